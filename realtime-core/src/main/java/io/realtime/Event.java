@@ -1,0 +1,89 @@
+package io.realtime;
+
+import io.realtime.internal.wire.Names;
+import java.lang.reflect.Type;
+import java.util.Objects;
+
+/**
+ * The contract of a one-way message: its name on the wire and the Java type of its payload. Declared once, as a
+ * constant, and shared by server and client.
+ *
+ * <p>An event without a payload is an {@code Event<Void>}; every other payload is never null: a message that
+ * arrives without one is refused with {@code bad_data} before a handler sees it.
+ *
+ * @param <T> the payload's type: a record, a class, a {@code List}, whatever Gson maps
+ */
+@SuppressWarnings("UnusedTypeParameter") // it types the handlers that are registered for it
+public final class Event<T> {
+    private final String name;
+    private final Type type;
+    private final boolean ephemeral;
+
+    private Event(String name, Type type, boolean ephemeral) {
+        this.name = Names.requireContract(name);
+        this.type = Objects.requireNonNull(type, "type");
+        this.ephemeral = ephemeral;
+    }
+
+    /**
+     * A reliable event: kept in the log of its room and in the client's outbox until it is acknowledged.
+     *
+     * @throws IllegalArgumentException when the name is not 1 to 128 of {@code A-Z a-z 0-9 _ . : / -}
+     */
+    public static <T> Event<T> of(String name, Class<T> type) {
+        return new Event<>(name, type, false);
+    }
+
+    /** Like {@link #of(String, Class)}, for a generic payload type. */
+    public static <T> Event<T> of(String name, TypeRef<T> type) {
+        return new Event<>(name, type.type(), false);
+    }
+
+    /**
+     * An event that matters only now (typing, a cursor): never stored, never sent again, dropped while offline, and
+     * the first to be dropped when a receiver is slow.
+     *
+     * @throws IllegalArgumentException when the name is not 1 to 128 of {@code A-Z a-z 0-9 _ . : / -}
+     */
+    public static <T> Event<T> ephemeral(String name, Class<T> type) {
+        return new Event<>(name, type, true);
+    }
+
+    /** Like {@link #ephemeral(String, Class)}, for a generic payload type. */
+    public static <T> Event<T> ephemeral(String name, TypeRef<T> type) {
+        return new Event<>(name, type.type(), true);
+    }
+
+    /** Returns the name on the wire. */
+    public String name() {
+        return name;
+    }
+
+    /** Returns the payload's type. */
+    public Type type() {
+        return type;
+    }
+
+    /** Returns whether messages of this event are neither stored nor sent again. */
+    public boolean isEphemeral() {
+        return ephemeral;
+    }
+
+    @Override
+    public boolean equals(Object other) {
+        return other instanceof Event<?> that
+                && name.equals(that.name)
+                && type.equals(that.type)
+                && ephemeral == that.ephemeral;
+    }
+
+    @Override
+    public int hashCode() {
+        return Objects.hash(name, type, ephemeral);
+    }
+
+    @Override
+    public String toString() {
+        return (ephemeral ? "ephemeral event '" : "event '") + name + "' of " + type.getTypeName();
+    }
+}

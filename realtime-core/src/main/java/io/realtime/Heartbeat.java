@@ -1,0 +1,32 @@
+package io.realtime;
+
+import java.time.Duration;
+
+/**
+ * When a silent connection is asked for a sign of life, and when it is given up. Any inbound frame counts as a sign.
+ *
+ * @param interval after how much silence to ping; default 30 s
+ * @param timeout after how much silence the connection is dead; default 60 s
+ */
+public record Heartbeat(Duration interval, Duration timeout) {
+    private static final Heartbeat DEFAULTS = new Heartbeat(Duration.ofSeconds(30), Duration.ofSeconds(60));
+
+    /**
+     * A heartbeat.
+     *
+     * @throws IllegalArgumentException when the interval is not positive, or the timeout is not longer than it
+     */
+    public Heartbeat {
+        if (interval.isNegative() || interval.isZero()) {
+            throw new IllegalArgumentException("interval " + interval + " is not positive");
+        }
+        if (timeout.compareTo(interval) <= 0) {
+            throw new IllegalArgumentException("timeout " + timeout + " is not longer than interval " + interval);
+        }
+    }
+
+    /** A ping after 30 s of silence, dead after 60 s. */
+    public static Heartbeat defaults() {
+        return DEFAULTS;
+    }
+}

@@ -1,0 +1,81 @@
+package io.realtime.internal;
+
+import io.realtime.Heartbeat;
+import io.realtime.spi.Scheduler;
+import java.time.Duration;
+
+/**
+ * Watches one connection for signs of life: pings after an interval of silence, gives up after the timeout. One timer
+ * at a time, whatever the traffic; {@link #received} costs one volatile write.
+ *
+ * <p>{@link #received} may be called by any thread; the callbacks run on the scheduler's thread.
+ */
+public final class HeartbeatMonitor {
+    private final Scheduler scheduler;
+    private final long intervalNanos;
+    private final long timeoutNanos;
+    private final Runnable ping;
+    private final Runnable dead;
+
+    private volatile long lastReceived;
+    private volatile boolean stopped;
+    private volatile Scheduler.Cancellable timer = () -> {};
+
+    private HeartbeatMonitor(Heartbeat heartbeat, double jitter, Scheduler scheduler, Runnable ping, Runnable dead) {
+        this.scheduler = scheduler;
+        this.timeoutNanos = heartbeat.timeout().toNanos();
+        this.intervalNanos = (long) (heartbeat.interval().toNanos() * (1 - 0.2 * jitter));
+        this.ping = ping;
+        this.dead = dead;
+        this.lastReceived = scheduler.nanoTime();
+    }
+
+    /**
+     * Begins to watch.
+     *
+     * @param jitter in [0, 1): shortens the interval by up to a fifth, so that connections made at once do not ping at
+     *     once; 0 keeps it exact
+     * @param ping asks the peer for a sign of life
+     * @param dead called once, when there was none for the timeout
+     */
+    public static HeartbeatMonitor start(
+            Heartbeat heartbeat, double jitter, Scheduler scheduler, Runnable ping, Runnable dead) {
+        HeartbeatMonitor monitor = new HeartbeatMonitor(heartbeat, jitter, scheduler, ping, dead);
+        monitor.arm(monitor.intervalNanos);
+        return monitor;
+    }
+
+    /** Notes that something arrived. */
+    public void received() {
+        lastReceived = scheduler.nanoTime();
+    }
+
+    /** Ends the watch; neither callback begins after this returns, except one that is about to run. */
+    public void stop() {
+        stopped = true;
+        timer.cancel();
+    }
+
+    private void arm(long nanos) {
+        timer = scheduler.schedule(Duration.ofNanos(nanos), this::check);
+        if (stopped) {
+            timer.cancel();
+        }
+    }
+
+    private void check() {
+        if (stopped) {
+            return;
+        }
+        long silence = scheduler.nanoTime() - lastReceived;
+        if (silence >= timeoutNanos) {
+            stopped = true;
+            dead.run();
+        } else if (silence >= intervalNanos) {
+            ping.run();
+            arm(Math.min(intervalNanos, timeoutNanos - silence));
+        } else {
+            arm(intervalNanos - silence);
+        }
+    }
+}

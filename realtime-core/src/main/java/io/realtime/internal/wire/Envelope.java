@@ -1,0 +1,241 @@
+package io.realtime.internal.wire;
+
+import com.google.gson.stream.JsonReader;
+import com.google.gson.stream.JsonToken;
+import io.realtime.ErrorCode;
+import io.realtime.Message;
+import io.realtime.PayloadException;
+import io.realtime.Position;
+import java.io.IOException;
+import java.lang.reflect.Type;
+import java.nio.charset.StandardCharsets;
+import java.time.Instant;
+import java.util.HashSet;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One frame as it came: the fields of the envelope, checked, and the payload still as JSON. {@link #parse} runs on I/O
+ * threads and reads no application type; {@link #data} reads the payload straight into its Java type, on the thread of
+ * the handler that wants it. Immutable.
+ */
+public final class Envelope {
+    private static final long MAX_INTEGER = 1L << 53;
+
+    private final String text;
+    private boolean hasData;
+    private @Nullable String type;
+    private @Nullable String ref;
+    private @Nullable String room;
+    private @Nullable String from;
+    private long seq;
+    private long offset;
+    private long ts;
+    private boolean redelivered;
+
+    private Envelope(String text) {
+        this.text = text;
+    }
+
+    /**
+     * Checks a text frame: one JSON object, well-formed to its end, fields of the right types and lengths, no field
+     * twice, nesting at most {@link Json#MAX_NESTING}. Its length is the transport's to bound.
+     *
+     * @throws MalformedException saying what is wrong with it
+     */
+    public static Envelope parse(String text) {
+        Envelope envelope = new Envelope(text);
+        try (JsonReader in = Json.reader(text)) {
+            if (in.peek() != JsonToken.BEGIN_OBJECT) {
+                throw new MalformedException("a frame must hold one JSON object");
+            }
+            Set<String> seen = new HashSet<>();
+            in.beginObject();
+            while (in.hasNext()) {
+                String name = in.nextName();
+                if (!seen.add(name)) {
+                    throw new MalformedException("field '" + Names.abbreviate(name) + "' stands twice");
+                }
+                envelope.readField(name, in);
+            }
+            in.endObject();
+            if (in.peek() != JsonToken.END_DOCUMENT) {
+                throw new MalformedException("a frame must hold one JSON object and nothing after it");
+            }
+        } catch (IOException | IllegalStateException | NumberFormatException unfit) {
+            throw new MalformedException(
+                    "a frame must hold JSON (RFC 8259), nested at most " + Json.MAX_NESTING + " deep");
+        }
+        if (envelope.type == null) {
+            throw new MalformedException("field 'type' is missing");
+        }
+        return envelope;
+    }
+
+    private void readField(String name, JsonReader in) throws IOException {
+        switch (name) {
+            case "type" -> {
+                type = string(name, in);
+                if (!Names.isType(type)) {
+                    throw new MalformedException("type '" + Names.abbreviate(type)
+                            + "' is not 1 to 128 of A-Z a-z 0-9 _ . : / - after an optional $");
+                }
+            }
+            case "data" -> {
+                hasData = in.peek() != JsonToken.NULL;
+                in.skipValue();
+            }
+            case "ref" -> {
+                ref = string(name, in);
+                if (ref.isEmpty() || ref.length() > Names.MAX_REF) {
+                    throw new MalformedException("field 'ref' is not 1 to " + Names.MAX_REF + " characters");
+                }
+            }
+            case "room" -> {
+                room = string(name, in);
+                boolean tooLong = room.length() > Names.MAX_ROOM_BYTES
+                        || room.getBytes(StandardCharsets.UTF_8).length > Names.MAX_ROOM_BYTES;
+                if (room.isEmpty() || tooLong) {
+                    throw new MalformedException("field 'room' is not 1 to " + Names.MAX_ROOM_BYTES + " bytes");
+                }
+            }
+            case "from" -> from = string(name, in);
+            case "seq" -> seq = integer(name, 1, in);
+            case "offset" -> offset = integer(name, 1, in);
+            case "ts" -> ts = integer(name, 0, in);
+            case "redelivered" -> {
+                if (in.peek() != JsonToken.BOOLEAN) {
+                    throw new MalformedException("field 'redelivered' is not a boolean");
+                }
+                redelivered = in.nextBoolean();
+            }
+            default -> in.skipValue();
+        }
+    }
+
+    private static String string(String name, JsonReader in) throws IOException {
+        if (in.peek() != JsonToken.STRING) {
+            throw new MalformedException("field '" + name + "' is not a string");
+        }
+        return in.nextString();
+    }
+
+    private static long integer(String name, long min, JsonReader in) throws IOException {
+        String digits = in.peek() == JsonToken.NUMBER ? in.nextString() : "";
+        boolean isInteger = !digits.isEmpty() && digits.length() <= 16;
+        for (int i = 0; i < digits.length(); i++) {
+            isInteger &= digits.charAt(i) >= '0' && digits.charAt(i) <= '9';
+        }
+        long value = isInteger ? Long.parseLong(digits) : -1;
+        if (value < min || value >= MAX_INTEGER) {
+            throw new MalformedException("field '" + name + "' is not an integer from " + min + " to 2^53-1");
+        }
+        return value;
+    }
+
+    /** Returns the name of the message. */
+    public String type() {
+        if (type == null) {
+            throw new IllegalStateException("parse refuses an envelope without a type");
+        }
+        return type;
+    }
+
+    /** Returns whether the frame belongs to the protocol, not to the application. */
+    public boolean isProtocol() {
+        return type().charAt(0) == '$';
+    }
+
+    /** Returns the correlation, or null. */
+    public @Nullable String ref() {
+        return ref;
+    }
+
+    /** Returns the room, or null. */
+    public @Nullable String room() {
+        return room;
+    }
+
+    /** Returns the publisher's user id, or null. */
+    public @Nullable String from() {
+        return from;
+    }
+
+    /** Returns the client's number of the message, or 0. */
+    public long seq() {
+        return seq;
+    }
+
+    /** Returns the place in the room's log, or 0. */
+    public long offset() {
+        return offset;
+    }
+
+    /** Returns the server's time in milliseconds since the epoch, or 0. */
+    public long ts() {
+        return ts;
+    }
+
+    /** Returns whether the message was sent before. */
+    public boolean isRedelivered() {
+        return redelivered;
+    }
+
+    /** Returns how many characters the frame has: what it costs to keep. */
+    public int length() {
+        return text.length();
+    }
+
+    /**
+     * Reads the payload.
+     *
+     * @throws PayloadException when it does not fit the type
+     */
+    @SuppressWarnings({"unchecked", "NullAway", "TypeParameterUnusedInFormals"
+    }) // the caller names the contract's type; null is a Void's only value
+    public <T> T data(Type javaType) {
+        if (!hasData) {
+            return (T) Json.absent(javaType);
+        }
+        try (JsonReader in = Json.reader(text)) {
+            in.beginObject();
+            while (!in.nextName().equals("data")) {
+                in.skipValue();
+            }
+            return (T) Json.read(in, javaType);
+        } catch (IOException unreadable) {
+            throw new IllegalStateException("parse accepted a frame that cannot be read", unreadable);
+        }
+    }
+
+    /** Reads the payload of an error frame. */
+    public ErrorData error() {
+        try {
+            ErrorData error = data(ErrorData.class);
+            return error;
+        } catch (PayloadException unfit) {
+            return new ErrorData(ErrorCode.INTERNAL.value(), "an error that cannot be read", false, null, null);
+        }
+    }
+
+    /**
+     * Returns the message for a handler.
+     *
+     * @param javaType the payload's type
+     * @param epoch the epoch of the room's log, or null when the message is in none
+     * @throws PayloadException when the payload does not fit the type
+     */
+    @SuppressWarnings("TypeParameterUnusedInFormals") // the caller names the contract's type
+    public <T> Message<T> message(Type javaType, @Nullable String epoch, long timestampMillis) {
+        T payload = data(javaType);
+        Position position = epoch == null || offset == 0 ? null : new Position(epoch, offset);
+        return new Message<>(payload, room, position, from, Instant.ofEpochMilli(timestampMillis), redelivered);
+    }
+
+    /** Names the fields only: the payload may hold a token. */
+    @Override
+    public String toString() {
+        return "Envelope{type=" + type + ", ref=" + ref + ", room=" + room + ", seq=" + seq + ", offset=" + offset
+                + "}";
+    }
+}

@@ -1,0 +1,46 @@
+package io.realtime.internal.wire;
+
+import io.realtime.ErrorCode;
+import io.realtime.RealtimeException;
+import io.realtime.RemoteException;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The payload of {@code $error}.
+ *
+ * @param code the kind of failure
+ * @param message for people
+ * @param retryable whether the same attempt may succeed later
+ * @param retryAfterMs after how long, when that is known
+ * @param closeCode the code of the close that follows, when one does; a browser cannot always see it
+ */
+public record ErrorData(
+        String code,
+        String message,
+        boolean retryable,
+        @Nullable Long retryAfterMs,
+        @Nullable Integer closeCode) {
+
+    /** What a peer is told of a failure. */
+    public static ErrorData of(RealtimeException failure) {
+        return of(failure.code(), failure.getMessage(), failure.isRetryable());
+    }
+
+    /** What a peer is told. */
+    public static ErrorData of(ErrorCode code, String message, boolean retryable) {
+        return new ErrorData(code.value(), message, retryable, null, null);
+    }
+
+    /** Returns what the receiver of the frame throws or reports; tolerates what a careless peer left out. */
+    @SuppressWarnings("ConstantValue") // Gson leaves a missing component null, whatever its annotation
+    public RemoteException exception() {
+        String word = code;
+        ErrorCode known;
+        try {
+            known = ErrorCode.of(word);
+        } catch (RuntimeException unfit) {
+            known = ErrorCode.INTERNAL;
+        }
+        return new RemoteException(known, String.valueOf(message), retryable);
+    }
+}

@@ -1,0 +1,117 @@
+package io.realtime.internal.wire;
+
+import io.realtime.Position;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/** The names and payloads of the protocol's own frames, version 1; {@code docs/protocol.md} says what they mean. */
+public final class Frames {
+    /** The subprotocol of managed mode. */
+    public static final String SUBPROTOCOL = "realtime.v1";
+
+    public static final String HELLO = "$hello";
+    public static final String WELCOME = "$welcome";
+    public static final String AUTH = "$auth";
+    public static final String JOIN = "$join";
+    public static final String LEAVE = "$leave";
+    public static final String JOINED = "$joined";
+    public static final String LEFT = "$left";
+    public static final String HISTORY = "$history";
+    public static final String PING = "$ping";
+    public static final String PONG = "$pong";
+    public static final String ACK = "$ack";
+    public static final String REPLY = "$reply";
+    public static final String ERROR = "$error";
+    public static final String GAP = "$gap";
+    public static final String GOODBYE = "$goodbye";
+
+    private Frames() {}
+
+    /** The client's first frame. */
+    public record Hello(
+            @Nullable String token,
+            @Nullable String client,
+            @Nullable String session,
+            @Nullable Map<String, Position> positions,
+            @Nullable String agent,
+            @Nullable Boolean heartbeat) {
+        /** Names nothing that is secret. */
+        @Override
+        public String toString() {
+            return "Hello{agent=" + agent + "}";
+        }
+    }
+
+    /** The server's answer to it. */
+    public record Welcome(
+            String session,
+            @Nullable String user,
+            boolean resumed,
+            long seq,
+            boolean known,
+            Map<String, RoomState> rooms,
+            HeartbeatMs heartbeat,
+            LimitsData limits,
+            Spread retry,
+            @Nullable Long expiresAt) {}
+
+    /** Where a session stands in a room: {@code offset} is the place just before the first message that follows. */
+    public record RoomState(
+            String epoch,
+            long offset,
+            @Nullable Boolean recovered,
+            @Nullable String reason) {}
+
+    /** The heartbeat in milliseconds. */
+    public record HeartbeatMs(long intervalMs, long timeoutMs) {}
+
+    /** What the server accepts. */
+    public record LimitsData(int messageBytes, int inflight, long ttlMs) {}
+
+    /** Over how long clients that lost this server spread their return. */
+    public record Spread(long spreadMs) {}
+
+    /** What {@code $join} may say. */
+    public record Join(@Nullable Position since, @Nullable Integer history) {}
+
+    /** The reply to {@code $join}. */
+    public record Joined(
+            String epoch,
+            long offset,
+            boolean recovered,
+            @Nullable String reason,
+            int members) {}
+
+    /** What {@code $history} may say. */
+    public record HistoryQuery(
+            @Nullable Long after,
+            @Nullable Long before,
+            @Nullable Integer limit) {}
+
+    /** A fresh token. */
+    public record Auth(@Nullable String token) {
+        /** Names nothing. */
+        @Override
+        public String toString() {
+            return "Auth{}";
+        }
+    }
+
+    /** The reply to {@code $auth}; null when the token does not expire. */
+    public record AuthReply(@Nullable Long expiresAt) {}
+
+    /** Client messages up to this one are processed. */
+    public record Ack(long seq) {}
+
+    /** How far the client has handed the user's inbox to its application. */
+    public record InboxAck(long offset) {}
+
+    /** The room's log broke while live; what follows begins after {@code offset}. */
+    public record Gap(String epoch, long offset, String reason) {}
+
+    /** The server drains. */
+    public record Goodbye(Retry retry) {}
+
+    /** When to come back. */
+    public record Retry(long minMs, long maxMs) {}
+}

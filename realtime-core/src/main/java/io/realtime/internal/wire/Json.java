@@ -1,0 +1,202 @@
+package io.realtime.internal.wire;
+
+import com.google.gson.Gson;
+import com.google.gson.GsonBuilder;
+import com.google.gson.JsonElement;
+import com.google.gson.JsonIOException;
+import com.google.gson.JsonNull;
+import com.google.gson.JsonSyntaxException;
+import com.google.gson.Strictness;
+import com.google.gson.TypeAdapter;
+import com.google.gson.reflect.TypeToken;
+import com.google.gson.stream.JsonReader;
+import com.google.gson.stream.JsonToken;
+import com.google.gson.stream.JsonWriter;
+import io.realtime.PayloadException;
+import io.realtime.Position;
+import java.io.IOException;
+import java.io.StringReader;
+import java.io.StringWriter;
+import java.lang.reflect.Type;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
+
+/** Payloads as JSON, through Gson. Safe for use by many threads. */
+public final class Json {
+    /** How deep a frame may nest, the envelope included. */
+    public static final int MAX_NESTING = 32;
+
+    private static final Gson GSON = new GsonBuilder()
+            .disableHtmlEscaping()
+            .registerTypeAdapter(String.class, new StringAdapter())
+            .registerTypeAdapter(Position.class, new PositionAdapter())
+            .create();
+
+    /** Gson's messages say "Expected a string but was NUMBER at line 1 column 9 path $.x" and then a link. */
+    private static final Pattern WITHOUT_LOCATION =
+            Pattern.compile("^(.*?)(?:;? at (?:line|path) .*)?$", Pattern.DOTALL);
+
+    private Json() {}
+
+    /** Returns a reader that accepts RFC 8259 and nothing else. */
+    static JsonReader reader(String text) {
+        JsonReader reader = new JsonReader(new StringReader(text));
+        reader.setStrictness(Strictness.STRICT);
+        reader.setNestingLimit(MAX_NESTING);
+        return reader;
+    }
+
+    /**
+     * Returns the JSON of a payload.
+     *
+     * @throws PayloadException when the value is none that Gson can write, or is null where the contract is not Void
+     */
+    public static String write(@Nullable Object value, Type type) {
+        if (value == null) {
+            if (type != Void.class) {
+                throw new PayloadException("data is required: null is not a " + type.getTypeName());
+            }
+            return "null";
+        }
+        StringWriter out = new StringWriter();
+        try {
+            JsonWriter writer = new JsonWriter(out);
+            writer.setHtmlSafe(false);
+            writer.setSerializeNulls(value instanceof JsonElement); // raw JSON passes through as it is
+            writer.setStrictness(Strictness.LEGACY_STRICT);
+            adapter(type).write(writer, value);
+        } catch (IOException | RuntimeException unfit) {
+            throw new PayloadException("data is no JSON: " + describe(unfit), unfit);
+        }
+        return out.toString();
+    }
+
+    /**
+     * Reads a payload straight into its Java type, from a reader that stands before it.
+     *
+     * @throws PayloadException naming the place in the payload that does not fit
+     */
+    static @Nullable Object read(JsonReader reader, Type type) {
+        String base = reader.getPath();
+        try {
+            if (type == Void.class) {
+                reader.skipValue();
+                return null;
+            }
+            if (reader.peek() == JsonToken.NULL && type != JsonElement.class) {
+                throw missing();
+            }
+            return adapter(type).read(reader);
+        } catch (PayloadException unfit) {
+            throw unfit;
+        } catch (IOException | RuntimeException unfit) {
+            String rejection = rejection(unfit);
+            if (rejection != null) {
+                throw new PayloadException(rejection, unfit);
+            }
+            String path = reader.getPath();
+            path = path.startsWith(base) ? "$" + path.substring(base.length()) : path;
+            throw new PayloadException(path + ": " + describe(unfit), unfit);
+        }
+    }
+
+    /** What an absent payload becomes: null for Void, JSON's null for raw JSON. */
+    static @Nullable Object absent(Type type) {
+        if (type == Void.class) {
+            return null;
+        }
+        if (type == JsonElement.class) {
+            return JsonNull.INSTANCE;
+        }
+        throw missing();
+    }
+
+    private static PayloadException missing() {
+        return new PayloadException("data is required");
+    }
+
+    @SuppressWarnings("unchecked") // the adapter of a type takes and gives values of that type
+    private static TypeAdapter<Object> adapter(Type type) {
+        return (TypeAdapter<Object>) GSON.getAdapter(TypeToken.get(type));
+    }
+
+    /** What the payload's own constructor said against the values, if it did: its words, for the sender. */
+    private static @Nullable String rejection(Throwable unfit) {
+        for (Throwable cause = unfit.getCause(); cause != null; cause = cause.getCause()) {
+            boolean isRequireNonNull = cause instanceof NullPointerException
+                    && cause.getStackTrace().length > 0
+                    && cause.getStackTrace()[0].getClassName().equals("java.util.Objects");
+            boolean isRefusal = cause.getClass() == IllegalArgumentException.class;
+            if ((isRefusal || isRequireNonNull) && cause.getMessage() != null) {
+                return cause.getMessage();
+            }
+        }
+        return null;
+    }
+
+    private static String describe(Throwable unfit) {
+        Throwable cause = unfit;
+        if ((unfit instanceof JsonSyntaxException || unfit instanceof JsonIOException) && unfit.getCause() != null) {
+            cause = unfit.getCause();
+        }
+        if (cause instanceof NumberFormatException) {
+            return "the number does not fit";
+        }
+        String message = cause.getMessage();
+        if (message == null) {
+            return cause.getClass().getSimpleName();
+        }
+        Matcher matcher = WITHOUT_LOCATION.matcher(message);
+        return Names.abbreviate(matcher.matches() ? matcher.group(1) : message);
+    }
+
+    /** Gson turns numbers and booleans into strings; a typed contract says string and means it. */
+    private static final class StringAdapter extends TypeAdapter<@Nullable String> {
+        @Override
+        public void write(JsonWriter out, @Nullable String value) throws IOException {
+            out.value(value);
+        }
+
+        @Override
+        public @Nullable String read(JsonReader in) throws IOException {
+            JsonToken token = in.peek();
+            if (token == JsonToken.NULL) {
+                in.nextNull();
+                return null;
+            }
+            if (token != JsonToken.STRING && token != JsonToken.NAME) { // names are the keys of maps
+                throw new IllegalStateException("Expected a string but was " + token);
+            }
+            return in.nextString();
+        }
+    }
+
+    /** A position is {@code [epoch, offset]} on the wire. */
+    private static final class PositionAdapter extends TypeAdapter<@Nullable Position> {
+        @Override
+        public void write(JsonWriter out, @Nullable Position value) throws IOException {
+            if (value == null) {
+                out.nullValue();
+                return;
+            }
+            out.beginArray().value(value.epoch()).value(value.offset()).endArray();
+        }
+
+        @Override
+        public @Nullable Position read(JsonReader in) throws IOException {
+            if (in.peek() == JsonToken.NULL) {
+                in.nextNull();
+                return null;
+            }
+            in.beginArray();
+            String epoch = in.nextString();
+            long offset = in.nextLong();
+            in.endArray();
+            if (offset < 0) {
+                throw new IllegalStateException("Expected an offset of 0 or more but was " + offset);
+            }
+            return new Position(epoch, offset);
+        }
+    }
+}

@@ -1,0 +1,5 @@
+/** What server and client share: contracts, messages, the event bus, errors and close codes. */
+@NullMarked
+package io.realtime;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,38 @@
+package io.realtime.spi;
+
+import io.realtime.CloseReason;
+
+/**
+ * One open WebSocket connection, whichever library carries it. Every method is safe for use by many threads, returns
+ * immediately and never throws for what the peer or the network does.
+ */
+public interface Connection {
+    /**
+     * Puts a batch behind all that was sent before; it leaves whole and in order, or the connection ends.
+     *
+     * @return false when the connection is closing or closed, or when the batch would exceed the outbound bound; then
+     *     nothing of it was taken
+     */
+    boolean send(FrameBatch batch);
+
+    /**
+     * Returns how many outbound bytes wait for the peer. Once a batch was refused, or this exceeded half of the bound,
+     * {@link ConnectionListener#onDrained} tells when nothing waits any more.
+     */
+    long outboundBytes();
+
+    /** Sends a ping control frame; its pong arrives as {@link ConnectionListener#onActivity}. */
+    void ping();
+
+    /**
+     * Begins the closing handshake behind all that was sent before; later sends are refused. A peer that does not
+     * answer within a few seconds is cut off. Does nothing when the connection is closing already.
+     */
+    void close(CloseReason reason);
+
+    /** Cuts the connection off at once, without a closing handshake; what still waits is lost. */
+    void abort();
+
+    /** Returns the peer's address for logs, {@code host:port}. */
+    String remoteAddress();
+}

@@ -1,0 +1,68 @@
+package io.realtime.spi;
+
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+
+/** One encoded WebSocket message. Immutable: its bytes are shared by every receiver and must not be changed. */
+public final class Frame {
+    private final boolean text;
+    private final byte[] payload;
+
+    private Frame(boolean text, byte[] payload) {
+        this.text = text;
+        this.payload = payload;
+    }
+
+    /** A text message; the bytes are its UTF-8, are not copied, and belong to the frame from now on. */
+    public static Frame text(byte[] utf8) {
+        return new Frame(true, utf8);
+    }
+
+    /** A binary message; the bytes are not copied and belong to the frame from now on. */
+    public static Frame binary(byte[] payload) {
+        return new Frame(false, payload);
+    }
+
+    /** Returns whether this is a text message. */
+    public boolean isText() {
+        return text;
+    }
+
+    /** Returns the number of payload bytes. */
+    public int length() {
+        return payload.length;
+    }
+
+    /** Returns the payload, read-only, with a position of its own. */
+    public ByteBuffer payload() {
+        return ByteBuffer.wrap(payload).asReadOnlyBuffer();
+    }
+
+    /** Returns the payload of a text message as a string. */
+    public String asText() {
+        return new String(payload, StandardCharsets.UTF_8);
+    }
+
+    /** How many bytes {@link #writeUnmasked} writes. */
+    int unmaskedLength() {
+        return payload.length + (payload.length < 126 ? 2 : payload.length < 1 << 16 ? 4 : 10);
+    }
+
+    /** Writes the message as one final, unmasked frame (RFC 6455 section 5.2). */
+    void writeUnmasked(ByteBuffer out) {
+        out.put((byte) (0x80 | (text ? 0x1 : 0x2)));
+        if (payload.length < 126) {
+            out.put((byte) payload.length);
+        } else if (payload.length < 1 << 16) {
+            out.put((byte) 126).putShort((short) payload.length);
+        } else {
+            out.put((byte) 127).putLong(payload.length);
+        }
+        out.put(payload);
+    }
+
+    @Override
+    public String toString() {
+        return text ? asText() : "binary frame of " + payload.length + " bytes";
+    }
+}

@@ -1,0 +1,75 @@
+package io.realtime.spi;
+
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+
+/**
+ * One or more frames that leave in one write. Immutable and shared: a room hands the same batch to all its members, so
+ * its bytes on the wire are made once.
+ */
+public final class FrameBatch {
+    private final List<Frame> frames;
+    private final boolean ephemeral;
+    private final int bytes;
+    private volatile ByteBuffer wire = ByteBuffer.allocate(0);
+
+    private FrameBatch(List<Frame> frames, boolean ephemeral) {
+        int sum = 0;
+        for (Frame frame : frames) {
+            sum += frame.unmaskedLength();
+        }
+        this.frames = frames;
+        this.ephemeral = ephemeral;
+        this.bytes = sum;
+    }
+
+    /** A batch of one frame. */
+    public static FrameBatch of(Frame frame) {
+        return new FrameBatch(Collections.singletonList(frame), false);
+    }
+
+    /**
+     * A batch of frames in their order.
+     *
+     * @param ephemeral whether all of it may be dropped for a slow receiver
+     */
+    public static FrameBatch of(List<Frame> frames, boolean ephemeral) {
+        return new FrameBatch(Collections.unmodifiableList(new ArrayList<>(frames)), ephemeral);
+    }
+
+    /** Returns the frames in their order. */
+    public List<Frame> frames() {
+        return frames;
+    }
+
+    /** Returns whether all of it may be dropped for a slow receiver. */
+    public boolean isEphemeral() {
+        return ephemeral;
+    }
+
+    /** Returns the number of bytes of {@link #wire}. */
+    public int bytes() {
+        return bytes;
+    }
+
+    /** Returns what a server puts on the wire: all frames, unmasked; read-only, with a position of its own. */
+    public ByteBuffer wire() {
+        ByteBuffer encoded = wire;
+        if (encoded.capacity() == 0 && bytes > 0) { // two threads may both do the work; the results are equal
+            encoded = ByteBuffer.allocate(bytes);
+            for (Frame frame : frames) {
+                frame.writeUnmasked(encoded);
+            }
+            encoded.flip();
+            wire = encoded;
+        }
+        return encoded.asReadOnlyBuffer();
+    }
+
+    @Override
+    public String toString() {
+        return frames.toString();
+    }
+}

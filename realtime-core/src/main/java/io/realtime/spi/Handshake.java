@@ -1,0 +1,52 @@
+package io.realtime.spi;
+
+import java.net.InetSocketAddress;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What a client said when it asked for the upgrade.
+ *
+ * @param path the request's path, percent-encoded as it came, without the query
+ * @param query the raw query, without the question mark; empty when there is none
+ * @param headers by name, whatever its case; a header that came twice holds both values joined by a comma
+ * @param remote the peer's address
+ */
+public record Handshake(String path, String query, Map<String, String> headers, InetSocketAddress remote) {
+    /** A handshake; the headers are copied. */
+    public Handshake {
+        Map<String, String> copy = new TreeMap<>(String.CASE_INSENSITIVE_ORDER);
+        copy.putAll(headers);
+        headers = Collections.unmodifiableMap(copy);
+    }
+
+    /** Returns a header's value, or null. */
+    public @Nullable String header(String name) {
+        return headers.get(name);
+    }
+
+    /** Returns the subprotocols that the client offers, best first; empty when it offers none. */
+    public List<String> subprotocols() {
+        String offered = headers.get("Sec-WebSocket-Protocol");
+        if (offered == null) {
+            return Collections.emptyList();
+        }
+        List<String> names = new ArrayList<>();
+        for (String name : offered.split(",", -1)) {
+            if (!name.trim().isEmpty()) {
+                names.add(name.trim());
+            }
+        }
+        return Collections.unmodifiableList(names);
+    }
+
+    /** Names the path and the peer only: query and headers may hold a token. */
+    @Override
+    public String toString() {
+        return "Handshake{path=" + path + ", remote=" + remote + "}";
+    }
+}

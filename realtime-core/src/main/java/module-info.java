@@ -1,0 +1,20 @@
+/** Contracts, event bus, envelope and SPIs that the server and the client of Realtime share. */
+module io.realtime.core {
+    requires com.google.gson;
+    requires org.slf4j;
+    requires static transitive org.jspecify;
+
+    exports io.realtime;
+    exports io.realtime.spi;
+    exports io.realtime.internal to
+            io.realtime.client,
+            io.realtime.server,
+            io.realtime.testing;
+    exports io.realtime.internal.wire to
+            io.realtime.client,
+            io.realtime.server,
+            io.realtime.testing;
+
+    opens io.realtime.internal.wire to
+            com.google.gson;
+}

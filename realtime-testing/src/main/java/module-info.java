@@ -1,0 +1,7 @@
+/** Manual time, an in-memory network and contract tests: what Realtime tests itself with. */
+module io.realtime.testing {
+    requires transitive io.realtime.core;
+    requires static transitive org.jspecify;
+
+    exports io.realtime.testing;
+}
