@@ -84,6 +84,6 @@ public final class Event<T> {
 
     @Override
     public String toString() {
-        return (ephemeral ? "ephemeral event '" : "event '") + name + "' of " + type.getTypeName();
+        return (ephemeral ? "ephemeral event '" : "event '") + name + "' of " + type;
     }
 }

@@ -73,6 +73,6 @@ public final class Request<Q, R> {
 
     @Override
     public String toString() {
-        return "request '" + name + "' of " + type.getTypeName() + " answered by " + replyType.getTypeName();
+        return "request '" + name + "' of " + type + " answered by " + replyType;
     }
 }

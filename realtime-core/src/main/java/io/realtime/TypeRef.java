@@ -30,6 +30,6 @@ public abstract class TypeRef<T> {
 
     @Override
     public final String toString() {
-        return type.getTypeName();
+        return type.toString();
     }
 }

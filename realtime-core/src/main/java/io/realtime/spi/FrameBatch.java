@@ -58,11 +58,12 @@ public final class FrameBatch {
     public ByteBuffer wire() {
         ByteBuffer encoded = wire;
         if (encoded.capacity() == 0 && bytes > 0) { // two threads may both do the work; the results are equal
-            encoded = ByteBuffer.allocate(bytes);
+            byte[] target = new byte[bytes];
+            ByteBuffer out = ByteBuffer.wrap(target);
             for (Frame frame : frames) {
-                frame.writeUnmasked(encoded);
+                frame.writeUnmasked(out);
             }
-            encoded.flip();
+            encoded = ByteBuffer.wrap(target);
             wire = encoded;
         }
         return encoded.asReadOnlyBuffer();

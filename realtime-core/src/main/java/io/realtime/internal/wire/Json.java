@@ -55,7 +55,7 @@ public final class Json {
     public static String write(@Nullable Object value, Type type) {
         if (value == null) {
             if (type != Void.class) {
-                throw new PayloadException("data is required: null is not a " + type.getTypeName());
+                throw new PayloadException("data is required: null is not a " + type);
             }
             return "null";
         }
