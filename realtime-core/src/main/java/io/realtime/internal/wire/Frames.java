@@ -59,7 +59,7 @@ public final class Frames {
     public record RoomState(
             String epoch,
             long offset,
-            @Nullable Boolean recovered,
+            boolean recovered,
             @Nullable String reason) {}
 
     /** The heartbeat in milliseconds. */
