@@ -14,6 +14,8 @@ import java.util.Map;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * A room: an ordered log and its members. A publish appends to the log and to the pending batch under the room's lock;
@@ -28,6 +30,7 @@ import org.jspecify.annotations.Nullable;
  * called under the lock.
  */
 final class RoomState {
+    private static final Logger LOG = LoggerFactory.getLogger(RoomState.class);
     private static final int REPLAY_CHUNK = 256;
     private static final int BATCH_BYTES = 64 * 1024; // far below any outbound bound: an idle receiver takes any batch
     private static final int MAX_WAITING_BYTES = 1 << 20;
@@ -203,7 +206,11 @@ final class RoomState {
                 lock.unlock();
             }
             for (Link link : next.targets) {
-                link.outlet.send(next.batch);
+                try {
+                    link.outlet.send(next.batch);
+                } catch (RuntimeException broken) { // a transport that breaks its contract must not stop the room
+                    LOG.error("a member of room {} could not be sent to", name, broken);
+                }
             }
         }
     }

@@ -215,6 +215,45 @@ class RealtimeServerTest {
         assertNotNull(test.connect("graphql-ws", "/ws").failed);
     }
 
+    @ParameterizedTest
+    @CsvSource({
+        "https://shop.example,shop.example,true",
+        "https://shop.example:8081,shop.example:8080,true",
+        "http://[::1]:81,[::1]:80,true",
+        "https://evil.example,shop.example,false",
+        "https://shop.example.evil.example,shop.example,false",
+        "https://Friend.example,shop.example,true",
+        "null,shop.example,false",
+        "https://shop.example,,false",
+    })
+    void pagesOfOtherHostsAreRefusedUnlessAllowed(String origin, String host, boolean accepted) {
+        start(builder -> builder.allowOrigin("https://friend.example"));
+        Map<String, String> headers = host == null ? Map.of("Origin", origin) : Map.of("Origin", origin, "Host", host);
+        TestPeer peer = test.connect("", "/ws?token=ann", headers);
+        assertEquals(accepted, peer.failed == null, String.valueOf(peer.failed));
+    }
+
+    @Test
+    void bearerHeaderIsAToken() {
+        TestPeer peer = test.connect("", "/ws", Map.of("Authorization", "Bearer ann"));
+        assertEquals("ann", peer.data("$welcome").get("user").getAsString());
+    }
+
+    @Test
+    void anonymousClientsAreUsersOfTheirOwnAndStayThemselves() {
+        test.close();
+        test = new TestServer(null, builder -> builder.anonymous());
+        TestPeer one = test.connect("realtime.v1", "/ws");
+        one.send("{'type':'$hello','data':{'client':'c-0123456789012345'}}");
+        TestPeer same = test.connect("realtime.v1", "/ws");
+        same.send("{'type':'$hello','data':{'client':'c-0123456789012345'}}");
+        TestPeer plain = test.connect("", "/ws");
+        String user = one.data("$welcome").get("user").getAsString();
+        assertTrue(user.startsWith("anonymous-") && !user.contains("0123456789"), user);
+        assertEquals(user, same.data("$welcome").get("user").getAsString());
+        assertNotEquals(user, plain.data("$welcome").get("user").getAsString());
+    }
+
     @Test
     void badTokenIsToldAndClosed() {
         TestPeer plain = test.connect("", "/ws?token=bad");

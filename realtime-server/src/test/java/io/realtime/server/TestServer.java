@@ -31,16 +31,17 @@ final class TestServer implements AutoCloseable {
     final InMemoryNetwork network = new InMemoryNetwork(time);
     final RealtimeServer server;
 
-    TestServer(Authenticator authenticator, UnaryOperator<RealtimeServer.Builder> config) {
-        server = config.apply(RealtimeServer.builder()
-                        .port(0)
-                        .authenticator(authenticator)
-                        .scheduler(time)
-                        .executor(time)
-                        .random(new Random(42))
-                        .transport(network.serverTransport()))
-                .build()
-                .start();
+    TestServer(@Nullable Authenticator authenticator, UnaryOperator<RealtimeServer.Builder> config) {
+        RealtimeServer.Builder builder = RealtimeServer.builder()
+                .port(0)
+                .scheduler(time)
+                .executor(time)
+                .random(new Random(42))
+                .transport(network.serverTransport());
+        if (authenticator != null) {
+            builder.authenticator(authenticator);
+        }
+        server = config.apply(builder).build().start();
     }
 
     static CompletableFuture<Authentication> byName(Credentials credentials) {
@@ -67,12 +68,16 @@ final class TestServer implements AutoCloseable {
     }
 
     TestPeer connect(String subprotocol, String path) {
+        return connect(subprotocol, path, Map.of());
+    }
+
+    TestPeer connect(String subprotocol, String path, Map<String, String> headers) {
         TestPeer peer = new TestPeer();
         network.clientTransport()
                 .connect(
                         new ClientTransport.Target(
                                 URI.create("ws://localhost:" + server.port() + path),
-                                Map.of(),
+                                headers,
                                 subprotocol,
                                 1 << 20,
                                 1 << 20),
