@@ -41,7 +41,7 @@ public final class ConnectionManager {
 
     /** Returns everyone, as a room. */
     public Room all() {
-        return Room.everyone(core);
+        return Room.everyone(core, null);
     }
 
     /** Sends to every session. */

@@ -47,7 +47,6 @@ public final class RealtimeServer implements AutoCloseable {
     private final Scheduler scheduler;
     private final @Nullable ExecutorService ownExecutor;
     private final ServerCore core;
-    private final ConnectionManager connections;
 
     private RealtimeServer(Builder config) {
         this.config = config;
@@ -59,7 +58,6 @@ public final class RealtimeServer implements AutoCloseable {
         ServerTransport chosen = config.transport;
         this.transport = Objects.requireNonNull(chosen);
         this.core = new ServerCore(config, scheduler, executor);
-        this.connections = new ConnectionManager(core);
     }
 
     /** A builder that begins with the defaults. */
@@ -110,22 +108,22 @@ public final class RealtimeServer implements AutoCloseable {
 
     /** Returns the front door to sessions, users and rooms. */
     public ConnectionManager connections() {
-        return connections;
+        return core.connections();
     }
 
     /** Returns a room; see {@link ConnectionManager#room}. */
     public Room room(String name) {
-        return connections.room(name);
+        return core.connections().room(name);
     }
 
     /** Returns a user; see {@link ConnectionManager#user}. */
     public User user(String id) {
-        return connections.user(id);
+        return core.connections().user(id);
     }
 
     /** Returns everyone, as a room. */
     public Room all() {
-        return connections.all();
+        return core.connections().all();
     }
 
     /** Returns what keeps the server from accepting connections, or null when it is well. */

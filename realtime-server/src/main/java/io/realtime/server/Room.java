@@ -46,8 +46,8 @@ public final class Room {
         return new Room(core, core.inboxKey(user), Names.USER, sender, Set.of(), null);
     }
 
-    static Room everyone(ServerCore core) {
-        return new Room(core, Names.ALL, Names.ALL, null, Set.of(), null);
+    static Room everyone(ServerCore core, @Nullable Session sender) {
+        return new Room(core, Names.ALL, Names.ALL, sender, Set.of(), null);
     }
 
     /** Returns the name as it is on the wire. */

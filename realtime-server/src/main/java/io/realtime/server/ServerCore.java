@@ -55,6 +55,7 @@ final class ServerCore implements ServerTransport.Acceptor {
     private final Map<String, Integer> sessionsPerUser = new ConcurrentHashMap<>();
     private final Set<Peer> peers = ConcurrentHashMap.newKeySet();
     private final LongAdder unhandled = new LongAdder();
+    private final ConnectionManager connections = new ConnectionManager(this);
     private volatile boolean closing;
 
     ServerCore(RealtimeServer.Builder config, Scheduler scheduler, Executor executor) {
@@ -279,6 +280,10 @@ final class ServerCore implements ServerTransport.Acceptor {
     }
 
     // ---------------------------------------------------------------- shared
+
+    ConnectionManager connections() {
+        return connections;
+    }
 
     LocalBroker broker() {
         return broker;

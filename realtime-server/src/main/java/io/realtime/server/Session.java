@@ -131,6 +131,21 @@ public final class Session {
         return Room.named(core, name, this);
     }
 
+    /** Returns the inbox of a user, to send to as this session's user. */
+    public Room inboxOf(String userId) {
+        return Room.inbox(core, userId, this);
+    }
+
+    /** Returns everyone, to send to as this session's user. */
+    public Room everyone() {
+        return Room.everyone(core, this);
+    }
+
+    /** Returns the server's sessions, users and rooms, for a handler that has more to do than to answer. */
+    public ConnectionManager connections() {
+        return core.connections();
+    }
+
     /** Puts the session in a room, whatever the join rule says, and tells its client. Does nothing when it is in it. */
     public void join(String room) {
         Names.requireRoom(room);

@@ -2,7 +2,6 @@ package io.realtime.server;
 
 import io.realtime.Event;
 import java.util.List;
-import org.jspecify.annotations.Nullable;
 
 /** An identity, with any number of sessions: a phone, two browser tabs, none at all. Safe for use by many threads. */
 public final class User {
@@ -37,16 +36,12 @@ public final class User {
      * @throws io.realtime.PayloadException when the data cannot be written
      */
     public <T> void send(Event<T> event, T data) {
-        inbox(null).send(event, data);
+        inbox().send(event, data);
     }
 
     /** Returns the user's inbox as a room, for an exclude or a filter. */
     public Room inbox() {
-        return inbox(null);
-    }
-
-    Room inbox(@Nullable Session sender) {
-        return Room.inbox(core, id, sender);
+        return Room.inbox(core, id, null);
     }
 
     /** Disconnects every session of the user for good, with 4005 and this text. */
