@@ -9,7 +9,7 @@ import java.util.Map;
 interface Chat {
     /** Something a person says in a room. */
     record Say(String text) {
-        Say {
+        public Say {
             require(text, "text");
         }
     }
@@ -25,7 +25,7 @@ interface Chat {
 
     /** Something for one person. */
     record Direct(String to, String text) {
-        Direct {
+        public Direct {
             require(to, "to");
             require(text, "text");
         }
@@ -33,7 +33,7 @@ interface Chat {
 
     /** A wait in milliseconds, at most a minute. */
     record Slow(int ms) {
-        Slow {
+        public Slow {
             if (ms < 0 || ms > 60_000) {
                 throw new IllegalArgumentException("ms " + ms + " is not 0 to 60000");
             }

@@ -127,11 +127,14 @@ final class ChatDemo implements Demo {
         byte[] body = exchange.getRequestBody().readNBytes(MAX_BODY);
         String name = "";
         try {
-            JsonObject wish = JsonParser.parseReader(new InputStreamReader(
-                            new ByteArrayInputStream(body), StandardCharsets.UTF_8))
+            JsonObject wish = JsonParser.parseReader(
+                            new InputStreamReader(new ByteArrayInputStream(body), StandardCharsets.UTF_8))
                     .getAsJsonObject();
             name = wish.get("name").getAsString().strip();
-        } catch (JsonParseException | IllegalStateException | NullPointerException | UnsupportedOperationException unfit) {
+        } catch (JsonParseException
+                | IllegalStateException
+                | NullPointerException
+                | UnsupportedOperationException unfit) {
             name = ""; // refused below, like every other name that does not fit
         }
         JsonObject answer = new JsonObject();
@@ -144,16 +147,10 @@ final class ChatDemo implements Demo {
         } else {
             answer.addProperty("error", "a name is 1 to 32 letters, digits, spaces, dots, dashes");
         }
-        send(
-                exchange,
-                fits ? 200 : 400,
-                "application/json",
-                answer.toString().getBytes(StandardCharsets.UTF_8),
-                port);
+        send(exchange, fits ? 200 : 400, "application/json", answer.toString().getBytes(StandardCharsets.UTF_8), port);
     }
 
-    private static void send(HttpExchange exchange, int status, String type, byte[] body, int port)
-            throws IOException {
+    private static void send(HttpExchange exchange, int status, String type, byte[] body, int port) throws IOException {
         exchange.getResponseHeaders().set("Content-Type", type);
         exchange.getResponseHeaders().set("Cache-Control", "no-store");
         exchange.getResponseHeaders().set("X-Content-Type-Options", "nosniff");

@@ -10,6 +10,7 @@ import java.io.UncheckedIOException;
 import java.net.URI;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
@@ -43,16 +44,16 @@ final class ConsoleDemo implements Demo {
         try (RealtimeClient client = builder.listener(new Narrator(terminal)).build()) {
             client.on(
                     Chat.SAID,
-                    said -> terminal.out().println(said.data().user() + ": " + said.data().text()));
+                    said -> terminal.out()
+                            .println(said.data().user() + ": " + said.data().text()));
             CompletableFuture<Void> ended = client.connect();
-            client.room(room).join().whenComplete((joined, failure) -> {
-                if (failure != null) {
-                    terminal.err().println("cannot join " + room + ": " + failure.getMessage());
-                }
+            CompletableFuture<?> joined = client.room(room).join().exceptionally(failure -> {
+                terminal.err().println("cannot join " + room + ": " + failure.getMessage());
+                throw new CompletionException(failure);
             });
             CompletableFuture<Void> last = talk(client, room, terminal);
-            if (ended.isCompletedExceptionally()) {
-                return; // the listener has said why
+            if (ended.isCompletedExceptionally() || joined.isCompletedExceptionally()) {
+                return; // why has been said
             }
             last.get(LAST_ACKNOWLEDGEMENT_SECONDS, TimeUnit.SECONDS);
         } catch (TimeoutException unacknowledged) {
@@ -66,7 +67,9 @@ final class ConsoleDemo implements Demo {
     private static CompletableFuture<Void> talk(RealtimeClient client, String room, Terminal terminal) {
         CompletableFuture<Void> last = CompletableFuture.completedFuture(null);
         try {
-            for (String typed = terminal.in().readLine(); typed != null; typed = terminal.in().readLine()) {
+            for (String typed = terminal.in().readLine();
+                    typed != null;
+                    typed = terminal.in().readLine()) {
                 if (typed.equals("/quit")) {
                     break;
                 }

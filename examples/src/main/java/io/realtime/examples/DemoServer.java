@@ -56,23 +56,46 @@ final class DemoServer {
         return RealtimeServer.builder()
                 .authenticator(JwtAuthenticator.hmac256(secret))
                 .allowJoin((session, room) -> room.startsWith("chat:"))
-                .on(Chat.SAY, (session, message) -> session.room(message.room())
-                        .send(Chat.SAID, new Said(session.user().id(), message.data().text())))
-                .on(Chat.TYPING, (session, message) -> session.room(message.room())
-                        .except(session)
-                        .send(
-                                Chat.SOMEBODY_TYPING,
-                                new SomebodyTyping(session.user().id(), message.data().on())))
-                .on(Chat.DIRECT, (session, message) -> session.inboxOf(message.data().to())
-                        .send(Chat.SAID, new Said(session.user().id(), message.data().text())))
-                .on(Chat.SHOUT, (session, message) -> session.everyone()
-                        .send(Chat.SAID, new Said(session.user().id(), message.data().text())))
+                .on(
+                        Chat.SAY,
+                        (session, message) -> session.room(message.room())
+                                .send(
+                                        Chat.SAID,
+                                        new Said(
+                                                session.user().id(),
+                                                message.data().text())))
+                .on(
+                        Chat.TYPING,
+                        (session, message) -> session.room(message.room())
+                                .except(session)
+                                .send(
+                                        Chat.SOMEBODY_TYPING,
+                                        new SomebodyTyping(
+                                                session.user().id(),
+                                                message.data().on())))
+                .on(
+                        Chat.DIRECT,
+                        (session, message) -> session.inboxOf(message.data().to())
+                                .send(
+                                        Chat.SAID,
+                                        new Said(
+                                                session.user().id(),
+                                                message.data().text())))
+                .on(
+                        Chat.SHOUT,
+                        (session, message) -> session.everyone()
+                                .send(
+                                        Chat.SAID,
+                                        new Said(
+                                                session.user().id(),
+                                                message.data().text())))
                 .on(Chat.FAIL, (session, message) -> {
                     throw new IllegalStateException("this handler always fails");
                 })
                 .onRequest(Chat.ECHO, (session, data) -> data)
                 .onRequest(
-                        Chat.WHO_AM_I, (session, nothing) -> new WhoAmI(session.user().id(), session.attributes()))
+                        Chat.WHO_AM_I,
+                        (session, nothing) -> new WhoAmI(session.user().id(), session.attributes()))
                 .onRequestAsync(
                         Chat.SLOW,
                         (session, slow) -> CompletableFuture.supplyAsync(

@@ -1,6 +1,7 @@
 package io.realtime.examples;
 
 import java.util.ArrayList;
+import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -25,8 +26,8 @@ final class Options {
      */
     static Options parse(List<String> line, String usage, List<String> allowed) {
         Options options = new Options(usage);
-        for (int i = 0; i < line.size(); i++) {
-            String word = line.get(i);
+        for (Iterator<String> rest = line.iterator(); rest.hasNext(); ) {
+            String word = rest.next();
             if (!word.startsWith("--")) {
                 options.words.add(word);
                 continue;
@@ -35,11 +36,10 @@ final class Options {
             if (!allowed.contains(name)) {
                 throw options.wrong("unknown option " + word);
             }
-            if (i + 1 == line.size()) {
+            if (!rest.hasNext()) {
                 throw options.wrong(word + " needs a value");
             }
-            i++;
-            if (options.values.put(name, line.get(i)) != null) {
+            if (options.values.put(name, rest.next()) != null) {
                 throw options.wrong(word + " stands twice");
             }
         }
@@ -57,7 +57,8 @@ final class Options {
         return words;
     }
 
-    @Nullable String text(String name) {
+    @Nullable
+    String text(String name) {
         return values.get(name);
     }
 

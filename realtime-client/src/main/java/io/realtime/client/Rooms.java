@@ -167,7 +167,7 @@ final class Rooms {
     }
 
     private void resumed(Room room, Frames.RoomState state) {
-        boolean lost = Boolean.FALSE.equals(state.recovered());
+        boolean lost = state.isLost();
         if (!isProtocols(room)) {
             if (lost && "unauthorized".equals(state.reason())) {
                 refused(room, new RealtimeException(ErrorCode.FORBIDDEN, "room '" + room.name + "' is forbidden now"));

@@ -60,7 +60,12 @@ public final class Frames {
             String epoch,
             long offset,
             boolean recovered,
-            @Nullable String reason) {}
+            @Nullable String reason) {
+        /** Returns whether the client had a position and it could not be gone on from; without one there is no reason. */
+        public boolean isLost() {
+            return !recovered && reason != null;
+        }
+    }
 
     /** The heartbeat in milliseconds. */
     public record HeartbeatMs(long intervalMs, long timeoutMs) {}
