@@ -62,6 +62,7 @@ final class Peer implements ConnectionListener, Outlet {
     private final ServerCore core;
     private final Connection connection;
     private final Handshake handshake;
+    private final long number;
     private final boolean managed;
     private final HeartbeatMonitor heartbeat;
     private final Queue<Runnable> paused = new ConcurrentLinkedQueue<>(); // at most one entry per room of the session
@@ -84,6 +85,7 @@ final class Peer implements ConnectionListener, Outlet {
         this.core = core;
         this.connection = connection;
         this.handshake = handshake;
+        this.number = core.nextPeerNumber();
         this.managed = managed;
         this.phase = managed ? Phase.HELLO : Phase.AUTHENTICATING;
         this.heartbeat = HeartbeatMonitor.start(
@@ -99,6 +101,11 @@ final class Peer implements ConnectionListener, Outlet {
 
     Handshake handshake() {
         return handshake;
+    }
+
+    /** Returns a number that grows with each connection of this server. */
+    long number() {
+        return number;
     }
 
     /** Begins: a plain client is authenticated by what its upgrade said, a managed one says {@code $hello}. */
@@ -256,6 +263,9 @@ final class Peer implements ConnectionListener, Outlet {
             close(new CloseReason(CloseReason.DRAINING, "server is draining"));
             return;
         }
+        if (isClosed()) {
+            return; // the client has given this connection up; it must not take the session from its next one
+        }
         Map<String, Position> positions = hello.positions() == null ? Map.of() : hello.positions();
         Session resumed = hello.session() == null ? null : core.resumable(hello.session(), proof.user());
         Session admitted = resumed;
@@ -270,6 +280,10 @@ final class Peer implements ConnectionListener, Outlet {
                 }
             }
             links = resumed.attach(this, positions, true);
+            if (links != null && links.isEmpty()) {
+                close(new CloseReason(CloseReason.SESSION_REPLACED, "a newer connection has the session"));
+                return;
+            }
         }
         if (admitted == null || links == null) {
             ClientRecords.Opened opened = managed ? core.record(proof.user(), hello.client()) : null;
@@ -397,6 +411,15 @@ final class Peer implements ConnectionListener, Outlet {
                     .schedule(
                             Duration.ofMillis(Math.max(0, wait)),
                             () -> close(new CloseReason(CloseReason.TOKEN_EXPIRED, "token expired")));
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private boolean isClosed() {
+        lock.lock();
+        try {
+            return closed != null;
         } finally {
             lock.unlock();
         }

@@ -27,6 +27,7 @@ import java.util.concurrent.CompletionException;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executor;
 import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.function.BiConsumer;
 import org.jspecify.annotations.Nullable;
@@ -54,6 +55,7 @@ final class ServerCore implements ServerTransport.Acceptor {
     private final Map<String, Session> sessionsBySecret = new ConcurrentHashMap<>();
     private final Map<String, Integer> sessionsPerUser = new ConcurrentHashMap<>();
     private final Set<Peer> peers = ConcurrentHashMap.newKeySet();
+    private final AtomicLong peerNumbers = new AtomicLong();
     private final LongAdder unhandled = new LongAdder();
     private final ConnectionManager connections = new ConnectionManager(this);
     private volatile boolean closing;
@@ -121,6 +123,10 @@ final class ServerCore implements ServerTransport.Acceptor {
             peer.close(new CloseReason(CloseReason.DRAINING, "server is draining"));
         }
         return peer;
+    }
+
+    long nextPeerNumber() {
+        return peerNumbers.incrementAndGet();
     }
 
     void gone(Peer peer) {

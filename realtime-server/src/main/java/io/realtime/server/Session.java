@@ -51,6 +51,7 @@ public final class Session {
     private final ReentrantLock state = new ReentrantLock();
     private volatile @Nullable Peer peer; // written under state
     private volatile Handshake handshake; // written under state
+    private long newest; // guarded by state: the number of the newest connection that ever had the session
     private boolean over; // guarded by state
     private Scheduler.Cancellable expiry = () -> {}; // guarded by state
     private int unacknowledged; // guarded by state
@@ -208,7 +209,8 @@ public final class Session {
      * Gives the session a connection, in place of the one it has. What it is in, the rooms' state and their replay
      * begin only when the peer {@linkplain Peer#welcomed says so}.
      *
-     * @return the links by room's wire name; null when the session is over
+     * @return the links by room's wire name; none when a newer connection has taken the session already, whose
+     *     authentication was quicker; null when the session is over
      */
     @Nullable
     Map<String, RoomState.Link> attach(Peer newcomer, Map<String, Position> positions, boolean resumed) {
@@ -218,6 +220,10 @@ public final class Session {
             if (over) {
                 return null;
             }
+            if (newcomer.number() < newest) {
+                return Map.of();
+            }
+            newest = newcomer.number();
             evicted = peer;
             peer = newcomer;
             handshake = newcomer.handshake();
