@@ -232,7 +232,7 @@ final class Peer implements ConnectionListener, Outlet {
             close(new CloseReason(CloseReason.PROTOCOL_ERROR, fault.getMessage()));
             return;
         }
-        send(error(ErrorData.of(fault), null));
+        whenWelcomed(() -> send(error(ErrorData.of(fault), null))); // the welcome is the first frame that a peer sees
     }
 
     // ---------------------------------------------------------------- becoming a session

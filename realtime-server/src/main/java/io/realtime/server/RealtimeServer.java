@@ -9,6 +9,7 @@ import io.realtime.Request;
 import io.realtime.internal.Ids;
 import io.realtime.internal.SystemScheduler;
 import io.realtime.internal.wire.Names;
+import io.realtime.server.javawebsocket.JavaWebSocketTransport;
 import io.realtime.spi.Scheduler;
 import io.realtime.spi.ServerTransport;
 import java.io.IOException;
@@ -56,7 +57,7 @@ public final class RealtimeServer implements AutoCloseable {
         this.ownExecutor = supplied == null ? HandlerExecutor.create() : null;
         Executor executor = ownExecutor == null ? Objects.requireNonNull(supplied) : ownExecutor;
         ServerTransport chosen = config.transport;
-        this.transport = Objects.requireNonNull(chosen);
+        this.transport = chosen == null ? new JavaWebSocketTransport() : chosen;
         this.core = new ServerCore(config, scheduler, executor);
     }
 
