@@ -186,6 +186,11 @@ public final class Envelope {
         return text.length();
     }
 
+    /** Returns whether there is a payload other than null. */
+    public boolean hasData() {
+        return hasData;
+    }
+
     /**
      * Reads the payload.
      *

@@ -1,0 +1,63 @@
+package io.realtime.examples;
+
+import com.google.gson.JsonElement;
+import io.realtime.Event;
+import io.realtime.Request;
+import java.util.Map;
+
+/** The contract of the demos, shared by their server, the Java client and, in JSON, the page. */
+interface Chat {
+    /** Something a person says in a room. */
+    record Say(String text) {
+        public Say {
+            require(text, "text");
+        }
+    }
+
+    /** Something that was said. */
+    record Said(String user, String text) {}
+
+    /** Whether the sender is typing. */
+    record Typing(boolean on) {}
+
+    /** Whether somebody else is typing. */
+    record SomebodyTyping(String user, boolean on) {}
+
+    /** Something for one person. */
+    record Direct(String to, String text) {
+        public Direct {
+            require(to, "to");
+            require(text, "text");
+        }
+    }
+
+    /** A wait in milliseconds, at most a minute. */
+    record Slow(int ms) {
+        public Slow {
+            if (ms < 0 || ms > 60_000) {
+                throw new IllegalArgumentException("ms " + ms + " is not 0 to 60000");
+            }
+        }
+    }
+
+    /** Who the asker is. */
+    record WhoAmI(String user, Map<String, Object> attributes) {}
+
+    Event<Say> SAY = Event.of("say", Say.class);
+    Event<Said> SAID = Event.of("said", Said.class);
+    Event<Typing> TYPING = Event.ephemeral("typing", Typing.class);
+    Event<SomebodyTyping> SOMEBODY_TYPING = Event.ephemeral("typing", SomebodyTyping.class);
+    Event<Direct> DIRECT = Event.of("direct", Direct.class);
+    Event<Say> SHOUT = Event.of("shout", Say.class);
+    Event<JsonElement> FAIL = Event.of("fail", JsonElement.class);
+
+    Request<JsonElement, JsonElement> ECHO = Request.of("echo", JsonElement.class, JsonElement.class);
+    Request<JsonElement, WhoAmI> WHO_AM_I = Request.of("whoami", JsonElement.class, WhoAmI.class);
+    Request<Slow, Slow> SLOW = Request.of("slow", Slow.class, Slow.class);
+
+    private static void require(String value, String name) {
+        if (value == null || value.isEmpty()) {
+            throw new IllegalArgumentException(name + " is required");
+        }
+    }
+}
