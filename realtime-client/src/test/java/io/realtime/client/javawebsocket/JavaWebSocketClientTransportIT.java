@@ -25,8 +25,11 @@ import java.net.Socket;
 import java.net.URI;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.security.KeyStore;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Base64;
 import java.util.Collections;
@@ -37,15 +40,22 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
+import javax.net.ssl.KeyManagerFactory;
+import javax.net.ssl.SSLContext;
+import javax.net.ssl.SSLException;
+import javax.net.ssl.SSLSocketFactory;
+import javax.net.ssl.TrustManagerFactory;
 import org.java_websocket.WebSocket;
 import org.java_websocket.drafts.Draft_6455;
 import org.java_websocket.enums.Opcode;
 import org.java_websocket.handshake.ClientHandshake;
 import org.java_websocket.protocols.Protocol;
+import org.java_websocket.server.DefaultSSLWebSocketServerFactory;
 import org.java_websocket.server.WebSocketServer;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
 
 class JavaWebSocketClientTransportIT {
     private final List<AutoCloseable> toClose = new ArrayList<>();
@@ -225,7 +235,7 @@ class JavaWebSocketClientTransportIT {
         Client client = connect(target(server.getPort(), 1 << 20, 200_000));
         Connection connection = client.connection();
         String text = "x".repeat(50_000);
-        await().until(() -> !connection.send(text(text)));
+        await().pollInterval(Duration.ofMillis(1)).until(() -> !connection.send(text(text)));
         assertTrue(connection.outboundBytes() <= 200_100, () -> connection.outboundBytes() + " wait");
         release.countDown();
         await().until(() -> client.drained > 0);
@@ -269,6 +279,87 @@ class JavaWebSocketClientTransportIT {
             client.send(note, "hello").get(10, TimeUnit.SECONDS);
             server.getConnections().iterator().next().closeConnection(1006, "cut");
             client.send(note, "again").get(10, TimeUnit.SECONDS);
+        }
+    }
+
+    @Test
+    void tlsVerifiesTheCertificateAndTheName(@TempDir Path directory) throws Exception {
+        SSLContext context = selfSigned(directory.resolve("keys.p12"), "localhost");
+        Server server = tlsServer(context);
+        Client trusting = connectTls(server, context.getSocketFactory());
+        assertTrue(trusting.connection().send(text("hello")));
+        assertEquals("hello", trusting.next());
+
+        Exception untrusted = connectTls(server, null).failed.get(10, TimeUnit.SECONDS);
+        assertTrue(untrusted.getCause() instanceof SSLException, untrusted.toString());
+
+        SSLContext other = selfSigned(directory.resolve("other.p12"), "elsewhere.test");
+        Exception misnamed =
+                connectTls(tlsServer(other), other.getSocketFactory()).failed.get(10, TimeUnit.SECONDS);
+        assertTrue(misnamed.getCause() instanceof SSLException, misnamed.toString());
+        assertTrue(misnamed.toString().contains("localhost"), misnamed.toString());
+    }
+
+    private Server tlsServer(SSLContext context) throws Exception {
+        Server server = new Server("realtime.v1");
+        server.setWebSocketFactory(new DefaultSSLWebSocketServerFactory(context));
+        server.start();
+        assertTrue(server.started.await(10, TimeUnit.SECONDS));
+        toClose.add(() -> server.stop(1_000));
+        return server;
+    }
+
+    private Client connectTls(Server server, @Nullable SSLSocketFactory factory) {
+        Client client = new Client();
+        URI uri = URI.create("wss://localhost:" + server.getPort() + "/ws");
+        Scheduler.Cancellable attempt = new JavaWebSocketClientTransport(factory)
+                .connect(new ClientTransport.Target(uri, Map.of(), "realtime.v1", 1_000, 1_000), client);
+        toClose.add(attempt::cancel);
+        return client;
+    }
+
+    /** Keys of a certificate that vouches for itself, trusted by the context's own clients. */
+    private static SSLContext selfSigned(Path file, String host) throws Exception {
+        String keytool =
+                Path.of(System.getProperty("java.home"), "bin", "keytool").toString();
+        Process made = new ProcessBuilder(
+                        keytool,
+                        "-genkeypair",
+                        "-alias",
+                        "key",
+                        "-keyalg",
+                        "EC",
+                        "-storetype",
+                        "PKCS12",
+                        "-keystore",
+                        file.toString(),
+                        "-storepass",
+                        "changeit",
+                        "-dname",
+                        "CN=" + host,
+                        "-ext",
+                        "SAN=dns:" + host)
+                .redirectErrorStream(true)
+                .start();
+        assertEquals(0, made.waitFor(), () -> new String(read(made), StandardCharsets.UTF_8));
+        KeyStore keys = KeyStore.getInstance(file.toFile(), "changeit".toCharArray());
+        KeyManagerFactory managers = KeyManagerFactory.getInstance(KeyManagerFactory.getDefaultAlgorithm());
+        managers.init(keys, "changeit".toCharArray());
+        KeyStore trusted = KeyStore.getInstance(KeyStore.getDefaultType());
+        trusted.load(null, null);
+        trusted.setCertificateEntry("key", keys.getCertificate("key"));
+        TrustManagerFactory trust = TrustManagerFactory.getInstance(TrustManagerFactory.getDefaultAlgorithm());
+        trust.init(trusted);
+        SSLContext context = SSLContext.getInstance("TLS");
+        context.init(managers.getKeyManagers(), trust.getTrustManagers(), null);
+        return context;
+    }
+
+    private static byte[] read(Process process) {
+        try {
+            return process.getInputStream().readAllBytes();
+        } catch (IOException unreadable) {
+            return new byte[0];
         }
     }
 
