@@ -6,7 +6,6 @@ import io.realtime.ConnectionException;
 import io.realtime.ErrorCode;
 import io.realtime.Event;
 import io.realtime.Heartbeat;
-import io.realtime.PayloadException;
 import io.realtime.RealtimeException;
 import io.realtime.RemoteException;
 import io.realtime.client.ConnectionState.Status;
@@ -15,12 +14,9 @@ import io.realtime.internal.Ids;
 import io.realtime.internal.wire.Envelope;
 import io.realtime.internal.wire.ErrorData;
 import io.realtime.internal.wire.Frames;
-import io.realtime.internal.wire.Json;
 import io.realtime.internal.wire.Names;
 import io.realtime.internal.wire.Outgoing;
 import io.realtime.spi.Connection;
-import io.realtime.spi.Frame;
-import io.realtime.spi.FrameBatch;
 import io.realtime.spi.Scheduler;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -30,8 +26,6 @@ import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
-import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -52,18 +46,14 @@ final class ClientEngine {
     private static final Duration BAD_FRAMES_WITHIN = Duration.ofMinutes(1);
     private static final int BAD_FRAMES = 10;
     private static final int DEFAULT_INFLIGHT = 256;
-    private static final int BATCH_BYTES = 64 << 10;
-    private static final int MOST_EPHEMERAL = 1_000;
 
     private final ClientConfig config;
     private final Scheduler scheduler;
     private final Callbacks callbacks;
-    private final Outbox outbox;
+    private final Sender sender;
     private final Rooms rooms;
     private final InboxAcks inboxAcks;
     private final String clientId;
-    private final AtomicBoolean pumpPosted = new AtomicBoolean();
-    private final AtomicInteger ephemeralPosted = new AtomicInteger();
 
     private volatile ConnectionState state = ConnectionState.IDLE;
     private volatile boolean terminated;
@@ -71,7 +61,6 @@ final class ClientEngine {
     private final List<CompletableFuture<Void>> opening = new ArrayList<>();
     private @Nullable Link link;
     private Scheduler.Cancellable retry = Link.NOTHING;
-    private Scheduler.@Nullable Cancellable expiry;
     private int attempt;
     private @Nullable String session;
     private @Nullable String lastToken;
@@ -82,7 +71,7 @@ final class ClientEngine {
         this.config = config;
         this.scheduler = config.scheduler();
         this.callbacks = callbacks;
-        this.outbox = new Outbox(config.outbox());
+        this.sender = new Sender(config, callbacks);
         this.rooms = new Rooms(callbacks, this::retryRoomsLater);
         this.inboxAcks = new InboxAcks(scheduler, this::sendInboxAck);
         this.clientId = Ids.secret(config.random());
@@ -134,51 +123,7 @@ final class ClientEngine {
     }
 
     <T> CompletableFuture<Void> send(Event<T> event, T data, @Nullable String room) {
-        CompletableFuture<Void> result = new CompletableFuture<>();
-        String json;
-        try {
-            json = Json.write(data, event.type());
-        } catch (PayloadException unfit) {
-            result.completeExceptionally(unfit);
-            return result;
-        }
-        Outbox.Entry entry = new Outbox.Entry(event, room, data, json, result, scheduler.nanoTime());
-        if (event.isEphemeral()) {
-            sendEphemeral(entry);
-            return result;
-        }
-        report(outbox.add(entry));
-        if (pumpPosted.compareAndSet(false, true)) {
-            post(() -> {
-                pumpPosted.set(false);
-                pump();
-            });
-        }
-        return result;
-    }
-
-    private void sendEphemeral(Outbox.Entry entry) {
-        if (terminated) {
-            drop(entry, closed());
-            return;
-        }
-        if (ephemeralPosted.incrementAndGet() > MOST_EPHEMERAL) {
-            ephemeralPosted.decrementAndGet();
-            drop(entry, new RealtimeException(ErrorCode.OVERLOADED, "too many ephemeral messages", true, null));
-            return;
-        }
-        ask(entry.result, () -> {
-            ephemeralPosted.decrementAndGet();
-            Link open = openLink();
-            if (open == null) {
-                String why = "an ephemeral message is not kept while offline";
-                drop(entry, new RealtimeException(ErrorCode.CONNECTION_LOST, why, true, null));
-            } else if (open.isCrowded(OUTBOUND_BYTES) || !open.send(FrameBatch.of(entry.frame()))) {
-                drop(entry, new RealtimeException(ErrorCode.OVERLOADED, "the connection is slow", true, null));
-            } else {
-                callbacks.completeVoid(entry.result);
-            }
-        });
+        return sender.send(event, data, room);
     }
 
     void reconnectNow() {
@@ -209,7 +154,7 @@ final class ClientEngine {
 
     /** Ends everything for good, then runs {@code last}. */
     void close(Runnable last) {
-        report(outbox.close());
+        sender.close();
         post(() -> {
             if (terminated) {
                 return;
@@ -218,10 +163,7 @@ final class ClientEngine {
             terminated = true;
             rooms.fail(closed());
             inboxAcks.stop();
-            if (expiry != null) {
-                expiry.cancel();
-                expiry = null;
-            }
+            sender.stopExpiry();
             last.run();
         });
     }
@@ -314,11 +256,9 @@ final class ClientEngine {
         if (ended != null) {
             ended.end();
             link = null;
-            outbox.connectionLost();
+            sender.connectionLost();
             rooms.connectionLost();
             inboxAcks.stop();
-            report(outbox.expire(scheduler.nanoTime()));
-            watchExpiry();
         }
     }
 
@@ -416,7 +356,7 @@ final class ClientEngine {
         CloseReason reason = closed.explain(said);
         CloseRule rule = CloseRule.of(reason.code());
         if (rule == CloseRule.TOO_BIG) {
-            failLongest(reason);
+            sender.tooBig(reason);
         }
         drop(closed);
         switch (rule) {
@@ -461,17 +401,10 @@ final class ClientEngine {
         }
     }
 
-    private void failLongest(CloseReason reason) {
-        Outbox.Entry longest = outbox.failed(outbox.longestInflight());
-        if (longest != null) {
-            drop(longest, new RealtimeException(ErrorCode.TOO_BIG, "too big for the server: " + reason));
-        }
-    }
-
     void onDrained(Link drained) {
         if (drained == openLink()) {
             rooms.retry();
-            pump();
+            sender.pump();
         }
     }
 
@@ -555,7 +488,8 @@ final class ClientEngine {
 
     private void takeProtocol(Link from, Envelope frame) {
         switch (frame.type()) {
-            case Frames.ACK -> takeAck(frame);
+            case Frames.ACK ->
+                sender.acknowledged(frame.<Frames.Ack>data(Frames.Ack.class).seq());
             case Frames.REPLY -> rooms.reply(frame);
             case Frames.ERROR -> takeError(from, frame);
             case Frames.JOINED -> rooms.put(requireRoom(frame), frame.data(Frames.RoomState.class));
@@ -596,12 +530,7 @@ final class ClientEngine {
         });
         session = welcome.session();
         watch(from, welcome.heartbeat());
-        for (Outbox.Entry done : outbox.acknowledged(welcome.seq())) {
-            callbacks.completeVoid(done.result);
-        }
         int messageBytes = limits == null || limits.messageBytes() < 1 ? OUTBOUND_BYTES : limits.messageBytes();
-        report(outbox.limitMessages(Math.min(messageBytes, OUTBOUND_BYTES / 2)));
-
         become(Status.OPEN, Duration.ZERO, null);
         for (CompletableFuture<Void> waiter : opening) {
             callbacks.completeVoid(waiter);
@@ -609,7 +538,7 @@ final class ClientEngine {
         opening.clear();
         rooms.welcomed(welcome.resumed(), states, from::send); // before the messages, which may be for these rooms
         inboxAcks.welcomed();
-        pump();
+        sender.welcomed(from, welcome.seq(), Math.min(messageBytes, OUTBOUND_BYTES / 2));
     }
 
     private void watch(Link from, Frames.@Nullable HeartbeatMs said) {
@@ -642,14 +571,6 @@ final class ClientEngine {
         });
     }
 
-    private void takeAck(Envelope frame) {
-        Frames.Ack ack = frame.data(Frames.Ack.class);
-        for (Outbox.Entry done : outbox.acknowledged(ack.seq())) {
-            callbacks.completeVoid(done.result);
-        }
-        pump();
-    }
-
     private void takeError(Link from, Envelope frame) {
         ErrorData error = frame.error();
         RemoteException failure = error.exception();
@@ -658,14 +579,10 @@ final class ClientEngine {
             return;
         }
         callbacks.error(failure);
-        if (frame.seq() == 0) {
+        if (frame.seq() > 0) {
+            sender.failed(frame.seq(), failure);
+        } else {
             from.lastError = error; // a close may follow, and this is why
-            return;
-        }
-        Outbox.Entry failed = outbox.failed(frame.seq());
-        if (failed != null) {
-            callbacks.fail(failed.result, failure);
-            pump();
         }
     }
 
@@ -679,39 +596,8 @@ final class ClientEngine {
         from.send(Outgoing.of(Frames.PONG).ref(frame.ref()).data(echo, JsonElement.class));
     }
 
-    // Outgoing
-
     private @Nullable Link openLink() {
         return link != null && link.welcomed ? link : null;
-    }
-
-    private void pump() {
-        Link open = openLink();
-        while (open != null) {
-            List<Outbox.Entry> entries = outbox.unsent(open.inflight, BATCH_BYTES);
-            List<Frame> frames = new ArrayList<>(entries.size());
-            for (Outbox.Entry entry : entries) {
-                frames.add(entry.frame());
-            }
-            if (frames.isEmpty() || !open.send(FrameBatch.of(frames, false))) { // onDrained or onClosed will tell
-                break;
-            }
-            outbox.sent(entries);
-        }
-        watchExpiry();
-    }
-
-    private void watchExpiry() {
-        if (expiry == null && !terminated) {
-            Duration until = outbox.untilExpiry(scheduler.nanoTime());
-            expiry = until == null ? null : scheduler.schedule(until, this::expire);
-        }
-    }
-
-    private void expire() {
-        expiry = null;
-        report(outbox.expire(scheduler.nanoTime()));
-        watchExpiry();
     }
 
     private void onHandled(@Nullable String epoch, long offset) {
@@ -732,15 +618,5 @@ final class ClientEngine {
             open.roomRetry.cancel();
             open.roomRetry = scheduler.schedule(ROOM_RETRY, rooms::retry);
         }
-    }
-
-    private void report(List<Outbox.Dropped> dropped) {
-        for (Outbox.Dropped one : dropped) {
-            callbacks.dropped(one.entry().result, one.message());
-        }
-    }
-
-    private void drop(Outbox.Entry entry, RealtimeException cause) {
-        report(Collections.singletonList(new Outbox.Dropped(entry, cause)));
     }
 }
