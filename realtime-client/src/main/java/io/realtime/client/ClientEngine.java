@@ -23,9 +23,9 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
-import java.util.concurrent.CompletionStage;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -87,7 +87,9 @@ final class ClientEngine {
     /** Runs a task that a future waits for; the future fails where the task cannot run any more. */
     private void ask(CompletableFuture<?> result, Runnable task) {
         post(() -> {
-            if (!terminated) {
+            if (terminated) {
+                callbacks.fail(result, closed());
+            } else {
                 task.run();
             }
         });
@@ -209,14 +211,11 @@ final class ClientEngine {
 
     /** On the callback executor. */
     private void askForToken(Link next, TokenProvider tokens) {
-        CompletionStage<String> stage;
         try {
-            stage = tokens.token();
+            tokens.token().whenComplete((token, failure) -> post(() -> onToken(next, token, failure)));
         } catch (Throwable failure) { // the application's code: anything may come out of it
             post(() -> onToken(next, null, failure));
-            return;
         }
-        stage.whenComplete((token, failure) -> post(() -> onToken(next, token, failure)));
     }
 
     private void onToken(Link next, @Nullable String token, @Nullable Throwable thrown) {
@@ -437,6 +436,7 @@ final class ClientEngine {
         boolean delivered = false;
         try {
             if (from == link) {
+                from.lastError = null; // only the last frame before a close explains it
                 delivered = take(from, frame);
             }
         } catch (RuntimeException nonsense) { // whatever a peer says must not stop the client
@@ -518,7 +518,6 @@ final class ClientEngine {
         Map<String, Frames.RoomState> states = welcome.rooms() == null ? Collections.emptyMap() : welcome.rooms();
         Frames.LimitsData limits = welcome.limits();
         from.welcomed = true;
-        from.lastError = null;
         from.inflight = limits == null || limits.inflight() < 1 ? DEFAULT_INFLIGHT : limits.inflight();
         from.spreadMs =
                 welcome.retry() == null ? 0 : Math.max(0, welcome.retry().spreadMs());
@@ -606,10 +605,15 @@ final class ClientEngine {
         }
     }
 
-    private boolean sendInboxAck(long offset) {
+    private boolean sendInboxAck(@Nullable String epoch, long offset) {
         Link open = openLink();
-        return open != null
-                && open.send(Outgoing.of(Frames.ACK).data(new Frames.InboxAck(offset), Frames.InboxAck.class));
+        if (open == null) {
+            return false;
+        }
+        if (!Objects.equals(epoch, rooms.epoch(Names.USER))) {
+            return true; // the inbox began anew, and the offset would stand for messages nobody has seen
+        }
+        return open.send(Outgoing.of(Frames.ACK).data(new Frames.InboxAck(offset), Frames.InboxAck.class));
     }
 
     private void retryRoomsLater() {

@@ -242,6 +242,31 @@ class ClientConnectTest {
     }
 
     @Test
+    void anOldErrorExplainsNoLaterClose() {
+        world.connected();
+        world.peer().send("{\"type\":\"$error\",\"data\":{\"code\":\"rate_limited\",\"message\":\"slower\"}}");
+        world.peer().send("{\"type\":\"$pong\"}");
+        world.peer().close(CloseReason.OVERLOADED);
+        world.settle();
+        assertEquals(
+                new CloseReason(CloseReason.OVERLOADED, ""), world.lastState().reason());
+    }
+
+    @Test
+    void theErrorTellsTheCodeThatALostCloseCannot() {
+        world.connected();
+        world.peer()
+                .send(
+                        "{\"type\":\"$error\",\"data\":{\"code\":\"forbidden\",\"message\":\"kicked\",\"closeCode\":4005}}");
+        world.settle();
+        world.network.cutAll();
+        world.settle();
+        assertEquals(Status.CLOSED, world.client().state().status());
+        assertEquals(
+                new CloseReason(CloseReason.KICKED, "kicked"), world.lastState().reason());
+    }
+
+    @Test
     void nothingWorksAfterClose() {
         RealtimeClient client = world.connected();
         client.close();

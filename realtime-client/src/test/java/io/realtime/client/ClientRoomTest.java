@@ -175,6 +175,20 @@ class ClientRoomTest {
     }
 
     @Test
+    void whatWasHandledOfAnInboxThatBeganAnewIsNotAcknowledged() {
+        world.rooms = "{\"@user\":{\"epoch\":\"u\",\"offset\":0}}";
+        world.connected();
+        world.peer().said("@user", 900, "m");
+        world.settle();
+        world.rooms = "{\"@user\":{\"epoch\":\"v\",\"offset\":0,\"recovered\":false,\"reason\":\"epoch\"}}";
+        world.network.cutAll();
+        world.advance(5_000);
+        assertEquals(2, world.peers.size());
+        assertEquals(0, world.peer().all(Frames.ACK).size());
+        assertEquals(List.of("@user"), world.gaps);
+    }
+
+    @Test
     void aForbiddenRoomIsForgotten() {
         world.answersJoins = false;
         world.connected();
