@@ -41,6 +41,7 @@ final class ClientEngine {
     private static final Logger LOG = LoggerFactory.getLogger(ClientEngine.class);
     private static final String AGENT = "realtime-java/1";
     private static final Duration HEALTHY_AFTER = Duration.ofSeconds(10);
+    private static final Duration LONGEST_WAIT = Duration.ofHours(1); // whatever a server says
     private static final Duration PROBE = Duration.ofSeconds(5);
     private static final Duration ROOM_RETRY = Duration.ofSeconds(1);
     private static final Duration BAD_FRAMES_WITHIN = Duration.ofMinutes(1);
@@ -373,8 +374,8 @@ final class ClientEngine {
         Frames.Retry goodbye = closed.goodbye;
         long min = goodbye == null ? 0 : Math.max(0, goodbye.minMs());
         long max = goodbye == null ? closed.spreadMs : goodbye.maxMs();
-        double nanos = (min + config.random().nextDouble() * Math.max(0, max - min)) * 1e6;
-        return Duration.ofNanos((long) nanos);
+        double millis = min + config.random().nextDouble() * Math.max(0, max - min);
+        return Duration.ofMillis((long) Math.min(millis, (double) LONGEST_WAIT.toMillis()));
     }
 
     private static boolean isServerLoss(CloseReason reason) {
@@ -478,7 +479,14 @@ final class ClientEngine {
 
     private void takeBeforeWelcome(Link from, Envelope frame) {
         switch (frame.type()) {
-            case Frames.WELCOME -> welcome(from, frame.data(Frames.Welcome.class));
+            case Frames.WELCOME -> {
+                try {
+                    welcome(from, frame.data(Frames.Welcome.class));
+                } catch (RuntimeException unfit) { // without it there is no session
+                    callbacks.error(unfit);
+                    lose(from, new CloseReason(CloseReason.PROTOCOL_ERROR, "a welcome that makes no sense"));
+                }
+            }
             case Frames.ERROR -> takeError(from, frame);
             case Frames.GOODBYE -> takeGoodbye(from, frame);
             case Frames.PING -> pong(from, frame);
@@ -516,8 +524,8 @@ final class ClientEngine {
             throw nonsense("a welcome without a session");
         }
         Map<String, Frames.RoomState> states = welcome.rooms() == null ? Collections.emptyMap() : welcome.rooms();
+        Rooms.check(states);
         Frames.LimitsData limits = welcome.limits();
-        from.welcomed = true;
         from.inflight = limits == null || limits.inflight() < 1 ? DEFAULT_INFLIGHT : limits.inflight();
         from.spreadMs =
                 welcome.retry() == null ? 0 : Math.max(0, welcome.retry().spreadMs());
@@ -527,8 +535,9 @@ final class ClientEngine {
             tokenRetried = false;
             refusedToken = null;
         });
-        session = welcome.session();
         watch(from, welcome.heartbeat());
+        session = welcome.session();
+        from.welcomed = true;
         int messageBytes = limits == null || limits.messageBytes() < 1 ? OUTBOUND_BYTES : limits.messageBytes();
         become(Status.OPEN, Duration.ZERO, null);
         for (CompletableFuture<Void> waiter : opening) {
@@ -542,7 +551,11 @@ final class ClientEngine {
 
     private void watch(Link from, Frames.@Nullable HeartbeatMs said) {
         Heartbeat heartbeat = config.heartbeat();
-        if (said != null && said.intervalMs() > 0 && said.timeoutMs() > said.intervalMs()) {
+        boolean isUsable = said != null
+                && said.intervalMs() > 0
+                && said.timeoutMs() > said.intervalMs()
+                && said.timeoutMs() <= LONGEST_WAIT.toMillis();
+        if (said != null && isUsable) {
             heartbeat = new Heartbeat(Duration.ofMillis(said.intervalMs()), Duration.ofMillis(said.timeoutMs()));
         }
         Duration timeout = heartbeat.timeout();

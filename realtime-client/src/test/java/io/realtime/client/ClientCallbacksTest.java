@@ -186,13 +186,32 @@ class ClientCallbacksTest {
         assertTrue(world.client().isConnected());
     }
 
-    @Test
-    void aWelcomeOfNonsenseNeverOpens() {
-        world.onHello = peer -> peer.send("{\"type\":\"$welcome\",\"data\":{\"session\":7}}");
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "{}",
+                "{\"session\":7}",
+                "{\"session\":\"s\",\"rooms\":{\"r\":null}}",
+                "{\"session\":\"s\",\"rooms\":{\"r\":{\"offset\":1}}}"
+            })
+    void aWelcomeOfNonsenseNeverOpens(String data) {
+        world.onHello = peer -> peer.send("{\"type\":\"$welcome\",\"data\":" + data + "}");
         var unused = world.client().connect();
-        world.advance(9_999);
-        assertEquals(Status.CONNECTING, world.client().state().status());
+        world.settle();
+        assertEquals(List.of("CONNECTING", "WAITING"), world.statuses());
+        assertEquals(500, world.lastState().delay().toMillis());
         assertEquals(1, world.errors.size());
+    }
+
+    @Test
+    void aWelcomeWithAbsurdTimesOpensWithTheClientsOwn() {
+        world.onHello = peer -> peer.send(
+                "{\"type\":\"$welcome\",\"data\":{\"session\":\"s\",\"heartbeat\":"
+                        + "{\"intervalMs\":1,\"timeoutMs\":9223372036854775807},\"retry\":{\"spreadMs\":9223372036854775807}}}");
+        world.connected();
+        world.network.cutAll();
+        world.settle();
+        assertEquals(3_600, world.lastState().delay().toSeconds());
     }
 
     @Test
