@@ -6,7 +6,6 @@ import io.realtime.ConnectionException;
 import io.realtime.ErrorCode;
 import io.realtime.Event;
 import io.realtime.Heartbeat;
-import io.realtime.PayloadException;
 import io.realtime.RealtimeException;
 import io.realtime.RemoteException;
 import io.realtime.client.ConnectionState.Status;
@@ -15,23 +14,18 @@ import io.realtime.internal.Ids;
 import io.realtime.internal.wire.Envelope;
 import io.realtime.internal.wire.ErrorData;
 import io.realtime.internal.wire.Frames;
-import io.realtime.internal.wire.Json;
 import io.realtime.internal.wire.Names;
 import io.realtime.internal.wire.Outgoing;
 import io.realtime.spi.Connection;
-import io.realtime.spi.Frame;
-import io.realtime.spi.FrameBatch;
 import io.realtime.spi.Scheduler;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
-import java.util.concurrent.CompletionStage;
-import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -47,23 +41,20 @@ final class ClientEngine {
     private static final Logger LOG = LoggerFactory.getLogger(ClientEngine.class);
     private static final String AGENT = "realtime-java/1";
     private static final Duration HEALTHY_AFTER = Duration.ofSeconds(10);
+    private static final Duration LONGEST_WAIT = Duration.ofHours(1); // whatever a server says
     private static final Duration PROBE = Duration.ofSeconds(5);
     private static final Duration ROOM_RETRY = Duration.ofSeconds(1);
     private static final Duration BAD_FRAMES_WITHIN = Duration.ofMinutes(1);
     private static final int BAD_FRAMES = 10;
     private static final int DEFAULT_INFLIGHT = 256;
-    private static final int BATCH_BYTES = 64 << 10;
-    private static final int MOST_EPHEMERAL = 1_000;
 
     private final ClientConfig config;
     private final Scheduler scheduler;
     private final Callbacks callbacks;
-    private final Outbox outbox;
+    private final Sender sender;
     private final Rooms rooms;
     private final InboxAcks inboxAcks;
     private final String clientId;
-    private final AtomicBoolean pumpPosted = new AtomicBoolean();
-    private final AtomicInteger ephemeralPosted = new AtomicInteger();
 
     private volatile ConnectionState state = ConnectionState.IDLE;
     private volatile boolean terminated;
@@ -71,7 +62,6 @@ final class ClientEngine {
     private final List<CompletableFuture<Void>> opening = new ArrayList<>();
     private @Nullable Link link;
     private Scheduler.Cancellable retry = Link.NOTHING;
-    private Scheduler.@Nullable Cancellable expiry;
     private int attempt;
     private @Nullable String session;
     private @Nullable String lastToken;
@@ -82,7 +72,7 @@ final class ClientEngine {
         this.config = config;
         this.scheduler = config.scheduler();
         this.callbacks = callbacks;
-        this.outbox = new Outbox(config.outbox());
+        this.sender = new Sender(config, callbacks);
         this.rooms = new Rooms(callbacks, this::retryRoomsLater);
         this.inboxAcks = new InboxAcks(scheduler, this::sendInboxAck);
         this.clientId = Ids.secret(config.random());
@@ -98,7 +88,9 @@ final class ClientEngine {
     /** Runs a task that a future waits for; the future fails where the task cannot run any more. */
     private void ask(CompletableFuture<?> result, Runnable task) {
         post(() -> {
-            if (!terminated) {
+            if (terminated) {
+                callbacks.fail(result, closed());
+            } else {
                 task.run();
             }
         });
@@ -134,51 +126,7 @@ final class ClientEngine {
     }
 
     <T> CompletableFuture<Void> send(Event<T> event, T data, @Nullable String room) {
-        CompletableFuture<Void> result = new CompletableFuture<>();
-        String json;
-        try {
-            json = Json.write(data, event.type());
-        } catch (PayloadException unfit) {
-            result.completeExceptionally(unfit);
-            return result;
-        }
-        Outbox.Entry entry = new Outbox.Entry(event, room, data, json, result, scheduler.nanoTime());
-        if (event.isEphemeral()) {
-            sendEphemeral(entry);
-            return result;
-        }
-        report(outbox.add(entry));
-        if (pumpPosted.compareAndSet(false, true)) {
-            post(() -> {
-                pumpPosted.set(false);
-                pump();
-            });
-        }
-        return result;
-    }
-
-    private void sendEphemeral(Outbox.Entry entry) {
-        if (terminated) {
-            drop(entry, closed());
-            return;
-        }
-        if (ephemeralPosted.incrementAndGet() > MOST_EPHEMERAL) {
-            ephemeralPosted.decrementAndGet();
-            drop(entry, new RealtimeException(ErrorCode.OVERLOADED, "too many ephemeral messages", true, null));
-            return;
-        }
-        ask(entry.result, () -> {
-            ephemeralPosted.decrementAndGet();
-            Link open = openLink();
-            if (open == null) {
-                String why = "an ephemeral message is not kept while offline";
-                drop(entry, new RealtimeException(ErrorCode.CONNECTION_LOST, why, true, null));
-            } else if (open.isCrowded(OUTBOUND_BYTES) || !open.send(FrameBatch.of(entry.frame()))) {
-                drop(entry, new RealtimeException(ErrorCode.OVERLOADED, "the connection is slow", true, null));
-            } else {
-                callbacks.completeVoid(entry.result);
-            }
-        });
+        return sender.send(event, data, room);
     }
 
     void reconnectNow() {
@@ -209,7 +157,7 @@ final class ClientEngine {
 
     /** Ends everything for good, then runs {@code last}. */
     void close(Runnable last) {
-        report(outbox.close());
+        sender.close();
         post(() -> {
             if (terminated) {
                 return;
@@ -218,10 +166,7 @@ final class ClientEngine {
             terminated = true;
             rooms.fail(closed());
             inboxAcks.stop();
-            if (expiry != null) {
-                expiry.cancel();
-                expiry = null;
-            }
+            sender.stopExpiry();
             last.run();
         });
     }
@@ -267,14 +212,11 @@ final class ClientEngine {
 
     /** On the callback executor. */
     private void askForToken(Link next, TokenProvider tokens) {
-        CompletionStage<String> stage;
         try {
-            stage = tokens.token();
+            tokens.token().whenComplete((token, failure) -> post(() -> onToken(next, token, failure)));
         } catch (Throwable failure) { // the application's code: anything may come out of it
             post(() -> onToken(next, null, failure));
-            return;
         }
-        stage.whenComplete((token, failure) -> post(() -> onToken(next, token, failure)));
     }
 
     private void onToken(Link next, @Nullable String token, @Nullable Throwable thrown) {
@@ -314,11 +256,9 @@ final class ClientEngine {
         if (ended != null) {
             ended.end();
             link = null;
-            outbox.connectionLost();
+            sender.connectionLost();
             rooms.connectionLost();
             inboxAcks.stop();
-            report(outbox.expire(scheduler.nanoTime()));
-            watchExpiry();
         }
     }
 
@@ -416,7 +356,7 @@ final class ClientEngine {
         CloseReason reason = closed.explain(said);
         CloseRule rule = CloseRule.of(reason.code());
         if (rule == CloseRule.TOO_BIG) {
-            failLongest(reason);
+            sender.tooBig(reason);
         }
         drop(closed);
         switch (rule) {
@@ -434,8 +374,8 @@ final class ClientEngine {
         Frames.Retry goodbye = closed.goodbye;
         long min = goodbye == null ? 0 : Math.max(0, goodbye.minMs());
         long max = goodbye == null ? closed.spreadMs : goodbye.maxMs();
-        double nanos = (min + config.random().nextDouble() * Math.max(0, max - min)) * 1e6;
-        return Duration.ofNanos((long) nanos);
+        double millis = min + config.random().nextDouble() * Math.max(0, max - min);
+        return Duration.ofMillis((long) Math.min(millis, (double) LONGEST_WAIT.toMillis()));
     }
 
     private static boolean isServerLoss(CloseReason reason) {
@@ -461,17 +401,10 @@ final class ClientEngine {
         }
     }
 
-    private void failLongest(CloseReason reason) {
-        Outbox.Entry longest = outbox.failed(outbox.longestInflight());
-        if (longest != null) {
-            drop(longest, new RealtimeException(ErrorCode.TOO_BIG, "too big for the server: " + reason));
-        }
-    }
-
     void onDrained(Link drained) {
         if (drained == openLink()) {
             rooms.retry();
-            pump();
+            sender.pump();
         }
     }
 
@@ -504,6 +437,7 @@ final class ClientEngine {
         boolean delivered = false;
         try {
             if (from == link) {
+                from.lastError = null; // only the last frame before a close explains it
                 delivered = take(from, frame);
             }
         } catch (RuntimeException nonsense) { // whatever a peer says must not stop the client
@@ -545,7 +479,14 @@ final class ClientEngine {
 
     private void takeBeforeWelcome(Link from, Envelope frame) {
         switch (frame.type()) {
-            case Frames.WELCOME -> welcome(from, frame.data(Frames.Welcome.class));
+            case Frames.WELCOME -> {
+                try {
+                    welcome(from, frame.data(Frames.Welcome.class));
+                } catch (RuntimeException unfit) { // without it there is no session
+                    callbacks.error(unfit);
+                    lose(from, new CloseReason(CloseReason.PROTOCOL_ERROR, "a welcome that makes no sense"));
+                }
+            }
             case Frames.ERROR -> takeError(from, frame);
             case Frames.GOODBYE -> takeGoodbye(from, frame);
             case Frames.PING -> pong(from, frame);
@@ -555,7 +496,8 @@ final class ClientEngine {
 
     private void takeProtocol(Link from, Envelope frame) {
         switch (frame.type()) {
-            case Frames.ACK -> takeAck(frame);
+            case Frames.ACK ->
+                sender.acknowledged(frame.<Frames.Ack>data(Frames.Ack.class).seq());
             case Frames.REPLY -> rooms.reply(frame);
             case Frames.ERROR -> takeError(from, frame);
             case Frames.JOINED -> rooms.put(requireRoom(frame), frame.data(Frames.RoomState.class));
@@ -582,9 +524,8 @@ final class ClientEngine {
             throw nonsense("a welcome without a session");
         }
         Map<String, Frames.RoomState> states = welcome.rooms() == null ? Collections.emptyMap() : welcome.rooms();
+        Rooms.check(states);
         Frames.LimitsData limits = welcome.limits();
-        from.welcomed = true;
-        from.lastError = null;
         from.inflight = limits == null || limits.inflight() < 1 ? DEFAULT_INFLIGHT : limits.inflight();
         from.spreadMs =
                 welcome.retry() == null ? 0 : Math.max(0, welcome.retry().spreadMs());
@@ -594,14 +535,10 @@ final class ClientEngine {
             tokenRetried = false;
             refusedToken = null;
         });
-        session = welcome.session();
         watch(from, welcome.heartbeat());
-        for (Outbox.Entry done : outbox.acknowledged(welcome.seq())) {
-            callbacks.completeVoid(done.result);
-        }
+        session = welcome.session();
+        from.welcomed = true;
         int messageBytes = limits == null || limits.messageBytes() < 1 ? OUTBOUND_BYTES : limits.messageBytes();
-        report(outbox.limitMessages(Math.min(messageBytes, OUTBOUND_BYTES / 2)));
-
         become(Status.OPEN, Duration.ZERO, null);
         for (CompletableFuture<Void> waiter : opening) {
             callbacks.completeVoid(waiter);
@@ -609,12 +546,16 @@ final class ClientEngine {
         opening.clear();
         rooms.welcomed(welcome.resumed(), states, from::send); // before the messages, which may be for these rooms
         inboxAcks.welcomed();
-        pump();
+        sender.welcomed(from, welcome.seq(), Math.min(messageBytes, OUTBOUND_BYTES / 2));
     }
 
     private void watch(Link from, Frames.@Nullable HeartbeatMs said) {
         Heartbeat heartbeat = config.heartbeat();
-        if (said != null && said.intervalMs() > 0 && said.timeoutMs() > said.intervalMs()) {
+        boolean isUsable = said != null
+                && said.intervalMs() > 0
+                && said.timeoutMs() > said.intervalMs()
+                && said.timeoutMs() <= LONGEST_WAIT.toMillis();
+        if (said != null && isUsable) {
             heartbeat = new Heartbeat(Duration.ofMillis(said.intervalMs()), Duration.ofMillis(said.timeoutMs()));
         }
         Duration timeout = heartbeat.timeout();
@@ -642,14 +583,6 @@ final class ClientEngine {
         });
     }
 
-    private void takeAck(Envelope frame) {
-        Frames.Ack ack = frame.data(Frames.Ack.class);
-        for (Outbox.Entry done : outbox.acknowledged(ack.seq())) {
-            callbacks.completeVoid(done.result);
-        }
-        pump();
-    }
-
     private void takeError(Link from, Envelope frame) {
         ErrorData error = frame.error();
         RemoteException failure = error.exception();
@@ -658,14 +591,10 @@ final class ClientEngine {
             return;
         }
         callbacks.error(failure);
-        if (frame.seq() == 0) {
+        if (frame.seq() > 0) {
+            sender.failed(frame.seq(), failure);
+        } else {
             from.lastError = error; // a close may follow, and this is why
-            return;
-        }
-        Outbox.Entry failed = outbox.failed(frame.seq());
-        if (failed != null) {
-            callbacks.fail(failed.result, failure);
-            pump();
         }
     }
 
@@ -679,39 +608,8 @@ final class ClientEngine {
         from.send(Outgoing.of(Frames.PONG).ref(frame.ref()).data(echo, JsonElement.class));
     }
 
-    // Outgoing
-
     private @Nullable Link openLink() {
         return link != null && link.welcomed ? link : null;
-    }
-
-    private void pump() {
-        Link open = openLink();
-        while (open != null) {
-            List<Outbox.Entry> entries = outbox.unsent(open.inflight, BATCH_BYTES);
-            List<Frame> frames = new ArrayList<>(entries.size());
-            for (Outbox.Entry entry : entries) {
-                frames.add(entry.frame());
-            }
-            if (frames.isEmpty() || !open.send(FrameBatch.of(frames, false))) { // onDrained or onClosed will tell
-                break;
-            }
-            outbox.sent(entries);
-        }
-        watchExpiry();
-    }
-
-    private void watchExpiry() {
-        if (expiry == null && !terminated) {
-            Duration until = outbox.untilExpiry(scheduler.nanoTime());
-            expiry = until == null ? null : scheduler.schedule(until, this::expire);
-        }
-    }
-
-    private void expire() {
-        expiry = null;
-        report(outbox.expire(scheduler.nanoTime()));
-        watchExpiry();
     }
 
     private void onHandled(@Nullable String epoch, long offset) {
@@ -720,10 +618,15 @@ final class ClientEngine {
         }
     }
 
-    private boolean sendInboxAck(long offset) {
+    private boolean sendInboxAck(@Nullable String epoch, long offset) {
         Link open = openLink();
-        return open != null
-                && open.send(Outgoing.of(Frames.ACK).data(new Frames.InboxAck(offset), Frames.InboxAck.class));
+        if (open == null) {
+            return false;
+        }
+        if (!Objects.equals(epoch, rooms.epoch(Names.USER))) {
+            return true; // the inbox began anew, and the offset would stand for messages nobody has seen
+        }
+        return open.send(Outgoing.of(Frames.ACK).data(new Frames.InboxAck(offset), Frames.InboxAck.class));
     }
 
     private void retryRoomsLater() {
@@ -732,15 +635,5 @@ final class ClientEngine {
             open.roomRetry.cancel();
             open.roomRetry = scheduler.schedule(ROOM_RETRY, rooms::retry);
         }
-    }
-
-    private void report(List<Outbox.Dropped> dropped) {
-        for (Outbox.Dropped one : dropped) {
-            callbacks.dropped(one.entry().result, one.message());
-        }
-    }
-
-    private void drop(Outbox.Entry entry, RealtimeException cause) {
-        report(Collections.singletonList(new Outbox.Dropped(entry, cause)));
     }
 }

@@ -3,7 +3,6 @@ package io.realtime.client;
 import io.realtime.spi.Scheduler;
 import java.time.Duration;
 import java.util.Objects;
-import java.util.function.LongPredicate;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -15,14 +14,18 @@ final class InboxAcks {
     private static final int BATCH = 32;
 
     private final Scheduler scheduler;
-    private final LongPredicate send;
+    private final Say send;
     private @Nullable String epoch;
     private long handled;
     private int unsaid;
     private Scheduler.@Nullable Cancellable timer;
 
-    /** @param send sends an acknowledgement; false while there is no connection */
-    InboxAcks(Scheduler scheduler, LongPredicate send) {
+    /** Sends an acknowledgement of a place in the inbox; false while there is no connection. */
+    interface Say {
+        boolean say(@Nullable String epoch, long offset);
+    }
+
+    InboxAcks(Scheduler scheduler, Say send) {
         this.scheduler = scheduler;
         this.send = send;
     }
@@ -51,7 +54,7 @@ final class InboxAcks {
 
     private void say() {
         stop();
-        if (send.test(handled)) {
+        if (send.say(epoch, handled)) {
             unsaid = 0;
         }
     }

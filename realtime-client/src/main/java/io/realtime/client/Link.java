@@ -145,13 +145,15 @@ final class Link implements ClientTransport.Callback, ConnectionListener {
 
     /** Returns why the connection ended, with what the server said before. */
     CloseReason explain(CloseReason reason) {
-        ErrorData said = lastError;
-        if (said == null) {
+        if (lastError == null) {
             return reason;
         }
-        boolean codeWasLost = reason.code() == CloseReason.ABNORMAL || reason.code() == CloseReason.NO_STATUS;
-        int code = codeWasLost && said.closeCode() != null ? said.closeCode() : reason.code();
-        return new CloseReason(code, said.exception().getMessage());
+        String said = lastError.exception().getMessage();
+        if (reason.code() != CloseReason.ABNORMAL && reason.code() != CloseReason.NO_STATUS) {
+            return new CloseReason(reason.code(), said);
+        }
+        Integer lostCode = lastError.closeCode();
+        return lostCode == null ? reason : new CloseReason(lostCode, said);
     }
 
     /** Ends all timers and turns deaf. */

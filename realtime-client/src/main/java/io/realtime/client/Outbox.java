@@ -329,7 +329,8 @@ final class Outbox {
 
         /** Returns the frame; for the engine, which alone sends and numbers nothing anew. */
         Frame frame() {
-            String suffix = ",\"seq\":" + seq + (everSent ? ",\"redelivered\":true}" : "}");
+            String number = seq == 0 ? "" : ",\"seq\":" + seq; // an ephemeral message has none
+            String suffix = number + (everSent ? ",\"redelivered\":true}" : "}");
             byte[] tail = suffix.getBytes(StandardCharsets.US_ASCII);
             byte[] bytes = new byte[body.length - 1 + tail.length];
             ByteBuffer.wrap(bytes).put(body, 0, body.length - 1).put(tail);

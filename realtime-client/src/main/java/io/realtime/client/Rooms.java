@@ -148,6 +148,28 @@ final class Rooms {
         return positions;
     }
 
+    /**
+     * Refuses what no server means.
+     *
+     * @throws RealtimeException when a place is incomplete, or there are too many
+     */
+    @SuppressWarnings("ConstantValue") // Gson leaves a missing component null, whatever its annotation
+    static void check(Map<String, Frames.RoomState> states) {
+        if (states.size() > MOST_ROOMS) {
+            throw new RealtimeException(ErrorCode.OVERLOADED, "more than " + MOST_ROOMS + " rooms");
+        }
+        for (Map.Entry<String, Frames.RoomState> entry : states.entrySet()) {
+            Frames.RoomState state = entry.getValue();
+            if (state == null || state.epoch() == null || state.offset() < 0) {
+                throw noPlace(entry.getKey());
+            }
+        }
+    }
+
+    private static RealtimeException noPlace(String room) {
+        return new RealtimeException(ErrorCode.BAD_DATA, "the server named no place in room '" + room + "'");
+    }
+
     /** The session is open: takes over where the server says it stands, and asks for what is missing. */
     void welcomed(boolean resumed, Map<String, Frames.RoomState> states, Predicate<Outgoing> newConnection) {
         if (!resumed) {
@@ -357,7 +379,7 @@ final class Rooms {
     @SuppressWarnings("ConstantValue") // Gson leaves a missing component null, whatever its annotation
     private void move(Room room, String epoch, long offset, boolean seamless) {
         if (epoch == null || offset < 0) {
-            throw new RealtimeException(ErrorCode.BAD_DATA, "the server named no place in room '" + room.name + "'");
+            throw noPlace(room.name);
         }
         Position own = room.position;
         boolean ahead = seamless && own != null && own.epoch().equals(epoch) && own.offset() > offset;

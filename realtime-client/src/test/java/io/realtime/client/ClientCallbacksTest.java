@@ -1,0 +1,272 @@
+package io.realtime.client;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.google.gson.JsonElement;
+import io.realtime.CloseReason;
+import io.realtime.Event;
+import io.realtime.PayloadException;
+import io.realtime.Position;
+import io.realtime.Subscription;
+import io.realtime.client.ConnectionState.Status;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class ClientCallbacksTest {
+    private final World world = new World();
+
+    @AfterEach
+    void nothingIsLeft() {
+        world.close();
+    }
+
+    @Test
+    void callbacksRunInOrderOneAtATimeOnManyThreads() throws InterruptedException {
+        ExecutorService many = Executors.newFixedThreadPool(8);
+        try {
+            int count = 500;
+            List<Long> heard = Collections.synchronizedList(new ArrayList<>());
+            AtomicInteger running = new AtomicInteger();
+            AtomicInteger most = new AtomicInteger();
+            CountDownLatch all = new CountDownLatch(count);
+            CountDownLatch open = new CountDownLatch(1);
+            world.use(world.builder().callbackExecutor(many).listener(new ClientListener() {
+                @Override
+                public void onState(ConnectionState state) {
+                    if (state.status() == Status.OPEN) {
+                        open.countDown();
+                    }
+                }
+            }));
+            world.client().on(World.SAID, said -> {
+                most.accumulateAndGet(running.incrementAndGet(), Math::max);
+                heard.add(Long.parseLong(said.data().text()));
+                running.decrementAndGet();
+                all.countDown();
+            });
+            var unused = world.client().connect();
+            world.settle();
+            assertTrue(open.await(10, TimeUnit.SECONDS));
+            List<Long> expected = new ArrayList<>();
+            for (long i = 1; i <= count; i++) {
+                expected.add(i);
+                world.peer().said("r", i, Long.toString(i));
+            }
+            world.settle();
+            assertTrue(all.await(10, TimeUnit.SECONDS));
+            assertEquals(expected, heard);
+            assertEquals(1, most.get());
+        } finally {
+            many.shutdownNow();
+        }
+    }
+
+    @Test
+    void aHandlerThatThrowsIsReportedAndHarmsNoOther() {
+        world.client().on(World.SAID, said -> {
+            throw new IllegalStateException("handler");
+        });
+        world.client().on(World.SAID, said -> world.heard.add(said.data().text()));
+        world.connected();
+        world.peer().said("r", 1, "a");
+        world.settle();
+        assertEquals(List.of("a"), world.heard);
+        assertEquals("handler", world.errors.get(0).getMessage());
+        assertEquals(1, world.errors.size());
+        assertTrue(world.client().isConnected());
+    }
+
+    @Test
+    void aPayloadThatDoesNotFitIsReportedAndTheNextOneArrives() {
+        world.client().on(World.SAID, said -> world.heard.add(said.data().text()));
+        world.connected();
+        world.peer().send("{\"type\":\"chat.said\",\"data\":{\"text\":7}}");
+        world.peer().said("r", 1, "a");
+        world.settle();
+        assertEquals(List.of("a"), world.heard);
+        assertEquals(PayloadException.class, world.errors.get(0).getClass());
+    }
+
+    @Test
+    void aListenerThatThrowsStopsNothing() {
+        world.use(world.builder().listener(new ClientListener() {
+            @Override
+            public void onState(ConnectionState state) {
+                throw new IllegalStateException("listener");
+            }
+        }));
+        world.connected();
+    }
+
+    @Test
+    void onceHearsOneMessageAndAClosedSubscriptionNone() {
+        world.client()
+                .once(World.SAID, said -> world.heard.add("once " + said.data().text()));
+        Subscription closed = world.client().on(World.SAID, said -> world.heard.add("closed"));
+        closed.close();
+        world.connected();
+        world.peer().said("r", 1, "a");
+        world.peer().said("r", 2, "b");
+        world.settle();
+        assertEquals(List.of("once a"), world.heard);
+    }
+
+    @Test
+    void aNameHasOneContract() {
+        world.client().on(World.SAID, said -> {});
+        Event<Integer> other = Event.of(World.SAID.name(), Integer.class);
+        ClientRoom room = world.client().room("r");
+        assertThrows(IllegalArgumentException.class, () -> room.on(other, said -> {}));
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "nonsense",
+                "[]",
+                "{}",
+                "{\"type\":5}",
+                "{\"type\":\"$ack\"}",
+                "{\"type\":\"$ack\",\"data\":[]}",
+                "{\"type\":\"$ack\",\"data\":{\"seq\":\"x\"}}",
+                "{\"type\":\"$goodbye\",\"data\":7}",
+                "{\"type\":\"$joined\",\"data\":{}}",
+                "{\"type\":\"$joined\",\"room\":\"r\",\"data\":{}}",
+                "{\"type\":\"$gap\",\"room\":\"r\"}",
+                "{\"type\":\"$welcome\",\"data\":{}}"
+            })
+    void nonsenseIsReportedAndTheTenthEndsTheConnection(String frame) {
+        world.connected();
+        for (int i = 0; i < 9; i++) {
+            world.peer().send(frame);
+        }
+        world.settle();
+        assertEquals(9, world.errors.size());
+        assertTrue(world.client().isConnected());
+        world.peer().send(frame);
+        world.settle();
+        assertEquals(10, world.errors.size());
+        assertEquals(Status.WAITING, world.client().state().status());
+        CloseReason closed = world.peer().closed;
+        assertEquals(CloseReason.PROTOCOL_ERROR, closed == null ? 0 : closed.code());
+        world.advance(1_000);
+        assertTrue(world.client().isConnected());
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "{\"type\":\"$later\",\"data\":1}",
+                "{\"type\":\"$reply\",\"ref\":\"nobody\"}",
+                "{\"type\":\"$error\",\"ref\":\"nobody\"}",
+                "{\"type\":\"$pong\"}",
+                "{\"type\":\"$ack\",\"data\":{\"seq\":99}}",
+                "{\"type\":\"unheard.of\",\"data\":{}}"
+            })
+    void whatConcernsNobodyIsIgnored(String frame) {
+        world.connected();
+        for (int i = 0; i < 20; i++) {
+            world.peer().send(frame);
+        }
+        world.settle();
+        assertEquals(List.of(), world.errors);
+        assertTrue(world.client().isConnected());
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "{}",
+                "{\"session\":7}",
+                "{\"session\":\"s\",\"rooms\":{\"r\":null}}",
+                "{\"session\":\"s\",\"rooms\":{\"r\":{\"offset\":1}}}"
+            })
+    void aWelcomeOfNonsenseNeverOpens(String data) {
+        world.onHello = peer -> peer.send("{\"type\":\"$welcome\",\"data\":" + data + "}");
+        var unused = world.client().connect();
+        world.settle();
+        assertEquals(List.of("CONNECTING", "WAITING"), world.statuses());
+        assertEquals(500, world.lastState().delay().toMillis());
+        assertEquals(1, world.errors.size());
+    }
+
+    @Test
+    void aWelcomeWithAbsurdTimesOpensWithTheClientsOwn() {
+        world.onHello = peer -> peer.send(
+                "{\"type\":\"$welcome\",\"data\":{\"session\":\"s\",\"heartbeat\":"
+                        + "{\"intervalMs\":1,\"timeoutMs\":9223372036854775807},\"retry\":{\"spreadMs\":9223372036854775807}}}");
+        world.connected();
+        world.network.cutAll();
+        world.settle();
+        assertEquals(3_600, world.lastState().delay().toSeconds());
+    }
+
+    @Test
+    void aBareWelcomeOpens() {
+        world.onHello = peer -> peer.send("{\"type\":\"$welcome\",\"data\":{\"session\":\"s\"}}");
+        world.connected();
+        var sent = world.client().send(World.SAY, new World.Say("a"));
+        world.settle();
+        assertTrue(sent.isDone());
+    }
+
+    @Test
+    void pingIsAnsweredWithItsData() {
+        world.connected();
+        world.peer().send("{\"type\":\"$ping\",\"data\":{\"n\":[1,null]}}");
+        world.settle();
+        assertEquals(
+                "{\"n\":[1,null]}",
+                world.peer()
+                        .all("$pong")
+                        .get(0)
+                        .<JsonElement>data(JsonElement.class)
+                        .toString());
+    }
+
+    @Test
+    void handlersThatCannotKeepUpCutTheConnectionAndMissNothing() {
+        List<Runnable> held = new ArrayList<>();
+        world.use(world.builder().callbackExecutor(held::add));
+        world.client().on(World.SAID, said -> world.heard.add(said.data().text().substring(0, 3)));
+        var unused = world.client().connect();
+        world.settle();
+        world.joinReply = "{\"epoch\":\"e1\",\"offset\":0,\"recovered\":true,\"members\":1}";
+        var joined = world.client().room("r").join();
+        world.settle();
+        String filler = "x".repeat(900_000);
+        for (int i = 1; i <= 12; i++) {
+            world.peer().said("r", i, (100 + i) + filler);
+            world.settle();
+        }
+        assertEquals(Status.WAITING, world.client().state().status());
+        assertTrue(world.peer().closed != null && world.peer().closed.code() == CloseReason.SLOW_CONSUMER);
+        int positions = world.peers.size();
+        while (!held.isEmpty()) {
+            held.remove(0).run();
+        }
+        assertTrue(joined.isDone());
+        int heard = world.heard.size();
+        world.joinReply = "{\"epoch\":\"e1\",\"offset\":" + heard + ",\"recovered\":true,\"members\":1}";
+        world.advance(1_000);
+        while (!held.isEmpty()) {
+            held.remove(0).run();
+        }
+        assertEquals(positions + 1, world.peers.size());
+        assertEquals(
+                Map.of("r", new Position("e1", heard)), world.peer().hello().positions());
+    }
+}

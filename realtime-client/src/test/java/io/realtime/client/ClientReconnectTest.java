@@ -1,0 +1,203 @@
+package io.realtime.client;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.realtime.CloseReason;
+import io.realtime.client.ConnectionState.Status;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+class ClientReconnectTest {
+    private final World world = new World();
+
+    @AfterEach
+    void nothingIsLeft() {
+        world.close();
+    }
+
+    @Test
+    void delaysGrowUntilAHealthyConnectionResetsThem() {
+        world.connected();
+        world.network.refuseConnections(true);
+        world.network.cutAll();
+        world.advance(16_000);
+        List<Long> delays = new ArrayList<>();
+        for (ConnectionState state : world.states) {
+            if (state.status() == Status.WAITING) {
+                delays.add(state.delay().toMillis());
+            }
+        }
+        assertEquals(List.of(500L, 1_000L, 2_000L, 4_000L, 8_000L, 16_000L), delays);
+
+        world.network.refuseConnections(false);
+        world.advance(16_000);
+        assertTrue(world.client().isConnected());
+        world.advance(9_000);
+        world.network.cutAll();
+        world.settle();
+        assertEquals(7, world.lastState().attempt());
+
+        world.advance(30_000);
+        world.advance(10_001);
+        world.network.cutAll();
+        world.settle();
+        assertEquals(1, world.lastState().attempt());
+        assertEquals(500, world.lastState().delay().toMillis());
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "1000,CLOSED,-1",
+        "1002,CLOSED,-1",
+        "1003,CLOSED,-1",
+        "1007,CLOSED,-1",
+        "1010,CLOSED,-1",
+        "4000,CLOSED,-1",
+        "4003,CLOSED,-1",
+        "4005,CLOSED,-1",
+        "4006,CLOSED,-1",
+        "4007,CLOSED,-1",
+        "4099,CLOSED,-1",
+        "1008,CLOSED,-1",
+        "1009,WAITING,500",
+        "1001,WAITING,500",
+        "1005,WAITING,500",
+        "1006,WAITING,500",
+        "1011,WAITING,500",
+        "1013,WAITING,500",
+        "1014,WAITING,500",
+        "1015,WAITING,500",
+        "4100,WAITING,500",
+        "4102,WAITING,500",
+        "4199,WAITING,500",
+        "3000,WAITING,500",
+        "4500,WAITING,500",
+        "1012,WAITING,0",
+        "4200,WAITING,0",
+        "4299,WAITING,0",
+        "4300,WAITING,0",
+        "4399,WAITING,0"
+    })
+    void followsTheCloseCode(int code, Status status, long delay) {
+        world.connected();
+        world.states.clear();
+        world.peer().close(code);
+        world.settle();
+
+        ConnectionState after = world.states.get(0);
+        assertEquals(status, after.status());
+        assertNotNull(after.reason());
+        assertEquals(code, after.reason().code());
+        if (status == Status.WAITING) {
+            assertEquals(delay, after.delay().toMillis());
+            world.advance(1_000);
+            assertTrue(world.client().isConnected());
+        } else {
+            world.advance(60_000);
+            assertEquals(1, world.peers.size());
+        }
+    }
+
+    @Test
+    void aGoodbyeSpreadsTheReturnOverItsWindow() {
+        world.connected();
+        world.peer().send("{\"type\":\"$goodbye\",\"data\":{\"retry\":{\"minMs\":1000,\"maxMs\":5000}}}");
+        world.peer().close(CloseReason.DRAINING);
+        world.settle();
+        assertEquals(3_000, world.lastState().delay().toMillis());
+    }
+
+    @Test
+    void aServerLossIsSpreadAsTheWelcomeSaid() {
+        world.spreadMs = 20_000;
+        world.connected();
+        world.network.cutAll();
+        world.settle();
+        assertEquals(10_000, world.lastState().delay().toMillis());
+    }
+
+    @Test
+    void aServerThatMovesItsClientsOnAndOnIsMetWithBackoff() {
+        world.onHello = peer -> {
+            peer.welcome();
+            peer.close(CloseReason.DRAINING);
+        };
+        var unused = world.client().connect();
+        world.settle();
+        assertEquals(2, world.peers.size());
+        assertEquals(1_000, world.lastState().delay().toMillis());
+    }
+
+    @Test
+    void reconnectNowDoesNotWait() {
+        world.connected();
+        world.network.cutAll();
+        world.settle();
+        assertEquals(Status.WAITING, world.client().state().status());
+        world.client().reconnectNow();
+        world.settle();
+        assertTrue(world.client().isConnected());
+        assertEquals(2, world.peers.size());
+    }
+
+    @Test
+    void aChangedNetworkGivesAnOpenConnectionFiveSeconds() {
+        world.connected();
+        world.client().networkChanged();
+        world.advance(10_000);
+        assertTrue(world.client().isConnected());
+
+        world.network.blackHole(true);
+        world.client().networkChanged();
+        world.advance(4_999);
+        assertTrue(world.client().isConnected());
+        world.network.blackHole(false);
+        world.advance(1);
+        world.settle();
+        assertEquals(2, world.peers.size());
+    }
+
+    @Test
+    void aChangedNetworkBeginsAnAttemptAnew() {
+        world.network.blackHole(true);
+        var unused = world.client().connect();
+        world.advance(5_000);
+        world.network.blackHole(false);
+        world.client().networkChanged();
+        world.settle();
+        assertTrue(world.client().isConnected());
+    }
+
+    @Test
+    void silenceForTheTimeoutEndsTheConnection() {
+        world.connected();
+        world.advance(5 * 60_000); // pings keep it alive
+        assertEquals(1, world.peers.size());
+        world.peer().send("{\"type\":\"$pong\"}");
+        world.advance(1); // heard now
+        world.network.blackHole(true);
+        world.advance(59_999);
+        assertTrue(world.client().isConnected());
+        world.advance(1);
+        assertEquals(Status.WAITING, world.client().state().status());
+        assertNotNull(world.lastState().reason());
+        assertEquals(CloseReason.HEARTBEAT_TIMEOUT, world.lastState().reason().code());
+    }
+
+    @Test
+    void everyStateIsReportedOnce() {
+        world.connected();
+        world.network.cutAll();
+        world.advance(1_000);
+        world.client().disconnect();
+        world.client().disconnect();
+        world.settle();
+        assertEquals(List.of("CONNECTING", "OPEN", "WAITING", "CONNECTING", "OPEN", "CLOSED"), world.statuses());
+    }
+}

@@ -1,0 +1,320 @@
+package io.realtime.client;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.realtime.ErrorCode;
+import io.realtime.Position;
+import io.realtime.RealtimeException;
+import io.realtime.internal.wire.Envelope;
+import io.realtime.internal.wire.Frames;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+class ClientRoomTest {
+    private final World world = new World();
+
+    @AfterEach
+    void nothingIsLeft() {
+        world.close();
+    }
+
+    private void listen() {
+        world.client().on(World.SAID, said -> world.heard.add(said.data().text()));
+    }
+
+    private Frames.Join lastJoin() {
+        List<Envelope> joins = world.peer().all(Frames.JOIN);
+        return joins.get(joins.size() - 1).data(Frames.Join.class);
+    }
+
+    private void error(String ref, String code, boolean retryable) {
+        world.peer()
+                .send("{\"type\":\"$error\",\"ref\":\"" + ref + "\",\"data\":{\"code\":\"" + code
+                        + "\",\"message\":\"no\",\"retryable\":" + retryable + "}}");
+        world.settle();
+    }
+
+    private static void assertFailed(ErrorCode code, CompletableFuture<?> future) {
+        assertTrue(future.isDone(), String.valueOf(future));
+        Throwable failure = assertThrows(ExecutionException.class, future::get).getCause();
+        assertEquals(code, ((RealtimeException) Objects.requireNonNull(failure)).code());
+    }
+
+    @Test
+    void joinCompletesWithTheAnswer() {
+        world.connected();
+        CompletableFuture<JoinResult> joined = world.client().room("r").join(20);
+        world.settle();
+        assertEquals(new JoinResult(true, null, 3), joined.join());
+        assertEquals(20, lastJoin().history());
+        assertNull(lastJoin().since());
+        assertEquals("r", world.peer().all(Frames.JOIN).get(0).room());
+    }
+
+    @Test
+    void joinWhileOfflineIsDoneAtTheNextConnect() {
+        CompletableFuture<JoinResult> joined = world.client().room("r").join();
+        world.settle();
+        assertFalse(joined.isDone());
+        world.connected();
+        assertTrue(joined.isDone());
+    }
+
+    @Test
+    void aLostSessionIsRejoinedFromItsPosition() {
+        listen();
+        world.connected();
+        var unused = world.client().room("r").join(5);
+        world.settle();
+        world.peer().said("r", 7, "seven");
+        world.settle();
+        world.network.cutAll();
+        world.joinReply = "{\"epoch\":\"e1\",\"offset\":7,\"recovered\":true,\"members\":1}";
+        world.advance(1_000);
+
+        assertEquals(new Position("e1", 7), lastJoin().since());
+        assertNull(lastJoin().history());
+        assertEquals(Map.of("r", new Position("e1", 7)), world.peer().hello().positions());
+        world.peer().said("r", 7, "seven again");
+        world.peer().said("r", 8, "eight");
+        world.settle();
+        assertEquals(List.of("seven", "eight"), world.heard);
+        assertEquals(List.of(), world.gaps);
+    }
+
+    @Test
+    void aResumedSessionIsNotRejoined() {
+        listen();
+        world.connected();
+        var unused = world.client().room("r").join();
+        world.settle();
+        world.resumed = true;
+        world.rooms = "{\"r\":{\"epoch\":\"e1\",\"offset\":0,\"recovered\":true}}";
+        world.network.cutAll();
+        world.advance(1_000);
+        assertEquals(0, world.peer().all(Frames.JOIN).size());
+        world.peer().said("r", 1, "on");
+        world.settle();
+        assertEquals(List.of("on"), world.heard);
+    }
+
+    @Test
+    void whatWasMissedForGoodIsAGapAndThePositionIsReset() {
+        listen();
+        world.connected();
+        var unused = world.client().room("r").join();
+        world.settle();
+        world.peer().said("r", 90, "ninety");
+        world.settle();
+        world.joinReply = "{\"epoch\":\"e2\",\"offset\":4,\"recovered\":false,\"reason\":\"epoch\",\"members\":1}";
+        world.network.cutAll();
+        world.advance(1_000);
+        assertEquals(List.of("r"), world.gaps);
+        world.peer().said("r", 5, "five");
+        world.settle();
+        assertEquals(List.of("ninety", "five"), world.heard);
+    }
+
+    @Test
+    void aGapWhileLiveResetsThePosition() {
+        listen();
+        world.connected();
+        var unused = world.client().room("r").join();
+        world.settle();
+        world.peer().said("r", 9, "nine");
+        world.peer()
+                .send(
+                        "{\"type\":\"$gap\",\"room\":\"r\",\"data\":{\"epoch\":\"e9\",\"offset\":0,\"reason\":\"epoch\"}}");
+        world.peer().said("r", 1, "one");
+        world.settle();
+        assertEquals(List.of("nine", "one"), world.heard);
+        assertEquals(List.of("r"), world.gaps);
+    }
+
+    @Test
+    void inboxesHavePositionsToo() {
+        listen();
+        world.rooms = "{\"@user\":{\"epoch\":\"u\",\"offset\":3},\"@all\":{\"epoch\":\"a\",\"offset\":0}}";
+        world.connected();
+        world.peer().said("@user", 3, "seen");
+        world.peer().said("@user", 4, "new");
+        world.settle();
+        assertEquals(List.of("new"), world.heard);
+        assertEquals(List.of(), world.gaps);
+        assertEquals(0, world.peer().all(Frames.JOIN).size());
+    }
+
+    @Test
+    void theUsersInboxIsAcknowledgedOnceASecond() {
+        world.rooms = "{\"@user\":{\"epoch\":\"u\",\"offset\":0}}";
+        world.connected();
+        for (int i = 1; i <= 5; i++) {
+            world.peer().said("@user", i, "m");
+        }
+        world.settle();
+        assertEquals(0, world.peer().all(Frames.ACK).size());
+        world.advance(1_000);
+        List<Envelope> acks = world.peer().all(Frames.ACK);
+        assertEquals(1, acks.size());
+        assertEquals(5, acks.get(0).<Frames.InboxAck>data(Frames.InboxAck.class).offset());
+
+        for (int i = 6; i <= 37; i++) {
+            world.peer().said("@user", i, "m");
+        }
+        world.settle();
+        assertEquals(2, world.peer().all(Frames.ACK).size());
+    }
+
+    @Test
+    void whatWasHandledOfAnInboxThatBeganAnewIsNotAcknowledged() {
+        world.rooms = "{\"@user\":{\"epoch\":\"u\",\"offset\":0}}";
+        world.connected();
+        world.peer().said("@user", 900, "m");
+        world.settle();
+        world.rooms = "{\"@user\":{\"epoch\":\"v\",\"offset\":0,\"recovered\":false,\"reason\":\"epoch\"}}";
+        world.network.cutAll();
+        world.advance(5_000);
+        assertEquals(2, world.peers.size());
+        assertEquals(0, world.peer().all(Frames.ACK).size());
+        assertEquals(List.of("@user"), world.gaps);
+    }
+
+    @Test
+    void aForbiddenRoomIsForgotten() {
+        world.answersJoins = false;
+        world.connected();
+        CompletableFuture<JoinResult> joined = world.client().room("r").join();
+        world.settle();
+        error(Objects.requireNonNull(world.peer().all(Frames.JOIN).get(0).ref()), "forbidden", false);
+        assertFailed(ErrorCode.FORBIDDEN, joined);
+        world.network.cutAll();
+        world.advance(1_000);
+        assertEquals(0, world.peer().all(Frames.JOIN).size());
+    }
+
+    @Test
+    void aRejoinThatIsRefusedForNowIsTriedAgain() {
+        world.connected();
+        var unused = world.client().room("r").join();
+        world.settle();
+        world.answersJoins = false;
+        world.network.cutAll();
+        world.advance(600);
+        error(Objects.requireNonNull(world.peer().all(Frames.JOIN).get(0).ref()), "overloaded", true);
+        world.answersJoins = true;
+        world.advance(1_100);
+        assertEquals(2, world.peer().all(Frames.JOIN).size());
+        assertEquals(1, world.errors.size());
+    }
+
+    @Test
+    void aJoinUnderWayWhenTheConnectionBreaksIsAskedAgain() {
+        world.answersJoins = false;
+        world.connected();
+        CompletableFuture<JoinResult> joined = world.client().room("r").join();
+        world.settle();
+        world.network.cutAll();
+        world.answersJoins = true;
+        world.advance(1_000);
+        assertTrue(joined.isDone() && !joined.isCompletedExceptionally());
+    }
+
+    @Test
+    void leaveIsAnsweredAndForgetsThePosition() {
+        world.connected();
+        ClientRoom room = world.client().room("r");
+        var unused = room.join();
+        world.settle();
+        CompletableFuture<Void> left = room.leave();
+        world.settle();
+        assertTrue(left.isDone() && !left.isCompletedExceptionally());
+        world.network.cutAll();
+        world.advance(1_000);
+        assertEquals(Map.of(), world.peer().hello().positions());
+        assertEquals(0, world.peer().all(Frames.JOIN).size());
+    }
+
+    @Test
+    void leaveWhileOfflineIsToldToAResumedSession() {
+        world.connected();
+        ClientRoom room = world.client().room("r");
+        var unused = room.join();
+        world.settle();
+        world.network.cutAll();
+        world.settle();
+        CompletableFuture<Void> left = room.leave();
+        world.resumed = true;
+        world.rooms = "{\"r\":{\"epoch\":\"e1\",\"offset\":0,\"recovered\":true}}";
+        world.advance(1_000);
+        assertEquals(1, world.peer().all(Frames.LEAVE).size());
+        assertEquals(0, world.peer().all(Frames.JOIN).size());
+        assertTrue(left.isDone() && !left.isCompletedExceptionally());
+    }
+
+    @Test
+    void joinAfterLeaveWhileTheLeaveIsUnderWayJoinsAgain() {
+        world.connected();
+        ClientRoom room = world.client().room("r");
+        var first = room.join();
+        world.settle();
+        CompletableFuture<Void> left = room.leave();
+        CompletableFuture<JoinResult> again = room.join();
+        world.settle();
+        assertTrue(first.isDone() && left.isDone() && again.isDone());
+        assertEquals(2, world.peer().all(Frames.JOIN).size());
+        assertNull(lastJoin().since());
+    }
+
+    @Test
+    void aSessionTheServerPutsInARoomStaysThere() {
+        listen();
+        world.connected();
+        world.peer().send("{\"type\":\"$joined\",\"room\":\"r\",\"data\":{\"epoch\":\"e\",\"offset\":2}}");
+        world.peer().said("r", 2, "old");
+        world.peer().said("r", 3, "new");
+        world.settle();
+        assertEquals(List.of("new"), world.heard);
+        world.network.cutAll();
+        world.advance(1_000);
+        assertEquals(new Position("e", 3), lastJoin().since());
+        world.peer().send("{\"type\":\"$left\",\"room\":\"r\",\"data\":{\"epoch\":\"e\",\"offset\":3}}");
+        world.settle();
+        world.network.cutAll();
+        world.advance(5_000);
+        assertEquals(3, world.peers.size());
+        assertEquals(0, world.peer().all(Frames.JOIN).size());
+    }
+
+    @Test
+    void disconnectFailsAJoinThatWaits() {
+        world.answersJoins = false;
+        world.connected();
+        CompletableFuture<JoinResult> joined = world.client().room("r").join();
+        world.settle();
+        world.client().disconnect();
+        world.settle();
+        assertFailed(ErrorCode.CLOSED, joined);
+    }
+
+    @Test
+    void handlersOfARoomHearThatRoomOnly() {
+        world.client()
+                .room("r")
+                .on(World.SAID, said -> world.heard.add("r:" + said.data().text()));
+        listen();
+        world.connected();
+        world.peer().said("r", 1, "a");
+        world.peer().said("s", 1, "b");
+        world.settle();
+        assertEquals(List.of("a", "r:a", "b"), world.heard);
+    }
+}

@@ -1,0 +1,255 @@
+package io.realtime.client;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.realtime.CloseReason;
+import io.realtime.ErrorCode;
+import io.realtime.Event;
+import io.realtime.PayloadException;
+import io.realtime.RealtimeException;
+import io.realtime.RemoteException;
+import io.realtime.client.World.Say;
+import io.realtime.internal.wire.Envelope;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+class ClientSendTest {
+    private final World world = new World();
+
+    @AfterEach
+    void nothingIsLeft() {
+        world.close();
+    }
+
+    private CompletableFuture<Void> say(String text) {
+        return world.client().send(World.SAY, new Say(text));
+    }
+
+    private static void assertDone(CompletableFuture<Void> sent) {
+        assertTrue(sent.isDone() && !sent.isCompletedExceptionally(), String.valueOf(sent));
+    }
+
+    private static void assertFailed(ErrorCode code, CompletableFuture<Void> sent) {
+        assertTrue(sent.isDone(), String.valueOf(sent));
+        Throwable failure = assertThrows(ExecutionException.class, sent::get).getCause();
+        assertEquals(code, ((RealtimeException) Objects.requireNonNull(failure)).code());
+    }
+
+    @Test
+    void sendCompletesWhenAcknowledged() {
+        world.acks = false;
+        world.connected();
+        CompletableFuture<Void> first = say("one");
+        CompletableFuture<Void> second = say("two");
+        CompletableFuture<Void> third = say("three");
+        world.settle();
+        assertEquals(List.of("one", "two", "three"), world.peer().says());
+        assertFalse(first.isDone());
+        world.peer().send("{\"type\":\"$ack\",\"data\":{\"seq\":2}}");
+        world.settle();
+        assertDone(first);
+        assertDone(second);
+        assertFalse(third.isDone());
+    }
+
+    @Test
+    void whatIsSentOfflineLeavesInOrderAtTheConnect() {
+        CompletableFuture<Void> first = say("one");
+        CompletableFuture<Void> second = world.client().room("r").send(World.SAY, new Say("two"));
+        world.connected();
+        assertEquals(List.of("one", "two"), world.peer().says());
+        assertEquals("r", world.peer().all("chat.say").get(1).room());
+        assertDone(first);
+        assertDone(second);
+    }
+
+    @Test
+    void whatWasNotAcknowledgedIsSentAgainInOrderAndMarked() {
+        world.acks = false;
+        world.connected();
+        CompletableFuture<Void> first = say("one");
+        CompletableFuture<Void> second = say("two");
+        world.settle();
+        world.network.cutAll();
+        CompletableFuture<Void> third = say("three");
+        world.acks = true;
+        world.seq = 1; // the server has processed the first
+        world.advance(1_000);
+
+        assertEquals(List.of("two*", "three"), world.peer().says());
+        assertDone(first);
+        assertDone(second);
+        assertDone(third);
+        List<Long> numbers = new ArrayList<>();
+        world.peer().all("chat.say").forEach(frame -> numbers.add(frame.seq()));
+        assertEquals(List.of(2L, 3L), numbers);
+    }
+
+    @Test
+    void noMoreThanInflightAreOnTheirWay() {
+        world.acks = false;
+        world.inflight = 2;
+        world.connected();
+        for (int i = 0; i < 5; i++) {
+            var unused = say("m" + i);
+        }
+        world.settle();
+        assertEquals(List.of("m0", "m1"), world.peer().says());
+        world.peer().send("{\"type\":\"$ack\",\"data\":{\"seq\":1}}");
+        world.settle();
+        assertEquals(List.of("m0", "m1", "m2"), world.peer().says());
+    }
+
+    @Test
+    void aFullOutboxRefusesTheNewByDefault() {
+        world.use(world.builder().outbox(OutboxLimits.builder().messages(2).build()));
+        var one = say("one");
+        var two = say("two");
+        CompletableFuture<Void> three = say("three");
+        world.settle();
+        assertFailed(ErrorCode.OVERLOADED, three);
+        assertEquals(new Say("three"), world.dropped.get(0).data());
+        world.connected();
+        assertDone(one);
+        assertDone(two);
+    }
+
+    @Test
+    void aFullOutboxDropsTheOldestIfToldSo() {
+        world.use(world.builder()
+                .outbox(OutboxLimits.builder()
+                        .messages(2)
+                        .overflow(OutboxLimits.Overflow.DROP_OLDEST)
+                        .build()));
+        CompletableFuture<Void> one = say("one");
+        var two = say("two");
+        var three = say("three");
+        world.settle();
+        assertFailed(ErrorCode.OVERLOADED, one);
+        world.connected();
+        assertEquals(List.of("two", "three"), world.peer().says());
+        assertDone(two);
+        assertDone(three);
+    }
+
+    @Test
+    void theOutboxIsBoundedInBytesToo() {
+        world.use(world.builder().outbox(OutboxLimits.builder().bytes(1_000).build()));
+        CompletableFuture<Void> kept = say("x".repeat(500));
+        CompletableFuture<Void> refused = say("x".repeat(500));
+        world.settle();
+        assertFalse(kept.isDone());
+        assertFailed(ErrorCode.OVERLOADED, refused);
+    }
+
+    @Test
+    void whatWaitsTooLongIsDropped() {
+        world.use(world.builder()
+                .outbox(OutboxLimits.builder().maxAge(Duration.ofMinutes(1)).build()));
+        CompletableFuture<Void> sent = say("old");
+        world.advance(59_999);
+        assertFalse(sent.isDone());
+        world.advance(1);
+        assertFailed(ErrorCode.CONNECTION_LOST, sent);
+        world.connected();
+        assertEquals(List.of(), world.peer().says());
+    }
+
+    @Test
+    void ephemeralMessagesLeaveNowOrNever() {
+        CompletableFuture<Void> offline = world.client().send(World.TYPING, new Say("a"));
+        world.settle();
+        assertFailed(ErrorCode.CONNECTION_LOST, offline);
+        assertEquals(1, world.dropped.size());
+
+        world.connected();
+        CompletableFuture<Void> online = world.client().send(World.TYPING, new Say("b"));
+        world.settle();
+        assertDone(online);
+        List<Envelope> received = world.peer().all("chat.typing");
+        assertEquals(1, received.size());
+        assertEquals(0, received.get(0).seq());
+    }
+
+    @Test
+    void anErrorWithItsNumberFailsTheMessage() {
+        world.acks = false;
+        world.connected();
+        CompletableFuture<Void> sent = say("bad");
+        world.settle();
+        world.peer()
+                .send(
+                        "{\"type\":\"$error\",\"seq\":1,\"data\":{\"code\":\"no_handler\",\"message\":\"nobody listens\"}}");
+        world.settle();
+        assertFailed(ErrorCode.NO_HANDLER, sent);
+        assertEquals(RemoteException.class, world.errors.get(0).getClass());
+    }
+
+    @Test
+    void aMessageLongerThanTheServerTakesFailsHere() {
+        world.messageBytes = 1_000;
+        CompletableFuture<Void> before = say("x".repeat(2_000));
+        world.connected();
+        CompletableFuture<Void> after = say("x".repeat(2_000));
+        CompletableFuture<Void> fits = say("x".repeat(500));
+        world.settle();
+        assertFailed(ErrorCode.TOO_BIG, before);
+        assertFailed(ErrorCode.TOO_BIG, after);
+        assertDone(fits);
+    }
+
+    @Test
+    void aMessageThatClosesWith1009FailsAndTheOthersGoOn() {
+        world.acks = false;
+        world.connected();
+        CompletableFuture<Void> small = say("small");
+        CompletableFuture<Void> big = say("x".repeat(5_000));
+        world.settle();
+        world.peer().close(CloseReason.TOO_BIG);
+        world.acks = true;
+        world.advance(1_000);
+        assertFailed(ErrorCode.TOO_BIG, big);
+        assertDone(small);
+        assertEquals(List.of("small*"), world.peer().says());
+    }
+
+    @Test
+    void aPayloadThatIsNoJsonFailsAtOnce() {
+        CompletableFuture<Void> sent = world.client().send(Event.of("number", Double.class), Double.NaN);
+        Throwable failure = assertThrows(ExecutionException.class, sent::get).getCause();
+        assertEquals(PayloadException.class, failure == null ? null : failure.getClass());
+    }
+
+    @Test
+    void closeFailsWhatWaits() {
+        CompletableFuture<Void> sent = say("never");
+        world.client().close();
+        world.settle();
+        assertFailed(ErrorCode.CLOSED, sent);
+        assertEquals(1, world.dropped.size());
+    }
+
+    @Test
+    void disconnectKeepsWhatWaits() {
+        world.acks = false;
+        world.connected();
+        CompletableFuture<Void> sent = say("kept");
+        world.settle();
+        world.client().disconnect();
+        world.settle();
+        assertFalse(sent.isDone());
+        world.acks = true;
+        world.connected();
+        assertDone(sent);
+        assertEquals(List.of("kept*"), world.peer().says());
+    }
+}

@@ -1,0 +1,69 @@
+package io.realtime.client;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.net.URI;
+import java.time.Duration;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class RealtimeClientBuilderTest {
+    private static String refusal(Runnable misuse) {
+        return String.valueOf(
+                assertThrows(IllegalArgumentException.class, misuse::run).getMessage());
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"http://host/ws", "host/ws", "ws:///ws", "ws://under_score/ws", "wss://h/ws#there", "ws:x"})
+    void anAddressThatIsNoneIsRefusedByName(String address) {
+        String message = refusal(() -> RealtimeClient.builder(URI.create(address)));
+        assertTrue(message.contains(address.replaceAll("#.*", "")) || message.contains("ws"), message);
+    }
+
+    @Test
+    void aRefusalNamesNoSecret() {
+        assertFalse(refusal(() -> RealtimeClient.builder(URI.create("http://h/ws?token=geheim")))
+                .contains("geheim"));
+        assertFalse(refusal(() -> RealtimeClient.builder(URI.create("ws://u:geheim@h/ws")))
+                .contains("geheim"));
+        RealtimeClient.Builder builder = RealtimeClient.builder(URI.create("ws://h/ws"));
+        assertFalse(refusal(() -> builder.token("geheim\r\nX: y")).contains("geheim"));
+        String header = refusal(() -> builder.header("X-Key", "geheim\r\n"));
+        assertTrue(header.contains("X-Key") && !header.contains("geheim"), header);
+    }
+
+    @Test
+    void contradictionsAreRefused() {
+        RealtimeClient.Builder builder = RealtimeClient.builder(URI.create("ws://h/ws"));
+        assertTrue(refusal(() -> builder.connectTimeout(Duration.ZERO)).contains("PT0S"));
+        assertTrue(refusal(() -> builder.header("Host", "x")).contains("Host"));
+        assertTrue(refusal(() -> builder.header("a b", "x")).contains("a b"));
+        assertTrue(refusal(() -> OutboxLimits.builder().messages(0).build()).contains("0"));
+    }
+
+    @Test
+    void aMethodReferenceIsATokenProvider() {
+        RealtimeClient.Builder builder = RealtimeClient.builder(URI.create("WSS://h/ws"));
+        builder.token(this::fresh).token(TokenProvider.blocking(() -> "t"));
+        try (RealtimeClient client = builder.build()) {
+            assertEquals("RealtimeClient{wss://h/ws, " + client.state() + "}", client.toString());
+        }
+    }
+
+    private CompletionStage<String> fresh() {
+        return CompletableFuture.completedFuture("fresh");
+    }
+
+    @Test
+    void aBlockingSourceIsAskedOnAnotherThread() {
+        Thread caller = Thread.currentThread();
+        TokenProvider provider = TokenProvider.blocking(() -> Thread.currentThread() == caller ? "same" : "other");
+        assertEquals("other", provider.token().toCompletableFuture().join());
+    }
+}

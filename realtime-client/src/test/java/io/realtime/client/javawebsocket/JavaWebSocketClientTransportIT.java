@@ -1,0 +1,457 @@
+package io.realtime.client.javawebsocket;
+
+import static org.awaitility.Awaitility.await;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.realtime.CloseReason;
+import io.realtime.Event;
+import io.realtime.client.RealtimeClient;
+import io.realtime.internal.wire.Envelope;
+import io.realtime.spi.ClientTransport;
+import io.realtime.spi.Connection;
+import io.realtime.spi.ConnectionListener;
+import io.realtime.spi.Frame;
+import io.realtime.spi.FrameBatch;
+import io.realtime.spi.Scheduler;
+import java.io.IOException;
+import java.io.InputStream;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.ServerSocket;
+import java.net.Socket;
+import java.net.URI;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
+import java.security.KeyStore;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Base64;
+import java.util.Collections;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
+import javax.net.ssl.KeyManagerFactory;
+import javax.net.ssl.SSLContext;
+import javax.net.ssl.SSLException;
+import javax.net.ssl.SSLSocketFactory;
+import javax.net.ssl.TrustManagerFactory;
+import org.java_websocket.WebSocket;
+import org.java_websocket.drafts.Draft_6455;
+import org.java_websocket.enums.Opcode;
+import org.java_websocket.handshake.ClientHandshake;
+import org.java_websocket.protocols.Protocol;
+import org.java_websocket.server.DefaultSSLWebSocketServerFactory;
+import org.java_websocket.server.WebSocketServer;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class JavaWebSocketClientTransportIT {
+    private final List<AutoCloseable> toClose = new ArrayList<>();
+
+    @AfterEach
+    void noThreadIsLeft() throws Exception {
+        Collections.reverse(toClose);
+        for (AutoCloseable one : toClose) {
+            one.close();
+        }
+        await().until(() -> Thread.getAllStackTraces().keySet().stream()
+                .noneMatch(thread -> thread.getName().startsWith("realtime-client")
+                        || thread.getName().startsWith("WebSocketWriteThread")));
+    }
+
+    private Server server(String subprotocol) throws Exception {
+        Server server = new Server(subprotocol);
+        server.setReuseAddr(true);
+        server.start();
+        assertTrue(server.started.await(10, TimeUnit.SECONDS));
+        toClose.add(() -> server.stop(1_000));
+        return server;
+    }
+
+    private static ClientTransport.Target target(int port, int messageBytes, int outboundBytes) {
+        URI uri = URI.create("ws://localhost:" + port + "/ws?a=b");
+        return new ClientTransport.Target(uri, Map.of("X-Test", "yes"), "realtime.v1", messageBytes, outboundBytes);
+    }
+
+    private Client connect(ClientTransport.Target target) {
+        Client client = new Client();
+        Scheduler.Cancellable attempt = new JavaWebSocketClientTransport().connect(target, client);
+        toClose.add(attempt::cancel);
+        return client;
+    }
+
+    private static FrameBatch text(String text) {
+        return FrameBatch.of(Frame.text(text.getBytes(StandardCharsets.UTF_8)));
+    }
+
+    @Test
+    void carriesTextBothWaysWithTheHandshake() throws Exception {
+        Server server = server("realtime.v1");
+        Client client = connect(target(server.getPort(), 100_000, 1 << 20));
+        Connection connection = client.connection();
+        for (String text : List.of("", "häßlich \uD83D\uDE00", "x".repeat(126), "x".repeat(70_000))) {
+            assertTrue(connection.send(text(text)));
+            assertEquals(text, client.next());
+        }
+        assertEquals("/ws?a=b", server.resource);
+        assertEquals("yes", server.header);
+        connection.ping();
+        await().until(() -> client.activity > 0);
+        connection.close(new CloseReason(CloseReason.NORMAL, "done"));
+        CloseReason closed = client.closed.get(10, TimeUnit.SECONDS);
+        assertEquals(CloseReason.NORMAL, closed.code());
+        assertFalse(connection.send(text("late")));
+    }
+
+    @Test
+    void tellsTheServersCloseCode() throws Exception {
+        Server server = server("realtime.v1");
+        Client client = connect(target(server.getPort(), 1_000, 1_000));
+        assertNotNull(client.connection());
+        server.getConnections().iterator().next().close(4102, "slow");
+        assertEquals(new CloseReason(4102, "slow"), client.closed.get(10, TimeUnit.SECONDS));
+    }
+
+    @Test
+    void aServerThatSelectsNoSubprotocolIsNone() throws Exception {
+        Client client = connect(target(server("").getPort(), 1_000, 1_000));
+        String message = client.failed.get(10, TimeUnit.SECONDS).getMessage();
+        assertTrue(String.valueOf(message).contains("did not select the subprotocol realtime.v1"), message);
+    }
+
+    @Test
+    void aRefusedUpgradeTellsItsStatus() throws Exception {
+        try (ServerSocket plain = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+            CompletableFuture<Void> answered = CompletableFuture.runAsync(() -> {
+                try (Socket socket = plain.accept()) {
+                    InputStream in = socket.getInputStream();
+                    assertTrue(in.read(new byte[4096]) > 0);
+                    socket.getOutputStream()
+                            .write("HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n"
+                                    .getBytes(StandardCharsets.US_ASCII));
+                    assertTrue(in.read(new byte[1]) <= 0);
+                } catch (IOException closed) {
+                    // the client hangs up as it likes
+                }
+            });
+            Client client = connect(target(plain.getLocalPort(), 1_000, 1_000));
+            String message = client.failed.get(10, TimeUnit.SECONDS).getMessage();
+            assertTrue(String.valueOf(message).contains("403"), message);
+            answered.get(10, TimeUnit.SECONDS);
+        }
+    }
+
+    @Test
+    void nobodyListeningFails() throws Exception {
+        int port;
+        try (ServerSocket free = new ServerSocket(0)) {
+            port = free.getLocalPort();
+        }
+        Client client = connect(target(port, 1_000, 1_000));
+        String message = client.failed.get(10, TimeUnit.SECONDS).getMessage();
+        assertTrue(String.valueOf(message).contains("cannot connect to ws://localhost:"), message);
+        assertFalse(String.valueOf(message).contains("a=b"), message);
+    }
+
+    @Test
+    void aMessageBeyondTheLimitClosesWith1009() throws Exception {
+        Server server = server("realtime.v1");
+        Client client = connect(target(server.getPort(), 1_000, 1 << 20));
+        assertNotNull(client.connection());
+        server.getConnections().iterator().next().send("x".repeat(1_001));
+        assertEquals(
+                CloseReason.TOO_BIG, client.closed.get(10, TimeUnit.SECONDS).code());
+    }
+
+    @Test
+    void fragmentsAreCountedBeforeTheLastOne() throws Exception {
+        Server server = server("realtime.v1");
+        Client client = connect(target(server.getPort(), 1_000, 1 << 20));
+        assertNotNull(client.connection());
+        WebSocket peer = server.getConnections().iterator().next();
+        for (int i = 0; i < 3; i++) {
+            peer.sendFragmentedFrame(Opcode.TEXT, ByteBuffer.wrap(new byte[400]), false);
+        }
+        assertEquals(
+                CloseReason.TOO_BIG, client.closed.get(10, TimeUnit.SECONDS).code());
+    }
+
+    @Test
+    void aCloseWithoutACodeIs1005() throws Exception {
+        try (ServerSocket plain = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+            CompletableFuture<Void> served = CompletableFuture.runAsync(() -> closeWithoutCode(plain));
+            Client client = connect(target(plain.getLocalPort(), 1_000, 1_000));
+            assertEquals(
+                    CloseReason.NO_STATUS,
+                    client.closed.get(10, TimeUnit.SECONDS).code());
+            served.get(10, TimeUnit.SECONDS);
+        }
+    }
+
+    private static void closeWithoutCode(ServerSocket listening) {
+        try (Socket socket = listening.accept()) {
+            byte[] buffer = new byte[4096];
+            int length = socket.getInputStream().read(buffer);
+            String request = new String(buffer, 0, length, StandardCharsets.US_ASCII);
+            String key = request.replaceAll("(?s).*Sec-WebSocket-Key: (\\S+).*", "$1");
+            byte[] hash = MessageDigest.getInstance("SHA-1")
+                    .digest((key + "258EAFA5-E914-47DA-95CA-C5AB0DC85B11").getBytes(StandardCharsets.US_ASCII));
+            String answer = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                    + "Sec-WebSocket-Protocol: realtime.v1\r\nSec-WebSocket-Accept: "
+                    + Base64.getEncoder().encodeToString(hash) + "\r\n\r\n";
+            socket.getOutputStream().write(answer.getBytes(StandardCharsets.US_ASCII));
+            socket.getOutputStream().write(new byte[] {(byte) 0x88, 0});
+            while (socket.getInputStream().read(buffer) > 0) {
+                // until the client has closed
+            }
+        } catch (IOException | NoSuchAlgorithmException failure) {
+            throw new AssertionError(failure);
+        }
+    }
+
+    @Test
+    void aPeerThatDoesNotReadFillsTheBoundAndNoMore() throws Exception {
+        Server server = server("realtime.v1");
+        CountDownLatch release = new CountDownLatch(1);
+        server.onText = text -> {
+            try {
+                assertTrue(release.await(20, TimeUnit.SECONDS));
+            } catch (InterruptedException stopped) {
+                Thread.currentThread().interrupt();
+            }
+        };
+        Client client = connect(target(server.getPort(), 1 << 20, 200_000));
+        Connection connection = client.connection();
+        String text = "x".repeat(50_000);
+        await().pollInterval(Duration.ofMillis(1)).until(() -> !connection.send(text(text)));
+        assertTrue(connection.outboundBytes() <= 200_100, () -> connection.outboundBytes() + " wait");
+        release.countDown();
+        await().until(() -> client.drained > 0);
+        assertTrue(connection.send(text("again")));
+    }
+
+    @Test
+    void anAbortEndsAConnectionWhoseWriterIsStuck() throws Exception {
+        try (ServerSocket silent = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+            Client client = new Client();
+            Scheduler.Cancellable attempt =
+                    new JavaWebSocketClientTransport().connect(target(silent.getLocalPort(), 1_000, 1_000), client);
+            try (Socket accepted = silent.accept()) {
+                attempt.cancel();
+                await().until(() -> {
+                    try {
+                        return accepted.getInputStream().read(new byte[4096]) < 0;
+                    } catch (IOException reset) {
+                        return true;
+                    }
+                });
+            }
+            assertFalse(client.failed.isDone());
+        }
+    }
+
+    @Test
+    void theClientWorksOverARealSocket() throws Exception {
+        Server server = server("realtime.v1");
+        server.onText = text -> {
+            Envelope frame = Envelope.parse(text);
+            String answer = frame.type().equals("$hello")
+                    ? "{\"type\":\"$welcome\",\"data\":{\"session\":\"s\",\"rooms\":{}}}"
+                    : "{\"type\":\"$ack\",\"data\":{\"seq\":" + frame.seq() + "}}";
+            server.getConnections().forEach(connection -> connection.send(answer));
+        };
+        Event<String> note = Event.of("note", String.class);
+        try (RealtimeClient client = RealtimeClient.builder(URI.create("ws://localhost:" + server.getPort() + "/ws"))
+                .build()) {
+            client.connect().get(10, TimeUnit.SECONDS);
+            client.send(note, "hello").get(10, TimeUnit.SECONDS);
+            server.getConnections().iterator().next().closeConnection(1006, "cut");
+            client.send(note, "again").get(10, TimeUnit.SECONDS);
+        }
+    }
+
+    @Test
+    void tlsVerifiesTheCertificateAndTheName(@TempDir Path directory) throws Exception {
+        SSLContext context = selfSigned(directory.resolve("keys.p12"), "localhost");
+        Server server = tlsServer(context);
+        Client trusting = connectTls(server, context.getSocketFactory());
+        assertTrue(trusting.connection().send(text("hello")));
+        assertEquals("hello", trusting.next());
+
+        Exception untrusted = connectTls(server, null).failed.get(10, TimeUnit.SECONDS);
+        assertTrue(untrusted.getCause() instanceof SSLException, untrusted.toString());
+
+        SSLContext other = selfSigned(directory.resolve("other.p12"), "elsewhere.test");
+        Exception misnamed =
+                connectTls(tlsServer(other), other.getSocketFactory()).failed.get(10, TimeUnit.SECONDS);
+        assertTrue(misnamed.getCause() instanceof SSLException, misnamed.toString());
+        assertTrue(misnamed.toString().contains("localhost"), misnamed.toString());
+    }
+
+    private Server tlsServer(SSLContext context) throws Exception {
+        Server server = new Server("realtime.v1");
+        server.setWebSocketFactory(new DefaultSSLWebSocketServerFactory(context));
+        server.start();
+        assertTrue(server.started.await(10, TimeUnit.SECONDS));
+        toClose.add(() -> server.stop(1_000));
+        return server;
+    }
+
+    private Client connectTls(Server server, @Nullable SSLSocketFactory factory) {
+        Client client = new Client();
+        URI uri = URI.create("wss://localhost:" + server.getPort() + "/ws");
+        Scheduler.Cancellable attempt = new JavaWebSocketClientTransport(factory)
+                .connect(new ClientTransport.Target(uri, Map.of(), "realtime.v1", 1_000, 1_000), client);
+        toClose.add(attempt::cancel);
+        return client;
+    }
+
+    /** Keys of a certificate that vouches for itself, trusted by the context's own clients. */
+    private static SSLContext selfSigned(Path file, String host) throws Exception {
+        String keytool =
+                Path.of(System.getProperty("java.home"), "bin", "keytool").toString();
+        Process made = new ProcessBuilder(
+                        keytool,
+                        "-genkeypair",
+                        "-alias",
+                        "key",
+                        "-keyalg",
+                        "EC",
+                        "-storetype",
+                        "PKCS12",
+                        "-keystore",
+                        file.toString(),
+                        "-storepass",
+                        "changeit",
+                        "-dname",
+                        "CN=" + host,
+                        "-ext",
+                        "SAN=dns:" + host)
+                .redirectErrorStream(true)
+                .start();
+        assertEquals(0, made.waitFor(), () -> new String(read(made), StandardCharsets.UTF_8));
+        KeyStore keys = KeyStore.getInstance(file.toFile(), "changeit".toCharArray());
+        KeyManagerFactory managers = KeyManagerFactory.getInstance(KeyManagerFactory.getDefaultAlgorithm());
+        managers.init(keys, "changeit".toCharArray());
+        KeyStore trusted = KeyStore.getInstance(KeyStore.getDefaultType());
+        trusted.load(null, null);
+        trusted.setCertificateEntry("key", keys.getCertificate("key"));
+        TrustManagerFactory trust = TrustManagerFactory.getInstance(TrustManagerFactory.getDefaultAlgorithm());
+        trust.init(trusted);
+        SSLContext context = SSLContext.getInstance("TLS");
+        context.init(managers.getKeyManagers(), trust.getTrustManagers(), null);
+        return context;
+    }
+
+    private static byte[] read(Process process) {
+        try {
+            return process.getInputStream().readAllBytes();
+        } catch (IOException unreadable) {
+            return new byte[0];
+        }
+    }
+
+    /** What the transport told one client. */
+    private static final class Client implements ClientTransport.Callback, ConnectionListener {
+        final CompletableFuture<Connection> connected = new CompletableFuture<>();
+        final CompletableFuture<Exception> failed = new CompletableFuture<>();
+        final CompletableFuture<CloseReason> closed = new CompletableFuture<>();
+        final LinkedBlockingQueue<String> texts = new LinkedBlockingQueue<>();
+        volatile int activity;
+        volatile int drained;
+
+        Connection connection() throws Exception {
+            return connected.get(10, TimeUnit.SECONDS);
+        }
+
+        @Nullable
+        String next() throws InterruptedException {
+            return texts.poll(10, TimeUnit.SECONDS);
+        }
+
+        @Override
+        public ConnectionListener connected(Connection connection) {
+            connected.complete(connection);
+            return this;
+        }
+
+        @Override
+        public void failed(Exception cause) {
+            failed.complete(cause);
+        }
+
+        @Override
+        public void onText(String text) {
+            texts.add(text);
+        }
+
+        @Override
+        public void onBinary(ByteBuffer payload) {}
+
+        @Override
+        public void onActivity() {
+            activity = 1;
+        }
+
+        @Override
+        public void onDrained() {
+            drained = 1;
+        }
+
+        @Override
+        public void onClosed(CloseReason reason) {
+            closed.complete(reason);
+        }
+    }
+
+    /** A plain Java-WebSocket server that echoes unless told otherwise. */
+    private static final class Server extends WebSocketServer {
+        final CountDownLatch started = new CountDownLatch(1);
+        volatile Consumer<String> onText = text -> getConnections().forEach(connection -> connection.send(text));
+        volatile String resource = "";
+        volatile String header = "";
+
+        Server(String subprotocol) {
+            super(
+                    new InetSocketAddress(InetAddress.getLoopbackAddress(), 0),
+                    1,
+                    List.of(new Draft_6455(Collections.emptyList(), List.of(new Protocol(subprotocol)))));
+            setDaemon(true);
+            setTcpNoDelay(true);
+        }
+
+        @Override
+        public void onStart() {
+            started.countDown();
+        }
+
+        @Override
+        public void onOpen(WebSocket connection, ClientHandshake handshake) {
+            resource = handshake.getResourceDescriptor();
+            header = handshake.getFieldValue("X-Test");
+        }
+
+        @Override
+        public void onMessage(WebSocket connection, String message) {
+            onText.accept(message);
+        }
+
+        @Override
+        public void onClose(WebSocket connection, int code, String reason, boolean remote) {}
+
+        @Override
+        public void onError(@Nullable WebSocket connection, Exception failure) {}
+    }
+}
