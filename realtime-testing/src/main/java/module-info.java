@@ -2,6 +2,7 @@
 module io.realtime.testing {
     requires transitive io.realtime.core;
     requires static transitive org.jspecify;
+    requires transitive org.junit.jupiter.api;
 
     exports io.realtime.testing;
 }

@@ -222,6 +222,7 @@ final class LibraryServer extends WebSocketServer {
         if (socket == null) {
             started.completeExceptionally(failure);
             LOG.error("the library's server failed", failure);
+            connections.forEach(PeerConnection::abort); // nobody reads them any more
         } else if (socket.<Object>getAttachment() instanceof PeerConnection connection) {
             LOG.debug("the library failed on a connection", failure);
             connection.abort();

@@ -66,6 +66,7 @@ final class PeerChannel implements WrappedByteChannel {
     private int headLength;
     private boolean headRead;
     private boolean discarding;
+    private boolean inputOver;
     private @Nullable ByteBuffer early; // what came in one read with the head
 
     /** One for each read that is not decoded yet, and one for the peer that may still send. */
@@ -103,14 +104,15 @@ final class PeerChannel implements WrappedByteChannel {
         offer(frame, false);
     }
 
-    private boolean offer(ByteBuffer data, boolean oweDrained) {
+    private boolean offer(ByteBuffer data, boolean isData) {
         lock.lock();
         try {
             if (sealed || closed) {
                 return false;
             }
-            if (waiting + data.remaining() > bound) {
-                owesDrained |= oweDrained && waiting > 0;
+            // A control frame is small: it goes whenever nothing waits.
+            if (waiting + data.remaining() > bound && (isData || waiting > 0)) {
+                owesDrained |= isData && waiting > 0;
                 return false;
             }
             enqueue(data);
@@ -344,6 +346,10 @@ final class PeerChannel implements WrappedByteChannel {
      */
     @Override
     public int read(ByteBuffer target) {
+        if (inputOver) { // the library leaves a key selected after a read that brought nothing, and reads again
+            target.clear();
+            return 0;
+        }
         try {
             if (discarding) {
                 discard(target);
@@ -360,6 +366,7 @@ final class PeerChannel implements WrappedByteChannel {
             }
             return Math.max(0, count);
         } catch (IOException | RuntimeException failure) {
+            inputOver = true;
             stopReading();
             owner.failed(failure);
             target.clear();
@@ -418,6 +425,7 @@ final class PeerChannel implements WrappedByteChannel {
     }
 
     private void endInput() {
+        inputOver = true;
         stopReading();
         decoded();
     }

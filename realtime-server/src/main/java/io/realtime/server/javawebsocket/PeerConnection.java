@@ -283,9 +283,8 @@ final class PeerConnection implements Connection, FrameDecoder.Sink, PeerChannel
             library.closeConnection(CloseReason.ABNORMAL, "");
         } finally {
             onEnded.accept(this);
-            if (opened) {
-                callbacks.closed(why == null ? new CloseReason(CloseReason.ABNORMAL, "") : why);
-            }
+            // Even before the upgrade was done: it may be under way, and its listener is owed its last call.
+            callbacks.closed(why == null ? new CloseReason(CloseReason.ABNORMAL, "") : why);
         }
     }
 }
