@@ -66,6 +66,7 @@ final class ClientEngine {
     private @Nullable String session;
     private @Nullable String lastToken;
     private @Nullable String refusedToken;
+    private @Nullable CloseReason refusal; // of refusedToken
     private boolean tokenRetried;
 
     ClientEngine(ClientConfig config, Callbacks callbacks) {
@@ -232,7 +233,8 @@ final class ClientEngine {
             drop(next);
             retryLater(new CloseReason(CloseReason.ABNORMAL, "the token provider failed"), Duration.ZERO);
         } else if (token.equals(refusedToken)) {
-            stop(new CloseReason(CloseReason.UNAUTHORIZED, "the token was refused and there is no other"), null);
+            String why = refusal == null || refusal.text().isEmpty() ? "" : ": " + refusal.text();
+            stop(new CloseReason(CloseReason.UNAUTHORIZED, "the token was refused and there is no other" + why), null);
         } else {
             open(next, token);
         }
@@ -388,6 +390,7 @@ final class ClientEngine {
             return;
         }
         refusedToken = lastToken;
+        refusal = reason;
         freshToken(reason);
     }
 
