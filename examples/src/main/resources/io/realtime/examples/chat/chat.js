@@ -136,6 +136,7 @@ class Link {
 async function fetchToken(name) {
   const answer = await fetch('token', {
     method: 'POST', headers: {'Content-Type': 'application/json'}, body: JSON.stringify({name}),
+    signal: AbortSignal.timeout(10_000),
   });
   const body = await answer.json();
   if (!answer.ok) throw new Error(body.error ?? `the page's server answered ${answer.status}`);
@@ -463,6 +464,8 @@ const view = {
     $('pill').dataset.state = state.name === 'waiting' && !navigator.onLine ? 'offline' : state.name;
     if ($('pill-text').textContent !== words[state.name]) $('pill-text').textContent = words[state.name];
     $('pill').title = state.why ?? '';
+    const news = state.name === 'waiting' ? 'Reconnecting' : words[state.name]; // spoken once, not every second
+    if ($('news').textContent !== news) $('news').textContent = news;
     $('retry').hidden = state.name !== 'waiting' && state.name !== 'offline';
   },
 

@@ -1,0 +1,42 @@
+package io.realtime.examples;
+
+import java.util.concurrent.CountDownLatch;
+
+/** A chat for people, with a page. */
+final class ChatDemo implements Demo {
+    @Override
+    public String name() {
+        return "chat";
+    }
+
+    @Override
+    public String summary() {
+        return "a chat with a web page: rooms, typing, and a connection that comes back";
+    }
+
+    @Override
+    public Options.Spec options() {
+        return Options.spec()
+                .option("--port", "N", "where the WebSocket listens (default 8080; 0: any free port)")
+                .option("--page-port", "N", "where the page is served (default 8081; 0: any free port)")
+                .option("--secret", "S", "the HS256 secret, 32 bytes or more (default: a random one)");
+    }
+
+    @Override
+    public int run(Options options, Terminal terminal) throws InterruptedException {
+        int port = options.port("--port", 8080);
+        int pagePort = options.port("--page-port", 8081);
+        if (port == pagePort && port != 0) {
+            throw new UsageException("--port and --page-port are both " + port);
+        }
+        Tokens tokens = Tokens.of(options.find("--secret"));
+        try (PlaygroundServer server = PlaygroundServer.start(port, tokens);
+                ChatPage page = ChatPage.start(pagePort, server.port(), tokens)) {
+            terminal.out().println("socket " + server.url());
+            terminal.out().println("page " + page.url());
+            terminal.out().flush();
+            new CountDownLatch(1).await();
+        }
+        return Main.OK;
+    }
+}

@@ -1,0 +1,56 @@
+package io.realtime.examples;
+
+import java.time.Duration;
+import java.util.concurrent.CountDownLatch;
+
+/** A server to try things on, with any WebSocket client. */
+final class PlaygroundDemo implements Demo {
+    private static final Duration TOKEN_LIFE = Duration.ofHours(12);
+
+    @Override
+    public String name() {
+        return "playground";
+    }
+
+    @Override
+    public String summary() {
+        return "a server with a bit of everything, to try with any WebSocket client";
+    }
+
+    @Override
+    public Options.Spec options() {
+        return Options.spec()
+                .option("--port", "N", "where to listen (0, the default: any free port)")
+                .option("--secret", "S", "the HS256 secret, 32 bytes or more (default: a random one, printed)")
+                .option("--rate-limit", "N|off", "messages a second per session (default off; not enforced yet)");
+    }
+
+    @Override
+    public int run(Options options, Terminal terminal) throws InterruptedException {
+        int port = options.port("--port", 0);
+        requireRateLimit(options);
+        Tokens tokens = Tokens.of(options.find("--secret"));
+        try (PlaygroundServer server = PlaygroundServer.start(port, tokens)) {
+            if (options.find("--secret") == null) {
+                terminal.out().println("secret " + tokens.secret());
+            }
+            terminal.out().println("token demo " + tokens.create("demo", TOKEN_LIFE));
+            terminal.out().println("socket " + server.url()); // last: whoever waits for this line has the others
+            terminal.out().flush();
+            new CountDownLatch(1).await();
+        }
+        return Main.OK;
+    }
+
+    private static void requireRateLimit(Options options) {
+        String limit = options.find("--rate-limit");
+        if (limit == null || limit.equals("off")) {
+            return;
+        }
+        try {
+            options.number("--rate-limit", 0, 1, 1_000_000);
+        } catch (UsageException wrong) {
+            throw new UsageException(wrong.getMessage() + "; or off");
+        }
+    }
+}
