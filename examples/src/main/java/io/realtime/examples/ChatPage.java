@@ -131,10 +131,7 @@ final class ChatPage implements AutoCloseable {
             refuse(exchange, 400, fault);
             return;
         }
-        json(
-                exchange,
-                200,
-                new Pass(tokens.create(name, TOKEN_LIFE), name, socketPort, PlaygroundServer.PATH));
+        json(exchange, 200, new Pass(tokens.create(name, TOKEN_LIFE), name, socketPort, PlaygroundServer.PATH));
     }
 
     private static @Nullable String fault(String name) {

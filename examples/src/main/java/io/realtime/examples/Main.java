@@ -61,7 +61,8 @@ public final class Main {
             help();
             return OK;
         }
-        Demo demo = DEMOS.stream().filter(d -> d.name().equals(args[0])).findFirst().orElse(null);
+        Demo demo =
+                DEMOS.stream().filter(d -> d.name().equals(args[0])).findFirst().orElse(null);
         if (demo == null) {
             String names = DEMOS.stream().map(Demo::name).collect(Collectors.joining(", "));
             terminal.err().println("unknown demo '" + args[0] + "'; demos are " + names);
@@ -98,8 +99,9 @@ public final class Main {
     }
 
     private void help(Demo demo) {
-        terminal.out().println("usage: " + COMMAND + " " + demo.name() + " "
-                + demo.options().usage());
+        terminal.out()
+                .println("usage: " + COMMAND + " " + demo.name() + " "
+                        + demo.options().usage());
         terminal.out().println(demo.summary());
         terminal.out().println();
         demo.options().help().forEach(terminal.out()::println);

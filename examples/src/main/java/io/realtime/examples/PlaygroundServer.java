@@ -41,8 +41,7 @@ final class PlaygroundServer implements AutoCloseable {
                 .onRequest(Playground.ECHO, (session, data) -> data)
                 .onRequest(
                         Playground.WHOAMI,
-                        (session, nothing) ->
-                                new Identity(session.user().id(), Map.copyOf(session.attributes())))
+                        (session, nothing) -> new Identity(session.user().id(), Map.copyOf(session.attributes())))
                 .onRequestAsync(Playground.SLOW, (session, slow) -> later(slow))
                 .build();
     }
@@ -68,7 +67,8 @@ final class PlaygroundServer implements AutoCloseable {
     }
 
     private static void say(Session session, Message<Say> message) {
-        session.room(message.room()).send(Playground.SAID, said(session, message.data().text()));
+        session.room(message.room())
+                .send(Playground.SAID, said(session, message.data().text()));
     }
 
     private static void typing(Session session, Message<Typing> message) {
