@@ -20,6 +20,9 @@ public final class Backoff {
         NONE
     }
 
+    /** What fits a count of nanoseconds: 292 years. */
+    private static final Duration LONGEST = Duration.ofNanos(Long.MAX_VALUE);
+
     private final Duration initial;
     private final double multiplier;
     private final Duration cap;
@@ -134,6 +137,7 @@ public final class Backoff {
             require(!initial.isNegative() && !initial.isZero(), "initial " + initial + " is not positive");
             require(multiplier >= 1, "multiplier " + multiplier + " is below 1");
             require(maxAttempts >= 0, "maxAttempts " + maxAttempts + " is negative");
+            require(cap.compareTo(LONGEST) <= 0, "cap " + cap + " is above " + LONGEST);
             require(cap.compareTo(initial) >= 0, "cap " + cap + " is below initial " + initial);
             require(cap.compareTo(floor) >= 0, "cap " + cap + " is below floor " + floor);
             return new Backoff(this);

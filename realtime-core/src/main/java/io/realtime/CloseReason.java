@@ -63,6 +63,11 @@ public record CloseReason(int code, String text) {
     /** A reason; a text too long for a close frame is cut at a character. */
     public CloseReason {
         Objects.requireNonNull(text, "text");
+        if (text.length() > MAX_TEXT_BYTES) { // a char is a byte at least: a long text is not measured over and over
+            boolean splitsPair =
+                    Character.isSurrogatePair(text.charAt(MAX_TEXT_BYTES - 1), text.charAt(MAX_TEXT_BYTES));
+            text = text.substring(0, splitsPair ? MAX_TEXT_BYTES - 1 : MAX_TEXT_BYTES);
+        }
         while (text.getBytes(StandardCharsets.UTF_8).length > MAX_TEXT_BYTES) {
             text = text.substring(0, text.offsetByCodePoints(text.length(), -1));
         }

@@ -16,8 +16,10 @@ public record ErrorCode(String value) {
     public static final ErrorCode UNKNOWN_TYPE = of("unknown_type");
     /** No handler takes this event or request. */
     public static final ErrorCode NO_HANDLER = of("no_handler");
-    /** The token is missing, invalid or expired. */
+    /** The token is missing or invalid. */
     public static final ErrorCode UNAUTHORIZED = of("unauthorized");
+    /** The token was valid once; a fresh one helps. */
+    public static final ErrorCode TOKEN_EXPIRED = of("token_expired");
     /** The session may not do this. */
     public static final ErrorCode FORBIDDEN = of("forbidden");
     /** Too many messages in too short a time. */

@@ -1,5 +1,6 @@
 package io.realtime.examples;
 
+import io.realtime.server.RealtimeServer;
 import java.util.concurrent.CountDownLatch;
 
 /** A chat for people, with a page. */
@@ -29,10 +30,10 @@ final class ChatDemo implements Demo {
         if (port == pagePort && port != 0) {
             throw new UsageException("--port and --page-port are both " + port);
         }
-        Tokens tokens = Tokens.of(options.find("--secret"));
-        try (PlaygroundServer server = PlaygroundServer.start(port, tokens);
-                ChatPage page = ChatPage.start(pagePort, server.port(), tokens)) {
-            terminal.out().println("socket " + server.url());
+        DemoServer demo = DemoServer.withSecret(options.find("--secret"));
+        try (RealtimeServer server = demo.start(port);
+                ChatPage page = ChatPage.start(pagePort, server.port(), demo)) {
+            terminal.out().println("socket " + DemoServer.url(server));
             terminal.out().println("page " + page.url());
             terminal.out().flush();
             new CountDownLatch(1).await();

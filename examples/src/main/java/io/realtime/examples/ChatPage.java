@@ -12,7 +12,6 @@ import java.io.InputStream;
 import java.net.BindException;
 import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
-import java.time.Duration;
 import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.ExecutorService;
@@ -21,7 +20,6 @@ import org.jspecify.annotations.Nullable;
 
 /** Serves the chat's page, and a token to whoever says a name: a demo login, with no proof of anything. */
 final class ChatPage implements AutoCloseable {
-    private static final Duration TOKEN_LIFE = Duration.ofHours(1);
     private static final int MAX_BODY = 4096;
     private static final int MAX_NAME = 32;
     private static final Gson GSON = new Gson();
@@ -32,13 +30,13 @@ final class ChatPage implements AutoCloseable {
 
     private final HttpServer http;
     private final ExecutorService executor;
-    private final Tokens tokens;
+    private final DemoServer demo;
     private final int socketPort;
 
-    private ChatPage(HttpServer http, int socketPort, Tokens tokens) {
+    private ChatPage(HttpServer http, int socketPort, DemoServer demo) {
         this.http = http;
         this.socketPort = socketPort;
-        this.tokens = tokens;
+        this.demo = demo;
         this.executor = Executors.newFixedThreadPool(4, task -> {
             Thread thread = new Thread(task, "chat-page");
             thread.setDaemon(true);
@@ -54,24 +52,24 @@ final class ChatPage implements AutoCloseable {
      * @param socketPort where the page finds the WebSocket
      * @throws RealtimeException naming the port when it is taken
      */
-    static ChatPage start(int port, int socketPort, Tokens tokens) {
+    static ChatPage start(int port, int socketPort, DemoServer demo) {
         HttpServer http;
         try {
-            http = HttpServer.create(new InetSocketAddress(PlaygroundServer.HOST, port), 0);
+            http = HttpServer.create(new InetSocketAddress(DemoServer.HOST, port), 0);
         } catch (IOException unbound) {
             String why = unbound instanceof BindException
                     ? "port " + port + " is in use"
                     : "cannot listen on port " + port + ": " + unbound.getMessage();
             throw new RealtimeException(ErrorCode.of("bind_failed"), why, true, unbound);
         }
-        ChatPage page = new ChatPage(http, socketPort, tokens);
+        ChatPage page = new ChatPage(http, socketPort, demo);
         http.start();
         return page;
     }
 
     /** Returns where to point a browser. */
     String url() {
-        return "http://" + PlaygroundServer.HOST + ":" + http.getAddress().getPort() + "/";
+        return "http://localhost:" + http.getAddress().getPort() + "/";
     }
 
     private void serve(HttpExchange exchange) throws IOException {
@@ -131,7 +129,7 @@ final class ChatPage implements AutoCloseable {
             refuse(exchange, 400, fault);
             return;
         }
-        json(exchange, 200, new Pass(tokens.create(name, TOKEN_LIFE), name, socketPort, PlaygroundServer.PATH));
+        json(exchange, 200, new Pass(demo.token(name), name, socketPort, DemoServer.PATH));
     }
 
     private static @Nullable String fault(String name) {

@@ -7,8 +7,8 @@ import io.realtime.client.ClientRoom;
 import io.realtime.client.ConnectionState;
 import io.realtime.client.DroppedMessage;
 import io.realtime.client.RealtimeClient;
-import io.realtime.examples.Playground.Said;
-import io.realtime.examples.Playground.Say;
+import io.realtime.examples.Chat.Said;
+import io.realtime.examples.Chat.Say;
 import java.io.IOException;
 import java.io.PrintStream;
 import java.net.URI;
@@ -86,7 +86,7 @@ final class ConsoleDemo implements Demo {
         }
 
         int in(RealtimeClient client, ClientRoom room) throws InterruptedException {
-            client.on(Playground.SAID, this::show);
+            client.on(Chat.SAID, this::show);
             client.connect().exceptionally(failure -> {
                 fail("cannot connect", failure);
                 return null;
@@ -131,7 +131,7 @@ final class ConsoleDemo implements Demo {
                 out.println("-- not sent: " + unfit.getMessage());
                 return;
             }
-            CompletableFuture<Void> sent = room.send(Playground.SAY, say);
+            CompletableFuture<Void> sent = room.send(Chat.SAY, say);
             unacknowledged.add(sent);
             sent.whenComplete((acknowledged, failure) -> {
                 unacknowledged.remove(sent);

@@ -1,8 +1,5 @@
 package io.realtime.examples;
 
-import java.io.BufferedReader;
-import java.io.PrintStream;
-
 /** One thing that the examples' jar can do. */
 interface Demo {
     /** Returns the word that picks it. */
@@ -23,7 +20,4 @@ interface Demo {
      * @throws InterruptedException when it was asked to end
      */
     int run(Options options, Terminal terminal) throws InterruptedException;
-
-    /** Where a demo reads and writes. */
-    record Terminal(BufferedReader in, PrintStream out, PrintStream err) {}
 }

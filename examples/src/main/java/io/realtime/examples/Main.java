@@ -22,9 +22,9 @@ public final class Main {
     private static final String COMMAND = "java -jar realtime-examples.jar";
     private static final List<Demo> DEMOS = List.of(new PlaygroundDemo(), new ChatDemo(), new ConsoleDemo());
 
-    private final Demo.Terminal terminal;
+    private final Terminal terminal;
 
-    Main(Demo.Terminal terminal) {
+    Main(Terminal terminal) {
         this.terminal = terminal;
     }
 
@@ -33,7 +33,7 @@ public final class Main {
         Thread demo = Thread.currentThread();
         CountDownLatch ended = new CountDownLatch(1);
         Runtime.getRuntime().addShutdownHook(new Thread(() -> stop(demo, ended), "stop"));
-        Demo.Terminal terminal = new Demo.Terminal(
+        Terminal terminal = new Terminal(
                 new BufferedReader(new InputStreamReader(System.in, Charset.defaultCharset())), System.out, System.err);
         int code = new Main(terminal).run(args);
         ended.countDown(); // before the exit: it waits for the hook, which waits for this

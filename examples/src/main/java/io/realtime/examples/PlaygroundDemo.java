@@ -1,12 +1,10 @@
 package io.realtime.examples;
 
-import java.time.Duration;
+import io.realtime.server.RealtimeServer;
 import java.util.concurrent.CountDownLatch;
 
 /** A server to try things on, with any WebSocket client. */
 final class PlaygroundDemo implements Demo {
-    private static final Duration TOKEN_LIFE = Duration.ofHours(12);
-
     @Override
     public String name() {
         return "playground";
@@ -29,13 +27,13 @@ final class PlaygroundDemo implements Demo {
     public int run(Options options, Terminal terminal) throws InterruptedException {
         int port = options.port("--port", 0);
         requireRateLimit(options);
-        Tokens tokens = Tokens.of(options.find("--secret"));
-        try (PlaygroundServer server = PlaygroundServer.start(port, tokens)) {
+        DemoServer demo = DemoServer.withSecret(options.find("--secret"));
+        try (RealtimeServer server = demo.start(port)) {
             if (options.find("--secret") == null) {
-                terminal.out().println("secret " + tokens.secret());
+                terminal.out().println("secret " + demo.secret());
             }
-            terminal.out().println("token demo " + tokens.create("demo", TOKEN_LIFE));
-            terminal.out().println("socket " + server.url()); // last: whoever waits for this line has the others
+            terminal.out().println("token demo " + demo.token("demo"));
+            terminal.out().println("socket " + DemoServer.url(server)); // last: whoever waits for this line has the others
             terminal.out().flush();
             new CountDownLatch(1).await();
         }

@@ -13,6 +13,9 @@ import org.slf4j.LoggerFactory;
 public final class SystemScheduler implements Scheduler, AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(SystemScheduler.class);
 
+    /** 292 years; a token may well expire later than that. */
+    private static final Duration LONGEST = Duration.ofNanos(Long.MAX_VALUE);
+
     private final ScheduledThreadPoolExecutor timer;
 
     /** A scheduler whose thread bears this name. */
@@ -38,9 +41,9 @@ public final class SystemScheduler implements Scheduler, AutoCloseable {
 
     @Override
     public Cancellable schedule(Duration delay, Runnable task) {
+        long nanos = delay.compareTo(LONGEST) > 0 ? Long.MAX_VALUE : Math.max(0, delay.toNanos());
         try {
-            ScheduledFuture<?> future =
-                    timer.schedule(() -> run(task), Math.max(0, delay.toNanos()), TimeUnit.NANOSECONDS);
+            ScheduledFuture<?> future = timer.schedule(() -> run(task), nanos, TimeUnit.NANOSECONDS);
             return () -> future.cancel(false);
         } catch (RejectedExecutionException stopped) {
             return () -> {};

@@ -113,7 +113,7 @@ public final class InMemoryNetwork {
                 callback.failed(new IOException("upgrade refused: " + upgrade.status() + " " + upgrade.reason()));
                 return;
             }
-            Link link = new Link(server.config().outboundBytes(), target.outboundBytes());
+            Link link = new Link(server, server.config().outboundBytes(), target.outboundBytes());
             links.add(link);
             link.server.listener = server.acceptor.open(link.server, handshake);
             link.client.listener = callback.connected(link.client);
@@ -174,7 +174,9 @@ public final class InMemoryNetwork {
         public void stop(Duration drain) {
             stopAccepting();
             for (Link link : new ArrayList<>(links)) {
-                link.server.close(new CloseReason(CloseReason.GOING_AWAY, "server stops"));
+                if (link.owner == this) {
+                    link.server.close(new CloseReason(CloseReason.GOING_AWAY, "server stops"));
+                }
             }
         }
 
@@ -186,10 +188,12 @@ public final class InMemoryNetwork {
 
     /** Both ends of one connection. */
     private final class Link {
+        private final Server owner;
         private final End server;
         private final End client;
 
-        Link(int serverOutbound, int clientOutbound) {
+        Link(Server owner, int serverOutbound, int clientOutbound) {
+            this.owner = owner;
             this.server = new End(this, serverOutbound);
             this.client = new End(this, clientOutbound);
         }
@@ -210,7 +214,7 @@ public final class InMemoryNetwork {
     private final class End implements Connection {
         private final Link link;
         private final int bound;
-        private final List<FrameBatch> stalled = new ArrayList<>();
+        private final List<Runnable> stalled = new ArrayList<>();
         private @Nullable ConnectionListener listener;
         private long waiting;
         private long lastArrival;
@@ -235,15 +239,6 @@ public final class InMemoryNetwork {
             }
             waiting += batch.bytes();
             owesDrained |= waiting > bound / 2;
-            if (isStalled) {
-                stalled.add(batch);
-            } else {
-                transmit(batch);
-            }
-            return true;
-        }
-
-        private void transmit(FrameBatch batch) {
             travel(() -> {
                 taken(batch.bytes());
                 for (Frame frame : batch.frames()) {
@@ -258,6 +253,7 @@ public final class InMemoryNetwork {
                     }
                 }
             });
+            return true;
         }
 
         private void taken(int bytes) {
@@ -271,14 +267,18 @@ public final class InMemoryNetwork {
         void stall(boolean stall) {
             isStalled = stall;
             if (!stall) {
-                List<FrameBatch> kept = new ArrayList<>(stalled);
+                List<Runnable> kept = new ArrayList<>(stalled);
                 stalled.clear();
-                kept.forEach(this::transmit);
+                kept.forEach(this::travel);
             }
         }
 
         /** Runs an arrival at the peer after the latency, behind all that was sent before. */
         private void travel(Runnable arrival) {
+            if (isStalled) { // pings and the close wait their turn too: a peer that does not read sees nothing
+                stalled.add(arrival);
+                return;
+            }
             if (blackHole) {
                 return;
             }

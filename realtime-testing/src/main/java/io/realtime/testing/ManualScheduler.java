@@ -40,7 +40,9 @@ public final class ManualScheduler implements Scheduler, Executor {
 
     @Override
     public synchronized Cancellable schedule(Duration delay, Runnable task) {
-        Task entry = new Task(nanos + Math.max(0, delay.toNanos()), sequence++, task);
+        long longest = Long.MAX_VALUE - nanos; // a delay beyond counting is never over
+        long wait = delay.compareTo(Duration.ofNanos(longest)) > 0 ? longest : Math.max(0, delay.toNanos());
+        Task entry = new Task(nanos + wait, sequence++, task);
         tasks.add(entry);
         return () -> {
             synchronized (this) {

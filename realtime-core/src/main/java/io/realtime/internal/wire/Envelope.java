@@ -45,6 +45,9 @@ public final class Envelope {
      */
     public static Envelope parse(String text) {
         Envelope envelope = new Envelope(text);
+        if (Json.holdsWhatSkippingMisses(text)) {
+            throw notJson();
+        }
         try (JsonReader in = Json.reader(text)) {
             if (in.peek() != JsonToken.BEGIN_OBJECT) {
                 throw new MalformedException("a frame must hold one JSON object");
@@ -63,13 +66,17 @@ public final class Envelope {
                 throw new MalformedException("a frame must hold one JSON object and nothing after it");
             }
         } catch (IOException | IllegalStateException | NumberFormatException unfit) {
-            throw new MalformedException(
-                    "a frame must hold JSON (RFC 8259), nested at most " + Json.MAX_NESTING + " deep");
+            throw notJson();
         }
         if (envelope.type == null) {
             throw new MalformedException("field 'type' is missing");
         }
         return envelope;
+    }
+
+    private static MalformedException notJson() {
+        return new MalformedException(
+                "a frame must hold JSON (RFC 8259), nested at most " + Json.MAX_NESTING + " deep");
     }
 
     private void readField(String name, JsonReader in) throws IOException {
@@ -184,6 +191,11 @@ public final class Envelope {
     /** Returns how many characters the frame has: what it costs to keep. */
     public int length() {
         return text.length();
+    }
+
+    /** Returns whether there is a payload other than null. */
+    public boolean hasData() {
+        return hasData;
     }
 
     /**

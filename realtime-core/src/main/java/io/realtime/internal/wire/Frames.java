@@ -59,8 +59,13 @@ public final class Frames {
     public record RoomState(
             String epoch,
             long offset,
-            @Nullable Boolean recovered,
-            @Nullable String reason) {}
+            boolean recovered,
+            @Nullable String reason) {
+        /** Returns whether the client had a position and it could not be gone on from; without one there is no reason. */
+        public boolean isLost() {
+            return !recovered && reason != null;
+        }
+    }
 
     /** The heartbeat in milliseconds. */
     public record HeartbeatMs(long intervalMs, long timeoutMs) {}

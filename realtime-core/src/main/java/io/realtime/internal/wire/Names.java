@@ -62,6 +62,9 @@ public final class Names {
         if (name.length() > MAX_ROOM_BYTES || name.getBytes(StandardCharsets.UTF_8).length > MAX_ROOM_BYTES) {
             return "room '" + abbreviate(name) + "' is longer than " + MAX_ROOM_BYTES + " bytes";
         }
+        if (!isText(name)) {
+            return "room holds half a surrogate pair";
+        }
         if (name.charAt(0) == '@') {
             return "room '" + name + "': names that begin with @ belong to the protocol";
         }
@@ -71,6 +74,19 @@ public final class Names {
     /** Returns whether a type on the wire is well-formed, a protocol's or an application's. */
     static boolean isType(String type) {
         return isName(type, type.startsWith("$") ? 1 : 0, MAX_TYPE);
+    }
+
+    /** Returns whether UTF-8 can carry the text: no surrogate stands without its other half. */
+    private static boolean isText(String text) {
+        for (int i = 0; i < text.length(); i++) {
+            if (Character.isSurrogate(text.charAt(i))) {
+                if (i + 1 == text.length() || !Character.isSurrogatePair(text.charAt(i), text.charAt(i + 1))) {
+                    return false;
+                }
+                i++;
+            }
+        }
+        return true;
     }
 
     /** Returns the text, cut so that a message or a log line stays short. */

@@ -1,0 +1,128 @@
+package io.realtime.examples;
+
+import com.auth0.jwt.JWT;
+import com.auth0.jwt.algorithms.Algorithm;
+import io.realtime.examples.Chat.Said;
+import io.realtime.examples.Chat.SomebodyTyping;
+import io.realtime.examples.Chat.WhoAmI;
+import io.realtime.server.JwtAuthenticator;
+import io.realtime.server.RealtimeServer;
+import java.nio.charset.StandardCharsets;
+import java.security.SecureRandom;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Base64;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+
+/** The server behind the demos: one handler of each kind, rooms that begin with {@code chat:}, tokens for anyone. */
+final class DemoServer {
+    /** Nobody but this computer: whoever reaches the chat's page gets a token. */
+    static final String HOST = "127.0.0.1";
+
+    static final String PATH = "/ws";
+    private static final Duration TOKEN_LIFE = Duration.ofHours(12);
+    private static final int MIN_SECRET_BYTES = 32;
+
+    private final String secret;
+
+    private DemoServer(String secret) {
+        this.secret = secret;
+    }
+
+    /**
+     * With this secret, or a random one.
+     *
+     * @throws UsageException when it is shorter than HS256 allows (RFC 7518 section 3.2); it says how long, never what
+     */
+    static DemoServer withSecret(@Nullable String given) {
+        if (given == null) {
+            byte[] random = new byte[MIN_SECRET_BYTES];
+            new SecureRandom().nextBytes(random);
+            return new DemoServer(Base64.getUrlEncoder().withoutPadding().encodeToString(random));
+        }
+        int bytes = given.getBytes(StandardCharsets.UTF_8).length;
+        if (bytes < MIN_SECRET_BYTES) {
+            throw new UsageException("--secret has " + bytes + (bytes == 1 ? " byte" : " bytes")
+                    + "; HS256 needs at least " + MIN_SECRET_BYTES);
+        }
+        return new DemoServer(given);
+    }
+
+    String secret() {
+        return secret;
+    }
+
+    /** A token that proves to be this user, for twelve hours. */
+    String token(String user) {
+        return JWT.create()
+                .withSubject(user)
+                .withExpiresAt(Instant.now().plus(TOKEN_LIFE))
+                .sign(Algorithm.HMAC256(secret));
+    }
+
+    /**
+     * Starts the server; port 0 lets the system choose.
+     *
+     * @throws io.realtime.RealtimeException naming the port when it is taken
+     */
+    RealtimeServer start(int port) {
+        return builder().host(HOST).port(port).path(PATH).build().start();
+    }
+
+    /** Returns where clients of a server connect. */
+    static String url(RealtimeServer server) {
+        return "ws://" + HOST + ":" + server.port() + PATH;
+    }
+
+    private RealtimeServer.Builder builder() {
+        return RealtimeServer.builder()
+                .authenticator(JwtAuthenticator.hmac256(secret))
+                .allowJoin((session, room) -> room.startsWith("chat:"))
+                .on(
+                        Chat.SAY,
+                        (session, message) -> session.room(message.room())
+                                .send(
+                                        Chat.SAID,
+                                        new Said(
+                                                session.user().id(),
+                                                message.data().text())))
+                .on(
+                        Chat.TYPING,
+                        (session, message) -> session.room(message.room())
+                                .except(session)
+                                .send(
+                                        Chat.SOMEBODY_TYPING,
+                                        new SomebodyTyping(
+                                                session.user().id(),
+                                                message.data().on())))
+                .on(
+                        Chat.DIRECT,
+                        (session, message) -> session.inboxOf(message.data().to())
+                                .send(
+                                        Chat.SAID,
+                                        new Said(
+                                                session.user().id(),
+                                                message.data().text())))
+                .on(
+                        Chat.SHOUT,
+                        (session, message) -> session.everyone()
+                                .send(
+                                        Chat.SAID,
+                                        new Said(
+                                                session.user().id(),
+                                                message.data().text())))
+                .on(Chat.FAIL, (session, message) -> {
+                    throw new IllegalStateException("this handler always fails");
+                })
+                .onRequest(Chat.ECHO, (session, data) -> data)
+                .onRequest(
+                        Chat.WHO_AM_I,
+                        (session, nothing) -> new WhoAmI(session.user().id(), session.attributes()))
+                .onRequestAsync(
+                        Chat.SLOW,
+                        (session, slow) -> CompletableFuture.supplyAsync(
+                                () -> slow, CompletableFuture.delayedExecutor(slow.ms(), TimeUnit.MILLISECONDS)));
+    }
+}

@@ -1,0 +1,21 @@
+package io.realtime.client;
+
+import io.realtime.Backoff;
+import io.realtime.Heartbeat;
+import io.realtime.spi.ClientTransport;
+import io.realtime.spi.Scheduler;
+import java.time.Duration;
+import java.util.Random;
+import org.jspecify.annotations.Nullable;
+
+/** What a client was built with; immutable but for the things it names. */
+record ClientConfig(
+        ClientTransport.Target target,
+        @Nullable TokenProvider tokens,
+        Backoff backoff,
+        Heartbeat heartbeat,
+        OutboxLimits outbox,
+        Duration connectTimeout,
+        ClientTransport transport,
+        Scheduler scheduler,
+        Random random) {}

@@ -1,0 +1,746 @@
+package io.realtime.client;
+
+import com.google.gson.JsonElement;
+import io.realtime.CloseReason;
+import io.realtime.ConnectionException;
+import io.realtime.ErrorCode;
+import io.realtime.Event;
+import io.realtime.Heartbeat;
+import io.realtime.PayloadException;
+import io.realtime.RealtimeException;
+import io.realtime.RemoteException;
+import io.realtime.client.ConnectionState.Status;
+import io.realtime.internal.HeartbeatMonitor;
+import io.realtime.internal.Ids;
+import io.realtime.internal.wire.Envelope;
+import io.realtime.internal.wire.ErrorData;
+import io.realtime.internal.wire.Frames;
+import io.realtime.internal.wire.Json;
+import io.realtime.internal.wire.Names;
+import io.realtime.internal.wire.Outgoing;
+import io.realtime.spi.Connection;
+import io.realtime.spi.Frame;
+import io.realtime.spi.FrameBatch;
+import io.realtime.spi.Scheduler;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The client's state machine, without sockets, threads or clocks of its own. Everything happens on the scheduler's
+ * thread, which owns every field that is not final or volatile; other threads only {@link #post}. The application is
+ * reached through {@link Callbacks} alone.
+ */
+final class ClientEngine {
+    static final int OUTBOUND_BYTES = 4 << 20;
+
+    private static final Logger LOG = LoggerFactory.getLogger(ClientEngine.class);
+    private static final String AGENT = "realtime-java/1";
+    private static final Duration HEALTHY_AFTER = Duration.ofSeconds(10);
+    private static final Duration PROBE = Duration.ofSeconds(5);
+    private static final Duration ROOM_RETRY = Duration.ofSeconds(1);
+    private static final Duration BAD_FRAMES_WITHIN = Duration.ofMinutes(1);
+    private static final int BAD_FRAMES = 10;
+    private static final int DEFAULT_INFLIGHT = 256;
+    private static final int BATCH_BYTES = 64 << 10;
+    private static final int MOST_EPHEMERAL = 1_000;
+
+    private final ClientConfig config;
+    private final Scheduler scheduler;
+    private final Callbacks callbacks;
+    private final Outbox outbox;
+    private final Rooms rooms;
+    private final InboxAcks inboxAcks;
+    private final String clientId;
+    private final AtomicBoolean pumpPosted = new AtomicBoolean();
+    private final AtomicInteger ephemeralPosted = new AtomicInteger();
+
+    private volatile ConnectionState state = ConnectionState.IDLE;
+    private volatile boolean terminated;
+
+    private final List<CompletableFuture<Void>> opening = new ArrayList<>();
+    private @Nullable Link link;
+    private Scheduler.Cancellable retry = Link.NOTHING;
+    private Scheduler.@Nullable Cancellable expiry;
+    private int attempt;
+    private @Nullable String session;
+    private @Nullable String lastToken;
+    private @Nullable String refusedToken;
+    private boolean tokenRetried;
+
+    ClientEngine(ClientConfig config, Callbacks callbacks) {
+        this.config = config;
+        this.scheduler = config.scheduler();
+        this.callbacks = callbacks;
+        this.outbox = new Outbox(config.outbox());
+        this.rooms = new Rooms(callbacks, this::retryRoomsLater);
+        this.inboxAcks = new InboxAcks(scheduler, this::sendInboxAck);
+        this.clientId = Ids.secret(config.random());
+    }
+
+    // From any thread
+
+    /** Runs a task on the scheduler's thread. */
+    void post(Runnable task) {
+        scheduler.schedule(Duration.ZERO, task);
+    }
+
+    /** Runs a task that a future waits for; the future fails where the task cannot run any more. */
+    private void ask(CompletableFuture<?> result, Runnable task) {
+        post(() -> {
+            if (!terminated) {
+                task.run();
+            }
+        });
+        if (terminated) { // the scheduler may not run the task any more
+            result.completeExceptionally(closed());
+        }
+    }
+
+    ConnectionState state() {
+        return state;
+    }
+
+    CompletableFuture<Void> connect() {
+        CompletableFuture<Void> result = new CompletableFuture<>();
+        ask(result, () -> connect(result));
+        return result;
+    }
+
+    void disconnect() {
+        post(() -> stop(new CloseReason(CloseReason.NORMAL, "the client disconnects"), null));
+    }
+
+    CompletableFuture<JoinResult> join(String room, int history) {
+        CompletableFuture<JoinResult> result = new CompletableFuture<>();
+        ask(result, () -> rooms.join(room, history, result));
+        return result;
+    }
+
+    CompletableFuture<Void> leave(String room) {
+        CompletableFuture<Void> result = new CompletableFuture<>();
+        ask(result, () -> rooms.leave(room, result));
+        return result;
+    }
+
+    <T> CompletableFuture<Void> send(Event<T> event, T data, @Nullable String room) {
+        CompletableFuture<Void> result = new CompletableFuture<>();
+        String json;
+        try {
+            json = Json.write(data, event.type());
+        } catch (PayloadException unfit) {
+            result.completeExceptionally(unfit);
+            return result;
+        }
+        Outbox.Entry entry = new Outbox.Entry(event, room, data, json, result, scheduler.nanoTime());
+        if (event.isEphemeral()) {
+            sendEphemeral(entry);
+            return result;
+        }
+        report(outbox.add(entry));
+        if (pumpPosted.compareAndSet(false, true)) {
+            post(() -> {
+                pumpPosted.set(false);
+                pump();
+            });
+        }
+        return result;
+    }
+
+    private void sendEphemeral(Outbox.Entry entry) {
+        if (terminated) {
+            drop(entry, closed());
+            return;
+        }
+        if (ephemeralPosted.incrementAndGet() > MOST_EPHEMERAL) {
+            ephemeralPosted.decrementAndGet();
+            drop(entry, new RealtimeException(ErrorCode.OVERLOADED, "too many ephemeral messages", true, null));
+            return;
+        }
+        ask(entry.result, () -> {
+            ephemeralPosted.decrementAndGet();
+            Link open = openLink();
+            if (open == null) {
+                String why = "an ephemeral message is not kept while offline";
+                drop(entry, new RealtimeException(ErrorCode.CONNECTION_LOST, why, true, null));
+            } else if (open.isCrowded(OUTBOUND_BYTES) || !open.send(FrameBatch.of(entry.frame()))) {
+                drop(entry, new RealtimeException(ErrorCode.OVERLOADED, "the connection is slow", true, null));
+            } else {
+                callbacks.completeVoid(entry.result);
+            }
+        });
+    }
+
+    void reconnectNow() {
+        post(() -> {
+            if (state.status() == Status.WAITING) {
+                retry.cancel();
+                dial();
+            }
+        });
+    }
+
+    void networkChanged() {
+        post(() -> {
+            switch (state.status()) {
+                case WAITING -> {
+                    retry.cancel();
+                    dial();
+                }
+                case CONNECTING -> { // what it waits for may have gone with the old network
+                    abandon(new CloseReason(CloseReason.ABNORMAL, "the network changed"));
+                    dial();
+                }
+                case OPEN -> probe();
+                case IDLE, CLOSED -> {}
+            }
+        });
+    }
+
+    /** Ends everything for good, then runs {@code last}. */
+    void close(Runnable last) {
+        report(outbox.close());
+        post(() -> {
+            if (terminated) {
+                return;
+            }
+            stop(new CloseReason(CloseReason.NORMAL, "the client is closed"), null);
+            terminated = true;
+            rooms.fail(closed());
+            inboxAcks.stop();
+            if (expiry != null) {
+                expiry.cancel();
+                expiry = null;
+            }
+            last.run();
+        });
+    }
+
+    private static RealtimeException closed() {
+        return new RealtimeException(ErrorCode.CLOSED, "the client is closed");
+    }
+
+    // States
+
+    private void become(Status status, Duration delay, @Nullable CloseReason reason) {
+        ConnectionState next = new ConnectionState(status, attempt, delay, reason);
+        LOG.debug("{} -> {}", state, next);
+        state = next;
+        callbacks.state(next);
+    }
+
+    private void connect(CompletableFuture<Void> result) {
+        switch (state.status()) {
+            case OPEN -> callbacks.completeVoid(result);
+            case CONNECTING, WAITING -> opening.add(result);
+            case IDLE, CLOSED -> {
+                opening.add(result);
+                attempt = 0;
+                tokenRetried = false;
+                refusedToken = null;
+                dial();
+            }
+        }
+    }
+
+    private void dial() {
+        Link next = new Link(this, callbacks);
+        link = next;
+        become(Status.CONNECTING, Duration.ZERO, null);
+        TokenProvider tokens = config.tokens();
+        if (tokens == null) {
+            open(next, null);
+        } else {
+            callbacks.execute(() -> askForToken(next, tokens));
+        }
+    }
+
+    /** On the callback executor. */
+    private void askForToken(Link next, TokenProvider tokens) {
+        CompletionStage<String> stage;
+        try {
+            stage = tokens.token();
+        } catch (Throwable failure) { // the application's code: anything may come out of it
+            post(() -> onToken(next, null, failure));
+            return;
+        }
+        stage.whenComplete((token, failure) -> post(() -> onToken(next, token, failure)));
+    }
+
+    private void onToken(Link next, @Nullable String token, @Nullable Throwable thrown) {
+        if (next != link) {
+            return;
+        }
+        Throwable failure =
+                thrown instanceof CompletionException && thrown.getCause() != null ? thrown.getCause() : thrown;
+        if (failure instanceof TokenRefusedException) {
+            stop(new CloseReason(CloseReason.UNAUTHORIZED, "there is no token: " + failure.getMessage()), failure);
+        } else if (failure != null || token == null) {
+            callbacks.error(failure != null ? failure : new IllegalStateException("the token provider gave null"));
+            drop(next);
+            retryLater(new CloseReason(CloseReason.ABNORMAL, "the token provider failed"), Duration.ZERO);
+        } else if (token.equals(refusedToken)) {
+            stop(new CloseReason(CloseReason.UNAUTHORIZED, "the token was refused and there is no other"), null);
+        } else {
+            open(next, token);
+        }
+    }
+
+    private void open(Link next, @Nullable String token) {
+        lastToken = token;
+        next.watchdog = scheduler.schedule(config.connectTimeout(), () -> {
+            LOG.debug("no welcome within {}", config.connectTimeout());
+            lose(next, new CloseReason(CloseReason.ABNORMAL, "no welcome within " + config.connectTimeout()));
+        });
+        try {
+            next.dialing = config.transport().connect(config.target(), next);
+        } catch (RuntimeException failure) {
+            onFailed(next, failure);
+        }
+    }
+
+    /** Forgets an attempt or a connection, whatever becomes of it. */
+    private void drop(@Nullable Link ended) {
+        if (ended != null) {
+            ended.end();
+            link = null;
+            outbox.connectionLost();
+            rooms.connectionLost();
+            inboxAcks.stop();
+            report(outbox.expire(scheduler.nanoTime()));
+            watchExpiry();
+        }
+    }
+
+    /** Forgets and closes what there is. */
+    private void abandon(CloseReason reason) {
+        Link ended = link;
+        drop(ended);
+        if (ended != null) {
+            ended.close(reason);
+        }
+    }
+
+    /** Gives a connection up and tries again after a while. */
+    private void lose(Link lost, CloseReason reason) {
+        if (lost != link) {
+            return;
+        }
+        abandon(reason);
+        retryLater(reason, Duration.ZERO);
+    }
+
+    /** Tries again after the backoff, and not before {@code atLeast}. */
+    private void retryLater(CloseReason reason, Duration atLeast) {
+        attempt++;
+        Duration delay = config.backoff().delay(attempt, config.random()::nextDouble);
+        waitFor(delay.compareTo(atLeast) > 0 ? delay : atLeast, reason);
+    }
+
+    /** Tries again at once, or within a window; a server that goes on like this is met with the backoff. */
+    private void retrySoon(CloseReason reason, Duration delay) {
+        if (attempt > 0) {
+            retryLater(reason, delay);
+        } else {
+            attempt++;
+            waitFor(delay, reason);
+        }
+    }
+
+    private void waitFor(Duration delay, CloseReason reason) {
+        if (!config.backoff().allows(attempt)) {
+            stop(reason, null);
+            return;
+        }
+        become(Status.WAITING, delay, reason);
+        retry = scheduler.schedule(delay, this::dial);
+    }
+
+    private void stop(CloseReason reason, @Nullable Throwable cause) {
+        abandon(reason);
+        retry.cancel();
+        if (state.status() != Status.CLOSED) {
+            become(Status.CLOSED, Duration.ZERO, reason);
+        }
+        ConnectionException failure = new ConnectionException(errorCode(reason), reason, cause);
+        for (CompletableFuture<Void> waiter : opening) {
+            callbacks.fail(waiter, failure);
+        }
+        opening.clear();
+        rooms.fail(failure);
+    }
+
+    private static ErrorCode errorCode(CloseReason reason) {
+        return switch (reason.code()) {
+            case CloseReason.NORMAL -> ErrorCode.CLOSED;
+            case CloseReason.UNAUTHORIZED -> ErrorCode.UNAUTHORIZED;
+            case CloseReason.FORBIDDEN -> ErrorCode.FORBIDDEN;
+            default -> ErrorCode.CONNECTION_LOST;
+        };
+    }
+
+    // What the transport says
+
+    void onFailed(Link failed, Exception cause) {
+        if (failed == link) {
+            drop(failed);
+            retryLater(new CloseReason(CloseReason.ABNORMAL, String.valueOf(cause.getMessage())), Duration.ZERO);
+        }
+    }
+
+    void onConnected(Link made, Connection connection) {
+        if (made != link) {
+            connection.abort();
+            return;
+        }
+        made.dialing = Link.NOTHING;
+        made.opened(connection);
+        Frames.Hello hello = new Frames.Hello(lastToken, clientId, session, rooms.positions(), AGENT, false);
+        made.send(Outgoing.of(Frames.HELLO).data(hello, Frames.Hello.class));
+    }
+
+    void onClosed(Link closed, CloseReason said) {
+        if (closed != link) {
+            return;
+        }
+        CloseReason reason = closed.explain(said);
+        CloseRule rule = CloseRule.of(reason.code());
+        if (rule == CloseRule.TOO_BIG) {
+            failLongest(reason);
+        }
+        drop(closed);
+        switch (rule) {
+            case STOP -> stop(reason, null);
+            case UNAUTHORIZED -> unauthorized(reason);
+            case TOKEN -> freshToken(reason);
+            case MOVE -> retrySoon(reason, window(closed));
+            case TOO_BIG -> retryLater(reason, Duration.ZERO);
+            case BACKOFF -> retryLater(reason, isServerLoss(reason) ? window(closed) : Duration.ZERO);
+        }
+    }
+
+    /** Among many clients that lost the same server, when this one returns. */
+    private Duration window(Link closed) {
+        Frames.Retry goodbye = closed.goodbye;
+        long min = goodbye == null ? 0 : Math.max(0, goodbye.minMs());
+        long max = goodbye == null ? closed.spreadMs : goodbye.maxMs();
+        double nanos = (min + config.random().nextDouble() * Math.max(0, max - min)) * 1e6;
+        return Duration.ofNanos((long) nanos);
+    }
+
+    private static boolean isServerLoss(CloseReason reason) {
+        return reason.code() == CloseReason.GOING_AWAY || reason.code() == CloseReason.ABNORMAL;
+    }
+
+    private void unauthorized(CloseReason reason) {
+        if (config.tokens() == null) {
+            stop(reason, null);
+            return;
+        }
+        refusedToken = lastToken;
+        freshToken(reason);
+    }
+
+    private void freshToken(CloseReason reason) {
+        if (tokenRetried) {
+            retryLater(reason, Duration.ZERO);
+        } else {
+            tokenRetried = true;
+            attempt++;
+            waitFor(Duration.ZERO, reason);
+        }
+    }
+
+    private void failLongest(CloseReason reason) {
+        Outbox.Entry longest = outbox.failed(outbox.longestInflight());
+        if (longest != null) {
+            drop(longest, new RealtimeException(ErrorCode.TOO_BIG, "too big for the server: " + reason));
+        }
+    }
+
+    void onDrained(Link drained) {
+        if (drained == openLink()) {
+            rooms.retry();
+            pump();
+        }
+    }
+
+    void onOverload(Link overloaded) {
+        lose(overloaded, new CloseReason(CloseReason.SLOW_CONSUMER, "handlers cannot keep up"));
+    }
+
+    void onBadFrame(Link from, RealtimeException nonsense) {
+        if (from != link) {
+            return;
+        }
+        callbacks.error(nonsense);
+        long now = scheduler.nanoTime();
+        if (from.badFrames == 0 || now - from.badFramesSince > BAD_FRAMES_WITHIN.toNanos()) {
+            from.badFrames = 0;
+            from.badFramesSince = now;
+        }
+        if (++from.badFrames >= BAD_FRAMES) {
+            lose(from, new CloseReason(CloseReason.PROTOCOL_ERROR, "the peer does not speak the protocol"));
+        }
+    }
+
+    static RealtimeException nonsense(String what) {
+        return new RealtimeException(ErrorCode.BAD_MESSAGE, "the server sent " + what);
+    }
+
+    // Frames
+
+    void onFrame(Link from, Envelope frame) {
+        boolean delivered = false;
+        try {
+            if (from == link) {
+                delivered = take(from, frame);
+            }
+        } catch (RuntimeException nonsense) { // whatever a peer says must not stop the client
+            onBadFrame(
+                    from,
+                    nonsense instanceof RealtimeException known
+                            ? known
+                            : nonsense("a '" + frame.type() + "' that cannot be read"));
+        } finally {
+            if (!delivered) {
+                callbacks.done(frame.length());
+            }
+        }
+    }
+
+    /** Returns whether the frame went to the application, which frees its memory later. */
+    private boolean take(Link from, Envelope frame) {
+        if (!from.welcomed) {
+            takeBeforeWelcome(from, frame);
+            return false;
+        }
+        if (!rooms.accept(frame)) {
+            return false;
+        }
+        if (frame.isProtocol()) {
+            takeProtocol(from, frame);
+            return false;
+        }
+        String epoch = rooms.epoch(frame.room());
+        boolean inInbox = Names.USER.equals(frame.room()) && frame.offset() > 0;
+        callbacks.deliver(frame, epoch, scheduler.currentTimeMillis(), () -> {
+            callbacks.done(frame.length());
+            if (inInbox) {
+                post(() -> onHandled(epoch, frame.offset()));
+            }
+        });
+        return true;
+    }
+
+    private void takeBeforeWelcome(Link from, Envelope frame) {
+        switch (frame.type()) {
+            case Frames.WELCOME -> welcome(from, frame.data(Frames.Welcome.class));
+            case Frames.ERROR -> takeError(from, frame);
+            case Frames.GOODBYE -> takeGoodbye(from, frame);
+            case Frames.PING -> pong(from, frame);
+            default -> throw nonsense("'" + frame.type() + "' before its welcome");
+        }
+    }
+
+    private void takeProtocol(Link from, Envelope frame) {
+        switch (frame.type()) {
+            case Frames.ACK -> takeAck(frame);
+            case Frames.REPLY -> rooms.reply(frame);
+            case Frames.ERROR -> takeError(from, frame);
+            case Frames.JOINED -> rooms.put(requireRoom(frame), frame.data(Frames.RoomState.class));
+            case Frames.LEFT -> rooms.taken(requireRoom(frame));
+            case Frames.GAP -> rooms.gap(requireRoom(frame), frame.data(Frames.Gap.class));
+            case Frames.GOODBYE -> takeGoodbye(from, frame);
+            case Frames.PING -> pong(from, frame);
+            case Frames.WELCOME -> throw nonsense("a second welcome");
+            default -> LOG.debug("ignored '{}'", frame.type()); // a later protocol's
+        }
+    }
+
+    private static String requireRoom(Envelope frame) {
+        String room = frame.room();
+        if (room == null) {
+            throw nonsense("'" + frame.type() + "' without a room");
+        }
+        return room;
+    }
+
+    @SuppressWarnings("ConstantValue") // Gson leaves a missing component null, whatever its annotation
+    private void welcome(Link from, Frames.Welcome welcome) {
+        if (welcome.session() == null) {
+            throw nonsense("a welcome without a session");
+        }
+        Map<String, Frames.RoomState> states = welcome.rooms() == null ? Collections.emptyMap() : welcome.rooms();
+        Frames.LimitsData limits = welcome.limits();
+        from.welcomed = true;
+        from.lastError = null;
+        from.inflight = limits == null || limits.inflight() < 1 ? DEFAULT_INFLIGHT : limits.inflight();
+        from.spreadMs =
+                welcome.retry() == null ? 0 : Math.max(0, welcome.retry().spreadMs());
+        from.watchdog.cancel();
+        from.health = scheduler.schedule(HEALTHY_AFTER, () -> {
+            attempt = 0;
+            tokenRetried = false;
+            refusedToken = null;
+        });
+        session = welcome.session();
+        watch(from, welcome.heartbeat());
+        for (Outbox.Entry done : outbox.acknowledged(welcome.seq())) {
+            callbacks.completeVoid(done.result);
+        }
+        int messageBytes = limits == null || limits.messageBytes() < 1 ? OUTBOUND_BYTES : limits.messageBytes();
+        report(outbox.limitMessages(Math.min(messageBytes, OUTBOUND_BYTES / 2)));
+
+        become(Status.OPEN, Duration.ZERO, null);
+        for (CompletableFuture<Void> waiter : opening) {
+            callbacks.completeVoid(waiter);
+        }
+        opening.clear();
+        rooms.welcomed(welcome.resumed(), states, from::send); // before the messages, which may be for these rooms
+        inboxAcks.welcomed();
+        pump();
+    }
+
+    private void watch(Link from, Frames.@Nullable HeartbeatMs said) {
+        Heartbeat heartbeat = config.heartbeat();
+        if (said != null && said.intervalMs() > 0 && said.timeoutMs() > said.intervalMs()) {
+            heartbeat = new Heartbeat(Duration.ofMillis(said.intervalMs()), Duration.ofMillis(said.timeoutMs()));
+        }
+        Duration timeout = heartbeat.timeout();
+        from.watch(HeartbeatMonitor.start(
+                heartbeat,
+                config.random().nextDouble(),
+                scheduler,
+                from::ping,
+                () -> lose(from, new CloseReason(CloseReason.HEARTBEAT_TIMEOUT, "nothing heard for " + timeout))));
+    }
+
+    private void probe() {
+        Link open = openLink();
+        if (open == null) {
+            return;
+        }
+        open.ping();
+        open.probe.cancel();
+        open.probe = scheduler.schedule(PROBE, () -> {
+            if (open.isSilent() && open == link) {
+                CloseReason reason = new CloseReason(CloseReason.HEARTBEAT_TIMEOUT, "nothing heard on the new network");
+                abandon(reason);
+                retrySoon(reason, Duration.ZERO);
+            }
+        });
+    }
+
+    private void takeAck(Envelope frame) {
+        Frames.Ack ack = frame.data(Frames.Ack.class);
+        for (Outbox.Entry done : outbox.acknowledged(ack.seq())) {
+            callbacks.completeVoid(done.result);
+        }
+        pump();
+    }
+
+    private void takeError(Link from, Envelope frame) {
+        ErrorData error = frame.error();
+        RemoteException failure = error.exception();
+        if (frame.ref() != null) {
+            rooms.error(frame, failure);
+            return;
+        }
+        callbacks.error(failure);
+        if (frame.seq() == 0) {
+            from.lastError = error; // a close may follow, and this is why
+            return;
+        }
+        Outbox.Entry failed = outbox.failed(frame.seq());
+        if (failed != null) {
+            callbacks.fail(failed.result, failure);
+            pump();
+        }
+    }
+
+    private static void takeGoodbye(Link from, Envelope frame) {
+        Frames.Goodbye goodbye = frame.data(Frames.Goodbye.class);
+        from.goodbye = goodbye.retry();
+    }
+
+    private static void pong(Link from, Envelope frame) {
+        JsonElement echo = frame.data(JsonElement.class);
+        from.send(Outgoing.of(Frames.PONG).ref(frame.ref()).data(echo, JsonElement.class));
+    }
+
+    // Outgoing
+
+    private @Nullable Link openLink() {
+        return link != null && link.welcomed ? link : null;
+    }
+
+    private void pump() {
+        Link open = openLink();
+        while (open != null) {
+            List<Outbox.Entry> entries = outbox.unsent(open.inflight, BATCH_BYTES);
+            List<Frame> frames = new ArrayList<>(entries.size());
+            for (Outbox.Entry entry : entries) {
+                frames.add(entry.frame());
+            }
+            if (frames.isEmpty() || !open.send(FrameBatch.of(frames, false))) { // onDrained or onClosed will tell
+                break;
+            }
+            outbox.sent(entries);
+        }
+        watchExpiry();
+    }
+
+    private void watchExpiry() {
+        if (expiry == null && !terminated) {
+            Duration until = outbox.untilExpiry(scheduler.nanoTime());
+            expiry = until == null ? null : scheduler.schedule(until, this::expire);
+        }
+    }
+
+    private void expire() {
+        expiry = null;
+        report(outbox.expire(scheduler.nanoTime()));
+        watchExpiry();
+    }
+
+    private void onHandled(@Nullable String epoch, long offset) {
+        if (!terminated) {
+            inboxAcks.handled(epoch, offset);
+        }
+    }
+
+    private boolean sendInboxAck(long offset) {
+        Link open = openLink();
+        return open != null
+                && open.send(Outgoing.of(Frames.ACK).data(new Frames.InboxAck(offset), Frames.InboxAck.class));
+    }
+
+    private void retryRoomsLater() {
+        Link open = openLink();
+        if (open != null) {
+            open.roomRetry.cancel();
+            open.roomRetry = scheduler.schedule(ROOM_RETRY, rooms::retry);
+        }
+    }
+
+    private void report(List<Outbox.Dropped> dropped) {
+        for (Outbox.Dropped one : dropped) {
+            callbacks.dropped(one.entry().result, one.message());
+        }
+    }
+
+    private void drop(Outbox.Entry entry, RealtimeException cause) {
+        report(Collections.singletonList(new Outbox.Dropped(entry, cause)));
+    }
+}

@@ -1,0 +1,26 @@
+package io.realtime.client;
+
+/**
+ * What happens to a client beside its messages. Every method runs on the client's callback executor, in order with the
+ * message handlers and one at a time. What a method throws is logged.
+ */
+public interface ClientListener {
+    /** The state changed; called once for each change, in order. */
+    default void onState(ConnectionState state) {}
+
+    /**
+     * Something failed that has no other way to say so: a handler threw, a payload did not fit its contract, the
+     * server reported an error, a token provider failed, a frame made no sense. The client goes on.
+     */
+    default void onError(Throwable failure) {}
+
+    /** A message will not be sent (again). Called for every one, beside the failure of its future. */
+    default void onDropped(DroppedMessage message) {}
+
+    /**
+     * Messages of this room were missed for good: what the application knows of the room must be loaded again. What
+     * follows is complete from here on. {@code @user}, {@code @session} and {@code @all} stand for what is sent to
+     * this user, to this session, to everyone.
+     */
+    default void onGap(String room) {}
+}

@@ -1,0 +1,84 @@
+package io.realtime.client;
+
+import io.realtime.Event;
+import io.realtime.Message;
+import io.realtime.Subscription;
+import java.util.concurrent.CompletableFuture;
+import java.util.function.Consumer;
+
+/**
+ * A room as one client sees it. Cheap to get and stateless: two of the same name are the same room. Safe for use by
+ * many threads; every method returns immediately.
+ */
+public final class ClientRoom {
+    private final ClientEngine engine;
+    private final Callbacks callbacks;
+    private final String name;
+
+    ClientRoom(ClientEngine engine, Callbacks callbacks, String name) {
+        this.engine = engine;
+        this.callbacks = callbacks;
+        this.name = name;
+    }
+
+    /** Returns the name. */
+    public String name() {
+        return name;
+    }
+
+    /** Like {@link #join(int)}, without history. */
+    public CompletableFuture<JoinResult> join() {
+        return join(0);
+    }
+
+    /**
+     * Joins the room, now or at the next connect, and joins it again after every reconnect until {@link #leave}. What
+     * was published in between is delivered first; where it is gone, {@link ClientListener#onGap} says so.
+     *
+     * @param history how many of the newest messages to deliver first on a first join; the server may give fewer
+     * @return completes on the callback executor when the server answered; fails with a {@link
+     *     io.realtime.RemoteException} when it refused, and the room is not joined again then, and with a {@link
+     *     io.realtime.RealtimeException} when the client closes before
+     * @throws IllegalArgumentException when the number is negative
+     */
+    public CompletableFuture<JoinResult> join(int history) {
+        if (history < 0) {
+            throw new IllegalArgumentException("history " + history + " is negative");
+        }
+        return engine.join(name, history);
+    }
+
+    /**
+     * Leaves the room, now or at the next connect, and forgets the place in its log.
+     *
+     * @return completes on the callback executor when the server knows; fails when the client closes before
+     */
+    public CompletableFuture<Void> leave() {
+        return engine.leave(name);
+    }
+
+    /** Sends a message to the server about this room; see {@link RealtimeClient#send}. */
+    public <T> CompletableFuture<Void> send(Event<T> event, T data) {
+        return engine.send(event, data, name);
+    }
+
+    /**
+     * Calls the handler for every message of the event in this room, on the callback executor, after the handlers
+     * registered with {@link RealtimeClient#on}.
+     *
+     * @throws IllegalArgumentException when the event's name is already taken by an event of another type
+     */
+    public <T> Subscription on(Event<T> event, Consumer<? super Message<T>> handler) {
+        return callbacks.on(name, event, handler);
+    }
+
+    /** Like {@link #on}, for the next message only. */
+    public <T> Subscription once(Event<T> event, Consumer<? super Message<T>> handler) {
+        return callbacks.once(name, event, handler);
+    }
+
+    @Override
+    public String toString() {
+        return "room '" + name + "'";
+    }
+}

@@ -1,0 +1,36 @@
+package io.realtime.client;
+
+import io.realtime.CloseReason;
+import java.time.Duration;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Where a client stands. Immutable.
+ *
+ * @param status the state
+ * @param attempt which attempt since the connection was last healthy this is about: 0 for the first ever, 1 for the
+ *     first after a loss
+ * @param delay how long the client waits before the attempt; zero unless {@link Status#WAITING}
+ * @param reason why the last connection ended, or could not be made; null where nothing ended
+ */
+public record ConnectionState(
+        Status status,
+        int attempt,
+        Duration delay,
+        @Nullable CloseReason reason) {
+    /** The states of a client. */
+    public enum Status {
+        /** Never connected. */
+        IDLE,
+        /** An attempt is under way: the token, the socket, the opening of the session. */
+        CONNECTING,
+        /** The server has welcomed the client. */
+        OPEN,
+        /** The connection was lost or could not be made; another attempt follows. */
+        WAITING,
+        /** Nothing happens until the next {@link RealtimeClient#connect}. */
+        CLOSED
+    }
+
+    static final ConnectionState IDLE = new ConnectionState(Status.IDLE, 0, Duration.ZERO, null);
+}

@@ -1,0 +1,182 @@
+package io.realtime.client;
+
+import io.realtime.CloseReason;
+import io.realtime.internal.HeartbeatMonitor;
+import io.realtime.internal.wire.Envelope;
+import io.realtime.internal.wire.ErrorData;
+import io.realtime.internal.wire.Frames;
+import io.realtime.internal.wire.MalformedException;
+import io.realtime.internal.wire.Outgoing;
+import io.realtime.spi.ClientTransport;
+import io.realtime.spi.Connection;
+import io.realtime.spi.ConnectionListener;
+import io.realtime.spi.FrameBatch;
+import io.realtime.spi.Scheduler;
+import java.nio.ByteBuffer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One attempt to connect, and the connection it led to. The transport's threads call the listener methods, which parse
+ * and hand over; the fields below them belong to the scheduler's thread.
+ */
+final class Link implements ClientTransport.Callback, ConnectionListener {
+    static final Scheduler.Cancellable NOTHING = () -> {};
+
+    private final ClientEngine engine;
+    private final Callbacks callbacks;
+    private volatile @Nullable HeartbeatMonitor monitor;
+    private volatile boolean silent;
+    private volatile boolean deaf; // once set, nothing that arrives counts
+
+    // The scheduler's thread only.
+    private @Nullable Connection connection;
+    Scheduler.Cancellable dialing = NOTHING;
+    Scheduler.Cancellable watchdog = NOTHING;
+    Scheduler.Cancellable health = NOTHING;
+    Scheduler.Cancellable probe = NOTHING;
+    Scheduler.Cancellable roomRetry = NOTHING;
+    boolean welcomed;
+    int inflight;
+    long spreadMs;
+    int badFrames;
+    long badFramesSince;
+    Frames.@Nullable Retry goodbye;
+
+    @Nullable
+    ErrorData lastError;
+
+    Link(ClientEngine engine, Callbacks callbacks) {
+        this.engine = engine;
+        this.callbacks = callbacks;
+    }
+
+    // On the transport's threads
+
+    @Override
+    public ConnectionListener connected(Connection made) {
+        engine.post(() -> engine.onConnected(this, made));
+        return this;
+    }
+
+    @Override
+    public void failed(Exception cause) {
+        engine.post(() -> engine.onFailed(this, cause));
+    }
+
+    @Override
+    public void onText(String text) {
+        onActivity();
+        if (deaf) {
+            return;
+        }
+        if (!callbacks.arrived(text.length())) {
+            callbacks.done(text.length());
+            deaf = true;
+            engine.post(() -> engine.onOverload(this));
+            return;
+        }
+        try {
+            Envelope frame = Envelope.parse(text);
+            engine.post(() -> engine.onFrame(this, frame));
+        } catch (MalformedException nonsense) {
+            callbacks.done(text.length());
+            engine.post(() -> engine.onBadFrame(this, nonsense));
+        }
+    }
+
+    @Override
+    public void onBinary(ByteBuffer payload) {
+        onActivity();
+        engine.post(() -> engine.onBadFrame(this, ClientEngine.nonsense("a binary frame, which nobody asked for")));
+    }
+
+    @Override
+    public void onActivity() {
+        silent = false;
+        HeartbeatMonitor watching = monitor;
+        if (watching != null) {
+            watching.received();
+        }
+    }
+
+    @Override
+    public void onDrained() {
+        engine.post(() -> engine.onDrained(this));
+    }
+
+    @Override
+    public void onClosed(CloseReason reason) {
+        engine.post(() -> engine.onClosed(this, reason));
+    }
+
+    // On the scheduler's thread
+
+    void opened(Connection made) {
+        connection = made;
+    }
+
+    void watch(HeartbeatMonitor newMonitor) {
+        monitor = newMonitor;
+    }
+
+    void ping() {
+        silent = true;
+        if (connection != null) {
+            connection.ping();
+        }
+    }
+
+    /** Returns whether nothing has arrived since the last {@link #ping}. */
+    boolean isSilent() {
+        return silent;
+    }
+
+    boolean send(FrameBatch batch) {
+        return connection != null && connection.send(batch);
+    }
+
+    boolean send(Outgoing frame) {
+        return send(FrameBatch.of(frame.frame()));
+    }
+
+    boolean isCrowded(int bound) {
+        return connection == null || connection.outboundBytes() > bound / 2;
+    }
+
+    /** Returns why the connection ended, with what the server said before. */
+    CloseReason explain(CloseReason reason) {
+        ErrorData said = lastError;
+        if (said == null) {
+            return reason;
+        }
+        boolean codeWasLost = reason.code() == CloseReason.ABNORMAL || reason.code() == CloseReason.NO_STATUS;
+        int code = codeWasLost && said.closeCode() != null ? said.closeCode() : reason.code();
+        return new CloseReason(code, said.exception().getMessage());
+    }
+
+    /** Ends all timers and turns deaf. */
+    void end() {
+        deaf = true;
+        dialing.cancel();
+        watchdog.cancel();
+        health.cancel();
+        probe.cancel();
+        roomRetry.cancel();
+        HeartbeatMonitor watching = monitor;
+        if (watching != null) {
+            watching.stop();
+        }
+    }
+
+    /** Begins the closing handshake; a code that cannot be sent (RFC 6455 section 7.4.1) cuts the connection off. */
+    void close(CloseReason reason) {
+        if (connection == null) {
+            return;
+        }
+        if (reason.code() == CloseReason.ABNORMAL || reason.code() == CloseReason.NO_STATUS) {
+            connection.abort();
+        } else {
+            connection.close(reason);
+        }
+    }
+}

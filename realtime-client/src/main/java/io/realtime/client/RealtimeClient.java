@@ -1,0 +1,358 @@
+package io.realtime.client;
+
+import io.realtime.Backoff;
+import io.realtime.Event;
+import io.realtime.Heartbeat;
+import io.realtime.Message;
+import io.realtime.Subscription;
+import io.realtime.client.ConnectionState.Status;
+import io.realtime.client.javawebsocket.JavaWebSocketClientTransport;
+import io.realtime.internal.SystemScheduler;
+import io.realtime.internal.wire.Frames;
+import io.realtime.internal.wire.Names;
+import io.realtime.spi.ClientTransport;
+import io.realtime.spi.Scheduler;
+import java.net.URI;
+import java.security.SecureRandom;
+import java.time.Duration;
+import java.util.Collections;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Random;
+import java.util.TreeMap;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Executor;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.ThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
+import javax.net.ssl.SSLSocketFactory;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A client of one server: connects, stays connected, sends and receives. What is sent while offline is kept; what was
+ * missed is fetched; what can be neither is reported.
+ *
+ * <p>Safe for use by many threads; every method returns immediately. Handlers, the listener and the completion of every
+ * future run on the callback executor, in order, one at a time. Waiting for a future on that executor waits for ever.
+ */
+public final class RealtimeClient implements AutoCloseable {
+    private final ClientEngine engine;
+    private final Callbacks callbacks;
+    private final Runnable release;
+    private final String description;
+
+    private RealtimeClient(ClientEngine engine, Callbacks callbacks, Runnable release, String description) {
+        this.engine = engine;
+        this.callbacks = callbacks;
+        this.release = release;
+        this.description = description;
+    }
+
+    /**
+     * A builder of a client.
+     *
+     * @param server {@code ws://host[:port]/path} or {@code wss://…}
+     * @throws IllegalArgumentException when it is no such address; the message names it
+     */
+    public static Builder builder(URI server) {
+        return new Builder(server);
+    }
+
+    /**
+     * Connects, and from then on reconnects whenever the connection is lost. Does nothing when it does so already.
+     *
+     * @return completes when the server has welcomed the client, however many attempts that takes; fails with a {@link
+     *     io.realtime.ConnectionException} when the client closes before: there is no token, the server will never
+     *     accept it, the attempts are used up, or {@link #disconnect} was called
+     */
+    public CompletableFuture<Void> connect() {
+        return engine.connect();
+    }
+
+    /**
+     * Ends the connection and stays {@link Status#CLOSED} until the next {@link #connect}. Messages that were not
+     * acknowledged and the rooms that are joined are kept for it.
+     */
+    public void disconnect() {
+        engine.disconnect();
+    }
+
+    /**
+     * Disconnects for good and releases every thread. Whatever still waits fails with code {@code closed}. Does nothing
+     * the second time. What is on the callback executor already still runs.
+     */
+    @Override
+    public void close() {
+        engine.close(release);
+    }
+
+    /** While waiting for the next attempt, makes it now; otherwise does nothing. */
+    public void reconnectNow() {
+        engine.reconnectNow();
+    }
+
+    /**
+     * Says that the device's network has changed: an attempt is made now if one is waited for, begun anew if one is
+     * under way, and an open connection has 5 s to give a sign of life.
+     */
+    public void networkChanged() {
+        engine.networkChanged();
+    }
+
+    /** Returns where the client stands; {@link ClientListener#onState} tells of changes. */
+    public ConnectionState state() {
+        return engine.state();
+    }
+
+    /** Returns whether the server has welcomed this client and the connection is not known to be lost. */
+    public boolean isConnected() {
+        return engine.state().status() == Status.OPEN;
+    }
+
+    /**
+     * Sends a message. A reliable one is kept until the server has processed it, through disconnections, within the
+     * limits of {@link Builder#outbox}; an {@linkplain Event#ephemeral ephemeral} one leaves now or never.
+     *
+     * @return completes when the server acknowledged the message (an ephemeral one: when it was handed to the
+     *     connection). Fails with a {@link io.realtime.RemoteException} when the server answered with an error, with a
+     *     {@link io.realtime.PayloadException} when the payload cannot be written as JSON, and with another {@link
+     *     io.realtime.RealtimeException} when the message was dropped, whose code says why
+     */
+    public <T> CompletableFuture<Void> send(Event<T> event, T data) {
+        return engine.send(event, data, null);
+    }
+
+    /**
+     * Returns a room; joins nothing yet.
+     *
+     * @throws IllegalArgumentException when the name is empty, longer than 256 bytes or begins with {@code @}
+     */
+    public ClientRoom room(String name) {
+        return new ClientRoom(engine, callbacks, Names.requireRoom(name));
+    }
+
+    /**
+     * Calls the handler for every message of the event, whatever its room, until the subscription is closed. A handler
+     * that throws harms no other; {@link ClientListener#onError} is told.
+     *
+     * @throws IllegalArgumentException when the event's name is already taken by an event of another type
+     */
+    public <T> Subscription on(Event<T> event, Consumer<? super Message<T>> handler) {
+        return callbacks.on(null, event, handler);
+    }
+
+    /** Like {@link #on}, for the next message only. */
+    public <T> Subscription once(Event<T> event, Consumer<? super Message<T>> handler) {
+        return callbacks.once(null, event, handler);
+    }
+
+    @Override
+    public String toString() {
+        return "RealtimeClient{" + description + ", " + state() + "}";
+    }
+
+    /** Builds a {@link RealtimeClient}; not safe for use by many threads. */
+    public static final class Builder {
+        private final URI server;
+        private @Nullable SSLSocketFactory tls;
+        private final Map<String, String> headers = new TreeMap<>(String.CASE_INSENSITIVE_ORDER);
+        private @Nullable TokenProvider tokens;
+        private Backoff backoff = Backoff.defaults();
+        private Heartbeat heartbeat = Heartbeat.defaults();
+        private OutboxLimits outbox = OutboxLimits.defaults();
+        private Duration connectTimeout = Duration.ofSeconds(10);
+        private int messageBytes = 2 << 20;
+        private @Nullable Executor callbackExecutor;
+        private @Nullable ClientTransport transport;
+        private @Nullable Scheduler scheduler;
+        private @Nullable Random random;
+        private ClientListener listener = new ClientListener() {};
+
+        private Builder(URI server) {
+            String scheme = String.valueOf(server.getScheme()).toLowerCase(Locale.ROOT);
+            String shown = scheme + "://" + server.getRawAuthority() + server.getRawPath(); // a query may hold a token
+            require(scheme.equals("ws") || scheme.equals("wss"), "'" + shown + "' does not begin with ws:// or wss://");
+            require(server.getHost() != null, "'" + shown + "' names no host");
+            require(server.getRawFragment() == null, "'" + shown + "' has a fragment");
+            require(server.getRawUserInfo() == null, "the address of " + server.getHost() + " holds a user; use token");
+            this.server = URI.create(scheme + server.toString().substring(scheme.length())); // the scheme in lower case
+        }
+
+        /** Who gives the token, asked before every attempt; default: no token. */
+        public Builder token(TokenProvider provider) {
+            this.tokens = Objects.requireNonNull(provider, "provider");
+            return this;
+        }
+
+        /**
+         * The one token there is.
+         *
+         * @throws IllegalArgumentException when it holds a line break or another control character
+         */
+        public Builder token(String fixed) {
+            require(isPrintable(fixed), "the token holds a control character");
+            return token(() -> CompletableFuture.completedFuture(fixed));
+        }
+
+        /**
+         * A header of the upgrade, for what stands between client and server.
+         *
+         * @throws IllegalArgumentException when the name is none, is the upgrade's own, or name or value hold a line
+         *     break or another control character
+         */
+        public Builder header(String name, String value) {
+            String lower = name.toLowerCase(Locale.ROOT);
+            require(name.matches("[A-Za-z0-9!#$%&'*+.^_`|~-]+"), "'" + name + "' is no name of a header");
+            boolean isUpgrades = lower.startsWith("sec-websocket-")
+                    || lower.equals("host")
+                    || lower.equals("connection")
+                    || lower.equals("upgrade");
+            require(!isUpgrades, "header '" + name + "' belongs to the upgrade");
+            require(isPrintable(value), "the value of header '" + name + "' holds a control character");
+            headers.put(name, value);
+            return this;
+        }
+
+        /** How long to wait between attempts, and how many to make; default {@link Backoff#defaults}. */
+        public Builder backoff(Backoff rule) {
+            this.backoff = Objects.requireNonNull(rule, "rule");
+            return this;
+        }
+
+        /** The heartbeat where the server names none; default {@link Heartbeat#defaults}. */
+        public Builder heartbeat(Heartbeat rule) {
+            this.heartbeat = Objects.requireNonNull(rule, "rule");
+            return this;
+        }
+
+        /** How much may wait until it is acknowledged; default {@link OutboxLimits#defaults}. */
+        public Builder outbox(OutboxLimits limits) {
+            this.outbox = Objects.requireNonNull(limits, "limits");
+            return this;
+        }
+
+        /**
+         * How long one attempt may take from the token to the server's welcome; default 10 s.
+         *
+         * @throws IllegalArgumentException when it is not positive
+         */
+        public Builder connectTimeout(Duration timeout) {
+            require(!timeout.isNegative() && !timeout.isZero(), "connectTimeout " + timeout + " is not positive");
+            this.connectTimeout = timeout;
+            return this;
+        }
+
+        /**
+         * The longest message to take from the server, in bytes; default 2 MiB. Beyond it the connection closes.
+         *
+         * @throws IllegalArgumentException when it is below 1 KiB
+         */
+        public Builder messageBytes(int longest) {
+            require(longest >= 1024, "messageBytes " + longest + " is below 1024");
+            this.messageBytes = longest;
+            return this;
+        }
+
+        /**
+         * Who runs the callbacks: a user interface's thread, say. They run in order and one at a time on whichever
+         * executor. It is never shut down here. Default: one daemon thread of the client's own.
+         */
+        public Builder callbackExecutor(Executor executor) {
+            this.callbackExecutor = Objects.requireNonNull(executor, "executor");
+            return this;
+        }
+
+        /**
+         * Where {@code wss} connections come from: trusted certificates, a client certificate. Default: the platform's.
+         * The server's name is verified whatever the factory.
+         */
+        public Builder tls(SSLSocketFactory factory) {
+            this.tls = Objects.requireNonNull(factory, "factory");
+            return this;
+        }
+
+        /** What opens connections; default: Java-WebSocket. */
+        public Builder transport(ClientTransport other) {
+            this.transport = Objects.requireNonNull(other, "other");
+            return this;
+        }
+
+        /** Who keeps time, on one thread; never shut down here. Default: one daemon thread of the client's own. */
+        public Builder scheduler(Scheduler other) {
+            this.scheduler = Objects.requireNonNull(other, "other");
+            return this;
+        }
+
+        /** Where ids and jitter come from; default a {@link SecureRandom}. Used by the scheduler's thread. */
+        public Builder random(Random source) {
+            this.random = Objects.requireNonNull(source, "source");
+            return this;
+        }
+
+        /** Who is told of what happens beside messages; default: nobody. */
+        public Builder listener(ClientListener other) {
+            this.listener = Objects.requireNonNull(other, "other");
+            return this;
+        }
+
+        /**
+         * Returns a client that does nothing until {@link RealtimeClient#connect}.
+         *
+         * @throws IllegalStateException when both {@link #tls} and {@link #transport} were set
+         */
+        public RealtimeClient build() {
+            if (tls != null && transport != null) {
+                throw new IllegalStateException("tls " + tls + " is not for transport " + transport);
+            }
+            SystemScheduler ownScheduler = scheduler == null ? new SystemScheduler("realtime-client") : null;
+            ThreadPoolExecutor ownExecutor = callbackExecutor == null ? callbackThread() : null;
+            Callbacks callbacks = new Callbacks(
+                    ownExecutor != null ? ownExecutor : Objects.requireNonNull(callbackExecutor), listener);
+            ClientTransport.Target target = new ClientTransport.Target(
+                    server,
+                    Collections.unmodifiableMap(new TreeMap<>(headers)),
+                    Frames.SUBPROTOCOL,
+                    messageBytes,
+                    ClientEngine.OUTBOUND_BYTES);
+            ClientConfig config = new ClientConfig(
+                    target,
+                    tokens,
+                    backoff,
+                    heartbeat,
+                    outbox,
+                    connectTimeout,
+                    transport == null ? new JavaWebSocketClientTransport(tls) : transport,
+                    ownScheduler != null ? ownScheduler : Objects.requireNonNull(scheduler),
+                    random == null ? new SecureRandom() : random);
+            Runnable release = () -> {
+                if (ownScheduler != null) {
+                    ownScheduler.close();
+                }
+                if (ownExecutor != null) {
+                    callbacks.execute(ownExecutor::shutdown); // behind all that waits
+                }
+            };
+            return new RealtimeClient(new ClientEngine(config, callbacks), callbacks, release, target.toString());
+        }
+
+        private static ThreadPoolExecutor callbackThread() {
+            return new ThreadPoolExecutor(0, 1, 10, TimeUnit.SECONDS, new LinkedBlockingQueue<>(), task -> {
+                Thread thread = new Thread(task, "realtime-client-callbacks");
+                thread.setDaemon(true);
+                return thread;
+            });
+        }
+
+        private static boolean isPrintable(String text) {
+            return text.chars().noneMatch(Character::isISOControl);
+        }
+
+        private static void require(boolean holds, String otherwise) {
+            if (!holds) {
+                throw new IllegalArgumentException(otherwise);
+            }
+        }
+    }
+}

@@ -1,0 +1,392 @@
+package io.realtime.client;
+
+import io.realtime.ErrorCode;
+import io.realtime.Position;
+import io.realtime.RealtimeException;
+import io.realtime.RemoteException;
+import io.realtime.internal.wire.Envelope;
+import io.realtime.internal.wire.Frames;
+import io.realtime.internal.wire.Names;
+import io.realtime.internal.wire.Outgoing;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.function.Predicate;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Which rooms the application wants to be in, how far it has come in the log of each, and what has been asked of the
+ * server about them. Survives connections. Owned by the scheduler's thread.
+ */
+final class Rooms {
+    /** A server that puts a session into more rooms than this does not mean it. */
+    private static final int MOST_ROOMS = 100_000;
+
+    private final Callbacks callbacks;
+    private final Runnable retryLater;
+    private final Map<String, Room> rooms = new LinkedHashMap<>();
+    private final Map<String, Room> byRef = new HashMap<>();
+    private Predicate<Outgoing> connection = Rooms::offline;
+    private long lastRef;
+
+    /** @param retryLater has {@link #retry} called after a while, unless the connection ends before */
+    Rooms(Callbacks callbacks, Runnable retryLater) {
+        this.callbacks = callbacks;
+        this.retryLater = retryLater;
+    }
+
+    private static boolean offline(Outgoing frame) {
+        return false;
+    }
+
+    /** Whether the room is joined, or should be. */
+    private enum Wish {
+        NONE,
+        JOINED,
+        LEFT
+    }
+
+    private static final class Room {
+        final String name;
+        Wish wish = Wish.NONE;
+        boolean joined;
+        boolean firstTime = true;
+        int history;
+
+        @Nullable
+        Position position;
+
+        @Nullable
+        CompletableFuture<JoinResult> joining;
+
+        @Nullable
+        CompletableFuture<Void> leaving;
+
+        @Nullable
+        String ref;
+
+        Wish asked = Wish.NONE; // what ref asks for
+
+        Room(String name) {
+            this.name = name;
+        }
+    }
+
+    // What the application wants
+
+    void join(String name, int history, CompletableFuture<JoinResult> result) {
+        Room room = room(name);
+        room.wish = Wish.JOINED;
+        room.history = history;
+        if (room.leaving != null && room.asked != Wish.LEFT) { // it never left
+            callbacks.completeVoid(room.leaving);
+            room.leaving = null;
+        }
+        if (room.joining == null) {
+            room.joining = result;
+        } else {
+            follow(room.joining, result);
+        }
+        sync(room);
+    }
+
+    void leave(String name, CompletableFuture<Void> result) {
+        Room room = room(name);
+        room.wish = Wish.LEFT;
+        if (room.joining != null && room.asked != Wish.JOINED) {
+            callbacks.fail(room.joining, new RealtimeException(ErrorCode.CLOSED, "left before it was joined"));
+            room.joining = null;
+        }
+        if (room.leaving == null) {
+            room.leaving = result;
+        } else {
+            follow(room.leaving, result);
+        }
+        sync(room);
+    }
+
+    private static <V> void follow(CompletableFuture<V> first, CompletableFuture<V> second) {
+        CompletableFuture<V> unused = first.whenComplete((value, failure) -> {
+            if (failure != null) {
+                second.completeExceptionally(failure);
+            } else {
+                second.complete(value);
+            }
+        });
+    }
+
+    /** Fails who waits; what is wanted stays so. */
+    void fail(RealtimeException cause) {
+        for (Room room : rooms.values()) {
+            failWaiting(room, cause);
+        }
+    }
+
+    private void failWaiting(Room room, RealtimeException cause) {
+        if (room.joining != null) {
+            callbacks.fail(room.joining, cause);
+            room.joining = null;
+        }
+        if (room.leaving != null) {
+            callbacks.fail(room.leaving, cause);
+            room.leaving = null;
+        }
+    }
+
+    // Connections
+
+    /** Returns all positions, for {@code $hello}. */
+    Map<String, Position> positions() {
+        Map<String, Position> positions = new LinkedHashMap<>();
+        for (Room room : rooms.values()) {
+            if (room.position != null) {
+                positions.put(room.name, room.position);
+            }
+        }
+        return positions;
+    }
+
+    /** The session is open: takes over where the server says it stands, and asks for what is missing. */
+    void welcomed(boolean resumed, Map<String, Frames.RoomState> states, Predicate<Outgoing> newConnection) {
+        if (!resumed) {
+            forget(Names.SESSION); // another session has another inbox
+        }
+        for (Map.Entry<String, Frames.RoomState> entry : states.entrySet()) {
+            resumed(room(entry.getKey()), entry.getValue());
+        }
+        connection = newConnection;
+        for (Room room : new ArrayList<>(rooms.values())) {
+            if (!resumed && room.wish == Wish.LEFT && room.asked == Wish.NONE) {
+                left(room);
+            } else {
+                sync(room);
+            }
+        }
+    }
+
+    private void resumed(Room room, Frames.RoomState state) {
+        boolean lost = state.isLost();
+        if (!isProtocols(room)) {
+            if (lost && "unauthorized".equals(state.reason())) {
+                refused(room, new RealtimeException(ErrorCode.FORBIDDEN, "room '" + room.name + "' is forbidden now"));
+                return;
+            }
+            room.joined = true;
+            room.firstTime = false;
+            if (room.wish == Wish.NONE) {
+                room.wish = Wish.JOINED; // the server put it there
+            }
+        }
+        move(room, state.epoch(), state.offset(), !lost);
+    }
+
+    void connectionLost() {
+        connection = Rooms::offline;
+        byRef.clear();
+        for (Room room : rooms.values()) {
+            room.ref = null;
+            room.asked = Wish.NONE;
+            room.joined = false;
+        }
+    }
+
+    /** Asks again for what could not be asked, or was refused for now. */
+    void retry() {
+        for (Room room : new ArrayList<>(rooms.values())) {
+            sync(room);
+        }
+    }
+
+    /** Sends what brings the room nearer to what is wanted; one question about a room at a time. */
+    private void sync(Room room) {
+        if (room.ref != null || isProtocols(room)) {
+            return;
+        }
+        if (room.leaving != null) {
+            ask(room, Wish.LEFT, Outgoing.of(Frames.LEAVE));
+        } else if (room.joining != null || (room.wish == Wish.JOINED && !room.joined)) {
+            Integer history = room.firstTime && room.history > 0 ? room.history : null;
+            Frames.Join data = new Frames.Join(room.position, history);
+            ask(room, Wish.JOINED, Outgoing.of(Frames.JOIN).data(data, Frames.Join.class));
+        }
+    }
+
+    private void ask(Room room, Wish wish, Outgoing frame) {
+        lastRef++;
+        String ref = "r" + lastRef;
+        if (connection.test(frame.ref(ref).room(room.name))) {
+            room.ref = ref;
+            room.asked = wish;
+            byRef.put(ref, room);
+        }
+    }
+
+    // What the server says
+
+    /** Takes an answer; false when it is about no question of a room. */
+    boolean reply(Envelope answer) {
+        Room room = answered(answer);
+        if (room == null) {
+            return false;
+        }
+        Wish asked = room.asked;
+        room.asked = Wish.NONE;
+        if (asked == Wish.LEFT) {
+            left(room);
+        } else {
+            try {
+                joined(room, answer);
+            } catch (RealtimeException nonsense) {
+                failWaiting(room, nonsense);
+                throw nonsense;
+            }
+        }
+        sync(room);
+        return true;
+    }
+
+    /** Takes an error; false when it is about no question of a room. */
+    boolean error(Envelope answer, RemoteException failure) {
+        Room room = answered(answer);
+        if (room == null) {
+            return false;
+        }
+        Wish asked = room.asked;
+        room.asked = Wish.NONE;
+        if (asked == Wish.LEFT) {
+            left(room); // whatever it was, nothing will be joined again
+            sync(room);
+        } else if (room.joining == null && failure.isRetryable()) {
+            callbacks.error(failure);
+            retryLater.run();
+        } else {
+            refused(room, failure);
+        }
+        return true;
+    }
+
+    private @Nullable Room answered(Envelope answer) {
+        Room room = answer.ref() == null ? null : byRef.remove(answer.ref());
+        if (room != null) {
+            room.ref = null;
+        }
+        return room;
+    }
+
+    private void joined(Room room, Envelope answer) {
+        Frames.Joined data = answer.data(Frames.Joined.class);
+        boolean asReturning = room.position != null;
+        room.joined = true;
+        room.firstTime = false;
+        move(room, data.epoch(), data.offset(), data.recovered() || !asReturning);
+        if (room.joining != null) {
+            callbacks.complete(room.joining, new JoinResult(data.recovered(), data.reason(), data.members()));
+            room.joining = null;
+        }
+    }
+
+    private void refused(Room room, RealtimeException failure) {
+        if (room.joining == null) { // nobody waits: it was joined before
+            callbacks.error(failure);
+        }
+        failWaiting(room, failure);
+        forget(room.name);
+    }
+
+    private void left(Room room) {
+        if (room.leaving != null) {
+            callbacks.completeVoid(room.leaving);
+            room.leaving = null;
+        }
+        if (room.wish == Wish.JOINED) { // joined again meanwhile
+            room.joined = false;
+            room.position = null;
+            room.firstTime = true;
+        } else {
+            forget(room.name);
+        }
+    }
+
+    /** The server put the session into a room. */
+    void put(String name, Frames.RoomState place) {
+        Room room = room(name);
+        if (!isProtocols(room)) {
+            room.wish = Wish.JOINED;
+            room.joined = true;
+            room.firstTime = false;
+        }
+        move(room, place.epoch(), place.offset(), true);
+    }
+
+    /** The server took the session out of a room. */
+    void taken(String name) {
+        Room room = rooms.get(name);
+        if (room != null && room.ref == null) {
+            failWaiting(room, new RealtimeException(ErrorCode.CLOSED, "the server took the session out of the room"));
+            forget(name);
+        }
+    }
+
+    /** The room's log broke. */
+    void gap(String name, Frames.Gap gap) {
+        move(room(name), gap.epoch(), gap.offset(), false);
+    }
+
+    /** Returns whether a frame is new to the application, and notes its place. */
+    boolean accept(Envelope frame) {
+        Room room = frame.room() == null || frame.offset() == 0 ? null : rooms.get(frame.room());
+        if (room == null || room.position == null) {
+            return true;
+        }
+        if (frame.offset() <= room.position.offset()) {
+            return false;
+        }
+        room.position = new Position(room.position.epoch(), frame.offset());
+        return true;
+    }
+
+    /** Returns the epoch of a room's log, or null. */
+    @Nullable
+    String epoch(@Nullable String name) {
+        Room room = name == null ? null : rooms.get(name);
+        return room == null || room.position == null ? null : room.position.epoch();
+    }
+
+    @SuppressWarnings("ConstantValue") // Gson leaves a missing component null, whatever its annotation
+    private void move(Room room, String epoch, long offset, boolean seamless) {
+        if (epoch == null || offset < 0) {
+            throw new RealtimeException(ErrorCode.BAD_DATA, "the server named no place in room '" + room.name + "'");
+        }
+        Position own = room.position;
+        boolean ahead = seamless && own != null && own.epoch().equals(epoch) && own.offset() > offset;
+        room.position = ahead ? own : new Position(epoch, offset);
+        if (!seamless) {
+            callbacks.gap(room.name);
+        }
+    }
+
+    private Room room(String name) {
+        Room room = rooms.get(name);
+        if (room == null) {
+            if (rooms.size() >= MOST_ROOMS) {
+                throw new RealtimeException(ErrorCode.OVERLOADED, "more than " + MOST_ROOMS + " rooms");
+            }
+            room = new Room(name);
+            rooms.put(name, room);
+        }
+        return room;
+    }
+
+    private void forget(String name) {
+        Room room = rooms.remove(name);
+        if (room != null && room.ref != null) {
+            byRef.remove(room.ref);
+        }
+    }
+
+    private static boolean isProtocols(Room room) {
+        return room.name.startsWith("@");
+    }
+}

@@ -1,0 +1,361 @@
+package io.realtime.client.javawebsocket;
+
+import io.realtime.CloseReason;
+import io.realtime.spi.ClientTransport;
+import io.realtime.spi.Connection;
+import io.realtime.spi.ConnectionListener;
+import io.realtime.spi.Frame;
+import io.realtime.spi.FrameBatch;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.Socket;
+import java.net.URI;
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.ReentrantLock;
+import javax.net.SocketFactory;
+import javax.net.ssl.SSLSocketFactory;
+import org.java_websocket.WebSocket;
+import org.java_websocket.client.WebSocketClient;
+import org.java_websocket.framing.BinaryFrame;
+import org.java_websocket.framing.DataFrame;
+import org.java_websocket.framing.Framedata;
+import org.java_websocket.framing.TextFrame;
+import org.java_websocket.handshake.ServerHandshake;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * One attempt and the connection it leads to; never used again, since Java-WebSocket's reconnect can hang and leak its
+ * threads. Its reading thread makes the socket, reads and calls the listener; its writing thread writes, and tells the
+ * listener when all has left. Any thread sends.
+ */
+final class Attempt extends WebSocketClient implements Connection {
+    private static final Logger LOG = LoggerFactory.getLogger(Attempt.class);
+    private static final long CLOSE_GRACE_SECONDS = 5;
+
+    private final ClientTransport.Target target;
+    private final ClientTransport.Callback callback;
+    private final ClientSocket socket;
+    private final AtomicInteger waiting;
+    private final CountDownLatch ended = new CountDownLatch(1);
+
+    private final ReentrantLock sending = new ReentrantLock();
+    private boolean owesDrained; // guarded by sending
+    private boolean upgradeSent; // the writing thread's
+
+    /** Held while the listener is called: two threads do. */
+    private final ReentrantLock telling = new ReentrantLock();
+
+    private @Nullable ConnectionListener listener; // guarded by telling
+    private boolean over; // guarded by telling
+    private @Nullable Exception problem; // guarded by telling
+
+    Attempt(ClientTransport.Target target, ClientTransport.Callback callback, @Nullable SSLSocketFactory tls) {
+        this(target, callback, tls, new AtomicInteger());
+    }
+
+    private Attempt(
+            ClientTransport.Target target,
+            ClientTransport.Callback callback,
+            @Nullable SSLSocketFactory tls,
+            AtomicInteger waiting) {
+        super(
+                target.uri(),
+                new ClientDraft(target.subprotocol(), target.messageBytes(), waiting::addAndGet),
+                target.headers());
+        this.target = target;
+        this.callback = callback;
+        this.waiting = waiting;
+        this.socket = new ClientSocket(this::written);
+        setDaemon(true);
+        setTcpNoDelay(true);
+        setConnectionLostTimeout(0); // the heartbeat is the protocol's
+        setSocketFactory(new OneSocket(socket, target.uri(), tls));
+    }
+
+    // The library's threads
+
+    @Override
+    public void run() {
+        Thread.currentThread().setName("realtime-client-read");
+        try {
+            super.run();
+        } catch (Throwable failure) { // 1.6.0 lets Errors through and tells nobody
+            LOG.error("the reading thread of {} failed", target, failure);
+            onError(new IOException("the reading thread failed", failure));
+        }
+        end(new CloseReason(CloseReason.ABNORMAL, "the connection ended"));
+    }
+
+    @Override
+    public void onOpen(ServerHandshake answer) {
+        tell(() -> {
+            if (!over) {
+                listener = callback.connected(this);
+            }
+        });
+    }
+
+    @Override
+    public void onMessage(String message) {
+        tell(listening -> listening.onText(message));
+    }
+
+    @Override
+    public void onMessage(ByteBuffer message) {
+        tell(listening -> listening.onBinary(message));
+    }
+
+    @Override
+    public void onWebsocketPing(WebSocket connection, Framedata frame) {
+        tell(ConnectionListener::onActivity);
+        if (outboundBytes() < target.outboundBytes()) { // a peer that only pings must not fill the memory
+            try {
+                super.onWebsocketPing(connection, frame);
+            } catch (RuntimeException closing) {
+                LOG.debug("no pong: {}", closing.toString());
+            }
+        }
+    }
+
+    @Override
+    public void onWebsocketPong(WebSocket connection, Framedata frame) {
+        tell(ConnectionListener::onActivity);
+    }
+
+    @Override
+    public void onError(Exception failure) {
+        tell(() -> problem = problem == null ? failure : problem);
+    }
+
+    @Override
+    public void onClose(int code, @Nullable String reason, boolean remote) {
+        int known = code;
+        if (code < CloseReason.NORMAL) {
+            known = CloseReason.ABNORMAL;
+        } else if (code == CloseReason.NORMAL && remote && socket.endedWithEmptyClose()) {
+            known = CloseReason.NO_STATUS; // RFC 6455 section 7.1.5; 1.6.0 says 1000
+        }
+        end(new CloseReason(known, reason == null ? "" : reason));
+    }
+
+    private void end(CloseReason reason) {
+        tell(() -> {
+            if (over) {
+                return;
+            }
+            over = true;
+            if (listener != null) {
+                listener.onClosed(reason);
+            } else {
+                String why = problem == null ? reason.text() : String.valueOf(problem.getMessage());
+                callback.failed(new IOException("cannot connect to " + target + ": " + why, problem));
+            }
+        });
+        ended.countDown();
+    }
+
+    private interface Told {
+        void tell(ConnectionListener listener);
+    }
+
+    private void tell(Told what) {
+        tell(() -> {
+            if (listener != null && !over) {
+                what.tell(listener);
+            }
+        });
+    }
+
+    private void tell(Runnable what) {
+        telling.lock();
+        try {
+            what.run();
+        } catch (Throwable failure) { // a listener's failure must not end the library's threads
+            LOG.error("the listener of {} failed", target, failure);
+        } finally {
+            telling.unlock();
+        }
+    }
+
+    /** On the writing thread, after each frame. */
+    private void written(int bytes) {
+        if (!upgradeSent) { // the first is the upgrade, which nobody counted
+            upgradeSent = true;
+            return;
+        }
+        if (waiting.addAndGet(-bytes) > 0) {
+            return;
+        }
+        boolean drained;
+        sending.lock();
+        try {
+            drained = owesDrained && waiting.get() <= 0;
+            owesDrained &= !drained;
+        } finally {
+            sending.unlock();
+        }
+        if (drained) {
+            tell(ConnectionListener::onDrained);
+        }
+    }
+
+    // Connection, on any thread
+
+    @Override
+    public boolean send(FrameBatch batch) {
+        List<Framedata> frames = new ArrayList<>(batch.frames().size());
+        for (Frame frame : batch.frames()) {
+            DataFrame data = frame.isText() ? new TextFrame() : new BinaryFrame();
+            data.setPayload(frame.payload()); // not by its constructor, which would decode and check it again
+            frames.add(data);
+        }
+        sending.lock();
+        try {
+            if (!isOpen()) {
+                return false;
+            }
+            if (waiting.get() + (long) batch.bytes() > target.outboundBytes()) {
+                owesDrained = true;
+                return false;
+            }
+            sendFrame(frames);
+            owesDrained |= waiting.get() > target.outboundBytes() / 2;
+            return true;
+        } catch (RuntimeException closing) {
+            LOG.debug("not sent: {}", closing.toString());
+            return false;
+        } finally {
+            sending.unlock();
+        }
+    }
+
+    @Override
+    public long outboundBytes() {
+        return Math.max(0, waiting.get());
+    }
+
+    @Override
+    public void ping() {
+        try {
+            if (isOpen() && outboundBytes() < target.outboundBytes()) {
+                sendPing();
+            }
+        } catch (RuntimeException closing) {
+            LOG.debug("no ping: {}", closing.toString());
+        }
+    }
+
+    @Override
+    public void close(CloseReason reason) {
+        try {
+            close(reason.code(), reason.text());
+        } catch (RuntimeException invalid) {
+            LOG.debug("closing failed: {}", invalid.toString());
+            abort();
+            return;
+        }
+        inBackground(() -> {
+            if (!ended.await(CLOSE_GRACE_SECONDS, TimeUnit.SECONDS)) {
+                socket.cut();
+                end(reason);
+            }
+        });
+    }
+
+    @Override
+    public void abort() {
+        inBackground(() -> {
+            socket.cut();
+            end(new CloseReason(CloseReason.ABNORMAL, "aborted"));
+        });
+    }
+
+    /** Ends an attempt without telling anybody; does nothing once it has led to a connection. */
+    void cancel() {
+        inBackground(() -> {
+            if (giveUp()) {
+                socket.cut();
+            }
+        });
+    }
+
+    private boolean giveUp() {
+        telling.lock();
+        try {
+            over |= listener == null;
+            return over;
+        } finally {
+            telling.unlock();
+        }
+    }
+
+    @Override
+    public String remoteAddress() {
+        return target.uri().getRawAuthority();
+    }
+
+    private interface Blocking {
+        void run() throws IOException, InterruptedException;
+    }
+
+    /** Closing a socket may block, and Android forbids it to the thread of the user interface. */
+    private void inBackground(Blocking task) {
+        Thread thread = new Thread(
+                () -> {
+                    try {
+                        task.run();
+                    } catch (IOException | InterruptedException failure) {
+                        LOG.debug("closing {} failed", target, failure);
+                    }
+                },
+                "realtime-client-close");
+        thread.setDaemon(true);
+        thread.start();
+    }
+
+    /** Gives Java-WebSocket the one socket of this attempt, connected, on its reading thread. */
+    private static final class OneSocket extends SocketFactory {
+        private final ClientSocket socket;
+        private final URI uri;
+        private final @Nullable SSLSocketFactory tls;
+
+        OneSocket(ClientSocket socket, URI uri, @Nullable SSLSocketFactory tls) {
+            this.socket = socket;
+            this.uri = uri;
+            this.tls = tls;
+        }
+
+        @Override
+        public Socket createSocket() throws IOException {
+            socket.open(uri, tls);
+            return socket;
+        }
+
+        @Override
+        public Socket createSocket(String host, int port) {
+            throw new UnsupportedOperationException();
+        }
+
+        @Override
+        public Socket createSocket(String host, int port, InetAddress localHost, int localPort) {
+            throw new UnsupportedOperationException();
+        }
+
+        @Override
+        public Socket createSocket(InetAddress host, int port) {
+            throw new UnsupportedOperationException();
+        }
+
+        @Override
+        public Socket createSocket(InetAddress address, int port, InetAddress localAddress, int localPort) {
+            throw new UnsupportedOperationException();
+        }
+    }
+}

@@ -1,0 +1,142 @@
+package io.realtime.client.javawebsocket;
+
+import java.nio.ByteBuffer;
+import java.util.Collections;
+import java.util.concurrent.ThreadLocalRandom;
+import java.util.function.IntConsumer;
+import org.java_websocket.WebSocketImpl;
+import org.java_websocket.drafts.Draft;
+import org.java_websocket.drafts.Draft_6455;
+import org.java_websocket.enums.HandshakeState;
+import org.java_websocket.enums.Opcode;
+import org.java_websocket.exceptions.IncompleteHandshakeException;
+import org.java_websocket.exceptions.InvalidDataException;
+import org.java_websocket.exceptions.InvalidHandshakeException;
+import org.java_websocket.exceptions.LimitExceededException;
+import org.java_websocket.framing.Framedata;
+import org.java_websocket.handshake.ClientHandshake;
+import org.java_websocket.handshake.Handshakedata;
+import org.java_websocket.handshake.ServerHandshake;
+import org.java_websocket.protocols.Protocol;
+
+/**
+ * RFC 6455 for one connection, with bounds that Java-WebSocket 1.6.0 leaves out: it limits frames only when told to
+ * (2 GiB otherwise), does not count fragments between the first and the last, and keeps an upgrade's answer however
+ * long it is. No extensions: its inflation is unbounded.
+ */
+final class ClientDraft extends Draft_6455 {
+    private static final int HANDSHAKE_BYTES = 16 << 10;
+
+    private final String subprotocol;
+    private final int messageBytes;
+    private final IntConsumer queued;
+    private long fragmentBytes;
+    private int fragments;
+
+    /** @param queued told how many bytes each frame has that is about to be queued */
+    ClientDraft(String subprotocol, int messageBytes, IntConsumer queued) {
+        super(Collections.emptyList(), Collections.singletonList(new Protocol(subprotocol)), messageBytes);
+        this.subprotocol = subprotocol;
+        this.messageBytes = messageBytes;
+        this.queued = queued;
+    }
+
+    /** Serves one connection, so there is nothing to copy. */
+    @Override
+    public Draft copyInstance() {
+        return this;
+    }
+
+    @Override
+    public Handshakedata translateHandshake(ByteBuffer received) throws InvalidHandshakeException {
+        int length = received.remaining();
+        try {
+            return super.translateHandshake(received);
+        } catch (IncompleteHandshakeException incomplete) {
+            if (length > HANDSHAKE_BYTES) {
+                throw new InvalidHandshakeException("the answer to the upgrade is longer than " + HANDSHAKE_BYTES);
+            }
+            throw incomplete;
+        }
+    }
+
+    @Override
+    public HandshakeState acceptHandshakeAsClient(ClientHandshake request, ServerHandshake response)
+            throws InvalidHandshakeException {
+        String selected = response.getFieldValue("Sec-WebSocket-Protocol");
+        if (!subprotocol.equals(selected)) {
+            throw new InvalidHandshakeException("the server did not select the subprotocol " + subprotocol
+                    + (selected.isEmpty() ? "" : " but '" + selected + "'"));
+        }
+        HandshakeState state = super.acceptHandshakeAsClient(request, response);
+        if (state != HandshakeState.MATCHED) {
+            throw new InvalidHandshakeException("the server's answer to the upgrade is not RFC 6455");
+        }
+        return state;
+    }
+
+    @Override
+    public void processFrame(WebSocketImpl connection, Framedata frame) throws InvalidDataException {
+        Opcode opcode = frame.getOpcode();
+        boolean isPart = opcode == Opcode.CONTINUOUS || !frame.isFin();
+        if (isPart) {
+            if (opcode != Opcode.CONTINUOUS) {
+                fragmentBytes = 0;
+                fragments = 0;
+            }
+            fragmentBytes += frame.getPayloadData().remaining();
+            fragments++;
+            if (fragmentBytes > messageBytes || fragments > 1024 + messageBytes / 256) { // empty ones cost, too
+                throw new LimitExceededException("a message in more fragments than the limit allows", messageBytes);
+            }
+        }
+        super.processFrame(connection, frame);
+    }
+
+    /** Encodes and masks a frame; the library's own, byte by byte, also writes payloads to its trace log. */
+    @Override
+    public ByteBuffer createBinaryFrame(Framedata frame) {
+        ByteBuffer payload = frame.getPayloadData().duplicate();
+        int length = payload.remaining();
+        byte[] bytes = new byte[(length < 126 ? 2 : length < 1 << 16 ? 4 : 10) + 4 + length];
+        ByteBuffer out = ByteBuffer.wrap(bytes);
+        out.put((byte) ((frame.isFin() ? 0x80 : 0) | code(frame.getOpcode())));
+        if (length < 126) {
+            out.put((byte) (0x80 | length));
+        } else if (length < 1 << 16) {
+            out.put((byte) (0x80 | 126)).putShort((short) length);
+        } else {
+            out.put((byte) (0x80 | 127)).putLong(length);
+        }
+        int mask = ThreadLocalRandom.current().nextInt();
+        out.putInt(mask);
+        int start = bytes.length - length;
+        payload.get(bytes, start, length);
+        for (int i = 0; i < length; i++) {
+            bytes[start + i] ^= (byte) (mask >> (24 - 8 * (i & 3)));
+        }
+        queued.accept(bytes.length);
+        return ByteBuffer.wrap(bytes);
+    }
+
+    private static int code(Opcode opcode) {
+        return switch (opcode) {
+            case CONTINUOUS -> 0x0;
+            case TEXT -> 0x1;
+            case BINARY -> 0x2;
+            case CLOSING -> 0x8;
+            case PING -> 0x9;
+            case PONG -> 0xa;
+        };
+    }
+
+    @Override
+    public boolean equals(Object other) {
+        return this == other;
+    }
+
+    @Override
+    public int hashCode() {
+        return System.identityHashCode(this);
+    }
+}

@@ -1,0 +1,183 @@
+package io.realtime.client.javawebsocket;
+
+import java.io.FilterInputStream;
+import java.io.FilterOutputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.net.ConnectException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.net.Socket;
+import java.net.SocketAddress;
+import java.net.SocketException;
+import java.net.URI;
+import java.util.function.IntConsumer;
+import javax.net.ssl.SSLParameters;
+import javax.net.ssl.SSLSocket;
+import javax.net.ssl.SSLSocketFactory;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A connected socket, in clear or with TLS, that Java-WebSocket takes as a plain one. It exists because Java-WebSocket
+ * 1.6.0 cannot be told when a frame has left, cannot be stopped before its socket is made, connects to the first
+ * address of a host only, and blocks when a TLS socket is closed while another thread writes to it.
+ */
+final class ClientSocket extends Socket {
+    /** How long one of several addresses may keep the others waiting. */
+    private static final int ADDRESS_TIMEOUT_MILLIS = 4_000;
+
+    private final IntConsumer written;
+    private final Object lock = new Object();
+    private @Nullable Socket raw; // guarded by lock
+    private boolean cut; // guarded by lock
+    private volatile @Nullable Socket stream; // raw, or TLS over it
+    private volatile int tail; // the last two bytes that were read
+
+    /** @param written told after each write how many bytes have left, on the writing thread */
+    ClientSocket(IntConsumer written) {
+        this.written = written;
+    }
+
+    /**
+     * Connects; blocks until it is done, or {@link #cut} ends it.
+     *
+     * @throws IOException when the server cannot be reached or its certificate is not for this host
+     */
+    void open(URI uri, @Nullable SSLSocketFactory tls) throws IOException {
+        boolean secure = "wss".equals(uri.getScheme());
+        int port = uri.getPort() >= 0 ? uri.getPort() : secure ? 443 : 80;
+        String host = uri.getHost();
+        if (host.startsWith("[")) { // an IPv6 address
+            host = host.substring(1, host.length() - 1);
+        }
+        Socket connected = dial(host, port);
+        connected.setTcpNoDelay(true);
+        stream = secure ? secure(connected, host, port, tls) : connected;
+    }
+
+    private Socket dial(String host, int port) throws IOException {
+        InetAddress[] addresses = InetAddress.getAllByName(host);
+        IOException last = new ConnectException("no address for " + host);
+        for (InetAddress address : addresses) {
+            Socket socket = register(new Socket());
+            try {
+                socket.connect(new InetSocketAddress(address, port), addresses.length > 1 ? ADDRESS_TIMEOUT_MILLIS : 0);
+                return socket;
+            } catch (IOException unreachable) {
+                last = unreachable;
+                socket.close();
+            }
+        }
+        throw last;
+    }
+
+    private Socket register(Socket socket) throws IOException {
+        synchronized (lock) { // never held while anything blocks
+            if (cut) {
+                throw new SocketException("cancelled");
+            }
+            raw = socket;
+        }
+        return socket;
+    }
+
+    private static Socket secure(Socket connected, String host, int port, @Nullable SSLSocketFactory tls)
+            throws IOException {
+        SSLSocketFactory factory = tls != null ? tls : (SSLSocketFactory) SSLSocketFactory.getDefault();
+        SSLSocket socket = (SSLSocket) factory.createSocket(connected, host, port, true);
+        SSLParameters parameters = socket.getSSLParameters();
+        parameters.setEndpointIdentificationAlgorithm("HTTPS"); // without it any valid certificate would do
+        socket.setSSLParameters(parameters);
+        socket.startHandshake();
+        return socket;
+    }
+
+    /** Ends the connection at once, whatever other threads do with it; blocks for no peer. */
+    void cut() throws IOException {
+        Socket socket;
+        synchronized (lock) {
+            cut = true;
+            socket = raw;
+        }
+        if (socket != null) {
+            socket.close();
+        }
+    }
+
+    /** Returns whether the peer's last bytes were a close frame without a code, which Java-WebSocket takes for 1000. */
+    boolean endedWithEmptyClose() {
+        return tail == 0x8800;
+    }
+
+    private Socket stream() throws SocketException {
+        Socket open = stream;
+        if (open == null) {
+            throw new SocketException("not connected");
+        }
+        return open;
+    }
+
+    @Override
+    public InputStream getInputStream() throws IOException {
+        return new FilterInputStream(stream().getInputStream()) {
+            @Override
+            public int read(byte[] buffer, int offset, int length) throws IOException {
+                int count = in.read(buffer, offset, length);
+                for (int i = Math.max(0, count - 2); i < count; i++) {
+                    tail = ((tail << 8) | (buffer[offset + i] & 0xff)) & 0xffff; // one thread reads
+                }
+                return count;
+            }
+        };
+    }
+
+    @Override
+    public OutputStream getOutputStream() throws IOException {
+        return new FilterOutputStream(stream().getOutputStream()) {
+            @Override
+            public void write(byte[] bytes, int offset, int length) throws IOException {
+                out.write(bytes, offset, length);
+                written.accept(length);
+            }
+        };
+    }
+
+    @Override
+    public synchronized void close() throws IOException {
+        Socket open = stream;
+        if (open != null) {
+            open.close();
+        }
+        cut();
+    }
+
+    @Override
+    public boolean isConnected() {
+        return stream != null;
+    }
+
+    @Override
+    public boolean isClosed() {
+        Socket open = stream;
+        return open != null && open.isClosed();
+    }
+
+    @Override
+    public SocketAddress getRemoteSocketAddress() {
+        Socket open = stream;
+        return open == null ? new InetSocketAddress(0) : open.getRemoteSocketAddress();
+    }
+
+    @Override
+    public SocketAddress getLocalSocketAddress() {
+        Socket open = stream;
+        return open == null ? new InetSocketAddress(0) : open.getLocalSocketAddress();
+    }
+
+    @Override
+    public void setTcpNoDelay(boolean on) {} // it is on
+
+    @Override
+    public void setReuseAddress(boolean on) {} // means nothing to a socket that is connected
+}

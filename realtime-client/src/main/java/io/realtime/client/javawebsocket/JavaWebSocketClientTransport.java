@@ -1,0 +1,32 @@
+package io.realtime.client.javawebsocket;
+
+import io.realtime.spi.ClientTransport;
+import io.realtime.spi.Scheduler;
+import javax.net.ssl.SSLSocketFactory;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Connections on Java-WebSocket: two daemon threads for each. Stateless; safe for use by many threads.
+ *
+ * <p>For {@code wss} the server's name is always verified against its certificate.
+ */
+public final class JavaWebSocketClientTransport implements ClientTransport {
+    private final @Nullable SSLSocketFactory tls;
+
+    /** A transport that trusts for {@code wss} what the platform trusts. */
+    public JavaWebSocketClientTransport() {
+        this(null);
+    }
+
+    /** A transport whose {@code wss} connections come from this factory; null for the platform's. */
+    public JavaWebSocketClientTransport(@Nullable SSLSocketFactory tls) {
+        this.tls = tls;
+    }
+
+    @Override
+    public Scheduler.Cancellable connect(Target target, Callback callback) {
+        Attempt attempt = new Attempt(target, callback, tls);
+        attempt.connect();
+        return attempt::cancel;
+    }
+}

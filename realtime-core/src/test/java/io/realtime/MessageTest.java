@@ -1,0 +1,38 @@
+package io.realtime;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import java.time.Instant;
+import org.junit.jupiter.api.Test;
+
+class MessageTest {
+    @Test
+    void aRoomIsNamedWhenThereIsOne() {
+        var message = new Message<>("x", "chat:42", new Position("e", 3), "alice", Instant.EPOCH, true);
+        assertTrue(message.hasRoom());
+        assertEquals("chat:42", message.room());
+        assertEquals(new Position("e", 3), message.position());
+        assertEquals("alice", message.sender());
+        assertTrue(message.isRedelivered());
+    }
+
+    @Test
+    void askingForARoomThatIsNotThereIsTheSendersFault() {
+        var message = new Message<>("x", null, null, null, Instant.EPOCH, false);
+        assertFalse(message.hasRoom());
+        assertFalse(message.isRedelivered());
+        var refused = assertThrows(PayloadException.class, message::room);
+        assertEquals("room is required", refused.getMessage());
+        assertEquals(ErrorCode.BAD_DATA, refused.code());
+    }
+
+    @Test
+    void aPositionIsNotNegative() {
+        assertEquals(0, new Position("e", 0).offset());
+        var refused = assertThrows(IllegalArgumentException.class, () -> new Position("e", -1));
+        assertEquals("offset -1 is negative", refused.getMessage());
+    }
+}

@@ -1,0 +1,280 @@
+package io.realtime.internal.wire;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.params.provider.Arguments.arguments;
+
+import com.google.gson.JsonElement;
+import io.realtime.ErrorCode;
+import io.realtime.Position;
+import java.time.Instant;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class EnvelopeTest {
+    private static final String NOT_JSON = "a frame must hold JSON (RFC 8259), nested at most 32 deep";
+    private static final String NOT_AN_OBJECT = "a frame must hold one JSON object";
+    private static final String NO_TYPE = "field 'type' is missing";
+    private static final String BAD_REF = "field 'ref' is not 1 to 64 characters";
+    private static final String BAD_ROOM = "field 'room' is not 1 to 256 bytes";
+    private static final String BAD_SEQ = "field 'seq' is not an integer from 1 to 2^53-1";
+
+    private static String badType(String type) {
+        return "type '" + type + "' is not 1 to 128 of A-Z a-z 0-9 _ . : / - after an optional $";
+    }
+
+    private static String nested(int depth) {
+        return "{\"type\":\"t\",\"data\":" + "[".repeat(depth - 1) + "]".repeat(depth - 1) + "}";
+    }
+
+    static Stream<Arguments> hostile() {
+        return Stream.of(
+                arguments("", NOT_JSON),
+                arguments(" \n", NOT_JSON),
+                arguments("hello", NOT_JSON),
+                arguments("{", NOT_JSON),
+                arguments("}", NOT_JSON),
+                arguments("{\"type\":\"t\"", NOT_JSON),
+                arguments("{\"type\":\"t", NOT_JSON),
+                arguments("{\"type\":\"t\",}", NOT_JSON),
+                arguments("{\"type\"}", NOT_JSON),
+                arguments("{\"type\" \"t\"}", NOT_JSON),
+                arguments("{\"type\":\"t\";\"data\":1}", NOT_JSON),
+                arguments("{\"type\"=\"t\"}", NOT_JSON),
+                arguments("\u0000", NOT_JSON),
+                arguments("{\"type\":\"t\"}\u0000", NOT_JSON),
+                arguments("\uFEFF{\"type\":\"t\"}", NOT_JSON),
+                arguments(")]}'\n{\"type\":\"t\"}", NOT_JSON),
+                // not an object, or not one
+                arguments("[]", NOT_AN_OBJECT),
+                arguments("[{\"type\":\"t\"}]", NOT_AN_OBJECT),
+                arguments("null", NOT_AN_OBJECT),
+                arguments("\"type\"", NOT_AN_OBJECT),
+                arguments("42", NOT_AN_OBJECT),
+                arguments("{\"type\":\"t\"}{\"type\":\"t\"}", NOT_JSON),
+                arguments("{\"type\":\"t\"} {}", NOT_JSON),
+                arguments("{\"type\":\"t\"}x", NOT_JSON),
+                arguments("{\"type\":\"t\"},", NOT_JSON),
+                arguments("{\"type\":\"t\"}]", NOT_JSON),
+                // JSON's friends
+                arguments("{type:\"t\"}", NOT_JSON),
+                arguments("{'type':'t'}", NOT_JSON),
+                arguments("{\"type\":t}", NOT_JSON),
+                arguments("{\"type\":\"t\"/* c */}", NOT_JSON),
+                arguments("// c\n{\"type\":\"t\"}", NOT_JSON),
+                arguments("# c\n{\"type\":\"t\"}", NOT_JSON),
+                arguments("{\"type\":\"t\",\"data\":NaN}", NOT_JSON),
+                arguments("{\"type\":\"t\",\"data\":-Infinity}", NOT_JSON),
+                arguments("{\"type\":\"t\",\"data\":True}", NOT_JSON),
+                arguments("{\"type\":\"t\",\"data\":undefined}", NOT_JSON),
+                arguments("{\"type\":\"t\",\"data\":0x10}", NOT_JSON),
+                arguments("{\"type\":\"t\",\"data\":01}", NOT_JSON),
+                arguments("{\"type\":\"t\",\"data\":+1}", NOT_JSON),
+                arguments("{\"type\":\"t\",\"data\":.5}", NOT_JSON),
+                arguments("{\"type\":\"t\",\"data\":1.}", NOT_JSON),
+                arguments("{\"type\":\"t\",\"data\":1e}", NOT_JSON),
+                arguments("{\"type\":\"t\",\"data\":[1,]}", NOT_JSON),
+                arguments("{\"type\":\"t\",\"data\":[,1]}", NOT_JSON),
+                arguments("{\"type\":\"t\",\"data\":[1;2]}", NOT_JSON),
+                arguments("{\"type\":\"t\",\"data\":}", NOT_JSON),
+                arguments("{\"type\":\"t\",\"data\":\"\\x41\"}", NOT_JSON),
+                arguments("{\"type\":\"t\",\"data\":\"\\u12\"}", NOT_JSON),
+                arguments("{\"type\":\"t\",\"data\":\"\\u00zz\"}", NOT_JSON),
+                arguments("{\"type\":\"t\",\"data\":\"a\nb\"}", NOT_JSON),
+                arguments("{\"type\":\"t\",\"data\":\"a\tb\"}", NOT_JSON),
+                arguments("{\"type\":\"t\",\"data\":[\"\\\\\",\"a\u0000b\"]}", NOT_JSON),
+                arguments("{\"type\":\"t\",\"x\":\"\\\"\u001f\"}", NOT_JSON),
+                arguments("{\"type\":\"t\",\"a\u0000b\":1}", NOT_JSON),
+                arguments("{\"type\":\"t\u0000\"}", NOT_JSON),
+                // nesting, also where nobody looks
+                arguments(nested(33), NOT_JSON),
+                arguments(nested(100_000), NOT_JSON),
+                arguments("[".repeat(100_000), NOT_AN_OBJECT),
+                arguments("{\"type\":\"t\",\"x\":" + "{\"a\":".repeat(40) + "1" + "}".repeat(41), NOT_JSON),
+                // twice
+                arguments("{\"type\":\"t\",\"type\":\"t\"}", "field 'type' stands twice"),
+                arguments("{\"type\":\"t\",\"data\":1,\"data\":2}", "field 'data' stands twice"),
+                arguments("{\"type\":\"t\",\"data\":1,\"d\\u0061ta\":2}", "field 'data' stands twice"),
+                arguments("{\"type\":\"t\",\"x\":1,\"x\":2}", "field 'x' stands twice"),
+                // type
+                arguments("{}", NO_TYPE),
+                arguments("{\"Type\":\"t\"}", NO_TYPE),
+                arguments("{\"data\":{\"type\":\"t\"}}", NO_TYPE),
+                arguments("{\"type\":null}", "field 'type' is not a string"),
+                arguments("{\"type\":1}", "field 'type' is not a string"),
+                arguments("{\"type\":[\"t\"]}", "field 'type' is not a string"),
+                arguments("{\"type\":\"\"}", badType("")),
+                arguments("{\"type\":\"$\"}", badType("$")),
+                arguments("{\"type\":\"$$x\"}", badType("$$x")),
+                arguments("{\"type\":\"a b\"}", badType("a b")),
+                arguments("{\"type\":\"a\\nb\"}", badType("a\nb")),
+                arguments("{\"type\":\"\\u0000\"}", badType("\u0000")),
+                arguments("{\"type\":\"é\"}", badType("é")),
+                arguments("{\"type\":\"" + "x".repeat(129) + "\"}", badType("x".repeat(61) + "...")),
+                // ref, room, from
+                arguments("{\"type\":\"t\",\"ref\":\"\"}", BAD_REF),
+                arguments("{\"type\":\"t\",\"ref\":\"" + "r".repeat(65) + "\"}", BAD_REF),
+                arguments("{\"type\":\"t\",\"ref\":1}", "field 'ref' is not a string"),
+                arguments("{\"type\":\"t\",\"ref\":null}", "field 'ref' is not a string"),
+                arguments("{\"type\":\"t\",\"ref\":{}}", "field 'ref' is not a string"),
+                arguments("{\"type\":\"t\",\"room\":\"\"}", BAD_ROOM),
+                arguments("{\"type\":\"t\",\"room\":\"" + "r".repeat(257) + "\"}", BAD_ROOM),
+                arguments("{\"type\":\"t\",\"room\":\"" + "é".repeat(129) + "\"}", BAD_ROOM),
+                arguments("{\"type\":\"t\",\"room\":false}", "field 'room' is not a string"),
+                arguments("{\"type\":\"t\",\"from\":7}", "field 'from' is not a string"),
+                arguments("{\"type\":\"t\",\"ref\":\"\\ud83d\"}", NOT_JSON),
+                arguments("{\"type\":\"t\",\"room\":\"\\ude00\\ud83d\"}", NOT_JSON),
+                arguments("{\"type\":\"t\",\"room\":\"a\\ud83db\"}", NOT_JSON),
+                arguments("{\"type\":\"t\",\"from\":\"\\udfff\"}", NOT_JSON),
+                // integers
+                arguments("{\"type\":\"t\",\"seq\":0}", BAD_SEQ),
+                arguments("{\"type\":\"t\",\"seq\":-1}", BAD_SEQ),
+                arguments("{\"type\":\"t\",\"seq\":-0}", BAD_SEQ),
+                arguments("{\"type\":\"t\",\"seq\":1.5}", BAD_SEQ),
+                arguments("{\"type\":\"t\",\"seq\":1.0}", BAD_SEQ),
+                arguments("{\"type\":\"t\",\"seq\":1e3}", BAD_SEQ),
+                arguments("{\"type\":\"t\",\"seq\":\"1\"}", BAD_SEQ),
+                arguments("{\"type\":\"t\",\"seq\":null}", BAD_SEQ),
+                arguments("{\"type\":\"t\",\"seq\":true}", BAD_SEQ),
+                arguments("{\"type\":\"t\",\"seq\":[1]}", BAD_SEQ),
+                arguments("{\"type\":\"t\",\"seq\":9007199254740992}", BAD_SEQ),
+                arguments("{\"type\":\"t\",\"seq\":9223372036854775808}", BAD_SEQ),
+                arguments("{\"type\":\"t\",\"seq\":1e999999999}", BAD_SEQ),
+                arguments("{\"type\":\"t\",\"seq\":" + "9".repeat(100_000) + "}", NOT_JSON),
+                arguments("{\"type\":\"t\",\"offset\":0}", "field 'offset' is not an integer from 1 to 2^53-1"),
+                arguments("{\"type\":\"t\",\"ts\":-1}", "field 'ts' is not an integer from 0 to 2^53-1"),
+                arguments("{\"type\":\"t\",\"redelivered\":1}", "field 'redelivered' is not a boolean"),
+                arguments("{\"type\":\"t\",\"redelivered\":\"true\"}", "field 'redelivered' is not a boolean"),
+                arguments("{\"type\":\"t\",\"redelivered\":null}", "field 'redelivered' is not a boolean"));
+    }
+
+    @ParameterizedTest
+    @MethodSource("hostile")
+    void whatIsNoEnvelopeIsRefusedSayingWhy(String frame, String why) {
+        var refused = assertThrows(MalformedException.class, () -> Envelope.parse(frame));
+        assertEquals(why, refused.getMessage());
+        assertEquals(ErrorCode.BAD_MESSAGE, refused.code());
+        assertFalse(refused.isRetryable());
+    }
+
+    @Test
+    void aFieldWithALongNameIsNamedBriefly() {
+        String name = "x".repeat(10_000);
+        var refused = assertThrows(
+                MalformedException.class,
+                () -> Envelope.parse("{\"type\":\"t\",\"" + name + "\":1,\"" + name + "\":1}"));
+        assertEquals("field '" + "x".repeat(61) + "...' stands twice", refused.getMessage());
+    }
+
+    @Test
+    void everyFieldIsRead() {
+        Envelope envelope = Envelope.parse("{\"type\":\"chat.said\",\"data\":\"hi\",\"ref\":\"r1\",\"seq\":7,"
+                + "\"redelivered\":true,\"room\":\"chat:42\",\"offset\":9007199254740991,\"from\":\"alice\",\"ts\":5}");
+        assertEquals("chat.said", envelope.type());
+        assertFalse(envelope.isProtocol());
+        assertEquals("r1", envelope.ref());
+        assertEquals(7, envelope.seq());
+        assertTrue(envelope.isRedelivered());
+        assertEquals("chat:42", envelope.room());
+        assertEquals(9007199254740991L, envelope.offset());
+        assertEquals("alice", envelope.from());
+        assertEquals(5, envelope.ts());
+        assertEquals("hi", envelope.<String>data(String.class));
+    }
+
+    @Test
+    void fieldsThatAreAbsentHaveTheirDefaults() {
+        Envelope envelope = Envelope.parse("{\"type\":\"$ping\"}");
+        assertTrue(envelope.isProtocol());
+        assertNull(envelope.ref());
+        assertNull(envelope.room());
+        assertNull(envelope.from());
+        assertEquals(0, envelope.seq());
+        assertEquals(0, envelope.offset());
+        assertEquals(0, envelope.ts());
+        assertFalse(envelope.isRedelivered());
+        assertEquals(16, envelope.length());
+    }
+
+    @Test
+    void theLongestNamesAreTaken() {
+        Envelope envelope = Envelope.parse("{\"type\":\"" + "t".repeat(128) + "\",\"ref\":\"" + "é".repeat(64)
+                + "\",\"room\":\"" + "é".repeat(128) + "\"}");
+        assertEquals(128, envelope.type().length());
+        assertEquals("é".repeat(64), envelope.ref());
+        assertEquals("é".repeat(128), envelope.room());
+        assertEquals(
+                "\uD83D\uDE00",
+                Envelope.parse("{\"type\":\"t\",\"room\":\"\\ud83d\\ude00\"}").room());
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "{\"x\":{\"type\":\"other\",\"data\":2},\"type\":\"t\",\"data\":1}",
+                "{\"data\":1,\"type\":\"t\"}",
+                "{\"data\":1,\"index\":[1,{\"data\":3}],\"type\":\"t\",\"X\":\"\\\"}\"}",
+                " \t\r\n{ \"\\u0074ype\" : \"t\" , \"dat\\u0061\" : 1 } \n"
+            })
+    void unknownFieldsAreIgnoredAndTheOrderIsFree(String frame) {
+        Envelope envelope = Envelope.parse(frame);
+        assertEquals("t", envelope.type());
+        assertEquals(1, envelope.<Integer>data(Integer.class));
+    }
+
+    @Test
+    void nestingOf32CountsTheEnvelope() {
+        Envelope deepest = Envelope.parse(nested(32));
+        JsonElement data = deepest.data(JsonElement.class);
+        assertEquals("[".repeat(31) + "]".repeat(31), data.toString());
+    }
+
+    @Test
+    void aMessageHasWhatTheEnvelopeHad() {
+        Envelope envelope = Envelope.parse("{\"type\":\"t\",\"data\":\"x\",\"room\":\"r\",\"offset\":3,"
+                + "\"from\":\"alice\",\"redelivered\":true}");
+        var message = envelope.<String>message(String.class, "e1", 1_000);
+        assertEquals("x", message.data());
+        assertEquals("r", message.room());
+        assertEquals(new Position("e1", 3), message.position());
+        assertEquals("alice", message.sender());
+        assertEquals(Instant.ofEpochMilli(1_000), message.timestamp());
+        assertTrue(message.isRedelivered());
+        assertNull(envelope.<String>message(String.class, null, 1_000).position());
+        assertNull(Envelope.parse("{\"type\":\"t\",\"data\":\"x\"}")
+                .<String>message(String.class, "e1", 1_000)
+                .position());
+    }
+
+    @Test
+    void anErrorIsReadHoweverCarelessThePeer() {
+        var error = Envelope.parse("{\"type\":\"$error\",\"data\":{\"code\":\"rate_limited\",\"message\":\"slow down\","
+                        + "\"retryable\":true,\"retryAfterMs\":250,\"closeCode\":4101}}")
+                .error();
+        assertEquals(new ErrorData("rate_limited", "slow down", true, 250L, 4101), error);
+        var remote = error.exception();
+        assertEquals(ErrorCode.RATE_LIMITED, remote.code());
+        assertEquals("slow down", remote.getMessage());
+        assertTrue(remote.isRetryable());
+
+        for (String data : new String[] {"null", "[]", "\"oops\"", "{}", "{\"code\":\"no such word\"}"}) {
+            var careless = Envelope.parse("{\"type\":\"$error\",\"data\":" + data + "}");
+            assertEquals(ErrorCode.INTERNAL, careless.error().exception().code(), data);
+        }
+    }
+
+    @Test
+    void itsStringDoesNotHoldThePayload() {
+        String text = Envelope.parse("{\"type\":\"$auth\",\"ref\":\"1\",\"data\":{\"token\":\"secret\"}}")
+                .toString();
+        assertTrue(text.contains("$auth"), text);
+        assertFalse(text.contains("secret"), text);
+    }
+}

@@ -1,0 +1,61 @@
+package io.realtime.internal.wire;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class NamesTest {
+    @ParameterizedTest
+    @ValueSource(strings = {"chat:42", "Ünïcode", "a b", "x@y", "$room", "\"", "\uD83D\uDE00"})
+    void aRoomMayHaveAnyText(String room) {
+        assertNull(Names.roomFault(room));
+        assertEquals(room, Names.requireRoom(room));
+    }
+
+    @Test
+    void aRoomHas256BytesAtMost() {
+        assertNull(Names.roomFault("x".repeat(256)));
+        assertNull(Names.roomFault("é".repeat(128)));
+        assertEquals("room '" + "x".repeat(61) + "...' is longer than 256 bytes", Names.roomFault("x".repeat(257)));
+        assertEquals(
+                "room 'x" + "é".repeat(60) + "...' is longer than 256 bytes", Names.roomFault("x" + "é".repeat(128)));
+    }
+
+    @Test
+    void otherRoomsAreRefusedWithWhy() {
+        assertEquals("room is empty", Names.roomFault(""));
+        assertEquals("room '@all': names that begin with @ belong to the protocol", Names.roomFault("@all"));
+        var refused = assertThrows(IllegalArgumentException.class, () -> Names.requireRoom("@user"));
+        assertEquals("room '@user': names that begin with @ belong to the protocol", refused.getMessage());
+    }
+
+    @Test
+    void aRoomThatNoFrameCanCarryIsRefused() {
+        assertEquals("room holds half a surrogate pair", Names.roomFault("a\uD83D"));
+        assertEquals("room holds half a surrogate pair", Names.roomFault("\uDE00\uD83D"));
+    }
+
+    @Test
+    void aTypeMayBelongToTheProtocol() {
+        assertTrue(Names.isType("$join"));
+        assertTrue(Names.isType("chat.say"));
+        assertTrue(Names.isType("$" + "x".repeat(127)));
+        assertFalse(Names.isType("$" + "x".repeat(128)));
+        assertFalse(Names.isType("$"));
+        assertFalse(Names.isType("$$a"));
+        assertFalse(Names.isType("a$"));
+        assertFalse(Names.isType(""));
+    }
+
+    @Test
+    void aLongTextIsCutForPeople() {
+        assertEquals("x".repeat(64), Names.abbreviate("x".repeat(64)));
+        assertEquals("x".repeat(61) + "...", Names.abbreviate("x".repeat(65)));
+    }
+}

@@ -1,0 +1,11 @@
+package io.realtime.server;
+
+/** Decides whether a client may be in a room. */
+@FunctionalInterface
+public interface JoinRule {
+    /**
+     * Decides, when a client asks to join and again whenever it comes back after a lost connection. Called on the
+     * server's executor, by many threads at once; it may block.
+     */
+    boolean allows(Session session, String room);
+}

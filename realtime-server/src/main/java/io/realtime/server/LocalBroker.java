@@ -1,0 +1,148 @@
+package io.realtime.server;
+
+import io.realtime.Position;
+import io.realtime.internal.Ids;
+import io.realtime.internal.wire.Outgoing;
+import io.realtime.spi.Scheduler;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Random;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicLong;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The rooms of one node, in memory: looks them up, makes them on first use, forgets those that nobody needs, and keeps
+ * all logs together under one byte budget. Rooms share no lock; the budget is one counter.
+ */
+final class LocalBroker {
+    private static final Duration SWEEP_INTERVAL = Duration.ofSeconds(30);
+
+    private final ConcurrentHashMap<String, RoomState> rooms = new ConcurrentHashMap<>();
+    private final AtomicLong logBytes = new AtomicLong();
+    private final AtomicBoolean evicting = new AtomicBoolean();
+    private final Scheduler scheduler;
+    private final Random random;
+    private final Retention retention;
+    private final long budget;
+    private final Duration idle;
+    private volatile Scheduler.Cancellable sweep = () -> {};
+    private volatile boolean stopped;
+
+    /** @param idle for how long an empty room without members keeps its epoch */
+    LocalBroker(Scheduler scheduler, Random random, Retention retention, long budget, Duration idle) {
+        this.scheduler = scheduler;
+        this.random = random;
+        this.retention = retention;
+        this.budget = budget;
+        this.idle = idle;
+    }
+
+    void start() {
+        sweep = scheduler.schedule(SWEEP_INTERVAL, () -> {
+            sweep();
+            if (!stopped) {
+                start();
+            }
+        });
+        if (stopped) {
+            sweep.cancel();
+        }
+    }
+
+    void stop() {
+        stopped = true;
+        sweep.cancel();
+    }
+
+    /** Publishes to a room, which need not exist yet. */
+    @Nullable
+    Position publish(String key, String name, Outgoing message, Audience audience) {
+        while (true) {
+            try {
+                return room(key, name).publish(message, audience);
+            } catch (RoomState.GoneException raced) {
+                rooms.computeIfPresent(key, (k, room) -> room.isDead() ? null : room);
+            }
+        }
+    }
+
+    /** Links a session to a room, which need not exist yet. */
+    Joined link(
+            String key, String name, Session session, @Nullable Outlet outlet, @Nullable Position since, int history) {
+        while (true) {
+            RoomState room = room(key, name);
+            try {
+                return new Joined(room, room.link(session, outlet, since, history));
+            } catch (RoomState.GoneException raced) {
+                rooms.computeIfPresent(key, (k, known) -> known.isDead() ? null : known);
+            }
+        }
+    }
+
+    /** A room and a session's link to it. */
+    record Joined(RoomState room, RoomState.Link link) {}
+
+    RoomState room(String key, String name) {
+        RoomState known = rooms.get(key);
+        return known != null
+                ? known
+                : rooms.computeIfAbsent(key, k -> new RoomState(k, name, Ids.name(random), retention, this));
+    }
+
+    /** Returns the room if anything is known of it. */
+    @Nullable
+    RoomState find(String key) {
+        return rooms.get(key);
+    }
+
+    /** Forgets a room that will never be used again: the inbox of a session that is over. */
+    void discard(RoomState room) {
+        if (rooms.remove(room.key, room)) {
+            logBytes.addAndGet(-room.evict());
+        }
+    }
+
+    int size() {
+        return rooms.size();
+    }
+
+    long logBytes() {
+        return logBytes.get();
+    }
+
+    long nanoTime() {
+        return scheduler.nanoTime();
+    }
+
+    /** Notes that a log grew, or shrank; over the budget the coldest logs are forgotten, down to nine tenths of it. */
+    void logGrew(long bytes) {
+        if (bytes == 0 || logBytes.addAndGet(bytes) <= budget || !evicting.compareAndSet(false, true)) {
+            return;
+        }
+        try {
+            List<RoomState> coldestFirst = new ArrayList<>(rooms.values());
+            coldestFirst.sort(Comparator.comparingLong(RoomState::lastUsed)); // a snapshot is good enough
+            for (RoomState room : coldestFirst) {
+                if (logBytes.get() <= budget - budget / 10) {
+                    return;
+                }
+                logBytes.addAndGet(-room.evict());
+            }
+        } finally {
+            evicting.set(false);
+        }
+    }
+
+    private void sweep() {
+        for (RoomState room : rooms.values()) {
+            logBytes.addAndGet(-room.sweep(idle.toNanos()));
+            if (room.isDead()) {
+                rooms.remove(room.key, room);
+            }
+        }
+    }
+}

@@ -1,0 +1,95 @@
+package io.realtime.server;
+
+import java.util.ArrayDeque;
+import java.util.concurrent.Executor;
+import java.util.concurrent.locks.ReentrantLock;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Runs one session's tasks one at a time, in order, on a shared executor. Bounded: by count and by the size of what
+ * waits. A mailbox with nothing to do holds no thread.
+ */
+final class Mailbox {
+    private static final Logger LOG = LoggerFactory.getLogger(Mailbox.class);
+    private static final int TURN = 64; // tasks, then another session's turn
+
+    private final Executor executor;
+    private final int maxTasks;
+    private final long maxSize;
+    private final ReentrantLock lock = new ReentrantLock();
+    private final ArrayDeque<Task> tasks = new ArrayDeque<>(0); // guarded by lock
+    private long size; // guarded by lock
+    private boolean scheduled; // guarded by lock
+
+    Mailbox(Executor executor, int maxTasks, long maxSize) {
+        this.executor = executor;
+        this.maxTasks = maxTasks;
+        this.maxSize = maxSize;
+    }
+
+    /** Takes what a peer asks for; false, without taking it, when the mailbox is full. */
+    boolean offer(int cost, Runnable task) {
+        return add(new Task(cost, task), true);
+    }
+
+    /** Takes what the server itself has to say, full or not: the few steps of a session's life. */
+    void post(Runnable task) {
+        add(new Task(0, task), false);
+    }
+
+    private boolean add(Task task, boolean bounded) {
+        lock.lock();
+        try {
+            boolean isFull = tasks.size() >= maxTasks || (size + task.cost > maxSize && !tasks.isEmpty());
+            if (bounded && isFull) {
+                return false;
+            }
+            tasks.add(task);
+            size += task.cost;
+            if (scheduled) {
+                return true;
+            }
+            scheduled = true;
+        } finally {
+            lock.unlock();
+        }
+        executor.execute(this::run);
+        return true;
+    }
+
+    /** Returns whether nothing waits and nothing runs. */
+    boolean isIdle() {
+        lock.lock();
+        try {
+            return !scheduled;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private void run() {
+        for (int ran = 0; ran < TURN; ran++) {
+            Task next;
+            lock.lock();
+            try {
+                next = tasks.poll();
+                if (next == null) {
+                    scheduled = false;
+                    return;
+                }
+                size -= next.cost;
+            } finally {
+                lock.unlock();
+            }
+            try {
+                next.action.run();
+            } catch (Throwable failure) { // one task's failure must not stop the session's others
+                LOG.error("a task of a session failed", failure);
+            }
+        }
+        executor.execute(this::run);
+    }
+
+    private record Task(int cost, Runnable action) {}
+}

@@ -1,0 +1,12 @@
+package io.realtime.server;
+
+import io.realtime.spi.FrameBatch;
+
+/** Where a member's messages go while it has a connection. Called by many threads; never blocks, never throws. */
+interface Outlet {
+    /** Takes a batch; one that cannot be taken ends the connection, unless the batch may be dropped. */
+    void send(FrameBatch batch);
+
+    /** Returns whether so much waits that a replay should pause; then {@code proceed} is called later, by another thread. */
+    boolean pauses(Runnable proceed);
+}

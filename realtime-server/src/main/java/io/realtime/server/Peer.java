@@ -1,0 +1,513 @@
+package io.realtime.server;
+
+import com.google.gson.JsonElement;
+import io.realtime.CloseReason;
+import io.realtime.ErrorCode;
+import io.realtime.Position;
+import io.realtime.RealtimeException;
+import io.realtime.internal.HeartbeatMonitor;
+import io.realtime.internal.wire.Envelope;
+import io.realtime.internal.wire.ErrorData;
+import io.realtime.internal.wire.Frames;
+import io.realtime.internal.wire.MalformedException;
+import io.realtime.internal.wire.Outgoing;
+import io.realtime.spi.Connection;
+import io.realtime.spi.ConnectionListener;
+import io.realtime.spi.Frame;
+import io.realtime.spi.FrameBatch;
+import io.realtime.spi.Handshake;
+import io.realtime.spi.Scheduler;
+import java.nio.ByteBuffer;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.locks.ReentrantLock;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The server's end of one connection: from the upgrade over {@code $hello} and authentication to a {@link Session}, and
+ * from then on the way in and out for it.
+ *
+ * <p>The {@link ConnectionListener} methods run on the transport's I/O thread of this connection, one at a time; they
+ * decode and hand over. {@link #send} is called by whoever has something to send. Fields are guarded by {@link #lock}
+ * unless they say otherwise.
+ */
+final class Peer implements ConnectionListener, Outlet {
+    private static final Duration BAD_MESSAGE_WINDOW = Duration.ofMinutes(1);
+
+    /** What a peer is told before a close: a browser cannot see more than code and reason. */
+    private static final Map<Integer, ErrorCode> WORDS = Map.of(
+            CloseReason.UNAUTHORIZED, ErrorCode.UNAUTHORIZED,
+            CloseReason.PROTOCOL_ERROR, ErrorCode.BAD_MESSAGE,
+            CloseReason.FORBIDDEN, ErrorCode.FORBIDDEN,
+            CloseReason.KICKED, ErrorCode.of("kicked"),
+            CloseReason.SESSION_REPLACED, ErrorCode.of("session_replaced"),
+            CloseReason.OVERLOADED, ErrorCode.OVERLOADED,
+            CloseReason.HELLO_TIMEOUT, ErrorCode.of("hello_timeout"),
+            CloseReason.TOKEN_EXPIRED, ErrorCode.TOKEN_EXPIRED);
+
+    private enum Phase {
+        HELLO,
+        AUTHENTICATING,
+        READY,
+        CLOSED
+    }
+
+    private final ServerCore core;
+    private final Connection connection;
+    private final Handshake handshake;
+    private final long number;
+    private final boolean managed;
+    private final HeartbeatMonitor heartbeat;
+    private final Queue<Runnable> paused = new ConcurrentLinkedQueue<>(); // at most one entry per room of the session
+
+    private final ReentrantLock lock = new ReentrantLock();
+    private Phase phase; // guarded by lock
+    private final ArrayDeque<Envelope> early = new ArrayDeque<>(0); // guarded by lock; bounded like a mailbox
+    private int earlySize; // guarded by lock
+    private @Nullable List<Runnable> onWelcome = new ArrayList<>(0); // guarded by lock; null once welcomed
+    private Scheduler.Cancellable deadline; // guarded by lock
+    private Scheduler.Cancellable tokenExpiry = () -> {}; // guarded by lock
+    private @Nullable CloseReason closed; // guarded by lock
+
+    private volatile @Nullable Session session; // set once, when authenticated
+
+    private int badMessages; // I/O thread only
+    private long badMessagesSince; // I/O thread only
+
+    Peer(ServerCore core, Connection connection, Handshake handshake, boolean managed) {
+        this.core = core;
+        this.connection = connection;
+        this.handshake = handshake;
+        this.number = core.nextPeerNumber();
+        this.managed = managed;
+        this.phase = managed ? Phase.HELLO : Phase.AUTHENTICATING;
+        this.heartbeat = HeartbeatMonitor.start(
+                core.heartbeat(),
+                core.random().nextDouble(),
+                core.scheduler(),
+                connection::ping,
+                () -> connection.close(new CloseReason(
+                        CloseReason.HEARTBEAT_TIMEOUT,
+                        "nothing heard for " + core.heartbeat().timeout().toMillis() + " ms")));
+        this.deadline = core.scheduler().schedule(core.limits().handshakeTimeout(), this::tooLate);
+    }
+
+    Handshake handshake() {
+        return handshake;
+    }
+
+    /** Returns a number that grows with each connection of this server. */
+    long number() {
+        return number;
+    }
+
+    /** Begins: a plain client is authenticated by what its upgrade said, a managed one says {@code $hello}. */
+    void begin() {
+        if (!managed) {
+            authenticate(new Frames.Hello(core.tokenOf(handshake), null, null, null, null, null));
+        }
+    }
+
+    // ---------------------------------------------------------------- in
+
+    @Override
+    public void onText(String text) {
+        heartbeat.received();
+        Envelope envelope;
+        try {
+            envelope = Envelope.parse(text);
+        } catch (MalformedException malformed) {
+            bad(malformed);
+            return;
+        }
+        receive(envelope);
+    }
+
+    @Override
+    public void onBinary(ByteBuffer payload) {
+        heartbeat.received();
+        bad(new RealtimeException(ErrorCode.BAD_MESSAGE, "binary messages are not part of this version"));
+    }
+
+    @Override
+    public void onActivity() {
+        heartbeat.received();
+    }
+
+    private void receive(Envelope envelope) {
+        boolean isHello = envelope.type().equals(Frames.HELLO);
+        boolean early;
+        lock.lock();
+        try {
+            if (phase == Phase.CLOSED) {
+                return;
+            }
+            early = phase == Phase.HELLO;
+            if (early && isHello) {
+                phase = Phase.AUTHENTICATING;
+            } else if (phase == Phase.AUTHENTICATING && !isHello) {
+                earlySize += envelope.length();
+                if (this.early.size() < core.limits().mailbox() && earlySize <= core.mailboxBytes()) {
+                    this.early.add(envelope);
+                    return;
+                }
+            }
+        } finally {
+            lock.unlock();
+        }
+        Session known = session;
+        if (early && isHello) {
+            hello(envelope);
+        } else if (early || isHello) {
+            close(new CloseReason(
+                    CloseReason.PROTOCOL_ERROR,
+                    early ? "the first frame must be $hello" : "$hello is for the first frame"));
+        } else if (known != null) {
+            deliver(known, envelope);
+        } else {
+            overloaded();
+        }
+    }
+
+    private void hello(Envelope envelope) {
+        try {
+            Frames.Hello hello = envelope.data(Frames.Hello.class);
+            authenticate(hello);
+        } catch (RealtimeException unfit) {
+            close(new CloseReason(CloseReason.PROTOCOL_ERROR, "$hello: " + unfit.getMessage()));
+        }
+    }
+
+    private void deliver(Session to, Envelope envelope) {
+        if (envelope.type().equals(Frames.PING)) {
+            JsonElement data = envelope.data(JsonElement.class);
+            send(FrameBatch.of(Outgoing.of(Frames.PONG)
+                    .ref(envelope.ref())
+                    .data(data, JsonElement.class)
+                    .frame()));
+            return;
+        }
+        ClientRecords.ClientRecord record = to.record();
+        Runnable task = () -> core.dispatcher().dispatch(to, this, envelope);
+        if (record == null || envelope.seq() == 0) {
+            if (!to.mailbox().offer(envelope.length(), task)) {
+                overloaded();
+            }
+            return;
+        }
+        switch (record.receive(envelope.seq(), () -> to.mailbox().offer(envelope.length(), task))) {
+            case ACCEPTED -> {}
+            case DUPLICATE -> to.acknowledgeSoon();
+            case REFUSED -> overloaded();
+        }
+    }
+
+    private void overloaded() {
+        close(new CloseReason(CloseReason.OVERLOADED, "more messages wait than the mailbox holds"));
+    }
+
+    /** Tells the peer what was wrong, a few times; then it is no peer of ours. */
+    private void bad(RealtimeException fault) {
+        long now = core.scheduler().nanoTime();
+        if (badMessages == 0 || now - badMessagesSince > BAD_MESSAGE_WINDOW.toNanos()) {
+            badMessages = 0;
+            badMessagesSince = now;
+        }
+        badMessages++;
+        boolean beforeHello;
+        lock.lock();
+        try {
+            beforeHello = phase == Phase.HELLO;
+        } finally {
+            lock.unlock();
+        }
+        if (beforeHello || badMessages >= core.limits().badMessages()) {
+            close(new CloseReason(CloseReason.PROTOCOL_ERROR, fault.getMessage()));
+            return;
+        }
+        whenWelcomed(() -> send(error(ErrorData.of(fault), null))); // the welcome is the first frame that a peer sees
+    }
+
+    // ---------------------------------------------------------------- becoming a session
+
+    private void authenticate(Frames.Hello hello) {
+        if (hello.client() != null && hello.client().length() > 128) {
+            close(new CloseReason(CloseReason.PROTOCOL_ERROR, "$hello: client is longer than 128 characters"));
+            return;
+        }
+        core.authenticate(new Credentials(hello.token(), hello.client(), handshake), (proof, refusal) -> {
+            if (proof == null) {
+                refuse(refusal);
+            } else {
+                admit(hello, proof);
+            }
+        });
+    }
+
+    private void refuse(@Nullable RealtimeException refusal) {
+        boolean expired = refusal != null && refusal.code().equals(ErrorCode.TOKEN_EXPIRED);
+        String why = refusal == null ? "refused" : refusal.getMessage();
+        close(new CloseReason(expired ? CloseReason.TOKEN_EXPIRED : CloseReason.UNAUTHORIZED, why));
+    }
+
+    /** On the server's executor: application code may run. */
+    private void admit(Frames.Hello hello, Authentication proof) {
+        if (core.isClosing()) {
+            close(new CloseReason(CloseReason.DRAINING, "server is draining"));
+            return;
+        }
+        if (isClosed()) {
+            return; // the client has given this connection up; it must not take the session from its next one
+        }
+        Map<String, Position> positions = hello.positions() == null ? Map.of() : hello.positions();
+        Session resumed = hello.session() == null ? null : core.resumable(hello.session(), proof.user());
+        Session admitted = resumed;
+        boolean known = true;
+        Map<String, Frames.RoomState> rooms = new LinkedHashMap<>();
+        Map<String, RoomState.Link> links = null;
+        if (resumed != null) {
+            for (String room : resumed.rooms()) {
+                if (!core.mayJoin(resumed, room)) {
+                    resumed.exit(room);
+                    rooms.put(room, new Frames.RoomState("", 0, false, "unauthorized"));
+                }
+            }
+            links = resumed.attach(this, positions, true);
+            if (links != null && links.isEmpty()) {
+                close(new CloseReason(CloseReason.SESSION_REPLACED, "a newer connection has the session"));
+                return;
+            }
+        }
+        if (admitted == null || links == null) {
+            ClientRecords.Opened opened = managed ? core.record(proof.user(), hello.client()) : null;
+            known = opened != null && opened.known();
+            admitted = core.newSession(proof, managed, opened == null ? null : opened.record(), handshake);
+            links = admitted.attach(this, positions, false);
+            resumed = null;
+        }
+        if (links == null) {
+            close(new CloseReason(CloseReason.GOING_AWAY, "session ended"));
+            return;
+        }
+        for (Map.Entry<String, RoomState.Link> entry : links.entrySet()) {
+            rooms.put(entry.getKey(), entry.getValue().state());
+        }
+        Session mine = admitted;
+        boolean isResumed = resumed != null;
+        expireAt(proof.expiresAt());
+        send(FrameBatch.of(welcome(mine, isResumed, known, rooms, proof.expiresAt())));
+        mine.mailbox().post(() -> {
+            if (isResumed) {
+                core.listener().onResume(mine);
+            } else {
+                core.listener().onOpen(mine);
+            }
+        });
+        if (!become(mine)) {
+            return;
+        }
+        mine.begin(this, links);
+    }
+
+    private Frame welcome(
+            Session of,
+            boolean resumed,
+            boolean known,
+            Map<String, Frames.RoomState> rooms,
+            @Nullable Instant expiresAt) {
+        ClientRecords.ClientRecord record = of.record();
+        Frames.Welcome welcome = new Frames.Welcome(
+                of.secret(),
+                of.user().id(),
+                resumed,
+                record == null ? 0 : record.processed(),
+                known,
+                rooms,
+                new Frames.HeartbeatMs(
+                        core.heartbeat().interval().toMillis(),
+                        core.heartbeat().timeout().toMillis()),
+                new Frames.LimitsData(
+                        core.limits().messageBytes(),
+                        core.limits().inflight(),
+                        core.sessionTtl().toMillis()),
+                new Frames.Spread(core.spreadMs()),
+                expiresAt == null ? null : expiresAt.toEpochMilli());
+        return Outgoing.of(Frames.WELCOME)
+                .ts(core.scheduler().currentTimeMillis())
+                .data(welcome, Frames.Welcome.class)
+                .frame();
+    }
+
+    /** Takes the session, lets in what came early, and runs what waited for the welcome. False when closed meanwhile. */
+    private boolean become(Session mine) {
+        session = mine;
+        CloseReason gone;
+        List<Runnable> waiting = List.of();
+        lock.lock();
+        try {
+            deadline.cancel();
+            gone = closed;
+            if (onWelcome != null) {
+                waiting = onWelcome;
+                onWelcome = null;
+            }
+        } finally {
+            lock.unlock();
+        }
+        if (gone != null) {
+            mine.detached(this, gone, gone.code() == CloseReason.NORMAL);
+            return false;
+        }
+        waiting.forEach(Runnable::run);
+        while (true) {
+            Envelope next;
+            lock.lock();
+            try {
+                next = early.poll();
+                if (next == null) {
+                    if (phase == Phase.AUTHENTICATING) {
+                        phase = Phase.READY;
+                    }
+                    return true;
+                }
+            } finally {
+                lock.unlock();
+            }
+            deliver(mine, next);
+        }
+    }
+
+    /** Runs a task behind the welcome: at once when it was sent. */
+    void whenWelcomed(Runnable task) {
+        lock.lock();
+        try {
+            if (onWelcome != null) {
+                onWelcome.add(task);
+                return;
+            }
+        } finally {
+            lock.unlock();
+        }
+        task.run();
+    }
+
+    /** Closes with 4300 when the proof ends; a later call replaces the time. */
+    void expireAt(@Nullable Instant end) {
+        lock.lock();
+        try {
+            tokenExpiry.cancel();
+            if (end == null || closed != null) {
+                return;
+            }
+            long wait = end.toEpochMilli() - core.scheduler().currentTimeMillis();
+            tokenExpiry = core.scheduler()
+                    .schedule(
+                            Duration.ofMillis(Math.max(0, wait)),
+                            () -> close(new CloseReason(CloseReason.TOKEN_EXPIRED, "token expired")));
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private boolean isClosed() {
+        lock.lock();
+        try {
+            return closed != null;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private void tooLate() {
+        String text =
+                managed && session == null ? "no $hello, or no answer to it, in time" : "not authenticated in time";
+        close(new CloseReason(CloseReason.HELLO_TIMEOUT, text));
+    }
+
+    // ---------------------------------------------------------------- out
+
+    @Override
+    public void send(FrameBatch batch) {
+        if (batch.isEphemeral() && connection.outboundBytes() > core.limits().outboundBytes() / 2) {
+            return; // the first to go when a receiver is slow; it is of no use later
+        }
+        if (!connection.send(batch)) { // full, or closing already: then this does nothing
+            connection.close(new CloseReason(CloseReason.SLOW_CONSUMER, "reads more slowly than it is sent to"));
+        }
+    }
+
+    @Override
+    public boolean pauses(Runnable proceed) {
+        if (connection.outboundBytes() <= core.limits().outboundBytes() / 2) {
+            return false;
+        }
+        paused.add(proceed);
+        if (connection.outboundBytes() == 0) { // drained in between: nobody else would call
+            onDrained();
+        }
+        return true;
+    }
+
+    @Override
+    public void onDrained() {
+        for (Runnable proceed = paused.poll(); proceed != null; proceed = paused.poll()) {
+            core.execute(proceed);
+        }
+    }
+
+    static FrameBatch error(ErrorData error, @Nullable String ref) {
+        return FrameBatch.of(
+                Outgoing.of(Frames.ERROR).ref(ref).data(error, ErrorData.class).frame());
+    }
+
+    /** Closes, after an error frame that tells why. */
+    void close(CloseReason reason) {
+        ErrorCode word = WORDS.get(reason.code());
+        if (word != null) {
+            boolean retryable = reason.code() >= 4100;
+            connection.send(error(new ErrorData(word.value(), reason.text(), retryable, null, reason.code()), null));
+        }
+        connection.close(reason);
+    }
+
+    /** Says that the server drains. */
+    void goodbye(long spreadMs) {
+        Frames.Goodbye data = new Frames.Goodbye(new Frames.Retry(0, spreadMs));
+        connection.send(FrameBatch.of(
+                Outgoing.of(Frames.GOODBYE).data(data, Frames.Goodbye.class).frame()));
+    }
+
+    @Override
+    public void onClosed(CloseReason reason) {
+        heartbeat.stop();
+        lock.lock();
+        try {
+            phase = Phase.CLOSED;
+            closed = reason;
+            early.clear();
+            deadline.cancel();
+            tokenExpiry.cancel();
+        } finally {
+            lock.unlock();
+        }
+        paused.clear();
+        core.gone(this);
+        Session mine = session;
+        if (mine != null) {
+            mine.detached(this, reason, reason.code() == CloseReason.NORMAL);
+        }
+    }
+
+    /** Names the peer's address only. */
+    @Override
+    public String toString() {
+        return "Peer{" + connection.remoteAddress() + "}";
+    }
+}

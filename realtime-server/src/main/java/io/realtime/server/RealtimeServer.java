@@ -1,0 +1,409 @@
+package io.realtime.server;
+
+import io.realtime.CloseReason;
+import io.realtime.ErrorCode;
+import io.realtime.Event;
+import io.realtime.Heartbeat;
+import io.realtime.RealtimeException;
+import io.realtime.Request;
+import io.realtime.internal.Ids;
+import io.realtime.internal.SystemScheduler;
+import io.realtime.internal.wire.Names;
+import io.realtime.server.javawebsocket.JavaWebSocketTransport;
+import io.realtime.spi.Scheduler;
+import io.realtime.spi.ServerTransport;
+import java.io.IOException;
+import java.net.BindException;
+import java.net.InetSocketAddress;
+import java.security.SecureRandom;
+import java.time.Duration;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Random;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Executor;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.locks.LockSupport;
+import java.util.function.BooleanSupplier;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A realtime server that an application embeds. Built, {@linkplain #start started} once, {@linkplain #close(Duration)
+ * closed} once. Safe for use by many threads.
+ *
+ * <p>Handlers, rules and the listener run on the server's executor: one session's one at a time and in order, different
+ * sessions' in parallel. They may block.
+ */
+public final class RealtimeServer implements AutoCloseable {
+    private static final Duration CLOSE_TIMEOUT = Duration.ofSeconds(5);
+    private static final long CLOSE_POLL_NANOS = 1_000_000;
+
+    private final Builder config;
+    private final ServerTransport transport;
+    private final Scheduler scheduler;
+    private final @Nullable ExecutorService ownExecutor;
+    private final ServerCore core;
+
+    private RealtimeServer(Builder config) {
+        this.config = config;
+        Scheduler given = config.scheduler;
+        this.scheduler = given == null ? new SystemScheduler("realtime-timer") : given;
+        Executor supplied = config.executor;
+        this.ownExecutor = supplied == null ? HandlerExecutor.create() : null;
+        Executor executor = ownExecutor == null ? Objects.requireNonNull(supplied) : ownExecutor;
+        ServerTransport chosen = config.transport;
+        this.transport = chosen == null ? new JavaWebSocketTransport() : chosen;
+        this.core = new ServerCore(config, scheduler, executor);
+    }
+
+    /** A builder that begins with the defaults. */
+    public static Builder builder() {
+        return new Builder();
+    }
+
+    /**
+     * Binds and begins to accept; returns when connections are accepted.
+     *
+     * @throws RealtimeException naming the address when it cannot be bound; nothing is left running then
+     * @throws IllegalStateException when it was started before
+     */
+    public RealtimeServer start() {
+        InetSocketAddress address = config.host == null
+                ? new InetSocketAddress(config.port)
+                : new InetSocketAddress(config.host, config.port);
+        Limits limits = config.limits;
+        try {
+            transport.start(
+                    new ServerTransport.Config(
+                            address,
+                            limits.messageBytes(),
+                            limits.handshakeBytes(),
+                            limits.handshakeTimeout(),
+                            limits.outboundBytes(),
+                            limits.connections()),
+                    core);
+        } catch (IOException unbound) {
+            release();
+            String why = unbound instanceof BindException
+                    ? "port " + config.port + " is in use"
+                    : "cannot listen on " + address + ": " + unbound.getMessage();
+            throw new RealtimeException(ErrorCode.of("bind_failed"), why, true, unbound);
+        }
+        core.broker().start();
+        return this;
+    }
+
+    /**
+     * Returns the port that is bound: the one that the system chose when the builder said 0.
+     *
+     * @throws IllegalStateException before {@link #start}
+     */
+    public int port() {
+        return transport.port();
+    }
+
+    /** Returns the front door to sessions, users and rooms. */
+    public ConnectionManager connections() {
+        return core.connections();
+    }
+
+    /** Returns a room; see {@link ConnectionManager#room}. */
+    public Room room(String name) {
+        return core.connections().room(name);
+    }
+
+    /** Returns a user; see {@link ConnectionManager#user}. */
+    public User user(String id) {
+        return core.connections().user(id);
+    }
+
+    /** Returns everyone, as a room. */
+    public Room all() {
+        return core.connections().all();
+    }
+
+    /** Returns what keeps the server from accepting connections, or null when it is well. */
+    public @Nullable String problem() {
+        return transport.problem();
+    }
+
+    /** Closes with up to 5 s of grace; see {@link #close(Duration)}. */
+    @Override
+    public void close() {
+        close(CLOSE_TIMEOUT);
+    }
+
+    /**
+     * Closes gracefully: refuses newcomers, says goodbye with a window over which clients spread their return, lets
+     * handlers finish what has arrived, closes every connection with 4200 behind all that was sent, and releases ports
+     * and threads. Blocks until then, at most for about the grace; an executor that the application supplied is left
+     * running. Does nothing the second time.
+     */
+    public void close(Duration grace) {
+        if (core.isClosing()) {
+            return;
+        }
+        core.closing();
+        transport.stopAccepting();
+        long spread = core.spreadMs();
+        for (Peer peer : core.peers()) {
+            peer.goodbye(spread);
+        }
+        long deadline = System.nanoTime() + grace.toNanos();
+        await(
+                deadline - grace.toNanos() / 2,
+                () -> core.sessions().stream()
+                        .allMatch(session -> session.mailbox().isIdle()));
+        CloseReason draining = new CloseReason(CloseReason.DRAINING, "server is draining");
+        for (Peer peer : core.peers()) {
+            peer.close(draining);
+        }
+        await(deadline, () -> core.connectionCount() == 0);
+        for (Session session : core.sessions()) {
+            session.end(draining);
+        }
+        try {
+            transport.stop(Duration.ofNanos(Math.max(0, deadline - System.nanoTime())));
+        } catch (InterruptedException interrupted) {
+            Thread.currentThread().interrupt();
+        }
+        release();
+    }
+
+    /** Waits on the caller's thread; virtual time does not pass meanwhile, so a simulation closes without grace. */
+    private static void await(long deadline, BooleanSupplier done) {
+        while (!done.getAsBoolean()
+                && System.nanoTime() < deadline
+                && !Thread.currentThread().isInterrupted()) {
+            LockSupport.parkNanos(CLOSE_POLL_NANOS);
+        }
+    }
+
+    private void release() {
+        core.broker().stop();
+        if (scheduler instanceof SystemScheduler own && config.scheduler == null) {
+            own.close();
+        }
+        if (ownExecutor != null) {
+            ownExecutor.shutdown(); // what was accepted is still run
+        }
+    }
+
+    /** Builds a {@link RealtimeServer}; not safe for use by many threads. */
+    public static final class Builder {
+        private @Nullable Authenticator authenticator;
+        private int port = 8080;
+        private @Nullable String host;
+        private @Nullable Executor executor;
+        private @Nullable Scheduler scheduler;
+        private @Nullable ServerTransport transport;
+        final Map<String, Function<Dispatcher, Dispatcher.Handler>> handlers = new LinkedHashMap<>();
+        final Set<String> origins = new HashSet<>();
+        String path = "/ws";
+        boolean anyOrigin;
+
+        @Nullable
+        JoinRule joinRule;
+
+        SendRule sendRule = SendRule.MEMBERS;
+        Limits limits = Limits.defaults();
+        Retention retention = Retention.defaults();
+        Heartbeat heartbeat = Heartbeat.defaults();
+        Duration sessionTtl = Duration.ofMinutes(5);
+        SessionListener listener = new SessionListener() {};
+        Random random = new SecureRandom();
+
+        private Builder() {}
+
+        /** Where to listen; 0 lets the system choose. Default 8080. */
+        public Builder port(int number) {
+            if (number < 0 || number > 65_535) {
+                throw new IllegalArgumentException("port " + number + " is not 0 to 65535");
+            }
+            this.port = number;
+            return this;
+        }
+
+        /** The local address to listen on; default all of them. */
+        public Builder host(String address) {
+            this.host = address;
+            return this;
+        }
+
+        /** The path of the upgrade request; every other is answered with 404. Default {@code /ws}. */
+        public Builder path(String absolute) {
+            if (!absolute.startsWith("/")) {
+                throw new IllegalArgumentException("path '" + absolute + "' does not begin with /");
+            }
+            this.path = absolute;
+            return this;
+        }
+
+        /** Who decides who a peer is. This or {@link #anonymous} is required. */
+        public Builder authenticator(Authenticator decider) {
+            if (authenticator != null) {
+                throw new IllegalStateException("an authenticator, or anonymous(), is set already");
+            }
+            this.authenticator = Objects.requireNonNull(decider, "authenticator");
+            return this;
+        }
+
+        /** Lets everyone in: each client instance is a user of its own, with an id that begins with {@code anonymous-}. */
+        public Builder anonymous() {
+            return authenticator(credentials -> {
+                String client = credentials.client();
+                String id = client == null ? Ids.name(random) : Ids.digest(client);
+                return CompletableFuture.completedFuture(Authentication.of("anonymous-" + id));
+            });
+        }
+
+        /** Which rooms clients may join; default none. Required for {@code $join} to succeed. */
+        public Builder allowJoin(JoinRule rule) {
+            this.joinRule = rule;
+            return this;
+        }
+
+        /** Who may send events that name a room; default: its members. */
+        public Builder allowSend(SendRule rule) {
+            this.sendRule = rule;
+            return this;
+        }
+
+        /**
+         * Handles an event.
+         *
+         * @throws IllegalArgumentException when its name has a handler already
+         */
+        public <T> Builder on(Event<T> event, EventHandler<T> handler) {
+            Objects.requireNonNull(handler, "handler");
+            return register(event.name(), dispatcher -> dispatcher.event(event, handler));
+        }
+
+        /**
+         * Answers a request.
+         *
+         * @throws IllegalArgumentException when its name has a handler already
+         */
+        public <Q, R> Builder onRequest(Request<Q, R> request, RequestHandler<Q, R> handler) {
+            Objects.requireNonNull(handler, "handler");
+            return register(request.name(), dispatcher -> dispatcher.request(request, handler));
+        }
+
+        /**
+         * Answers a request later, without holding a thread.
+         *
+         * @throws IllegalArgumentException when its name has a handler already
+         */
+        public <Q, R> Builder onRequestAsync(Request<Q, R> request, RequestHandler.Async<Q, R> handler) {
+            Objects.requireNonNull(handler, "handler");
+            return register(request.name(), dispatcher -> dispatcher.asyncRequest(request, handler));
+        }
+
+        private Builder register(String name, Function<Dispatcher, Dispatcher.Handler> handler) {
+            if (handlers.putIfAbsent(name, handler) != null) {
+                throw new IllegalArgumentException("'" + Names.abbreviate(name) + "' has a handler already");
+            }
+            return this;
+        }
+
+        /** What happens to sessions is told to this one; default nobody. */
+        public Builder listener(SessionListener observer) {
+            this.listener = observer;
+            return this;
+        }
+
+        /** What one peer may cost; default {@link Limits#defaults}. */
+        public Builder limits(Limits bounds) {
+            this.limits = bounds;
+            return this;
+        }
+
+        /** How much of each room's log is kept; default {@link Retention#defaults}. */
+        public Builder retention(Retention kept) {
+            this.retention = kept;
+            return this;
+        }
+
+        /** When silent connections are asked and given up; default {@link Heartbeat#defaults}. */
+        public Builder heartbeat(Heartbeat rhythm) {
+            this.heartbeat = rhythm;
+            return this;
+        }
+
+        /** For how long a session is kept after its connection is lost; default 5 minutes. */
+        public Builder sessionTtl(Duration time) {
+            if (time.isNegative()) {
+                throw new IllegalArgumentException("sessionTtl " + time + " is negative");
+            }
+            this.sessionTtl = time;
+            return this;
+        }
+
+        /** Allows pages of these origins, {@code https://app.example}, beside those of the server's own host. */
+        public Builder allowOrigin(String... allowed) {
+            for (String origin : allowed) {
+                if (!origin.contains("://")) {
+                    throw new IllegalArgumentException("origin '" + origin + "' has no scheme: https://app.example");
+                }
+                origins.add(origin.toLowerCase(Locale.ROOT));
+            }
+            return this;
+        }
+
+        /** Allows pages of any origin: only where a token, never a cookie, proves who the user is. */
+        public Builder allowAnyOrigin() {
+            this.anyOrigin = true;
+            return this;
+        }
+
+        /**
+         * Who runs handlers. Default: virtual threads where the JVM has them, else a bounded pool. One that is supplied
+         * is never shut down.
+         */
+        public Builder executor(Executor handlers) {
+            this.executor = handlers;
+            return this;
+        }
+
+        /** The transport; default java-websocket. */
+        public Builder transport(ServerTransport carrier) {
+            this.transport = carrier;
+            return this;
+        }
+
+        /** Time, for tests; default the system's. */
+        public Builder scheduler(Scheduler time) {
+            this.scheduler = time;
+            return this;
+        }
+
+        /** Randomness, for tests; default a {@link SecureRandom}: session ids are secrets. */
+        public Builder random(Random source) {
+            this.random = source;
+            return this;
+        }
+
+        Authenticator requireAuthenticator() {
+            if (authenticator == null) {
+                throw new IllegalStateException(
+                        "no authenticator: call authenticator(...), or anonymous() to let everyone in");
+            }
+            return authenticator;
+        }
+
+        /**
+         * Returns the server, not yet started.
+         *
+         * @throws IllegalStateException when neither an authenticator nor {@link #anonymous} was set
+         */
+        public RealtimeServer build() {
+            requireAuthenticator();
+            return new RealtimeServer(this);
+        }
+    }
+}

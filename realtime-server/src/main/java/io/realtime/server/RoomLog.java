@@ -1,0 +1,118 @@
+package io.realtime.server;
+
+import io.realtime.spi.Frame;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The log of one room: entries with consecutive offsets, the oldest trimmed by the room's {@link Retention}. Reading
+ * from an offset costs what is read, whatever the log holds.
+ *
+ * <p>Not safe for use by many threads: guarded by its room's lock.
+ */
+final class RoomLog {
+    private static final int OVERHEAD = 64;
+
+    private final Retention retention;
+    private @Nullable Entry[] ring = new Entry[0];
+    private int head;
+    private int size;
+    private long top;
+    private long bytes;
+
+    RoomLog(Retention retention) {
+        this.retention = retention;
+    }
+
+    /** The offset of the newest entry ever appended; 0 before the first. */
+    long top() {
+        return top;
+    }
+
+    /** The offset just before the oldest entry that is kept; equal to {@link #top} when none is. */
+    long floor() {
+        return top - size;
+    }
+
+    long bytes() {
+        return bytes;
+    }
+
+    /** Appends the entry with the offset {@code top() + 1}. */
+    void append(Frame frame, Audience audience, long nanoTime) {
+        top++;
+        if (retention.messages() == 0) {
+            return;
+        }
+        trim(nanoTime);
+        if (size == retention.messages()) {
+            dropOldest();
+        }
+        if (size == ring.length) {
+            grow();
+        }
+        Entry entry = new Entry(frame, audience, nanoTime);
+        ring[(head + size) % ring.length] = entry;
+        size++;
+        bytes += entry.weight();
+    }
+
+    /** Drops what is older than the retention allows. */
+    void trim(long nanoTime) {
+        long oldest = nanoTime - retention.age().toNanos();
+        while (size > 0 && at(0).nanoTime - oldest < 0) {
+            dropOldest();
+        }
+    }
+
+    /** Drops everything; the offsets go on. */
+    void clear() {
+        ring = new Entry[0];
+        head = 0;
+        size = 0;
+        bytes = 0;
+    }
+
+    /** Returns at most {@code limit} entries after an offset that is not below {@link #floor}, oldest first. */
+    List<Entry> after(long offset, int limit) {
+        int from = (int) (offset - floor());
+        int count = Math.min(limit, size - from);
+        List<Entry> entries = new ArrayList<>(Math.max(0, count));
+        for (int i = from; i < from + count; i++) {
+            entries.add(at(i));
+        }
+        return entries;
+    }
+
+    private Entry at(int index) {
+        Entry entry = ring[(head + index) % ring.length];
+        if (entry == null) {
+            throw new IllegalStateException("no entry at " + index + " of " + size);
+        }
+        return entry;
+    }
+
+    private void dropOldest() {
+        bytes -= at(0).weight();
+        ring[head] = null;
+        head = (head + 1) % ring.length;
+        size--;
+    }
+
+    private void grow() {
+        @Nullable Entry[] larger = new Entry[Math.max(8, ring.length * 2)];
+        for (int i = 0; i < size; i++) {
+            larger[i] = at(i);
+        }
+        ring = larger;
+        head = 0;
+    }
+
+    /** One message in the log. */
+    record Entry(Frame frame, Audience audience, long nanoTime) {
+        int weight() {
+            return frame.length() + OVERHEAD + audience.weight();
+        }
+    }
+}

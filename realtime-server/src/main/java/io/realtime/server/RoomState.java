@@ -1,0 +1,532 @@
+package io.realtime.server;
+
+import io.realtime.Position;
+import io.realtime.internal.wire.Frames;
+import io.realtime.internal.wire.Outgoing;
+import io.realtime.spi.Frame;
+import io.realtime.spi.FrameBatch;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.ReentrantLock;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * A room: an ordered log and its members. A publish appends to the log and to the pending batch under the room's lock;
+ * whoever finds nobody flushing hands the batches to the members outside it, one batch after the other. So delivery
+ * order is log order, an idle room delivers at once, and a busy one delivers ever larger batches.
+ *
+ * <p>A member has a {@link Link} per connection. It begins {@code NEW}, reads the log from its position ({@code
+ * REPLAYING}), and is {@code LIVE} once it has reached the top; only live links are handed batches. What is published
+ * during a replay is therefore in the log that the replay reads, and follows it.
+ *
+ * <p>Every field is guarded by {@link #lock} unless it says otherwise. No frame is sent and no application code is
+ * called under the lock.
+ */
+final class RoomState {
+    private static final Logger LOG = LoggerFactory.getLogger(RoomState.class);
+    private static final int REPLAY_CHUNK = 256;
+    private static final int BATCH_BYTES = 64 * 1024; // far below any outbound bound: an idle receiver takes any batch
+    private static final int MAX_WAITING_BYTES = 1 << 20;
+    private static final Link[] NOBODY = new Link[0];
+
+    /** How the room is named on the wire. */
+    final String name;
+
+    /** How the registry names it: unlike the wire it tells one user's inbox from another's. */
+    final String key;
+
+    final String epoch;
+
+    private final LocalBroker broker;
+    private final ReentrantLock lock = new ReentrantLock();
+    private final Condition flushed = lock.newCondition();
+    private final RoomLog log;
+    private final Map<Session, Link> members = new LinkedHashMap<>();
+    private Link @Nullable [] live = NOBODY; // null: must be made anew
+    private List<Frame> pending = new ArrayList<>(0);
+    private boolean pendingEphemeral;
+    private int batchBytes; // of the pending batch
+    private long waitingBytes; // of all deliveries; what the pending batch holds is little beside it
+    private final ArrayDeque<Delivery> deliveries = new ArrayDeque<>(0);
+    private boolean flushing;
+    private boolean dead;
+    private volatile long lastUsed; // written under the lock, read by the broker's sweep without it
+
+    RoomState(String key, String name, String epoch, Retention retention, LocalBroker broker) {
+        this.key = key;
+        this.name = name;
+        this.epoch = epoch;
+        this.log = new RoomLog(retention);
+        this.broker = broker;
+        this.lastUsed = broker.nanoTime();
+    }
+
+    // ---------------------------------------------------------------- publishing
+
+    /**
+     * Publishes.
+     *
+     * @return its position; null for an ephemeral message, which has none
+     * @throws GoneException when the room was removed meanwhile and must be looked up again
+     */
+    @Nullable
+    Position publish(Outgoing message, Audience audience) {
+        Frame ready = message.isEphemeral() ? message.frame() : null;
+        if (ready == null) {
+            message.prepare();
+        }
+        Position position = null;
+        long before;
+        long after;
+        lock.lock();
+        try {
+            requireAlive();
+            awaitRoom();
+            before = log.bytes();
+            Frame frame;
+            if (ready == null) {
+                long offset = log.top() + 1;
+                frame = message.frame(offset);
+                long now = broker.nanoTime();
+                lastUsed = now;
+                log.append(frame, audience, now);
+                position = new Position(epoch, offset);
+            } else {
+                frame = ready;
+            }
+            after = log.bytes();
+            enqueue(frame, ready != null, audience);
+        } finally {
+            lock.unlock();
+        }
+        flush();
+        broker.logGrew(after - before);
+        return position;
+    }
+
+    /** Holds a publisher that is faster than the flush: what is pending is bounded. The flush itself never blocks. */
+    private void awaitRoom() {
+        while (waitingBytes > MAX_WAITING_BYTES && flushing) {
+            flushed.awaitUninterruptibly();
+        }
+    }
+
+    private void enqueue(Frame frame, boolean ephemeral, Audience audience) {
+        if (members.isEmpty()) {
+            return;
+        }
+        if (!audience.isEveryone()) {
+            closeBatch();
+            List<Link> chosen = new ArrayList<>();
+            for (Link link : live()) {
+                if (audience.includes(link.session.id())) {
+                    chosen.add(link);
+                }
+            }
+            deliver(FrameBatch.of(Collections.singletonList(frame), ephemeral), chosen.toArray(NOBODY));
+            return;
+        }
+        boolean isFull = batchBytes + frame.length() > BATCH_BYTES;
+        if (!pending.isEmpty() && (isFull || pendingEphemeral != ephemeral)) {
+            closeBatch();
+        }
+        pending.add(frame);
+        pendingEphemeral = ephemeral;
+        batchBytes += frame.length();
+    }
+
+    /** Binds the pending batch to those who are live now; before anything that changes who that is. */
+    private void closeBatch() {
+        if (!pending.isEmpty()) {
+            List<Frame> frames = pending;
+            pending = new ArrayList<>(0);
+            batchBytes = 0;
+            deliver(FrameBatch.of(frames, pendingEphemeral), live());
+        }
+    }
+
+    private void deliver(FrameBatch batch, Link[] targets) {
+        if (targets.length > 0) {
+            deliveries.add(new Delivery(batch, targets));
+            waitingBytes += batch.bytes();
+        }
+    }
+
+    private Link[] live() {
+        Link[] known = live;
+        if (known == null) {
+            List<Link> now = new ArrayList<>(members.size());
+            for (Link link : members.values()) {
+                if (link.phase == Phase.LIVE) {
+                    now.add(link);
+                }
+            }
+            known = now.toArray(NOBODY);
+            live = known;
+        }
+        return known;
+    }
+
+    /** Hands over what is pending, unless another thread is at it: that one then takes ours too. */
+    private void flush() {
+        lock.lock();
+        try {
+            if (flushing) {
+                return;
+            }
+            flushing = true;
+        } finally {
+            lock.unlock();
+        }
+        while (true) {
+            Delivery next;
+            lock.lock();
+            try {
+                if (deliveries.isEmpty()) {
+                    closeBatch();
+                }
+                next = deliveries.poll();
+                if (next == null) {
+                    flushing = false;
+                    flushed.signalAll();
+                    return;
+                }
+                waitingBytes -= next.batch.bytes();
+                if (waitingBytes <= MAX_WAITING_BYTES) {
+                    flushed.signalAll();
+                }
+            } finally {
+                lock.unlock();
+            }
+            for (Link link : next.targets) {
+                try {
+                    link.outlet.send(next.batch);
+                } catch (RuntimeException broken) { // a transport that breaks its contract must not stop the room
+                    LOG.error("a member of room {} could not be sent to", name, broken);
+                }
+            }
+        }
+    }
+
+    // ---------------------------------------------------------------- membership
+
+    /**
+     * Links a session's connection to the room; {@link #start} begins the delivery. Replaces the session's earlier link.
+     *
+     * @param outlet where its messages go; null while the session has no connection
+     * @param since from where to go on, or null
+     * @param history how many of the newest messages to begin with when {@code since} is null
+     */
+    Link link(Session session, @Nullable Outlet outlet, @Nullable Position since, int history) {
+        lock.lock();
+        try {
+            requireAlive();
+            closeBatch();
+            log.trim(broker.nanoTime());
+            Link link = new Link(session, epoch, outlet == null ? Link.NOWHERE : outlet, outlet != null);
+            if (since == null) {
+                link.cursor = Math.max(log.floor(), log.top() - history);
+                link.recovered = false;
+            } else {
+                String lost = whyLost(since);
+                link.cursor = lost == null ? since.offset() : log.top();
+                link.recovered = lost == null;
+                link.reason = lost;
+            }
+            link.startOffset = link.cursor;
+            members.put(session, link);
+            live = null;
+            return link;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private @Nullable String whyLost(Position since) {
+        if (!since.epoch().equals(epoch)) {
+            return "epoch";
+        }
+        if (since.offset() > log.top()) {
+            return "ahead";
+        }
+        return since.offset() < log.floor() ? "trimmed" : null;
+    }
+
+    /** Begins the delivery to a link: first what it has not seen, then what is published. Does nothing the second time. */
+    void start(Link link) {
+        lock.lock();
+        try {
+            if (link.phase != Phase.NEW) {
+                return;
+            }
+            link.phase = Phase.REPLAYING;
+        } finally {
+            lock.unlock();
+        }
+        replay(link);
+    }
+
+    private void replay(Link link) {
+        while (true) {
+            List<Frame> frames = new ArrayList<>();
+            Frame gap = null;
+            lock.lock();
+            try {
+                if (link.phase != Phase.REPLAYING || members.get(link.session) != link) {
+                    return;
+                }
+                if (link.cursor < log.floor()) {
+                    link.cursor = log.top();
+                    gap = Outgoing.of(Frames.GAP)
+                            .room(name)
+                            .data(new Frames.Gap(epoch, log.top(), "trimmed"), Frames.Gap.class)
+                            .frame();
+                } else if (link.cursor == log.top()) {
+                    closeBatch(); // what it holds, this link has from the log
+                    link.phase = Phase.LIVE;
+                    live = null;
+                    return;
+                } else {
+                    int bytes = 0;
+                    for (RoomLog.Entry entry : log.after(link.cursor, REPLAY_CHUNK)) {
+                        if (!frames.isEmpty() && bytes + entry.frame().length() > BATCH_BYTES) {
+                            break;
+                        }
+                        link.cursor++;
+                        if (entry.audience().includes(link.session.id())) {
+                            frames.add(entry.frame());
+                            bytes += entry.frame().length();
+                        }
+                    }
+                }
+            } finally {
+                lock.unlock();
+            }
+            if (gap != null) {
+                link.outlet.send(FrameBatch.of(gap));
+            } else if (!frames.isEmpty()) {
+                link.outlet.send(FrameBatch.of(frames, false));
+            }
+            if (link.outlet.pauses(() -> replay(link))) {
+                return;
+            }
+        }
+    }
+
+    /** Ends the delivery to a connection that is gone; the session stays a member. */
+    void detach(Session session, Outlet outlet) {
+        lock.lock();
+        try {
+            Link link = members.get(session);
+            if (link != null && link.outlet == outlet) {
+                closeBatch();
+                link.phase = Phase.DETACHED;
+                live = null;
+            }
+        } finally {
+            lock.unlock();
+        }
+        flush();
+    }
+
+    /** Removes a member; returns whether it was one. */
+    boolean remove(Session session) {
+        boolean removed;
+        lock.lock();
+        try {
+            closeBatch();
+            Link link = members.remove(session);
+            removed = link != null;
+            if (link != null) {
+                link.phase = Phase.DETACHED;
+                live = null;
+                lastUsed = broker.nanoTime();
+            }
+        } finally {
+            lock.unlock();
+        }
+        flush();
+        return removed;
+    }
+
+    List<Session> members() {
+        lock.lock();
+        try {
+            return new ArrayList<>(members.keySet());
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    int size() {
+        lock.lock();
+        try {
+            return members.size();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    // ---------------------------------------------------------------- reading
+
+    /** A piece of the log, oldest first, of at most so many bytes, without what is not for this session. */
+    Page page(Session reader, Frames.HistoryQuery query, int maxBytes) {
+        int limit = Math.max(1, Math.min(query.limit() == null ? 100 : query.limit(), 1000));
+        lock.lock();
+        try {
+            log.trim(broker.nanoTime());
+            long from;
+            long to;
+            if (query.after() != null) {
+                from = Math.min(Math.max(query.after(), log.floor()), log.top());
+                to = Math.min(from + limit, log.top());
+            } else {
+                to = query.before() == null
+                        ? log.top()
+                        : Math.min(Math.max(query.before() - 1, log.floor()), log.top());
+                from = Math.max(log.floor(), to - limit);
+            }
+            boolean forwards = query.after() != null;
+            List<RoomLog.Entry> entries = log.after(from, (int) (to - from));
+            ArrayDeque<Frame> frames = new ArrayDeque<>();
+            int bytes = 0;
+            int taken = 0;
+            while (taken < entries.size()) {
+                RoomLog.Entry entry = entries.get(forwards ? taken : entries.size() - 1 - taken);
+                if (taken > 0 && bytes + entry.frame().length() > maxBytes) {
+                    break;
+                }
+                taken++;
+                if (entry.audience().includes(reader.id())) {
+                    bytes += entry.frame().length();
+                    if (forwards) {
+                        frames.addLast(entry.frame());
+                    } else {
+                        frames.addFirst(entry.frame());
+                    }
+                }
+            }
+            boolean more = forwards ? from + taken < log.top() : to - taken > log.floor();
+            return new Page(epoch, new ArrayList<>(frames), more);
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** What {@code $history} answers with. */
+    record Page(String epoch, List<Frame> messages, boolean more) {}
+
+    // ---------------------------------------------------------------- upkeep, by the broker
+
+    long lastUsed() {
+        return lastUsed;
+    }
+
+    /** Trims by age and, when nobody needs the room any more, marks it dead. Returns by how many bytes it shrank. */
+    long sweep(long idleNanos) {
+        lock.lock();
+        try {
+            long before = log.bytes();
+            long now = broker.nanoTime();
+            log.trim(now);
+            dead |= members.isEmpty() && log.bytes() == 0 && now - lastUsed > idleNanos;
+            return before - log.bytes();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Forgets the whole log. Returns by how many bytes it shrank. */
+    long evict() {
+        lock.lock();
+        try {
+            long before = log.bytes();
+            log.clear();
+            return before;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    boolean isDead() {
+        lock.lock();
+        try {
+            return dead;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private void requireAlive() {
+        if (dead) {
+            throw new GoneException();
+        }
+    }
+
+    /** The room was removed between its look-up and its use: look it up again. */
+    static final class GoneException extends RuntimeException {
+        private static final long serialVersionUID = 1L;
+
+        GoneException() {
+            super("room is gone", null, false, false);
+        }
+    }
+
+    private enum Phase {
+        NEW,
+        REPLAYING,
+        LIVE,
+        DETACHED
+    }
+
+    /** One connection of one member. Mutable fields are guarded by the room's lock. */
+    static final class Link {
+        private static final Outlet NOWHERE = new Outlet() {
+            @Override
+            public void send(FrameBatch batch) {}
+
+            @Override
+            public boolean pauses(Runnable proceed) {
+                return false;
+            }
+        };
+
+        private final Session session;
+        private final String epoch;
+        private final Outlet outlet;
+        private Phase phase;
+        private long cursor;
+        private long startOffset;
+        private boolean recovered;
+        private @Nullable String reason;
+
+        private Link(Session session, String epoch, Outlet outlet, boolean connected) {
+            this.session = session;
+            this.epoch = epoch;
+            this.outlet = outlet;
+            this.phase = connected ? Phase.NEW : Phase.DETACHED;
+        }
+
+        /** Where the delivery begins; set when the link was made. */
+        Frames.RoomState state() {
+            return new Frames.RoomState(epoch, startOffset, recovered, reason);
+        }
+    }
+
+    private static final class Delivery {
+        final FrameBatch batch;
+        final Link[] targets;
+
+        Delivery(FrameBatch batch, Link[] targets) {
+            this.batch = batch;
+            this.targets = targets;
+        }
+    }
+}

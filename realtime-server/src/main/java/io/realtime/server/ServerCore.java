@@ -1,0 +1,369 @@
+package io.realtime.server;
+
+import io.realtime.CloseReason;
+import io.realtime.ErrorCode;
+import io.realtime.Heartbeat;
+import io.realtime.RealtimeException;
+import io.realtime.internal.Ids;
+import io.realtime.internal.wire.Frames;
+import io.realtime.internal.wire.Names;
+import io.realtime.spi.Connection;
+import io.realtime.spi.ConnectionListener;
+import io.realtime.spi.Handshake;
+import io.realtime.spi.Scheduler;
+import io.realtime.spi.ServerTransport;
+import java.net.URLDecoder;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Random;
+import java.util.Set;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.Executor;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.LongAdder;
+import java.util.function.BiConsumer;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * What the parts of one server share: its configuration, its tables of sessions and peers, and the few decisions that
+ * belong to no single one of them. Tables are concurrent maps; nothing here holds a lock.
+ */
+final class ServerCore implements ServerTransport.Acceptor {
+    private static final Logger LOG = LoggerFactory.getLogger(RealtimeServer.class);
+    private static final int MAX_CLIENT_RECORDS = 100_000;
+    private static final Duration CLIENT_RECORD_TTL = Duration.ofHours(24);
+    private static final String BEARER = "bearer ";
+
+    private final RealtimeServer.Builder config;
+    private final Scheduler scheduler;
+    private final Executor executor;
+    private final Random random;
+    private final LocalBroker broker;
+    private final Dispatcher dispatcher;
+    private final ClientRecords records;
+    private final Map<String, Session> sessionsById = new ConcurrentHashMap<>();
+    private final Map<String, Session> sessionsBySecret = new ConcurrentHashMap<>();
+    private final Map<String, Integer> sessionsPerUser = new ConcurrentHashMap<>();
+    private final Set<Peer> peers = ConcurrentHashMap.newKeySet();
+    private final AtomicLong peerNumbers = new AtomicLong();
+    private final LongAdder unhandled = new LongAdder();
+    private final ConnectionManager connections = new ConnectionManager(this);
+    private volatile boolean closing;
+
+    ServerCore(RealtimeServer.Builder config, Scheduler scheduler, Executor executor) {
+        this.config = config;
+        this.scheduler = scheduler;
+        this.executor = executor;
+        this.random = config.random;
+        this.broker = new LocalBroker(scheduler, random, config.retention, config.limits.logBytes(), config.sessionTtl);
+        this.records = new ClientRecords(scheduler, MAX_CLIENT_RECORDS, CLIENT_RECORD_TTL);
+        Map<String, Dispatcher.Handler> handlers = new HashMap<>();
+        this.dispatcher = new Dispatcher(this, handlers);
+        config.handlers.forEach((name, maker) -> handlers.put(name, maker.apply(dispatcher)));
+    }
+
+    // ---------------------------------------------------------------- newcomers
+
+    @Override
+    public ServerTransport.Upgrade upgrade(Handshake handshake) {
+        if (closing) {
+            return ServerTransport.Upgrade.refuse(503, "Service Unavailable");
+        }
+        if (!handshake.path().equals(config.path)) {
+            return ServerTransport.Upgrade.refuse(404, "Not Found");
+        }
+        if (!isAllowedOrigin(handshake)) {
+            return ServerTransport.Upgrade.refuse(403, "Forbidden");
+        }
+        List<String> offered = handshake.subprotocols();
+        if (offered.isEmpty()) {
+            return ServerTransport.Upgrade.accept(null);
+        }
+        return offered.contains(Frames.SUBPROTOCOL)
+                ? ServerTransport.Upgrade.accept(Frames.SUBPROTOCOL)
+                : ServerTransport.Upgrade.refuse(400, "Bad Request");
+    }
+
+    /** Browsers name the page's origin: it must be this host, whatever the port, or one that the application allowed. */
+    private boolean isAllowedOrigin(Handshake handshake) {
+        String origin = handshake.header("Origin");
+        if (origin == null || config.anyOrigin || config.origins.contains(origin.toLowerCase(Locale.ROOT))) {
+            return true;
+        }
+        String host = handshake.header("Host");
+        int scheme = origin.indexOf("://");
+        return host != null
+                && scheme > 0
+                && withoutPort(origin.substring(scheme + 3)).equals(withoutPort(host));
+    }
+
+    private static String withoutPort(String authority) {
+        int colon = authority.lastIndexOf(':');
+        boolean hasPort = colon > authority.lastIndexOf(']');
+        return (hasPort ? authority.substring(0, colon) : authority).toLowerCase(Locale.ROOT);
+    }
+
+    @Override
+    public ConnectionListener open(Connection connection, Handshake handshake) {
+        boolean managed = handshake.subprotocols().contains(Frames.SUBPROTOCOL);
+        Peer peer = new Peer(this, connection, handshake, managed);
+        peers.add(peer);
+        peer.begin();
+        if (closing) { // between the upgrade and here
+            peer.close(new CloseReason(CloseReason.DRAINING, "server is draining"));
+        }
+        return peer;
+    }
+
+    long nextPeerNumber() {
+        return peerNumbers.incrementAndGet();
+    }
+
+    void gone(Peer peer) {
+        peers.remove(peer);
+    }
+
+    /** Returns what a plain client's upgrade says of its token. */
+    @Nullable
+    String tokenOf(Handshake handshake) {
+        String header = handshake.header("Authorization");
+        if (header != null && header.toLowerCase(Locale.ROOT).startsWith(BEARER)) {
+            return header.substring(BEARER.length()).trim();
+        }
+        for (String parameter : handshake.query().split("&", -1)) {
+            if (parameter.startsWith("token=")) {
+                try {
+                    return URLDecoder.decode(parameter.substring("token=".length()), StandardCharsets.UTF_8);
+                } catch (IllegalArgumentException malformed) {
+                    return null; // no token that could be checked
+                }
+            }
+        }
+        return null;
+    }
+
+    /** Authenticates on the executor and answers there: a proof, or a refusal with words for the peer. */
+    void authenticate(
+            Credentials credentials, BiConsumer<@Nullable Authentication, @Nullable RealtimeException> answer) {
+        execute(() -> {
+            try {
+                config.requireAuthenticator()
+                        .authenticate(credentials)
+                        .whenComplete((proof, failure) ->
+                                execute(() -> answer.accept(proof, failure == null ? null : refusal(failure))));
+            } catch (Throwable failure) { // an application's authenticator may throw what it wants: it refuses
+                answer.accept(null, refusal(failure));
+            }
+        });
+    }
+
+    /** Returns what made a stage fail, without the wrapper that a dependent stage puts around it. */
+    static Throwable unwrap(Throwable failure) {
+        Throwable cause = failure.getCause();
+        return failure instanceof CompletionException && cause != null ? cause : failure;
+    }
+
+    private static RealtimeException refusal(Throwable failure) {
+        Throwable cause = unwrap(failure);
+        if (cause instanceof RealtimeException known) {
+            return known;
+        }
+        LOG.warn("an authenticator failed", cause);
+        return new RealtimeException(ErrorCode.UNAUTHORIZED, "authentication failed");
+    }
+
+    // ---------------------------------------------------------------- sessions
+
+    Session newSession(
+            Authentication proof, boolean managed, ClientRecords.@Nullable ClientRecord record, Handshake handshake) {
+        Session session = new Session(this, Ids.name(random), Ids.secret(random), proof, managed, record, handshake);
+        sessionsById.put(session.id(), session);
+        sessionsBySecret.put(session.secret(), session);
+        sessionsPerUser.merge(session.user().id(), 1, Integer::sum);
+        return session;
+    }
+
+    /** Returns the session that a client may go on with: its secret, its user, managed. */
+    @Nullable
+    Session resumable(String secret, String user) {
+        Session session = sessionsBySecret.get(secret);
+        return session != null && session.isManaged() && session.user().id().equals(user) ? session : null;
+    }
+
+    ClientRecords.Opened record(String user, @Nullable String client) {
+        return client == null
+                ? new ClientRecords.Opened(new ClientRecords.ClientRecord(), false)
+                : records.open(user, client);
+    }
+
+    void forget(Session session) {
+        if (sessionsById.remove(session.id(), session)) {
+            sessionsBySecret.remove(session.secret(), session);
+            sessionsPerUser.computeIfPresent(session.user().id(), (user, count) -> count == 1 ? null : count - 1);
+        }
+    }
+
+    @Nullable
+    Session session(String id) {
+        return sessionsById.get(id);
+    }
+
+    Collection<Session> sessions() {
+        return new ArrayList<>(sessionsById.values());
+    }
+
+    int sessionCount() {
+        return sessionsById.size();
+    }
+
+    int userCount() {
+        return sessionsPerUser.size();
+    }
+
+    int connectionCount() {
+        return peers.size();
+    }
+
+    List<Peer> peers() {
+        return new ArrayList<>(peers);
+    }
+
+    Mailbox newMailbox() {
+        return new Mailbox(this::execute, config.limits.mailbox(), mailboxBytes());
+    }
+
+    int mailboxBytes() {
+        return 16 * config.limits.messageBytes();
+    }
+
+    // ---------------------------------------------------------------- rooms
+
+    String inboxKey(String user) {
+        return Names.USER + ":" + user;
+    }
+
+    /** Returns how the broker names what a session calls by this name on the wire. */
+    String keyOf(String name, Session session) {
+        return switch (name) {
+            case Names.SESSION -> Names.SESSION + ":" + session.id();
+            case Names.USER -> inboxKey(session.user().id());
+            default -> name;
+        };
+    }
+
+    boolean hasJoinRule() {
+        return config.joinRule != null;
+    }
+
+    /** Asks the application's join rule; a rule that fails allows nothing. */
+    boolean mayJoin(Session session, String room) {
+        JoinRule rule = config.joinRule;
+        if (rule == null) {
+            return false;
+        }
+        try {
+            return rule.allows(session, room);
+        } catch (RealtimeException refused) {
+            throw refused;
+        } catch (RuntimeException failure) {
+            report(session, "the join rule failed for room '" + room + "'", failure);
+            return false;
+        }
+    }
+
+    SendRule sendRule() {
+        return config.sendRule;
+    }
+
+    // ---------------------------------------------------------------- shared
+
+    ConnectionManager connections() {
+        return connections;
+    }
+
+    LocalBroker broker() {
+        return broker;
+    }
+
+    Dispatcher dispatcher() {
+        return dispatcher;
+    }
+
+    Scheduler scheduler() {
+        return scheduler;
+    }
+
+    Random random() {
+        return random;
+    }
+
+    Limits limits() {
+        return config.limits;
+    }
+
+    Heartbeat heartbeat() {
+        return config.heartbeat;
+    }
+
+    Duration sessionTtl() {
+        return config.sessionTtl;
+    }
+
+    SessionListener listener() {
+        return config.listener;
+    }
+
+    Logger log() {
+        return LOG;
+    }
+
+    /** Over how long clients spread their return when this server goes: a millisecond each, at least 100. */
+    long spreadMs() {
+        return Math.max(100, peers.size());
+    }
+
+    void countUnhandled() {
+        unhandled.increment();
+    }
+
+    long unhandled() {
+        return unhandled.sum();
+    }
+
+    /** Runs a task on the executor; after its end there is nobody left to run it for. */
+    void execute(Runnable task) {
+        try {
+            executor.execute(task);
+        } catch (RejectedExecutionException stopped) {
+            LOG.debug("a task came after the executor had stopped");
+        }
+    }
+
+    /** Reports what an application's code threw: once to the log, once to the listener. */
+    void report(Session session, String what, Throwable failure) {
+        LOG.error("{}: {}", session, what, failure);
+        try {
+            config.listener.onError(session, failure);
+        } catch (RuntimeException again) {
+            LOG.error("{}: the session listener failed", session, again);
+        }
+    }
+
+    boolean isClosing() {
+        return closing;
+    }
+
+    void closing() {
+        closing = true;
+    }
+}

@@ -1,0 +1,68 @@
+package io.realtime.server;
+
+import io.realtime.Event;
+import java.util.List;
+
+/** An identity, with any number of sessions: a phone, two browser tabs, none at all. Safe for use by many threads. */
+public final class User {
+    private final ServerCore core;
+    private final String id;
+
+    User(ServerCore core, String id) {
+        this.core = core;
+        this.id = id;
+    }
+
+    /** Returns the id that the authenticator gave. */
+    public String id() {
+        return id;
+    }
+
+    /** Returns the sessions that are open or kept now; empty when the user is away. */
+    public List<Session> sessions() {
+        RoomState inbox = core.broker().find(core.inboxKey(id));
+        return inbox == null ? List.of() : inbox.members();
+    }
+
+    /** Returns whether any session of the user has a connection now. */
+    public boolean isOnline() {
+        return sessions().stream().anyMatch(Session::isConnected);
+    }
+
+    /**
+     * Sends to every session of the user, by way of the user's inbox: sessions that are away get it when they come back,
+     * for as long as the retention keeps it. Returns when the message is in the inbox.
+     *
+     * @throws io.realtime.PayloadException when the data cannot be written
+     */
+    public <T> void send(Event<T> event, T data) {
+        inbox().send(event, data);
+    }
+
+    /** Returns the user's inbox as a room, for an exclude or a filter. */
+    public Room inbox() {
+        return Room.inbox(core, id, null);
+    }
+
+    /** Disconnects every session of the user for good, with 4005 and this text. */
+    public void disconnect(String text) {
+        for (Session session : sessions()) {
+            session.disconnect(text);
+        }
+    }
+
+    @Override
+    public boolean equals(Object other) {
+        return other instanceof User that && id.equals(that.id) && core == that.core;
+    }
+
+    @Override
+    public int hashCode() {
+        return id.hashCode();
+    }
+
+    @Override
+    public String toString() {
+        return "User{" + id + "}";
+    }
+}

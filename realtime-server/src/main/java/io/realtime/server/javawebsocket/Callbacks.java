@@ -1,0 +1,131 @@
+package io.realtime.server.javawebsocket;
+
+import io.realtime.CloseReason;
+import io.realtime.spi.ConnectionListener;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * One connection's calls to its listener, one at a time, though messages come from the worker and the rest from the
+ * timer. The worker waits for its turn, which is short; the timer never waits: it leaves a note that whoever has the
+ * turn reads. Nothing queues. No call is made under the lock.
+ */
+final class Callbacks {
+    private static final Logger LOG = LoggerFactory.getLogger(Callbacks.class);
+
+    private final Runnable onFailure;
+    private final ReentrantLock lock = new ReentrantLock();
+    private final Condition free = lock.newCondition();
+    private @Nullable ConnectionListener listener; // Guarded by lock
+    private boolean taken = true; // Guarded by lock; until begin
+    private boolean drained; // Guarded by lock
+    private @Nullable CloseReason closed; // Guarded by lock
+    private boolean over; // Guarded by lock
+
+    /** @param onFailure what to do when the listener throws, at most once a call */
+    Callbacks(Runnable onFailure) {
+        this.onFailure = onFailure;
+    }
+
+    /** Starts the calls; what was noted before is called now. */
+    void begin(ConnectionListener to) {
+        lock.lock();
+        try {
+            listener = to;
+        } finally {
+            lock.unlock();
+        }
+        yieldTurn();
+    }
+
+    /** For the worker: makes a call, after the one that runs now. Does nothing once the connection is over. */
+    void call(Consumer<ConnectionListener> call) {
+        ConnectionListener to;
+        lock.lock();
+        try {
+            while (taken) {
+                free.awaitUninterruptibly();
+            }
+            to = listener;
+            if (over || to == null) {
+                return;
+            }
+            taken = true;
+        } finally {
+            lock.unlock();
+        }
+        invoke(call, to);
+        yieldTurn();
+    }
+
+    /** Notes that the queue is empty, and tells the listener as soon as it is free. */
+    void drained() {
+        lock.lock();
+        try {
+            drained = true;
+            if (taken) {
+                return;
+            }
+            taken = true;
+        } finally {
+            lock.unlock();
+        }
+        yieldTurn();
+    }
+
+    /** Notes the end, and tells the listener as soon as it is free: its last call. */
+    void closed(CloseReason reason) {
+        lock.lock();
+        try {
+            closed = reason;
+            if (taken) {
+                return;
+            }
+            taken = true;
+        } finally {
+            lock.unlock();
+        }
+        yieldTurn();
+    }
+
+    /** Makes the calls that were noted meanwhile, then lets the next thread in. */
+    private void yieldTurn() {
+        while (true) {
+            ConnectionListener to;
+            Consumer<ConnectionListener> call;
+            lock.lock();
+            try {
+                to = listener;
+                CloseReason reason = closed;
+                if (over || to == null || (reason == null && !drained)) {
+                    taken = false;
+                    free.signal();
+                    return;
+                }
+                if (reason == null) {
+                    call = ConnectionListener::onDrained;
+                } else {
+                    over = true;
+                    call = last -> last.onClosed(reason);
+                }
+                drained = false;
+            } finally {
+                lock.unlock();
+            }
+            invoke(call, to);
+        }
+    }
+
+    private void invoke(Consumer<ConnectionListener> call, ConnectionListener to) {
+        try {
+            call.accept(to);
+        } catch (Throwable failure) { // Java-WebSocket 1.6.0: an escaping Error stops a worker or the whole server
+            LOG.error("a connection's listener failed", failure);
+            onFailure.run();
+        }
+    }
+}

@@ -1,0 +1,283 @@
+package io.realtime.server.javawebsocket;
+
+import io.realtime.CloseReason;
+import java.nio.ByteBuffer;
+import java.nio.charset.CharacterCodingException;
+import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Turns a client's bytes into messages (RFC 6455 section 5), holding no more of a message than has arrived, and never
+ * more than the limit.
+ *
+ * <p>Instead of the library's: Draft_6455 of Java-WebSocket 1.6.0 allocates what a header claims before it arrives,
+ * counts fragments only at the last one, lets unmasked frames pass, drops the good frames of a read in which a bad one
+ * follows, and logs every violation with its stack trace.
+ *
+ * <p>For one thread: the connection's worker.
+ */
+final class FrameDecoder {
+    private static final int INVALID_UTF8 = 1007;
+    private static final int CONTINUATION = 0x0;
+    private static final int TEXT = 0x1;
+    private static final int BINARY = 0x2;
+    private static final int CLOSE = 0x8;
+    private static final int PING = 0x9;
+    private static final int PONG = 0xA;
+    private static final int MAX_CONTROL = 125;
+    private static final byte[] NONE = new byte[0];
+
+    /** Where the decoded goes. */
+    interface Sink {
+        void text(String text);
+
+        void binary(ByteBuffer payload);
+
+        void ping(byte[] payload);
+
+        void pong();
+
+        /** The peer's close frame, its last; {@link CloseReason#NO_STATUS} when it bears no code. */
+        void peerClosed(CloseReason reason);
+    }
+
+    /** The peer broke the protocol or a limit; nothing after it can be decoded. */
+    static final class Violation extends Exception {
+        private static final long serialVersionUID = 1L;
+
+        private final transient CloseReason reason;
+
+        Violation(int code, String text) {
+            super(text, null, false, false); // hostile input is normal input: no stack trace for it
+            this.reason = new CloseReason(code, text);
+        }
+
+        CloseReason reason() {
+            return reason;
+        }
+    }
+
+    private final int limit;
+    private final Sink sink;
+    private final ByteBuffer header = ByteBuffer.allocate(14);
+
+    private boolean inPayload;
+    private boolean fin;
+    private int opcode;
+    private int mask;
+    private int frameLength;
+    private int frameRead;
+
+    private int messageOpcode; // CONTINUATION when no message is under way
+    private byte[] message = NONE;
+    private int messageLength;
+    private byte[] control = NONE;
+    private boolean over;
+
+    FrameDecoder(int limit, Sink sink) {
+        this.limit = limit;
+        this.sink = sink;
+    }
+
+    /** Decodes all of the input; ignores what follows a close frame or a violation. */
+    void decode(ByteBuffer in) throws Violation {
+        try {
+            while (!over) {
+                if (!inPayload && !readHeader(in)) {
+                    return;
+                }
+                readPayload(in);
+                if (frameRead < frameLength) {
+                    return;
+                }
+                inPayload = false;
+                header.clear();
+                endFrame();
+            }
+            in.position(in.limit());
+        } catch (Violation violation) {
+            end();
+            throw violation;
+        }
+    }
+
+    private void end() {
+        over = true;
+        message = NONE;
+        control = NONE;
+    }
+
+    private boolean readHeader(ByteBuffer in) throws Violation {
+        while (header.position() < headerLength()) {
+            if (!in.hasRemaining()) {
+                return false;
+            }
+            header.put(in.get());
+            if (header.position() == 2) {
+                checkFirstBytes();
+            }
+        }
+        int length = header.get(1) & 0x7F;
+        long declared = length < 126 ? length : length == 126 ? header.getShort(2) & 0xFFFF : header.getLong(2);
+        if (length >= 126 && declared >= 0 && declared < (length == 126 ? 126 : 1 << 16)) {
+            throw protocolError("length not in its shortest form");
+        }
+        if (isControl()) {
+            control = new byte[length];
+        } else if (declared < 0 || declared > limit - messageLength) {
+            throw new Violation(CloseReason.TOO_BIG, "message longer than " + limit + " bytes");
+        }
+        mask = header.getInt(header.position() - 4);
+        frameLength = (int) declared;
+        frameRead = 0;
+        inPayload = true;
+        return true;
+    }
+
+    private int headerLength() {
+        if (header.position() < 2) {
+            return 2;
+        }
+        int length = header.get(1) & 0x7F;
+        return length < 126 ? 6 : length == 126 ? 8 : 14;
+    }
+
+    private void checkFirstBytes() throws Violation {
+        int first = header.get(0) & 0xFF;
+        int second = header.get(1) & 0xFF;
+        fin = (first & 0x80) != 0;
+        opcode = first & 0x0F;
+        if ((first & 0x70) != 0) {
+            throw protocolError("reserved bit set");
+        }
+        if ((second & 0x80) == 0) {
+            throw protocolError("frame not masked");
+        }
+        switch (opcode) {
+            case CLOSE, PING, PONG -> {
+                if (!fin || (second & 0x7F) > MAX_CONTROL) {
+                    throw protocolError("control frame fragmented or too long");
+                }
+            }
+            case CONTINUATION -> {
+                if (messageOpcode == CONTINUATION) {
+                    throw protocolError("continuation of nothing");
+                }
+            }
+            case TEXT, BINARY -> {
+                if (messageOpcode != CONTINUATION) {
+                    throw protocolError("message within a message");
+                }
+                messageOpcode = opcode;
+            }
+            default -> throw protocolError("unknown opcode");
+        }
+    }
+
+    private boolean isControl() {
+        return opcode >= CLOSE;
+    }
+
+    private void readPayload(ByteBuffer in) {
+        int count = Math.min(frameLength - frameRead, in.remaining());
+        if (count == 0) {
+            return;
+        }
+        if (isControl()) {
+            unmask(in, control, frameRead, count);
+        } else {
+            int needed = messageLength + count;
+            if (needed > message.length) { // doubles, but never beyond what this frame can still need
+                int most = messageLength + frameLength - frameRead;
+                message = Arrays.copyOf(message, (int) Math.min(most, Math.max(needed, 2L * message.length)));
+            }
+            unmask(in, message, messageLength, count);
+            messageLength += count;
+        }
+        frameRead += count;
+    }
+
+    private void unmask(ByteBuffer in, byte[] out, int at, int count) {
+        int key = Integer.rotateLeft(mask, 8 * (frameRead & 3));
+        long wide = ((long) key << 32) | (key & 0xFFFF_FFFFL);
+        ByteBuffer target = ByteBuffer.wrap(out, at, count);
+        while (target.remaining() >= Long.BYTES) {
+            target.putLong(in.getLong() ^ wide);
+        }
+        for (int shift = 24; target.hasRemaining(); shift = (shift - 8) & 31) {
+            target.put((byte) (in.get() ^ (key >>> shift)));
+        }
+    }
+
+    private void endFrame() throws Violation {
+        switch (opcode) {
+            case PING -> sink.ping(control);
+            case PONG -> sink.pong();
+            case CLOSE -> {
+                CloseReason reason = closeReason(control);
+                end();
+                sink.peerClosed(reason);
+            }
+            default -> {
+                if (fin) {
+                    endMessage();
+                }
+            }
+        }
+        control = NONE;
+    }
+
+    private void endMessage() throws Violation {
+        byte[] bytes = message;
+        int length = messageLength;
+        boolean text = messageOpcode == TEXT;
+        message = NONE;
+        messageLength = 0;
+        messageOpcode = CONTINUATION;
+        if (!text) {
+            sink.binary(ByteBuffer.wrap(bytes, 0, length).slice());
+            return;
+        }
+        String decoded = utf8(bytes, 0, length);
+        if (decoded == null) {
+            throw new Violation(INVALID_UTF8, "text is not UTF-8");
+        }
+        sink.text(decoded);
+    }
+
+    private static CloseReason closeReason(byte[] payload) throws Violation {
+        if (payload.length == 0) {
+            return new CloseReason(CloseReason.NO_STATUS, "");
+        }
+        int code = payload.length == 1 ? -1 : ((payload[0] & 0xFF) << 8) | (payload[1] & 0xFF);
+        if (!ControlFrames.isSendable(code)) {
+            throw protocolError("invalid close code");
+        }
+        String text = utf8(payload, 2, payload.length - 2);
+        if (text == null) {
+            throw new Violation(INVALID_UTF8, "close reason is not UTF-8");
+        }
+        return new CloseReason(code, text);
+    }
+
+    /** Decodes, or returns null when it is no UTF-8: by the JDK's fast way unless that put in a replacement. */
+    private static @Nullable String utf8(byte[] bytes, int from, int length) {
+        String text = new String(bytes, from, length, StandardCharsets.UTF_8);
+        if (text.indexOf('\uFFFD') < 0) {
+            return text;
+        }
+        try { // a new decoder reports what is malformed
+            return StandardCharsets.UTF_8
+                    .newDecoder()
+                    .decode(ByteBuffer.wrap(bytes, from, length))
+                    .toString();
+        } catch (CharacterCodingException malformed) {
+            return null;
+        }
+    }
+
+    private static Violation protocolError(String text) {
+        return new Violation(CloseReason.WEBSOCKET_PROTOCOL_ERROR, text);
+    }
+}

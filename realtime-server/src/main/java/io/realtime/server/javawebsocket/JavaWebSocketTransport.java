@@ -1,0 +1,135 @@
+package io.realtime.server.javawebsocket;
+
+import io.realtime.CloseReason;
+import io.realtime.internal.SystemScheduler;
+import io.realtime.spi.ServerTransport;
+import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.net.StandardSocketOptions;
+import java.nio.channels.ServerSocketChannel;
+import java.time.Duration;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.ReentrantLock;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The embedded transport: plain WebSocket without TLS, on Java-WebSocket. TLS belongs to a proxy or another transport:
+ * the library's own can spin and can strand a connection's last bytes.
+ *
+ * <p>Start and stop from any thread but the transport's own.
+ */
+public final class JavaWebSocketTransport implements ServerTransport {
+    private static final int BACKLOG = 4096;
+    private static final Duration LAST_CALLS = Duration.ofSeconds(1);
+
+    private final ReentrantLock lock = new ReentrantLock();
+    private final Condition empty = lock.newCondition();
+    private volatile @Nullable Running running;
+    private boolean used; // Guarded by lock
+
+    private record Running(LibraryServer server, SystemScheduler timer, int port) {}
+
+    /** A transport that is not started. */
+    public JavaWebSocketTransport() {}
+
+    @Override
+    public void start(Config config, Acceptor acceptor) throws IOException {
+        lock.lock();
+        try {
+            if (used) {
+                throw new IllegalStateException("a transport starts once");
+            }
+            used = true;
+        } finally {
+            lock.unlock();
+        }
+        ServerSocketChannel listening = ServerSocketChannel.open();
+        SystemScheduler timer = new SystemScheduler("realtime-transport");
+        boolean done = false;
+        try {
+            listening.setOption(StandardSocketOptions.SO_REUSEADDR, true);
+            listening.socket().bind(config.address(), BACKLOG);
+            int port = ((InetSocketAddress) listening.getLocalAddress()).getPort();
+            LibraryServer server = new LibraryServer(listening, config, acceptor, timer, this::noneLeft);
+            server.startAndWait();
+            running = new Running(server, timer, port);
+            done = true;
+        } catch (InterruptedException interrupted) {
+            Thread.currentThread().interrupt();
+            throw new IOException("interrupted while starting", interrupted);
+        } finally {
+            if (!done) {
+                listening.close();
+                timer.close();
+            }
+        }
+    }
+
+    @Override
+    public int port() {
+        Running now = running;
+        if (now == null) {
+            throw new IllegalStateException("not started");
+        }
+        return now.port();
+    }
+
+    @Override
+    public void stopAccepting() {
+        Running now = running;
+        if (now != null) {
+            now.server().stopAccepting();
+        }
+    }
+
+    @Override
+    public void stop(Duration drain) throws InterruptedException {
+        Running now = running;
+        if (now == null) {
+            return;
+        }
+        LibraryServer server = now.server();
+        server.stopAccepting();
+        CloseReason goingAway = new CloseReason(CloseReason.GOING_AWAY, "server stops");
+        try {
+            // Java-WebSocket 1.6.0: its own stop ends the selector before anything is sent.
+            server.open().forEach(connection -> connection.close(goingAway));
+            if (!awaitNone(server, drain)) {
+                server.open().forEach(PeerConnection::abort);
+                awaitNone(server, LAST_CALLS);
+            }
+        } finally {
+            server.stopThreads();
+            now.timer().close();
+        }
+    }
+
+    private boolean awaitNone(LibraryServer server, Duration limit) throws InterruptedException {
+        long left = TimeUnit.NANOSECONDS.convert(limit);
+        lock.lock();
+        try {
+            while (!server.open().isEmpty() && left > 0) {
+                left = empty.awaitNanos(left);
+            }
+            return server.open().isEmpty();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private void noneLeft() {
+        lock.lock();
+        try {
+            empty.signalAll();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    @Override
+    public @Nullable String problem() {
+        Running now = running;
+        return now == null ? null : now.server().problem();
+    }
+}

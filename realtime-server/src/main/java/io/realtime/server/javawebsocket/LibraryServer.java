@@ -1,0 +1,255 @@
+package io.realtime.server.javawebsocket;
+
+import io.realtime.spi.Scheduler;
+import io.realtime.spi.ServerTransport.Acceptor;
+import io.realtime.spi.ServerTransport.Config;
+import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.nio.ByteBuffer;
+import java.nio.channels.CancelledKeyException;
+import java.nio.channels.ClosedChannelException;
+import java.nio.channels.SelectionKey;
+import java.nio.channels.ServerSocketChannel;
+import java.nio.channels.SocketChannel;
+import java.time.Duration;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.TimeUnit;
+import org.java_websocket.WebSocket;
+import org.java_websocket.handshake.ClientHandshake;
+import org.java_websocket.server.WebSocketServer;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The library's server, with what is ours in place of its accepting and its list of connections. Accepting belongs to
+ * the selector; the registry and the volatile fields are anyone's.
+ */
+final class LibraryServer extends WebSocketServer {
+    private static final Logger LOG = LoggerFactory.getLogger(LibraryServer.class);
+    private static final int ACCEPTS = 256;
+    private static final Duration ACCEPT_PAUSE = Duration.ofMillis(1);
+    private static final Duration RETRY_PAUSE = Duration.ofMillis(500);
+    private final ServerSocketChannel listening;
+    private final Config config;
+    private final Acceptor acceptor;
+    private final Scheduler timer;
+    private final Runnable onEmpty;
+    private final Set<PeerConnection> connections = ConcurrentHashMap.newKeySet();
+    private final CompletableFuture<Thread> started = new CompletableFuture<>();
+    private volatile @Nullable String acceptFailure;
+    private volatile boolean stopping;
+
+    /** @param onEmpty told on the timer whenever no connection is left */
+    LibraryServer(ServerSocketChannel listening, Config config, Acceptor acceptor, Scheduler timer, Runnable onEmpty) {
+        super(listening);
+        this.listening = listening;
+        this.config = config;
+        this.acceptor = acceptor;
+        this.timer = timer;
+        this.onEmpty = onEmpty;
+        setDaemon(true);
+        setReuseAddr(true);
+        // Java-WebSocket 1.6.0 pings all connections in one burst, one exception ends the sweep, and those after it
+        // are taken for dead and closed.
+        setConnectionLostTimeout(0);
+    }
+
+    /** Starts the library's threads and waits until its selector runs. */
+    void startAndWait() throws IOException, InterruptedException {
+        start();
+        try {
+            started.get();
+        } catch (java.util.concurrent.ExecutionException failure) {
+            throw new IOException("the selector did not start", failure.getCause());
+        }
+    }
+
+    Set<PeerConnection> open() {
+        return connections;
+    }
+
+    @Nullable
+    String problem() {
+        Thread selector = started.getNow(null);
+        if (stopping || selector == null) {
+            return null;
+        }
+        if (!selector.isAlive()) {
+            return "the selector has ended; see the log";
+        }
+        if (decoders.stream().anyMatch(worker -> !worker.isAlive())) {
+            return "a worker has ended; see the log";
+        }
+        if (!listening.isOpen()) {
+            return "the listening socket was closed";
+        }
+        String failure = acceptFailure;
+        return failure == null ? null : "accepting fails: " + failure;
+    }
+
+    void stopAccepting() {
+        stopping = true;
+        try {
+            listening.close();
+        } catch (IOException failure) {
+            LOG.warn("the listening socket did not close", failure);
+        }
+        wakeSelector(); // which frees the port
+    }
+
+    /** Ends the library's threads; every connection must be over. */
+    void stopThreads() throws InterruptedException {
+        stop(200);
+        Thread selector = started.getNow(null);
+        if (selector != null) {
+            selector.interrupt();
+            join(selector);
+        }
+        for (WebSocketWorker worker : decoders) {
+            worker.interrupt();
+            join(worker);
+        }
+    }
+
+    private static void join(Thread thread) throws InterruptedException {
+        if (thread != Thread.currentThread()) {
+            thread.join(TimeUnit.SECONDS.toMillis(1));
+        }
+    }
+
+    /** Java-WebSocket 1.6.0 keeps its selector to itself; telling it of a connection's end wakes it. */
+    @SuppressWarnings("NullAway")
+    private void wakeSelector() {
+        onWebsocketClose(null, 0, "", false);
+    }
+
+    // ---- accepting, on the selector
+
+    /**
+     * Accepts in the library's stead. In Java-WebSocket 1.6.0 false ends accepting for good, and any exception from
+     * accepting, from {@code setTcpNoDelay} or from registering, such as when descriptors run out, closes the listening
+     * socket in silence. Since the way out cuts the selector's round short, accepting pauses for a moment, so that
+     * those behind it have their turn however many come.
+     */
+    @Override
+    protected boolean onConnect(SelectionKey key) {
+        Duration pause = ACCEPT_PAUSE;
+        try {
+            for (int i = 0; i < ACCEPTS; i++) {
+                SocketChannel socket = listening.accept();
+                if (socket == null) {
+                    break;
+                }
+                adopt(socket, key);
+            }
+            acceptFailure = null;
+        } catch (ClosedChannelException stopped) {
+            throw new CancelledKeyException(); // the library ignores this kind, as of a connection cut meanwhile
+        } catch (IOException | RuntimeException failure) {
+            if (acceptFailure == null) {
+                LOG.error("accepting fails; trying again every {} ms", RETRY_PAUSE.toMillis(), failure);
+            }
+            acceptFailure = String.valueOf(failure.getMessage());
+            pause = RETRY_PAUSE;
+        }
+        key.selector().selectedKeys().remove(key);
+        listen(key, 0);
+        timer.schedule(pause, () -> {
+            listen(key, SelectionKey.OP_ACCEPT);
+            key.selector().wakeup();
+        });
+        throw new CancelledKeyException(); // as above: leaves the library's own accept
+    }
+
+    private static void listen(SelectionKey key, int interest) {
+        try {
+            key.interestOps(interest);
+        } catch (CancelledKeyException stopped) { // stopAccepting came between
+            LOG.trace("accepting has ended");
+        }
+    }
+
+    private void adopt(SocketChannel socket, SelectionKey accepting) throws IOException {
+        try {
+            if (connections.size() >= config.connections() || stopping) {
+                LOG.debug("refused a connection: {} are open", config.connections());
+                socket.close();
+                return;
+            }
+            InetSocketAddress remote = (InetSocketAddress) socket.getRemoteAddress();
+            socket.configureBlocking(false);
+            socket.socket().setTcpNoDelay(true);
+            SelectionKey key = socket.register(accepting.selector(), SelectionKey.OP_READ);
+            PeerConnection connection =
+                    new PeerConnection(this, socket, key, remote, config, acceptor, timer, this::ended);
+            connections.add(connection);
+            key.attach(connection.library());
+            allocateBuffers(connection.library());
+        } catch (IOException | RuntimeException failure) { // this peer's alone
+            LOG.debug("a connection ended while it was accepted", failure);
+            socket.close();
+        } catch (InterruptedException stopped) {
+            Thread.currentThread().interrupt();
+            socket.close();
+        }
+    }
+
+    private void ended(PeerConnection connection) {
+        connections.remove(connection);
+        if (connections.isEmpty()) {
+            onEmpty.run();
+        }
+    }
+
+    // ---- the library's callbacks
+
+    /** Large enough for the whole head of a request. */
+    @Override
+    public ByteBuffer createBuffer() {
+        return ByteBuffer.allocate(Math.max(DEFAULT_READ_BUFFER_SIZE, config.handshakeBytes()));
+    }
+
+    @Override
+    public void onStart() {
+        started.complete(Thread.currentThread());
+    }
+
+    @Override
+    public void onError(@Nullable WebSocket socket, Exception failure) {
+        if (socket == null) {
+            started.completeExceptionally(failure);
+            LOG.error("the library's server failed", failure);
+        } else if (socket.<Object>getAttachment() instanceof PeerConnection connection) {
+            LOG.debug("the library failed on a connection", failure);
+            connection.abort();
+        }
+    }
+
+    /** Connections are in our registry, unfinished upgrades included; the library's list would take a global lock. */
+    @Override
+    protected boolean addConnection(WebSocket socket) {
+        return true;
+    }
+
+    @Override
+    protected boolean removeConnection(@Nullable WebSocket socket) {
+        return socket != null;
+    }
+
+    @Override
+    public void onOpen(WebSocket socket, ClientHandshake handshake) {}
+
+    /** Mostly our own doing; should the library have closed it, this ends it for us too. */
+    @Override
+    public void onClose(WebSocket socket, int code, String reason, boolean byPeer) {
+        if (socket.<Object>getAttachment() instanceof PeerConnection connection) {
+            connection.abort();
+        }
+    }
+
+    @Override
+    public void onMessage(WebSocket socket, String message) {}
+}

@@ -1,0 +1,500 @@
+package io.realtime.server.javawebsocket;
+
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.CancelledKeyException;
+import java.nio.channels.SelectionKey;
+import java.nio.channels.SocketChannel;
+import java.util.ArrayDeque;
+import java.util.Arrays;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.ReentrantLock;
+import org.java_websocket.WrappedByteChannel;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One connection's socket, as the library sees it, and its bounded outbound queue, which the library does not see.
+ * Whoever sends and finds nobody writing writes to the socket; what the socket does not take waits for the selector,
+ * which calls {@link #writeMore}. The library's own outbound queue is never used: it has no bound, costs a selector hop
+ * a frame, and (Java-WebSocket 1.6.0, {@code doWrite}) resets the interest to reading after another thread has asked
+ * for writing, after which replies are stuck.
+ *
+ * <p>The selector reads; anyone may send. The lock guards the outbound side and the key's interest; no I/O and no call
+ * outward is made under it.
+ */
+final class PeerChannel implements WrappedByteChannel {
+    private static final int WRITE_BYTES = 64 * 1024;
+    private static final int WRITE_BUFFERS = 32;
+    /** How many writes one thread makes for others' frames before it leaves the rest to the selector. */
+    private static final int WRITES = 16;
+    /** Above this many selected keys the selector cleans up. */
+    private static final int SELECTED_KEYS = 16;
+
+    /** What the selector reads and the ends of the connection are told to. */
+    interface Owner {
+        /** The head of the request is longer than allowed. */
+        void headTooLong();
+
+        /** The peer sends no more, and all that it sent was decoded. */
+        void inputEnded();
+
+        /** The socket failed. */
+        void failed(Exception cause);
+
+        /** Nothing waits any more, after it was said that much did. */
+        void drained();
+
+        /** All was written, and the connection ends here. */
+        void finished();
+    }
+
+    /** What happens once all was written. */
+    enum Then {
+        GO_ON,
+        SHUT_OUTPUT,
+        FINISH
+    }
+
+    private final SocketChannel socket;
+    private final SelectionKey key;
+    private final int headBytes;
+    private final int bound;
+    private final Owner owner;
+
+    // The selector's
+    private byte[] head = new byte[0];
+    private int headLength;
+    private boolean headRead;
+    private boolean discarding;
+    private @Nullable ByteBuffer early; // what came in one read with the head
+
+    /** One for each read that is not decoded yet, and one for the peer that may still send. */
+    private final AtomicInteger undecoded = new AtomicInteger(1);
+
+    private final ReentrantLock lock = new ReentrantLock();
+    private final ArrayDeque<ByteBuffer> queue = new ArrayDeque<>(2); // Guarded by lock
+    private long waiting; // Guarded by lock; bytes in the queue
+    private boolean writing; // Guarded by lock; a thread is emptying the queue
+    private boolean armed; // Guarded by lock; the selector will empty the queue
+    private boolean owesDrained; // Guarded by lock
+    private boolean sealed; // Guarded by lock; the last frame is queued
+    private boolean reading = true; // Guarded by lock
+    private boolean closed; // Guarded by lock
+    private int interest = SelectionKey.OP_READ; // Guarded by lock
+    private Then then = Then.GO_ON; // Guarded by lock
+
+    PeerChannel(SocketChannel socket, SelectionKey key, int headBytes, int bound, Owner owner) {
+        this.socket = socket;
+        this.key = key;
+        this.headBytes = headBytes;
+        this.bound = bound;
+        this.owner = owner;
+    }
+
+    // ---- outbound
+
+    /** Queues data; false, and nothing taken, when sealed or beyond the bound. */
+    boolean send(ByteBuffer data) {
+        return offer(data, true);
+    }
+
+    /** Queues a control frame, or drops it when the bound is reached: a peer that floods us with pings has its way. */
+    void control(ByteBuffer frame) {
+        offer(frame, false);
+    }
+
+    private boolean offer(ByteBuffer data, boolean oweDrained) {
+        lock.lock();
+        try {
+            if (sealed || closed) {
+                return false;
+            }
+            if (waiting + data.remaining() > bound) {
+                owesDrained |= oweDrained && waiting > 0;
+                return false;
+            }
+            enqueue(data);
+            owesDrained |= waiting > bound / 2;
+            if (!takeTurn()) {
+                return true;
+            }
+        } finally {
+            lock.unlock();
+        }
+        flush();
+        return true;
+    }
+
+    /** Queues the last bytes, whatever the bound; what is sent later is refused. Does nothing when sealed already. */
+    void seal(ByteBuffer last, Then next) {
+        lock.lock();
+        try {
+            if (sealed || closed) {
+                return;
+            }
+            sealed = true;
+            then = next;
+            enqueue(last);
+            if (!takeTurn()) {
+                return;
+            }
+        } finally {
+            lock.unlock();
+        }
+        flush();
+    }
+
+    /** Ends the connection as soon as all is written; to be called after {@link #seal}. */
+    void finish() {
+        lock.lock();
+        try {
+            then = Then.FINISH;
+            if (!takeTurn()) {
+                return;
+            }
+        } finally {
+            lock.unlock();
+        }
+        flush();
+    }
+
+    long waiting() {
+        lock.lock();
+        try {
+            return waiting;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private void enqueue(ByteBuffer data) { // Guarded by lock
+        if (data.hasRemaining()) {
+            queue.add(data);
+            waiting += data.remaining();
+        }
+    }
+
+    private boolean takeTurn() { // Guarded by lock
+        if (writing || armed) {
+            return false;
+        }
+        writing = true;
+        return true;
+    }
+
+    /** Writes what waits, as far as the socket takes it. The caller has set {@code writing}. */
+    private void flush() {
+        try {
+            for (int i = 0; i < WRITES; i++) {
+                ByteBuffer[] chunk = nextChunk();
+                if (chunk.length == 0) {
+                    if (endTurn()) {
+                        return;
+                    }
+                    continue;
+                }
+                long wanted = 0;
+                for (ByteBuffer part : chunk) {
+                    wanted += part.remaining();
+                }
+                long written = socket.write(chunk);
+                written(written);
+                if (written < wanted) {
+                    break;
+                }
+            }
+            leaveToSelector();
+        } catch (IOException | RuntimeException failure) {
+            owner.failed(failure);
+        }
+    }
+
+    private ByteBuffer[] nextChunk() {
+        lock.lock();
+        try {
+            ByteBuffer[] chunk = new ByteBuffer[Math.min(queue.size(), WRITE_BUFFERS)];
+            int count = 0;
+            int bytes = 0;
+            for (ByteBuffer data : queue) {
+                if (count == chunk.length || bytes == WRITE_BYTES) {
+                    break;
+                }
+                // The JDK copies what it writes to memory that each thread keeps: no more than a socket may take.
+                int length = Math.min(data.remaining(), WRITE_BYTES - bytes);
+                chunk[count++] = data.duplicate().limit(data.position() + length);
+                bytes += length;
+            }
+            return count == chunk.length ? chunk : Arrays.copyOf(chunk, count);
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private void written(long count) {
+        lock.lock();
+        try {
+            long left = count;
+            while (left > 0 && !queue.isEmpty()) {
+                ByteBuffer first = queue.element();
+                int taken = (int) Math.min(left, first.remaining());
+                first.position(first.position() + taken);
+                left -= taken;
+                waiting -= taken;
+                if (!first.hasRemaining()) {
+                    queue.remove();
+                }
+            }
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Lets the next sender write; false when something was queued meanwhile. */
+    private boolean endTurn() throws IOException {
+        Then next;
+        boolean drained;
+        lock.lock();
+        try {
+            if (!queue.isEmpty()) {
+                return false;
+            }
+            writing = false;
+            updateInterest();
+            drained = owesDrained && !sealed;
+            owesDrained = false;
+            next = closed ? Then.GO_ON : then;
+            then = Then.GO_ON;
+        } finally {
+            lock.unlock();
+        }
+        if (drained) {
+            owner.drained();
+        }
+        if (next == Then.SHUT_OUTPUT) {
+            socket.shutdownOutput();
+        } else if (next == Then.FINISH) {
+            owner.finished();
+        }
+        return true;
+    }
+
+    private void leaveToSelector() {
+        lock.lock();
+        try {
+            writing = false;
+            if (closed) {
+                return;
+            }
+            armed = true;
+            updateInterest();
+        } finally {
+            lock.unlock();
+        }
+        key.selector().wakeup();
+    }
+
+    private void updateInterest() { // Guarded by lock
+        int wanted = (reading ? SelectionKey.OP_READ : 0) | (armed ? SelectionKey.OP_WRITE : 0);
+        if (wanted != interest && !closed) {
+            interest = wanted;
+            try {
+                key.interestOps(wanted);
+            } catch (CancelledKeyException cut) { // by the timer, which tells the owner
+                closed = true;
+            }
+        }
+    }
+
+    /**
+     * Always true, so that the library calls {@link #writeMore} and never touches the key's interest, which is ours:
+     * Java-WebSocket 1.6.0 would reset it to reading after another thread asked for writing, and replies got stuck.
+     */
+    @Override
+    public boolean isNeedWrite() {
+        return true;
+    }
+
+    @Override
+    public void writeMore() {
+        lock.lock();
+        try {
+            if (!armed || writing || closed) {
+                return;
+            }
+            armed = false;
+            writing = true;
+        } finally {
+            lock.unlock();
+        }
+        flush();
+    }
+
+    /** The library writes only what we let it produce: nothing. */
+    @Override
+    public int write(ByteBuffer source) throws IOException {
+        throw new IOException("nothing may overtake the connection's own queue");
+    }
+
+    // ---- inbound, on the selector
+
+    /**
+     * Reads for the library: first the whole head of the request in one piece, then whatever comes. Java-WebSocket
+     * 1.6.0 would parse an unfinished head again with each byte, without a bound, and keep a 64 KiB buffer for the
+     * connection's life. An end of input is not passed on: the library would drop what was read but not yet decoded.
+     */
+    @Override
+    public int read(ByteBuffer target) {
+        try {
+            if (discarding) {
+                discard(target);
+                return 0;
+            }
+            if (!headRead) {
+                return readHead(target);
+            }
+            int count = socket.read(target);
+            if (count > 0) {
+                undecoded.incrementAndGet();
+            } else if (count < 0) {
+                endInput();
+            }
+            return Math.max(0, count);
+        } catch (IOException | RuntimeException failure) {
+            stopReading();
+            owner.failed(failure);
+            target.clear();
+            return 0;
+        }
+    }
+
+    private int readHead(ByteBuffer target) throws IOException {
+        target.limit(Math.min(target.capacity(), headBytes - headLength));
+        int count = socket.read(target);
+        target.flip();
+        if (count > 0) {
+            int scanned = Math.max(0, headLength - 3);
+            int length = headLength + count;
+            if (length > head.length) {
+                head = Arrays.copyOf(head, Math.min(headBytes, Math.max(length, 2 * head.length)));
+            }
+            target.get(head, headLength, count);
+            headLength = length;
+            int end = endOfHead(scanned);
+            if (end > 0) {
+                target.clear();
+                target.put(head, 0, end);
+                early = end < length ? ByteBuffer.wrap(Arrays.copyOfRange(head, end, length)) : null;
+                headRead = true;
+                head = new byte[0];
+                return end;
+            }
+        } else if (count < 0) {
+            endInput();
+        }
+        target.clear();
+        if (headLength == headBytes) {
+            head = new byte[0];
+            discarding = true;
+            owner.headTooLong();
+        }
+        return 0;
+    }
+
+    private int endOfHead(int from) {
+        for (int i = from; i + 3 < headLength; i++) {
+            if (head[i] == '\r' && head[i + 1] == '\n' && head[i + 2] == '\r' && head[i + 3] == '\n') {
+                return i + 4;
+            }
+        }
+        return 0;
+    }
+
+    private void discard(ByteBuffer target) throws IOException {
+        int count = socket.read(target);
+        target.clear();
+        if (count < 0) {
+            endInput();
+        }
+    }
+
+    private void endInput() {
+        stopReading();
+        decoded();
+    }
+
+    private void stopReading() {
+        lock.lock();
+        try {
+            reading = false;
+            updateInterest();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** A read was decoded. */
+    void decoded() {
+        if (undecoded.decrementAndGet() == 0) {
+            owner.inputEnded();
+        }
+    }
+
+    /**
+     * True to have {@link #readMore} called, on the selector's thread but outside its iteration: to pass on what came
+     * with the head, and to clean the selected keys. Java-WebSocket 1.6.0 does not remove a key from them after a
+     * write, so that each wake-up visits every connection that was ever written to.
+     */
+    @Override
+    public boolean isNeedRead() {
+        return early != null
+                || (key.selector().isOpen() && key.selector().selectedKeys().size() > SELECTED_KEYS);
+    }
+
+    @Override
+    public int readMore(ByteBuffer target) {
+        if (key.selector().isOpen()) {
+            key.selector().selectedKeys().clear(); // what is still ready is selected again: readiness is by level
+        }
+        ByteBuffer rest = early;
+        if (rest == null) {
+            return 0;
+        }
+        int before = rest.remaining();
+        rest.get(target.array(), target.arrayOffset() + target.position(), Math.min(before, target.remaining()));
+        int count = before - rest.remaining();
+        target.position(target.position() + count);
+        early = rest.hasRemaining() ? rest : null;
+        undecoded.incrementAndGet();
+        return count;
+    }
+
+    @Override
+    public boolean isBlocking() {
+        return false;
+    }
+
+    @Override
+    public boolean isOpen() {
+        return socket.isOpen();
+    }
+
+    /** Closes the socket and forgets what waits. */
+    @Override
+    public void close() {
+        lock.lock();
+        try {
+            closed = true;
+            queue.clear();
+            waiting = 0;
+        } finally {
+            lock.unlock();
+        }
+        try {
+            socket.close();
+        } catch (IOException ignored) { // Java-WebSocket 1.6.0 would log it as an error, for a peer that is gone
+            return;
+        } finally {
+            key.selector().wakeup(); // a selector frees a closed socket at its next turn only
+        }
+    }
+}

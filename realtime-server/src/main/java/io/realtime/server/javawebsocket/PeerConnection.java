@@ -1,0 +1,291 @@
+package io.realtime.server.javawebsocket;
+
+import io.realtime.CloseReason;
+import io.realtime.spi.Connection;
+import io.realtime.spi.ConnectionListener;
+import io.realtime.spi.FrameBatch;
+import io.realtime.spi.Handshake;
+import io.realtime.spi.Scheduler;
+import io.realtime.spi.ServerTransport.Acceptor;
+import io.realtime.spi.ServerTransport.Config;
+import io.realtime.spi.ServerTransport.Upgrade;
+import java.net.InetSocketAddress;
+import java.nio.ByteBuffer;
+import java.nio.channels.SelectionKey;
+import java.nio.channels.SocketChannel;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Consumer;
+import org.java_websocket.WebSocketAdapter;
+import org.java_websocket.WebSocketImpl;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * One connection from its accept to its end. The worker upgrades it and decodes what it receives; anyone may send or
+ * close; only the timer ends it, so that no end runs on a sender's stack or under a lock of the library. Why it ends is
+ * decided once, by whoever comes first. Has no lock: outbound is {@link PeerChannel}'s, the listener's calls are
+ * {@link Callbacks}'.
+ */
+final class PeerConnection implements Connection, FrameDecoder.Sink, PeerChannel.Owner {
+    private static final Logger LOG = LoggerFactory.getLogger(PeerConnection.class);
+
+    /** How long a peer may take to answer a close, or to leave after a refusal. */
+    static final Duration CLOSE_GRACE = Duration.ofSeconds(5);
+
+    private final Acceptor acceptor;
+    private final Scheduler timer;
+    private final Consumer<PeerConnection> onEnded;
+    private final InetSocketAddress remote;
+    private final WebSocketImpl library;
+    private final PeerChannel channel;
+    private final FrameDecoder decoder;
+    private final Callbacks callbacks = new Callbacks(
+            () -> fail(new CloseReason(CloseReason.INTERNAL_ERROR, "the server failed to handle a message")));
+    private final AtomicReference<CloseReason> reason = new AtomicReference<>();
+    private final AtomicBoolean ended = new AtomicBoolean();
+    private volatile boolean opened;
+    private volatile Scheduler.Cancellable deadline;
+
+    /**
+     * Takes an accepted socket; the key is registered and gets its attachment here.
+     *
+     * @param onEnded told on the timer when the connection is over
+     */
+    PeerConnection(
+            WebSocketAdapter server,
+            SocketChannel socket,
+            SelectionKey key,
+            InetSocketAddress remote,
+            Config config,
+            Acceptor acceptor,
+            Scheduler timer,
+            Consumer<PeerConnection> onEnded) {
+        this.acceptor = acceptor;
+        this.timer = timer;
+        this.onEnded = onEnded;
+        this.remote = remote;
+        this.channel = new PeerChannel(socket, key, config.handshakeBytes(), config.outboundBytes(), this);
+        this.decoder = new FrameDecoder(config.messageBytes(), this);
+        this.library = new WebSocketImpl(server, List.of(new PeerDraft(this, config.messageBytes())));
+        library.setSelectionKey(key);
+        library.setChannel(channel);
+        library.setAttachment(this);
+        this.deadline = timer.schedule(config.handshakeTimeout(), this::handshakeOverdue);
+    }
+
+    WebSocketImpl library() {
+        return library;
+    }
+
+    // ---- Connection: anyone
+
+    @Override
+    public boolean send(FrameBatch batch) {
+        return channel.send(batch.wire());
+    }
+
+    @Override
+    public long outboundBytes() {
+        return channel.waiting();
+    }
+
+    @Override
+    public void ping() {
+        channel.control(ControlFrames.ping());
+    }
+
+    @Override
+    public void close(CloseReason why) {
+        if (opened) {
+            closeWith(why, PeerChannel.Then.GO_ON);
+        } else { // at the server's end, before the upgrade was done
+            lose("closed before the upgrade");
+        }
+    }
+
+    @Override
+    public void abort() {
+        lose("aborted");
+    }
+
+    @Override
+    public String remoteAddress() {
+        String host = remote.isUnresolved()
+                ? remote.getHostString()
+                : remote.getAddress().getHostAddress();
+        return host + ":" + remote.getPort();
+    }
+
+    private boolean closeWith(CloseReason why, PeerChannel.Then then) {
+        if (!reason.compareAndSet(null, why)) {
+            return false;
+        }
+        channel.seal(ControlFrames.close(why), then);
+        cutAfterGrace();
+        return true;
+    }
+
+    private void cutAfterGrace() {
+        deadline.cancel();
+        deadline = timer.schedule(CLOSE_GRACE, this::end);
+        if (ended.get()) {
+            deadline.cancel();
+        }
+    }
+
+    // ---- the worker's
+
+    /** The head of the request is complete: answers it and, when accepted, opens. */
+    void upgrade(ByteBuffer head) {
+        Handshake handshake;
+        try {
+            UpgradeRequest request = UpgradeRequest.parse(head);
+            handshake = request.handshake(remote);
+            Upgrade verdict = acceptor.upgrade(handshake);
+            if (!verdict.isAccepted()) {
+                refuse(verdict.status(), verdict.reason());
+                return;
+            }
+            channel.control(request.accept(verdict.subprotocol()));
+        } catch (UpgradeRequest.Refused refused) {
+            refuse(refused.status(), refused.reason());
+            return;
+        } catch (Throwable failure) { // Java-WebSocket 1.6.0: an escaping Error stops a worker or the whole server
+            LOG.error("deciding about an upgrade failed", failure);
+            refuse(500, "Internal Server Error");
+            return;
+        }
+        opened = true;
+        deadline.cancel();
+        try {
+            ConnectionListener listener = acceptor.open(this, handshake);
+            callbacks.begin(listener);
+        } catch (Throwable failure) {
+            LOG.error("opening a connection failed", failure);
+            fail(new CloseReason(CloseReason.INTERNAL_ERROR, "the server failed to open the connection"));
+        }
+    }
+
+    private void refuse(int status, String phrase) {
+        if (reason.compareAndSet(null, new CloseReason(CloseReason.ABNORMAL, "upgrade refused"))) {
+            LOG.debug("refused {} with {}", remote, status);
+            channel.seal(UpgradeRequest.refusal(status, phrase), PeerChannel.Then.SHUT_OUTPUT);
+            cutAfterGrace();
+        }
+    }
+
+    /** Takes what one read brought. */
+    void received(ByteBuffer read) {
+        try {
+            if (opened) {
+                decoder.decode(read);
+            }
+        } catch (FrameDecoder.Violation violation) {
+            LOG.debug("{} broke the protocol: {}", remote, violation.reason());
+            fail(violation.reason());
+        } catch (Throwable failure) { // Java-WebSocket 1.6.0: an escaping Error stops a worker or the whole server
+            LOG.error("receiving failed", failure);
+            fail(new CloseReason(CloseReason.INTERNAL_ERROR, "the server failed"));
+        } finally {
+            read.position(read.limit());
+            channel.decoded();
+        }
+    }
+
+    /** Says why and hangs up: the peer is not asked, since nothing more of it can be understood. */
+    private void fail(CloseReason why) {
+        if (!closeWith(why, PeerChannel.Then.SHUT_OUTPUT)) {
+            timer.schedule(Duration.ZERO, this::end);
+        }
+    }
+
+    @Override
+    public void text(String text) {
+        callbacks.call(listener -> listener.onText(text));
+    }
+
+    @Override
+    public void binary(ByteBuffer payload) {
+        callbacks.call(listener -> listener.onBinary(payload));
+    }
+
+    @Override
+    public void ping(byte[] payload) {
+        channel.control(ControlFrames.pong(payload));
+        callbacks.call(ConnectionListener::onActivity);
+    }
+
+    @Override
+    public void pong() {
+        callbacks.call(ConnectionListener::onActivity);
+    }
+
+    @Override
+    public void peerClosed(CloseReason why) {
+        if (!closeWith(why, PeerChannel.Then.FINISH)) {
+            channel.finish();
+        }
+    }
+
+    // ---- PeerChannel.Owner: the selector or a sender
+
+    @Override
+    public void headTooLong() {
+        refuse(431, "Request Header Fields Too Large");
+    }
+
+    @Override
+    public void inputEnded() {
+        lose("the peer left without a closing handshake");
+    }
+
+    @Override
+    public void failed(Exception cause) {
+        LOG.debug("the connection of {} failed", remote, cause);
+        lose("the connection broke");
+    }
+
+    @Override
+    public void drained() {
+        timer.schedule(Duration.ZERO, callbacks::drained);
+    }
+
+    @Override
+    public void finished() {
+        timer.schedule(Duration.ZERO, this::end);
+    }
+
+    private void lose(String why) {
+        reason.compareAndSet(null, new CloseReason(CloseReason.ABNORMAL, why));
+        timer.schedule(Duration.ZERO, this::end);
+    }
+
+    // ---- the timer's
+
+    private void handshakeOverdue() {
+        if (!opened) {
+            LOG.debug("{} did not finish its upgrade", remote);
+            lose("upgrade overdue");
+        }
+    }
+
+    /** Closes the socket and makes the listener's last call. */
+    private void end() {
+        if (!ended.compareAndSet(false, true)) {
+            return;
+        }
+        deadline.cancel();
+        CloseReason why = reason.get();
+        try {
+            library.closeConnection(CloseReason.ABNORMAL, "");
+        } finally {
+            onEnded.accept(this);
+            if (opened) {
+                callbacks.closed(why == null ? new CloseReason(CloseReason.ABNORMAL, "") : why);
+            }
+        }
+    }
+}

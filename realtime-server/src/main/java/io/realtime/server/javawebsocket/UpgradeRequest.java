@@ -1,0 +1,165 @@
+package io.realtime.server.javawebsocket;
+
+import io.realtime.spi.Handshake;
+import java.net.InetSocketAddress;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
+import java.util.Base64;
+import java.util.Locale;
+import java.util.Map;
+import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * An HTTP request for an upgrade (RFC 6455 section 4.2.1) and its answers. Immutable.
+ *
+ * <p>Instead of the library's: Java-WebSocket 1.6.0 joins repeated headers with a semicolon, echoes the client's
+ * {@code Connection} header, answers every refusal with 404 and then leaves the connection open.
+ */
+final class UpgradeRequest {
+    private static final String GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+
+    /** The request is none that can be upgraded; the message is the reason phrase. */
+    static final class Refused extends Exception {
+        private static final long serialVersionUID = 1L;
+
+        private final int status;
+
+        Refused(int status, String reason) {
+            super(reason, null, false, false); // hostile input is normal input: no stack trace for it
+            this.status = status;
+        }
+
+        int status() {
+            return status;
+        }
+
+        String reason() {
+            return String.valueOf(getMessage());
+        }
+    }
+
+    private final String target;
+    private final Map<String, String> headers;
+
+    private UpgradeRequest(String target, Map<String, String> headers) {
+        this.target = target;
+        this.headers = headers;
+    }
+
+    /**
+     * Reads a whole request head, its empty line included.
+     *
+     * @throws Refused when it is malformed or asks for no upgrade that this server speaks
+     */
+    static UpgradeRequest parse(ByteBuffer head) throws Refused {
+        String[] lines = StandardCharsets.ISO_8859_1.decode(head).toString().split("\r\n", -1);
+        String[] request = lines[0].split(" ", -1);
+        if (request.length != 3 || !request[1].startsWith("/") || !request[2].startsWith("HTTP/")) {
+            throw new Refused(400, "Bad Request");
+        }
+        if (!request[0].equals("GET")) {
+            throw new Refused(405, "Method Not Allowed");
+        }
+        Map<String, String> headers = new TreeMap<>(String.CASE_INSENSITIVE_ORDER);
+        for (int i = 1; i < lines.length && !lines[i].isEmpty(); i++) {
+            int colon = lines[i].indexOf(':');
+            if (colon <= 0 || !isToken(lines[i].substring(0, colon)) || hasControl(lines[i])) {
+                throw new Refused(400, "Bad Request");
+            }
+            headers.merge(
+                    lines[i].substring(0, colon), lines[i].substring(colon + 1).trim(), (a, b) -> a + ", " + b);
+        }
+        UpgradeRequest parsed = new UpgradeRequest(request[1], headers);
+        parsed.check(request[2]);
+        return parsed;
+    }
+
+    private void check(String version) throws Refused {
+        if (!version.equals("HTTP/1.1")) {
+            throw new Refused(505, "HTTP Version Not Supported");
+        }
+        if (!lists("Upgrade", "websocket") || !lists("Connection", "upgrade")) {
+            throw new Refused(426, "Upgrade Required");
+        }
+        if (!header("Sec-WebSocket-Version").equals("13")) {
+            throw new Refused(426, "Upgrade Required");
+        }
+        if (!isKey(header("Sec-WebSocket-Key")) || !headers.containsKey("Host")) {
+            throw new Refused(400, "Bad Request");
+        }
+    }
+
+    private String header(String name) {
+        return headers.getOrDefault(name, "");
+    }
+
+    private boolean lists(String name, String wanted) {
+        for (String value : header(name).split(",", -1)) {
+            if (value.trim().toLowerCase(Locale.ROOT).equals(wanted)) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    private static boolean isKey(String key) {
+        try {
+            return Base64.getDecoder().decode(key).length == 16;
+        } catch (IllegalArgumentException noBase64) {
+            return false;
+        }
+    }
+
+    /** A header's name may hold letters, digits and some marks (RFC 9110 section 5.6.2). */
+    private static boolean isToken(String name) {
+        return name.chars()
+                .allMatch(c -> (c >= 'a' && c <= 'z')
+                        || (c >= 'A' && c <= 'Z')
+                        || (c >= '0' && c <= '9')
+                        || "!#$%&'*+-.^_`|~".indexOf(c) >= 0);
+    }
+
+    private static boolean hasControl(String line) {
+        return line.chars().anyMatch(c -> (c < ' ' && c != '\t') || c == 0x7F);
+    }
+
+    Handshake handshake(InetSocketAddress remote) {
+        int question = target.indexOf('?');
+        return question < 0
+                ? new Handshake(target, "", headers, remote)
+                : new Handshake(target.substring(0, question), target.substring(question + 1), headers, remote);
+    }
+
+    /** The answer that accepts. */
+    ByteBuffer accept(@Nullable String subprotocol) {
+        return ascii("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                + "Sec-WebSocket-Accept: " + acceptKey(header("Sec-WebSocket-Key")) + "\r\n"
+                + (subprotocol == null ? "" : "Sec-WebSocket-Protocol: " + subprotocol + "\r\n")
+                + "\r\n");
+    }
+
+    /** An answer that refuses; the connection ends behind it. */
+    static ByteBuffer refusal(int status, String reason) {
+        return ascii("HTTP/1.1 " + status + " " + reason.replaceAll("[^\\x20-\\x7E]", "?")
+                + "\r\nConnection: close\r\nContent-Length: 0\r\n"
+                + (status == 426 ? "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n" : "")
+                + (status == 405 ? "Allow: GET\r\n" : "")
+                + "\r\n");
+    }
+
+    private static String acceptKey(String key) {
+        try {
+            MessageDigest sha1 = MessageDigest.getInstance("SHA-1");
+            return Base64.getEncoder().encodeToString(sha1.digest((key + GUID).getBytes(StandardCharsets.US_ASCII)));
+        } catch (NoSuchAlgorithmException impossible) { // every Java platform has it
+            throw new IllegalStateException(impossible);
+        }
+    }
+
+    private static ByteBuffer ascii(String text) {
+        return ByteBuffer.wrap(text.getBytes(StandardCharsets.US_ASCII));
+    }
+}

@@ -1,0 +1,77 @@
+package io.realtime.server;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.realtime.testing.ManualScheduler;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.junit.jupiter.api.Test;
+
+class MailboxTest {
+    private final ManualScheduler executor = new ManualScheduler();
+    private final List<String> ran = new ArrayList<>();
+
+    @Test
+    void tasksRunInOrderAndAFailingOneHarmsNoOther() {
+        Mailbox mailbox = new Mailbox(executor, 10, 1000);
+        mailbox.offer(1, () -> ran.add("a"));
+        mailbox.offer(1, () -> {
+            throw new AssertionError("expected in the log");
+        });
+        mailbox.post(() -> ran.add("b"));
+        assertEquals(List.of(), ran, "nothing runs on the caller's stack");
+        executor.runDue();
+        assertEquals(List.of("a", "b"), ran);
+        assertTrue(mailbox.isIdle());
+    }
+
+    @Test
+    void boundByCountAndBySizeButOneMessageAlwaysFits() {
+        Mailbox byCount = new Mailbox(executor, 2, 1000);
+        assertTrue(byCount.offer(1, () -> ran.add("1")));
+        assertTrue(byCount.offer(1, () -> ran.add("2")));
+        assertFalse(byCount.offer(1, () -> ran.add("3")));
+        byCount.post(() -> ran.add("own"));
+        executor.runDue();
+        assertEquals(List.of("1", "2", "own"), ran);
+        Mailbox bySize = new Mailbox(executor, 100, 10);
+        assertTrue(bySize.offer(50, () -> ran.add("large")));
+        assertFalse(bySize.offer(1, () -> ran.add("no")));
+        executor.runDue();
+        assertTrue(bySize.offer(10, () -> ran.add("room again")));
+        executor.runDue();
+    }
+
+    @Test
+    void neverTwoTasksOfOneMailboxAtOnce() throws Exception {
+        ExecutorService pool = Executors.newFixedThreadPool(4);
+        Mailbox mailbox = new Mailbox(pool, 1_000_000, Long.MAX_VALUE);
+        AtomicInteger inside = new AtomicInteger();
+        AtomicInteger collisions = new AtomicInteger();
+        int[] unguarded = new int[1];
+        CountDownLatch done = new CountDownLatch(4 * 5000);
+        for (int t = 0; t < 4; t++) {
+            pool.execute(() -> {
+                for (int i = 0; i < 5000; i++) {
+                    mailbox.post(() -> {
+                        collisions.addAndGet(inside.incrementAndGet() - 1);
+                        unguarded[0]++;
+                        inside.decrementAndGet();
+                        done.countDown();
+                    });
+                }
+            });
+        }
+        assertTrue(done.await(30, TimeUnit.SECONDS));
+        pool.shutdown();
+        assertEquals(0, collisions.get());
+        assertEquals(20_000, unguarded[0]);
+    }
+}

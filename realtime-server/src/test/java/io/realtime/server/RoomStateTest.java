@@ -1,0 +1,220 @@
+package io.realtime.server;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.google.gson.JsonParser;
+import io.realtime.Position;
+import io.realtime.internal.wire.Outgoing;
+import io.realtime.spi.Frame;
+import io.realtime.spi.FrameBatch;
+import io.realtime.testing.ManualScheduler;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import java.util.Random;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.LongStream;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
+import org.mockito.Mockito;
+
+class RoomStateTest {
+    private final ManualScheduler time = new ManualScheduler();
+
+    private LocalBroker broker(Retention retention, long budget) {
+        return new LocalBroker(time, new Random(1), retention, budget, Duration.ofMinutes(5));
+    }
+
+    /** The hand-over from replay to live, with publishers, joiners and leavers all at once: no gap, no repeat, in order. */
+    @Test
+    void everyMemberSeesEveryOffsetFromWhereItBeganOnceAndInOrder() throws Exception {
+        int publishers = 4;
+        int each = 3000;
+        int joiners = 40;
+        LocalBroker broker = broker(new Retention(1_000_000, Duration.ofHours(1)), 1L << 30);
+        List<Recorder> recorders = new ArrayList<>();
+        ExecutorService pool = Executors.newFixedThreadPool(publishers + 2);
+        CountDownLatch go = new CountDownLatch(1);
+        List<Future<?>> running = new ArrayList<>();
+        for (int p = 0; p < publishers; p++) {
+            running.add(pool.submit(() -> {
+                go.await();
+                for (int i = 0; i < each; i++) {
+                    assertNotNull(broker.publish("r", "r", Outgoing.of("e").rawData("1"), Audience.EVERYONE));
+                }
+                return null;
+            }));
+        }
+        for (int j = 0; j < joiners; j++) {
+            recorders.add(new Recorder(j % 3 == 0 ? pool : null));
+        }
+        for (int half = 0; half < 2; half++) {
+            List<Recorder> mine = recorders.subList(half * joiners / 2, (half + 1) * joiners / 2);
+            running.add(pool.submit(() -> {
+                go.await();
+                for (Recorder recorder : mine) {
+                    Session session = session();
+                    LocalBroker.Joined joined = broker.link("r", "r", session, recorder, null, 50);
+                    recorder.begins = joined.link().state().offset();
+                    joined.room().start(joined.link());
+                }
+                return null;
+            }));
+        }
+        go.countDown();
+        for (Future<?> future : running) {
+            future.get();
+        }
+        pool.shutdown();
+        assertTrue(pool.awaitTermination(30, TimeUnit.SECONDS));
+        long top = (long) publishers * each;
+        for (Recorder recorder : recorders) {
+            assertEquals(
+                    LongStream.rangeClosed(recorder.begins + 1, top).boxed().toList(), recorder.offsets());
+        }
+    }
+
+    @Test
+    void replayThatPausesGoesOnWhereItStopped() {
+        LocalBroker broker = broker(Retention.defaults(), 1 << 20);
+        for (int i = 0; i < 1000; i++) {
+            broker.publish("r", "r", Outgoing.of("e"), Audience.EVERYONE);
+        }
+        PausingOutlet outlet = new PausingOutlet();
+        LocalBroker.Joined joined = broker.link("r", "r", session(), outlet, null, 1000);
+        joined.room().start(joined.link());
+        assertEquals(256, outlet.offsets().size());
+        broker.publish("r", "r", Outgoing.of("e"), Audience.EVERYONE);
+        while (outlet.proceed != null) {
+            Runnable proceed = outlet.proceed;
+            outlet.proceed = null;
+            proceed.run();
+        }
+        assertEquals(LongStream.rangeClosed(1, 1001).boxed().toList(), outlet.offsets());
+    }
+
+    @Test
+    void replayThatTheLogOutranIsToldOfTheGap() {
+        LocalBroker broker = broker(new Retention(300, Duration.ofHours(1)), 1 << 20);
+        for (int i = 0; i < 300; i++) {
+            broker.publish("r", "r", Outgoing.of("e"), Audience.EVERYONE);
+        }
+        PausingOutlet outlet = new PausingOutlet();
+        LocalBroker.Joined joined = broker.link("r", "r", session(), outlet, null, 300);
+        joined.room().start(joined.link());
+        for (int i = 0; i < 300; i++) {
+            broker.publish("r", "r", Outgoing.of("e"), Audience.EVERYONE);
+        }
+        Objects.requireNonNull(outlet.proceed).run();
+        String last = outlet.frames.get(outlet.frames.size() - 1).asText();
+        assertTrue(last.contains("$gap") && last.contains("\"offset\":600"), last);
+    }
+
+    @Test
+    void coldestRoomsAreTrimmedWhenTheBudgetIsSpent() {
+        LocalBroker broker = broker(Retention.defaults(), 20_000);
+        Position old = Objects.requireNonNull(broker.publish("cold", "cold", Outgoing.of("e"), Audience.EVERYONE));
+        for (int i = 0; i < 1000; i++) {
+            time.advance(Duration.ofMillis(1));
+            broker.publish("room" + i % 10, "room" + i % 10, Outgoing.of("e"), Audience.EVERYONE);
+            assertTrue(broker.logBytes() <= 20_000, "at " + i + " " + broker.logBytes());
+        }
+        Position since = new Position(old.epoch(), 0);
+        LocalBroker.Joined joined = broker.link("cold", "cold", session(), null, since, 0);
+        assertEquals("trimmed", joined.link().state().reason());
+    }
+
+    @Test
+    void roomThatNobodyNeedsIsForgottenAndItsEpochChanges() {
+        LocalBroker broker = broker(Retention.defaults(), 1 << 20);
+        broker.start();
+        Position first = Objects.requireNonNull(broker.publish("r", "r", Outgoing.of("e"), Audience.EVERYONE));
+        time.advance(Duration.ofMinutes(4));
+        assertEquals(1, broker.size());
+        time.advance(Duration.ofMinutes(7));
+        assertEquals(0, broker.size());
+        assertEquals(0, broker.logBytes());
+        LocalBroker.Joined joined = broker.link("r", "r", session(), null, first, 0);
+        assertEquals("epoch", joined.link().state().reason());
+        broker.stop();
+        assertEquals(0, time.pending());
+    }
+
+    @Test
+    void ephemeralMessagesHaveNoPlaceInTheLog() {
+        LocalBroker broker = broker(Retention.defaults(), 1 << 20);
+        assertNull(broker.publish("r", "r", Outgoing.ephemeral("typing"), Audience.EVERYONE));
+        assertEquals(0, broker.logBytes());
+    }
+
+    /** Records offsets; with a pool it asks for a pause now and then, and goes on over there. */
+    private static final class Recorder implements Outlet {
+        private final @Nullable ExecutorService pool;
+        private final List<Long> seen = new ArrayList<>(); // guarded by this
+        private volatile long begins;
+        private int pauses;
+
+        Recorder(@Nullable ExecutorService pool) {
+            this.pool = pool;
+        }
+
+        @Override
+        public synchronized void send(FrameBatch batch) {
+            batch.frames().forEach(frame -> seen.add(offset(frame)));
+        }
+
+        @Override
+        public boolean pauses(Runnable proceed) {
+            if (pool == null || pauses++ > 5) {
+                return false;
+            }
+            pool.execute(proceed);
+            return true;
+        }
+
+        synchronized List<Long> offsets() {
+            return new ArrayList<>(seen);
+        }
+    }
+
+    private static Session session() {
+        Session session = Mockito.mock(Session.class);
+        Mockito.when(session.id()).thenReturn("some session");
+        return session;
+    }
+
+    private static final class PausingOutlet implements Outlet {
+        private final List<Frame> frames = new ArrayList<>();
+        private @Nullable Runnable proceed;
+
+        @Override
+        public void send(FrameBatch batch) {
+            frames.addAll(batch.frames());
+        }
+
+        @Override
+        public boolean pauses(Runnable next) {
+            proceed = next;
+            return true;
+        }
+
+        List<Long> offsets() {
+            return frames.stream().map(RoomStateTest::offset).toList();
+        }
+    }
+
+    private static long offset(Frame frame) {
+        return JsonParser.parseString(frame.asText())
+                .getAsJsonObject()
+                .get("offset")
+                .getAsLong();
+    }
+}

@@ -1,0 +1,199 @@
+package io.realtime.server;
+
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParser;
+import io.realtime.CloseReason;
+import io.realtime.ErrorCode;
+import io.realtime.RealtimeException;
+import io.realtime.internal.wire.Frames;
+import io.realtime.spi.ClientTransport;
+import io.realtime.spi.Connection;
+import io.realtime.spi.ConnectionListener;
+import io.realtime.spi.Frame;
+import io.realtime.spi.FrameBatch;
+import io.realtime.testing.InMemoryNetwork;
+import io.realtime.testing.ManualScheduler;
+import java.net.URI;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.concurrent.CompletableFuture;
+import java.util.function.UnaryOperator;
+import org.jspecify.annotations.Nullable;
+
+/** A server in virtual time, on a network in memory, and peers that speak frames to it. The token is the user's name. */
+final class TestServer implements AutoCloseable {
+    final ManualScheduler time = new ManualScheduler();
+    final InMemoryNetwork network = new InMemoryNetwork(time);
+    final RealtimeServer server;
+
+    TestServer(@Nullable Authenticator authenticator, UnaryOperator<RealtimeServer.Builder> config) {
+        RealtimeServer.Builder builder = RealtimeServer.builder()
+                .port(0)
+                .scheduler(time)
+                .executor(time)
+                .random(new Random(42))
+                .transport(network.serverTransport());
+        if (authenticator != null) {
+            builder.authenticator(authenticator);
+        }
+        server = config.apply(builder).build().start();
+    }
+
+    static CompletableFuture<Authentication> byName(Credentials credentials) {
+        String token = credentials.token();
+        if (token == null || token.startsWith("bad")) {
+            throw new RealtimeException(ErrorCode.UNAUTHORIZED, "no such user");
+        }
+        return CompletableFuture.completedFuture(Authentication.of(token));
+    }
+
+    /** A managed peer that has been welcomed. */
+    TestPeer managed(String user) {
+        TestPeer peer = connect(Frames.SUBPROTOCOL, "/ws");
+        peer.send("{'type':'$hello','data':{'token':'" + user + "','client':'client-of-" + user + "-0123456789'}}");
+        peer.next("$welcome");
+        return peer;
+    }
+
+    /** A plain peer that has been welcomed. */
+    TestPeer plain(String user) {
+        TestPeer peer = connect("", "/ws?token=" + user);
+        peer.next("$welcome");
+        return peer;
+    }
+
+    TestPeer connect(String subprotocol, String path) {
+        return connect(subprotocol, path, Map.of());
+    }
+
+    TestPeer connect(String subprotocol, String path, Map<String, String> headers) {
+        TestPeer peer = new TestPeer();
+        network.clientTransport()
+                .connect(
+                        new ClientTransport.Target(
+                                URI.create("ws://localhost:" + server.port() + path),
+                                headers,
+                                subprotocol,
+                                1 << 20,
+                                1 << 20),
+                        peer);
+        settle();
+        return peer;
+    }
+
+    /** Lets what is on its way arrive; shorter than any delay of the protocol. */
+    void settle() {
+        time.advance(Duration.ofMillis(20));
+    }
+
+    @Override
+    public void close() {
+        server.close(Duration.ZERO);
+        time.advance(Duration.ofSeconds(10));
+    }
+
+    /** A peer that records what it is sent. */
+    final class TestPeer implements ClientTransport.Callback, ConnectionListener {
+        final List<JsonObject> received = new ArrayList<>();
+
+        @Nullable
+        Connection connection;
+
+        @Nullable
+        CloseReason closed;
+
+        @Nullable
+        Exception failed;
+
+        /** Sends JSON, with single quotes for double ones. */
+        void send(String json) {
+            sendRaw(json.replace('\'', '"'));
+            settle();
+        }
+
+        void sendRaw(String json) {
+            if (connection == null) {
+                throw new AssertionError("not connected: " + failed);
+            }
+            connection.send(FrameBatch.of(Frame.text(json.getBytes(StandardCharsets.UTF_8))));
+        }
+
+        /** Takes the oldest frame of a type; what came before it stays. */
+        JsonObject next(String type) {
+            for (JsonObject frame : received) {
+                if (frame.get("type").getAsString().equals(type)) {
+                    received.remove(frame);
+                    return frame;
+                }
+            }
+            throw new AssertionError("no " + type + " among " + received + ", closed " + closed);
+        }
+
+        JsonObject data(String type) {
+            return next(type).getAsJsonObject("data");
+        }
+
+        List<String> types() {
+            return received.stream()
+                    .map(frame -> frame.get("type").getAsString())
+                    .toList();
+        }
+
+        /** The code of the error that answers this. */
+        String errorOf(String json) {
+            send(json);
+            return data("$error").get("code").getAsString();
+        }
+
+        int closeCode() {
+            if (closed == null) {
+                throw new AssertionError("not closed; received " + received);
+            }
+            return closed.code();
+        }
+
+        void cut() {
+            if (connection != null) {
+                connection.abort();
+            }
+            settle();
+        }
+
+        @Override
+        public ConnectionListener connected(Connection open) {
+            connection = open;
+            return this;
+        }
+
+        @Override
+        public void failed(Exception cause) {
+            failed = cause;
+        }
+
+        @Override
+        public void onText(String text) {
+            received.add(JsonParser.parseString(text).getAsJsonObject());
+        }
+
+        @Override
+        public void onBinary(ByteBuffer payload) {
+            throw new AssertionError("binary");
+        }
+
+        @Override
+        public void onActivity() {}
+
+        @Override
+        public void onDrained() {}
+
+        @Override
+        public void onClosed(CloseReason reason) {
+            closed = reason;
+        }
+    }
+}

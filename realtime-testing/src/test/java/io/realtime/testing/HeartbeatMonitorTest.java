@@ -1,0 +1,127 @@
+package io.realtime.testing;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import io.realtime.Heartbeat;
+import io.realtime.internal.HeartbeatMonitor;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+/** Core's monitor, tested here because core cannot depend on manual time. */
+class HeartbeatMonitorTest {
+    private final ManualScheduler time = new ManualScheduler();
+    private final List<String> calls = new ArrayList<>();
+
+    private HeartbeatMonitor start(long intervalMs, long timeoutMs, double jitter) {
+        return HeartbeatMonitor.start(
+                new Heartbeat(Duration.ofMillis(intervalMs), Duration.ofMillis(timeoutMs)),
+                jitter,
+                time,
+                () -> calls.add("ping " + millis()),
+                () -> calls.add("dead " + millis()));
+    }
+
+    private long millis() {
+        return time.nanoTime() / 1_000_000;
+    }
+
+    private void advance(long ms) {
+        time.advance(Duration.ofMillis(ms));
+    }
+
+    @Test
+    void itPingsAtTheIntervalAndNotAMillisecondEarlier() {
+        start(30_000, 60_000, 0);
+        advance(29_999);
+        assertEquals(List.of(), calls);
+        advance(1);
+        assertEquals(List.of("ping 30000"), calls);
+    }
+
+    @Test
+    void itGivesUpAtTheTimeoutExactlyAndOnce() {
+        start(30_000, 60_000, 0);
+        advance(59_999);
+        assertEquals(List.of("ping 30000"), calls);
+        advance(1);
+        assertEquals(List.of("ping 30000", "dead 60000"), calls);
+        assertEquals(0, time.pending());
+        advance(1_000_000);
+        assertEquals(2, calls.size());
+    }
+
+    @Test
+    void whatArrivesResetsIt() {
+        HeartbeatMonitor monitor = start(30_000, 60_000, 0);
+        advance(30_000);
+        advance(5);
+        monitor.received(); // the pong
+        advance(29_999);
+        assertEquals(List.of("ping 30000"), calls);
+        advance(1);
+        assertEquals(List.of("ping 30000", "ping 60005"), calls);
+        advance(29_999);
+        assertEquals(2, calls.size());
+        advance(1);
+        assertEquals(List.of("ping 30000", "ping 60005", "dead 90005"), calls);
+    }
+
+    @Test
+    void aPeerThatTalksIsNeverPinged() {
+        HeartbeatMonitor monitor = start(30_000, 60_000, 0);
+        for (int i = 0; i < 1_000; i++) {
+            advance(29_999);
+            monitor.received();
+            assertEquals(1, time.pending());
+        }
+        assertEquals(List.of(), calls);
+    }
+
+    @Test
+    void aLongTimeoutLeavesTimeForSeveralPings() {
+        start(30_000, 100_000, 0);
+        advance(200_000);
+        assertEquals(List.of("ping 30000", "ping 60000", "ping 90000", "dead 100000"), calls);
+    }
+
+    @Test
+    void jitterShortensTheIntervalNotTheTimeout() {
+        start(30_000, 60_000, 0.5);
+        advance(26_999);
+        assertEquals(List.of(), calls);
+        advance(1);
+        assertEquals(List.of("ping 27000"), calls);
+        advance(33_000);
+        assertEquals(List.of("ping 27000", "ping 54000", "dead 60000"), calls);
+    }
+
+    @Test
+    void stopLeavesNothingPending() {
+        HeartbeatMonitor monitor = start(30_000, 60_000, 0);
+        advance(31_000);
+        assertEquals(1, time.pending());
+        monitor.stop();
+        assertEquals(0, time.pending());
+        advance(100_000);
+        assertEquals(List.of("ping 30000"), calls);
+    }
+
+    @Test
+    void stoppedByItsOwnPingItLeavesNothingPending() {
+        var monitors = new ArrayList<HeartbeatMonitor>();
+        monitors.add(HeartbeatMonitor.start(
+                Heartbeat.defaults(),
+                0,
+                time,
+                () -> {
+                    calls.add("ping");
+                    monitors.get(0).stop();
+                },
+                () -> calls.add("dead")));
+        advance(30_000);
+        assertEquals(List.of("ping"), calls);
+        assertEquals(0, time.pending());
+    }
+}

@@ -1,0 +1,360 @@
+package io.realtime.testing;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.realtime.CloseReason;
+import io.realtime.spi.ClientTransport;
+import io.realtime.spi.Connection;
+import io.realtime.spi.ConnectionListener;
+import io.realtime.spi.Frame;
+import io.realtime.spi.FrameBatch;
+import io.realtime.spi.Handshake;
+import io.realtime.spi.Scheduler;
+import io.realtime.spi.ServerTransport;
+import java.io.IOException;
+import java.net.BindException;
+import java.net.InetSocketAddress;
+import java.net.URI;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+
+class InMemoryNetworkTest {
+    private static final int BOUND = 100;
+
+    private final ManualScheduler time = new ManualScheduler();
+    private final InMemoryNetwork network = new InMemoryNetwork(time);
+    private final ServerTransport server = network.serverTransport();
+    private final List<End> accepted = new ArrayList<>();
+    private final List<End> connected = new ArrayList<>();
+    private final List<String> failures = new ArrayList<>();
+    private ServerTransport.Upgrade answer = ServerTransport.Upgrade.accept("p");
+
+    /** One end of a connection and what it saw. */
+    private final class End implements ConnectionListener {
+        final Connection connection;
+        final Handshake handshake;
+        final List<String> seen = new ArrayList<>();
+
+        End(Connection connection, Handshake handshake) {
+            this.connection = connection;
+            this.handshake = handshake;
+        }
+
+        private void saw(String what) {
+            seen.add(what + "@" + time.nanoTime() / 1_000_000);
+        }
+
+        @Override
+        public void onText(String text) {
+            saw(text);
+        }
+
+        @Override
+        public void onBinary(ByteBuffer payload) {
+            saw("binary " + payload.remaining());
+        }
+
+        @Override
+        public void onActivity() {
+            saw("activity");
+        }
+
+        @Override
+        public void onDrained() {
+            saw("drained");
+        }
+
+        @Override
+        public void onClosed(CloseReason reason) {
+            saw("closed " + reason);
+        }
+    }
+
+    @BeforeEach
+    void listen() throws IOException {
+        start(server, 0);
+    }
+
+    private void start(ServerTransport transport, int port) throws IOException {
+        var config = new ServerTransport.Config(
+                new InetSocketAddress("localhost", port), 1_000, 1_000, Duration.ofSeconds(10), BOUND, 10);
+        transport.start(config, new ServerTransport.Acceptor() {
+            @Override
+            public ServerTransport.Upgrade upgrade(Handshake handshake) {
+                return answer;
+            }
+
+            @Override
+            public ConnectionListener open(Connection connection, Handshake handshake) {
+                accepted.add(new End(connection, handshake));
+                return accepted.get(accepted.size() - 1);
+            }
+        });
+    }
+
+    private Scheduler.Cancellable begin(ServerTransport to) {
+        var target = new ClientTransport.Target(
+                URI.create("ws://anywhere:" + to.port() + "/ws?a=b"), Map.of("X-Test", "1"), "p", 1_000, BOUND);
+        return network.clientTransport().connect(target, new ClientTransport.Callback() {
+            @Override
+            public ConnectionListener connected(Connection connection) {
+                Handshake none = new Handshake("", "", Map.of(), InetSocketAddress.createUnresolved("none", 1));
+                connected.add(new End(connection, none));
+                return connected.get(connected.size() - 1);
+            }
+
+            @Override
+            public void failed(Exception cause) {
+                failures.add(cause.getMessage() + "@" + time.nanoTime() / 1_000_000);
+            }
+        });
+    }
+
+    private void connect() {
+        begin(server);
+        time.advance(Duration.ofMillis(2));
+        assertEquals(1, connected.size());
+        assertEquals(1, accepted.size());
+    }
+
+    private End serverEnd() {
+        return accepted.get(0);
+    }
+
+    private End clientEnd() {
+        return connected.get(0);
+    }
+
+    private static FrameBatch text(String text) {
+        return FrameBatch.of(Frame.text(text.getBytes(StandardCharsets.UTF_8)));
+    }
+
+    private void advance(long ms) {
+        time.advance(Duration.ofMillis(ms));
+    }
+
+    @Test
+    void aConnectionTakesARoundTripAndShowsTheHandshake() {
+        network.latency(Duration.ofMillis(5));
+        begin(server);
+        advance(9);
+        assertEquals(0, connected.size());
+        advance(1);
+        assertEquals(1, connected.size());
+        Handshake handshake = serverEnd().handshake;
+        assertEquals("/ws", handshake.path());
+        assertEquals("a=b", handshake.query());
+        assertEquals("1", handshake.header("x-test"));
+        assertEquals(List.of("p"), handshake.subprotocols());
+        assertEquals(1, network.connections());
+    }
+
+    @Test
+    void framesArriveInOrderAfterTheLatencyBothWays() {
+        connect();
+        network.latency(Duration.ofMillis(10));
+        assertTrue(clientEnd().connection.send(text("a")));
+        network.latency(Duration.ofMillis(1));
+        assertTrue(clientEnd().connection.send(text("b"))); // may not overtake
+        assertTrue(serverEnd()
+                .connection
+                .send(FrameBatch.of(List.of(Frame.text(new byte[] {'c'}), Frame.binary(new byte[] {1, 2})), false)));
+        assertEquals(List.of(), serverEnd().seen);
+        advance(10);
+        assertEquals(List.of("a@12", "b@12"), serverEnd().seen);
+        assertEquals(List.of("c@3", "binary 2@3"), clientEnd().seen);
+    }
+
+    @Test
+    void aPingIsActivityAtBothEnds() {
+        connect();
+        serverEnd().connection.ping();
+        advance(2);
+        assertEquals(List.of("activity@3"), clientEnd().seen);
+        assertEquals(List.of("activity@4"), serverEnd().seen);
+    }
+
+    @Test
+    void aRefusedConnectionFailsAndALaterOneDoesNot() {
+        network.refuseConnections(true);
+        begin(server);
+        advance(2);
+        assertEquals(
+                List.of("connection refused: ws://anywhere:" + server.port() + "/ws@2"), failures, "without the query");
+        network.refuseConnections(false);
+        begin(server);
+        advance(2);
+        assertEquals(1, connected.size());
+    }
+
+    @Test
+    void aRefusedUpgradeFailsWithItsStatus() {
+        answer = ServerTransport.Upgrade.refuse(403, "Forbidden");
+        begin(server);
+        advance(2);
+        assertEquals(List.of("upgrade refused: 403 Forbidden@2"), failures);
+        assertEquals(0, network.connections());
+    }
+
+    @Test
+    void anAttemptThatWasCancelledIsSilent() {
+        begin(server).cancel();
+        advance(100);
+        assertEquals(List.of(), failures);
+        assertEquals(0, connected.size());
+        assertEquals(0, accepted.size());
+    }
+
+    @Test
+    void aCutEndsBothSidesAndLosesWhatWasOnItsWay() {
+        connect();
+        clientEnd().connection.send(text("lost"));
+        network.cutAll();
+        advance(100);
+        assertEquals(List.of("closed 1006 connection reset@2"), serverEnd().seen);
+        assertEquals(List.of("closed 1006 connection reset@2"), clientEnd().seen);
+        assertFalse(clientEnd().connection.send(text("x")));
+        assertEquals(0, network.connections());
+        assertEquals(0, time.pending());
+    }
+
+    @Test
+    void aBlackHoleSwallowsFramesPingsClosesAndConnections() {
+        connect();
+        network.blackHole(true);
+        assertTrue(clientEnd().connection.send(text("x")));
+        clientEnd().connection.ping();
+        begin(server);
+        advance(60_000);
+        assertEquals(List.of(), serverEnd().seen);
+        assertEquals(List.of(), clientEnd().seen);
+        assertEquals(1, connected.size());
+        assertEquals(List.of(), failures);
+
+        clientEnd().connection.close(new CloseReason(4105, "dead"));
+        advance(60_000);
+        assertEquals(List.of("closed 4105 dead@65002"), clientEnd().seen);
+        assertEquals(List.of(), serverEnd().seen, "a half-open peer hears nothing");
+    }
+
+    @Test
+    void whatWaitsIsBoundedAndItsEndIsTold() {
+        connect();
+        network.stallClients(true);
+        Connection connection = serverEnd().connection;
+        assertTrue(connection.send(text("x".repeat(58)))); // 60 bytes on the wire
+        assertEquals(60, connection.outboundBytes());
+        assertFalse(connection.send(text("y".repeat(39))), "41 more would exceed 100");
+        assertEquals(60, connection.outboundBytes());
+        assertTrue(connection.send(text("z".repeat(38))));
+        assertEquals(100, connection.outboundBytes());
+        advance(100);
+        assertEquals(List.of(), serverEnd().seen);
+        assertEquals(List.of(), clientEnd().seen);
+
+        network.stallClients(false);
+        advance(1);
+        assertEquals(List.of("x".repeat(58) + "@103", "z".repeat(38) + "@103"), clientEnd().seen);
+        assertEquals(List.of("drained@103"), serverEnd().seen);
+        assertEquals(0, connection.outboundBytes());
+        assertTrue(connection.send(text("again")));
+        advance(1);
+        assertEquals(List.of("drained@103"), serverEnd().seen, "half of the bound was not exceeded");
+    }
+
+    @Test
+    void aCloseBehindStalledFramesComesAfterThem() {
+        connect();
+        network.stallClients(true);
+        serverEnd().connection.send(text("before"));
+        serverEnd().connection.close(new CloseReason(CloseReason.SLOW_CONSUMER, "slow"));
+        advance(10);
+        assertEquals(List.of(), clientEnd().seen, "it does not read, so it does not see the close either");
+        network.stallClients(false);
+        advance(2);
+        assertEquals(List.of("before@13", "closed 4102 slow@13"), clientEnd().seen);
+        assertEquals(List.of("closed 4102 slow@14"), serverEnd().seen);
+    }
+
+    @Test
+    void aStalledPeerThatNeverReadsIsCutOffAfterTheClose() {
+        connect();
+        network.stallClients(true);
+        serverEnd().connection.send(text("before"));
+        serverEnd().connection.close(new CloseReason(CloseReason.SLOW_CONSUMER, "slow"));
+        advance(6_000);
+        assertEquals(List.of("closed 4102 slow@5002"), serverEnd().seen);
+        assertEquals(List.of("closed 1006 connection reset@5003"), clientEnd().seen);
+        assertEquals(0, network.connections());
+    }
+
+    @Test
+    void aServersCloseCodeReachesTheClientBehindWhatWasSent() {
+        connect();
+        serverEnd().connection.send(text("last"));
+        serverEnd().connection.close(new CloseReason(CloseReason.KICKED, "enough"));
+        assertFalse(serverEnd().connection.send(text("too late")));
+        advance(2);
+        assertEquals(List.of("last@3", "closed 4005 enough@3"), clientEnd().seen);
+        assertEquals(List.of("closed 4005 enough@4"), serverEnd().seen);
+        assertEquals(0, network.connections());
+        advance(60_000);
+        assertEquals(1, serverEnd().seen.size(), "told once");
+        assertEquals(2, clientEnd().seen.size(), "told once");
+    }
+
+    @Test
+    void aClientsCloseCodeReachesTheServer() {
+        connect();
+        clientEnd().connection.close(new CloseReason(CloseReason.NORMAL, "bye"));
+        clientEnd().connection.close(new CloseReason(CloseReason.GOING_AWAY, "ignored"));
+        advance(2);
+        assertEquals(List.of("closed 1000 bye@3"), serverEnd().seen);
+        assertEquals(List.of("closed 1000 bye@4"), clientEnd().seen);
+    }
+
+    @Test
+    void anAbortIsALossForThePeer() {
+        connect();
+        clientEnd().connection.abort();
+        assertEquals(List.of("closed 1006 aborted@2"), clientEnd().seen);
+        advance(1);
+        assertEquals(List.of("closed 1006 connection reset@3"), serverEnd().seen);
+        assertEquals(0, network.connections());
+    }
+
+    @Test
+    void aPortIsTakenUntilTheServerStopsAccepting() throws IOException {
+        ServerTransport other = network.serverTransport();
+        assertThrows(IllegalStateException.class, other::port);
+        assertThrows(BindException.class, () -> start(other, server.port()));
+        connect();
+        server.stopAccepting();
+        assertEquals(1, network.connections(), "open connections stay");
+        start(other, server.port());
+        assertEquals(server.port(), other.port());
+    }
+
+    @Test
+    void aServerThatStopsClosesItsOwnConnectionsOnly() throws Exception {
+        ServerTransport other = network.serverTransport();
+        start(other, 0);
+        connect();
+        begin(other);
+        advance(2);
+        server.stop(Duration.ZERO);
+        advance(2);
+        assertEquals(List.of("closed 1001 server stops@5"), connected.get(0).seen);
+        assertEquals(List.of(), connected.get(1).seen);
+        assertEquals(1, network.connections());
+    }
+}
