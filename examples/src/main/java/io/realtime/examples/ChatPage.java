@@ -10,6 +10,7 @@ import io.realtime.RealtimeException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.BindException;
+import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
 import java.util.Map;
@@ -22,6 +23,7 @@ import org.jspecify.annotations.Nullable;
 final class ChatPage implements AutoCloseable {
     private static final int MAX_BODY = 4096;
     private static final int MAX_NAME = 32;
+    private static final int ZERO_WIDTH_JOINER = 0x200D; // inside emoji
     private static final Gson GSON = new Gson();
     private static final Map<String, Asset> ASSETS = Map.of(
             "/", new Asset("index.html", "text/html; charset=utf-8"),
@@ -55,7 +57,7 @@ final class ChatPage implements AutoCloseable {
     static ChatPage start(int port, int socketPort, DemoServer demo) {
         HttpServer http;
         try {
-            http = HttpServer.create(new InetSocketAddress(DemoServer.HOST, port), 0);
+            http = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), port), 0);
         } catch (IOException unbound) {
             String why = unbound instanceof BindException
                     ? "port " + port + " is in use"
@@ -140,7 +142,7 @@ final class ChatPage implements AutoCloseable {
             return "Please choose a name of at most " + MAX_NAME + " characters.";
         }
         boolean invisible = name.codePoints()
-                .anyMatch(c -> Character.isISOControl(c) || Character.getType(c) == Character.FORMAT && c != 0x200D);
+                .anyMatch(c -> Character.isISOControl(c) || (Character.getType(c) == Character.FORMAT && c != ZERO_WIDTH_JOINER));
         return invisible ? "Please choose a name without invisible characters." : null;
     }
 

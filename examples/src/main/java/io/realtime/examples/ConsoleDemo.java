@@ -13,13 +13,12 @@ import java.io.IOException;
 import java.io.PrintStream;
 import java.net.URI;
 import java.net.URISyntaxException;
-import java.util.Queue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
-import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicInteger;
 
 /** The Java client in a terminal. */
 final class ConsoleDemo implements Demo {
@@ -78,7 +77,8 @@ final class ConsoleDemo implements Demo {
         private final Terminal terminal;
         private final PrintStream out;
         private final CompletableFuture<Integer> over = new CompletableFuture<>();
-        private final Queue<CompletableFuture<Void>> unacknowledged = new ConcurrentLinkedQueue<>();
+        private final AtomicInteger unacknowledged = new AtomicInteger();
+        private CompletableFuture<?> last = CompletableFuture.completedFuture(null); // acknowledged in order
 
         Talk(Terminal terminal) {
             this.terminal = terminal;
@@ -131,26 +131,25 @@ final class ConsoleDemo implements Demo {
                 out.println("-- not sent: " + unfit.getMessage());
                 return;
             }
-            CompletableFuture<Void> sent = room.send(Chat.SAY, say);
-            unacknowledged.add(sent);
-            sent.whenComplete((acknowledged, failure) -> {
-                unacknowledged.remove(sent);
+            unacknowledged.incrementAndGet();
+            last = room.send(Chat.SAY, say).handle((acknowledged, failure) -> {
+                unacknowledged.decrementAndGet();
                 if (failure != null && !over.isDone()) {
                     out.println("-- not sent: " + words(failure));
                 }
+                return failure == null;
             });
         }
 
         /** Waits a little for what is on its way. */
         private int leave() {
-            CompletableFuture<?>[] last = unacknowledged.toArray(CompletableFuture<?>[]::new);
             try {
-                CompletableFuture.allOf(last).get(LEAVE_SECONDS, TimeUnit.SECONDS);
+                last.get(LEAVE_SECONDS, TimeUnit.SECONDS);
             } catch (TimeoutException late) {
-                out.println("-- " + unacknowledged.size() + " messages were not delivered");
+                terminal.err().println("console: left with " + unacknowledged.get() + " messages not acknowledged");
                 return Main.FAILED;
-            } catch (ExecutionException told) {
-                return Main.FAILED;
+            } catch (ExecutionException impossible) {
+                throw new IllegalStateException(impossible);
             } catch (InterruptedException interrupted) {
                 Thread.currentThread().interrupt();
                 return Main.FAILED;

@@ -33,7 +33,8 @@ final class PlaygroundDemo implements Demo {
                 terminal.out().println("secret " + demo.secret());
             }
             terminal.out().println("token demo " + demo.token("demo"));
-            terminal.out().println("socket " + DemoServer.url(server)); // last: whoever waits for this line has the others
+            terminal.out()
+                    .println("socket " + DemoServer.url(server)); // last: whoever waits for this line has the others
             terminal.out().flush();
             new CountDownLatch(1).await();
         }

@@ -57,8 +57,14 @@ class ReadmeTest {
                 .port(port)
                 .authenticator(JwtAuthenticator.hmac256(secret))
                 .allowJoin((session, room) -> room.startsWith("chat:"))
-                .on(Chat.SAY, (session, message) -> session.room(message.room()) // only a room it has joined
-                        .send(Chat.SAID, new Said(session.user().id(), message.data().text())))
+                .on(
+                        Chat.SAY,
+                        (session, message) -> session.room(message.room()) // only a room it has joined
+                                .send(
+                                        Chat.SAID,
+                                        new Said(
+                                                session.user().id(),
+                                                message.data().text())))
                 .onRequest(Chat.HISTORY, (session, room) -> store.lastPage(room))
                 .build()
                 .start();
@@ -83,7 +89,8 @@ class ReadmeTest {
     void readmeShowsThisCode() throws IOException {
         String readme = Files.readString(Path.of("..", "README.md")).replaceAll("\\s+", "");
         String test = Files.readString(Path.of("src/test/java/io/realtime/examples/ReadmeTest.java"));
-        Matcher pieces = Pattern.compile("// @start (\\w+)\\n(.*?)// @end", Pattern.DOTALL).matcher(test);
+        Matcher pieces = Pattern.compile("// @start (\\w+)\\n(.*?)// @end", Pattern.DOTALL)
+                .matcher(test);
         List<String> names = new ArrayList<>();
         while (pieces.find()) {
             names.add(pieces.group(1));

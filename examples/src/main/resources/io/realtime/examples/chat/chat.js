@@ -1,10 +1,5 @@
-/*
- * A chat in plain JavaScript: what a browser needs to speak the protocol's plain mode by hand.
- *
- *   Link   one WebSocket after the other: token, heartbeat, backoff
- *   Room   a log with members: its position, what was said, what waits to be said
- *   view   the page; data enters it as text only
- */
+// A chat by hand, in the protocol's plain mode. Link: one WebSocket after the other. Room: a log with members, this
+// page's position in it, and what waits to be said. view: the page; data enters it as text only.
 
 const HISTORY = 50;              // how much of a room a newcomer reads
 const KEPT = 500;                // how many messages of a room the page keeps
@@ -121,11 +116,6 @@ class Link {
     this.on.state('waiting', {until: Date.now() + delay, why: failure?.message});
   }
 
-  now() {
-    this.attempt = 0;
-    this.connect();
-  }
-
   stop() {
     this.stopped = true;
     clearTimeout(this.timer);
@@ -159,12 +149,10 @@ class Room {
     link.ask({type: '$join', room: this.name, data}, (error, reply) => {
       if (error) return this.note(`You cannot be in this room: ${error.message}`, true);
       const lost = known && reply.recovered === false;
-      if (lost) {
+      if (lost && this.offset > 0) {
         this.note('The server no longer has the history from before. Some messages may be missing here.', true);
-        this.held = [];
-      } else if (known) {
-        this.note('Connected again; nothing was missed.');
       }
+      this.held = lost ? [] : null;
       const sameLog = reply.epoch === this.epoch;
       if (lost ? !sameLog : !known) this.offset = lost ? 0 : reply.offset;
       this.epoch = reply.epoch;
@@ -277,7 +265,7 @@ function start(name, label) {
     state(next, details = {}) {
       state = {name: next, ...details};
       view.state();
-      if (next !== 'open') for (const room of rooms.values()) room.ready = false;
+      if (next !== 'open') for (const room of rooms.values()) { room.ready = false; room.typing.clear(); }
       view.room(current);
     },
     welcome() {
@@ -409,8 +397,7 @@ const view = {
   },
 
   avatar(node, name) {
-    const words = name.trim().split(/\s+/);
-    node.textContent = words.slice(0, 2).map(word => [...word][0]).join('').toUpperCase();
+    node.textContent = name.trim().split(/\s+/).slice(0, 2).map(word => [...word][0]).join('').toUpperCase();
     node.style.setProperty('--hue', hue(name));
   },
 
@@ -420,23 +407,18 @@ const view = {
     all.forEach((room, index) => {
       let item = list.children[index];
       if (!item) {
-        item = element('li');
-        const button = element('button');
-        button.type = 'button';
-        button.append(element('span', 'label', room.label));
-        button.onclick = () => openRoom(room.label);
-        item.append(button);
-        list.append(item);
+        list.append(item = element('li'));
+        item.append(element('button'));
+        item.firstChild.append(element('span', 'label', room.label));
+        item.firstChild.onclick = () => openRoom(room.label);
       }
       const button = item.firstChild;
-      if (room === current) button.setAttribute('aria-current', 'true');
-      else button.removeAttribute('aria-current');
-      button.querySelector('.badge')?.remove();
-      if (room.unread) {
-        const badge = element('span', 'badge', room.unread > 99 ? '99+' : room.unread);
-        badge.setAttribute('aria-label', `${room.unread} unread`);
-        button.append(badge);
-      }
+      button.ariaCurrent = room === current ? 'true' : null;
+      const badge = button.querySelector('.badge') ?? element('span', 'badge');
+      badge.textContent = room.unread > 99 ? '99+' : room.unread;
+      badge.title = `${room.unread} unread`;
+      if (!room.unread) badge.remove();
+      else if (!badge.parentNode) button.append(badge);
     });
     const unread = all.reduce((sum, room) => sum + room.unread, 0);
     document.title = `${unread ? `(${unread}) ` : ''}${current ? `#${current.label} · ` : ''}Realtime chat`;
@@ -492,7 +474,7 @@ $('login-form').onsubmit = async event => {
 $('room-form').onsubmit = event => {
   event.preventDefault();
   openRoom($('new-room').value);
-  $('new-room').value = '';
+  event.target.reset();
 };
 $('composer').onsubmit = event => {
   event.preventDefault();
@@ -514,10 +496,10 @@ $('leave').onclick = () => {
   link.stop();
   location.reload();
 };
-$('retry').onclick = () => link.now();
+$('retry').onclick = () => link.connect();
 $('newer').onclick = toBottom;
 $('scroll').onscroll = () => { if (atBottom()) $('newer').hidden = true; };
-window.addEventListener('online', () => link?.now());
+window.addEventListener('online', () => link?.connect());
 window.addEventListener('offline', () => link && view.state());
 document.addEventListener('visibilitychange', () => {
   if (document.hidden || !current) return;
@@ -531,5 +513,4 @@ function grow() {
   $('text').style.height = `${$('text').scrollHeight + 2}px`;
 }
 
-const known = sessionStorage.getItem('name');
-if (known) start(known, sessionStorage.getItem('room') ?? 'lobby');
+if (sessionStorage.getItem('name')) start(sessionStorage.getItem('name'), sessionStorage.getItem('room') ?? 'lobby');
