@@ -4,13 +4,17 @@ import com.google.gson.JsonElement;
 import io.realtime.Event;
 import io.realtime.Request;
 import java.util.Map;
+import java.util.Objects;
 
 /** The contract of the demos, shared by their server, the Java client and, in JSON, the page. */
 interface Chat {
+    /** The longest text that is said at once. */
+    int MAX_TEXT = 4000;
+
     /** Something a person says in a room. */
     record Say(String text) {
         public Say {
-            require(text, "text");
+            requireText(text);
         }
     }
 
@@ -18,7 +22,11 @@ interface Chat {
     record Said(String user, String text) {}
 
     /** Whether the sender is typing. */
-    record Typing(boolean on) {}
+    record Typing(Boolean on) {
+        public Typing {
+            Objects.requireNonNull(on, "on is required"); // an absent boolean would read as false
+        }
+    }
 
     /** Whether somebody else is typing. */
     record SomebodyTyping(String user, boolean on) {}
@@ -27,13 +35,14 @@ interface Chat {
     record Direct(String to, String text) {
         public Direct {
             require(to, "to");
-            require(text, "text");
+            requireText(text);
         }
     }
 
     /** A wait in milliseconds, at most a minute. */
-    record Slow(int ms) {
+    record Slow(Integer ms) {
         public Slow {
+            Objects.requireNonNull(ms, "ms is required");
             if (ms < 0 || ms > 60_000) {
                 throw new IllegalArgumentException("ms " + ms + " is not 0 to 60000");
             }
@@ -56,8 +65,15 @@ interface Chat {
     Request<Slow, Slow> SLOW = Request.of("slow", Slow.class, Slow.class);
 
     private static void require(String value, String name) {
-        if (value == null || value.isEmpty()) {
+        if (value == null || value.isBlank()) {
             throw new IllegalArgumentException(name + " is required");
+        }
+    }
+
+    private static void requireText(String text) {
+        require(text, "text");
+        if (text.length() > MAX_TEXT) {
+            throw new IllegalArgumentException("text is longer than " + MAX_TEXT + " characters");
         }
     }
 }

@@ -1,107 +1,218 @@
 package io.realtime.examples;
 
+import io.realtime.Message;
+import io.realtime.RealtimeException;
 import io.realtime.client.ClientListener;
+import io.realtime.client.ClientRoom;
 import io.realtime.client.ConnectionState;
 import io.realtime.client.DroppedMessage;
 import io.realtime.client.RealtimeClient;
+import io.realtime.examples.Chat.Said;
 import io.realtime.examples.Chat.Say;
 import java.io.IOException;
-import java.io.UncheckedIOException;
+import java.io.PrintStream;
 import java.net.URI;
-import java.util.List;
+import java.net.URISyntaxException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicInteger;
 
-/** The Java client in a terminal: what is typed is sent, what arrives and what happens to the connection is shown. */
+/** The Java client in a terminal. */
 final class ConsoleDemo implements Demo {
-    private static final long LAST_ACKNOWLEDGEMENT_SECONDS = 5;
+    private static final int HISTORY = 20;
+    private static final int LEAVE_SECONDS = 5;
 
     @Override
-    public String usage() {
-        return "console URL --token T --room R";
+    public String name() {
+        return "console";
     }
 
     @Override
     public String summary() {
-        return "the Java client in a terminal: type to send, /quit to leave";
+        return "the Java client in a terminal: talks in a room of the playground or the chat";
     }
 
     @Override
-    public void run(List<String> line, Terminal terminal) throws InterruptedException {
-        Options options = Options.parse(line, usage(), List.of("token", "room"));
-        String url = options.words(1).get(0);
-        String token = options.requireText("token");
-        String room = options.requireText("room");
-        RealtimeClient.Builder builder;
+    public Options.Spec options() {
+        return Options.spec()
+                .argument("URL", "the server: the socket line of the playground or the chat")
+                .option("--token", "T", "who to be: a token that the server accepts (required)")
+                .option("--room", "R", "where to talk; the demos allow chat:… (default chat:lobby)");
+    }
+
+    @Override
+    public int run(Options options, Terminal terminal) throws InterruptedException {
+        URI address = address(options.require("URL"));
+        String token = options.require("--token");
+        String named = options.find("--room");
+        String room = named == null ? "chat:lobby" : named;
+        Talk talk = new Talk(terminal);
+        RealtimeClient client;
+        ClientRoom joined;
         try {
-            builder = RealtimeClient.builder(URI.create(url)).token(token);
-        } catch (IllegalArgumentException bad) {
-            throw options.wrong("bad URL '" + url + "': " + bad.getMessage());
+            client = RealtimeClient.builder(address).token(token).listener(talk).build();
+            joined = client.room(room);
+        } catch (IllegalArgumentException wrong) {
+            throw new UsageException(String.valueOf(wrong.getMessage()));
         }
-        try (RealtimeClient client = builder.listener(new Narrator(terminal)).build()) {
-            client.on(
-                    Chat.SAID,
-                    said -> terminal.out()
-                            .println(said.data().user() + ": " + said.data().text()));
-            CompletableFuture<Void> ended = client.connect();
-            CompletableFuture<?> joined = client.room(room).join().exceptionally(failure -> {
-                terminal.err().println("cannot join " + room + ": " + failure.getMessage());
-                throw new CompletionException(failure);
+        try (client) {
+            terminal.out().println("-- /quit or end of input leaves");
+            return talk.in(client, joined);
+        }
+    }
+
+    private static URI address(String text) {
+        try {
+            return new URI(text);
+        } catch (URISyntaxException wrong) { // its message would quote a query, and a query may hold a token
+            throw new UsageException("URL is no address of the form ws://host:port/path");
+        }
+    }
+
+    /** One conversation. The listener's methods and the handlers run on the client's callback thread. */
+    private static final class Talk implements ClientListener {
+        private final Terminal terminal;
+        private final PrintStream out;
+        private final CompletableFuture<Integer> over = new CompletableFuture<>();
+        private final AtomicInteger unacknowledged = new AtomicInteger();
+        private CompletableFuture<?> last = CompletableFuture.completedFuture(null); // acknowledged in order
+
+        Talk(Terminal terminal) {
+            this.terminal = terminal;
+            this.out = terminal.out();
+        }
+
+        int in(RealtimeClient client, ClientRoom room) throws InterruptedException {
+            client.on(Chat.SAID, this::show);
+            client.connect().exceptionally(failure -> {
+                fail("cannot connect", failure);
+                return null;
             });
-            CompletableFuture<Void> last = talk(client, room, terminal);
-            if (ended.isCompletedExceptionally() || joined.isCompletedExceptionally()) {
-                return; // why has been said
+            room.join(HISTORY)
+                    .thenAccept(joined -> out.println("-- in " + room.name() + ", " + joined.members() + " here"))
+                    .exceptionally(failure -> {
+                        fail("cannot join " + room.name(), failure);
+                        return null;
+                    });
+            // A read from a terminal cannot be interrupted, so it has a thread that may be left behind.
+            Thread reader = new Thread(() -> read(room), "console-input");
+            reader.setDaemon(true);
+            reader.start();
+            try {
+                return over.get();
+            } catch (ExecutionException impossible) {
+                throw new IllegalStateException(impossible);
             }
-            last.get(LAST_ACKNOWLEDGEMENT_SECONDS, TimeUnit.SECONDS);
-        } catch (TimeoutException unacknowledged) {
-            terminal.err().println("left before the server had acknowledged everything");
-        } catch (ExecutionException failed) {
-            terminal.err().println(String.valueOf(failed.getCause()));
         }
-    }
 
-    /** Sends line by line; returns the fate of the last one. */
-    private static CompletableFuture<Void> talk(RealtimeClient client, String room, Terminal terminal) {
-        CompletableFuture<Void> last = CompletableFuture.completedFuture(null);
-        try {
-            for (String typed = terminal.in().readLine();
-                    typed != null;
-                    typed = terminal.in().readLine()) {
-                if (typed.equals("/quit")) {
-                    break;
+        private void read(ClientRoom room) {
+            try {
+                for (String line = terminal.in().readLine();
+                        line != null && !line.strip().equals("/quit");
+                        line = terminal.in().readLine()) {
+                    if (!line.isBlank()) {
+                        say(room, line);
+                    }
                 }
-                if (!typed.isBlank()) {
-                    last = client.room(room).send(Chat.SAY, new Say(typed));
-                }
+            } catch (IOException unreadable) {
+                out.println("-- input: " + unreadable.getMessage());
             }
-        } catch (IOException unreadable) {
-            throw new UncheckedIOException(unreadable);
+            over.complete(leave());
         }
-        return last;
-    }
 
-    private record Narrator(Terminal terminal) implements ClientListener {
+        private void say(ClientRoom room, String line) {
+            Say say;
+            try {
+                say = new Say(line);
+            } catch (IllegalArgumentException unfit) {
+                out.println("-- not sent: " + unfit.getMessage());
+                return;
+            }
+            unacknowledged.incrementAndGet();
+            last = room.send(Chat.SAY, say).handle((acknowledged, failure) -> {
+                unacknowledged.decrementAndGet();
+                if (failure != null && !over.isDone()) {
+                    out.println("-- not sent: " + words(failure));
+                }
+                return failure == null;
+            });
+        }
+
+        /** Waits a little for what is on its way. */
+        private int leave() {
+            try {
+                last.get(LEAVE_SECONDS, TimeUnit.SECONDS);
+            } catch (TimeoutException late) {
+                terminal.err().println("console: left with " + unacknowledged.get() + " messages not acknowledged");
+                return Main.FAILED;
+            } catch (ExecutionException impossible) {
+                throw new IllegalStateException(impossible);
+            } catch (InterruptedException interrupted) {
+                Thread.currentThread().interrupt();
+                return Main.FAILED;
+            }
+            out.println("-- left");
+            return Main.OK;
+        }
+
+        private void show(Message<Said> message) {
+            String where = switch (message.room()) {
+                case "@user" -> " (to you)";
+                case "@all" -> " (to everyone)";
+                default -> "";
+            };
+            out.println(message.data().user() + where + ": " + message.data().text());
+        }
+
+        private void fail(String what, Throwable failure) {
+            if (!over.isDone()) {
+                terminal.err().println("console: " + what + ": " + words(failure));
+                over.complete(Main.FAILED);
+            }
+        }
+
         @Override
         public void onState(ConnectionState state) {
-            terminal.out().println("* " + state);
+            String why = state.reason() == null ? "" : " (" + state.reason() + ")";
+            String line = switch (state.status()) {
+                case IDLE -> "idle";
+                case CONNECTING -> "connecting";
+                case OPEN -> "connected";
+                case WAITING ->
+                    "offline" + why + ", trying again in " + state.delay().toMillis() + " ms";
+                case CLOSED -> "closed" + why;
+            };
+            out.println("-- " + line);
+            if (state.status() == ConnectionState.Status.CLOSED) {
+                fail("the connection is over", new IllegalStateException(String.valueOf(state.reason())));
+            }
         }
 
         @Override
         public void onError(Throwable failure) {
-            terminal.err().println("* " + failure.getMessage());
+            out.println("-- error: " + words(failure));
         }
 
         @Override
         public void onDropped(DroppedMessage message) {
-            terminal.err().println("* not sent: " + message);
+            if (!over.isDone()) {
+                out.println("-- dropped: " + message.cause().getMessage());
+            }
         }
 
         @Override
         public void onGap(String room) {
-            terminal.out().println("* messages of " + room + " were missed");
+            out.println("-- some messages in " + room + " were missed for good");
+        }
+
+        private static String words(Throwable failure) {
+            Throwable cause =
+                    failure instanceof CompletionException && failure.getCause() != null ? failure.getCause() : failure;
+            String code = cause instanceof RealtimeException known ? " (" + known.code() + ")" : "";
+            return cause.getMessage() + code;
         }
     }
 }

@@ -1,19 +1,23 @@
 package io.realtime.examples;
 
-import java.util.List;
-
-/** One runnable demo. */
+/** One thing that the examples' jar can do. */
 interface Demo {
-    /** What it is called on the command line, with its options. */
-    String usage();
+    /** Returns the word that picks it. */
+    String name();
 
-    /** What it shows, in a line. */
+    /** Returns what it shows, in one line. */
     String summary();
 
+    /** Returns what it takes. */
+    Options.Spec options();
+
     /**
-     * Runs it until its end, or until the thread is interrupted.
+     * Runs until there is nothing more to do or the thread is interrupted, and leaves nothing running.
      *
-     * @throws UsageException when the command line is wrong
+     * @return the process's exit code
+     * @throws UsageException when a value does not fit
+     * @throws io.realtime.RealtimeException when it cannot begin: a port is taken, say
+     * @throws InterruptedException when it was asked to end
      */
-    void run(List<String> line, Terminal terminal) throws InterruptedException;
+    int run(Options options, Terminal terminal) throws InterruptedException;
 }

@@ -7,6 +7,7 @@ import io.realtime.examples.Chat.SomebodyTyping;
 import io.realtime.examples.Chat.WhoAmI;
 import io.realtime.server.JwtAuthenticator;
 import io.realtime.server.RealtimeServer;
+import java.nio.charset.StandardCharsets;
 import java.security.SecureRandom;
 import java.time.Duration;
 import java.time.Instant;
@@ -17,7 +18,12 @@ import org.jspecify.annotations.Nullable;
 
 /** The server behind the demos: one handler of each kind, rooms that begin with {@code chat:}, tokens for anyone. */
 final class DemoServer {
+    /** Nobody but this computer: whoever reaches the chat's page gets a token. */
+    static final String HOST = "127.0.0.1";
+
+    static final String PATH = "/ws";
     private static final Duration TOKEN_LIFE = Duration.ofHours(12);
+    private static final int MIN_SECRET_BYTES = 32;
 
     private final String secret;
 
@@ -25,14 +31,23 @@ final class DemoServer {
         this.secret = secret;
     }
 
-    /** With this secret, or a random one. */
+    /**
+     * With this secret, or a random one.
+     *
+     * @throws UsageException when it is shorter than HS256 allows (RFC 7518 section 3.2); it says how long, never what
+     */
     static DemoServer withSecret(@Nullable String given) {
-        if (given != null) {
-            return new DemoServer(given);
+        if (given == null) {
+            byte[] random = new byte[MIN_SECRET_BYTES];
+            new SecureRandom().nextBytes(random);
+            return new DemoServer(Base64.getUrlEncoder().withoutPadding().encodeToString(random));
         }
-        byte[] random = new byte[32];
-        new SecureRandom().nextBytes(random);
-        return new DemoServer(Base64.getUrlEncoder().withoutPadding().encodeToString(random));
+        int bytes = given.getBytes(StandardCharsets.UTF_8).length;
+        if (bytes < MIN_SECRET_BYTES) {
+            throw new UsageException("--secret has " + bytes + (bytes == 1 ? " byte" : " bytes")
+                    + "; HS256 needs at least " + MIN_SECRET_BYTES);
+        }
+        return new DemoServer(given);
     }
 
     String secret() {
@@ -48,11 +63,20 @@ final class DemoServer {
     }
 
     /**
-     * The server, ready to start.
+     * Starts the server; port 0 lets the system choose.
      *
-     * @throws IllegalArgumentException when the secret is too short
+     * @throws io.realtime.RealtimeException naming the port when it is taken
      */
-    RealtimeServer.Builder builder() {
+    RealtimeServer start(int port) {
+        return builder().host(HOST).port(port).path(PATH).build().start();
+    }
+
+    /** Returns where clients of a server connect. */
+    static String url(RealtimeServer server) {
+        return "ws://" + HOST + ":" + server.port() + PATH;
+    }
+
+    private RealtimeServer.Builder builder() {
         return RealtimeServer.builder()
                 .authenticator(JwtAuthenticator.hmac256(secret))
                 .allowJoin((session, room) -> room.startsWith("chat:"))

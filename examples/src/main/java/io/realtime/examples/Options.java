@@ -1,77 +1,53 @@
 package io.realtime.examples;
 
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
-/** The words behind a demo's name: {@code --name value} pairs, and whatever is not a pair. */
+/** What a demo was asked for: {@code --name value} or {@code --name=value}, and arguments without a name. Immutable. */
 final class Options {
-    private final Map<String, String> values = new LinkedHashMap<>();
-    private final List<String> words = new ArrayList<>();
-    private final String usage;
+    private final Map<String, String> values;
 
-    private Options(String usage) {
-        this.usage = usage;
+    private Options(Map<String, String> values) {
+        this.values = Map.copyOf(values);
     }
 
-    /**
-     * Reads a command line.
-     *
-     * @param usage what is right, for whoever got it wrong
-     * @param allowed the names, without their dashes
-     * @throws UsageException for a name that is not allowed, stands twice, or has no value
-     */
-    static Options parse(List<String> line, String usage, List<String> allowed) {
-        Options options = new Options(usage);
-        for (Iterator<String> rest = line.iterator(); rest.hasNext(); ) {
-            String word = rest.next();
-            if (!word.startsWith("--")) {
-                options.words.add(word);
-                continue;
-            }
-            String name = word.substring(2);
-            if (!allowed.contains(name)) {
-                throw options.wrong("unknown option " + word);
-            }
-            if (!rest.hasNext()) {
-                throw options.wrong(word + " needs a value");
-            }
-            if (options.values.put(name, rest.next()) != null) {
-                throw options.wrong(word + " stands twice");
-            }
-        }
-        return options;
+    /** What a demo takes, in the order that the help shows. */
+    static Spec spec() {
+        return new Spec();
     }
 
-    /** Returns the words that are no pairs; there must be exactly so many. */
-    List<String> words(int count) {
-        if (words.size() > count) {
-            throw wrong("unexpected '" + words.get(count) + "'");
-        }
-        if (words.size() < count) {
-            throw wrong("something is missing");
-        }
-        return words;
-    }
-
+    /** Returns a value, or null when it was not given. */
     @Nullable
-    String text(String name) {
+    String find(String name) {
         return values.get(name);
     }
 
-    String requireText(String name) {
-        String value = values.get(name);
-        if (value == null || value.isEmpty()) {
-            throw wrong("--" + name + " is missing");
+    /**
+     * Returns a value that the demo cannot do without.
+     *
+     * @throws UsageException when it was not given
+     */
+    String require(String name) {
+        String value = find(name);
+        if (value == null || value.isBlank()) {
+            throw new UsageException(name + " is missing");
         }
         return value;
     }
 
+    /**
+     * Returns a number.
+     *
+     * @throws UsageException when it is none, or not within the bounds
+     */
     int number(String name, int otherwise, int min, int max) {
-        String value = values.get(name);
+        String value = find(name);
         if (value == null) {
             return otherwise;
         }
@@ -80,13 +56,90 @@ final class Options {
             if (number >= min && number <= max) {
                 return number;
             }
-        } catch (NumberFormatException unfit) {
-            throw wrong("--" + name + " '" + value + "' is not a number");
+        } catch (NumberFormatException notOne) {
+            // told below
         }
-        throw wrong("--" + name + " " + value + " is not " + min + " to " + max);
+        throw new UsageException(name + " must be a number from " + min + " to " + max + ", not '" + value + "'");
     }
 
-    UsageException wrong(String what) {
-        return new UsageException(what + System.lineSeparator() + "usage: " + usage);
+    /** Returns a port; 0 lets the system choose. */
+    int port(String name, int otherwise) {
+        return number(name, otherwise, 0, 65_535);
+    }
+
+    /** What a demo takes; parses. */
+    static final class Spec {
+        private final List<String> arguments = new ArrayList<>();
+        private final Map<String, String> options = new LinkedHashMap<>();
+        private final List<String> help = new ArrayList<>();
+
+        private Spec() {}
+
+        /** An argument without a name; {@link Options#require} takes it by this word. */
+        Spec argument(String word, String meaning) {
+            arguments.add(word);
+            help.add(String.format("  %-24s %s", word, meaning));
+            return this;
+        }
+
+        /** An option with a value, {@code --port N}. */
+        Spec option(String name, String value, String meaning) {
+            options.put(name, value);
+            help.add(String.format("  %-24s %s", name + " " + value, meaning));
+            return this;
+        }
+
+        /** Returns one line that shows all: {@code URL [--room R]}. */
+        String usage() {
+            List<String> words = new ArrayList<>(arguments);
+            options.forEach((name, value) -> words.add("[" + name + " " + value + "]"));
+            return String.join(" ", words);
+        }
+
+        /** Returns a line for each argument and option. */
+        List<String> help() {
+            return List.copyOf(help);
+        }
+
+        /**
+         * Reads a command line.
+         *
+         * @throws UsageException naming the first word that does not fit, and what would
+         */
+        Options parse(List<String> words) {
+            Map<String, String> values = new HashMap<>();
+            Iterator<String> expected = arguments.iterator();
+            for (Iterator<String> rest = words.iterator(); rest.hasNext(); ) {
+                String word = rest.next();
+                if (!word.startsWith("-")) {
+                    if (!expected.hasNext()) {
+                        throw new UsageException("'" + word + "' is one too many; " + takes());
+                    }
+                    values.put(expected.next(), word);
+                    continue;
+                }
+                int equals = word.indexOf('=');
+                String name = equals < 0 ? word : word.substring(0, equals);
+                if (!options.containsKey(name)) {
+                    throw new UsageException("unknown option " + name + "; " + takes());
+                }
+                String value = equals >= 0 ? word.substring(equals + 1) : rest.hasNext() ? rest.next() : "";
+                // The next option in place of a value is a value forgotten; one that begins so is given with '='.
+                if (value.isEmpty() || (equals < 0 && value.startsWith("--"))) {
+                    throw new UsageException(name + " needs a value: " + name + " " + options.get(name));
+                }
+                if (values.putIfAbsent(name, value) != null) {
+                    throw new UsageException(name + " is given twice");
+                }
+            }
+            return new Options(values);
+        }
+
+        private String takes() {
+            String names = options.entrySet().stream()
+                    .map(option -> option.getKey() + " " + option.getValue())
+                    .collect(Collectors.joining(", "));
+            return "options are " + names;
+        }
     }
 }

@@ -1,48 +1,55 @@
 package io.realtime.examples;
 
 import io.realtime.server.RealtimeServer;
-import java.util.List;
 import java.util.concurrent.CountDownLatch;
 
-/** A server with one handler of each kind, for trying any WebSocket client against. */
+/** A server to try things on, with any WebSocket client. */
 final class PlaygroundDemo implements Demo {
     @Override
-    public String usage() {
-        return "playground [--port 0] [--secret S] [--rate-limit N|off]";
+    public String name() {
+        return "playground";
     }
 
     @Override
     public String summary() {
-        return "a server with one handler of each kind, for trying any WebSocket client against";
+        return "a server with a bit of everything, to try with any WebSocket client";
     }
 
     @Override
-    public void run(List<String> line, Terminal terminal) throws InterruptedException {
-        Options options = Options.parse(line, usage(), List.of("port", "secret", "rate-limit"));
-        options.words(0);
-        if (!"off".equals(options.text("rate-limit"))) {
-            options.number("rate-limit", 1, 1, 1_000_000); // checked now, enforced once the server has rate limits
-        }
-        try (RealtimeServer server = start(options, terminal)) {
-            terminal.out().println("socket ws://127.0.0.1:" + server.port() + "/ws");
-            terminal.out().flush();
-            new CountDownLatch(1).await(); // until the process is ended
-        }
+    public Options.Spec options() {
+        return Options.spec()
+                .option("--port", "N", "where to listen (0, the default: any free port)")
+                .option("--secret", "S", "the HS256 secret, 32 bytes or more (default: a random one, printed)")
+                .option("--rate-limit", "N|off", "messages a second per session (default off; not enforced yet)");
     }
 
-    private static RealtimeServer start(Options options, Terminal terminal) {
-        DemoServer demo = DemoServer.withSecret(options.text("secret"));
-        RealtimeServer.Builder builder;
+    @Override
+    public int run(Options options, Terminal terminal) throws InterruptedException {
+        int port = options.port("--port", 0);
+        requireRateLimit(options);
+        DemoServer demo = DemoServer.withSecret(options.find("--secret"));
+        try (RealtimeServer server = demo.start(port)) {
+            if (options.find("--secret") == null) {
+                terminal.out().println("secret " + demo.secret());
+            }
+            terminal.out().println("token demo " + demo.token("demo"));
+            terminal.out()
+                    .println("socket " + DemoServer.url(server)); // last: whoever waits for this line has the others
+            terminal.out().flush();
+            new CountDownLatch(1).await();
+        }
+        return Main.OK;
+    }
+
+    private static void requireRateLimit(Options options) {
+        String limit = options.find("--rate-limit");
+        if (limit == null || limit.equals("off")) {
+            return;
+        }
         try {
-            builder = demo.builder().port(options.number("port", 0, 0, 65_535));
-        } catch (IllegalArgumentException tooShort) {
-            throw options.wrong("--secret: " + tooShort.getMessage());
+            options.number("--rate-limit", 0, 1, 1_000_000);
+        } catch (UsageException wrong) {
+            throw new UsageException(wrong.getMessage() + "; or off");
         }
-        RealtimeServer server = builder.build().start();
-        if (options.text("secret") == null) {
-            terminal.out().println("secret " + demo.secret());
-        }
-        terminal.out().println("token demo " + demo.token("demo"));
-        return server;
     }
 }

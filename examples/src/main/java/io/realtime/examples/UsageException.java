@@ -1,6 +1,6 @@
 package io.realtime.examples;
 
-/** The command line is wrong; the message says how, and ends in what is right. */
+/** A command line that says something impossible; the message says what, and what would be right. */
 final class UsageException extends RuntimeException {
     private static final long serialVersionUID = 1L;
 

@@ -1,4 +1,4 @@
-/** Runnable demos; {@link io.realtime.examples.Main} picks one. */
+/** Runnable demos: a playground for any WebSocket client, a chat for people, the Java client in a terminal. */
 @NullMarked
 package io.realtime.examples;
 

@@ -1,390 +1,516 @@
-// The chat page. It speaks the managed protocol itself, so that a reader sees all of it: $hello and $welcome, numbered
-// messages that wait until they are acknowledged, positions in rooms, and the way back after a lost connection.
+// A chat by hand, in the protocol's plain mode. Link: one WebSocket after the other. Room: a log with members, this
+// page's position in it, and what waits to be said. view: the page; data enters it as text only.
 
-const $ = (id) => document.getElementById(id);
+const HISTORY = 50;              // how much of a room a newcomer reads
+const KEPT = 500;                // how many messages of a room the page keeps
+const BACKOFF = {first: 500, floor: 100, cap: 15_000};
+const HEALTHY = 10_000;          // a connection this old has earned a fresh backoff
+const TYPING_EVERY = 2_000;      // how often "is typing" is repeated
+const TYPING_LASTS = 5_000;      // how long it is believed without being repeated
+const GROUP = 5 * 60_000;        // messages this close together share one heading
+const DEFAULT_ROOMS = ['lobby', 'garden', 'workshop'];
 
-/** The connection: one socket at a time, and everything that outlives it. */
+const $ = id => document.getElementById(id);
+
+/** One WebSocket after the other, for as long as it is wanted. Tells `on` what happens. */
 class Link {
-  #socket = null;
-  #client = crypto.getRandomValues(new Uint32Array(6)).join("-"); // names this tab to the server's record of it
-  #session = null;
-  #seq = 0;
-  #outbox = []; // {seq, frame, sent}, until acknowledged
-  #positions = new Map(); // room → [epoch, offset]
-  #questions = new Map(); // ref → what to do with the answer
-  #attempt = 0;
-  #timers = { retry: 0, silence: 0, health: 0 };
-  #heard = 0;
-  #welcomed = false;
-  #rhythm = { intervalMs: 30000, timeoutMs: 60000 };
-  #window = null; // over how long the server wants its clients to return
-  #ended = false;
-
-  /** @param login gives a fresh {token, port, path}; @param on {state, message, joined, error} */
-  constructor(login, on) {
-    this.login = login;
-    this.on = on;
-    addEventListener("online", () => this.#hurry());
+  constructor(name, on) {
+    Object.assign(this, {name, on, attempt: 0, refs: 0, asked: new Map(), heartbeat: {intervalMs: 30_000, timeoutMs: 60_000}});
+    setInterval(() => this.watch(), 1000);
   }
 
+  /** Connects with a fresh token: the last one may have expired, or belong to a server that is gone. */
   async connect() {
-    clearTimeout(this.#timers.retry);
-    this.on.state("connecting");
+    clearTimeout(this.timer);
+    if (this.stopped || this.socket || this.dialing) return;
+    this.dialing = true;
+    this.on.state('connecting');
     try {
-      const pass = await this.login();
-      const secure = location.protocol === "https:" ? "wss" : "ws";
-      const socket = new WebSocket(`${secure}://${location.hostname}:${pass.port}${pass.path}`, "realtime.v1");
-      this.#socket = socket;
-      const watchdog = setTimeout(() => socket.close(), 10000);
-      socket.onopen = () => this.#raw({ type: "$hello", data: {
-        token: pass.token, client: this.#client, session: this.#session ?? undefined,
-        positions: Object.fromEntries([...this.#positions].filter(([, at]) => at)), agent: "realtime-chat-page",
-      } });
-      socket.onmessage = (event) => this.#receive(JSON.parse(event.data), watchdog);
-      socket.onclose = (event) => {
-        clearTimeout(watchdog);
-        if (socket === this.#socket) this.#lost(event);
-      };
+      const login = await fetchToken(this.name);
+      if (this.stopped) return;
+      const url = `ws://${location.hostname}:${login.port}${login.path}?token=${encodeURIComponent(login.token)}`;
+      const socket = this.socket = new WebSocket(url);
+      this.heard = Date.now();
+      this.pinged = 0;
+      socket.onmessage = event => socket === this.socket && this.receive(JSON.parse(event.data));
+      socket.onclose = event => socket === this.socket && this.lost(event.code, event.reason);
     } catch (failure) {
-      this.#lost({ code: 1006, reason: String(failure.message ?? failure) });
+      this.later(failure);
+    } finally {
+      this.dialing = false;
     }
   }
 
-  /** Sends an event: a reliable one waits, numbered, until the server has processed it. */
-  send(type, room, data, reliable = true) {
-    const frame = { type, room, data };
-    if (!reliable) return this.#ready() && this.#raw(frame);
-    const entry = { seq: ++this.#seq, frame, sent: false };
-    this.#outbox.push(entry);
-    this.#flush();
-    return entry.seq;
-  }
-
-  join(room) {
-    if (!this.#positions.has(room)) this.#positions.set(room, null);
-    if (this.#ready()) this.#ask(room);
-  }
-
-  #ready() { return this.#welcomed && this.#socket?.readyState === WebSocket.OPEN; }
-
-  #raw(frame) { this.#socket.send(JSON.stringify(frame)); }
-
-  #ask(room) {
-    const since = this.#positions.get(room);
-    const ref = crypto.getRandomValues(new Uint32Array(2)).join("-");
-    this.#questions.set(ref, (reply) => {
-      this.#positions.set(room, [reply.data.epoch, reply.data.offset]);
-      this.on.joined(room, { first: !since, recovered: reply.data.recovered, members: reply.data.members });
-    });
-    this.#raw({ type: "$join", room, ref, data: since ? { since } : { history: 50 } });
-  }
-
-  #flush() {
-    if (!this.#ready()) return;
-    for (const entry of this.#outbox) {
-      if (entry.again === false) continue;
-      this.#raw({ ...entry.frame, seq: entry.seq, redelivered: entry.sent || undefined });
-      entry.sent = true;
-      entry.again = false;
+  receive(frame) {
+    this.heard = Date.now();
+    if (frame.type === '$welcome') {
+      this.welcomed = Date.now();
+      this.heartbeat = frame.data.heartbeat ?? this.heartbeat;
+      this.on.welcome(frame.data);
+      this.on.state('open');
+    } else if (frame.type === '$goodbye') {
+      this.window = frame.data.retry;
+    } else if (frame.type === '$reply' || (frame.type === '$error' && frame.ref)) {
+      const answer = this.asked.get(frame.ref);
+      this.asked.delete(frame.ref);
+      answer?.(frame.type === '$error' ? frame.data : null, frame.data);
+    } else {
+      this.on.frame(frame);
     }
   }
 
-  #receive(frame, watchdog) {
-    this.#heard = Date.now();
-    const { type, data, room } = frame;
-    if (type === "$welcome") {
-      clearTimeout(watchdog);
-      this.#welcome(data);
-    } else if (type === "$ack") {
-      this.#outbox = this.#outbox.filter((entry) => entry.seq > data.seq);
-    } else if (type === "$reply" && this.#questions.has(frame.ref)) {
-      this.#questions.get(frame.ref)(frame);
-      this.#questions.delete(frame.ref);
-    } else if (type === "$goodbye") {
-      this.#window = data.retry;
-    } else if (type === "$gap") {
-      this.#positions.set(room, [data.epoch, data.offset]);
-      this.on.joined(room, { first: false, recovered: false });
-    } else if (type === "$error") {
-      this.on.error(data, frame.seq);
-    } else if (!type.startsWith("$") && this.#isNew(room, frame.offset)) {
-      this.on.message(frame);
+  get open() {
+    return Boolean(this.welcomed);
+  }
+
+  send(frame) {
+    if (this.open && this.socket.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify(frame));
+  }
+
+  /** Sends with a ref; `answer(error, data)` is called once, or never when the connection is lost before. */
+  ask(frame, answer) {
+    const ref = String(++this.refs);
+    this.asked.set(ref, answer);
+    this.send({...frame, ref});
+  }
+
+  /** A page cannot see the server's pings, so it asks when it hears nothing, and gives up when nobody answers. */
+  watch() {
+    if (!this.socket) return;
+    const silent = Date.now() - this.heard;
+    if (silent > this.heartbeat.timeoutMs) {
+      this.lost(1006, 'the server fell silent');
+    } else if (silent > this.heartbeat.intervalMs && this.pinged < this.heard) {
+      this.pinged = Date.now();
+      this.send({type: '$ping'});
     }
   }
 
-  /** Moves the position; false for what was seen before. */
-  #isNew(room, offset) {
-    const position = this.#positions.get(room);
-    if (!offset || !position) return true;
-    if (offset <= position[1]) return false;
-    position[1] = offset;
-    return true;
-  }
-
-  #welcome(data) {
-    const rooms = [...this.#positions.keys()].filter((name) => !name.startsWith("@"));
-    this.#session = data.session;
-    this.#welcomed = true;
-    this.#rhythm = data.heartbeat;
-    this.#outbox = this.#outbox.filter((entry) => entry.seq > data.seq);
-    for (const entry of this.#outbox) entry.again = true;
-    for (const [name, at] of Object.entries(data.rooms)) this.#positions.set(name, [at.epoch, at.offset]);
-    for (const name of rooms) {
-      const at = data.rooms[name];
-      if (at && at.reason !== "unauthorized") this.on.joined(name, { first: false, recovered: at.recovered });
-      else this.#ask(name);
+  lost(code, reason) {
+    const {socket, welcomed} = this;
+    this.socket = null;
+    this.welcomed = 0;
+    this.asked.clear();
+    socket?.close();
+    if (this.stopped) return;
+    if (welcomed && Date.now() - welcomed > HEALTHY) this.attempt = 0;
+    if (code === 1000 || code === 1002 || code === 1003 || code === 1007 || code === 1010 || (code >= 4000 && code < 4100)) {
+      this.on.state('offline', {why: reason || `closed with ${code}`});  // for good, as the protocol says
+    } else if (code >= 4300 && code < 4400 && this.attempt === 0) {
+      this.attempt++;
+      this.connect();                                                    // the token expired: a fresh one at once
+    } else {
+      this.later();
     }
-    this.on.state("open");
-    this.#flush();
-    this.#timers.health = setTimeout(() => { this.#attempt = 0; }, 10000);
-    this.#watch();
   }
 
-  /** A page sees no control frames: it asks when it has heard nothing, and gives up when nothing comes. */
-  #watch() {
-    clearInterval(this.#timers.silence);
-    this.#timers.silence = setInterval(() => {
-      const silence = Date.now() - this.#heard;
-      if (silence >= this.#rhythm.timeoutMs) {
-        this.#socket.close();
-        this.#lost({ code: 4105, reason: "nothing heard" });
-      } else if (silence >= this.#rhythm.intervalMs && this.#ready()) this.#raw({ type: "$ping" });
-    }, 1000);
+  /** Full jitter: many pages that lost the same server must not come back in step. */
+  later(failure) {
+    if (this.stopped) return;
+    const {first, floor, cap} = BACKOFF;
+    const ceiling = Math.min(cap, first * 2 ** Math.min(this.attempt++, 10));
+    let delay = Math.max(floor, Math.random() * ceiling);
+    if (this.window) delay = this.window.minMs + Math.random() * (Math.min(this.window.maxMs, cap) - this.window.minMs);
+    this.window = null;
+    this.timer = setTimeout(() => this.connect(), delay);
+    this.on.state('waiting', {until: Date.now() + delay, why: failure?.message});
   }
 
-  #lost({ code, reason }) {
-    this.#socket = null;
-    this.#welcomed = false;
-    this.#questions.clear();
-    clearInterval(this.#timers.silence);
-    clearTimeout(this.#timers.health);
-    const never = [1000, 1002, 1003, 1007, 1008, 1010].includes(code) || (code >= 4000 && code < 4100);
-    if (never) {
-      this.#ended = true;
-      this.on.state("closed", { reason: reason || `code ${code}` });
-      return;
-    }
-    this.#attempt++;
-    const spread = this.#window ?? { minMs: 100, maxMs: Math.min(15000, 500 * 2 ** this.#attempt) };
-    this.#window = null; // asked for once, for the first attempt
-    const delay = Math.max(100, spread.minMs + Math.random() * (spread.maxMs - spread.minMs));
-    this.on.state("waiting", { at: Date.now() + delay });
-    this.#timers.retry = setTimeout(() => this.connect(), delay);
-  }
-
-  #hurry() {
-    if (!this.#socket && !this.#ended) this.connect();
+  stop() {
+    this.stopped = true;
+    clearTimeout(this.timer);
+    this.socket?.close(1000);
   }
 }
 
-/** A room as the page shows it. */
+async function fetchToken(name) {
+  const answer = await fetch('token', {
+    method: 'POST', headers: {'Content-Type': 'application/json'}, body: JSON.stringify({name}),
+    signal: AbortSignal.timeout(10_000),
+  });
+  const body = await answer.json();
+  if (!answer.ok) throw new Error(body.error ?? `the page's server answered ${answer.status}`);
+  return body;
+}
+
+/** A room as this page knows it. */
 class Room {
-  messages = [];
-  pending = []; // {seq, text}: said here, not yet heard back
-  typing = new Map(); // user → until when
-  unread = 0;
-  people = 0;
-  constructor(name) { this.name = name; }
+  constructor(label) {
+    // epoch and offset are its position; unsent is what waits to be said, `held` what arrived while history is read again
+    Object.assign(this, {label, name: `chat:${label}`, epoch: null, offset: 0, entries: [], unsent: [], typing: new Map(), unread: 0, held: null, ready: false, draft: ''});
+  }
+
+  /** Joins, for the first time with some history, later from the position that this page has reached. */
+  join() {
+    const known = this.epoch !== null;
+    const data = known ? {since: [this.epoch, this.offset]} : {history: HISTORY};
+    this.ready = false;
+    this.typing.clear();
+    link.ask({type: '$join', room: this.name, data}, (error, reply) => {
+      if (error) return this.note(`You cannot be in this room: ${error.message}`, true);
+      const lost = known && reply.recovered === false;
+      if (lost && this.offset > 0) {
+        this.note('The server no longer has the history from before. Some messages may be missing here.', true);
+      }
+      this.held = lost ? [] : null;
+      const sameLog = reply.epoch === this.epoch;
+      if (lost ? !sameLog : !known) this.offset = lost ? 0 : reply.offset;
+      this.epoch = reply.epoch;
+      // Also a barrier: its reply follows the replay, so what is still unconfirmed by then never arrived.
+      link.ask({type: '$history', room: this.name, data: {limit: lost ? HISTORY : 1}}, (failed, page) => {
+        const held = this.held ?? [];
+        this.held = null;
+        if (lost && !failed) page.messages.forEach(frame => this.accept(frame, false));
+        held.forEach(frame => this.accept(frame, false));
+        this.ready = true;
+        this.unsent.forEach(message => { message.sent = false; });
+        this.flush();
+        view.room(this);
+      });
+    });
+  }
+
+  /** Takes a message of the room's log, each offset once. */
+  accept(frame, fresh = true) {
+    if (this.held) return void this.held.push(frame);
+    if (frame.offset !== undefined) {
+      if (frame.offset <= this.offset) return;
+      this.offset = frame.offset;
+    }
+    if (frame.type !== 'said') return;
+    const message = {user: frame.data.user, text: frame.data.text, ts: frame.ts ?? Date.now()};
+    this.typing.delete(message.user);
+    if (message.user === me) this.confirm(message.text);
+    this.entries.push(message);
+    if (this.entries.length > KEPT) this.entries.shift();
+    if (this !== current || document.hidden) this.unread += message.user === me ? 0 : 1;
+    view.room(this, fresh && message);
+  }
+
+  note(text, warn = false) {
+    const last = this.entries.at(-1);
+    if (last?.note === text) this.entries.pop(); // a server that comes and goes says it once
+    this.entries.push({note: text, warn});
+    view.room(this);
+  }
+
+  say(text) {
+    this.unsent.push({user: me, text, ts: Date.now(), sent: false});
+    this.flush();
+    view.room(this, this.unsent.at(-1));
+  }
+
+  /** Sends what waits, one at a time: so the order stays, and it is known which one an error is about. */
+  flush() {
+    const next = this.unsent.find(message => !message.failed);
+    if (!next || next.sent || !this.ready || !link.open) return;
+    next.sent = true;
+    link.ask({type: 'say', room: this.name, data: {text: next.text}}, error => {
+      if (error?.retryable) {
+        setTimeout(() => { next.sent = false; this.flush(); }, error.retryAfterMs ?? 1000);
+      } else if (error) {
+        next.failed = error.message;
+        this.flush();
+        view.room(this);
+      }
+    });
+  }
+
+  /** The room's log holds it now: it waits no more. */
+  confirm(text) {
+    const index = this.unsent.findIndex(message => message.sent && message.text === text);
+    if (index < 0) return; // said in another window of the same name
+    this.unsent.splice(index, 1);
+    this.flush();
+  }
+
+  hears(user, on) {
+    if (user === me) return;
+    if (on) this.typing.set(user, Date.now() + TYPING_LASTS);
+    else this.typing.delete(user);
+    view.typing();
+  }
 }
 
-const rooms = new Map();
-let me = "";
-let current = null;
-let link = null;
-let typingSince = 0;
-let waiting = null;
+const rooms = new Map();         // by name on the wire
+let me = '';
+let link;
+let current;
+let state = {name: 'connecting'};
 
-const wire = (name) => `chat:${name}`;
-const hue = (text) => [...text].reduce((sum, c) => (sum * 31 + c.codePointAt(0)) % 360, 7);
-const initials = (text) => text.split(/[\s._-]+/).filter(Boolean).slice(0, 2).map((w) => [...w][0].toUpperCase()).join("");
-
-function element(tag, attributes = {}, ...children) {
-  const made = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) {
-    if (name === "hue") made.style.setProperty("--hue", value); // through the DOM: the page's policy allows no inline style
-    else if (value !== undefined) made.setAttribute(name, value);
+function openRoom(label) {
+  const wanted = label.trim().toLowerCase().replace(/\s+/g, '-');
+  if (!wanted) return;
+  let room = rooms.get(`chat:${wanted}`);
+  if (!room) {
+    room = new Room(wanted);
+    rooms.set(room.name, room);
+    if (link.open) room.join();
   }
-  made.append(...children);
+  if (current) {
+    stopTyping();
+    current.draft = $('text').value;
+  }
+  current = room;
+  sessionStorage.setItem('room', wanted);
+  $('text').value = room.draft;
+  view.all();
+  $('text').focus();
+}
+
+function start(name, label) {
+  me = name;
+  sessionStorage.setItem('name', name);
+  link = new Link(name, {
+    state(next, details = {}) {
+      state = {name: next, ...details};
+      view.state();
+      if (next !== 'open') for (const room of rooms.values()) { room.ready = false; room.typing.clear(); }
+      view.room(current);
+    },
+    welcome() {
+      for (const room of rooms.values()) room.join();
+    },
+    frame(frame) {
+      const room = rooms.get(frame.room);
+      if (frame.type === 'typing') room?.hears(frame.data.user, frame.data.on);
+      else if (frame.type === '$error') view.toast(frame.data.message);
+      else if (frame.type === '$gap' && room) room.join();
+      else if (room) room.accept(frame);
+      else if (frame.type === 'said') view.toast(`${frame.data.user}: ${frame.data.text}`); // to this user, or to everyone
+    },
+  });
+  for (const known of DEFAULT_ROOMS) rooms.set(`chat:${known}`, new Room(known));
+  $('login').hidden = true;
+  $('app').hidden = false;
+  $('my-name').textContent = name;
+  view.avatar($('my-avatar'), name);
+  openRoom(label);
+  link.connect();
+}
+
+// ---------------------------------------------------------------- typing
+
+let typingSaid = 0;
+let typingStops;
+
+function tellTyping() {
+  clearTimeout(typingStops);
+  if (!$('text').value.trim()) return stopTyping();
+  typingStops = setTimeout(stopTyping, TYPING_LASTS - 1000);
+  if (Date.now() - typingSaid < TYPING_EVERY || !current.ready) return;
+  typingSaid = Date.now();
+  link.send({type: 'typing', room: current.name, data: {on: true}});
+}
+
+function stopTyping() {
+  clearTimeout(typingStops);
+  if (typingSaid && current.ready) link.send({type: 'typing', room: current.name, data: {on: false}});
+  typingSaid = 0;
+}
+
+// ---------------------------------------------------------------- the page
+
+function element(tag, className, text) {
+  const made = document.createElement(tag);
+  if (className) made.className = className;
+  if (text !== undefined) made.textContent = text;
   return made;
 }
 
-async function login() {
-  const response = await fetch("/token", { method: "POST", body: JSON.stringify({ name: me }) });
-  const answer = await response.json();
-  if (!response.ok) throw new Error(answer.error);
-  return answer;
+function hue(name) {
+  let hash = 7;
+  for (const c of name) hash = (hash * 31 + c.codePointAt(0)) % 9973;
+  return hash * 137 % 360;       // the golden angle keeps neighbours apart
 }
 
-const events = {
-  state(state, more = {}) {
-    const texts = { connecting: "connecting", open: "connected", closed: `closed: ${more.reason}` };
-    clearInterval(waiting);
-    const status = $("status");
-    status.dataset.state = state;
-    const show = () => {
-      const seconds = Math.max(0, Math.ceil((more.at - Date.now()) / 1000));
-      status.textContent = state === "waiting" ? `offline, next try in ${seconds} s` : texts[state];
-    };
-    show();
-    if (state === "waiting") waiting = setInterval(show, 250);
-  },
-  joined(name, { first, recovered, members }) {
-    const room = rooms.get(name.slice(5));
-    if (!room) return;
-    if (members !== undefined) room.people = members;
-    if (!first && !recovered) note(room, "The server restarted, or we were away for long: messages may be missing above.");
-    if (room === current) show(room);
-  },
-  message({ type, room: name, data, from, ts }) {
-    const room = rooms.get((name ?? "").startsWith("chat:") ? name.slice(5) : current?.name);
-    if (!room) return;
-    if (type === "typing") {
-      if (data.on) room.typing.set(data.user, Date.now() + 6000);
-      else room.typing.delete(data.user);
-      return showTyping();
-    }
-    if (type !== "said") return;
-    room.typing.delete(data.user);
-    const mine = from === me ? room.pending.findIndex((entry) => entry.text === data.text) : -1;
-    if (mine >= 0) room.pending.splice(mine, 1);
-    room.messages.push({ user: data.user, text: data.text, ts });
-    if (room.messages.length > 500) room.messages.shift();
-    if (room !== current || document.hidden) room.unread++;
-    showRooms();
-    if (room === current) show(room);
-  },
-  error(error, seq) {
-    for (const room of rooms.values()) room.pending = room.pending.filter((entry) => entry.seq !== seq);
-    if (current) note(current, error.message);
-  },
-};
+const clock = new Intl.DateTimeFormat([], {hour: '2-digit', minute: '2-digit'});
+const atBottom = () => $('scroll').scrollHeight - $('scroll').scrollTop - $('scroll').clientHeight < 80;
+const toBottom = () => { $('scroll').scrollTop = $('scroll').scrollHeight; };
 
-function note(room, text) {
-  room.messages.push({ note: text });
-  if (room === current) show(room);
-}
-
-function open(name) {
-  const clean = name.trim().slice(0, 40);
-  if (!clean) return;
-  if (!rooms.has(clean)) {
-    rooms.set(clean, new Room(clean));
-    link.join(wire(clean));
-  }
-  current = rooms.get(clean);
-  current.unread = 0;
-  showRooms();
-  show(current);
-  $("text").focus();
-}
-
-function showRooms() {
-  $("rooms").replaceChildren(...[...rooms.values()].map((room) => {
-    const button = element("button", { type: "button", "aria-current": String(room === current) }, `# ${room.name}`);
-    if (room.unread) button.append(element("span", { class: "badge", "aria-label": `${room.unread} unread` }, String(room.unread)));
-    button.onclick = () => open(room.name);
-    return button;
-  }));
-  const unread = [...rooms.values()].reduce((sum, room) => sum + room.unread, 0);
-  document.title = (unread ? `(${unread}) ` : "") + "Realtime chat";
-}
-
-function show(room) {
-  const scroll = $("scroll");
-  const atEnd = scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < 80;
-  const switched = $("title").textContent !== `# ${room.name}`;
-  $("title").textContent = `# ${room.name}`;
-  $("people").textContent = room.people ? `${room.people} here when you came` : "";
-  const all = [...room.messages, ...room.pending.map((entry) => ({ user: me, text: entry.text, pending: true }))];
-  let before = null;
-  $("messages").replaceChildren(...all.map((message) => {
-    const item = bubble(message, before);
-    before = message;
-    return item;
-  }));
-  $("empty").hidden = all.length > 0;
-  if (atEnd || switched) scroll.scrollTop = scroll.scrollHeight;
-  showTyping();
-}
-
-function bubble(message, before) {
-  if (message.note) return element("li", { class: "note" }, message.note);
-  const first = before?.user !== message.user || (message.ts ?? 0) - (before?.ts ?? 0) > 300000;
-  const classes = [message.user === me && "mine", first && "first", message.pending && "pending"].filter(Boolean).join(" ");
-  const body = element("div", { class: "body" });
-  if (first) {
-    const by = element("div", { class: "by", hue: hue(message.user) }, message.user === me ? "you" : message.user);
-    if (message.ts) {
-      const at = new Date(message.ts);
-      by.append(element("time", { datetime: at.toISOString() }, at.toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" })));
-    }
-    body.append(by);
-  }
-  body.append(element("div", { class: "bubble", dir: "auto" }, message.text));
-  const avatar = first
-    ? element("div", { class: "avatar", hue: hue(message.user), "aria-hidden": "true" }, initials(message.user))
-    : element("div");
-  return element("li", { class: classes }, avatar, body);
-}
-
-function showTyping() {
-  const now = Date.now();
-  for (const [user, until] of current?.typing ?? []) if (until < now) current.typing.delete(user);
-  const users = [...(current?.typing.keys() ?? [])];
-  const text = users.length === 0 ? "" : users.length === 1 ? `${users[0]} is typing` : `${users.slice(0, 3).join(", ")} are typing`;
-  const dots = element("span", { class: "dots", "aria-hidden": "true" }, element("i"), element("i"), element("i"));
-  $("typing").replaceChildren(...(text ? [dots, text] : []));
-}
-
-function tellTyping(on) {
-  const now = Date.now();
-  if (on && now - typingSince < 3000) return;
-  typingSince = on ? now : 0;
-  link.send("typing", wire(current.name), { on }, false);
-}
-
-$("login-form").onsubmit = async (event) => {
-  event.preventDefault();
-  me = $("name").value.trim();
-  try {
-    await login(); // the name is checked before the page is left
-  } catch (failure) {
-    $("login-error").textContent = failure.message;
-    return;
-  }
-  $("login").hidden = true;
-  $("app").hidden = false;
-  $("me").textContent = me;
-  $("me-avatar").textContent = initials(me);
-  $("me-avatar").style.setProperty("--hue", hue(me));
-  link = new Link(login, events);
-  open($("first-room").value);
-  link.connect();
-};
-
-$("room-form").onsubmit = (event) => {
-  event.preventDefault();
-  open($("room-name").value);
-  $("room-name").value = "";
-};
-
-$("say-form").onsubmit = (event) => {
-  event.preventDefault();
-  const text = $("text").value.trim();
-  if (!text) return;
-  $("text").value = "";
-  tellTyping(false);
-  const seq = link.send("say", wire(current.name), { text });
-  current.pending.push({ seq, text });
-  show(current);
-  $("scroll").scrollTop = $("scroll").scrollHeight;
-};
-
-$("text").oninput = () => tellTyping($("text").value !== "");
-setInterval(showTyping, 1000);
-document.onvisibilitychange = () => {
-  if (!document.hidden && current) {
+const view = {
+  all() {
+    $('room-title').textContent = current.label;
+    $('log').replaceChildren();
     current.unread = 0;
-    showRooms();
+    view.room(current);
+    toBottom();
+    view.typing();
+    view.state();
+  },
+
+  /** Shows what a room holds. Lines that are there already stay, so that a screen reader reads only what is new. */
+  room(room, fresh) {
+    view.rooms();
+    if (!room || room !== current) return;
+    const stick = atBottom() || fresh?.user === me;
+    const lines = [...room.entries, ...room.unsent];
+    const log = $('log');
+    lines.forEach((entry, index) => {
+      const look = view.look(entry, lines[index - 1]);
+      let node = log.children[index];
+      while (node && node.entry !== entry && !lines.includes(node.entry)) { // confirmed, or too old to keep
+        const gone = node;
+        node = node.nextSibling;
+        gone.remove();
+      }
+      if (node?.entry === entry && node.look === look) return;
+      const made = entry.note ? element('li', look, entry.note) : view.message(entry, look);
+      Object.assign(made, {entry, look});
+      if (entry === fresh) made.classList.add('fresh');
+      if (node?.entry === entry) node.replaceWith(made);
+      else log.insertBefore(made, node ?? null);
+    });
+    while (log.children.length > lines.length) log.lastChild.remove();
+    $('empty').hidden = lines.length > 0;
+    if (stick) toBottom();
+    $('newer').hidden = stick || atBottom() || !(fresh || !$('newer').hidden);
+    view.typing();
+  },
+
+  look(entry, before) {
+    if (entry.note) return entry.warn ? 'note warn' : 'note';
+    const first = !before || before.note || before.user !== entry.user || entry.ts - before.ts > GROUP;
+    const waits = current.unsent.includes(entry);
+    return `message${entry.user === me ? ' mine' : ''}${first ? ' first' : ''}${waits ? ' pending' : ''}`
+      + `${entry.failed ? ' failed' : ''}${waits && current.ready ? ' sending' : ''}`;
+  },
+
+  message(entry, look) {
+    const item = element('li', look);
+    item.style.setProperty('--hue', hue(entry.user));
+    const avatar = element('span', 'avatar');
+    avatar.setAttribute('aria-hidden', 'true');
+    view.avatar(avatar, entry.user);
+    const meta = element('div', 'meta');
+    const time = element('time', '', clock.format(entry.ts));
+    time.dateTime = new Date(entry.ts).toISOString();
+    meta.append(element('b', '', entry.user), time);
+    const bubble = element('div', 'bubble', entry.text);
+    bubble.title = new Date(entry.ts).toLocaleString();
+    if (look.includes('pending')) {
+      bubble.append(element('small', '', entry.failed ? `Not sent: ${entry.failed}`
+        : look.includes('sending') ? 'Sending…' : 'Waiting for the connection…'));
+    }
+    item.append(avatar, meta, bubble);
+    return item;
+  },
+
+  avatar(node, name) {
+    node.textContent = name.trim().split(/\s+/).slice(0, 2).map(word => [...word][0]).join('').toUpperCase();
+    node.style.setProperty('--hue', hue(name));
+  },
+
+  rooms() {
+    const list = $('rooms');
+    const all = [...rooms.values()];
+    all.forEach((room, index) => {
+      let item = list.children[index];
+      if (!item) {
+        list.append(item = element('li'));
+        item.append(element('button'));
+        item.firstChild.append(element('span', 'label', room.label));
+        item.firstChild.onclick = () => openRoom(room.label);
+      }
+      const button = item.firstChild;
+      button.ariaCurrent = room === current ? 'true' : null;
+      const badge = button.querySelector('.badge') ?? element('span', 'badge');
+      badge.textContent = room.unread > 99 ? '99+' : room.unread;
+      badge.title = `${room.unread} unread`;
+      if (!room.unread) badge.remove();
+      else if (!badge.parentNode) button.append(badge);
+    });
+    const unread = all.reduce((sum, room) => sum + room.unread, 0);
+    document.title = `${unread ? `(${unread}) ` : ''}${current ? `#${current.label} · ` : ''}Realtime chat`;
+  },
+
+  typing() {
+    const now = Date.now();
+    for (const [user, until] of current.typing) if (until < now) current.typing.delete(user);
+    const users = [...current.typing.keys()];
+    $('typing').classList.toggle('on', users.length > 0);
+    if (users.length === 0) return;   // the words stay while the line fades
+    const text = users.length > 3 ? 'Several people are typing'
+      : `${users.join(', ').replace(/, ([^,]*)$/, ' and $1')} ${users.length > 1 ? 'are' : 'is'} typing`;
+    if ($('typing-text').textContent !== text) $('typing-text').textContent = text;
+  },
+
+  state() {
+    const seconds = Math.max(0, Math.ceil((state.until - Date.now()) / 1000));
+    const words = {
+      open: 'Connected',
+      connecting: 'Connecting…',
+      waiting: navigator.onLine ? `Reconnecting in ${seconds} s` : `Offline, next try in ${seconds} s`,
+      offline: `Offline: ${state.why}`,
+    };
+    $('pill').dataset.state = state.name === 'waiting' && !navigator.onLine ? 'offline' : state.name;
+    if ($('pill-text').textContent !== words[state.name]) $('pill-text').textContent = words[state.name];
+    $('pill').title = state.why ?? '';
+    const news = state.name === 'waiting' ? 'Reconnecting' : words[state.name]; // spoken once, not every second
+    if ($('news').textContent !== news) $('news').textContent = news;
+    $('retry').hidden = state.name !== 'waiting' && state.name !== 'offline';
+  },
+
+  toast(text) {
+    $('toast').textContent = text;
+    $('toast').hidden = false;
+    clearTimeout(view.toastEnds);
+    view.toastEnds = setTimeout(() => { $('toast').hidden = true; }, 5000);
+  },
+};
+
+// ---------------------------------------------------------------- what people do
+
+$('login-form').onsubmit = async event => {
+  event.preventDefault();
+  try {
+    const {user} = await fetchToken($('name').value);
+    start(user, $('start-room').value);
+  } catch (failure) {
+    $('name-error').textContent = failure.message;
+    $('name').focus();
   }
 };
+$('room-form').onsubmit = event => {
+  event.preventDefault();
+  openRoom($('new-room').value);
+  event.target.reset();
+};
+$('composer').onsubmit = event => {
+  event.preventDefault();
+  const text = $('text').value.trim();
+  if (!text) return;
+  $('text').value = '';
+  grow();
+  stopTyping();
+  current.say(text);
+};
+$('text').oninput = () => { grow(); tellTyping(); };
+$('text').onkeydown = event => {
+  if (event.key !== 'Enter' || event.shiftKey || event.isComposing) return;
+  event.preventDefault();
+  $('composer').requestSubmit();
+};
+$('leave').onclick = () => {
+  sessionStorage.clear();
+  link.stop();
+  location.reload();
+};
+$('retry').onclick = () => link.connect();
+$('newer').onclick = toBottom;
+$('scroll').onscroll = () => { if (atBottom()) $('newer').hidden = true; };
+window.addEventListener('online', () => link?.connect());
+window.addEventListener('offline', () => link && view.state());
+document.addEventListener('visibilitychange', () => {
+  if (document.hidden || !current) return;
+  current.unread = 0;
+  view.rooms();
+});
+setInterval(() => { if (current) { view.state(); view.typing(); } }, 500);
+
+function grow() {
+  $('text').style.height = 'auto';
+  $('text').style.height = `${$('text').scrollHeight + 2}px`;
+}
+
+if (sessionStorage.getItem('name')) start(sessionStorage.getItem('name'), sessionStorage.getItem('room') ?? 'lobby');

@@ -1,0 +1,185 @@
+package io.realtime.examples;
+
+import com.google.gson.Gson;
+import com.google.gson.JsonParseException;
+import com.sun.net.httpserver.Headers;
+import com.sun.net.httpserver.HttpExchange;
+import com.sun.net.httpserver.HttpServer;
+import io.realtime.ErrorCode;
+import io.realtime.RealtimeException;
+import java.io.IOException;
+import java.io.InputStream;
+import java.net.BindException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.nio.charset.StandardCharsets;
+import java.util.Map;
+import java.util.Objects;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import org.jspecify.annotations.Nullable;
+
+/** Serves the chat's page, and a token to whoever says a name: a demo login, with no proof of anything. */
+final class ChatPage implements AutoCloseable {
+    private static final int MAX_BODY = 4096;
+    private static final int MAX_NAME = 32;
+    private static final int ZERO_WIDTH_JOINER = 0x200D; // inside emoji
+    private static final Gson GSON = new Gson();
+    private static final Map<String, Asset> ASSETS = Map.of(
+            "/", new Asset("index.html", "text/html; charset=utf-8"),
+            "/chat.css", new Asset("chat.css", "text/css; charset=utf-8"),
+            "/chat.js", new Asset("chat.js", "text/javascript; charset=utf-8"));
+
+    private final HttpServer http;
+    private final ExecutorService executor;
+    private final DemoServer demo;
+    private final int socketPort;
+
+    private ChatPage(HttpServer http, int socketPort, DemoServer demo) {
+        this.http = http;
+        this.socketPort = socketPort;
+        this.demo = demo;
+        this.executor = Executors.newFixedThreadPool(4, task -> {
+            Thread thread = new Thread(task, "chat-page");
+            thread.setDaemon(true);
+            return thread;
+        });
+        http.setExecutor(executor);
+        http.createContext("/", this::serve);
+    }
+
+    /**
+     * Starts on the loopback address; port 0 lets the system choose.
+     *
+     * @param socketPort where the page finds the WebSocket
+     * @throws RealtimeException naming the port when it is taken
+     */
+    static ChatPage start(int port, int socketPort, DemoServer demo) {
+        HttpServer http;
+        try {
+            http = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), port), 0);
+        } catch (IOException unbound) {
+            String why = unbound instanceof BindException
+                    ? "port " + port + " is in use"
+                    : "cannot listen on port " + port + ": " + unbound.getMessage();
+            throw new RealtimeException(ErrorCode.of("bind_failed"), why, true, unbound);
+        }
+        ChatPage page = new ChatPage(http, socketPort, demo);
+        http.start();
+        return page;
+    }
+
+    /** Returns where to point a browser. */
+    String url() {
+        return "http://localhost:" + http.getAddress().getPort() + "/";
+    }
+
+    private void serve(HttpExchange exchange) throws IOException {
+        try (exchange) {
+            secure(exchange.getResponseHeaders());
+            String path = exchange.getRequestURI().getPath();
+            String method = exchange.getRequestMethod();
+            Asset asset = ASSETS.get(path);
+            if (asset == null && !"/token".equals(path)) {
+                refuse(exchange, 404, "there is nothing at this address");
+            } else if (asset == null && method.equals("POST")) {
+                token(exchange);
+            } else if (asset != null && (method.equals("GET") || method.equals("HEAD"))) {
+                answer(exchange, 200, asset.type(), asset.bytes());
+            } else {
+                exchange.getResponseHeaders().set("Allow", asset == null ? "POST" : "GET, HEAD");
+                refuse(exchange, 405, method + " is not for this address");
+            }
+        }
+    }
+
+    /** The page runs its own script and style, and talks to this host's two ports: whatever else gets in is dead. */
+    private void secure(Headers headers) {
+        headers.set(
+                "Content-Security-Policy",
+                "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'"
+                        + " ws://127.0.0.1:" + socketPort + " ws://localhost:" + socketPort
+                        + "; base-uri 'none'; form-action 'none'; frame-ancestors 'none'");
+        headers.set("X-Content-Type-Options", "nosniff");
+        headers.set("Referrer-Policy", "no-referrer");
+        headers.set("Cross-Origin-Resource-Policy", "same-origin");
+        headers.set("Cache-Control", "no-store");
+    }
+
+    private void token(HttpExchange exchange) throws IOException {
+        // A foreign page cannot send this type without asking first, and nobody answers it.
+        String type = exchange.getRequestHeaders().getFirst("Content-Type");
+        if (type == null || !type.startsWith("application/json")) {
+            refuse(exchange, 415, "the body must be application/json");
+            return;
+        }
+        byte[] body = exchange.getRequestBody().readNBytes(MAX_BODY + 1);
+        if (body.length > MAX_BODY) {
+            refuse(exchange, 413, "the body is longer than " + MAX_BODY + " bytes");
+            return;
+        }
+        Login login;
+        try {
+            login = GSON.fromJson(new String(body, StandardCharsets.UTF_8), Login.class);
+        } catch (JsonParseException notJson) {
+            refuse(exchange, 400, "the body is not {\"name\": …}");
+            return;
+        }
+        String name = login == null || login.name() == null ? "" : login.name().strip();
+        String fault = fault(name);
+        if (fault != null) {
+            refuse(exchange, 400, fault);
+            return;
+        }
+        json(exchange, 200, new Pass(demo.token(name), name, socketPort, DemoServer.PATH));
+    }
+
+    private static @Nullable String fault(String name) {
+        if (name.isEmpty()) {
+            return "Please choose a name.";
+        }
+        if (name.codePointCount(0, name.length()) > MAX_NAME) {
+            return "Please choose a name of at most " + MAX_NAME + " characters.";
+        }
+        boolean invisible = name.codePoints()
+                .anyMatch(c -> Character.isISOControl(c) || (Character.getType(c) == Character.FORMAT && c != ZERO_WIDTH_JOINER));
+        return invisible ? "Please choose a name without invisible characters." : null;
+    }
+
+    private static void refuse(HttpExchange exchange, int status, String why) throws IOException {
+        json(exchange, status, Map.of("error", why));
+    }
+
+    private static void json(HttpExchange exchange, int status, Object body) throws IOException {
+        answer(exchange, status, "application/json", GSON.toJson(body).getBytes(StandardCharsets.UTF_8));
+    }
+
+    private static void answer(HttpExchange exchange, int status, String type, byte[] body) throws IOException {
+        exchange.getResponseHeaders().set("Content-Type", type);
+        if (exchange.getRequestMethod().equals("HEAD")) {
+            exchange.getResponseHeaders().set("Content-Length", Integer.toString(body.length));
+            exchange.sendResponseHeaders(status, -1);
+            return;
+        }
+        exchange.sendResponseHeaders(status, body.length);
+        exchange.getResponseBody().write(body);
+    }
+
+    @Override
+    public void close() {
+        http.stop(0);
+        executor.shutdownNow();
+    }
+
+    private record Login(@Nullable String name) {}
+
+    private record Pass(String token, String user, int port, String path) {}
+
+    private record Asset(String file, String type) {
+        byte[] bytes() throws IOException {
+            try (InputStream in = Objects.requireNonNull(ChatPage.class.getResourceAsStream("chat/" + file), file)) {
+                return in.readAllBytes();
+            }
+        }
+    }
+}
