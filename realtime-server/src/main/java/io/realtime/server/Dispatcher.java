@@ -57,7 +57,7 @@ final class Dispatcher {
             case Frames.ACK -> envelope.data(Frames.InboxAck.class); // inboxes are kept by retention alone as yet
             default ->
                 throw new RealtimeException(
-                        ErrorCode.UNKNOWN_TYPE, "'" + envelope.type() + "' is not a frame that a client sends");
+                        ErrorCode.UNKNOWN_TYPE, "there is no '" + envelope.type() + "' in this version");
         }
     }
 
@@ -138,7 +138,7 @@ final class Dispatcher {
             if (envelope.ref() == null && envelope.seq() == 0) {
                 return;
             }
-            throw new RealtimeException(ErrorCode.NO_HANDLER, "nothing here takes '" + envelope.type() + "'");
+            throw new RealtimeException(ErrorCode.NO_HANDLER, "nothing handles '" + envelope.type() + "'");
         }
         handler.handle(session, envelope);
     }
@@ -230,8 +230,7 @@ final class Dispatcher {
     private static String requireRef(Envelope envelope) {
         String ref = envelope.ref();
         if (ref == null) {
-            throw new RealtimeException(
-                    ErrorCode.BAD_MESSAGE, "'" + envelope.type() + "' is a request and needs a ref");
+            throw new RealtimeException(ErrorCode.BAD_MESSAGE, "request '" + envelope.type() + "' needs a ref");
         }
         return ref;
     }

@@ -43,14 +43,26 @@ final class Peer implements ConnectionListener, Outlet {
 
     /** What a peer is told before a close: a browser cannot see more than code and reason. */
     private static final Map<Integer, ErrorCode> WORDS = Map.of(
-            CloseReason.UNAUTHORIZED, ErrorCode.UNAUTHORIZED,
-            CloseReason.PROTOCOL_ERROR, ErrorCode.BAD_MESSAGE,
-            CloseReason.FORBIDDEN, ErrorCode.FORBIDDEN,
-            CloseReason.KICKED, ErrorCode.of("kicked"),
-            CloseReason.SESSION_REPLACED, ErrorCode.of("session_replaced"),
-            CloseReason.OVERLOADED, ErrorCode.OVERLOADED,
-            CloseReason.HELLO_TIMEOUT, ErrorCode.of("hello_timeout"),
-            CloseReason.TOKEN_EXPIRED, ErrorCode.TOKEN_EXPIRED);
+            CloseReason.UNAUTHORIZED,
+            ErrorCode.UNAUTHORIZED,
+            CloseReason.PROTOCOL_ERROR,
+            ErrorCode.BAD_MESSAGE,
+            CloseReason.FORBIDDEN,
+            ErrorCode.FORBIDDEN,
+            CloseReason.KICKED,
+            ErrorCode.of("kicked"),
+            CloseReason.SESSION_REPLACED,
+            ErrorCode.of("session_replaced"),
+            CloseReason.OVERLOADED,
+            ErrorCode.OVERLOADED,
+            CloseReason.HELLO_TIMEOUT,
+            ErrorCode.of("hello_timeout"),
+            CloseReason.HEARTBEAT_TIMEOUT,
+            ErrorCode.of("heartbeat_timeout"),
+            CloseReason.DRAINING,
+            ErrorCode.of("draining"),
+            CloseReason.TOKEN_EXPIRED,
+            ErrorCode.TOKEN_EXPIRED);
 
     private enum Phase {
         HELLO,
@@ -93,7 +105,7 @@ final class Peer implements ConnectionListener, Outlet {
                 core.random().nextDouble(),
                 core.scheduler(),
                 connection::ping,
-                () -> connection.close(new CloseReason(
+                () -> close(new CloseReason(
                         CloseReason.HEARTBEAT_TIMEOUT,
                         "nothing heard for " + core.heartbeat().timeout().toMillis() + " ms")));
         this.deadline = core.scheduler().schedule(core.limits().handshakeTimeout(), this::tooLate);
@@ -133,7 +145,7 @@ final class Peer implements ConnectionListener, Outlet {
     @Override
     public void onBinary(ByteBuffer payload) {
         heartbeat.received();
-        bad(new RealtimeException(ErrorCode.BAD_MESSAGE, "binary messages are not part of this version"));
+        bad(new RealtimeException(ErrorCode.BAD_MESSAGE, "binary frames are not supported"));
     }
 
     @Override

@@ -336,14 +336,12 @@ final class RoomState {
         flush();
     }
 
-    /** Removes a member; returns whether it was one. */
-    boolean remove(Session session) {
-        boolean removed;
+    /** Removes a member, if it is one. */
+    void remove(Session session) {
         lock.lock();
         try {
             closeBatch();
             Link link = members.remove(session);
-            removed = link != null;
             if (link != null) {
                 link.phase = Phase.DETACHED;
                 live = null;
@@ -353,7 +351,16 @@ final class RoomState {
             lock.unlock();
         }
         flush();
-        return removed;
+    }
+
+    /** Returns the offset of the newest message ever published here. */
+    long top() {
+        lock.lock();
+        try {
+            return log.top();
+        } finally {
+            lock.unlock();
+        }
     }
 
     List<Session> members() {

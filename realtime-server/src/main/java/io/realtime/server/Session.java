@@ -159,8 +159,12 @@ public final class Session {
     /** Takes the session out of a room and tells its client. Does nothing when it is not in it. */
     public void leave(String room) {
         Names.requireRoom(room);
-        if (exit(room)) {
-            control(Outgoing.of(Frames.LEFT).room(room).frame());
+        RoomState left = exit(room);
+        if (left != null) {
+            control(Outgoing.of(Frames.LEFT)
+                    .room(room)
+                    .data(new Frames.Left(left.epoch, left.top()), Frames.Left.class)
+                    .frame());
         }
     }
 
@@ -368,7 +372,9 @@ public final class Session {
         return new Joined(joined.room(), joined.link(), to);
     }
 
-    boolean exit(String name) {
+    /** Takes the session out of a room; returns the room, or null when the session was not in it. */
+    @Nullable
+    RoomState exit(String name) {
         RoomState room;
         membership.lock();
         try {
@@ -376,7 +382,10 @@ public final class Session {
         } finally {
             membership.unlock();
         }
-        return room != null && room.remove(this);
+        if (room != null) {
+            room.remove(this);
+        }
+        return room;
     }
 
     /**

@@ -87,6 +87,9 @@ public final class Frames {
             @Nullable String reason,
             int members) {}
 
+    /** Where a room stood when the session was taken out of it. */
+    public record Left(String epoch, long offset) {}
+
     /** What {@code $history} may say. */
     public record HistoryQuery(
             @Nullable Long after,
