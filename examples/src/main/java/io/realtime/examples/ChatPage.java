@@ -142,7 +142,8 @@ final class ChatPage implements AutoCloseable {
             return "Please choose a name of at most " + MAX_NAME + " characters.";
         }
         boolean invisible = name.codePoints()
-                .anyMatch(c -> Character.isISOControl(c) || (Character.getType(c) == Character.FORMAT && c != ZERO_WIDTH_JOINER));
+                .anyMatch(c -> Character.isISOControl(c)
+                        || (Character.getType(c) == Character.FORMAT && c != ZERO_WIDTH_JOINER));
         return invisible ? "Please choose a name without invisible characters." : null;
     }
 
