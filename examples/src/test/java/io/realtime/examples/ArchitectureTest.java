@@ -1,0 +1,143 @@
+package io.realtime.examples;
+
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
+import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
+
+import com.tngtech.archunit.base.DescribedPredicate;
+import com.tngtech.archunit.core.domain.JavaAccess;
+import com.tngtech.archunit.core.domain.JavaClass;
+import com.tngtech.archunit.core.domain.JavaCodeUnit;
+import com.tngtech.archunit.core.domain.JavaField;
+import com.tngtech.archunit.core.domain.JavaMember;
+import com.tngtech.archunit.core.domain.JavaModifier;
+import com.tngtech.archunit.core.domain.JavaType;
+import com.tngtech.archunit.core.importer.ImportOption;
+import com.tngtech.archunit.junit.AnalyzeClasses;
+import com.tngtech.archunit.junit.ArchTest;
+import com.tngtech.archunit.lang.ArchCondition;
+import com.tngtech.archunit.lang.ArchRule;
+import com.tngtech.archunit.lang.ConditionEvents;
+import com.tngtech.archunit.lang.SimpleConditionEvent;
+import java.io.PrintStream;
+import java.util.List;
+import java.util.stream.Stream;
+
+/** The rules that keep the modules apart; here, because this module sees them all. */
+@AnalyzeClasses(packages = "io.realtime", importOptions = ImportOption.DoNotIncludeTests.class)
+class ArchitectureTest {
+    private static final List<String> THIRD_PARTY =
+            List.of("com.google.gson", "org.java_websocket", "com.auth0", "org.slf4j");
+
+    @ArchTest
+    static final ArchRule CORE_STANDS_ALONE = noClasses()
+            .that()
+            .resideInAnyPackage("io.realtime", "io.realtime.spi..", "io.realtime.internal..")
+            .should()
+            .dependOnClassesThat()
+            .resideInAnyPackage(
+                    "io.realtime.server..", "io.realtime.client..", "io.realtime.testing..", "io.realtime.examples..");
+
+    @ArchTest
+    static final ArchRule SERVER_KNOWS_NO_CLIENT = noClasses()
+            .that()
+            .resideInAPackage("io.realtime.server..")
+            .should()
+            .dependOnClassesThat()
+            .resideInAnyPackage("io.realtime.client..", "io.realtime.testing..", "io.realtime.examples..");
+
+    @ArchTest
+    static final ArchRule CLIENT_KNOWS_NO_SERVER = noClasses()
+            .that()
+            .resideInAPackage("io.realtime.client..")
+            .should()
+            .dependOnClassesThat()
+            .resideInAnyPackage("io.realtime.server..", "io.realtime.testing..", "io.realtime.examples..");
+
+    @ArchTest
+    static final ArchRule CORE_AND_CLIENT_VERIFY_NO_TOKENS = noClasses()
+            .that()
+            .resideOutsideOfPackages("io.realtime.server..", "io.realtime.examples..")
+            .should()
+            .dependOnClassesThat()
+            .resideInAPackage("com.auth0..");
+
+    @ArchTest
+    static final ArchRule EXAMPLES_USE_WHAT_USERS_MAY_USE = noClasses()
+            .that()
+            .resideInAPackage("io.realtime.examples..")
+            .should()
+            .dependOnClassesThat()
+            .resideInAnyPackage("io.realtime.internal..", "org.java_websocket..");
+
+    @ArchTest
+    static final ArchRule EVERY_PACKAGE_IS_NULL_MARKED = classes()
+            .that()
+            .doNotHaveSimpleName("module-info")
+            .should(new ArchCondition<>("be in a package that says @NullMarked") {
+                @Override
+                public void check(JavaClass type, ConditionEvents events) {
+                    boolean marked = type.getPackage().isAnnotatedWith("org.jspecify.annotations.NullMarked");
+                    String told = type.getPackageName() + " has no @NullMarked package-info";
+                    events.add(new SimpleConditionEvent(type, marked, told));
+                }
+            });
+
+    @ArchTest
+    static final ArchRule NO_THIRD_PARTY_TYPE_IN_A_PUBLIC_SIGNATURE = classes()
+            .that()
+            .areNotAnonymousClasses()
+            .and(DescribedPredicate.describe("can be named by an application", ArchitectureTest::isApi))
+            .should(new ArchCondition<>("name no third-party type in what they offer") {
+                @Override
+                public void check(JavaClass type, ConditionEvents events) {
+                    type.getMembers().stream()
+                            .filter(ArchitectureTest::isOffered)
+                            .flatMap(member -> thirdParty(member).map(used -> member.getFullName() + " names " + used))
+                            .forEach(told -> events.add(SimpleConditionEvent.violated(type, told)));
+                }
+            });
+
+    @ArchTest
+    static final ArchRule ONLY_EXAMPLES_PRINT = noClasses()
+            .that()
+            .resideOutsideOfPackage("io.realtime.examples..")
+            .should()
+            .callMethodWhere(DescribedPredicate.<JavaAccess<?>>describe(
+                            "its owner is a PrintStream",
+                            call -> call.getTargetOwner().isAssignableTo(PrintStream.class))
+                    .forSubtype())
+            .orShould()
+            .accessFieldWhere(DescribedPredicate.describe(
+                    "it is System.out, System.err or System.in",
+                    access -> access.getTargetOwner().isEquivalentTo(System.class)));
+
+    /** Public all the way up, and neither internal nor a transport, which is there to use a library. */
+    private static boolean isApi(JavaClass type) {
+        String home = type.getPackageName();
+        return type.getModifiers().contains(JavaModifier.PUBLIC)
+                && type.getEnclosingClass().map(ArchitectureTest::isApi).orElse(true)
+                && !home.startsWith("io.realtime.internal")
+                && !home.startsWith("io.realtime.examples")
+                && !home.endsWith(".javawebsocket");
+    }
+
+    private static boolean isOffered(JavaMember member) {
+        return (member.getModifiers().contains(JavaModifier.PUBLIC)
+                        || member.getModifiers().contains(JavaModifier.PROTECTED))
+                && !member.getModifiers().contains(JavaModifier.SYNTHETIC);
+    }
+
+    private static Stream<String> thirdParty(JavaMember member) {
+        Stream<JavaType> named = member instanceof JavaField field
+                ? Stream.of(field.getType())
+                : member instanceof JavaCodeUnit method
+                        ? Stream.concat(
+                                Stream.concat(Stream.of(method.getReturnType()), method.getParameterTypes().stream()),
+                                method.getExceptionTypes().stream())
+                        : Stream.empty();
+        return named.flatMap(type -> type.getAllInvolvedRawTypes().stream())
+                .map(JavaClass::getName)
+                .filter(name -> THIRD_PARTY.stream().anyMatch(name::startsWith))
+                .distinct();
+    }
+}
