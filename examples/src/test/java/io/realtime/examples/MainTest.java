@@ -32,6 +32,7 @@ class MainTest {
     @ParameterizedTest
     @CsvSource(
             delimiter = '|',
+            quoteCharacter = '`',
             value = {
                 "plaground | unknown demo 'plaground'; demos are playground, chat, console",
                 "chat --prot 1 | chat: unknown option --prot; options are --port N, --page-port N, --secret S",
@@ -45,7 +46,7 @@ class MainTest {
                         + " console: 'http://localhost:1/ws' does not begin with ws:// or wss://",
                 "console ws:// --token t | console: URL is no address of the form ws://host:port/path",
                 "console ws://localhost:1/ws --token t --room @all |"
-                        + " console: room '@all' begins with '@', which is reserved",
+                        + " console: room '@all': names that begin with @ belong to the protocol",
             })
     void aMistakeIsOneLineAndExitCode2(String line, String told) throws InterruptedException {
         try (Run run = new Run(line.split(" "))) {

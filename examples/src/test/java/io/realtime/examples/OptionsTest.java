@@ -41,6 +41,7 @@ class OptionsTest {
     @ParameterizedTest
     @CsvSource(
             delimiter = '|',
+            quoteCharacter = '`',
             value = {
                 "--prot 80        | unknown option --prot; options are --port N, --token T",
                 "-p 80            | unknown option -p; options are --port N, --token T",
