@@ -213,11 +213,10 @@ class Room {
     });
   }
 
-  /** The room's log holds it now: it waits no more. */
+  /** The room's log holds it now: it waits no more. Unless it was said in another window of the same name. */
   confirm(text) {
     const index = this.unsent.findIndex(message => message.sent && message.text === text);
-    if (index < 0) return; // said in another window of the same name
-    this.unsent.splice(index, 1);
+    if (index >= 0) this.unsent.splice(index, 1);
     this.flush();
   }
 
@@ -465,7 +464,6 @@ $('login-form').onsubmit = async event => {
     start(user, $('start-room').value);
   } catch (failure) {
     $('name-error').textContent = failure.message;
-    $('name').focus();
   }
 };
 $('room-form').onsubmit = event => {
