@@ -35,6 +35,9 @@ final class ChatDemo implements Demo {
                 ChatPage page = ChatPage.start(pagePort, server.port(), demo)) {
             terminal.out().println("socket " + DemoServer.url(server));
             terminal.out().println("page " + page.url());
+            terminal.out()
+                    .println("console java -jar realtime-examples.jar console " + DemoServer.url(server)
+                            + " --room chat:lobby --token " + demo.token("guest"));
             terminal.out().flush();
             new CountDownLatch(1).await();
         }

@@ -59,9 +59,7 @@ class Link {
     }
   }
 
-  get open() {
-    return Boolean(this.welcomed);
-  }
+  get open() { return Boolean(this.welcomed); }
 
   send(frame) {
     if (this.open && this.socket.readyState === WebSocket.OPEN) this.socket.send(JSON.stringify(frame));
@@ -124,10 +122,9 @@ class Link {
 }
 
 async function fetchToken(name) {
-  const answer = await fetch('token', {
-    method: 'POST', headers: {'Content-Type': 'application/json'}, body: JSON.stringify({name}),
-    signal: AbortSignal.timeout(10_000),
-  });
+  const headers = {'Content-Type': 'application/json'};
+  const signal = AbortSignal.timeout(10_000);
+  const answer = await fetch('token', {method: 'POST', headers, body: JSON.stringify({name}), signal});
   const body = await answer.json();
   if (!answer.ok) throw new Error(body.error ?? `the page's server answered ${answer.status}`);
   return body;
@@ -216,11 +213,10 @@ class Room {
     });
   }
 
-  /** The room's log holds it now: it waits no more. */
+  /** The room's log holds it now: it waits no more. Unless it was said in another window of the same name. */
   confirm(text) {
     const index = this.unsent.findIndex(message => message.sent && message.text === text);
-    if (index < 0) return; // said in another window of the same name
-    this.unsent.splice(index, 1);
+    if (index >= 0) this.unsent.splice(index, 1);
     this.flush();
   }
 
@@ -247,13 +243,12 @@ function openRoom(label) {
     rooms.set(room.name, room);
     if (link.open) room.join();
   }
-  if (current) {
-    stopTyping();
-    current.draft = $('text').value;
-  }
+  if (current) stopTyping();
+  if (current) current.draft = $('text').value;
   current = room;
   sessionStorage.setItem('room', wanted);
   $('text').value = room.draft;
+  grow();
   view.all();
   $('text').focus();
 }
@@ -325,6 +320,7 @@ function hue(name) {
 }
 
 const clock = new Intl.DateTimeFormat([], {hour: '2-digit', minute: '2-digit'});
+const grow = () => { $('text').style.height = 'auto'; $('text').style.height = `${$('text').scrollHeight + 2}px`; };
 const atBottom = () => $('scroll').scrollHeight - $('scroll').scrollTop - $('scroll').clientHeight < 80;
 const toBottom = () => { $('scroll').scrollTop = $('scroll').scrollHeight; };
 
@@ -372,8 +368,8 @@ const view = {
     if (entry.note) return entry.warn ? 'note warn' : 'note';
     const first = !before || before.note || before.user !== entry.user || entry.ts - before.ts > GROUP;
     const waits = current.unsent.includes(entry);
-    return `message${entry.user === me ? ' mine' : ''}${first ? ' first' : ''}${waits ? ' pending' : ''}`
-      + `${entry.failed ? ' failed' : ''}${waits && current.ready ? ' sending' : ''}`;
+    return Object.entries({message: true, mine: entry.user === me, first, pending: waits, failed: entry.failed,
+      sending: waits && current.ready}).filter(([, holds]) => holds).map(([word]) => word).join(' ');
   },
 
   message(entry, look) {
@@ -468,7 +464,6 @@ $('login-form').onsubmit = async event => {
     start(user, $('start-room').value);
   } catch (failure) {
     $('name-error').textContent = failure.message;
-    $('name').focus();
   }
 };
 $('room-form').onsubmit = event => {
@@ -491,26 +486,15 @@ $('text').onkeydown = event => {
   event.preventDefault();
   $('composer').requestSubmit();
 };
-$('leave').onclick = () => {
-  sessionStorage.clear();
-  link.stop();
-  location.reload();
-};
+$('leave').onclick = () => { sessionStorage.clear(); link.stop(); location.reload(); };
 $('retry').onclick = () => link.connect();
 $('newer').onclick = toBottom;
 $('scroll').onscroll = () => { if (atBottom()) $('newer').hidden = true; };
 window.addEventListener('online', () => link?.connect());
 window.addEventListener('offline', () => link && view.state());
 document.addEventListener('visibilitychange', () => {
-  if (document.hidden || !current) return;
-  current.unread = 0;
-  view.rooms();
+  if (!document.hidden && current) { current.unread = 0; view.rooms(); }
 });
 setInterval(() => { if (current) { view.state(); view.typing(); } }, 500);
-
-function grow() {
-  $('text').style.height = 'auto';
-  $('text').style.height = `${$('text').scrollHeight + 2}px`;
-}
 
 if (sessionStorage.getItem('name')) start(sessionStorage.getItem('name'), sessionStorage.getItem('room') ?? 'lobby');
