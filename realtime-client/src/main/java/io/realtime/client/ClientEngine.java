@@ -116,13 +116,19 @@ final class ClientEngine {
 
     CompletableFuture<JoinResult> join(String room, int history) {
         CompletableFuture<JoinResult> result = new CompletableFuture<>();
-        ask(result, () -> rooms.join(room, history, result));
+        ask(result, () -> {
+            sender.pump(); // what was sent before leaves before
+            rooms.join(room, history, result);
+        });
         return result;
     }
 
     CompletableFuture<Void> leave(String room) {
         CompletableFuture<Void> result = new CompletableFuture<>();
-        ask(result, () -> rooms.leave(room, result));
+        ask(result, () -> {
+            sender.pump(); // what was sent before leaves before: behind it, the server would refuse it
+            rooms.leave(room, result);
+        });
         return result;
     }
 

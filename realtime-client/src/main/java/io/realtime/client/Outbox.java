@@ -113,7 +113,17 @@ final class Outbox {
         }
     }
 
-    /** Returns the next messages to send, at most {@code maxInflight} unacknowledged ones and some bytes at a time. */
+    /** Lets a message be sent, in its turn behind those that were added before it. */
+    void admit(Entry entry) {
+        lock.lock();
+        try {
+            entry.admitted = true;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Returns the next admitted messages to send, at most {@code maxInflight} unacknowledged ones and some bytes at a time. */
     List<Entry> unsent(int maxInflight, int maxBytes) {
         List<Entry> next = new ArrayList<>();
         lock.lock();
@@ -122,7 +132,7 @@ final class Outbox {
             long sum = 0;
             for (Entry entry : waiting) {
                 sum += entry.wireLength();
-                if (next.size() >= room || (sum > maxBytes && !next.isEmpty())) {
+                if (!entry.admitted || next.size() >= room || (sum > maxBytes && !next.isEmpty())) {
                     break;
                 }
                 next.add(entry);
@@ -300,6 +310,7 @@ final class Outbox {
         final long created;
         private final byte[] body;
         private long seq; // guarded by lock of the outbox
+        private boolean admitted; // guarded by lock of the outbox
         private boolean everSent; // guarded by lock of the outbox
 
         Entry(

@@ -15,7 +15,6 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 
@@ -32,11 +31,11 @@ final class Sender {
     private final Scheduler scheduler;
     private final Callbacks callbacks;
     private final Outbox outbox;
-    private final AtomicBoolean pumpPosted = new AtomicBoolean();
     private final AtomicInteger ephemeralPosted = new AtomicInteger();
     private volatile boolean closed;
 
     // The scheduler's thread only.
+    private boolean pumpPosted;
     private @Nullable Link open;
     private Scheduler.@Nullable Cancellable expiry;
 
@@ -62,12 +61,7 @@ final class Sender {
             postEphemeral(entry);
         } else {
             report(outbox.add(entry));
-            if (pumpPosted.compareAndSet(false, true)) {
-                scheduler.schedule(Duration.ZERO, () -> {
-                    pumpPosted.set(false);
-                    pump();
-                });
-            }
+            scheduler.schedule(Duration.ZERO, () -> admit(entry));
         }
         return result;
     }
@@ -96,6 +90,21 @@ final class Sender {
     }
 
     // On the scheduler's thread
+
+    /**
+     * Lets a message leave, and pumps behind whatever else was posted by now. A message leaves only after its own turn on
+     * the scheduler: else a pump that was on its way would take it past a join that was asked for before it.
+     */
+    private void admit(Outbox.Entry entry) {
+        outbox.admit(entry);
+        if (!pumpPosted) {
+            pumpPosted = true;
+            scheduler.schedule(Duration.ZERO, () -> {
+                pumpPosted = false;
+                pump();
+            });
+        }
+    }
 
     private void sendEphemeral(Outbox.Entry entry) {
         if (open == null) {

@@ -61,6 +61,35 @@ class ClientRoomTest {
     }
 
     @Test
+    void noMessageOvertakesAJoinOrIsOvertakenByALeave() {
+        world.connected();
+        world.peer().frames.clear();
+        List<CompletableFuture<?>> asked = List.of(
+                world.client().send(World.SAY, new World.Say("before")),
+                world.client().room("r").join(),
+                world.client().room("r").send(World.SAY, new World.Say("inside")),
+                world.client().room("r").leave(),
+                world.client().send(World.SAY, new World.Say("after")));
+        assertEquals(5, asked.size());
+        world.settle();
+        List<String> order = world.peer().frames.stream().map(Envelope::type).toList();
+        assertEquals(List.of("chat.say", Frames.JOIN, "chat.say", "chat.say", Frames.LEAVE), order);
+    }
+
+    @Test
+    void messagesSentAsSoonAsTheConnectionOpensLeaveBehindTheJoin() {
+        CompletableFuture<?> talk = world.client().connect().thenRun(() -> {
+            CompletableFuture<?> joined = world.client().room("r").join();
+            CompletableFuture<?> sent = world.client().room("r").send(World.SAY, new World.Say("first"));
+            assertFalse(joined.isDone() || sent.isDone());
+        });
+        world.settle();
+        assertTrue(talk.isDone() && !talk.isCompletedExceptionally(), String.valueOf(talk));
+        List<String> order = world.peer().frames.stream().map(Envelope::type).toList();
+        assertEquals(List.of(Frames.HELLO, Frames.JOIN, "chat.say"), order);
+    }
+
+    @Test
     void joinWhileOfflineIsDoneAtTheNextConnect() {
         CompletableFuture<JoinResult> joined = world.client().room("r").join();
         world.settle();
