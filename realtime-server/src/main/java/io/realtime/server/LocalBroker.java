@@ -101,9 +101,8 @@ final class LocalBroker {
 
     /** Forgets a room that will never be used again: the inbox of a session that is over. */
     void discard(RoomState room) {
-        if (rooms.remove(room.key, room)) {
-            logBytes.addAndGet(-room.evict());
-        }
+        rooms.remove(room.key, room);
+        logBytes.addAndGet(-room.kill());
     }
 
     int size() {

@@ -286,7 +286,7 @@ final class Peer implements ConnectionListener, Outlet {
         Map<String, RoomState.Link> links = null;
         if (resumed != null) {
             for (String room : resumed.rooms()) {
-                if (!core.mayJoin(resumed, room)) {
+                if (!resumed.isPlacedIn(room) && !core.mayJoin(resumed, room)) {
                     resumed.exit(room);
                     rooms.put(room, new Frames.RoomState("", 0, false, "unauthorized"));
                 }

@@ -363,7 +363,7 @@ public final class RealtimeServer implements AutoCloseable {
 
         /**
          * Who runs handlers. Default: virtual threads where the JVM has them, else a bounded pool. One that is supplied
-         * is never shut down.
+         * is never shut down; it must run tasks on threads of its own, never on the caller's.
          */
         public Builder executor(Executor handlers) {
             this.executor = handlers;

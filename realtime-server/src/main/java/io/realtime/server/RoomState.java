@@ -462,6 +462,19 @@ final class RoomState {
         }
     }
 
+    /** Forgets everything and refuses what comes later. Returns by how many bytes the log shrank. */
+    long kill() {
+        lock.lock();
+        try {
+            dead = true;
+            long before = log.bytes();
+            log.clear();
+            return before;
+        } finally {
+            lock.unlock();
+        }
+    }
+
     boolean isDead() {
         lock.lock();
         try {

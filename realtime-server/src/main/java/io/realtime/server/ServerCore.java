@@ -273,8 +273,6 @@ final class ServerCore implements ServerTransport.Acceptor {
         }
         try {
             return rule.allows(session, room);
-        } catch (RealtimeException refused) {
-            throw refused;
         } catch (RuntimeException failure) {
             report(session, "the join rule failed for room '" + room + "'", failure);
             return false;
@@ -343,7 +341,13 @@ final class ServerCore implements ServerTransport.Acceptor {
     /** Runs a task on the executor; after its end there is nobody left to run it for. */
     void execute(Runnable task) {
         try {
-            executor.execute(task);
+            executor.execute(() -> {
+                try {
+                    task.run();
+                } catch (Throwable failure) { // the executor may be the application's: none of its business
+                    LOG.error("a task failed", failure);
+                }
+            });
         } catch (RejectedExecutionException stopped) {
             LOG.debug("a task came after the executor had stopped");
         }

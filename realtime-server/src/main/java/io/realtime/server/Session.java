@@ -46,6 +46,7 @@ public final class Session {
 
     private final ReentrantLock membership = new ReentrantLock();
     private final Map<String, RoomState> rooms = new ConcurrentHashMap<>(); // by wire name; written under membership
+    private final Set<String> placed = ConcurrentHashMap.newKeySet(0); // rooms that the application put it in
     private boolean left; // guarded by membership: the session is over and joins nothing any more
 
     private final ReentrantLock state = new ReentrantLock();
@@ -147,9 +148,13 @@ public final class Session {
         return core.connections();
     }
 
-    /** Puts the session in a room, whatever the join rule says, and tells its client. Does nothing when it is in it. */
+    /**
+     * Puts the session in a room, whatever the join rule says now or on a resume, and tells its client. Does nothing more
+     * when it is in it.
+     */
     public void join(String room) {
         Names.requireRoom(room);
+        placed.add(room);
         Joined joined = enter(room, null, 0);
         if (joined != null) {
             announce(joined, null);
@@ -372,6 +377,11 @@ public final class Session {
         return new Joined(joined.room(), joined.link(), to);
     }
 
+    /** Returns whether the application itself put the session in the room. */
+    boolean isPlacedIn(String room) {
+        return placed.contains(room);
+    }
+
     /** Takes the session out of a room; returns the room, or null when the session was not in it. */
     @Nullable
     RoomState exit(String name) {
@@ -379,6 +389,7 @@ public final class Session {
         membership.lock();
         try {
             room = rooms.remove(name);
+            placed.remove(name);
         } finally {
             membership.unlock();
         }

@@ -23,6 +23,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.UnaryOperator;
 import org.junit.jupiter.api.AfterEach;
@@ -536,6 +537,48 @@ class RealtimeServerTest {
         test.server.user("ann").send(SAID, new Said("x", "once"));
         test.settle();
         again.next("said");
+    }
+
+    @Test
+    void olderOfTwoConnectionsDoesNotTakeTheSessionBack() {
+        CompletableFuture<Authentication> slowProof = new CompletableFuture<>();
+        start(
+                builder -> builder,
+                credentials -> "slow".equals(credentials.token())
+                        ? slowProof
+                        : CompletableFuture.completedFuture(Authentication.of("ann")));
+        TestPeer first = test.connect("realtime.v1", "/ws");
+        first.send("{'type':'$hello','data':{'token':'first'}}");
+        String secret = first.data("$welcome").get("session").getAsString();
+        TestPeer slow = test.connect("realtime.v1", "/ws");
+        slow.send("{'type':'$hello','data':{'token':'slow','session':'" + secret + "'}}");
+        TestPeer quick = test.connect("realtime.v1", "/ws");
+        quick.send("{'type':'$hello','data':{'token':'quick','session':'" + secret + "'}}");
+        assertTrue(quick.data("$welcome").get("resumed").getAsBoolean());
+        slowProof.complete(Authentication.of("ann"));
+        test.settle();
+        assertEquals(CloseReason.SESSION_REPLACED, slow.closeCode());
+        assertNull(quick.closed);
+    }
+
+    @Test
+    void resumeAsksTheJoinRuleAgainButNotAboutRoomsTheApplicationChose() {
+        List<String> allowed = new ArrayList<>(List.of("chat:1"));
+        start(builder -> builder.allowJoin((session, room) -> allowed.contains(room)));
+        TestPeer ann = test.connect("realtime.v1", "/ws");
+        ann.send("{'type':'$hello','data':{'token':'ann'}}");
+        String secret = ann.data("$welcome").get("session").getAsString();
+        ann.send("{'type':'$join','room':'chat:1'}");
+        session("ann").join("vip");
+        allowed.clear();
+        ann.cut();
+        TestPeer again = test.connect("realtime.v1", "/ws");
+        again.send("{'type':'$hello','data':{'token':'ann','session':'" + secret + "'}}");
+        JsonObject rooms = again.data("$welcome").getAsJsonObject("rooms");
+        assertEquals(
+                "unauthorized", rooms.getAsJsonObject("chat:1").get("reason").getAsString());
+        assertTrue(rooms.has("vip") && !rooms.getAsJsonObject("vip").has("reason"), rooms.toString());
+        assertEquals(Set.of("vip"), session("ann").rooms());
     }
 
     @Test
