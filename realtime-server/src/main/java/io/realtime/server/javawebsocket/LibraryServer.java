@@ -186,8 +186,8 @@ final class LibraryServer extends WebSocketServer {
             PeerConnection connection =
                     new PeerConnection(this, socket, key, remote, config, acceptor, timer, this::ended);
             connections.add(connection);
-            key.attach(connection.library());
-            allocateBuffers(connection.library());
+            key.attach(connection.impl());
+            allocateBuffers(connection.impl());
         } catch (IOException | RuntimeException failure) { // this peer's alone
             LOG.debug("a connection ended while it was accepted", failure);
             socket.close();

@@ -39,7 +39,7 @@ final class PeerConnection implements Connection, FrameDecoder.Sink, PeerChannel
     private final Scheduler timer;
     private final Consumer<PeerConnection> onEnded;
     private final InetSocketAddress remote;
-    private final WebSocketImpl library;
+    private final WebSocketImpl impl;
     private final PeerChannel channel;
     private final FrameDecoder decoder;
     private final Callbacks callbacks = new Callbacks(
@@ -69,15 +69,15 @@ final class PeerConnection implements Connection, FrameDecoder.Sink, PeerChannel
         this.remote = remote;
         this.channel = new PeerChannel(socket, key, config.handshakeBytes(), config.outboundBytes(), this);
         this.decoder = new FrameDecoder(config.messageBytes(), this);
-        this.library = new WebSocketImpl(server, List.of(new PeerDraft(this, config.messageBytes())));
-        library.setSelectionKey(key);
-        library.setChannel(channel);
-        library.setAttachment(this);
+        this.impl = new WebSocketImpl(server, List.of(new PeerDraft(this, config.messageBytes())));
+        impl.setSelectionKey(key);
+        impl.setChannel(channel);
+        impl.setAttachment(this);
         this.deadline = timer.schedule(config.handshakeTimeout(), this::handshakeOverdue);
     }
 
-    WebSocketImpl library() {
-        return library;
+    WebSocketImpl impl() {
+        return impl;
     }
 
     // ---- Connection: anyone
@@ -280,7 +280,7 @@ final class PeerConnection implements Connection, FrameDecoder.Sink, PeerChannel
         deadline.cancel();
         CloseReason why = reason.get();
         try {
-            library.closeConnection(CloseReason.ABNORMAL, "");
+            impl.closeConnection(CloseReason.ABNORMAL, "");
         } finally {
             onEnded.accept(this);
             // Even before the upgrade was done: it may be under way, and its listener is owed its last call.
