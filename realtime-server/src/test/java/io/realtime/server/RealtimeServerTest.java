@@ -302,6 +302,20 @@ class RealtimeServerTest {
     }
 
     @Test
+    void sendRuleDecidesWhoMaySendToARoom() {
+        start(builder -> builder.allowSend((session, event, room) ->
+                event.equals(SAY) && session.user().id().equals("root")));
+        TestPeer root = test.plain("root");
+        TestPeer ann = test.plain("ann");
+        ann.send("{'type':'$join','room':'chat:1'}");
+        root.send("{'type':'say','ref':'r','room':'chat:1','data':{'text':'x'}}");
+        assertEquals(List.of("x"), handled, "a rule of the application replaces membership");
+        assertEquals("forbidden", root.data("$error").get("code").getAsString(), "session.room() still asks for it");
+        assertEquals("forbidden", ann.errorOf("{'type':'say','room':'chat:1','data':{'text':'y'}}"));
+        assertEquals(List.of("x"), handled);
+    }
+
+    @Test
     void serverWithoutAJoinRuleNamesIt() {
         test.close();
         test = new TestServer(TestServer::byName, builder -> builder);
