@@ -70,8 +70,8 @@ class ClientRoomTest {
                 world.client().room("r").send(World.SAY, new World.Say("inside")),
                 world.client().room("r").leave(),
                 world.client().send(World.SAY, new World.Say("after")));
-        assertEquals(5, asked.size());
         world.settle();
+        assertTrue(asked.get(1).isDone() && !asked.get(1).isCompletedExceptionally(), "the join was not answered");
         List<String> order = world.peer().frames.stream().map(Envelope::type).toList();
         assertEquals(List.of("chat.say", Frames.JOIN, "chat.say", "chat.say", Frames.LEAVE), order);
     }

@@ -298,6 +298,7 @@ final class Peer implements ConnectionListener, Outlet {
             }
         }
         if (admitted == null || links == null) {
+            rooms.clear(); // of a session that ended while it was to be resumed
             ClientRecords.Opened opened = managed ? core.record(proof.user(), hello.client()) : null;
             known = opened != null && opened.known();
             admitted = core.newSession(proof, managed, opened == null ? null : opened.record(), handshake);
