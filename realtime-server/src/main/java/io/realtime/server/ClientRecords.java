@@ -2,59 +2,96 @@ package io.realtime.server;
 
 import io.realtime.spi.Scheduler;
 import java.time.Duration;
+import java.util.HashMap;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.BooleanSupplier;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 
 /**
  * What was received from and processed for each client instance: why a message that is sent again is not processed
- * again. Bounded; the record unused for longest goes first, and its client is then told {@code known: false}.
+ * again. A record in use by a session is never forgotten; of the others the one unused for longest goes first, and its
+ * client is then told {@code known: false}.
  */
 final class ClientRecords {
     private final Scheduler scheduler;
     private final int max;
     private final long ttlNanos;
+    private final Supplier<Mailbox> mailboxes;
     private final ReentrantLock lock = new ReentrantLock();
-    private final Map<Key, ClientRecord> records =
-            new LinkedHashMap<>(16, 0.75f, true); // guarded by lock; oldest use first
+    private final Map<Key, ClientRecord> used = new HashMap<>(); // guarded by lock; bounded by the sessions
+    private final Map<Key, ClientRecord> unused = new LinkedHashMap<>(); // guarded by lock; longest unused first
 
-    ClientRecords(Scheduler scheduler, int max, Duration ttl) {
+    ClientRecords(Scheduler scheduler, int max, Duration ttl, Supplier<Mailbox> mailboxes) {
         this.scheduler = scheduler;
         this.max = max;
         this.ttlNanos = ttl.toNanos();
+        this.mailboxes = mailboxes;
     }
 
-    /** Returns the record of a user's client, a new one when there is none or it has expired. */
-    Opened open(String user, String client) {
-        long now = scheduler.nanoTime();
+    /**
+     * Returns the record of a user's client, a new one when there is none or it has expired; to be {@linkplain #close
+     * closed} as often as it was opened. A client without an id gets a record that nobody finds again.
+     */
+    Opened open(String user, @Nullable String client) {
+        if (client == null) {
+            return new Opened(new ClientRecord(null, mailboxes.get()), false);
+        }
+        Key key = new Key(user, client);
         lock.lock();
         try {
-            for (Iterator<ClientRecord> oldest = records.values().iterator(); oldest.hasNext(); ) {
-                ClientRecord record = oldest.next();
-                if (records.size() <= max && now - record.lastUsed <= ttlNanos) {
-                    break;
-                }
-                oldest.remove();
-            }
-            Key key = new Key(user, client);
-            ClientRecord known = records.get(key);
-            ClientRecord record = known == null ? new ClientRecord() : known;
-            record.lastUsed = now;
+            forgetOld();
+            ClientRecord known = used.get(key);
             if (known == null) {
-                records.put(key, record);
+                known = unused.remove(key);
             }
+            ClientRecord record = known == null ? new ClientRecord(key, mailboxes.get()) : known;
+            used.put(key, record);
+            record.uses++;
             return new Opened(record, known != null);
         } finally {
             lock.unlock();
         }
     }
 
+    /** Notes that one who opened a record needs it no more. */
+    void close(ClientRecord record) {
+        Key key = record.key;
+        if (key == null) {
+            return;
+        }
+        lock.lock();
+        try {
+            record.uses--;
+            if (record.uses == 0) {
+                used.remove(key);
+                record.unusedSince = scheduler.nanoTime();
+                unused.put(key, record);
+                forgetOld();
+            }
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private void forgetOld() {
+        long now = scheduler.nanoTime();
+        for (Iterator<ClientRecord> oldest = unused.values().iterator(); oldest.hasNext(); ) {
+            ClientRecord record = oldest.next();
+            if (unused.size() <= max && now - record.unusedSince <= ttlNanos) {
+                return;
+            }
+            oldest.remove();
+        }
+    }
+
     int size() {
         lock.lock();
         try {
-            return records.size();
+            return used.size() + unused.size();
         } finally {
             lock.unlock();
         }
@@ -65,12 +102,34 @@ final class ClientRecords {
 
     private record Key(String user, String client) {}
 
-    /** How far one client has come. */
+    /**
+     * How far one client has come. Its messages are handled in the mailbox that is kept here, so that they stay in order
+     * also when a second session of the client begins while handlers of the first are still at work.
+     */
     static final class ClientRecord {
+        private final @Nullable Key key;
+        private final Mailbox mailbox;
         private final ReentrantLock lock = new ReentrantLock();
         private long received; // guarded by lock
         private long processed; // guarded by lock
-        private volatile long lastUsed;
+        private long newest; // guarded by lock: the number of the newest connection of the client
+        private volatile @Nullable Session session; // written under lock: the client's
+        private int uses; // guarded by the table's lock
+        private long unusedSince; // guarded by the table's lock
+
+        private ClientRecord(@Nullable Key key, Mailbox mailbox) {
+            this.key = key;
+            this.mailbox = mailbox;
+        }
+
+        Mailbox mailbox() {
+            return mailbox;
+        }
+
+        /** Returns whether this is the record of the client with this id. */
+        boolean isOf(@Nullable String client) {
+            return key == null ? client == null : key.client.equals(client);
+        }
 
         /** What became of a message. */
         enum Receipt {
@@ -80,13 +139,13 @@ final class ClientRecords {
         }
 
         /** Takes a message if it is new and the mailbox has room; both or neither. */
-        Receipt receive(long seq, BooleanSupplier mailbox) {
+        Receipt receive(long seq, BooleanSupplier offer) {
             lock.lock();
             try {
                 if (seq <= received) {
                     return Receipt.DUPLICATE;
                 }
-                if (!mailbox.getAsBoolean()) {
+                if (!offer.getAsBoolean()) {
                     return Receipt.REFUSED;
                 }
                 received = seq;
@@ -112,6 +171,57 @@ final class ClientRecords {
             } finally {
                 lock.unlock();
             }
+        }
+
+        /** Notes a connection of the client; false when a newer one was here before. */
+        boolean claim(long connection) {
+            lock.lock();
+            try {
+                newest = Math.max(newest, connection);
+                return newest == connection;
+            } finally {
+                lock.unlock();
+            }
+        }
+
+        /**
+         * Makes a session the client's, for one of its connections.
+         *
+         * @return the session that must go: the one before, null if there is none; the new one itself when a newer
+         *     connection of the client was here before
+         */
+        @Nullable
+        Session take(Session newSession, long connection) {
+            lock.lock();
+            try {
+                if (connection < newest) {
+                    return newSession;
+                }
+                newest = connection;
+                Session before = session;
+                session = newSession;
+                return before;
+            } finally {
+                lock.unlock();
+            }
+        }
+
+        /** Notes that a session is over. */
+        void left(Session ended) {
+            lock.lock();
+            try {
+                if (session == ended) {
+                    session = null;
+                }
+            } finally {
+                lock.unlock();
+            }
+        }
+
+        /** Returns the client's session, or null. */
+        @Nullable
+        Session session() {
+            return session;
         }
     }
 }

@@ -54,7 +54,9 @@ final class Dispatcher {
             }
             case Frames.HISTORY -> history(session, envelope);
             case Frames.AUTH -> auth(session, peer, envelope);
-            case Frames.ACK -> envelope.data(Frames.InboxAck.class); // inboxes are kept by retention alone as yet
+            case Frames.ACK ->
+                session.inboxHandled(
+                        envelope.<Frames.InboxAck>data(Frames.InboxAck.class).offset());
             default ->
                 throw new RealtimeException(
                         ErrorCode.UNKNOWN_TYPE, "there is no '" + envelope.type() + "' in this version");

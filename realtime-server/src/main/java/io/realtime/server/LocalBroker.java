@@ -7,38 +7,56 @@ import io.realtime.spi.Scheduler;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Comparator;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
  * The rooms of one node, in memory: looks them up, makes them on first use, forgets those that nobody needs, and keeps
  * all logs together under one byte budget. Rooms share no lock; the budget is one counter.
+ *
+ * <p>A log that is forgotten leaves its end behind, and is continued from there when the room is used again: whoever had
+ * read it to its end has missed nothing. Too many ends are forgotten all at once, and then every log that begins from
+ * there on has another epoch.
  */
 final class LocalBroker {
     private static final Duration SWEEP_INTERVAL = Duration.ofSeconds(30);
+    private static final int MOST_ENDS = 100_000;
 
     private final ConcurrentHashMap<String, RoomState> rooms = new ConcurrentHashMap<>();
     private final AtomicLong logBytes = new AtomicLong();
     private final AtomicBoolean evicting = new AtomicBoolean();
     private final Scheduler scheduler;
     private final Random random;
-    private final Retention retention;
+    private final Function<String, Retention> retention;
     private final long budget;
     private final Duration idle;
+    private final ReentrantLock endsLock = new ReentrantLock();
+    private final Map<String, Position> ends = new HashMap<>(); // guarded by endsLock: of forgotten logs, by key
+    private String epoch; // guarded by endsLock: of the logs that begin
     private volatile Scheduler.Cancellable sweep = () -> {};
     private volatile boolean stopped;
 
-    /** @param idle for how long an empty room without members keeps its epoch */
-    LocalBroker(Scheduler scheduler, Random random, Retention retention, long budget, Duration idle) {
+    /**
+     * A broker without rooms.
+     *
+     * @param retention of a room, by its name on the wire
+     * @param idle after how long an empty room without members is forgotten
+     */
+    LocalBroker(Scheduler scheduler, Random random, Function<String, Retention> retention, long budget, Duration idle) {
         this.scheduler = scheduler;
         this.random = random;
         this.retention = retention;
         this.budget = budget;
         this.idle = idle;
+        this.epoch = Ids.name(random);
     }
 
     void start() {
@@ -65,7 +83,7 @@ final class LocalBroker {
             try {
                 return room(key, name).publish(message, audience);
             } catch (RoomState.GoneException raced) {
-                rooms.computeIfPresent(key, (k, room) -> room.isDead() ? null : room);
+                forgetDead(key);
             }
         }
     }
@@ -78,7 +96,7 @@ final class LocalBroker {
             try {
                 return new Joined(room, room.link(session, outlet, since, history));
             } catch (RoomState.GoneException raced) {
-                rooms.computeIfPresent(key, (k, known) -> known.isDead() ? null : known);
+                forgetDead(key);
             }
         }
     }
@@ -90,7 +108,33 @@ final class LocalBroker {
         RoomState known = rooms.get(key);
         return known != null
                 ? known
-                : rooms.computeIfAbsent(key, k -> new RoomState(k, name, Ids.name(random), retention, this));
+                : rooms.computeIfAbsent(key, k -> new RoomState(k, retention.apply(name), begin(k), this, name));
+    }
+
+    private Position begin(String key) {
+        endsLock.lock();
+        try {
+            Position end = ends.remove(key);
+            return end == null ? new Position(epoch, 0) : end;
+        } finally {
+            endsLock.unlock();
+        }
+    }
+
+    private void remember(String key, Position end) {
+        endsLock.lock();
+        try {
+            if (end.offset() == 0 && end.epoch().equals(epoch)) {
+                return; // it would begin there anyway
+            }
+            if (ends.size() >= MOST_ENDS) {
+                ends.clear();
+                epoch = Ids.name(random);
+            }
+            ends.put(key, end);
+        } finally {
+            endsLock.unlock();
+        }
     }
 
     /** Returns the room if anything is known of it. */
@@ -136,11 +180,29 @@ final class LocalBroker {
         }
     }
 
+    private void forgetDead(String key) {
+        RoomState room = rooms.get(key);
+        if (room != null && room.isDead()) {
+            forget(room);
+        }
+    }
+
+    /** Takes a dead room from the table, once, and leaves the end of its log behind. */
+    private void forget(RoomState room) {
+        rooms.computeIfPresent(room.key, (key, present) -> {
+            if (present != room) {
+                return present;
+            }
+            remember(key, room.end());
+            return null;
+        });
+    }
+
     private void sweep() {
         for (RoomState room : rooms.values()) {
             logBytes.addAndGet(-room.sweep(idle.toNanos()));
             if (room.isDead()) {
-                rooms.remove(room.key, room);
+                forget(room);
             }
         }
     }

@@ -279,7 +279,7 @@ final class Peer implements ConnectionListener, Outlet {
             return; // the client has given this connection up; it must not take the session from its next one
         }
         Map<String, Position> positions = hello.positions() == null ? Map.of() : hello.positions();
-        Session resumed = hello.session() == null ? null : core.resumable(hello.session(), proof.user());
+        Session resumed = core.resumable(hello.session(), proof.user(), hello.client());
         Session admitted = resumed;
         boolean known = true;
         Map<String, Frames.RoomState> rooms = new LinkedHashMap<>();
@@ -292,21 +292,25 @@ final class Peer implements ConnectionListener, Outlet {
                 }
             }
             links = resumed.attach(this, positions, true);
-            if (links != null && links.isEmpty()) {
-                close(new CloseReason(CloseReason.SESSION_REPLACED, "a newer connection has the session"));
-                return;
-            }
         }
         if (admitted == null || links == null) {
             rooms.clear(); // of a session that ended while it was to be resumed
-            ClientRecords.Opened opened = managed ? core.record(proof.user(), hello.client()) : null;
+            resumed = null;
+            ClientRecords.Opened opened = managed ? core.records().open(proof.user(), hello.client()) : null;
             known = opened != null && opened.known();
             admitted = core.newSession(proof, managed, opened == null ? null : opened.record(), handshake);
-            links = admitted.attach(this, positions, false);
-            resumed = null;
+            links = take(admitted) ? admitted.attach(this, positions, false) : Map.of();
         }
         if (links == null) {
             close(new CloseReason(CloseReason.GOING_AWAY, "session ended"));
+            return;
+        }
+        if (links.isEmpty()) {
+            CloseReason replaced = new CloseReason(CloseReason.SESSION_REPLACED, "a newer connection has the session");
+            close(replaced);
+            if (resumed == null) {
+                admitted.end(replaced);
+            }
             return;
         }
         for (Map.Entry<String, RoomState.Link> entry : links.entrySet()) {
@@ -327,6 +331,19 @@ final class Peer implements ConnectionListener, Outlet {
             return;
         }
         mine.begin(this, links);
+    }
+
+    /** Makes a new session the one of its client, in place of another that it may have; false when it has a newer one. */
+    private boolean take(Session created) {
+        ClientRecords.ClientRecord record = created.record();
+        if (record == null) {
+            return true;
+        }
+        Session gone = record.take(created, number);
+        if (gone != null && gone != created) {
+            gone.replaced();
+        }
+        return gone != created;
     }
 
     private Frame welcome(

@@ -127,6 +127,17 @@ public final class RealtimeServer implements AutoCloseable {
         return core.connections().all();
     }
 
+    /** Returns what the server holds now. */
+    public ServerStats stats() {
+        return new ServerStats(
+                core.connectionCount(),
+                core.sessionCount(),
+                core.userCount(),
+                core.broker().size(),
+                core.broker().logBytes(),
+                core.records().size());
+    }
+
     /** Returns what keeps the server from accepting connections, or null when it is well. */
     public @Nullable String problem() {
         return transport.problem();
@@ -213,6 +224,7 @@ public final class RealtimeServer implements AutoCloseable {
         SendRule sendRule = SendRule.MEMBERS;
         Limits limits = Limits.defaults();
         Retention retention = Retention.defaults();
+        Retention inboxRetention = Retention.inboxDefaults();
         Heartbeat heartbeat = Heartbeat.defaults();
         Duration sessionTtl = Duration.ofMinutes(5);
         SessionListener listener = new SessionListener() {};
@@ -323,9 +335,18 @@ public final class RealtimeServer implements AutoCloseable {
             return this;
         }
 
-        /** How much of each room's log is kept; default {@link Retention#defaults}. */
+        /** How much of each room's log is kept; default {@link Retention#defaults}. Inboxes have their own. */
         public Builder retention(Retention kept) {
             this.retention = kept;
+            return this;
+        }
+
+        /**
+         * How much is kept for each user who is away, {@link User#send}; default {@link Retention#inboxDefaults}. What
+         * is in memory ends with the process and counts against {@link Limits#logBytes}.
+         */
+        public Builder inboxRetention(Retention kept) {
+            this.inboxRetention = kept;
             return this;
         }
 

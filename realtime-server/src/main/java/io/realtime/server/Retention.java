@@ -7,9 +7,12 @@ import java.time.Duration;
  *
  * @param messages how many messages; 0 keeps none
  * @param age for how long
+ * @param bytes how many encoded bytes, with some 64 for each message
  */
-public record Retention(int messages, Duration age) {
+public record Retention(int messages, Duration age, long bytes) {
+    private static final long DEFAULT_BYTES = 4 << 20;
     private static final Retention DEFAULTS = new Retention(1000, Duration.ofMinutes(5));
+    private static final Retention INBOX = new Retention(1000, Duration.ofDays(7));
     private static final Retention NONE = new Retention(0, Duration.ZERO);
 
     /**
@@ -18,14 +21,25 @@ public record Retention(int messages, Duration age) {
      * @throws IllegalArgumentException when a value is negative
      */
     public Retention {
-        if (messages < 0 || age.isNegative()) {
-            throw new IllegalArgumentException("retention of " + messages + " messages for " + age + " is negative");
+        if (messages < 0 || age.isNegative() || bytes < 0) {
+            throw new IllegalArgumentException(
+                    "retention of " + messages + " messages, " + bytes + " bytes, for " + age + " is negative");
         }
     }
 
-    /** The newest 1,000 messages, for 5 minutes. */
+    /** A retention of at most 4 MiB. */
+    public Retention(int messages, Duration age) {
+        this(messages, age, DEFAULT_BYTES);
+    }
+
+    /** The newest 1,000 messages, at most 4 MiB of them, for 5 minutes. */
     public static Retention defaults() {
         return DEFAULTS;
+    }
+
+    /** For users' inboxes: the newest 1,000 messages, at most 4 MiB of them, for 7 days. */
+    public static Retention inboxDefaults() {
+        return INBOX;
     }
 
     /** Nothing: a receiver that was away is told to reload. */

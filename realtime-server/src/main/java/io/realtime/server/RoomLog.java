@@ -21,8 +21,10 @@ final class RoomLog {
     private long top;
     private long bytes;
 
-    RoomLog(Retention retention) {
+    /** @param top the offset of the newest entry of the log that this one continues; 0 for none */
+    RoomLog(Retention retention, long top) {
         this.retention = retention;
+        this.top = top;
     }
 
     /** The offset of the newest entry ever appended; 0 before the first. */
@@ -56,6 +58,9 @@ final class RoomLog {
         ring[(head + size) % ring.length] = entry;
         size++;
         bytes += entry.weight();
+        while (bytes > retention.bytes()) {
+            dropOldest();
+        }
     }
 
     /** Drops what is older than the retention allows. */
@@ -83,6 +88,11 @@ final class RoomLog {
             entries.add(at(i));
         }
         return entries;
+    }
+
+    /** Returns the entry with an offset above {@link #floor} and up to {@link #top}. */
+    Entry entry(long offset) {
+        return at((int) (offset - floor() - 1));
     }
 
     private Entry at(int index) {

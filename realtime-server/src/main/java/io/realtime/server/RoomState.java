@@ -36,6 +36,9 @@ final class RoomState {
     private static final int MAX_WAITING_BYTES = 1 << 20;
     private static final Link[] NOBODY = new Link[0];
 
+    /** In place of a count of the newest messages: what no session has acknowledged yet. */
+    static final int UNREAD = -1;
+
     /** How the room is named on the wire. */
     final String name;
 
@@ -57,14 +60,17 @@ final class RoomState {
     private final ArrayDeque<Delivery> deliveries = new ArrayDeque<>(0);
     private boolean flushing;
     private boolean dead;
+    private long acknowledged; // up to here each message has reached a session that it is for
     private volatile long lastUsed; // written under the lock, read by the broker's sweep without it
 
-    RoomState(String key, String name, String epoch, Retention retention, LocalBroker broker) {
+    /** @param begin the end of the log that this room continues */
+    RoomState(String key, Retention retention, Position begin, LocalBroker broker, String name) {
         this.key = key;
         this.name = name;
-        this.epoch = epoch;
-        this.log = new RoomLog(retention);
+        this.epoch = begin.epoch();
+        this.log = new RoomLog(retention, begin.offset());
         this.broker = broker;
+        this.acknowledged = begin.offset();
         this.lastUsed = broker.nanoTime();
     }
 
@@ -222,7 +228,8 @@ final class RoomState {
      *
      * @param outlet where its messages go; null while the session has no connection
      * @param since from where to go on, or null
-     * @param history how many of the newest messages to begin with when {@code since} is null
+     * @param history how many of the newest messages to begin with when {@code since} is null; {@link #UNREAD} for what
+     *     is not acknowledged, and then also in place of what was lost
      */
     Link link(Session session, @Nullable Outlet outlet, @Nullable Position since, int history) {
         lock.lock();
@@ -231,14 +238,15 @@ final class RoomState {
             closeBatch();
             log.trim(broker.nanoTime());
             Link link = new Link(session, epoch, outlet == null ? Link.NOWHERE : outlet, outlet != null);
-            if (since == null) {
-                link.cursor = Math.max(log.floor(), log.top() - history);
-                link.recovered = false;
+            String lost = since == null ? null : whyLost(since);
+            link.recovered = since != null && lost == null;
+            link.reason = lost;
+            if (link.recovered && since != null) {
+                link.cursor = since.offset();
+            } else if (history == UNREAD) {
+                link.cursor = Math.max(log.floor(), acknowledged);
             } else {
-                String lost = whyLost(since);
-                link.cursor = lost == null ? since.offset() : log.top();
-                link.recovered = lost == null;
-                link.reason = lost;
+                link.cursor = lost == null ? Math.max(log.floor(), log.top() - history) : log.top();
             }
             link.startOffset = link.cursor;
             members.put(session, link);
@@ -257,6 +265,23 @@ final class RoomState {
             return "ahead";
         }
         return since.offset() < log.floor() ? "trimmed" : null;
+    }
+
+    /**
+     * Notes that a session has handled everything up to an offset. What was not meant for it waits for one that it is
+     * meant for, and all behind that with it.
+     */
+    void acknowledge(Session session, long offset) {
+        lock.lock();
+        try {
+            acknowledged = Math.max(acknowledged, log.floor());
+            long last = Math.min(offset, log.top());
+            while (acknowledged < last && log.entry(acknowledged + 1).audience().includes(session.id())) {
+                acknowledged++;
+            }
+        } finally {
+            lock.unlock();
+        }
     }
 
     /** Begins the delivery to a link: first what it has not seen, then what is published. Does nothing the second time. */
@@ -353,11 +378,11 @@ final class RoomState {
         flush();
     }
 
-    /** Returns the offset of the newest message ever published here. */
-    long top() {
+    /** Returns the place of the newest message ever published here. */
+    Position end() {
         lock.lock();
         try {
-            return log.top();
+            return new Position(epoch, log.top());
         } finally {
             lock.unlock();
         }

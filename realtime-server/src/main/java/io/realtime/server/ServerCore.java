@@ -42,6 +42,9 @@ final class ServerCore implements ServerTransport.Acceptor {
     private static final Logger LOG = LoggerFactory.getLogger(RealtimeServer.class);
     private static final int MAX_CLIENT_RECORDS = 100_000;
     private static final Duration CLIENT_RECORD_TTL = Duration.ofHours(24);
+    private static final int SESSION_MESSAGES = 1000;
+    private static final Duration SESSION_MARGIN =
+            Duration.ofMinutes(1); // a connection is missed later than it is lost
     private static final String BEARER = "bearer ";
 
     private final RealtimeServer.Builder config;
@@ -65,8 +68,9 @@ final class ServerCore implements ServerTransport.Acceptor {
         this.scheduler = scheduler;
         this.executor = executor;
         this.random = config.random;
-        this.broker = new LocalBroker(scheduler, random, config.retention, config.limits.logBytes(), config.sessionTtl);
-        this.records = new ClientRecords(scheduler, MAX_CLIENT_RECORDS, CLIENT_RECORD_TTL);
+        this.broker =
+                new LocalBroker(scheduler, random, this::retentionOf, config.limits.logBytes(), config.sessionTtl);
+        this.records = new ClientRecords(scheduler, MAX_CLIENT_RECORDS, CLIENT_RECORD_TTL, this::newMailbox);
         Map<String, Dispatcher.Handler> handlers = new HashMap<>();
         this.dispatcher = new Dispatcher(this, handlers);
         config.handlers.forEach((name, maker) -> handlers.put(name, maker.apply(dispatcher)));
@@ -193,21 +197,31 @@ final class ServerCore implements ServerTransport.Acceptor {
         return session;
     }
 
-    /** Returns the session that a client may go on with: its secret, its user, managed. */
+    /** Returns the session that a client may go on with: its secret, its user, its client id, managed. */
     @Nullable
-    Session resumable(String secret, String user) {
-        Session session = sessionsBySecret.get(secret);
-        return session != null && session.isManaged() && session.user().id().equals(user) ? session : null;
+    Session resumable(@Nullable String secret, String user, @Nullable String client) {
+        Session session = secret == null ? null : sessionsBySecret.get(secret);
+        ClientRecords.ClientRecord record = session == null ? null : session.record();
+        if (session == null || record == null) {
+            return null;
+        }
+        boolean isTheirs = record.isOf(client)
+                && record.session() == session
+                && session.user().id().equals(user);
+        return isTheirs ? session : null;
     }
 
-    ClientRecords.Opened record(String user, @Nullable String client) {
-        return client == null
-                ? new ClientRecords.Opened(new ClientRecords.ClientRecord(), false)
-                : records.open(user, client);
+    ClientRecords records() {
+        return records;
     }
 
     void forget(Session session) {
         if (sessionsById.remove(session.id(), session)) {
+            ClientRecords.ClientRecord record = session.record();
+            if (record != null) {
+                record.left(session);
+                records.close(record);
+            }
             sessionsBySecret.remove(session.secret(), session);
             sessionsPerUser.computeIfPresent(session.user().id(), (user, count) -> count == 1 ? null : count - 1);
         }
@@ -247,6 +261,15 @@ final class ServerCore implements ServerTransport.Acceptor {
     }
 
     // ---------------------------------------------------------------- rooms
+
+    /** The inbox of a session is kept for as long as the session. */
+    private Retention retentionOf(String room) {
+        return switch (room) {
+            case Names.USER -> config.inboxRetention;
+            case Names.SESSION -> new Retention(SESSION_MESSAGES, config.sessionTtl.plus(SESSION_MARGIN));
+            default -> config.retention;
+        };
+    }
 
     String inboxKey(String user) {
         return Names.USER + ":" + user;

@@ -52,7 +52,6 @@ public final class Session {
     private final ReentrantLock state = new ReentrantLock();
     private volatile @Nullable Peer peer; // written under state
     private volatile Handshake handshake; // written under state
-    private long newest; // guarded by state: the number of the newest connection that ever had the session
     private boolean over; // guarded by state
     private Scheduler.Cancellable expiry = () -> {}; // guarded by state
     private int unacknowledged; // guarded by state
@@ -74,7 +73,7 @@ public final class Session {
         this.record = record;
         this.handshake = handshake;
         this.attributes = new ConcurrentHashMap<>(authentication.attributes());
-        this.mailbox = core.newMailbox();
+        this.mailbox = record == null ? core.newMailbox() : record.mailbox();
     }
 
     // ---------------------------------------------------------------- for applications
@@ -168,7 +167,7 @@ public final class Session {
         if (left != null) {
             control(Outgoing.of(Frames.LEFT)
                     .room(room)
-                    .data(new Frames.Left(left.epoch, left.top()), Frames.Left.class)
+                    .data(new Frames.Left(left.epoch, left.end().offset()), Frames.Left.class)
                     .frame());
         }
     }
@@ -229,10 +228,9 @@ public final class Session {
             if (over) {
                 return null;
             }
-            if (newcomer.number() < newest) {
+            if (record != null && !record.claim(newcomer.number())) {
                 return Map.of();
             }
-            newest = newcomer.number();
             evicted = peer;
             peer = newcomer;
             handshake = newcomer.handshake();
@@ -265,7 +263,9 @@ public final class Session {
         if (peer != to || left) {
             return; // a newer connection has taken over, or the session is over: that one links
         }
-        LocalBroker.Joined joined = core.broker().link(key, name, this, to, since, 0);
+        // What a user's devices have not seen waits for a client that can say that it has.
+        int history = managed && name.equals(Names.USER) ? RoomState.UNREAD : 0;
+        LocalBroker.Joined joined = core.broker().link(key, name, this, to, since, history);
         rooms.put(name, joined.room());
         links.put(name, joined.link());
     }
@@ -301,6 +301,16 @@ public final class Session {
         if (!managed || forGood) {
             end(reason);
         }
+    }
+
+    /** Ends the session behind what its mailbox holds; its connection now. Another session of its client has begun. */
+    void replaced() {
+        CloseReason reason = new CloseReason(CloseReason.SESSION_REPLACED, "the client has begun another session");
+        Peer last = peer;
+        if (last != null) {
+            last.close(reason);
+        }
+        mailbox.post(() -> end(reason));
     }
 
     /** Ends the session; the second call does nothing. What its mailbox holds is still processed. */
@@ -457,12 +467,28 @@ public final class Session {
         }
     }
 
-    /** Notes that a client's message is processed, and acknowledges at 32 of them or after 100 ms. */
+    /** Notes that the client has handled the user's inbox up to an offset. */
+    void inboxHandled(long offset) {
+        RoomState inbox = rooms.get(Names.USER);
+        if (inbox != null) {
+            inbox.acknowledge(this, offset);
+        }
+    }
+
+    /** Notes that a message of this session's client is processed. Its newest session tells it. */
     void processed(long seq) {
         if (record == null) {
             return;
         }
         record.processed(seq);
+        Session newest = record.session();
+        if (newest != null) {
+            newest.acknowledgeProcessed();
+        }
+    }
+
+    /** Acknowledges at 32 processed messages, or after 100 ms. */
+    private void acknowledgeProcessed() {
         boolean now;
         state.lock();
         try {

@@ -544,7 +544,7 @@ class RealtimeServerTest {
         ann.send("{'type':'$hello','data':{'token':'ann','client':'c-0123456789012345'}}");
         String secret = ann.data("$welcome").get("session").getAsString();
         TestPeer again = test.connect("realtime.v1", "/ws");
-        again.send("{'type':'$hello','data':{'token':'ann','session':'" + secret + "'}}");
+        again.send("{'type':'$hello','data':{'token':'ann','client':'c-0123456789012345','session':'" + secret + "'}}");
         assertTrue(again.data("$welcome").get("resumed").getAsBoolean());
         assertEquals(CloseReason.SESSION_REPLACED, ann.closeCode());
         assertEquals(1, test.server.connections().sessionCount());

@@ -30,7 +30,7 @@ class RoomStateTest {
     private final ManualScheduler time = new ManualScheduler();
 
     private LocalBroker broker(Retention retention, long budget) {
-        return new LocalBroker(time, new Random(1), retention, budget, Duration.ofMinutes(5));
+        return new LocalBroker(time, new Random(1), room -> retention, budget, Duration.ofMinutes(5));
     }
 
     /** The hand-over from replay to live, with publishers, joiners and leavers all at once: no gap, no repeat, in order. */
@@ -133,7 +133,7 @@ class RoomStateTest {
     }
 
     @Test
-    void roomThatNobodyNeedsIsForgottenAndItsEpochChanges() {
+    void logOfARoomThatNobodyNeedsIsForgottenAndContinuesWhereItEnded() {
         LocalBroker broker = broker(Retention.defaults(), 1 << 20);
         broker.start();
         Position first = Objects.requireNonNull(broker.publish("r", "r", Outgoing.of("e"), Audience.EVERYONE));
@@ -142,10 +142,46 @@ class RoomStateTest {
         time.advance(Duration.ofMinutes(7));
         assertEquals(0, broker.size());
         assertEquals(0, broker.logBytes());
-        LocalBroker.Joined joined = broker.link("r", "r", session(), null, first, 0);
-        assertEquals("epoch", joined.link().state().reason());
+        assertNull(reason(broker, "r", first), "nothing was missed");
+        assertEquals("trimmed", reason(broker, "r", new Position(first.epoch(), 0)));
+        assertEquals(new Position(first.epoch(), 2), broker.publish("r", "r", Outgoing.of("e"), Audience.EVERYONE));
         broker.stop();
         assertEquals(0, time.pending());
+    }
+
+    @Test
+    void whenTooManyEndsAreRememberedLogsBeginWithAnotherEpoch() {
+        LocalBroker broker = broker(new Retention(0, Duration.ZERO), 1 << 20);
+        broker.start();
+        Position never =
+                new Position(Objects.requireNonNull(positionOf(broker, "first")).epoch(), 0);
+        for (int i = 0; i <= 100_000; i++) {
+            positionOf(broker, "room" + i);
+        }
+        assertNull(reason(broker, "unused", never), "nothing was ever published there");
+        time.advance(Duration.ofMinutes(11));
+        assertEquals("epoch", reason(broker, "another", never));
+        broker.stop();
+    }
+
+    private static @Nullable Position positionOf(LocalBroker broker, String room) {
+        return broker.publish(room, room, Outgoing.of("e"), Audience.EVERYONE);
+    }
+
+    private static @Nullable String reason(LocalBroker broker, String room, Position since) {
+        return broker.link(room, room, session(), null, since, 0).link().state().reason();
+    }
+
+    @Test
+    void logHoldsNoMoreBytesThanItsRetention() {
+        LocalBroker broker = broker(new Retention(1000, Duration.ofHours(1), 10_000), 1 << 20);
+        Position first = Objects.requireNonNull(positionOf(broker, "r"));
+        for (int i = 0; i < 500; i++) {
+            positionOf(broker, "r");
+            assertTrue(broker.logBytes() <= 10_000, "at " + i + " " + broker.logBytes());
+        }
+        assertTrue(broker.logBytes() > 9_000, "kept only " + broker.logBytes());
+        assertEquals("trimmed", reason(broker, "r", first));
     }
 
     @Test

@@ -249,13 +249,22 @@ public final class Json {
                 return null;
             }
             in.beginArray();
+            expect(in, JsonToken.STRING);
             String epoch = in.nextString();
+            expect(in, JsonToken.NUMBER);
             long offset = in.nextLong();
             in.endArray();
             if (offset < 0) {
                 throw new IllegalStateException("Expected an offset of 0 or more but was " + offset);
             }
             return new Position(epoch, offset);
+        }
+
+        /** Gson would turn one into the other. */
+        private static void expect(JsonReader in, JsonToken token) throws IOException {
+            if (in.peek() != token) {
+                throw new IllegalStateException("Expected " + token + " but was " + in.peek());
+            }
         }
     }
 }

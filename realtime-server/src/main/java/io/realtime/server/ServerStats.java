@@ -1,0 +1,13 @@
+package io.realtime.server;
+
+/**
+ * What a server holds at one moment. Each number is exact; together they may be of slightly different moments.
+ *
+ * @param connections open connections, unauthenticated ones included
+ * @param sessions sessions that are open or kept
+ * @param users users with such a session
+ * @param rooms rooms with members or a log, the inboxes among them
+ * @param logBytes what all logs hold, bounded by {@link Limits#logBytes}
+ * @param clients client instances of which it is remembered what they sent
+ */
+public record ServerStats(int connections, int sessions, int users, int rooms, long logBytes, int clients) {}

@@ -1,0 +1,91 @@
+package io.realtime.server;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotSame;
+import static org.junit.jupiter.api.Assertions.assertSame;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.realtime.testing.ManualScheduler;
+import java.time.Duration;
+import org.junit.jupiter.api.Test;
+
+class ClientRecordsTest {
+    private final ManualScheduler time = new ManualScheduler();
+    private final ClientRecords records =
+            new ClientRecords(time, 3, Duration.ofHours(24), () -> new Mailbox(time, 10, 1000));
+
+    private ClientRecords.ClientRecord openAndClose(String client) {
+        ClientRecords.ClientRecord record = records.open("ann", client).record();
+        records.close(record);
+        return record;
+    }
+
+    private boolean knows(String client) {
+        ClientRecords.Opened opened = records.open("ann", client);
+        records.close(opened.record());
+        return opened.known();
+    }
+
+    @Test
+    void recordIsKeptForItsTimeAfterTheLastUse() {
+        ClientRecords.ClientRecord first = openAndClose("a");
+        time.advance(Duration.ofHours(24));
+        assertSame(first, openAndClose("a"));
+        time.advance(Duration.ofHours(24).plusNanos(1));
+        assertFalse(knows("a"));
+    }
+
+    @Test
+    void recordInUseIsNeverForgotten() {
+        ClientRecords.ClientRecord used = records.open("ann", "a").record();
+        time.advance(Duration.ofDays(30));
+        for (int i = 0; i < 10; i++) {
+            openAndClose("other" + i);
+        }
+        assertTrue(knows("a"), "a client that has been connected for a month");
+        records.close(used);
+        time.advance(Duration.ofHours(24));
+        assertTrue(knows("a"));
+    }
+
+    @Test
+    void beyondTheBoundTheLongestUnusedIsForgotten() {
+        for (String client : new String[] {"a", "b", "c"}) {
+            openAndClose(client);
+            time.advance(Duration.ofSeconds(1));
+        }
+        openAndClose("a");
+        openAndClose("d");
+        assertEquals(3, records.size());
+        assertTrue(knows("a"));
+        assertFalse(knows("b"));
+    }
+
+    @Test
+    void clientsAreToldApartByTheirUsersToo() {
+        ClientRecords.ClientRecord anns = openAndClose("a");
+        ClientRecords.Opened bobs = records.open("bob", "a");
+        assertFalse(bobs.known());
+        assertNotSame(anns, bobs.record());
+    }
+
+    @Test
+    void clientWithoutAnIdHasARecordThatNobodyFindsAgain() {
+        ClientRecords.Opened opened = records.open("ann", null);
+        assertFalse(opened.known());
+        assertEquals(0, records.size());
+        records.close(opened.record());
+        assertEquals(0, records.size());
+        assertNotSame(opened.record(), records.open("ann", null).record());
+    }
+
+    @Test
+    void olderConnectionTakesNothingFromANewerOne() {
+        ClientRecords.ClientRecord record = records.open("ann", "a").record();
+        assertTrue(record.claim(1));
+        assertTrue(record.claim(3));
+        assertTrue(record.claim(3));
+        assertFalse(record.claim(2));
+    }
+}

@@ -1,0 +1,316 @@
+package io.realtime.server;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.google.gson.JsonObject;
+import io.realtime.CloseReason;
+import io.realtime.Event;
+import io.realtime.server.TestServer.TestPeer;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.UnaryOperator;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** What a client that comes back gets: its session, its place in each room, its numbers, or an honest no. */
+class ResumptionTest {
+    private static final Event<String> SAY = Event.of("say", String.class);
+    private static final Event<String> SAID = Event.of("said", String.class);
+
+    private final List<String> handled = new ArrayList<>();
+    private final List<String> said = new ArrayList<>();
+    private final ArrayDeque<Runnable> held = new ArrayDeque<>();
+    private boolean holding;
+    private TestServer test = start(builder -> builder);
+
+    private TestServer start(UnaryOperator<RealtimeServer.Builder> config) {
+        if (test != null) {
+            test.close();
+        }
+        test = new TestServer(
+                TestServer::byName,
+                builder -> config.apply(builder.allowJoin((session, room) -> room.startsWith("chat:"))
+                        .on(SAY, (session, message) -> {
+                            handled.add(message.data() + (message.isRedelivered() ? "*" : ""));
+                            if (message.room() != null) {
+                                session.room(message.room()).send(SAID, message.data());
+                                said.add(message.data());
+                            }
+                        })));
+        return test;
+    }
+
+    /** Handlers run only when released: what was received is not yet processed. */
+    private void startHolding() {
+        start(builder -> builder.executor(task -> {
+            if (holding) {
+                held.add(task);
+            } else {
+                test.time.execute(task);
+            }
+        }));
+    }
+
+    private void release() {
+        holding = false;
+        while (!held.isEmpty()) {
+            held.remove().run();
+        }
+        test.settle();
+    }
+
+    @AfterEach
+    void close() {
+        release();
+        test.close();
+    }
+
+    private TestPeer hello(String user, String more) {
+        TestPeer peer = test.connect("realtime.v1", "/ws");
+        peer.send("{'type':'$hello','data':{'token':'" + user + "'" + more + "}}");
+        return peer;
+    }
+
+    private static String client(String id) {
+        return ",'client':'" + id + "-0123456789012345'";
+    }
+
+    private static String resume(JsonObject welcome, String positions) {
+        return ",'session':'" + welcome.get("session").getAsString() + "','positions':{" + positions + "}";
+    }
+
+    // ---------------------------------------------------------------- a session that is not the asker's
+
+    @ParameterizedTest
+    @ValueSource(strings = {"forged", "", "x", "s-00000000000000000000000000000000", "\\u0000"})
+    void unknownSessionIsANewOne(String secret) {
+        JsonObject welcome =
+                hello("ann", client("c") + ",'session':'" + secret + "'").data("$welcome");
+        assertFalse(welcome.get("resumed").getAsBoolean());
+        assertEquals(1, test.server.stats().sessions());
+    }
+
+    @Test
+    void sessionOfAnotherClientOfTheSameUserIsNotResumed() {
+        TestPeer phone = hello("ann", client("phone"));
+        JsonObject welcome = phone.data("$welcome");
+        JsonObject other = hello("ann", client("laptop") + resume(welcome, "")).data("$welcome");
+        assertFalse(other.get("resumed").getAsBoolean(), "its numbers would be taken for the phone's");
+        assertNull(phone.closed);
+    }
+
+    @Test
+    void sessionIsNotResumedAfterItsTimeToLive() {
+        start(builder -> builder.sessionTtl(Duration.ofMinutes(1)));
+        TestPeer ann = hello("ann", client("c"));
+        JsonObject welcome = ann.data("$welcome");
+        ann.cut();
+        test.time.advance(Duration.ofMinutes(1));
+        JsonObject again = hello("ann", client("c") + resume(welcome, "")).data("$welcome");
+        assertFalse(again.get("resumed").getAsBoolean());
+        assertTrue(again.get("known").getAsBoolean(), "the record of its numbers outlives the session");
+        assertNotEquals(
+                welcome.get("session").getAsString(), again.get("session").getAsString());
+    }
+
+    // ---------------------------------------------------------------- positions
+
+    @ParameterizedTest
+    @CsvSource({
+        "1, true,",
+        "3, true,",
+        "4, false, ahead",
+        "9007199254740991, false, ahead",
+        "0, true,",
+    })
+    void positionIsGoneOnFromOrRefusedWithAReason(long offset, boolean recovered, String reason) {
+        TestPeer ann = hello("ann", client("c"));
+        JsonObject welcome = ann.data("$welcome");
+        ann.send("{'type':'$join','room':'chat:1','ref':'j'}");
+        String epoch = ann.data("$reply").get("epoch").getAsString();
+        for (int i = 1; i <= 3; i++) {
+            test.server.room("chat:1").send(SAID, "m" + i);
+        }
+        ann.cut();
+        TestPeer again = hello("ann", client("c") + resume(welcome, "'chat:1':['" + epoch + "'," + offset + "]"));
+        JsonObject room = again.data("$welcome").getAsJsonObject("rooms").getAsJsonObject("chat:1");
+        assertEquals(recovered, room.get("recovered").getAsBoolean());
+        assertEquals(reason, room.has("reason") ? room.get("reason").getAsString() : null);
+        assertEquals(recovered ? offset : 3, room.get("offset").getAsLong());
+        List<String> replayed = new ArrayList<>();
+        while (again.types().contains("said")) {
+            replayed.add(again.next("said").get("data").getAsString());
+        }
+        assertEquals(
+                recovered ? List.of("m1", "m2", "m3").subList((int) offset, 3) : List.of(),
+                replayed,
+                "all behind the position, or nothing");
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "'chat:1':['e',-1]",
+                "'chat:1':['e',1.5]",
+                "'chat:1':['e','x']",
+                "'chat:1':['e']",
+                "'chat:1':[]",
+                "'chat:1':{}",
+                "'chat:1':7",
+                "'chat:1':[null,1]",
+                "'chat:1':[1,1]",
+                "'chat:1':['e',1,1]",
+                "'chat:1':['e','1']",
+                "'chat:1':['e',99999999999999999999]",
+            })
+    void positionThatIsNoneEndsTheHelloWithAReason(String positions) {
+        TestPeer ann = hello("ann", client("c") + ",'positions':{" + positions + "}");
+        assertEquals(CloseReason.PROTOCOL_ERROR, ann.closeCode());
+        assertEquals("bad_message", ann.data("$error").get("code").getAsString());
+        assertEquals(0, test.server.stats().sessions());
+    }
+
+    @Test
+    void positionsOfRoomsThatTheSessionIsNotInJoinAndReadNothing() {
+        test.server.room("chat:secret").send(SAID, "secret");
+        TestPeer ann = hello("ann", client("c"));
+        JsonObject welcome = ann.data("$welcome");
+        String epoch = welcome.getAsJsonObject("rooms")
+                .getAsJsonObject("@all")
+                .get("epoch")
+                .getAsString();
+        ann.cut();
+        TestPeer again = hello(
+                "ann",
+                client("c")
+                        + resume(
+                                welcome,
+                                "'chat:secret':['" + epoch + "',0],'@user:bob':['" + epoch + "',0],'':['" + epoch
+                                        + "',0]"));
+        JsonObject rooms = again.data("$welcome").getAsJsonObject("rooms");
+        assertEquals(java.util.Set.of("@user", "@session", "@all"), rooms.keySet());
+        assertFalse(again.types().contains("said"));
+    }
+
+    @Test
+    void positionOfAnEarlierServerIsOfAnotherEpoch() {
+        JsonObject welcome = hello(
+                        "ann", client("c") + ",'session':'old','positions':{'@all':['before',3],'@user':['before',0]}")
+                .data("$welcome");
+        for (String room : List.of("@all", "@user")) {
+            JsonObject at = welcome.getAsJsonObject("rooms").getAsJsonObject(room);
+            assertFalse(at.get("recovered").getAsBoolean());
+            assertEquals("epoch", at.get("reason").getAsString());
+        }
+    }
+
+    // ---------------------------------------------------------------- numbers
+
+    @Test
+    void numberThatGoesBackIsNotProcessedAgainAndOneThatLeapsIs() {
+        TestPeer ann = hello("ann", client("c"));
+        ann.send("{'type':'say','seq':5,'data':'five'}");
+        ann.send("{'type':'say','seq':5,'data':'five again'}");
+        ann.send("{'type':'say','seq':3,'data':'three'}");
+        ann.send("{'type':'say','seq':9007199254740991,'data':'last'}");
+        ann.send("{'type':'say','seq':6,'data':'six'}");
+        test.time.advance(Duration.ofMillis(200));
+        assertEquals(List.of("five", "last"), handled);
+        assertEquals(
+                9007199254740991L,
+                ann.received
+                        .get(ann.received.size() - 1)
+                        .getAsJsonObject("data")
+                        .get("seq")
+                        .getAsLong());
+        assertNull(ann.closed);
+    }
+
+    @Test
+    void clientsOfOneUserHaveNumbersOfTheirOwn() {
+        hello("ann", client("phone")).send("{'type':'say','seq':1,'data':'phone'}");
+        hello("ann", client("laptop")).send("{'type':'say','seq':1,'data':'laptop'}");
+        hello("bob", client("phone")).send("{'type':'say','seq':1,'data':'bob'}");
+        test.settle();
+        assertEquals(List.of("phone", "laptop", "bob"), handled);
+    }
+
+    @Test
+    void messageThatIsStillBeingHandledIsAcknowledgedToTheNextConnectionAndHandledOnce() {
+        startHolding();
+        TestPeer ann = hello("ann", client("c"));
+        JsonObject welcome = ann.data("$welcome");
+        holding = true;
+        ann.send("{'type':'say','seq':1,'data':'slow'}");
+        ann.cut();
+        holding = false;
+        TestPeer again = hello("ann", client("c") + resume(welcome, ""));
+        assertEquals(0, again.data("$welcome").get("seq").getAsLong(), "not processed, so not acknowledged");
+        again.send("{'type':'say','seq':1,'redelivered':true,'data':'slow'}");
+        test.time.advance(Duration.ofMillis(200));
+        assertTrue(again.types().stream().filter("$ack"::equals).count() <= 1, "nothing is processed yet");
+        again.received.clear();
+        release();
+        test.time.advance(Duration.ofMillis(200));
+        assertEquals(List.of("slow"), handled);
+        assertEquals(1, again.data("$ack").get("seq").getAsLong());
+    }
+
+    @Test
+    void newSessionOfAClientTakesThePlaceOfTheOldOneBehindWhatThatStillHandles() {
+        startHolding();
+        TestPeer old = hello("ann", client("c"));
+        old.send("{'type':'$join','room':'chat:1','ref':'j'}");
+        holding = true;
+        old.send("{'type':'say','seq':1,'room':'chat:1','data':'one'}");
+        old.send("{'type':'say','seq':2,'room':'chat:1','data':'two'}");
+        Runnable mailbox = held.remove(); // the client's process dies; it begins anew with the same id
+        holding = false;
+        TestPeer anew = hello("ann", client("c"));
+        JsonObject welcome = anew.data("$welcome");
+        assertFalse(welcome.get("resumed").getAsBoolean());
+        assertTrue(welcome.get("known").getAsBoolean());
+        assertEquals(CloseReason.SESSION_REPLACED, old.closeCode());
+        anew.send("{'type':'say','seq':2,'redelivered':true,'data':'two'}");
+        anew.send("{'type':'say','seq':3,'data':'three'}");
+        mailbox.run();
+        test.time.advance(Duration.ofMillis(200));
+        assertEquals(List.of("one", "two", "three"), handled, "in order, each once");
+        assertEquals(List.of("one", "two"), said, "sent as the member that the client was");
+        assertEquals(3, anew.data("$ack").get("seq").getAsLong());
+        assertEquals(1, test.server.stats().sessions());
+        assertEquals(1, test.server.stats().clients());
+    }
+
+    @Test
+    void connectionThatWasGivenUpBeforeItsHelloDoesNotTakeTheClientFromTheNextOne() {
+        TestPeer late = test.connect("realtime.v1", "/ws");
+        TestPeer next = hello("ann", client("c"));
+        next.next("$welcome");
+        late.send("{'type':'$hello','data':{'token':'ann'" + client("c") + "}}");
+        assertEquals(CloseReason.SESSION_REPLACED, late.closeCode());
+        assertNull(next.closed);
+        assertEquals(1, test.server.stats().sessions());
+    }
+
+    @Test
+    void acknowledgementsThatNeverComeCostTheServerNothingButTheRetention() {
+        start(builder -> builder.inboxRetention(new Retention(10, Duration.ofDays(7))));
+        TestPeer ann = hello("ann", client("c"));
+        for (int i = 0; i < 1000; i++) {
+            test.server.user("ann").send(SAID, "m" + i);
+            test.settle();
+        }
+        assertEquals(1000, ann.types().stream().filter("said"::equals).count());
+        assertTrue(test.server.stats().logBytes() < 10 * 300, "kept " + test.server.stats());
+    }
+}
