@@ -341,7 +341,7 @@ final class Peer implements ConnectionListener, Outlet {
         }
         Session gone = record.take(created, number);
         if (gone != null && gone != created) {
-            gone.replaced();
+            gone.end(new CloseReason(CloseReason.SESSION_REPLACED, "the client has begun another session"));
         }
         return gone != created;
     }

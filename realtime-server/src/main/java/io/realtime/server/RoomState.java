@@ -346,7 +346,7 @@ final class RoomState {
     }
 
     /** Ends the delivery to a connection that is gone; the session stays a member. */
-    void detach(Session session, Outlet outlet) {
+    void detach(Session session, @Nullable Outlet outlet) {
         lock.lock();
         try {
             Link link = members.get(session);

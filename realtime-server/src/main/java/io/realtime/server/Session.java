@@ -303,17 +303,10 @@ public final class Session {
         }
     }
 
-    /** Ends the session behind what its mailbox holds; its connection now. Another session of its client has begun. */
-    void replaced() {
-        CloseReason reason = new CloseReason(CloseReason.SESSION_REPLACED, "the client has begun another session");
-        Peer last = peer;
-        if (last != null) {
-            last.close(reason);
-        }
-        mailbox.post(() -> end(reason));
-    }
-
-    /** Ends the session; the second call does nothing. What its mailbox holds is still processed. */
+    /**
+     * Ends the session: its connection now, all else behind what its mailbox holds, which is handled as it was received.
+     * The second call does nothing.
+     */
     void end(CloseReason reason) {
         Peer last;
         state.lock();
@@ -334,6 +327,17 @@ public final class Session {
         if (last != null) {
             last.close(reason);
         }
+        for (RoomState room : rooms.values()) {
+            room.detach(this, last);
+        }
+        mailbox.post(() -> {
+            leaveAll();
+            core.forget(this);
+            core.listener().onClose(this, reason);
+        });
+    }
+
+    private void leaveAll() {
         List<RoomState> joined;
         membership.lock();
         try {
@@ -349,8 +353,6 @@ public final class Session {
                 core.broker().discard(room);
             }
         }
-        core.forget(this);
-        mailbox.post(() -> core.listener().onClose(this, reason));
     }
 
     // ---------------------------------------------------------------- rooms

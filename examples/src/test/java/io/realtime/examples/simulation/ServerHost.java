@@ -1,0 +1,199 @@
+package io.realtime.examples.simulation;
+
+import io.realtime.Event;
+import io.realtime.Position;
+import io.realtime.server.Authentication;
+import io.realtime.server.Credentials;
+import io.realtime.server.RealtimeServer;
+import io.realtime.server.Session;
+import io.realtime.spi.ServerTransport;
+import io.realtime.testing.SimulatedProcess;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Executor;
+import org.jspecify.annotations.Nullable;
+
+/** The machine that runs the server: starts it, kills it, starts the next one on the same port. */
+final class ServerHost {
+    /** A message of a simulation: who sent it, and which of that one's it is. */
+    record Note(String by, int number) {
+        String text() {
+            return by + "-" + number;
+        }
+    }
+
+    static final Event<Note> SAY = Event.of("say", Note.class);
+    static final Event<Note> SAID = Event.of("said", Note.class);
+    private static final String MEMBER = "member";
+
+    private final Simulation simulation;
+    private final Random random;
+    private final int port;
+    private int lives;
+    private int published;
+    private boolean dawdles = true;
+
+    @Nullable
+    SimulatedProcess process;
+
+    @Nullable
+    RealtimeServer server;
+
+    private @Nullable ServerTransport transport;
+
+    ServerHost(Simulation simulation, int port) {
+        this.simulation = simulation;
+        this.random = simulation.random;
+        this.port = port;
+    }
+
+    boolean isUp() {
+        return server != null;
+    }
+
+    void start() {
+        SimulatedProcess life = simulation.time.newProcess();
+        String name = "server" + ++lives;
+        process = life;
+        transport = simulation.network.serverTransport();
+        server = RealtimeServer.builder()
+                .port(port)
+                .authenticator(this::authenticate)
+                .allowJoin((session, room) -> true)
+                .on(SAY, (session, message) -> {
+                    simulation.history.handled(
+                            name, message.data().by(), message.data().text(), message.isRedelivered());
+                    if (message.hasRoom()) {
+                        Position at = session.room(message.room()).send(SAID, message.data());
+                        simulation.history.published(
+                                message.room(), at, message.data().text(), Set.of());
+                    }
+                })
+                .retention(simulation.setup.retention())
+                .inboxRetention(simulation.setup.inboxRetention())
+                .limits(simulation.setup.limits())
+                .heartbeat(simulation.setup.heartbeat())
+                .sessionTtl(simulation.setup.sessionTtl())
+                .random(new Random(random.nextLong()))
+                .scheduler(life)
+                .executor(dawdling(life))
+                .transport(transport)
+                .build()
+                .start();
+        simulation.trace("starts " + name);
+    }
+
+    /** Handlers that dawdle: what was received is often not yet processed when something breaks. */
+    private Executor dawdling(SimulatedProcess life) {
+        return task -> {
+            int delay = dawdles && random.nextInt(6) == 0 ? random.nextInt(simulation.setup.longestHandlerMs()) : 0;
+            life.schedule(Duration.ofMillis(delay), task);
+        };
+    }
+
+    void hurry() {
+        dawdles = false;
+    }
+
+    /** The token is {@code user/member}; some servers let it expire. */
+    private CompletableFuture<Authentication> authenticate(Credentials credentials) {
+        String[] token = String.valueOf(credentials.token()).split("/", 2);
+        SimulatedProcess here = process;
+        Instant expires = simulation.setup.tokensExpire() && here != null
+                ? Instant.ofEpochMilli(here.currentTimeMillis() + 3_000 + random.nextInt(10_000))
+                : null;
+        CompletableFuture<Authentication> answer = new CompletableFuture<>();
+        Authentication proof = new Authentication(token[0], Map.of(MEMBER, token[1]), expires);
+        simulation.time.schedule(Duration.ofMillis(random.nextInt(4) == 0 ? random.nextInt(500) : 0), () -> {
+            if (here != null && here.isAlive()) {
+                answer.complete(proof);
+            }
+        });
+        return answer;
+    }
+
+    /** The process dies; with the machine, nobody is told. */
+    void kill(boolean withMachine) {
+        SimulatedProcess dying = process;
+        ServerTransport its = transport;
+        if (dying == null || its == null) {
+            return;
+        }
+        simulation.trace(withMachine ? "the server's machine loses power" : "the server is killed");
+        dying.kill();
+        if (withMachine) {
+            simulation.network.vanish(its);
+        } else {
+            simulation.network.crash(its);
+        }
+        forget();
+    }
+
+    void shutDown() {
+        RealtimeServer stopping = server;
+        if (stopping != null) {
+            simulation.trace("the server shuts down");
+            stopping.close(Duration.ZERO);
+            forget();
+        }
+    }
+
+    private void forget() {
+        process = null;
+        server = null;
+        transport = null;
+    }
+
+    // ---------------------------------------------------------------- what the application does
+
+    void publish(String room) {
+        RealtimeServer up = server;
+        if (up == null) {
+            return;
+        }
+        Note note = new Note("app", ++published);
+        List<Session> members = up.room(room).members();
+        if (!members.isEmpty() && random.nextInt(5) == 0) {
+            Session out = members.get(random.nextInt(members.size()));
+            Position at = up.room(room).except(out).send(SAID, note);
+            simulation.history.published(room, at, note.text(), Set.of(String.valueOf(out.attributes().get(MEMBER))));
+        } else {
+            simulation.history.published(room, up.room(room).send(SAID, note), note.text(), Set.of());
+        }
+    }
+
+    void publishToUser(String user) {
+        RealtimeServer up = server;
+        if (up != null) {
+            Note note = new Note("app", ++published);
+            Position at = up.user(user).inbox().send(SAID, note);
+            simulation.history.published("@user:" + user, at, note.text(), Set.of());
+        }
+    }
+
+    void publishToAll() {
+        RealtimeServer up = server;
+        if (up != null) {
+            Note note = new Note("app", ++published);
+            simulation.history.published("@all", up.all().send(SAID, note), note.text(), Set.of());
+        }
+    }
+
+    /** Throws a session out. */
+    void disconnectOne() {
+        RealtimeServer up = server;
+        if (up == null || up.connections().sessionCount() == 0) {
+            return;
+        }
+        List<Session> sessions = new ArrayList<>(up.connections().sessions());
+        Session session = sessions.get(random.nextInt(sessions.size()));
+        simulation.trace("the server disconnects " + session.attributes().get(MEMBER));
+        session.disconnect("kicked");
+    }
+}

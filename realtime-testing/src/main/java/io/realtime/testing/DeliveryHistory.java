@@ -1,0 +1,378 @@
+package io.realtime.testing;
+
+import io.realtime.Position;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What happened to the messages of a test run, and whether the promises of {@code docs/delivery.md} were kept. The test
+ * tells what it sees on both sides, as it happens; a broken promise is noted at once and reported by {@link
+ * #requireKept}.
+ *
+ * <p>Messages from a client to the server: each that was acknowledged had been handled; in one life of the server's
+ * memory each was handled at most once and in the order of sending; one that is handled again in a later life is marked
+ * redelivered; and nothing that was sent is missing, unless the client was told.
+ *
+ * <p>Messages from a room to its members: from where a member began, each that is meant for it arrives once and in the
+ * order of offsets, and a gap is told before it shows.
+ *
+ * <p>For one thread.
+ */
+public final class DeliveryHistory {
+    private final @Nullable Consumer<String> trace;
+    private final List<String> broken = new ArrayList<>();
+    private final Map<String, Sender> senders = new LinkedHashMap<>();
+    private final Map<String, Log> logs = new LinkedHashMap<>();
+    private final Map<String, Member> members = new LinkedHashMap<>();
+    private long events;
+
+    /** A history without a trace. */
+    public DeliveryHistory() {
+        this(null);
+    }
+
+    /** @param trace is given every event as a line; null for none */
+    public DeliveryHistory(@Nullable Consumer<String> trace) {
+        this.trace = trace;
+    }
+
+    // ---------------------------------------------------------------- from clients to the server
+
+    /** A client instance sends a reliable message; texts are told apart within a client. */
+    public void sent(String client, String message) {
+        note("%s sends %s", client, message);
+        sender(client).sent(message);
+    }
+
+    /** The client was told that its message is processed. */
+    public void acknowledged(String client, String message) {
+        note("%s is told that %s is processed", client, message);
+        Sent sent = sender(client).find(message);
+        if (sent.handledIn.isEmpty()) {
+            broken("%s was told that %s is processed, but no handler has seen it", client, message);
+        }
+        if (sent.isSettled) {
+            broken("%s was told the fate of %s twice", client, message);
+        }
+        sent.isSettled = true;
+    }
+
+    /** The client was told that its message may not have arrived, or died before it was in a safe place. */
+    public void gaveUp(String client, String message, String why) {
+        note("%s gives %s up: %s", client, message, why);
+        Sent sent = sender(client).find(message);
+        sent.isSettled = true;
+        sent.isGivenUp = true;
+    }
+
+    /**
+     * A handler of the server has finished with a message.
+     *
+     * @param life names the server's memory, from its start to its crash
+     */
+    public void handled(String life, String client, String message, boolean redelivered) {
+        note("%s handles %s of %s%s", life, message, client, redelivered ? ", redelivered" : "");
+        Sender sender = sender(client);
+        Sent sent = sender.find(message);
+        if (!sent.handledIn.isEmpty() && !redelivered) {
+            broken("%s handled %s of %s again without its being marked redelivered", life, message, client);
+        }
+        if (!sent.handledIn.add(life)) {
+            broken("%s handled %s of %s twice", life, message, client);
+        }
+        int last = sender.lastHandled.getOrDefault(life, -1);
+        if (sent.index < last) {
+            broken("%s handled %s of %s behind %s", life, message, client, sender.all.get(last).message);
+        }
+        sender.lastHandled.put(life, Math.max(last, sent.index));
+        while (sender.firstOpen < sent.index && sender.isDone(sender.firstOpen)) {
+            sender.firstOpen++;
+        }
+        if (sender.firstOpen < sent.index) {
+            String missing = sender.all.get(sender.firstOpen).message;
+            broken("%s handled %s of %s before %s, which was sent earlier", life, message, client, missing);
+        }
+    }
+
+    // ---------------------------------------------------------------- from rooms to their members
+
+    /**
+     * The server published a message.
+     *
+     * @param room names the log: a user's inbox needs the user's name in it
+     * @param optionalFor members that it may leave out
+     */
+    public void published(String room, Position at, String message, Collection<String> optionalFor) {
+        note("%s publishes %s at %s", room, message, at);
+        Entry entry = new Entry(message, Set.copyOf(optionalFor));
+        if (log(room).epoch(at.epoch()).put(at.offset(), entry) != null) {
+            broken("%s published two messages at %s", room, at);
+        }
+        log(room).newestEpoch = at.epoch();
+    }
+
+    /**
+     * A member begins to read a room.
+     *
+     * @param from the place before the first message that it gets; null when it is not told, and the first message shows
+     */
+    public void joined(String member, String room, @Nullable Position from) {
+        note("%s reads %s from %s", member, room, from == null ? "where it is let in" : from);
+        member(member, room).moveTo(from);
+    }
+
+    /** A member does not read a room any more, or is gone. */
+    public void left(String member, String room) {
+        note("%s leaves %s", member, room);
+        member(member, room).isReading = false;
+    }
+
+    /** A member was told that what it has read must be loaded again, and what follows begins behind a place. */
+    public void gap(String member, String room, Position to) {
+        note("%s is told of a gap in %s up to %s", member, room, to);
+        member(member, room).moveTo(to);
+    }
+
+    /** A member's application was handed a message. */
+    public void delivered(String member, String room, @Nullable Position at, String message) {
+        note("%s gets %s of %s at %s", member, message, room, at);
+        Member reader = member(member, room);
+        if (at == null) {
+            broken("%s got %s of %s without its place", member, message, room);
+            return;
+        }
+        Entry entry = log(room).epoch(at.epoch()).get(at.offset());
+        if (entry == null || !entry.message.equals(message)) {
+            broken("%s got %s of %s at %s, where %s stands", member, message, room, at, entry);
+            return;
+        }
+        entry.reached = true;
+        if (!reader.isReading) {
+            broken("%s got %s of %s, which it does not read", member, message, room);
+        }
+        Position last = reader.position;
+        if (last != null) {
+            if (!last.epoch().equals(at.epoch())) {
+                broken("%s got %s of %s at %s behind %s without being told of a gap", member, message, room, at, last);
+            } else if (at.offset() <= last.offset()) {
+                broken("%s got %s of %s at %s again or too late, behind %s", member, message, room, at, last);
+            } else {
+                String missing = missing(reader, last, at.offset() - 1);
+                if (missing != null) {
+                    broken("%s got %s of %s before %s", member, message, room, missing);
+                }
+            }
+        }
+        reader.position = at;
+    }
+
+    /** Returns the first message within a range that the member should have been handed, or null. */
+    private @Nullable String missing(Member reader, Position after, long upTo) {
+        TreeMap<Long, Entry> entries = log(reader.room).epoch(after.epoch());
+        if (upTo <= after.offset()) {
+            return null;
+        }
+        for (Map.Entry<Long, Entry> entry :
+                entries.subMap(after.offset(), false, upTo, true).entrySet()) {
+            if (!entry.getValue().optionalFor.contains(reader.member)) {
+                return entry.getValue().message + " at " + entry.getKey();
+            }
+        }
+        return null;
+    }
+
+    // ---------------------------------------------------------------- the end
+
+    /** Nothing is on its way any more: each message must have had its fate, and each reader must have read to the end. */
+    public void settled() {
+        note("all is settled");
+        senders.forEach((client, sender) -> {
+            for (Sent sent : sender.all) {
+                if (!sent.isSettled) {
+                    broken("%s was never told the fate of %s", client, sent.message);
+                }
+                if (sent.handledIn.isEmpty() && !sent.isGivenUp) {
+                    broken("%s of %s was never handled", sent.message, client);
+                }
+            }
+        });
+        for (Member reader : members.values()) {
+            Position last = reader.position;
+            if (!reader.isReading || last == null) {
+                continue;
+            }
+            Log log = log(reader.room);
+            String missing = missing(reader, last, Long.MAX_VALUE);
+            if (missing != null) {
+                broken("%s never got %s of %s, and was not told", reader.member, missing, reader.room);
+            }
+            String newest = log.newestEpoch;
+            if (newest != null && !newest.equals(last.epoch())) {
+                broken("%s was not told that %s has another epoch", reader.member, reader.room);
+            }
+        }
+    }
+
+    /** Returns the messages of a log's newest epoch that no member at all was handed, oldest first. */
+    public List<String> unreached(String room) {
+        List<String> unreached = new ArrayList<>();
+        Log log = log(room);
+        if (log.newestEpoch != null) {
+            for (Entry entry : log.epoch(log.newestEpoch).values()) {
+                if (!entry.reached) {
+                    unreached.add(entry.message);
+                }
+            }
+        }
+        return unreached;
+    }
+
+    /** Notes a broken promise that the test itself has found. */
+    public void broken(String format, @Nullable Object... arguments) {
+        String line = String.format(format, arguments);
+        broken.add(line);
+        if (trace != null) {
+            trace.accept("BROKEN: " + line);
+        }
+    }
+
+    /** Returns what was broken, in the order of finding it. */
+    public List<String> broken() {
+        return List.copyOf(broken);
+    }
+
+    /** Returns how many events were noted: what the run has checked. */
+    public long events() {
+        return events;
+    }
+
+    /** Throws an {@link AssertionError} that lists the first broken promises, if there are any. */
+    public void requireKept() {
+        if (!broken.isEmpty()) {
+            throw new AssertionError(broken.size() + " promises broken:\n  "
+                    + String.join("\n  ", broken.subList(0, Math.min(10, broken.size()))));
+        }
+    }
+
+    // ---------------------------------------------------------------- inside
+
+    private void note(String format, @Nullable Object... arguments) {
+        events++;
+        if (trace != null) {
+            trace.accept(String.format(format, arguments));
+        }
+    }
+
+    private Sender sender(String client) {
+        return senders.computeIfAbsent(client, Sender::new);
+    }
+
+    private Log log(String room) {
+        return logs.computeIfAbsent(room, name -> new Log());
+    }
+
+    private Member member(String member, String room) {
+        return members.computeIfAbsent(member + " in " + room, key -> new Member(member, room));
+    }
+
+    private static final class Sent {
+        final String message;
+        final int index;
+        final Set<String> handledIn = new HashSet<>(2);
+        boolean isSettled;
+        boolean isGivenUp;
+
+        Sent(String message, int index) {
+            this.message = message;
+            this.index = index;
+        }
+    }
+
+    private static final class Sender {
+        final String client;
+        final List<Sent> all = new ArrayList<>();
+        final Map<String, Sent> byMessage = new HashMap<>();
+        final Map<String, Integer> lastHandled = new HashMap<>();
+        int firstOpen; // all before are handled or given up
+
+        Sender(String client) {
+            this.client = client;
+        }
+
+        void sent(String message) {
+            Sent sent = new Sent(message, all.size());
+            if (byMessage.put(message, sent) != null) {
+                throw new IllegalArgumentException(client + " sends " + message + " twice; name each message once");
+            }
+            all.add(sent);
+        }
+
+        Sent find(String message) {
+            Sent sent = byMessage.get(message);
+            if (sent == null) {
+                throw new IllegalArgumentException(client + " never sent " + message);
+            }
+            return sent;
+        }
+
+        boolean isDone(int index) {
+            Sent sent = all.get(index);
+            return sent.isGivenUp || !sent.handledIn.isEmpty();
+        }
+    }
+
+    private static final class Log {
+        final Map<String, TreeMap<Long, Entry>> epochs = new HashMap<>();
+
+        @Nullable
+        String newestEpoch;
+
+        TreeMap<Long, Entry> epoch(String epoch) {
+            return epochs.computeIfAbsent(epoch, name -> new TreeMap<>());
+        }
+    }
+
+    private static final class Entry {
+        final String message;
+        final Set<String> optionalFor;
+        boolean reached;
+
+        Entry(String message, Set<String> optionalFor) {
+            this.message = message;
+            this.optionalFor = optionalFor;
+        }
+
+        @Override
+        public String toString() {
+            return message;
+        }
+    }
+
+    private static final class Member {
+        final String member;
+        final String room;
+        boolean isReading;
+
+        @Nullable
+        Position position;
+
+        Member(String member, String room) {
+            this.member = member;
+            this.room = room;
+        }
+
+        void moveTo(@Nullable Position to) {
+            isReading = true;
+            position = to;
+        }
+    }
+}
