@@ -4,6 +4,7 @@ import io.realtime.spi.Scheduler;
 import java.time.Duration;
 import java.util.PriorityQueue;
 import java.util.concurrent.Executor;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Time that stands still until a test moves it. Tasks run on the thread that calls {@link #advance}, in the order of
@@ -14,14 +15,22 @@ import java.util.concurrent.Executor;
  */
 public final class ManualScheduler implements Scheduler, Executor {
     private static final int MOST_TASKS = 10_000_000;
+    private static final int FEW = 64;
 
-    private final PriorityQueue<Task> tasks = new PriorityQueue<>(); // guarded by this
+    // Guarded by this. What was called off stays until it is due, or until it is the larger part: no search for each.
+    private final PriorityQueue<Task> tasks = new PriorityQueue<>();
+    private int pending; // guarded by this: those of the tasks that were not called off
     private long nanos; // guarded by this
     private long wallOffsetMillis = 1_700_000_000_000L; // guarded by this
     private long sequence; // guarded by this
 
     /** A scheduler at an arbitrary fixed time. */
     public ManualScheduler() {}
+
+    /** Returns a new process in this time: its tasks run in the one order of all tasks, until it is killed. */
+    public SimulatedProcess newProcess() {
+        return new SimulatedProcess(this);
+    }
 
     @Override
     public synchronized long nanoTime() {
@@ -39,16 +48,51 @@ public final class ManualScheduler implements Scheduler, Executor {
     }
 
     @Override
-    public synchronized Cancellable schedule(Duration delay, Runnable task) {
+    public Cancellable schedule(Duration delay, Runnable task) {
+        return schedule(null, delay, task);
+    }
+
+    synchronized Cancellable schedule(@Nullable SimulatedProcess owner, Duration delay, Runnable task) {
+        if (owner != null && !owner.alive) {
+            return () -> {};
+        }
         long longest = Long.MAX_VALUE - nanos; // a delay beyond counting is never over
         long wait = delay.compareTo(Duration.ofNanos(longest)) > 0 ? longest : Math.max(0, delay.toNanos());
-        Task entry = new Task(nanos + wait, sequence++, task);
+        Task entry = new Task(nanos + wait, sequence++, owner, task);
         tasks.add(entry);
-        return () -> {
-            synchronized (this) {
-                tasks.remove(entry);
+        count(entry, 1);
+        return () -> callOff(entry);
+    }
+
+    private synchronized void callOff(Task task) {
+        if (task.action == null) {
+            return; // it ran, or was called off before
+        }
+        task.action = null;
+        count(task, -1);
+        if (tasks.size() > FEW && pending < tasks.size() / 2) {
+            tasks.removeIf(entry -> entry.action == null);
+        }
+    }
+
+    private void count(Task task, int change) {
+        pending += change;
+        if (task.owner != null) {
+            task.owner.pending += change;
+        }
+    }
+
+    /** Takes every task of a process away. */
+    synchronized void kill(SimulatedProcess process) {
+        process.alive = false;
+        pending -= process.pending;
+        process.pending = 0;
+        tasks.removeIf(task -> {
+            if (task.owner == process) {
+                task.action = null;
             }
-        };
+            return task.action == null;
+        });
     }
 
     @Override
@@ -63,19 +107,29 @@ public final class ManualScheduler implements Scheduler, Executor {
             target = nanos + by.toNanos();
         }
         for (int ran = 0; ran < MOST_TASKS; ran++) {
-            Task next;
-            synchronized (this) {
-                next = tasks.peek();
-                if (next == null || next.due > target) {
-                    nanos = target;
-                    return;
-                }
-                tasks.remove();
-                nanos = next.due;
+            Runnable next = nextUntil(target);
+            if (next == null) {
+                return;
             }
-            next.action.run();
+            next.run();
         }
         throw new AssertionError("still busy after " + MOST_TASKS + " tasks: something schedules itself without delay");
+    }
+
+    /** Moves time to the next task and takes it; to the target, and null, when none is due until then. */
+    private synchronized @Nullable Runnable nextUntil(long target) {
+        for (Task next = tasks.peek(); next != null && next.due <= target; next = tasks.peek()) {
+            tasks.remove();
+            Runnable action = next.action;
+            if (action != null) {
+                next.action = null;
+                count(next, -1);
+                nanos = next.due;
+                return action;
+            }
+        }
+        nanos = target;
+        return null;
     }
 
     /** Runs what is due now, and what that schedules for now; time stands still. */
@@ -83,12 +137,24 @@ public final class ManualScheduler implements Scheduler, Executor {
         advance(Duration.ZERO);
     }
 
-    /** Returns how many tasks wait: none, when all that a test made was closed. */
+    /** Returns how many tasks wait, those of processes included: none, when all that a test made was closed. */
     public synchronized int pending() {
-        return tasks.size();
+        return pending;
     }
 
-    private record Task(long due, long order, Runnable action) implements Comparable<Task> {
+    private static final class Task implements Comparable<Task> {
+        private final long due;
+        private final long order;
+        private final @Nullable SimulatedProcess owner;
+        private @Nullable Runnable action; // guarded by the scheduler; null once it ran or was called off
+
+        Task(long due, long order, @Nullable SimulatedProcess owner, Runnable action) {
+            this.due = due;
+            this.order = order;
+            this.owner = owner;
+            this.action = action;
+        }
+
         @Override
         public int compareTo(Task other) {
             int byTime = Long.compare(due, other.due);

@@ -6,142 +6,18 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.realtime.CloseReason;
-import io.realtime.spi.ClientTransport;
 import io.realtime.spi.Connection;
-import io.realtime.spi.ConnectionListener;
 import io.realtime.spi.Frame;
 import io.realtime.spi.FrameBatch;
 import io.realtime.spi.Handshake;
-import io.realtime.spi.Scheduler;
 import io.realtime.spi.ServerTransport;
 import java.io.IOException;
 import java.net.BindException;
-import java.net.InetSocketAddress;
-import java.net.URI;
-import java.nio.ByteBuffer;
-import java.nio.charset.StandardCharsets;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
-import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 
-class InMemoryNetworkTest {
-    private static final int BOUND = 100;
-
-    private final ManualScheduler time = new ManualScheduler();
-    private final InMemoryNetwork network = new InMemoryNetwork(time);
-    private final ServerTransport server = network.serverTransport();
-    private final List<End> accepted = new ArrayList<>();
-    private final List<End> connected = new ArrayList<>();
-    private final List<String> failures = new ArrayList<>();
-    private ServerTransport.Upgrade answer = ServerTransport.Upgrade.accept("p");
-
-    /** One end of a connection and what it saw. */
-    private final class End implements ConnectionListener {
-        final Connection connection;
-        final Handshake handshake;
-        final List<String> seen = new ArrayList<>();
-
-        End(Connection connection, Handshake handshake) {
-            this.connection = connection;
-            this.handshake = handshake;
-        }
-
-        private void saw(String what) {
-            seen.add(what + "@" + time.nanoTime() / 1_000_000);
-        }
-
-        @Override
-        public void onText(String text) {
-            saw(text);
-        }
-
-        @Override
-        public void onBinary(ByteBuffer payload) {
-            saw("binary " + payload.remaining());
-        }
-
-        @Override
-        public void onActivity() {
-            saw("activity");
-        }
-
-        @Override
-        public void onDrained() {
-            saw("drained");
-        }
-
-        @Override
-        public void onClosed(CloseReason reason) {
-            saw("closed " + reason);
-        }
-    }
-
-    @BeforeEach
-    void listen() throws IOException {
-        start(server, 0);
-    }
-
-    private void start(ServerTransport transport, int port) throws IOException {
-        var config = new ServerTransport.Config(
-                new InetSocketAddress("localhost", port), 1_000, 1_000, Duration.ofSeconds(10), BOUND, 10);
-        transport.start(config, new ServerTransport.Acceptor() {
-            @Override
-            public ServerTransport.Upgrade upgrade(Handshake handshake) {
-                return answer;
-            }
-
-            @Override
-            public ConnectionListener open(Connection connection, Handshake handshake) {
-                accepted.add(new End(connection, handshake));
-                return accepted.get(accepted.size() - 1);
-            }
-        });
-    }
-
-    private Scheduler.Cancellable begin(ServerTransport to) {
-        var target = new ClientTransport.Target(
-                URI.create("ws://anywhere:" + to.port() + "/ws?a=b"), Map.of("X-Test", "1"), "p", 1_000, BOUND);
-        return network.clientTransport().connect(target, new ClientTransport.Callback() {
-            @Override
-            public ConnectionListener connected(Connection connection) {
-                Handshake none = new Handshake("", "", Map.of(), InetSocketAddress.createUnresolved("none", 1));
-                connected.add(new End(connection, none));
-                return connected.get(connected.size() - 1);
-            }
-
-            @Override
-            public void failed(Exception cause) {
-                failures.add(cause.getMessage() + "@" + time.nanoTime() / 1_000_000);
-            }
-        });
-    }
-
-    private void connect() {
-        begin(server);
-        time.advance(Duration.ofMillis(2));
-        assertEquals(1, connected.size());
-        assertEquals(1, accepted.size());
-    }
-
-    private End serverEnd() {
-        return accepted.get(0);
-    }
-
-    private End clientEnd() {
-        return connected.get(0);
-    }
-
-    private static FrameBatch text(String text) {
-        return FrameBatch.of(Frame.text(text.getBytes(StandardCharsets.UTF_8)));
-    }
-
-    private void advance(long ms) {
-        time.advance(Duration.ofMillis(ms));
-    }
-
+class InMemoryNetworkTest extends NetworkFixture {
     @Test
     void aConnectionTakesARoundTripAndShowsTheHandshake() {
         network.latency(Duration.ofMillis(5));

@@ -117,4 +117,22 @@ class ManualSchedulerTest {
         time.runDue();
         assertEquals(List.of("next@1"), ran);
     }
+
+    @Test
+    void whatIsCalledOffInGreatNumberLeavesTheOthersInTheirOrder() {
+        List<String> expected = new ArrayList<>();
+        for (int i = 0; i < 1_000; i++) {
+            String name = "t" + i;
+            Scheduler.Cancellable task = in(1_000 - i, name);
+            if (i % 7 == 0) {
+                expected.add(0, name + "@" + (1_000 - i));
+            } else {
+                task.cancel();
+            }
+            assertEquals(expected.size(), time.pending());
+        }
+        time.advance(Duration.ofSeconds(1));
+        assertEquals(expected, ran);
+        assertEquals(0, time.pending());
+    }
 }

@@ -1,0 +1,290 @@
+package io.realtime.testing;
+
+import com.google.gson.Gson;
+import com.google.gson.GsonBuilder;
+import com.google.gson.JsonElement;
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParseException;
+import com.google.gson.Strictness;
+import io.realtime.CloseReason;
+import io.realtime.internal.wire.Frames;
+import io.realtime.spi.ClientTransport;
+import io.realtime.spi.Connection;
+import io.realtime.spi.ConnectionListener;
+import io.realtime.spi.Frame;
+import io.realtime.spi.FrameBatch;
+import java.net.URI;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.Iterator;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.locks.ReentrantLock;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A client that says what a test tells it, right or wrong, and remembers what it is sent: for tests of a server at the
+ * level of its protocol. It answers nothing by itself, except the pings and closes that its transport answers.
+ *
+ * <p>Whatever arrives is kept until the test takes it, without a bound. Safe for use by many threads; nothing waits: in
+ * virtual time move the time first, over real sockets wait until {@link #types} or {@link #closed} says so.
+ */
+public final class ScriptedPeer {
+    private static final int MOST_BYTES = 1 << 20;
+    private static final Gson GSON =
+            new GsonBuilder().setStrictness(Strictness.STRICT).create();
+
+    private final ReentrantLock lock = new ReentrantLock();
+    private final List<Received> received = new ArrayList<>(); // guarded by lock
+    private @Nullable Connection connection; // guarded by lock
+    private @Nullable CloseReason closed; // guarded by lock
+    private @Nullable Exception failure; // guarded by lock
+
+    /** A message as it came, and its type when it has one. */
+    private record Received(String text, String type) {}
+
+    private ScriptedPeer() {}
+
+    /** Begins to connect as a client of this project does, and says nothing yet. Takes messages up to 1 MiB. */
+    public static ScriptedPeer managed(ClientTransport transport, URI uri) {
+        return connect(
+                transport, new ClientTransport.Target(uri, Map.of(), Frames.SUBPROTOCOL, MOST_BYTES, MOST_BYTES));
+    }
+
+    /** Begins to connect as a browser's {@code new WebSocket(uri)} does; the token is in the query. */
+    public static ScriptedPeer plain(ClientTransport transport, URI uri) {
+        return connect(transport, new ClientTransport.Target(uri, Map.of(), "", MOST_BYTES, MOST_BYTES));
+    }
+
+    /** Begins to connect with any subprotocol, headers and bounds. */
+    public static ScriptedPeer connect(ClientTransport transport, ClientTransport.Target target) {
+        ScriptedPeer peer = new ScriptedPeer();
+        transport.connect(target, peer.new Ears());
+        return peer;
+    }
+
+    /**
+     * Sends JSON in which single quotes stand for double ones, and there is no other way to write either.
+     *
+     * @return false when the connection did not take it: it is closing or closed, or its outbound queue is full
+     * @throws IllegalStateException when there was never a connection
+     */
+    public boolean send(String json) {
+        return sendRaw(json.replace('\'', '"'));
+    }
+
+    /** Sends a text message as it is; otherwise as {@link #send}. */
+    public boolean sendRaw(String text) {
+        return open().send(FrameBatch.of(Frame.text(text.getBytes(StandardCharsets.UTF_8))));
+    }
+
+    /** Sends a binary message; otherwise as {@link #send}. */
+    public boolean sendBinary(byte[] payload) {
+        return open().send(FrameBatch.of(Frame.binary(payload.clone())));
+    }
+
+    /** Begins the closing handshake; {@link #closed} tells when it is done. */
+    public void close(int code, String text) {
+        open().close(new CloseReason(code, text));
+    }
+
+    /** Breaks the connection off without a closing handshake. */
+    public void abort() {
+        open().abort();
+    }
+
+    /**
+     * Takes the oldest message of a type out of what was received; others, older ones too, stay.
+     *
+     * @param as what to read the whole envelope into: a record, a map, or Gson's {@code JsonObject}
+     * @throws AssertionError naming what there is instead when no such message was received
+     */
+    public <T> T next(String type, Class<T> as) {
+        return read(take(type), as);
+    }
+
+    /** Takes the oldest message of a type as {@link #next} does, and reads its data. */
+    public <T> T data(String type, Class<T> as) {
+        String text = take(type);
+        return read(String.valueOf(read(text, JsonObject.class).get("data")), as);
+    }
+
+    private static <T> T read(String json, Class<T> as) {
+        T value = GSON.fromJson(json, as);
+        if (value == null) {
+            throw new AssertionError("null where there should be a " + as.getSimpleName());
+        }
+        return value;
+    }
+
+    private String take(String type) {
+        lock.lock();
+        try {
+            for (Iterator<Received> each = received.iterator(); each.hasNext(); ) {
+                Received one = each.next();
+                if (one.type().equals(type)) {
+                    each.remove();
+                    return one.text();
+                }
+            }
+        } finally {
+            lock.unlock();
+        }
+        throw new AssertionError("no " + type + " was received by " + this);
+    }
+
+    /** Returns the types of what was received and not taken, oldest first; "" for what is no envelope. */
+    public List<String> types() {
+        lock.lock();
+        try {
+            return received.stream().map(Received::type).toList();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Returns what was received and not taken as it came, oldest first; of a binary message how long it is. */
+    public List<String> received() {
+        lock.lock();
+        try {
+            return received.stream().map(Received::text).toList();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Forgets what was received until now. */
+    public void clear() {
+        lock.lock();
+        try {
+            received.clear();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Returns whether there is a connection that is not over. */
+    public boolean isOpen() {
+        lock.lock();
+        try {
+            return connection != null && closed == null;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Returns why the connection is over, or null while it is not. */
+    public @Nullable CloseReason closed() {
+        lock.lock();
+        try {
+            return closed;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Returns why there was no connection, or null. */
+    public @Nullable Exception failure() {
+        lock.lock();
+        try {
+            return failure;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private Connection open() {
+        lock.lock();
+        try {
+            if (connection == null) {
+                throw new IllegalStateException("not connected", failure);
+            }
+            return connection;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    @Override
+    public String toString() {
+        lock.lock();
+        try {
+            String state = failure != null
+                    ? "failed with " + failure
+                    : connection == null ? "connecting" : closed == null ? "open" : "closed " + closed;
+            return "ScriptedPeer{" + state + ", received "
+                    + received.stream().map(Received::text).toList() + "}";
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private static String typeOf(String text) {
+        try {
+            JsonObject envelope = GSON.fromJson(text, JsonObject.class);
+            JsonElement type = envelope == null ? null : envelope.get("type"); // null: the text is empty
+            return type != null && type.isJsonPrimitive() ? type.getAsString() : "";
+        } catch (JsonParseException noObject) {
+            return "";
+        }
+    }
+
+    private final class Ears implements ClientTransport.Callback, ConnectionListener {
+        @Override
+        public ConnectionListener connected(Connection opened) {
+            lock.lock();
+            try {
+                connection = opened;
+            } finally {
+                lock.unlock();
+            }
+            return this;
+        }
+
+        @Override
+        public void failed(Exception cause) {
+            lock.lock();
+            try {
+                failure = cause;
+            } finally {
+                lock.unlock();
+            }
+        }
+
+        @Override
+        public void onText(String text) {
+            keep(new Received(text, typeOf(text)));
+        }
+
+        @Override
+        public void onBinary(ByteBuffer payload) {
+            keep(new Received("binary message of " + payload.remaining() + " bytes", ""));
+        }
+
+        private void keep(Received message) {
+            lock.lock();
+            try {
+                received.add(message);
+            } finally {
+                lock.unlock();
+            }
+        }
+
+        @Override
+        public void onActivity() {}
+
+        @Override
+        public void onDrained() {}
+
+        @Override
+        public void onClosed(CloseReason reason) {
+            lock.lock();
+            try {
+                closed = reason;
+            } finally {
+                lock.unlock();
+            }
+        }
+    }
+}

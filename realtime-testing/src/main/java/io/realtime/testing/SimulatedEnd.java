@@ -1,0 +1,261 @@
+package io.realtime.testing;
+
+import io.realtime.CloseReason;
+import io.realtime.spi.Connection;
+import io.realtime.spi.ConnectionListener;
+import io.realtime.spi.Frame;
+import io.realtime.spi.FrameBatch;
+import io.realtime.spi.Scheduler;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Deque;
+import java.util.List;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One end of a {@link SimulatedLink}. What it sends travels in order to the other end and counts as waiting until it is
+ * there; what the other end, dead or unreachable, does not take waits for good. For the thread that moves the time.
+ */
+final class SimulatedEnd implements Connection {
+    private static final Duration CLOSE_GRACE = Duration.ofSeconds(5);
+
+    private final InMemoryNetwork network;
+    private final SimulatedLink link;
+    private final int messageBytes;
+    private final int outboundBytes;
+    // Both hold frames up to the outbound bound, and a ping or pong for each that was asked for.
+    private final Deque<Scheduler.Cancellable> onTheWay = new ArrayDeque<>(); // from here, the next to arrive first
+    private final List<Runnable> stalled = new ArrayList<>();
+
+    private @Nullable ConnectionListener listener;
+    private @Nullable CloseReason reason; // why it closes or has closed, as decided first
+    private Consumer<CloseReason> whenOver = why -> {};
+    private Scheduler.Cancellable grace = () -> {};
+    private Scheduler.Cancellable reset = () -> {};
+    private long waiting;
+    private long lastArrival;
+    private long bytesToReset = Long.MAX_VALUE;
+    private boolean owesDrained;
+    private boolean isStalled;
+    private boolean isHalfOpen;
+    private boolean hasHole; // something that was sent got lost: nothing behind it arrives
+    private boolean isDeaf; // a message was too big: nothing more is understood
+    private boolean closing;
+    private boolean over;
+
+    SimulatedEnd(InMemoryNetwork network, SimulatedLink link, int messageBytes, int outboundBytes) {
+        this.network = network;
+        this.link = link;
+        this.messageBytes = messageBytes;
+        this.outboundBytes = outboundBytes;
+    }
+
+    /** Says who listens; tells it at once when the connection ended before. */
+    void listen(ConnectionListener to) {
+        listener = to;
+        whenOver(to::onClosed);
+        if (over && reason != null) {
+            to.onClosed(reason);
+        }
+    }
+
+    /** Says who hears of the end; until now nobody did. */
+    void whenOver(Consumer<CloseReason> told) {
+        whenOver = told;
+    }
+
+    boolean isOver() {
+        return over;
+    }
+
+    private SimulatedEnd peer() {
+        return link.peerOf(this);
+    }
+
+    // ---- Connection
+
+    @Override
+    public boolean send(FrameBatch batch) {
+        if (closing || over) {
+            return false;
+        }
+        if (waiting + batch.bytes() > outboundBytes) {
+            owesDrained = true;
+            return false;
+        }
+        waiting += batch.bytes();
+        owesDrained |= waiting > outboundBytes / 2;
+        int left = batch.frames().size();
+        for (Frame frame : batch.frames()) {
+            left--;
+            int taken = left == 0 ? batch.bytes() : 0;
+            travel(() -> arrive(frame, taken));
+        }
+        return true;
+    }
+
+    @Override
+    public long outboundBytes() {
+        return waiting;
+    }
+
+    @Override
+    public void ping() {
+        if (closing || over) {
+            return;
+        }
+        travel(() -> {
+            peer().activity();
+            peer().travel(this::activity);
+        });
+    }
+
+    @Override
+    public void close(CloseReason why) {
+        if (closing || over) {
+            return;
+        }
+        closing = true;
+        reason = why;
+        travel(() -> peer().closedByPeer(why));
+        grace = network.after(CLOSE_GRACE, () -> breakOff(why));
+    }
+
+    @Override
+    public void abort() {
+        if (!over) {
+            breakOff(new CloseReason(CloseReason.ABNORMAL, "aborted"));
+        }
+    }
+
+    @Override
+    public String remoteAddress() {
+        return "in-memory:1";
+    }
+
+    // ---- faults
+
+    void stall(boolean stall) {
+        isStalled = stall;
+        if (!stall) {
+            List<Runnable> kept = new ArrayList<>(stalled);
+            stalled.clear();
+            kept.forEach(this::travel);
+        }
+    }
+
+    void halfOpen() {
+        isHalfOpen = true;
+    }
+
+    void resetAfter(long bytes) {
+        bytesToReset = bytes;
+    }
+
+    // ---- on the way
+
+    /** Runs an arrival at the other end after the latency, behind all that was sent before. */
+    void travel(Runnable arrival) {
+        if (isStalled) { // pings and the close wait their turn too: a peer that does not read sees nothing
+            stalled.add(arrival);
+            return;
+        }
+        hasHole |= isHalfOpen || network.isBlackHole();
+        if (hasHole) {
+            return;
+        }
+        long now = network.nanoTime();
+        lastArrival = Math.max(lastArrival, now + link.nextLatency().toNanos());
+        onTheWay.add(network.after(Duration.ofNanos(lastArrival - now), () -> {
+            onTheWay.remove();
+            if (!peer().over) { // else nobody takes it
+                arrival.run();
+            }
+        }));
+    }
+
+    private void arrive(Frame frame, int taken) {
+        if (frame.length() > bytesToReset) {
+            link.reset();
+            return;
+        }
+        bytesToReset -= frame.length();
+        waiting -= taken;
+        if (waiting == 0 && owesDrained && listener != null && !over) {
+            owesDrained = false;
+            listener.onDrained();
+        }
+        peer().receive(frame);
+        if (bytesToReset == 0) {
+            link.reset();
+        }
+    }
+
+    private void receive(Frame frame) {
+        if (isDeaf || over || listener == null) {
+            return;
+        }
+        if (frame.length() > messageBytes) {
+            isDeaf = true;
+            close(new CloseReason(CloseReason.TOO_BIG, "message longer than " + messageBytes + " bytes"));
+        } else if (frame.isText()) {
+            listener.onText(frame.asText());
+        } else {
+            listener.onBinary(frame.payload());
+        }
+    }
+
+    private void activity() {
+        if (listener != null && !over) {
+            listener.onActivity();
+        }
+    }
+
+    // ---- the end
+
+    private void closedByPeer(CloseReason why) {
+        closing = true;
+        travel(() -> peer().ended(why));
+        ended(why);
+    }
+
+    private void breakOff(CloseReason why) {
+        ended(why);
+        peer().resetByPeer();
+    }
+
+    /** The other end is gone: a reset sets out for this one, and may overtake what was sent before it. */
+    void resetByPeer() {
+        if (!over && !network.isBlackHole() && !peer().isHalfOpen) {
+            reset = network.after(
+                    link.nextLatency(), () -> ended(new CloseReason(CloseReason.ABNORMAL, "connection reset")));
+        }
+    }
+
+    /** Ends this end and tells its listener. */
+    void ended(CloseReason why) {
+        if (over) {
+            return;
+        }
+        if (reason == null) {
+            reason = why;
+        }
+        die();
+        whenOver.accept(reason);
+    }
+
+    /** Ends this end without a word to its listener or to the other end. */
+    void die() {
+        over = true;
+        closing = true;
+        waiting = 0;
+        stalled.clear();
+        grace.cancel();
+        reset.cancel();
+        peer().onTheWay.forEach(Scheduler.Cancellable::cancel); // nobody is there to take it
+        peer().onTheWay.clear();
+        link.endIsOver(this);
+    }
+}

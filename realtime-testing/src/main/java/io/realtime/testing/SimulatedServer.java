@@ -1,0 +1,99 @@
+package io.realtime.testing;
+
+import io.realtime.CloseReason;
+import io.realtime.spi.ClientTransport;
+import io.realtime.spi.Handshake;
+import io.realtime.spi.ServerTransport;
+import java.io.IOException;
+import java.time.Duration;
+import org.jspecify.annotations.Nullable;
+
+/** A server's host in an {@link InMemoryNetwork}. For the thread that moves the time. */
+final class SimulatedServer implements ServerTransport {
+    private final InMemoryNetwork network;
+    private @Nullable Config config;
+    private @Nullable Acceptor acceptor;
+    private int port;
+    private int open;
+    private boolean dark;
+
+    SimulatedServer(InMemoryNetwork network) {
+        this.network = network;
+    }
+
+    boolean isOf(InMemoryNetwork other) {
+        return network == other;
+    }
+
+    /** Returns whether the machine is without power: it neither takes connections nor refuses them. */
+    boolean isDark() {
+        return dark;
+    }
+
+    /** Takes an upgrade, or refuses it: in the end's pipe the answer comes first. */
+    void accept(SimulatedClient.Attempt attempt, ClientTransport.Target target) {
+        if (config == null || acceptor == null) {
+            throw new IllegalStateException("not started");
+        }
+        if (open >= config.connections()) {
+            attempt.refused(new IOException("connection closed: the server has as many as it takes"));
+            return;
+        }
+        Handshake handshake = attempt.handshake();
+        Upgrade answer = acceptor.upgrade(handshake);
+        if (!answer.isAccepted()) {
+            attempt.refused(new IOException("upgrade refused: " + answer.status() + " " + answer.reason()));
+            return;
+        }
+        open++;
+        SimulatedLink link = new SimulatedLink(network, this, config, attempt.host(), target);
+        network.opened(link);
+        attempt.accepted(link, answer.subprotocol());
+        link.server().listen(acceptor.open(link.server(), handshake));
+    }
+
+    void connectionIsOver() {
+        open--;
+    }
+
+    /** The process is dead: it never hears of anything again. */
+    void die(boolean resets) {
+        if (resets) {
+            stopAccepting();
+        }
+        dark = !resets;
+        network.linksOf(this).forEach(link -> link.hostDied(this, resets));
+    }
+
+    @Override
+    public void start(Config newConfig, Acceptor newAcceptor) throws IOException {
+        port = network.bind(newConfig.address().getPort(), this);
+        config = newConfig;
+        acceptor = newAcceptor;
+    }
+
+    @Override
+    public int port() {
+        if (config == null) {
+            throw new IllegalStateException("not started");
+        }
+        return port;
+    }
+
+    @Override
+    public void stopAccepting() {
+        network.unbind(port, this);
+    }
+
+    @Override
+    public void stop(Duration drain) {
+        stopAccepting();
+        CloseReason reason = new CloseReason(CloseReason.GOING_AWAY, "server stops");
+        network.linksOf(this).forEach(link -> link.server().close(reason));
+    }
+
+    @Override
+    public @Nullable String problem() {
+        return null;
+    }
+}
