@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.realtime.Event;
 import io.realtime.client.ClientListener;
+import io.realtime.client.Gap;
 import io.realtime.client.RealtimeClient;
 import io.realtime.server.Authentication;
 import io.realtime.server.Limits;
@@ -79,8 +80,8 @@ class SimulationTest {
                     .random(new Random(seed * 31L + c))
                     .listener(new ClientListener() {
                         @Override
-                        public void onGap(String room) {
-                            trouble.add("gap in " + room);
+                        public void onGap(Gap gap) {
+                            trouble.add(gap.toString());
                         }
                     })
                     .build();

@@ -174,6 +174,7 @@ final class ClientEngine {
             rooms.fail(closed());
             inboxAcks.stop();
             sender.stopExpiry();
+            callbacks.close();
             last.run();
         });
     }
@@ -477,7 +478,7 @@ final class ClientEngine {
         }
         String epoch = rooms.epoch(frame.room());
         boolean inInbox = Names.USER.equals(frame.room()) && frame.offset() > 0;
-        callbacks.deliver(frame, epoch, scheduler.currentTimeMillis(), () -> {
+        callbacks.deliver(new Inbound(frame, epoch, scheduler.currentTimeMillis()), () -> {
             callbacks.done(frame.length());
             if (inInbox) {
                 post(() -> onHandled(epoch, frame.offset()));
@@ -554,6 +555,7 @@ final class ClientEngine {
         }
         opening.clear();
         rooms.welcomed(welcome.resumed(), states, from::send); // before the messages, which may be for these rooms
+        callbacks.welcomed();
         inboxAcks.welcomed();
         sender.welcomed(from, welcome.seq(), Math.min(messageBytes, OUTBOUND_BYTES / 2));
     }
