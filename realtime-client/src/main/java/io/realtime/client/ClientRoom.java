@@ -100,6 +100,19 @@ public final class ClientRoom {
         return callbacks.onReload(name, hook);
     }
 
+    /**
+     * Reads a part of the room's log, without joining it. The server answers where it would let this client join.
+     *
+     * @return completes on the callback executor; fails with a {@link io.realtime.RemoteException} when the server
+     *     refuses, and with a {@link io.realtime.RealtimeException} of another code otherwise: {@code connection_lost}
+     *     without a connection or when it breaks before the answer, {@code timeout} after 30 s, {@code overloaded} when 64
+     *     questions are open, {@code closed} when the client closes, {@code epoch} when the log is not the one that the
+     *     query's position is of, {@code bad_data} or {@code bad_message} when the answer makes no sense
+     */
+    public CompletableFuture<HistoryPage> history(HistoryQuery query) {
+        return engine.history(name, query);
+    }
+
     @Override
     public String toString() {
         return "room '" + name + "'";
