@@ -6,6 +6,7 @@ import io.realtime.client.ClientListener;
 import io.realtime.client.ClientRoom;
 import io.realtime.client.ConnectionState;
 import io.realtime.client.DroppedMessage;
+import io.realtime.client.Gap;
 import io.realtime.client.RealtimeClient;
 import io.realtime.examples.Chat.Said;
 import io.realtime.examples.Chat.Say;
@@ -204,8 +205,8 @@ final class ConsoleDemo implements Demo {
         }
 
         @Override
-        public void onGap(String room) {
-            out.println("-- some messages in " + room + " were missed for good");
+        public void onGap(Gap gap) {
+            out.println("-- some messages in " + gap.room() + " were missed for good");
         }
 
         private static String words(Throwable failure) {

@@ -12,6 +12,7 @@ import io.realtime.RealtimeException;
 import io.realtime.RemoteException;
 import io.realtime.client.ClientListener;
 import io.realtime.client.ConnectionState;
+import io.realtime.client.Gap;
 import io.realtime.client.RealtimeClient;
 import io.realtime.client.TokenRefusedException;
 import io.realtime.server.Authentication;
@@ -116,8 +117,8 @@ class ServerAndClientIT {
         BlockingQueue<ConnectionState.Status> states = new LinkedBlockingQueue<>();
         ClientListener listener = new ClientListener() {
             @Override
-            public void onGap(String room) {
-                gaps.add(room);
+            public void onGap(Gap gap) {
+                gaps.add(gap.room());
             }
 
             @Override

@@ -3,9 +3,9 @@ package io.realtime.client;
 import io.realtime.Event;
 import io.realtime.EventBus;
 import io.realtime.Message;
-import io.realtime.PayloadException;
 import io.realtime.Subscription;
 import io.realtime.internal.wire.Envelope;
+import io.realtime.spi.Scheduler;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executor;
@@ -30,27 +30,34 @@ final class Callbacks {
 
     private final Executor executor;
     private final ClientListener listener;
+    private final Reloads reloads;
     private final EventBus everywhere = new EventBus(this::handlerFailed);
     private final ConcurrentHashMap<String, EventBus> perRoom = new ConcurrentHashMap<>();
     private final AtomicLong backlog = new AtomicLong();
 
-    Callbacks(Executor executor, ClientListener listener) {
+    Callbacks(Executor executor, ClientListener listener, Scheduler scheduler) {
         this.executor = new SerialExecutor(executor);
         this.listener = listener;
+        this.reloads = new Reloads(this, scheduler);
     }
 
     void execute(Runnable task) {
         executor.execute(task);
     }
 
+    /** Returns what a frame of so many characters costs to keep. */
+    static long cost(int length) {
+        return (long) length + OVERHEAD;
+    }
+
     /** Notes that a frame has arrived; false when too much waits, and it must be left to a later resumption. */
     boolean arrived(int length) {
-        return backlog.addAndGet(length + OVERHEAD) <= BACKLOG;
+        return backlog.addAndGet(cost(length)) <= BACKLOG;
     }
 
     /** Notes that a frame needs no memory any more. */
     void done(int length) {
-        backlog.addAndGet(-(length + OVERHEAD));
+        backlog.addAndGet(-cost(length));
     }
 
     <T> Subscription on(@Nullable String room, Event<T> event, Consumer<? super Message<T>> handler) {
@@ -74,28 +81,43 @@ final class Callbacks {
         everywhere.subscribe(event, message -> {}).close();
     }
 
-    /** Hands a message to the handlers of its event, then runs {@code handled}. */
-    void deliver(Envelope envelope, @Nullable String epoch, long now, Runnable handled) {
+    Subscription onReload(String room, Reload hook) {
+        return reloads.register(room, hook);
+    }
+
+    /** Hands a message to the handlers of its event unless a reload keeps it, then runs {@code done}. */
+    void deliver(Inbound message, Runnable done) {
         executor.execute(() -> {
             try {
-                Event<?> event = everywhere.event(envelope.type());
-                if (event == null) {
-                    LOG.debug("no handler for '{}'", envelope.type());
-                } else {
-                    publish(event, envelope, epoch, now);
+                if (!reloads.keeps(message)) {
+                    hand(message);
                 }
-            } catch (PayloadException unfit) {
-                LOG.warn("'{}' from the server does not fit its contract: {}", envelope.type(), unfit.getMessage());
-                tell(unfit);
             } finally {
-                handled.run();
+                done.run();
             }
         });
     }
 
-    private <T> void publish(Event<T> event, Envelope envelope, @Nullable String epoch, long now) {
-        long timestamp = envelope.ts() == 0 ? now : envelope.ts();
-        Message<T> message = envelope.message(event.type(), epoch, timestamp);
+    /** Hands a message to the handlers of its event; on the executor only. */
+    void hand(Inbound message) {
+        String type = message.envelope().type();
+        Event<?> event = everywhere.event(type);
+        if (event == null) {
+            LOG.debug("no handler for '{}'", type);
+            return;
+        }
+        try {
+            publish(event, message);
+        } catch (Throwable unfit) { // a payload's constructor is the application's: anything may come out of it
+            LOG.warn("'{}' from the server does not fit its contract: {}", type, unfit.getMessage());
+            tell(unfit);
+        }
+    }
+
+    private <T> void publish(Event<T> event, Inbound inbound) {
+        Envelope envelope = inbound.envelope();
+        long timestamp = envelope.ts() == 0 ? inbound.now() : envelope.ts();
+        Message<T> message = envelope.message(event.type(), inbound.epoch(), timestamp);
         everywhere.publish(event, message);
         EventBus room = envelope.room() == null ? null : perRoom.get(envelope.room());
         if (room != null) {
@@ -116,8 +138,32 @@ final class Callbacks {
         executor.execute(() -> tell(failure));
     }
 
-    void gap(String room) {
-        executor.execute(() -> listener.onGap(room));
+    /** Tells of a gap, and lets the room's hook load what was missed. */
+    void gap(Gap gap) {
+        executor.execute(() -> {
+            tellGap(gap);
+            reloads.gap(gap);
+        });
+    }
+
+    /** Tells of a gap in a room that the session may not be in any more. */
+    void unauthorized(Gap gap) {
+        executor.execute(() -> tellGap(gap));
+    }
+
+    /** The room is not joined any more. */
+    void left(String room) {
+        executor.execute(() -> reloads.left(room));
+    }
+
+    /** There is a connection again. */
+    void welcomed() {
+        executor.execute(reloads::welcomed);
+    }
+
+    /** Nothing arrives any more. */
+    void close() {
+        reloads.close();
     }
 
     /** Fails what waits for a message, and reports the message. */
@@ -140,7 +186,17 @@ final class Callbacks {
         executor.execute(() -> result.completeExceptionally(failure));
     }
 
-    private void tell(Throwable failure) {
+    /** Tells of a gap; on the executor only. */
+    void tellGap(Gap gap) {
+        try {
+            listener.onGap(gap);
+        } catch (Throwable failure) { // as every failure of the listener; what follows the gap must go on
+            LOG.error("the gap listener failed", failure);
+        }
+    }
+
+    /** Tells of a failure; on the executor only. */
+    void tell(Throwable failure) {
         try {
             listener.onError(failure);
         } catch (Throwable second) { // the listener is told of failures, so its own go to the log

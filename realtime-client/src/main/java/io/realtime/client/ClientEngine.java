@@ -53,6 +53,7 @@ final class ClientEngine {
     private final Callbacks callbacks;
     private final Sender sender;
     private final Rooms rooms;
+    private final HistoryReader history;
     private final InboxAcks inboxAcks;
     private final String clientId;
 
@@ -75,6 +76,7 @@ final class ClientEngine {
         this.callbacks = callbacks;
         this.sender = new Sender(config, callbacks);
         this.rooms = new Rooms(callbacks, this::retryRoomsLater);
+        this.history = new HistoryReader(callbacks, scheduler, this::sendNow);
         this.inboxAcks = new InboxAcks(scheduler, this::sendInboxAck);
         this.clientId = Ids.secret(config.random());
     }
@@ -132,6 +134,15 @@ final class ClientEngine {
         return result;
     }
 
+    CompletableFuture<HistoryPage> history(String room, HistoryQuery query) {
+        CompletableFuture<HistoryPage> result = new CompletableFuture<>();
+        ask(result, () -> {
+            sender.pump(); // what was sent before leaves before
+            history.ask(room, query, result);
+        });
+        return result;
+    }
+
     <T> CompletableFuture<Void> send(Event<T> event, T data, @Nullable String room) {
         return sender.send(event, data, room);
     }
@@ -174,6 +185,7 @@ final class ClientEngine {
             rooms.fail(closed());
             inboxAcks.stop();
             sender.stopExpiry();
+            callbacks.close();
             last.run();
         });
     }
@@ -266,6 +278,7 @@ final class ClientEngine {
             link = null;
             sender.connectionLost();
             rooms.connectionLost();
+            history.connectionLost();
             inboxAcks.stop();
         }
     }
@@ -315,12 +328,13 @@ final class ClientEngine {
     }
 
     private void stop(CloseReason reason, @Nullable Throwable cause) {
+        ConnectionException failure = new ConnectionException(errorCode(reason), reason, cause);
+        history.fail(failure);
         abandon(reason);
         retry.cancel();
         if (state.status() != Status.CLOSED) {
             become(Status.CLOSED, Duration.ZERO, reason);
         }
-        ConnectionException failure = new ConnectionException(errorCode(reason), reason, cause);
         for (CompletableFuture<Void> waiter : opening) {
             callbacks.fail(waiter, failure);
         }
@@ -477,7 +491,7 @@ final class ClientEngine {
         }
         String epoch = rooms.epoch(frame.room());
         boolean inInbox = Names.USER.equals(frame.room()) && frame.offset() > 0;
-        callbacks.deliver(frame, epoch, scheduler.currentTimeMillis(), () -> {
+        callbacks.deliver(new Inbound(frame, epoch, scheduler.currentTimeMillis()), () -> {
             callbacks.done(frame.length());
             if (inInbox) {
                 post(() -> onHandled(epoch, frame.offset()));
@@ -507,7 +521,11 @@ final class ClientEngine {
         switch (frame.type()) {
             case Frames.ACK ->
                 sender.acknowledged(frame.<Frames.Ack>data(Frames.Ack.class).seq());
-            case Frames.REPLY -> rooms.reply(frame);
+            case Frames.REPLY -> {
+                if (!rooms.reply(frame)) {
+                    history.reply(frame);
+                }
+            }
             case Frames.ERROR -> takeError(from, frame);
             case Frames.JOINED -> rooms.put(requireRoom(frame), frame.data(Frames.RoomState.class));
             case Frames.LEFT -> rooms.taken(requireRoom(frame));
@@ -554,6 +572,7 @@ final class ClientEngine {
         }
         opening.clear();
         rooms.welcomed(welcome.resumed(), states, from::send); // before the messages, which may be for these rooms
+        callbacks.welcomed();
         inboxAcks.welcomed();
         sender.welcomed(from, welcome.seq(), Math.min(messageBytes, OUTBOUND_BYTES / 2));
     }
@@ -596,7 +615,9 @@ final class ClientEngine {
         ErrorData error = frame.error();
         RemoteException failure = error.exception();
         if (frame.ref() != null) {
-            rooms.error(frame, failure);
+            if (!rooms.error(frame, failure)) {
+                history.error(frame, failure);
+            }
             return;
         }
         callbacks.error(failure);
@@ -621,6 +642,11 @@ final class ClientEngine {
         return link != null && link.welcomed ? link : null;
     }
 
+    private boolean sendNow(Outgoing frame) {
+        Link open = openLink();
+        return open != null && open.send(frame);
+    }
+
     private void onHandled(@Nullable String epoch, long offset) {
         if (!terminated) {
             inboxAcks.handled(epoch, offset);
@@ -628,14 +654,13 @@ final class ClientEngine {
     }
 
     private boolean sendInboxAck(@Nullable String epoch, long offset) {
-        Link open = openLink();
-        if (open == null) {
+        if (openLink() == null) {
             return false;
         }
         if (!Objects.equals(epoch, rooms.epoch(Names.USER))) {
             return true; // the inbox began anew, and the offset would stand for messages nobody has seen
         }
-        return open.send(Outgoing.of(Frames.ACK).data(new Frames.InboxAck(offset), Frames.InboxAck.class));
+        return sendNow(Outgoing.of(Frames.ACK).data(new Frames.InboxAck(offset), Frames.InboxAck.class));
     }
 
     private void retryRoomsLater() {

@@ -18,9 +18,9 @@ public interface ClientListener {
     default void onDropped(DroppedMessage message) {}
 
     /**
-     * Messages of this room were missed for good: what the application knows of the room must be loaded again. What
-     * follows is complete from here on. {@code @user}, {@code @session} and {@code @all} stand for what is sent to
-     * this user, to this session, to everyone.
+     * Messages of a room were missed for good: what the application knows of the room must be loaded again. Called
+     * after every earlier message of the room was handed over, before its {@linkplain ClientRoom#onReload reload hook}
+     * runs, which does the loading where the messages that follow must wait for it.
      */
-    default void onGap(String room) {}
+    default void onGap(Gap gap) {}
 }

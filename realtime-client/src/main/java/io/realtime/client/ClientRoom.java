@@ -33,7 +33,8 @@ public final class ClientRoom {
 
     /**
      * Joins the room, now or at the next connect, and joins it again after every reconnect until {@link #leave}. What
-     * was published in between is delivered first; where it is gone, {@link ClientListener#onGap} says so.
+     * was published in between is delivered first; where it is gone, {@link ClientListener#onGap} says so, and {@link
+     * #onReload} holds back what follows while the room is loaded again.
      *
      * @param history how many of the newest messages to deliver first on a first join; the server may give fewer
      * @return completes on the callback executor when the server answered; fails with a {@link
@@ -75,6 +76,41 @@ public final class ClientRoom {
     /** Like {@link #on}, for the next message only. */
     public <T> Subscription once(Event<T> event, Consumer<? super Message<T>> handler) {
         return callbacks.once(name, event, handler);
+    }
+
+    /**
+     * Has the application load again what it knows of the room whenever messages of it were missed for good. The hook
+     * runs on the callback executor, after every earlier message of the room was handed over and {@link
+     * ClientListener#onGap} was told. Until its stage completes, later messages of the room are held back, and then handed
+     * over in order, but for those that the stage says are loaded already. Other rooms, the listener and futures are not
+     * held up. Ephemeral messages of the room are dropped meanwhile.
+     *
+     * <p>A hook that fails is reported to {@link ClientListener#onError} and runs again after 1 s, 2 s, and so on up to
+     * 30 s, and whenever the client has connected again. So it does when more than 1 MiB of the room, or 8 MiB of all
+     * rooms, would be held back: that is dropped, and the next run loads it; its gap has the reason {@link Gap#OVERFLOW}.
+     * After another gap during a run the hook runs once more, and what was held before that gap is dropped.
+     *
+     * <p>Leaving the room, once the server knows, and closing the client end it, with what is held. Closing the
+     * subscription hands over what is held.
+     *
+     * @return closing it removes the hook, also one that runs
+     * @throws IllegalStateException when the room has a hook already; the message names it
+     */
+    public Subscription onReload(Reload hook) {
+        return callbacks.onReload(name, hook);
+    }
+
+    /**
+     * Reads a part of the room's log, without joining it. The server answers where it would let this client join.
+     *
+     * @return completes on the callback executor; fails with a {@link io.realtime.RemoteException} when the server
+     *     refuses, and with a {@link io.realtime.RealtimeException} of another code otherwise: {@code connection_lost}
+     *     without a connection or when it breaks before the answer, {@code timeout} after 30 s, {@code overloaded} when 64
+     *     questions are open, {@code closed} when the client closes, {@code epoch} when the log is not the one that the
+     *     query's position is of, {@code bad_data} or {@code bad_message} when the answer makes no sense
+     */
+    public CompletableFuture<HistoryPage> history(HistoryQuery query) {
+        return engine.history(name, query);
     }
 
     @Override

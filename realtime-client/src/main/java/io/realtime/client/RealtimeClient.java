@@ -308,8 +308,9 @@ public final class RealtimeClient implements AutoCloseable {
             }
             SystemScheduler ownScheduler = scheduler == null ? new SystemScheduler("realtime-client") : null;
             ThreadPoolExecutor ownExecutor = callbackExecutor == null ? callbackThread() : null;
+            Scheduler time = ownScheduler != null ? ownScheduler : Objects.requireNonNull(scheduler);
             Callbacks callbacks = new Callbacks(
-                    ownExecutor != null ? ownExecutor : Objects.requireNonNull(callbackExecutor), listener);
+                    ownExecutor != null ? ownExecutor : Objects.requireNonNull(callbackExecutor), listener, time);
             ClientTransport.Target target = new ClientTransport.Target(
                     server,
                     Collections.unmodifiableMap(new TreeMap<>(headers)),
@@ -324,7 +325,7 @@ public final class RealtimeClient implements AutoCloseable {
                     outbox,
                     connectTimeout,
                     transport == null ? new JavaWebSocketClientTransport(tls) : transport,
-                    ownScheduler != null ? ownScheduler : Objects.requireNonNull(scheduler),
+                    time,
                     random == null ? new SecureRandom() : random);
             Runnable release = () -> {
                 if (ownScheduler != null) {

@@ -172,11 +172,12 @@ final class Rooms {
 
     /** The session is open: takes over where the server says it stands, and asks for what is missing. */
     void welcomed(boolean resumed, Map<String, Frames.RoomState> states, Predicate<Outgoing> newConnection) {
-        if (!resumed) {
-            forget(Names.SESSION); // another session has another inbox
-        }
+        Room inbox = resumed ? null : rooms.remove(Names.SESSION); // another session has another inbox
         for (Map.Entry<String, Frames.RoomState> entry : states.entrySet()) {
             resumed(room(entry.getKey()), entry.getValue());
+        }
+        if (inbox != null && inbox.position != null) {
+            lostInbox(states.get(Names.SESSION));
         }
         connection = newConnection;
         for (Room room : new ArrayList<>(rooms.values())) {
@@ -188,10 +189,21 @@ final class Rooms {
         }
     }
 
+    /** The old session's inbox is gone with what it held. */
+    private void lostInbox(Frames.@Nullable RoomState state) {
+        if (state == null) {
+            callbacks.error(noPlace(Names.SESSION));
+        } else if (!state.isLost()) { // else the application was told
+            callbacks.gap(new Gap(Names.SESSION, new Position(state.epoch(), state.offset()), "epoch"));
+        }
+    }
+
     private void resumed(Room room, Frames.RoomState state) {
         boolean lost = state.isLost();
         if (!isProtocols(room)) {
             if (lost && "unauthorized".equals(state.reason())) {
+                Position last = room.position == null ? new Position(state.epoch(), state.offset()) : room.position;
+                callbacks.unauthorized(new Gap(room.name, last, "unauthorized"));
                 refused(room, new RealtimeException(ErrorCode.FORBIDDEN, "room '" + room.name + "' is forbidden now"));
                 return;
             }
@@ -201,7 +213,7 @@ final class Rooms {
                 room.wish = Wish.JOINED; // the server put it there
             }
         }
-        move(room, state.epoch(), state.offset(), !lost);
+        move(room, state.epoch(), state.offset(), lost, state.reason());
     }
 
     void connectionLost() {
@@ -302,9 +314,9 @@ final class Rooms {
         boolean asReturning = room.position != null;
         room.joined = true;
         room.firstTime = false;
-        move(room, data.epoch(), data.offset(), data.recovered() || !asReturning);
+        Position begin = move(room, data.epoch(), data.offset(), asReturning && !data.recovered(), data.reason());
         if (room.joining != null) {
-            callbacks.complete(room.joining, new JoinResult(data.recovered(), data.reason(), data.members()));
+            callbacks.complete(room.joining, new JoinResult(begin, data.recovered(), data.reason(), data.members()));
             room.joining = null;
         }
     }
@@ -326,6 +338,7 @@ final class Rooms {
             room.joined = false;
             room.position = null;
             room.firstTime = true;
+            callbacks.left(room.name);
         } else {
             forget(room.name);
         }
@@ -339,7 +352,7 @@ final class Rooms {
             room.joined = true;
             room.firstTime = false;
         }
-        move(room, place.epoch(), place.offset(), true);
+        move(room, place.epoch(), place.offset(), false, null);
     }
 
     /** The server took the session out of a room. */
@@ -353,7 +366,9 @@ final class Rooms {
 
     /** The room's log broke. */
     void gap(String name, Frames.Gap gap) {
-        move(room(name), gap.epoch(), gap.offset(), false);
+        if (rooms.containsKey(name) || name.startsWith("@")) { // else it was left meanwhile, or never joined
+            move(room(name), gap.epoch(), gap.offset(), true, gap.reason());
+        }
     }
 
     /** Returns whether a frame is new to the application, and notes its place. */
@@ -377,16 +392,18 @@ final class Rooms {
     }
 
     @SuppressWarnings("ConstantValue") // Gson leaves a missing component null, whatever its annotation
-    private void move(Room room, String epoch, long offset, boolean seamless) {
+    private Position move(Room room, String epoch, long offset, boolean lost, @Nullable String reason) {
         if (epoch == null || offset < 0) {
             throw noPlace(room.name);
         }
         Position own = room.position;
-        boolean ahead = seamless && own != null && own.epoch().equals(epoch) && own.offset() > offset;
-        room.position = ahead ? own : new Position(epoch, offset);
-        if (!seamless) {
-            callbacks.gap(room.name);
+        boolean ahead = !lost && own != null && own.epoch().equals(epoch) && own.offset() > offset;
+        Position moved = ahead && own != null ? own : new Position(epoch, offset);
+        room.position = moved;
+        if (lost) {
+            callbacks.gap(new Gap(room.name, moved, reason == null ? "unknown" : reason));
         }
+        return moved;
     }
 
     private Room room(String name) {
@@ -406,6 +423,7 @@ final class Rooms {
         if (room != null && room.ref != null) {
             byRef.remove(room.ref);
         }
+        callbacks.left(name);
     }
 
     private static boolean isProtocols(Room room) {

@@ -54,7 +54,7 @@ class ClientRoomTest {
         world.connected();
         CompletableFuture<JoinResult> joined = world.client().room("r").join(20);
         world.settle();
-        assertEquals(new JoinResult(true, null, 3), joined.join());
+        assertEquals(new JoinResult(new Position("e1", 0), true, null, 3), joined.join());
         assertEquals(20, lastJoin().history());
         assertNull(lastJoin().since());
         assertEquals("r", world.peer().all(Frames.JOIN).get(0).room());
@@ -147,7 +147,7 @@ class ClientRoomTest {
         world.joinReply = "{\"epoch\":\"e2\",\"offset\":4,\"recovered\":false,\"reason\":\"epoch\",\"members\":1}";
         world.network.cutAll();
         world.advance(1_000);
-        assertEquals(List.of("r"), world.gaps);
+        assertEquals(List.of(new Gap("r", new Position("e2", 4), "epoch")), world.gaps);
         world.peer().said("r", 5, "five");
         world.settle();
         assertEquals(List.of("ninety", "five"), world.heard);
@@ -166,7 +166,7 @@ class ClientRoomTest {
         world.peer().said("r", 1, "one");
         world.settle();
         assertEquals(List.of("nine", "one"), world.heard);
-        assertEquals(List.of("r"), world.gaps);
+        assertEquals(List.of(new Gap("r", new Position("e9", 0), "epoch")), world.gaps);
     }
 
     @Test
@@ -180,6 +180,92 @@ class ClientRoomTest {
         assertEquals(List.of("new"), world.heard);
         assertEquals(List.of(), world.gaps);
         assertEquals(0, world.peer().all(Frames.JOIN).size());
+    }
+
+    @Test
+    void aNewSessionAfterALostOneIsAGapOfItsInbox() {
+        listen();
+        world.rooms = "{\"@session\":{\"epoch\":\"s1\",\"offset\":0}}";
+        world.connected();
+        world.peer().said("@session", 4, "four");
+        world.settle();
+        assertEquals(List.of(), world.gaps, "the very first welcome");
+        world.rooms = "{\"@session\":{\"epoch\":\"s2\",\"offset\":1}}";
+        world.network.cutAll();
+        world.advance(1_000);
+        assertEquals(List.of(new Gap("@session", new Position("s2", 1), "epoch")), world.gaps);
+        world.peer().said("@session", 2, "two");
+        world.settle();
+        assertEquals(List.of("four", "two"), world.heard);
+    }
+
+    @Test
+    void aNewSessionWhoseInboxTheServerCallsLostIsOneGap() {
+        world.rooms = "{\"@session\":{\"epoch\":\"s1\",\"offset\":0}}";
+        world.connected();
+        world.rooms = "{\"@session\":{\"epoch\":\"s2\",\"offset\":0,\"recovered\":false,\"reason\":\"limit\"}}";
+        world.network.cutAll();
+        world.advance(1_000);
+        assertEquals(List.of(new Gap("@session", new Position("s2", 0), "limit")), world.gaps);
+    }
+
+    @Test
+    void aNewSessionWithoutAPlaceInItsInboxIsReported() {
+        world.rooms = "{\"@session\":{\"epoch\":\"s1\",\"offset\":0}}";
+        world.connected();
+        world.rooms = "{}";
+        world.network.cutAll();
+        world.advance(1_000);
+        assertEquals(List.of(), world.gaps);
+        assertEquals(
+                "the server named no place in room '@session'",
+                world.errors.get(0).getMessage());
+    }
+
+    @Test
+    void aResumedSessionHasNoGapInItsInbox() {
+        world.rooms = "{\"@session\":{\"epoch\":\"s1\",\"offset\":0}}";
+        world.connected();
+        world.resumed = true;
+        world.rooms = "{\"@session\":{\"epoch\":\"s1\",\"offset\":0,\"recovered\":true}}";
+        world.network.cutAll();
+        world.advance(1_000);
+        assertEquals(List.of(), world.gaps);
+    }
+
+    @Test
+    void aRoomThatIsUnauthorizedAfterAResumeIsAGapAtTheLastPlaceAndIsLeft() {
+        world.connected();
+        var unused = world.client().room("r").join();
+        var hook = world.client().room("r").onReload(gap -> {
+            throw new AssertionError("there is nothing to load");
+        });
+        world.settle();
+        world.peer().said("r", 6, "six");
+        world.settle();
+        world.resumed = true;
+        world.rooms = "{\"r\":{\"epoch\":\"\",\"offset\":0,\"recovered\":false,\"reason\":\"unauthorized\"}}";
+        world.network.cutAll();
+        world.advance(1_000);
+        assertEquals(List.of(new Gap("r", new Position("e1", 6), "unauthorized")), world.gaps);
+        assertEquals(1, world.errors.size());
+        assertEquals(0, world.peer().all(Frames.JOIN).size());
+        hook.close();
+    }
+
+    @Test
+    void aJoinNamesThePlaceWhereDeliveryBegins() {
+        world.joinReply = "{\"epoch\":\"e1\",\"offset\":40,\"recovered\":false,\"members\":1}";
+        world.connected();
+        CompletableFuture<JoinResult> joined = world.client().room("r").join();
+        world.settle();
+        world.peer().said("r", 44, "m");
+        world.settle();
+        assertEquals(new Position("e1", 40), joined.join().position());
+        world.joinReply = "{\"epoch\":\"e1\",\"offset\":44,\"recovered\":true,\"members\":1}";
+        CompletableFuture<JoinResult> again = world.client().room("r").join();
+        world.settle();
+        assertEquals(new Position("e1", 44), again.join().position());
     }
 
     @Test
@@ -214,7 +300,7 @@ class ClientRoomTest {
         world.advance(5_000);
         assertEquals(2, world.peers.size());
         assertEquals(0, world.peer().all(Frames.ACK).size());
-        assertEquals(List.of("@user"), world.gaps);
+        assertEquals(List.of(new Gap("@user", new Position("v", 0), "epoch")), world.gaps);
     }
 
     @Test

@@ -54,7 +54,7 @@ class ClientSimulationTest {
         transport.start(
                 new ServerTransport.Config(address, 1 << 20, 8192, Duration.ofSeconds(10), 1 << 20, 10), server);
         List<String> heard = new ArrayList<>();
-        List<String> gaps = new ArrayList<>();
+        List<Gap> gaps = new ArrayList<>();
         RealtimeClient client = RealtimeClient.builder(URI.create("ws://host:" + transport.port() + "/ws"))
                 .transport(network.clientTransport())
                 .scheduler(time)
@@ -62,8 +62,8 @@ class ClientSimulationTest {
                 .random(new Random(seed))
                 .listener(new ClientListener() {
                     @Override
-                    public void onGap(String room) {
-                        gaps.add(room);
+                    public void onGap(Gap gap) {
+                        gaps.add(gap);
                     }
                 })
                 .build();

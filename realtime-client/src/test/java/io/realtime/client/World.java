@@ -41,7 +41,7 @@ final class World implements ServerTransport.Acceptor, ClientListener, AutoClose
     final List<ConnectionState> states = new ArrayList<>();
     final List<Throwable> errors = new ArrayList<>();
     final List<DroppedMessage> dropped = new ArrayList<>();
-    final List<String> gaps = new ArrayList<>();
+    final List<Gap> gaps = new ArrayList<>();
     final List<String> heard = new ArrayList<>();
     final ServerTransport server = network.serverTransport();
 
@@ -137,8 +137,8 @@ final class World implements ServerTransport.Acceptor, ClientListener, AutoClose
     }
 
     @Override
-    public void onGap(String room) {
-        gaps.add(room);
+    public void onGap(Gap gap) {
+        gaps.add(gap);
     }
 
     @Override

@@ -1,6 +1,8 @@
 package io.realtime.internal.wire;
 
+import com.google.gson.JsonElement;
 import io.realtime.Position;
+import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
@@ -95,6 +97,9 @@ public final class Frames {
             @Nullable Long after,
             @Nullable Long before,
             @Nullable Integer limit) {}
+
+    /** The reply to {@code $history}: envelopes, oldest first. */
+    public record History(String epoch, List<JsonElement> messages, boolean more) {}
 
     /** A fresh token. */
     public record Auth(@Nullable String token) {

@@ -1,0 +1,135 @@
+package io.realtime.client;
+
+import com.google.gson.JsonElement;
+import io.realtime.ErrorCode;
+import io.realtime.Position;
+import io.realtime.RealtimeException;
+import io.realtime.internal.wire.Envelope;
+import io.realtime.internal.wire.Frames;
+import io.realtime.internal.wire.Outgoing;
+import io.realtime.spi.Scheduler;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.function.Predicate;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The questions about rooms' logs that a connection has still to answer. They end with it: whoever asks is told, and asks
+ * again. Owned by the scheduler's thread.
+ */
+final class HistoryReader {
+    /** So many questions may be open; the next is refused with {@code overloaded}. */
+    static final int MOST = 64;
+
+    /** A server that has said nothing for so long will not. */
+    static final Duration TIMEOUT = Duration.ofSeconds(30);
+
+    private final Callbacks callbacks;
+    private final Scheduler scheduler;
+    private final Predicate<Outgoing> connection;
+    private final Map<String, Question> open = new HashMap<>();
+    private long lastRef;
+
+    private record Question(
+            String room, HistoryQuery query, CompletableFuture<HistoryPage> result, Scheduler.Cancellable timer) {}
+
+    /** @param connection sends a frame; false when there is no connection, or it is full */
+    HistoryReader(Callbacks callbacks, Scheduler scheduler, Predicate<Outgoing> connection) {
+        this.callbacks = callbacks;
+        this.scheduler = scheduler;
+        this.connection = connection;
+    }
+
+    void ask(String room, HistoryQuery query, CompletableFuture<HistoryPage> result) {
+        if (open.size() >= MOST) {
+            callbacks.fail(result, failure(ErrorCode.OVERLOADED, MOST + " questions about history are open"));
+            return;
+        }
+        lastRef++;
+        String ref = "h" + lastRef;
+        Frames.HistoryQuery data =
+                new Frames.HistoryQuery(offset(query.after()), offset(query.before()), query.limit());
+        if (!connection.test(Outgoing.of(Frames.HISTORY).ref(ref).room(room).data(data, Frames.HistoryQuery.class))) {
+            callbacks.fail(result, failure(ErrorCode.CONNECTION_LOST, "there is no connection to read history over"));
+            return;
+        }
+        Scheduler.Cancellable timer = scheduler.schedule(TIMEOUT, () -> {
+            open.remove(ref);
+            callbacks.fail(result, failure(ErrorCode.of("timeout"), "no history within " + TIMEOUT));
+        });
+        open.put(ref, new Question(room, query, result, timer));
+    }
+
+    private static @Nullable Long offset(@Nullable Position position) {
+        return position == null ? null : position.offset();
+    }
+
+    private static RealtimeException failure(ErrorCode code, String message) {
+        return new RealtimeException(code, message, true, null);
+    }
+
+    /** Takes an answer; does nothing when it is to no question of these. */
+    void reply(Envelope answer) {
+        Question question = answered(answer);
+        if (question == null) {
+            return;
+        }
+        try {
+            callbacks.complete(question.result, page(question, answer.data(Frames.History.class)));
+        } catch (RealtimeException failure) {
+            callbacks.fail(question.result, failure);
+        }
+    }
+
+    /** Takes an error; does nothing when it is about no question of these. */
+    void error(Envelope answer, RealtimeException failure) {
+        Question question = answered(answer);
+        if (question != null) {
+            callbacks.fail(question.result, failure);
+        }
+    }
+
+    private @Nullable Question answered(Envelope answer) {
+        Question question = answer.ref() == null ? null : open.remove(answer.ref());
+        if (question != null) {
+            question.timer.cancel();
+        }
+        return question;
+    }
+
+    @SuppressWarnings("ConstantValue") // Gson leaves a missing component null, whatever its annotation
+    private HistoryPage page(Question question, Frames.History data) {
+        if (data.epoch() == null || data.messages() == null) {
+            throw new RealtimeException(ErrorCode.BAD_DATA, "the server answered $history without a log");
+        }
+        HistoryQuery query = question.query;
+        Position from = query.after() != null ? query.after() : query.before();
+        if (from != null && !from.epoch().equals(data.epoch())) {
+            throw new RealtimeException(
+                    ErrorCode.of("epoch"), "room '" + question.room + "' has another log than that of " + from);
+        }
+        List<Envelope> messages = new ArrayList<>();
+        for (JsonElement message : data.messages()) {
+            messages.add(Envelope.parse(message.toString()));
+        }
+        return new HistoryPage(query, data.epoch(), messages, data.more(), callbacks::error);
+    }
+
+    /** Fails what is open: the connection that was to answer is gone. */
+    void fail(RealtimeException cause) {
+        for (Question question : open.values()) {
+            question.timer.cancel();
+            callbacks.fail(question.result, cause);
+        }
+        open.clear();
+    }
+
+    /** Fails what is open, as whoever asked may do again. */
+    void connectionLost() {
+        fail(failure(ErrorCode.CONNECTION_LOST, "the connection was lost before the history came"));
+    }
+}

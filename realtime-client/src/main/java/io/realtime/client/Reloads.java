@@ -1,0 +1,280 @@
+package io.realtime.client;
+
+import io.realtime.Backoff;
+import io.realtime.Position;
+import io.realtime.Subscription;
+import io.realtime.spi.Scheduler;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.Map;
+import java.util.Objects;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.ConcurrentHashMap;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Holds back the messages of rooms with a gap while their {@link Reload} hook runs. Owned by the callback executor, one
+ * task of which runs at a time; only {@link #register} and {@link #close} may be called by any thread. Timers and stages
+ * of the application only submit tasks.
+ */
+final class Reloads {
+    /** What is held of one room; beyond it all of that is dropped, and the hook runs again to load it. */
+    static final long ROOM_BYTES = 1L << 20;
+
+    /** What is held of all rooms; beyond it the room whose message does not fit does the same. */
+    static final long ALL_BYTES = 8L << 20;
+
+    private static final Logger LOG = LoggerFactory.getLogger(Reloads.class);
+    private static final Backoff BACKOFF = Backoff.builder()
+            .initial(Duration.ofSeconds(1))
+            .multiplier(2)
+            .cap(Duration.ofSeconds(30))
+            .jitter(Backoff.Jitter.NONE)
+            .build();
+
+    private final Callbacks callbacks;
+    private final Scheduler scheduler;
+    private final ConcurrentHashMap<String, Hook> hooks = new ConcurrentHashMap<>();
+    private volatile boolean closed;
+
+    private final Map<String, Hold> holds = new HashMap<>();
+    private final Map<String, Position> loaded = new HashMap<>(); // what a hook loaded and may still arrive
+    private long allBytes;
+
+    Reloads(Callbacks callbacks, Scheduler scheduler) {
+        this.callbacks = callbacks;
+        this.scheduler = scheduler;
+    }
+
+    /** A registration: the same hook registered again is another one. */
+    private static final class Hook {
+        final Reload reload;
+
+        Hook(Reload reload) {
+            this.reload = Objects.requireNonNull(reload, "hook");
+        }
+    }
+
+    /** A room whose hook runs, or waits to be run again. */
+    private static final class Hold {
+        final String room;
+        final Hook hook;
+        final ArrayDeque<Inbound> held = new ArrayDeque<>();
+        long bytes;
+        Gap gap;
+        boolean again; // the gap is newer than the run
+        long run; // odd while the hook runs
+        int attempts;
+        Scheduler.@Nullable Cancellable retry;
+
+        @Nullable
+        Position overflow; // up to here messages were dropped since the run began; the next begins behind it
+
+        Hold(String room, Hook hook, Gap gap) {
+            this.room = room;
+            this.hook = hook;
+            this.gap = gap;
+        }
+    }
+
+    // From any thread
+
+    /** @throws IllegalStateException when the room has a hook */
+    Subscription register(String room, Reload reload) {
+        Hook hook = new Hook(reload);
+        if (hooks.putIfAbsent(room, hook) != null) {
+            throw new IllegalStateException("room '" + room + "' has a reload hook already");
+        }
+        return () -> {
+            if (hooks.remove(room, hook)) {
+                submit(() -> removed(room, hook));
+            }
+        };
+    }
+
+    /** Ends every hold for good, without handing over what is held. */
+    void close() {
+        submit(() -> new ArrayList<>(holds.keySet()).forEach(this::left));
+        closed = true;
+    }
+
+    private void submit(Runnable task) {
+        if (!closed) { // the executor may be shut down
+            callbacks.execute(task);
+        }
+    }
+
+    // On the callback executor
+
+    /** Runs the hook of the room, if there is one; when it runs already, once more afterwards. */
+    void gap(Gap gap) {
+        String room = gap.room();
+        loaded.remove(room);
+        Hold hold = holds.get(room);
+        if (hold != null) {
+            drop(hold); // it came before the gap
+            hold.overflow = null;
+            hold.gap = gap;
+            hold.again = true;
+            return;
+        }
+        Hook hook = hooks.get(room);
+        if (hook != null) {
+            hold = new Hold(room, hook, gap);
+            holds.put(room, hold);
+            run(hold);
+        }
+    }
+
+    /** Returns whether a message is not to be handed over: it is held, or dropped, or was loaded already. */
+    boolean keeps(Inbound message) {
+        String room = message.envelope().room();
+        Hold hold = room == null ? null : holds.get(room);
+        if (room == null || hold == null) {
+            return room != null && isLoaded(room, message);
+        }
+        if (message.epoch() != null && message.envelope().offset() > 0) { // an ephemeral one is of use now or never
+            hold(hold, message, new Position(message.epoch(), message.envelope().offset()));
+        }
+        return true;
+    }
+
+    private void hold(Hold hold, Inbound message, Position position) {
+        long cost = Callbacks.cost(message.envelope().length());
+        if (hold.overflow == null && hold.bytes + cost <= ROOM_BYTES && allBytes + cost <= ALL_BYTES) {
+            hold.held.add(message);
+            hold.bytes += cost;
+            allBytes += cost;
+            return;
+        }
+        if (hold.overflow == null) {
+            LOG.warn("more than can be held back arrived in room '{}' during its reload", hold.room);
+        }
+        drop(hold);
+        hold.overflow = position; // it is loaded by the next run, and so is all until that begins
+    }
+
+    private boolean isLoaded(String room, Inbound message) {
+        Position upTo = loaded.get(room);
+        if (upTo == null || message.envelope().offset() == 0) {
+            return false;
+        }
+        if (upTo.epoch().equals(message.epoch()) && message.envelope().offset() <= upTo.offset()) {
+            return true;
+        }
+        loaded.remove(room); // offsets rise
+        return false;
+    }
+
+    /** There is a connection again: hooks that failed for want of one need not wait. */
+    void welcomed() {
+        for (Hold hold : new ArrayList<>(holds.values())) {
+            retry(hold);
+        }
+    }
+
+    /** The room is not joined any more. */
+    void left(String room) {
+        loaded.remove(room);
+        Hold hold = holds.get(room);
+        if (hold != null) {
+            end(hold);
+            drop(hold);
+        }
+    }
+
+    private void removed(String room, Hook hook) {
+        Hold hold = holds.get(room);
+        if (hold != null && hold.hook == hook) {
+            release(hold);
+        }
+    }
+
+    private void run(Hold hold) {
+        if (hooks.get(hold.room) != hold.hook) {
+            return; // it was closed, and what is held will be released
+        }
+        if (hold.overflow != null) {
+            hold.gap = overflowed(hold, hold.overflow);
+            hold.overflow = null;
+        }
+        hold.again = false;
+        long run = ++hold.run;
+        try {
+            CompletionStage<@Nullable Position> stage = hold.hook.reload.reload(hold.gap);
+            Objects.requireNonNull(stage, "the reload hook of room '" + hold.room + "' gave null");
+            var unused = stage.whenComplete((upTo, failure) -> submit(() -> finished(hold, run, upTo, failure)));
+        } catch (Throwable failure) { // the application's code: anything may come out of it
+            finished(hold, run, null, failure);
+        }
+    }
+
+    private void finished(Hold hold, long run, @Nullable Position upTo, @Nullable Throwable failure) {
+        if (holds.get(hold.room) != hold || hold.run != run) {
+            return; // too late, or a second time
+        }
+        hold.run++;
+        if (failure != null) {
+            Throwable cause = failure instanceof CompletionException ? failure.getCause() : null;
+            callbacks.tell(cause == null ? failure : cause);
+        }
+        if (failure != null || hold.overflow != null) { // a room that outpaces its reload must not load without pause
+            hold.attempts++;
+            Duration delay = BACKOFF.delay(hold.attempts, () -> 0);
+            hold.retry = scheduler.schedule(delay, () -> submit(() -> retry(hold)));
+        } else if (hold.again) {
+            run(hold);
+        } else {
+            if (upTo != null) {
+                loaded.put(hold.room, upTo);
+            }
+            release(hold);
+        }
+    }
+
+    private void retry(Hold hold) {
+        if (holds.get(hold.room) == hold && hold.retry != null) {
+            hold.retry.cancel();
+            hold.retry = null;
+            run(hold);
+        }
+    }
+
+    /** Hands over what is held, but for what was loaded. */
+    private void release(Hold hold) {
+        end(hold);
+        if (hold.overflow != null) {
+            overflowed(hold, hold.overflow);
+        }
+        for (Inbound message : hold.held) {
+            if (!isLoaded(hold.room, message)) {
+                callbacks.hand(message);
+            }
+        }
+        drop(hold);
+    }
+
+    private Gap overflowed(Hold hold, Position position) {
+        Gap gap = new Gap(hold.room, position, Gap.OVERFLOW);
+        callbacks.tellGap(gap);
+        return gap;
+    }
+
+    private void end(Hold hold) {
+        holds.remove(hold.room);
+        if (hold.retry != null) {
+            hold.retry.cancel();
+        }
+    }
+
+    private void drop(Hold hold) {
+        hold.held.clear();
+        allBytes -= hold.bytes;
+        hold.bytes = 0;
+    }
+}
