@@ -207,6 +207,9 @@ final class Rooms {
                 refused(room, new RealtimeException(ErrorCode.FORBIDDEN, "room '" + room.name + "' is forbidden now"));
                 return;
             }
+            if (room.joining != null && room.position == null) {
+                return; // the answer to its join was lost: it is asked again, and says where the room begins
+            }
             room.joined = true;
             room.firstTime = false;
             if (room.wish == Wish.NONE) {
@@ -374,8 +377,11 @@ final class Rooms {
     /** Returns whether a frame is new to the application, and notes its place. */
     boolean accept(Envelope frame) {
         Room room = frame.room() == null || frame.offset() == 0 ? null : rooms.get(frame.room());
-        if (room == null || room.position == null) {
+        if (room == null) {
             return true;
+        }
+        if (room.position == null) {
+            return room.joining == null; // what comes before the answer to a join comes again behind it
         }
         if (frame.offset() <= room.position.offset()) {
             return false;

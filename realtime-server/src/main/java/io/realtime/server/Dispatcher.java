@@ -11,6 +11,7 @@ import io.realtime.internal.wire.ErrorData;
 import io.realtime.internal.wire.Frames;
 import io.realtime.internal.wire.Names;
 import io.realtime.internal.wire.Outgoing;
+import io.realtime.spi.FrameBatch;
 import java.time.Instant;
 import java.util.Map;
 import java.util.concurrent.CompletionStage;
@@ -35,7 +36,7 @@ final class Dispatcher {
                 application(session, envelope);
             }
         } catch (Throwable failure) { // an Error of one handler must not cost the session its next message
-            fail(session, envelope, failure);
+            fail(session, peer, envelope, failure);
         }
         if (envelope.seq() > 0) {
             session.processed(envelope.seq());
@@ -43,27 +44,33 @@ final class Dispatcher {
     }
 
     private void protocol(Session session, Peer peer, Envelope envelope) {
+        if (session.peer() != peer) {
+            return; // its answer belongs to a connection that is gone; on the next one the client asks again
+        }
         switch (envelope.type()) {
-            case Frames.JOIN -> join(session, envelope);
+            case Frames.JOIN -> join(session, peer, envelope);
             case Frames.LEAVE -> {
                 session.exit(named(envelope));
-                session.control(Outgoing.of(Frames.REPLY)
-                        .ref(envelope.ref())
-                        .room(envelope.room())
-                        .frame());
+                answer(
+                        peer,
+                        Outgoing.of(Frames.REPLY).ref(envelope.ref()).room(envelope.room()));
             }
-            case Frames.HISTORY -> history(session, envelope);
+            case Frames.HISTORY -> history(session, peer, envelope);
             case Frames.AUTH -> auth(session, peer, envelope);
-            case Frames.ACK ->
-                session.inboxHandled(
-                        envelope.<Frames.InboxAck>data(Frames.InboxAck.class).offset());
+            case Frames.ACK -> session.inboxHandled(
+                    envelope.<Frames.InboxAck>data(Frames.InboxAck.class).offset());
             default ->
                 throw new RealtimeException(
                         ErrorCode.UNKNOWN_TYPE, "there is no '" + envelope.type() + "' in this version");
         }
     }
 
-    private void join(Session session, Envelope envelope) {
+    /** Answers a question of the protocol, on the connection that asked. */
+    private static void answer(Peer peer, Outgoing frame) {
+        peer.send(FrameBatch.of(frame.frame()));
+    }
+
+    private void join(Session session, Peer peer, Envelope envelope) {
         String room = named(envelope);
         Frames.Join wish = envelope.hasData() ? envelope.data(Frames.Join.class) : new Frames.Join(null, null);
         if (!core.hasJoinRule()) {
@@ -79,13 +86,13 @@ final class Dispatcher {
                     "the session is in " + core.limits().roomsPerSession() + " rooms and may join no more");
         }
         int history = wish.history() == null ? 0 : Math.max(0, wish.history());
-        Session.Joined joined = session.reenter(room, wish.since(), history);
+        Session.Joined joined = session.reenter(peer, room, wish.since(), history);
         if (joined != null) {
             session.announce(joined, envelope.ref());
         }
     }
 
-    private void history(Session session, Envelope envelope) {
+    private void history(Session session, Peer peer, Envelope envelope) {
         String room = envelope.room();
         if (room == null) {
             throw new PayloadException("room is required");
@@ -106,11 +113,9 @@ final class Dispatcher {
             json.append(i == 0 ? "" : ",").append(page.messages().get(i).asText());
         }
         json.append("],\"more\":").append(page.more()).append('}');
-        session.control(Outgoing.of(Frames.REPLY)
-                .ref(envelope.ref())
-                .room(room)
-                .rawData(json.toString())
-                .frame());
+        answer(
+                peer,
+                Outgoing.of(Frames.REPLY).ref(envelope.ref()).room(room).rawData(json.toString()));
     }
 
     private void auth(Session session, Peer peer, Envelope envelope) {
@@ -120,16 +125,17 @@ final class Dispatcher {
                 RealtimeException why = refusal != null
                         ? refusal
                         : new RealtimeException(ErrorCode.UNAUTHORIZED, "the token is another user's");
-                fail(session, envelope, why);
+                fail(session, peer, envelope, why);
                 return;
             }
             peer.expireAt(proof.expiresAt());
             Long expiresAt =
                     proof.expiresAt() == null ? null : proof.expiresAt().toEpochMilli();
-            session.control(Outgoing.of(Frames.REPLY)
-                    .ref(envelope.ref())
-                    .data(new Frames.AuthReply(expiresAt), Frames.AuthReply.class)
-                    .frame());
+            answer(
+                    peer,
+                    Outgoing.of(Frames.REPLY)
+                            .ref(envelope.ref())
+                            .data(new Frames.AuthReply(expiresAt), Frames.AuthReply.class));
         });
     }
 
@@ -157,8 +163,12 @@ final class Dispatcher {
         return room;
     }
 
-    /** Tells the sender, and the log and the listener what is none of the sender's business. */
-    private void fail(Session session, Envelope envelope, Throwable failure) {
+    /**
+     * Tells the sender, and the log and the listener what is none of the sender's business.
+     *
+     * @param peer where a question of the protocol came from; null for the application's messages
+     */
+    private void fail(Session session, @Nullable Peer peer, Envelope envelope, Throwable failure) {
         ErrorData error;
         if (failure instanceof RealtimeException refused) {
             error = ErrorData.of(refused);
@@ -167,9 +177,8 @@ final class Dispatcher {
             error = ErrorData.of(ErrorCode.INTERNAL, "the handler of '" + envelope.type() + "' failed", false);
         }
         Outgoing frame = Outgoing.of(Frames.ERROR).ref(envelope.ref()).seq(envelope.seq());
-        if (envelope.isProtocol()) {
-            session.control(
-                    frame.room(envelope.room()).data(error, ErrorData.class).frame());
+        if (envelope.isProtocol() && peer != null) {
+            answer(peer, frame.room(envelope.room()).data(error, ErrorData.class));
         } else {
             session.answer(frame.data(error, ErrorData.class));
         }
@@ -218,12 +227,12 @@ final class Dispatcher {
             later.whenComplete((reply, failure) -> {
                 try {
                     if (failure != null) {
-                        fail(session, envelope, ServerCore.unwrap(failure));
+                        fail(session, null, envelope, ServerCore.unwrap(failure));
                     } else {
                         reply(session, ref, request, reply);
                     }
                 } catch (RuntimeException unfit) { // a reply that cannot be written
-                    fail(session, envelope, unfit);
+                    fail(session, null, envelope, unfit);
                 }
             });
         };

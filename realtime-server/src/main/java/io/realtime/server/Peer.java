@@ -28,6 +28,7 @@ import java.util.Map;
 import java.util.Queue;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -206,18 +207,35 @@ final class Peer implements ConnectionListener, Outlet {
                     .frame()));
             return;
         }
+        if (!to.receives()) {
+            return; // the connection is about to close; the client sends again
+        }
         ClientRecords.ClientRecord record = to.record();
-        Runnable task = () -> core.dispatcher().dispatch(to, this, envelope);
+        BooleanSupplier offer = () -> to.mailbox().offer(envelope.length(), () -> {
+            try {
+                core.dispatcher().dispatch(to, this, envelope);
+            } finally {
+                to.handled();
+            }
+        });
+        ClientRecords.ClientRecord.Receipt receipt;
         if (record == null || envelope.seq() == 0) {
-            if (!to.mailbox().offer(envelope.length(), task)) {
+            receipt = offer.getAsBoolean()
+                    ? ClientRecords.ClientRecord.Receipt.ACCEPTED
+                    : ClientRecords.ClientRecord.Receipt.REFUSED;
+        } else {
+            receipt = record.receive(envelope.seq(), offer);
+        }
+        switch (receipt) {
+            case ACCEPTED -> {}
+            case DUPLICATE -> {
+                to.handled();
+                to.acknowledgeSoon();
+            }
+            case REFUSED -> {
+                to.handled();
                 overloaded();
             }
-            return;
-        }
-        switch (record.receive(envelope.seq(), () -> to.mailbox().offer(envelope.length(), task))) {
-            case ACCEPTED -> {}
-            case DUPLICATE -> to.acknowledgeSoon();
-            case REFUSED -> overloaded();
         }
     }
 

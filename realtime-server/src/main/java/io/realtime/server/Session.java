@@ -53,6 +53,7 @@ public final class Session {
     private volatile @Nullable Peer peer; // written under state
     private volatile Handshake handshake; // written under state
     private boolean over; // guarded by state
+    private int unhandled; // guarded by state: messages between here and the end of their handlers
     private Scheduler.Cancellable expiry = () -> {}; // guarded by state
     private int unacknowledged; // guarded by state
     private Scheduler.@Nullable Cancellable ackTimer; // guarded by state
@@ -304,17 +305,19 @@ public final class Session {
     }
 
     /**
-     * Ends the session: its connection now, all else behind what its mailbox holds, which is handled as it was received.
-     * The second call does nothing.
+     * Ends the session: its connection now, and its rooms once what it {@linkplain #receives received} is handled. The
+     * second call does nothing.
      */
     void end(CloseReason reason) {
         Peer last;
+        boolean isIdle;
         state.lock();
         try {
             if (over) {
                 return;
             }
             over = true;
+            isIdle = unhandled == 0;
             last = peer;
             peer = null;
             expiry.cancel();
@@ -330,11 +333,36 @@ public final class Session {
         for (RoomState room : rooms.values()) {
             room.detach(this, last);
         }
-        mailbox.post(() -> {
+        if (isIdle) {
             leaveAll();
-            core.forget(this);
-            core.listener().onClose(this, reason);
-        });
+        }
+        mailbox.post(() -> core.listener().onClose(this, reason));
+    }
+
+    /** Notes a message on its way into the mailbox; false when the session is over and takes no more. */
+    boolean receives() {
+        state.lock();
+        try {
+            unhandled += over ? 0 : 1;
+            return !over;
+        } finally {
+            state.unlock();
+        }
+    }
+
+    /** Notes that a message that was {@linkplain #receives received} needs the session no more. */
+    void handled() {
+        boolean isLast;
+        state.lock();
+        try {
+            unhandled--;
+            isLast = over && unhandled == 0;
+        } finally {
+            state.unlock();
+        }
+        if (isLast) {
+            leaveAll();
+        }
     }
 
     private void leaveAll() {
@@ -353,6 +381,7 @@ public final class Session {
                 core.broker().discard(room);
             }
         }
+        core.forget(this);
     }
 
     // ---------------------------------------------------------------- rooms
@@ -362,28 +391,27 @@ public final class Session {
     Joined enter(String name, @Nullable Position since, int history) {
         membership.lock();
         try {
-            return rooms.containsKey(name) ? null : link(name, since, history);
+            return rooms.containsKey(name) || left ? null : link(peer, name, since, history);
         } finally {
             membership.unlock();
         }
     }
 
-    /** Like {@link #enter}, for a client that says where it stands: in a room that it is in, it begins anew from there. */
+    /**
+     * Like {@link #enter}, for a client that says where it stands: in a room that it is in, it begins anew from there.
+     * Null also when the connection that asks is not the session's any more: what the next one was told still holds.
+     */
     @Nullable
-    Joined reenter(String name, @Nullable Position since, int history) {
+    Joined reenter(Peer asker, String name, @Nullable Position since, int history) {
         membership.lock();
         try {
-            return link(name, since, history);
+            return peer != asker || left ? null : link(asker, name, since, history);
         } finally {
             membership.unlock();
         }
     }
 
-    private @Nullable Joined link(String name, @Nullable Position since, int history) {
-        if (left) {
-            return null;
-        }
-        Peer to = peer;
+    private Joined link(@Nullable Peer to, String name, @Nullable Position since, int history) {
         LocalBroker.Joined joined = core.broker().link(name, name, this, to, since, history);
         rooms.put(name, joined.room());
         return new Joined(joined.room(), joined.link(), to);

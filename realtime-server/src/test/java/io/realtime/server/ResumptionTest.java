@@ -302,6 +302,28 @@ class ResumptionTest {
         assertEquals(1, test.server.stats().sessions());
     }
 
+    /** Its answer would say where the room begins on this connection, and the client would not know that it does. */
+    @Test
+    void joinThatWasAskedOnALostConnectionIsNotAnsweredOnTheNext() {
+        startHolding();
+        TestPeer ann = hello("ann", client("c"));
+        JsonObject welcome = ann.data("$welcome");
+        ann.send("{'type':'$join','room':'chat:1','ref':'1'}");
+        String epoch = ann.data("$reply").get("epoch").getAsString();
+        test.server.room("chat:1").send(SAID, "missed");
+        holding = true;
+        ann.send("{'type':'$join','room':'chat:1','ref':'2'}");
+        ann.send("{'type':'$leave','room':'chat:1','ref':'3'}");
+        ann.cut();
+        holding = false;
+        TestPeer again = hello("ann", client("c") + resume(welcome, "'chat:1':['" + epoch + "',0]"));
+        release();
+        assertEquals(List.of("$welcome", "said"), again.types());
+        test.server.room("chat:1").send(SAID, "next");
+        test.settle();
+        assertEquals(List.of("$welcome", "said", "said"), again.types(), "still a member, from where the welcome said");
+    }
+
     @Test
     void acknowledgementsThatNeverComeCostTheServerNothingButTheRetention() {
         start(builder -> builder.inboxRetention(new Retention(10, Duration.ofDays(7))));

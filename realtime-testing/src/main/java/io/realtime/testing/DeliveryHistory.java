@@ -109,9 +109,13 @@ public final class DeliveryHistory {
      * The server published a message.
      *
      * @param room names the log: a user's inbox needs the user's name in it
+     * @param at null for an ephemeral message, about which nothing is promised
      * @param optionalFor members that it may leave out
      */
-    public void published(String room, Position at, String message, Collection<String> optionalFor) {
+    public void published(String room, @Nullable Position at, String message, Collection<String> optionalFor) {
+        if (at == null) {
+            return;
+        }
         note("%s publishes %s at %s", room, message, at);
         Entry entry = new Entry(message, Set.copyOf(optionalFor));
         if (log(room).epoch(at.epoch()).put(at.offset(), entry) != null) {

@@ -1,6 +1,5 @@
 package io.realtime.examples.simulation;
 
-import io.realtime.Position;
 import io.realtime.client.ClientListener;
 import io.realtime.client.ConnectionState.Status;
 import io.realtime.client.DroppedMessage;
@@ -11,7 +10,9 @@ import io.realtime.examples.simulation.ServerHost.Note;
 import io.realtime.spi.ClientTransport;
 import io.realtime.testing.SimulatedProcess;
 import java.net.URI;
+import java.util.HashMap;
 import java.util.LinkedHashSet;
+import java.util.Map;
 import java.util.Random;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
@@ -25,6 +26,8 @@ final class ClientHost implements ClientListener {
     final String user;
     private final Set<String> unsettled = new LinkedHashSet<>();
     private final Set<String> joined = new LinkedHashSet<>();
+    private final Map<String, Integer> lastLeave = new HashMap<>();
+    private int leaves;
     private int lives;
     private int sent;
 
@@ -74,7 +77,8 @@ final class ClientHost implements ClientListener {
         client = made;
         String mine = member;
         made.on(ServerHost.SAID, said -> {
-            simulation.history.delivered(mine, log(said.room()), said.position(), said.data().text());
+            simulation.history.delivered(
+                    mine, log(said.room()), said.position(), said.data().text());
         });
         simulation.history.joined(mine, log("@user"), null);
         simulation.history.joined(mine, log("@all"), null);
@@ -117,6 +121,7 @@ final class ClientHost implements ClientListener {
             return;
         }
         String mine = member;
+        lastLeave.remove(room);
         simulation.trace(mine + " joins " + room);
         CompletableFuture<Void> unused = up.room(room).join(random.nextInt(4)).handle((answer, failure) -> {
             if (failure == null) {
@@ -134,9 +139,13 @@ final class ClientHost implements ClientListener {
             return;
         }
         String mine = member;
+        int turn = ++leaves;
+        lastLeave.put(room, turn);
         simulation.trace(mine + " leaves " + room);
         CompletableFuture<Void> unused = up.room(room).leave().handle((nothing, failure) -> {
-            simulation.history.left(mine, room);
+            if (lastLeave.getOrDefault(room, 0) == turn) { // it has not joined again meanwhile
+                simulation.history.left(mine, room);
+            }
             return null;
         });
     }

@@ -162,7 +162,11 @@ final class ServerHost {
         if (!members.isEmpty() && random.nextInt(5) == 0) {
             Session out = members.get(random.nextInt(members.size()));
             Position at = up.room(room).except(out).send(SAID, note);
-            simulation.history.published(room, at, note.text(), Set.of(String.valueOf(out.attributes().get(MEMBER))));
+            simulation.history.published(
+                    room,
+                    at,
+                    note.text(),
+                    Set.of(String.valueOf(out.attributes().get(MEMBER))));
         } else {
             simulation.history.published(room, up.room(room).send(SAID, note), note.text(), Set.of());
         }

@@ -198,9 +198,8 @@ final class Simulation {
     // ---------------------------------------------------------------- what is seen
 
     void failed(String member, String message, Throwable failure) {
-        Throwable cause = failure instanceof CompletionException && failure.getCause() != null
-                ? failure.getCause()
-                : failure;
+        Throwable cause =
+                failure instanceof CompletionException && failure.getCause() != null ? failure.getCause() : failure;
         String code = cause instanceof RealtimeException known ? known.code().value() : "?";
         if (!code.equals("overloaded") || setup.outboxMessages() > 1_000) {
             history.broken("%s of %s failed for no reason of its own: %s", message, member, cause);
@@ -228,17 +227,19 @@ final class Simulation {
             history.broken("the logs hold %d bytes", stats.logBytes());
         }
         int lives = clients.stream().mapToInt(ClientHost::lives).sum();
-        if (stats.sessions() > lives || stats.clients() > lives) {
+        int most = lives * (1 + setup.limits().mailbox()); // those that end behind messages of theirs
+        if (stats.sessions() > most || stats.clients() > lives) {
             history.broken("%s, and there were %d clients", stats, lives);
         }
-        if (stats.rooms() > ROOMS.size() + USERS.size() + 1 + stats.sessions()) {
+        if (stats.rooms() > ROOMS.size() + USERS.size() + 1 + stats.sessions()) { // one inbox each
             history.broken("%s: too many rooms", stats);
         }
     }
 
     /** Unless it was trimmed, what was sent to a user has reached one of the user's devices. */
     private void checkInbox(String user) {
-        boolean isKept = setup.inboxRetention().messages() > 1_000 && setup.limits().logBytes() == 1 << 30;
+        boolean isKept =
+                setup.inboxRetention().messages() > 1_000 && setup.limits().logBytes() == 1 << 30;
         List<String> unreached = history.unreached("@user:" + user);
         if (isKept && !unreached.isEmpty() && clients.stream().anyMatch(client -> client.user.equals(user))) {
             history.broken("%s for %s reached no device", unreached, user);

@@ -56,10 +56,12 @@ class SimulationTest {
         if (!broken.isEmpty()) {
             StringBuilder report = new StringBuilder(broken.size() + " of " + SEEDS + " seeds failed; replay one with"
                     + " -Dsim.seed=" + broken.firstKey());
-            broken.entrySet().stream().limit(SHOWN).forEach(entry -> report.append("\nseed ")
-                    .append(entry.getKey())
-                    .append(": ")
-                    .append(entry.getValue()));
+            broken.entrySet().stream()
+                    .limit(SHOWN)
+                    .forEach(entry -> report.append("\nseed ")
+                            .append(entry.getKey())
+                            .append(": ")
+                            .append(entry.getValue()));
             fail(report.toString(), broken.firstEntry().getValue());
         }
     }
