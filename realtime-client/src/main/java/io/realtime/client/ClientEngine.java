@@ -76,7 +76,9 @@ final class ClientEngine {
         this.sender = new Sender(config, callbacks);
         this.rooms = new Rooms(callbacks, this::retryRoomsLater);
         this.inboxAcks = new InboxAcks(scheduler, this::sendInboxAck);
-        this.clientId = Ids.secret(config.random());
+        FileOutbox file = config.outboxFile();
+        this.clientId = file == null ? Ids.secret(config.random()) : file.clientId();
+        sender.restore();
     }
 
     // From any thread
@@ -116,20 +118,28 @@ final class ClientEngine {
 
     CompletableFuture<JoinResult> join(String room, int history) {
         CompletableFuture<JoinResult> result = new CompletableFuture<>();
-        ask(result, () -> {
-            sender.pump(); // what was sent before leaves before
-            rooms.join(room, history, result);
-        });
+        askInTurn(result, () -> rooms.join(room, history, result));
         return result;
     }
 
     CompletableFuture<Void> leave(String room) {
         CompletableFuture<Void> result = new CompletableFuture<>();
-        ask(result, () -> {
-            sender.pump(); // what was sent before leaves before: behind it, the server would refuse it
-            rooms.leave(room, result);
-        });
+        askInTurn(result, () -> rooms.leave(room, result));
         return result;
+    }
+
+    /** What was sent before leaves before: behind a leave, the server would refuse it. */
+    private void askInTurn(CompletableFuture<?> result, Runnable task) {
+        ask(result, () -> {
+            boolean takesTurn = sender.inTurn(() -> {
+                sender.pump();
+                task.run();
+            });
+            if (!takesTurn) {
+                callbacks.fail(
+                        result, new RealtimeException(ErrorCode.OVERLOADED, "too much waits for the disk", true, null));
+            }
+        });
     }
 
     <T> CompletableFuture<Void> send(Event<T> event, T data, @Nullable String room) {
@@ -173,8 +183,7 @@ final class ClientEngine {
             terminated = true;
             rooms.fail(closed());
             inboxAcks.stop();
-            sender.stopExpiry();
-            last.run();
+            sender.finish(last);
         });
     }
 
@@ -264,8 +273,8 @@ final class ClientEngine {
         if (ended != null) {
             ended.end();
             link = null;
-            sender.connectionLost();
             rooms.connectionLost();
+            sender.connectionLost(); // behind it: joins and leaves that waited must not reach what is about to close
             inboxAcks.stop();
         }
     }

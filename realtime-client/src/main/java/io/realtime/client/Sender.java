@@ -11,6 +11,7 @@ import io.realtime.spi.Frame;
 import io.realtime.spi.FrameBatch;
 import io.realtime.spi.Scheduler;
 import java.time.Duration;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -21,6 +22,10 @@ import org.jspecify.annotations.Nullable;
 /**
  * The way of the application's messages to the server: into the outbox from any thread, onto the open connection and
  * out of the outbox again on the scheduler's thread, which owns all but {@link #send}, {@link #close} and the outbox.
+ *
+ * <p>Messages, joins and leaves take turns in the order they were asked for. A message's turn comes when it is on the
+ * disk, if there is a file, and who asked behind it waits too; without a connection nobody waits for a turn, since
+ * nothing leaves.
  */
 final class Sender {
     private static final int BATCH_BYTES = 64 << 10;
@@ -28,21 +33,42 @@ final class Sender {
     /** How many ephemeral messages may be between {@link #send} and the scheduler's thread. */
     private static final int MOST_EPHEMERAL = 1_000;
 
+    /** How many joins, leaves and ephemeral messages may wait for the disk to take the messages before them. */
+    private static final int MOST_BEHIND = 10_000;
+
     private final Scheduler scheduler;
     private final Callbacks callbacks;
     private final Outbox outbox;
+    private final @Nullable FileOutbox file;
     private final AtomicInteger ephemeralPosted = new AtomicInteger();
     private volatile boolean closed;
 
     // The scheduler's thread only.
+    private final ArrayDeque<Turn> turns = new ArrayDeque<>(); // those that wait for the disk; without a file, none
+    private int behind; // of these, the ones that are no reliable messages; 0 while open is null
     private boolean pumpPosted;
     private @Nullable Link open;
     private Scheduler.@Nullable Cancellable expiry;
 
+    /** A message that is to be stored, or what was asked for behind one. */
+    private record Turn(Outbox.@Nullable Entry message, Runnable action) {}
+
+    /** @throws IllegalStateException when the file has served a client before */
     Sender(ClientConfig config, Callbacks callbacks) {
         this.scheduler = config.scheduler();
         this.callbacks = callbacks;
-        this.outbox = new Outbox(config.outbox());
+        this.file = config.outboxFile();
+        this.outbox = new Outbox(config.outbox(), file != null);
+    }
+
+    /** Takes over what an earlier process left in the file, if there is one. */
+    void restore() {
+        if (file != null) {
+            FileOutbox.Client client = new FileOutbox.Client(
+                    outbox, callbacks::execute, () -> scheduler.schedule(Duration.ZERO, this::takeTurns), this::report);
+            report(file.attach(client, scheduler.nanoTime(), scheduler.currentTimeMillis()));
+            scheduler.schedule(Duration.ZERO, this::expire);
+        }
     }
 
     // On any thread
@@ -56,12 +82,17 @@ final class Sender {
             result.completeExceptionally(unfit);
             return result;
         }
-        Outbox.Entry entry = new Outbox.Entry(event, room, data, json, result, scheduler.nanoTime());
+        Outbox.Entry entry =
+                new Outbox.Entry(event.name(), room, json, result, scheduler.nanoTime(), scheduler.currentTimeMillis());
         if (event.isEphemeral()) {
             postEphemeral(entry);
         } else {
             report(outbox.add(entry));
-            scheduler.schedule(Duration.ZERO, () -> admit(entry));
+            changed();
+            scheduler.schedule(Duration.ZERO, () -> {
+                turns.add(new Turn(entry, this::pumpLater));
+                takeTurns();
+            });
         }
         return result;
     }
@@ -75,7 +106,9 @@ final class Sender {
         } else {
             scheduler.schedule(Duration.ZERO, () -> {
                 ephemeralPosted.decrementAndGet();
-                sendEphemeral(entry);
+                if (!inTurn(() -> sendEphemeral(entry))) {
+                    drop(entry, ErrorCode.OVERLOADED, "the disk is slow");
+                }
             });
             if (closed) { // the scheduler may not run it any more; a second outcome changes nothing
                 entry.result.completeExceptionally(new RealtimeException(ErrorCode.CLOSED, "the client is closed"));
@@ -83,26 +116,78 @@ final class Sender {
         }
     }
 
-    /** Refuses all from now on, and fails what waits. */
+    /** Refuses all from now on, and fails what waits; what is in a file stays there, and is not reported. */
     void close() {
         closed = true;
-        report(outbox.close());
+        List<Outbox.Dropped> left = outbox.close();
+        if (file == null) {
+            report(left);
+        } else {
+            left.forEach(one -> callbacks.fail(one.entry().result, one.cause()));
+        }
     }
 
     // On the scheduler's thread
 
     /**
-     * Lets a message leave, and pumps behind whatever else was posted by now. A message leaves only after its own turn on
-     * the scheduler: else a pump that was on its way would take it past a join that was asked for before it.
+     * Runs a task behind the messages that were sent before it.
+     *
+     * @return false when too many wait for the disk, and it will never run
      */
-    private void admit(Outbox.Entry entry) {
-        outbox.admit(entry);
+    boolean inTurn(Runnable task) {
+        if (open == null || turns.isEmpty()) {
+            task.run();
+        } else if (behind < MOST_BEHIND) {
+            behind++;
+            turns.add(new Turn(null, task));
+        } else {
+            return false;
+        }
+        return true;
+    }
+
+    /**
+     * Lets go, in order, who has waited long enough. A message leaves only after its turn: else a pump that was on its
+     * way would take it past a join that was asked for before it.
+     */
+    private void takeTurns() {
+        for (Turn head = turns.peek(); head != null; head = turns.peek()) {
+            if (head.message() != null && !outbox.admit(head.message())) {
+                return;
+            }
+            turns.remove();
+            behind -= head.message() == null ? 1 : 0;
+            head.action().run();
+        }
+    }
+
+    /** Lets go who waits behind messages; these go on waiting for the disk. */
+    private void letGoWhoWaitsBehind() {
+        List<Turn> all = new ArrayList<>(turns);
+        turns.removeIf(turn -> turn.message() == null);
+        behind = 0;
+        for (Turn turn : all) {
+            if (turn.message() == null) {
+                turn.action().run();
+            }
+        }
+    }
+
+    /** Pumps behind whatever else was posted by now. */
+    private void pumpLater() {
         if (!pumpPosted) {
             pumpPosted = true;
             scheduler.schedule(Duration.ZERO, () -> {
                 pumpPosted = false;
                 pump();
             });
+        }
+    }
+
+    /** The outbox has changed, which the file has to learn. */
+    private void changed() {
+        if (file != null) {
+            file.wake();
         }
     }
 
@@ -120,6 +205,7 @@ final class Sender {
     void welcomed(Link link, long processed, int messageBytes) {
         complete(outbox.acknowledged(processed));
         report(outbox.limitMessages(messageBytes));
+        changed();
         open = link;
         pump();
     }
@@ -127,22 +213,30 @@ final class Sender {
     void connectionLost() {
         open = null;
         outbox.connectionLost();
+        letGoWhoWaitsBehind();
         expire();
     }
 
     /** Everything up to this number is processed. */
     void acknowledged(long seq) {
         complete(outbox.acknowledged(seq));
+        changed();
         pump();
     }
 
     /** The server could not process a message, and will not see it again. */
     void failed(long seq, RemoteException failure) {
         Outbox.Entry failed = outbox.failed(seq);
-        if (failed != null) {
-            callbacks.fail(failed.result, failure);
-            pump();
+        if (failed == null) {
+            return;
         }
+        if (failed.isRestored()) { // nobody waits for it, and somebody should know
+            report(Collections.singletonList(new Outbox.Dropped(failed, failure)));
+        } else {
+            callbacks.fail(failed.result, failure);
+        }
+        changed();
+        pump();
     }
 
     /** The connection is about to end because a message was too big: the longest on its way, most likely. */
@@ -150,6 +244,7 @@ final class Sender {
         Outbox.Entry longest = outbox.failed(outbox.longestInflight());
         if (longest != null) {
             drop(longest, ErrorCode.TOO_BIG, "too big for the server: " + reason);
+            changed();
         }
     }
 
@@ -172,6 +267,7 @@ final class Sender {
     private void expire() {
         stopExpiry();
         report(outbox.expire(scheduler.nanoTime()));
+        changed();
         watchExpiry();
     }
 
@@ -182,8 +278,17 @@ final class Sender {
         }
     }
 
-    /** Ends the timer. */
-    void stopExpiry() {
+    /** Ends the timer, has the file take what it has not yet, closes it, and runs {@code last}. */
+    void finish(Runnable last) {
+        stopExpiry();
+        if (file == null) {
+            last.run();
+        } else {
+            file.finish(last);
+        }
+    }
+
+    private void stopExpiry() {
         if (expiry != null) {
             expiry.cancel();
             expiry = null;
