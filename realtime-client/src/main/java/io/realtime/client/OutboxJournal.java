@@ -68,6 +68,7 @@ final class OutboxJournal {
     private @Nullable FileChannel channel;
     private String clientId = "";
     private long lastSeq;
+    private long newestSeq; // of the records; a header may name a higher one
     private Map<Long, Slot> live = new LinkedHashMap<>(); // in the order of the file
     private long liveBytes;
     private long size = HEADER; // up to the last good record
@@ -230,7 +231,7 @@ final class OutboxJournal {
             body.readFully(json);
             String checkedRoom = room.isEmpty() ? null : Names.requireRoom(room);
             String text = new String(json, StandardCharsets.UTF_8);
-            return seq > lastSeq && isSeq(seq) ? new Stored(seq, createdMillis, name, checkedRoom, text) : null;
+            return seq > newestSeq && isSeq(seq) ? new Stored(seq, createdMillis, name, checkedRoom, text) : null;
         } catch (IOException | IllegalArgumentException nonsense) {
             LOG.warn("'{}' holds a record that makes no sense: {}", file, nonsense.toString());
             return null;
@@ -410,6 +411,7 @@ final class OutboxJournal {
     private void added(long seq, Slot slot) {
         live.put(seq, slot);
         liveBytes += slot.length();
+        newestSeq = seq;
         lastSeq = Math.max(lastSeq, seq);
     }
 

@@ -2,6 +2,7 @@ package io.realtime.client;
 
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.MappedByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.channels.ReadableByteChannel;
@@ -148,7 +149,7 @@ final class BrokenDisk extends OutboxJournal.Disk {
         }
 
         @Override
-        public java.nio.MappedByteBuffer map(MapMode mode, long position, long size) {
+        public MappedByteBuffer map(MapMode mode, long position, long size) {
             throw new UnsupportedOperationException();
         }
 

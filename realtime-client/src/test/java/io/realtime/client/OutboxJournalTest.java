@@ -12,6 +12,7 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -170,7 +171,7 @@ class OutboxJournalTest {
             fiveRecords();
             byte[] garbage = new byte[seed];
             new Random(seed).nextBytes(garbage);
-            Files.write(file, garbage, java.nio.file.StandardOpenOption.APPEND);
+            Files.write(file, garbage, StandardOpenOption.APPEND);
             assertEquals(messages(1, 2, 3, 4, 5), reopened(), "seed " + seed);
         }
     }
@@ -180,7 +181,7 @@ class OutboxJournalTest {
     void anAbsurdLengthAllocatesNothing(int length) throws IOException {
         fiveRecords();
         byte[] header = ByteBuffer.allocate(40).putInt(length).array();
-        Files.write(file, header, java.nio.file.StandardOpenOption.APPEND);
+        Files.write(file, header, StandardOpenOption.APPEND);
         assertEquals(messages(1, 2, 3, 4, 5), reopened());
     }
 
@@ -200,7 +201,7 @@ class OutboxJournalTest {
             crc.update(record.array(), 0, 4);
             crc.update(body);
             record.putInt((int) crc.getValue()).put(body);
-            Files.write(file, record.array(), java.nio.file.StandardOpenOption.APPEND);
+            Files.write(file, record.array(), StandardOpenOption.APPEND);
             assertEquals(messages(1, 2, 3, 4, 5), reopened(), Arrays.toString(body));
         }
     }
@@ -221,7 +222,7 @@ class OutboxJournalTest {
     void theFileStaysWithinTwiceWhatIsAlive() throws IOException {
         OutboxJournal journal = open();
         long largest = 0;
-        for (long seq = 1; seq <= 20_000; seq++) {
+        for (long seq = 1; seq <= 5_000; seq++) {
             append(journal, messages(seq), seq - 10);
             journal.compact();
             largest = Math.max(largest, Files.size(file));
@@ -229,7 +230,7 @@ class OutboxJournalTest {
         journal.close();
         assertTrue(largest < OutboxJournal.WASTE_BYTES + 4_096, "it grew to " + largest);
         OutboxJournal again = open();
-        assertEquals(20_000, again.lastSeq());
+        assertEquals(5_000, again.lastSeq());
         assertEquals(10, again.takeRestored().size());
     }
 
@@ -334,7 +335,8 @@ class OutboxJournalTest {
                     journal.compact();
                 }
                 changes = disk.changes.size();
-                compactions = (int) disk.changes.stream().filter("replaced"::equals).count() - 1;
+                compactions =
+                        (int) disk.changes.stream().filter("replaced"::equals).count() - 1;
             } catch (IOException expected) {
                 crashed = true;
             }
@@ -343,7 +345,8 @@ class OutboxJournalTest {
             journal.close();
             List<Long> found = new ArrayList<>();
             journal.takeRestored().forEach(message -> found.add(message.seq()));
-            List<Long> expected = stored.subList(Math.max(0, stored.size() - 2), stored.size());
+            List<Long> expected = new ArrayList<>(stored);
+            expected.removeIf(seq -> seq <= tried.size() - 2); // their removal was asked for, and may be on the disk
             assertTrue(found.containsAll(expected), "crash " + crash + ": " + found + " of " + stored);
             assertTrue(tried.containsAll(found), "crash " + crash + ": " + found + " of " + tried);
             assertTrue(found.size() <= 4, "crash " + crash + ": " + found);
