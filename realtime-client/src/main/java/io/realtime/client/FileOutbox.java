@@ -11,6 +11,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Objects;
 import java.util.Set;
@@ -57,6 +58,7 @@ public final class FileOutbox implements Closeable {
     private final AtomicBoolean woken = new AtomicBoolean();
     private final ReentrantLock lock = new ReentrantLock();
     private @Nullable Client client; // guarded by lock
+    private boolean closing; // guarded by lock
     private volatile boolean closed; // set under lock
     private @Nullable RealtimeException lost; // guarded by lock; since the last sync
     private List<CompletableFuture<Void>> syncs = new ArrayList<>(); // guarded by lock
@@ -247,10 +249,21 @@ public final class FileOutbox implements Closeable {
         }
     }
 
+    /** The outbox is closed: {@link #sync} waits for {@link #finish} from now on. */
+    void closing() {
+        lock.lock();
+        try {
+            closing = true;
+        } finally {
+            lock.unlock();
+        }
+    }
+
     /** Stores what is left of a closed outbox, closes the file, then runs {@code last}, on the writer. */
     void finish(Runnable last) {
         writer.execute(() -> {
             write();
+            release();
             List<CompletableFuture<Void>> waiting;
             lock.lock();
             try {
@@ -259,9 +272,8 @@ public final class FileOutbox implements Closeable {
             } finally {
                 lock.unlock();
             }
-            release();
-            RealtimeException failure = waiting.isEmpty() ? null : takeLost();
-            waiting.forEach(sync -> complete(sync, failure));
+            stopWriter.run();
+            completeAll(waiting);
             last.run();
         });
     }
@@ -277,14 +289,19 @@ public final class FileOutbox implements Closeable {
             if (served == null || closed) {
                 return;
             }
-            waiting = takeSyncs(); // before the changes, which then hold all that was sent before
+            waiting =
+                    closing ? Collections.emptyList() : takeSyncs(); // before the changes, which hold all that was sent
         } finally {
             lock.unlock();
         }
         store(served);
+        completeAll(waiting);
+        journal.compact();
+    }
+
+    private void completeAll(List<CompletableFuture<Void>> waiting) {
         RealtimeException failure = waiting.isEmpty() ? null : takeLost();
         waiting.forEach(sync -> complete(sync, failure));
-        journal.compact();
     }
 
     private void store(Client served) {
@@ -356,6 +373,5 @@ public final class FileOutbox implements Closeable {
             LOG.warn("the lock of '{}' could not be released", file, failure);
         }
         OPEN.remove(file); // not before: the next would meet the lock
-        stopWriter.run();
     }
 }

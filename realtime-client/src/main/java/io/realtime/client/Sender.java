@@ -123,6 +123,7 @@ final class Sender {
         if (file == null) {
             report(left);
         } else {
+            file.closing();
             left.forEach(one -> callbacks.fail(one.entry().result, one.cause()));
         }
     }

@@ -12,7 +12,10 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -39,7 +42,8 @@ class FileOutboxTest {
     void aFileIsOpenOnceWhateverItsNames() throws IOException {
         try (FileOutbox outbox = FileOutbox.open(file())) {
             assertEquals("FileOutbox{" + file().toRealPath() + "}", outbox.toString());
-            Path detour = directory.resolve("..").resolve(directory.getFileName()).resolve("outbox");
+            Path detour =
+                    directory.resolve("..").resolve(directory.getFileName()).resolve("outbox");
             assertEquals("'" + detour + "' is in use by another FileOutbox of this process", refusal(detour));
             Path link = Files.createSymbolicLink(directory.resolve("link"), file());
             assertEquals("'" + link + "' is in use by another FileOutbox of this process", refusal(link));
@@ -90,8 +94,7 @@ class FileOutboxTest {
     void aFileServesOneClient() throws IOException {
         FileOutbox outbox = FileOutbox.open(file());
         try (RealtimeClient client = builder(outbox).build()) {
-            IllegalStateException refusal =
-                    assertThrows(IllegalStateException.class, builder(outbox)::build);
+            IllegalStateException refusal = assertThrows(IllegalStateException.class, builder(outbox)::build);
             assertEquals(outbox + " has served a client", refusal.getMessage());
             outbox.close(); // the client's business
             assertThrows(IOException.class, () -> FileOutbox.open(file()));
@@ -140,7 +143,7 @@ class FileOutboxTest {
     @Test
     void aWriterThatRefusesTasksIsReplaced() throws IOException {
         FileOutbox outbox = FileOutbox.open(file(), task -> {
-            throw new java.util.concurrent.RejectedExecutionException("stopped");
+            throw new RejectedExecutionException("stopped");
         });
         try (RealtimeClient client = builder(outbox).build()) {
             CompletableFuture<Void> sent = client.send(World.SAY, new Say("kept"));
@@ -152,10 +155,10 @@ class FileOutboxTest {
 
     @Test
     void aWriterThatIsInterruptedWritesOnWhenItIsNot() throws IOException {
-        boolean[] interrupts = {false};
+        AtomicBoolean interrupts = new AtomicBoolean();
         FileOutbox outbox = FileOutbox.open(file(), task -> {
             Thread thread = new Thread(() -> {
-                if (interrupts[0]) {
+                if (interrupts.get()) {
                     Thread.currentThread().interrupt();
                 }
                 task.run();
@@ -165,11 +168,12 @@ class FileOutboxTest {
         });
         RealtimeClient client = builder(outbox).build();
         CompletableFuture<Void> first = client.send(World.SAY, new Say("first"));
-        interrupts[0] = true;
+        outbox.sync().join();
+        interrupts.set(true);
         CompletableFuture<Void> second = client.send(World.SAY, new Say("second"));
-        assertThrows(java.util.concurrent.CompletionException.class, second::join);
-        assertThrows(java.util.concurrent.CompletionException.class, outbox.sync()::join);
-        interrupts[0] = false;
+        assertThrows(CompletionException.class, second::join);
+        assertThrows(CompletionException.class, outbox.sync()::join);
+        interrupts.set(false);
         CompletableFuture<Void> third = client.send(World.SAY, new Say("third"));
         outbox.sync().join();
         assertFalse(first.isDone() || third.isDone());
