@@ -32,6 +32,8 @@ public record ErrorCode(String value) {
     public static final ErrorCode INTERNAL = of("internal");
     /** No connection, or none any more. */
     public static final ErrorCode CONNECTION_LOST = of("connection_lost");
+    /** The disk could not be written. */
+    public static final ErrorCode STORAGE = of("storage");
     /** The client, server or room is closed. */
     public static final ErrorCode CLOSED = of("closed");
 

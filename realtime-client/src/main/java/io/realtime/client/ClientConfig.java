@@ -15,6 +15,7 @@ record ClientConfig(
         Backoff backoff,
         Heartbeat heartbeat,
         OutboxLimits outbox,
+        @Nullable FileOutbox outboxFile,
         Duration connectTimeout,
         ClientTransport transport,
         Scheduler scheduler,

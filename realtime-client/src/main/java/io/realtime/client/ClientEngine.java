@@ -74,11 +74,13 @@ final class ClientEngine {
         this.config = config;
         this.scheduler = config.scheduler();
         this.callbacks = callbacks;
-        this.sender = new Sender(config, callbacks);
-        this.rooms = new Rooms(callbacks, this::retryRoomsLater);
+        this.sender = new Sender(config, callbacks, this::onProgress);
+        this.rooms = new Rooms(callbacks, sender::isDone, this::retryRoomsLater);
         this.history = new HistoryReader(callbacks, scheduler, this::sendNow);
         this.inboxAcks = new InboxAcks(scheduler, this::sendInboxAck);
-        this.clientId = Ids.secret(config.random());
+        FileOutbox file = config.outboxFile();
+        this.clientId = file == null ? Ids.secret(config.random()) : file.clientId();
+        sender.restore();
     }
 
     // From any thread
@@ -118,28 +120,20 @@ final class ClientEngine {
 
     CompletableFuture<JoinResult> join(String room, int history) {
         CompletableFuture<JoinResult> result = new CompletableFuture<>();
-        ask(result, () -> {
-            sender.pump(); // what was sent before leaves before
-            rooms.join(room, history, result);
-        });
+        ask(result, () -> rooms.join(room, history, result));
         return result;
     }
 
     CompletableFuture<Void> leave(String room) {
         CompletableFuture<Void> result = new CompletableFuture<>();
-        ask(result, () -> {
-            sender.pump(); // what was sent before leaves before: behind it, the server would refuse it
-            rooms.leave(room, result);
-        });
+        long behind = sender.lastSeq(); // what was sent before is for a room that is joined
+        ask(result, () -> rooms.leave(room, behind, result));
         return result;
     }
 
     CompletableFuture<HistoryPage> history(String room, HistoryQuery query) {
         CompletableFuture<HistoryPage> result = new CompletableFuture<>();
-        ask(result, () -> {
-            sender.pump(); // what was sent before leaves before
-            history.ask(room, query, result);
-        });
+        ask(result, () -> history.ask(room, query, result));
         return result;
     }
 
@@ -184,9 +178,8 @@ final class ClientEngine {
             terminated = true;
             rooms.fail(closed());
             inboxAcks.stop();
-            sender.stopExpiry();
             callbacks.close();
-            last.run();
+            sender.finish(last);
         });
     }
 
@@ -276,9 +269,9 @@ final class ClientEngine {
         if (ended != null) {
             ended.end();
             link = null;
-            sender.connectionLost();
             rooms.connectionLost();
             history.connectionLost();
+            sender.connectionLost();
             inboxAcks.stop();
         }
     }
@@ -661,6 +654,10 @@ final class ClientEngine {
             return true; // the inbox began anew, and the offset would stand for messages nobody has seen
         }
         return sendNow(Outgoing.of(Frames.ACK).data(new Frames.InboxAck(offset), Frames.InboxAck.class));
+    }
+
+    private void onProgress() {
+        rooms.leaveWhatMay();
     }
 
     private void retryRoomsLater() {

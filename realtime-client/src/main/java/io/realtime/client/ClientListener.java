@@ -14,7 +14,10 @@ public interface ClientListener {
      */
     default void onError(Throwable failure) {}
 
-    /** A message will not be sent (again). Called for every one, beside the failure of its future. */
+    /**
+     * A message will not be sent (again). Called for every one, beside the failure of its future; for messages of an
+     * earlier process, which a {@link FileOutbox} kept, instead of it, also when the server answered with an error.
+     */
     default void onDropped(DroppedMessage message) {}
 
     /**

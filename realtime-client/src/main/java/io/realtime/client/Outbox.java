@@ -1,10 +1,15 @@
 package io.realtime.client;
 
 import io.realtime.ErrorCode;
-import io.realtime.Event;
+import io.realtime.PayloadException;
 import io.realtime.RealtimeException;
+import io.realtime.internal.wire.Envelope;
+import io.realtime.internal.wire.MalformedException;
 import io.realtime.internal.wire.Outgoing;
 import io.realtime.spi.Frame;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.lang.reflect.Type;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
@@ -19,47 +24,42 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Every reliable message from {@code send} to its acknowledgement, in order, within {@link OutboxLimits}. Messages are
- * added by any thread, so that the limit holds before anything waits for the engine; all else is the engine's. Nobody is
- * called under the lock: what leaves the outbox is returned.
+ * added by any thread, so that the limit holds before anything waits for the engine; a {@link FileOutbox} asks from its
+ * writer's thread what it has to store; all else is the engine's. Nobody is called under the lock: what leaves the outbox
+ * is returned.
  */
 final class Outbox {
     /** What an entry costs beside its encoded bytes. */
     private static final int OVERHEAD = 128;
 
     private final OutboxLimits limits;
+    private final boolean stores;
     private final ReentrantLock lock = new ReentrantLock();
     private final ArrayDeque<Entry> inflight = new ArrayDeque<>(); // guarded by lock; all older than what waits
     private final ArrayDeque<Entry> waiting = new ArrayDeque<>(); // guarded by lock
     private long lastSeq; // guarded by lock
     private long bytes; // guarded by lock
     private boolean closed; // guarded by lock
-    private int messageBytes = Integer.MAX_VALUE; // guarded by lock
+    private int messageBytes = ClientEngine.OUTBOUND_BYTES / 2; // guarded by lock
+    private List<Long> removed = new ArrayList<>(); // guarded by lock; no longer here, but in the file
 
-    Outbox(OutboxLimits limits) {
+    /** @param stores whether a file keeps the messages too: none is sent before it is {@link #stored} */
+    Outbox(OutboxLimits limits, boolean stores) {
         this.limits = limits;
+        this.stores = stores;
     }
 
-    /** Numbers a message and takes it in; returns what was given up for it, the message itself if it was refused. */
-    List<Dropped> add(Entry entry) {
+    /** Takes in what an earlier process left, oldest first; returns what is too much. */
+    List<Dropped> restore(List<Entry> entries, long highestSeq) {
         List<Dropped> dropped = new ArrayList<>();
         lock.lock();
         try {
-            RealtimeException refusal = refusal(entry);
-            while (refusal == null && !fits(entry)) {
-                Entry oldest = limits.overflow() == OutboxLimits.Overflow.DROP_OLDEST ? waiting.poll() : null;
-                if (oldest == null) {
-                    refusal = overflow("the outbox is full: it holds " + size() + " messages, " + bytes + " bytes");
-                } else {
-                    bytes -= oldest.cost();
-                    dropped.add(new Dropped(oldest, overflow("dropped for newer messages")));
-                }
-            }
-            if (refusal == null) {
-                entry.seq = ++lastSeq;
-                bytes += entry.cost();
-                waiting.add(entry);
-            } else {
-                dropped.add(new Dropped(entry, refusal));
+            lastSeq = highestSeq;
+            for (Entry entry : entries) {
+                entry.stage = Stage.STORED;
+                entry.admitted = true;
+                entry.everSent = true; // nobody knows
+                takeIn(entry, dropped);
             }
         } finally {
             lock.unlock();
@@ -67,9 +67,54 @@ final class Outbox {
         return dropped;
     }
 
+    /** Numbers a message and takes it in; returns what was given up for it, the message itself if it was refused. */
+    List<Dropped> add(Entry entry) {
+        List<Dropped> dropped = new ArrayList<>();
+        lock.lock();
+        try {
+            entry.stage = stores ? Stage.NEW : Stage.STORED;
+            takeIn(entry, dropped);
+        } finally {
+            lock.unlock();
+        }
+        return dropped;
+    }
+
+    private void takeIn(Entry entry, List<Dropped> dropped) {
+        RealtimeException refusal = refusal(entry);
+        while (refusal == null && !fits(entry)) {
+            Entry oldest = limits.overflow() == OutboxLimits.Overflow.DROP_OLDEST ? waiting.poll() : null;
+            if (oldest == null) {
+                refusal = overflow("the outbox is full: it holds " + size() + " messages, " + bytes + " bytes");
+            } else {
+                left(oldest);
+                dropped.add(new Dropped(oldest, overflow("dropped for newer messages")));
+            }
+        }
+        bytes += entry.cost();
+        if (refusal != null) {
+            left(entry);
+            dropped.add(new Dropped(entry, refusal));
+            return;
+        }
+        if (entry.seq == 0) {
+            entry.seq = ++lastSeq;
+        }
+        waiting.add(entry);
+    }
+
+    /** Notes that an entry is in no queue any more. */
+    private void left(Entry entry) {
+        bytes -= entry.cost();
+        if (stores && (entry.stage == Stage.STORING || entry.stage == Stage.STORED)) {
+            removed.add(entry.seq);
+        }
+        entry.stage = Stage.GONE;
+    }
+
     private @Nullable RealtimeException refusal(Entry entry) {
         if (closed) {
-            return new RealtimeException(ErrorCode.CLOSED, "the client is closed");
+            return closed();
         }
         if (entry.wireLength() > messageBytes) {
             return tooBig(entry);
@@ -113,7 +158,7 @@ final class Outbox {
         }
     }
 
-    /** Lets a message be sent, in its turn behind those that were added before it. */
+    /** Lets a message be sent, in its turn behind those that were added before it, once it is stored. */
     void admit(Entry entry) {
         lock.lock();
         try {
@@ -121,6 +166,80 @@ final class Outbox {
         } finally {
             lock.unlock();
         }
+    }
+
+    /** Returns the number of the newest message. */
+    long lastSeq() {
+        lock.lock();
+        try {
+            return lastSeq;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Returns whether no message up to this number is here any more. */
+    boolean isDone(long seq) {
+        lock.lock();
+        try {
+            Entry oldest = inflight.isEmpty() ? waiting.peek() : inflight.peek();
+            return oldest == null || oldest.seq > seq;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** What the file has to learn. */
+    record Changes(List<Entry> added, List<Long> removed) {}
+
+    /** Returns what the file does not know yet; {@link #stored} or {@link #notStored} comes before the next call. */
+    Changes changes() {
+        ArrayDeque<Entry> added = new ArrayDeque<>();
+        lock.lock();
+        try {
+            Iterator<Entry> newest = waiting.descendingIterator(); // the new ones stand together at the end
+            for (Entry entry = next(newest); entry != null && entry.stage == Stage.NEW; entry = next(newest)) {
+                entry.stage = Stage.STORING;
+                added.addFirst(entry);
+            }
+            List<Long> gone = removed;
+            removed = new ArrayList<>();
+            return new Changes(new ArrayList<>(added), gone);
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private static @Nullable Entry next(Iterator<Entry> entries) {
+        return entries.hasNext() ? entries.next() : null;
+    }
+
+    /** The file has taken the changes. */
+    void stored(Changes changes) {
+        lock.lock();
+        try {
+            for (Entry entry : changes.added()) {
+                if (entry.stage == Stage.STORING) {
+                    entry.stage = Stage.STORED;
+                }
+            }
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** The file could not take the changes: removes and returns those messages. */
+    List<Dropped> notStored(RealtimeException cause) {
+        List<Dropped> dropped = new ArrayList<>();
+        lock.lock();
+        try {
+            for (Entry entry : removeWaiting(entry -> entry.stage == Stage.STORING)) {
+                dropped.add(new Dropped(entry, cause));
+            }
+        } finally {
+            lock.unlock();
+        }
+        return dropped;
     }
 
     /** Returns the next admitted messages to send, at most {@code maxInflight} unacknowledged ones and some bytes at a time. */
@@ -132,7 +251,8 @@ final class Outbox {
             long sum = 0;
             for (Entry entry : waiting) {
                 sum += entry.wireLength();
-                if (!entry.admitted || next.size() >= room || (sum > maxBytes && !next.isEmpty())) {
+                boolean mayLeave = entry.admitted && entry.stage == Stage.STORED;
+                if (closed || !mayLeave || next.size() >= room || (sum > maxBytes && !next.isEmpty())) {
                     break;
                 }
                 next.add(entry);
@@ -187,7 +307,7 @@ final class Outbox {
     private void take(ArrayDeque<Entry> from, long seq, List<Entry> to) {
         for (Entry head = from.peek(); head != null && head.seq <= seq && head.everSent; head = from.peek()) {
             from.remove();
-            bytes -= head.cost();
+            left(head);
             to.add(head);
         }
     }
@@ -201,7 +321,7 @@ final class Outbox {
                 Entry entry = i.next();
                 if (entry.seq == seq) {
                     i.remove();
-                    bytes -= entry.cost();
+                    left(entry);
                     return entry;
                 }
             }
@@ -257,45 +377,52 @@ final class Outbox {
         }
     }
 
-    /** Refuses all from now on; returns what was left. */
+    /** Refuses all from now on; returns what was left. What a file has, or is still to take, stays there. */
     List<Dropped> close() {
         List<Dropped> dropped = new ArrayList<>();
         lock.lock();
         try {
             closed = true;
-            for (Entry entry : inflight) {
-                dropped.add(new Dropped(entry, new RealtimeException(ErrorCode.CLOSED, "the client is closed")));
-            }
-            for (Entry entry : waiting) {
-                dropped.add(new Dropped(entry, new RealtimeException(ErrorCode.CLOSED, "the client is closed")));
-            }
+            inflight.forEach(entry -> dropped.add(new Dropped(entry, closed())));
+            waiting.forEach(entry -> dropped.add(new Dropped(entry, closed())));
             inflight.clear();
-            waiting.clear();
-            bytes = 0;
+            waiting.removeIf(entry -> entry.stage == Stage.STORED);
         } finally {
             lock.unlock();
         }
         return dropped;
     }
 
+    private static RealtimeException closed() {
+        return new RealtimeException(ErrorCode.CLOSED, "the client is closed");
+    }
+
     private List<Entry> removeWaiting(Predicate<Entry> which) {
-        List<Entry> removed = new ArrayList<>();
+        List<Entry> found = new ArrayList<>();
         for (Iterator<Entry> i = waiting.iterator(); i.hasNext(); ) {
             Entry entry = i.next();
             if (which.test(entry)) {
                 i.remove();
-                bytes -= entry.cost();
-                removed.add(entry);
+                left(entry);
+                found.add(entry);
             }
         }
-        return removed;
+        return found;
     }
 
     /** A message that left the outbox undelivered. */
     record Dropped(Entry entry, RealtimeException cause) {
         DroppedMessage message() {
-            return new DroppedMessage(entry.event, entry.room, entry.data, cause);
+            return new DroppedMessage(entry, cause);
         }
+    }
+
+    /** How far a message has come on its way to the file; without a file it is stored from the beginning. */
+    private enum Stage {
+        NEW,
+        STORING,
+        STORED,
+        GONE
     }
 
     /** One message. What varies from one sending to the next is put behind the bytes that never do. */
@@ -303,31 +430,67 @@ final class Outbox {
         /** The longest that {@link #frame} adds. */
         private static final int SUFFIX = ",\"seq\":9007199254740991,\"redelivered\":true}".length() - 1;
 
-        final Event<?> event;
+        final String name;
         final @Nullable String room;
-        final @Nullable Object data;
         final CompletableFuture<Void> result;
         final long created;
+        final long createdMillis;
+        private final boolean restored;
         private final byte[] body;
-        private long seq; // guarded by lock of the outbox
+        private long seq; // guarded by lock of the outbox until it has one
+        private Stage stage = Stage.NEW; // guarded by lock of the outbox
         private boolean admitted; // guarded by lock of the outbox
         private boolean everSent; // guarded by lock of the outbox
 
+        /**
+         * @param created when, on the monotonic clock
+         * @param createdMillis the same on the wall clock, for a later process
+         */
         Entry(
-                Event<?> event,
+                String name,
                 @Nullable String room,
-                @Nullable Object data,
                 String json,
                 CompletableFuture<Void> result,
-                long created) {
-            this.event = event;
+                long created,
+                long createdMillis) {
+            this(name, room, json, result, created, createdMillis, 0);
+        }
+
+        /** What an earlier process left, with the number it had. */
+        Entry(OutboxJournal.Stored stored, long created) {
+            this(
+                    stored.name(),
+                    stored.room(),
+                    stored.json(),
+                    new CompletableFuture<>(),
+                    created,
+                    stored.createdMillis(),
+                    stored.seq());
+        }
+
+        private Entry(
+                String name,
+                @Nullable String room,
+                String json,
+                CompletableFuture<Void> result,
+                long created,
+                long createdMillis,
+                long seq) {
+            this.seq = seq;
+            this.restored = seq > 0;
+            this.name = name;
             this.room = room;
-            this.data = data;
             this.result = result;
             this.created = created;
-            Frame frame = Outgoing.of(event.name()).room(room).rawData(json).frame();
+            this.createdMillis = createdMillis;
+            Frame frame = Outgoing.of(name).room(room).rawData(json).frame();
             this.body = new byte[frame.length()];
             frame.payload().get(body);
+        }
+
+        /** Returns whether an earlier process sent it. */
+        boolean isRestored() {
+            return restored;
         }
 
         int wireLength() {
@@ -336,6 +499,33 @@ final class Outbox {
 
         long cost() {
             return (long) body.length + OVERHEAD;
+        }
+
+        /** Returns the number; 0 for what was never in the outbox. */
+        long seq() {
+            return seq;
+        }
+
+        /** Writes the JSON of the payload, which stands between the fields before it and the last brace. */
+        void writeJson(OutputStream out) throws IOException {
+            int before = Outgoing.of(name).room(room).rawData("").frame().length() - 1;
+            out.write(body, before, body.length - 1 - before);
+        }
+
+        /**
+         * Reads the payload.
+         *
+         * @throws PayloadException when it does not fit the type
+         */
+        @SuppressWarnings("TypeParameterUnusedInFormals") // the caller names the contract's type
+        <T> T data(Type type) {
+            try {
+                T payload =
+                        Envelope.parse(new String(body, StandardCharsets.UTF_8)).data(type);
+                return payload;
+            } catch (MalformedException unfit) { // what no server would take either: too deep a nesting, say
+                throw new PayloadException(unfit.getMessage(), unfit);
+            }
         }
 
         /** Returns the frame; for the engine, which alone sends and numbers nothing anew. */

@@ -80,8 +80,9 @@ public final class RealtimeClient implements AutoCloseable {
     }
 
     /**
-     * Disconnects for good and releases every thread. Whatever still waits fails with code {@code closed}. Does nothing
-     * the second time. What is on the callback executor already still runs.
+     * Disconnects for good and releases every thread. Whatever still waits fails with code {@code closed}; messages in a
+     * {@link FileOutbox} stay there for the next client, those included that were yet to be stored. Does nothing the
+     * second time. What is on the callback executor already still runs.
      */
     @Override
     public void close() {
@@ -162,6 +163,7 @@ public final class RealtimeClient implements AutoCloseable {
         private Backoff backoff = Backoff.defaults();
         private Heartbeat heartbeat = Heartbeat.defaults();
         private OutboxLimits outbox = OutboxLimits.defaults();
+        private @Nullable FileOutbox outboxFile;
         private Duration connectTimeout = Duration.ofSeconds(10);
         private int messageBytes = 2 << 20;
         private @Nullable Executor callbackExecutor;
@@ -234,6 +236,17 @@ public final class RealtimeClient implements AutoCloseable {
         }
 
         /**
+         * Where messages that were not acknowledged outlive this process; default: nowhere. What the file holds of an
+         * earlier one is sent before anything new; join the rooms it is for before {@link RealtimeClient#connect}. What is
+         * beyond the limits of {@link #outbox(OutboxLimits)} reaches {@link ClientListener#onDropped}. The client closes
+         * the file when it is closed itself.
+         */
+        public Builder outboxFile(FileOutbox file) {
+            this.outboxFile = Objects.requireNonNull(file, "file");
+            return this;
+        }
+
+        /**
          * How long one attempt may take from the token to the server's welcome; default 10 s.
          *
          * @throws IllegalArgumentException when it is not positive
@@ -300,7 +313,8 @@ public final class RealtimeClient implements AutoCloseable {
         /**
          * Returns a client that does nothing until {@link RealtimeClient#connect}.
          *
-         * @throws IllegalStateException when both {@link #tls} and {@link #transport} were set
+         * @throws IllegalStateException when both {@link #tls} and {@link #transport} were set, or the file of {@link
+         *     #outboxFile} has served a client before
          */
         public RealtimeClient build() {
             if (tls != null && transport != null) {
@@ -323,6 +337,7 @@ public final class RealtimeClient implements AutoCloseable {
                     backoff,
                     heartbeat,
                     outbox,
+                    outboxFile,
                     connectTimeout,
                     transport == null ? new JavaWebSocketClientTransport(tls) : transport,
                     time,

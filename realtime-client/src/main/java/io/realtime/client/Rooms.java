@@ -9,10 +9,14 @@ import io.realtime.internal.wire.Frames;
 import io.realtime.internal.wire.Names;
 import io.realtime.internal.wire.Outgoing;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.Map;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
+import java.util.function.LongPredicate;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
@@ -25,15 +29,23 @@ final class Rooms {
     private static final int MOST_ROOMS = 100_000;
 
     private final Callbacks callbacks;
+    private final LongPredicate isDone;
     private final Runnable retryLater;
+    private final Set<Room> staying = new LinkedHashSet<>(); // to be left once messages for them have arrived
     private final Map<String, Room> rooms = new LinkedHashMap<>();
     private final Map<String, Room> byRef = new HashMap<>();
     private Predicate<Outgoing> connection = Rooms::offline;
     private long lastRef;
 
-    /** @param retryLater has {@link #retry} called after a while, unless the connection ends before */
-    Rooms(Callbacks callbacks, Runnable retryLater) {
+    /**
+     * No rooms yet.
+     *
+     * @param isDone whether every message up to a number has had its fate
+     * @param retryLater has {@link #retry} called after a while, unless the connection ends before
+     */
+    Rooms(Callbacks callbacks, LongPredicate isDone, Runnable retryLater) {
         this.callbacks = callbacks;
+        this.isDone = isDone;
         this.retryLater = retryLater;
     }
 
@@ -51,6 +63,7 @@ final class Rooms {
     private static final class Room {
         final String name;
         Wish wish = Wish.NONE;
+        long leaveBehind; // messages up to this number are sent before the room is left
         boolean joined;
         boolean firstTime = true;
         int history;
@@ -92,19 +105,52 @@ final class Rooms {
         sync(room);
     }
 
-    void leave(String name, CompletableFuture<Void> result) {
+    /**
+     * Leaves a room, behind what was sent to it: until these messages have had their fate the room stays joined, through
+     * lost connections too.
+     *
+     * @param behind the number of the newest message that was sent before
+     */
+    void leave(String name, long behind, CompletableFuture<Void> result) {
         Room room = room(name);
-        room.wish = Wish.LEFT;
-        if (room.joining != null && room.asked != Wish.JOINED) {
-            callbacks.fail(room.joining, new RealtimeException(ErrorCode.CLOSED, "left before it was joined"));
-            room.joining = null;
+        if (room.wish == Wish.JOINED) {
+            room.leaveBehind = behind;
         }
+        room.wish = Wish.LEFT;
         if (room.leaving == null) {
             room.leaving = result;
         } else {
             follow(room.leaving, result);
         }
+        if (stays(room)) {
+            staying.add(room);
+        } else {
+            goes(room);
+        }
+    }
+
+    /** Messages have had their fate: leaves the rooms that waited for them. */
+    void leaveWhatMay() {
+        for (Room room : staying.isEmpty() ? Collections.<Room>emptySet() : new ArrayList<>(staying)) {
+            if (!stays(room)) {
+                staying.remove(room);
+                if (room.wish == Wish.LEFT) {
+                    goes(room);
+                }
+            }
+        }
+    }
+
+    private void goes(Room room) {
+        if (room.joining != null && room.asked != Wish.JOINED) {
+            callbacks.fail(room.joining, new RealtimeException(ErrorCode.CLOSED, "left before it was joined"));
+            room.joining = null;
+        }
         sync(room);
+    }
+
+    private boolean stays(Room room) {
+        return room.wish == Wish.JOINED || (room.wish == Wish.LEFT && !isDone.test(room.leaveBehind));
     }
 
     private static <V> void follow(CompletableFuture<V> first, CompletableFuture<V> second) {
@@ -181,7 +227,7 @@ final class Rooms {
         }
         connection = newConnection;
         for (Room room : new ArrayList<>(rooms.values())) {
-            if (!resumed && room.wish == Wish.LEFT && room.asked == Wish.NONE) {
+            if (!resumed && room.wish == Wish.LEFT && !stays(room) && room.asked == Wish.NONE) {
                 left(room);
             } else {
                 sync(room);
@@ -241,9 +287,13 @@ final class Rooms {
         if (room.ref != null || isProtocols(room)) {
             return;
         }
-        if (room.leaving != null) {
+        if (room.wish == Wish.JOINED && room.leaving != null) { // it was asked, and joined again before the answer
+            callbacks.completeVoid(room.leaving);
+            room.leaving = null;
+        }
+        if (room.leaving != null && !stays(room)) {
             ask(room, Wish.LEFT, Outgoing.of(Frames.LEAVE));
-        } else if (room.joining != null || (room.wish == Wish.JOINED && !room.joined)) {
+        } else if (room.joining != null || (stays(room) && !room.joined)) {
             Integer history = room.firstTime && room.history > 0 ? room.history : null;
             Frames.Join data = new Frames.Join(room.position, history);
             ask(room, Wish.JOINED, Outgoing.of(Frames.JOIN).data(data, Frames.Join.class));
@@ -426,6 +476,7 @@ final class Rooms {
 
     private void forget(String name) {
         Room room = rooms.remove(name);
+        staying.remove(room);
         if (room != null && room.ref != null) {
             byRef.remove(room.ref);
         }

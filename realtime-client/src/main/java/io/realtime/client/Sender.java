@@ -21,6 +21,9 @@ import org.jspecify.annotations.Nullable;
 /**
  * The way of the application's messages to the server: into the outbox from any thread, onto the open connection and
  * out of the outbox again on the scheduler's thread, which owns all but {@link #send}, {@link #close} and the outbox.
+ *
+ * <p>A message may leave once its own turn on the scheduler's thread has come, so that it does not overtake a join that was
+ * asked for before it, and once it is on the disk, if there is a file.
  */
 final class Sender {
     private static final int BATCH_BYTES = 64 << 10;
@@ -30,7 +33,9 @@ final class Sender {
 
     private final Scheduler scheduler;
     private final Callbacks callbacks;
+    private final Runnable onProgress;
     private final Outbox outbox;
+    private final @Nullable FileOutbox file;
     private final AtomicInteger ephemeralPosted = new AtomicInteger();
     private volatile boolean closed;
 
@@ -39,13 +44,41 @@ final class Sender {
     private @Nullable Link open;
     private Scheduler.@Nullable Cancellable expiry;
 
-    Sender(ClientConfig config, Callbacks callbacks) {
+    /**
+     * A sender of nothing yet.
+     *
+     * @param onProgress called on the scheduler's thread when messages may have left the outbox
+     * @throws IllegalStateException when the file has served a client before
+     */
+    Sender(ClientConfig config, Callbacks callbacks, Runnable onProgress) {
         this.scheduler = config.scheduler();
         this.callbacks = callbacks;
-        this.outbox = new Outbox(config.outbox());
+        this.onProgress = onProgress;
+        this.file = config.outboxFile();
+        this.outbox = new Outbox(config.outbox(), file != null);
+    }
+
+    /** Takes over what an earlier process left in the file, if there is one. */
+    void restore() {
+        if (file != null) {
+            FileOutbox.Client client = new FileOutbox.Client(
+                    outbox, callbacks::execute, () -> scheduler.schedule(Duration.ZERO, this::pump), this::report);
+            report(file.attach(client, scheduler.nanoTime(), scheduler.currentTimeMillis()));
+            scheduler.schedule(Duration.ZERO, this::expire);
+        }
     }
 
     // On any thread
+
+    /** Returns the number of the newest message; 0 before the first. */
+    long lastSeq() {
+        return outbox.lastSeq();
+    }
+
+    /** Returns whether every message up to this number has had its fate. */
+    boolean isDone(long seq) {
+        return outbox.isDone(seq);
+    }
 
     <T> CompletableFuture<Void> send(Event<T> event, T data, @Nullable String room) {
         CompletableFuture<Void> result = new CompletableFuture<>();
@@ -56,12 +89,17 @@ final class Sender {
             result.completeExceptionally(unfit);
             return result;
         }
-        Outbox.Entry entry = new Outbox.Entry(event, room, data, json, result, scheduler.nanoTime());
+        Outbox.Entry entry =
+                new Outbox.Entry(event.name(), room, json, result, scheduler.nanoTime(), scheduler.currentTimeMillis());
         if (event.isEphemeral()) {
             postEphemeral(entry);
         } else {
             report(outbox.add(entry));
-            scheduler.schedule(Duration.ZERO, () -> admit(entry));
+            changed();
+            scheduler.schedule(Duration.ZERO, () -> {
+                outbox.admit(entry);
+                pumpLater();
+            });
         }
         return result;
     }
@@ -83,26 +121,35 @@ final class Sender {
         }
     }
 
-    /** Refuses all from now on, and fails what waits. */
+    /** Refuses all from now on, and fails what waits; what is in a file stays there, and is not reported. */
     void close() {
         closed = true;
-        report(outbox.close());
+        List<Outbox.Dropped> left = outbox.close();
+        if (file == null) {
+            report(left);
+        } else {
+            file.closing();
+            left.forEach(one -> callbacks.fail(one.entry().result, one.cause()));
+        }
     }
 
     // On the scheduler's thread
 
-    /**
-     * Lets a message leave, and pumps behind whatever else was posted by now. A message leaves only after its own turn on
-     * the scheduler: else a pump that was on its way would take it past a join that was asked for before it.
-     */
-    private void admit(Outbox.Entry entry) {
-        outbox.admit(entry);
+    /** Pumps behind whatever else was posted by now. */
+    private void pumpLater() {
         if (!pumpPosted) {
             pumpPosted = true;
             scheduler.schedule(Duration.ZERO, () -> {
                 pumpPosted = false;
                 pump();
             });
+        }
+    }
+
+    /** The outbox has changed, which the file has to learn. */
+    private void changed() {
+        if (file != null) {
+            file.wake();
         }
     }
 
@@ -120,6 +167,7 @@ final class Sender {
     void welcomed(Link link, long processed, int messageBytes) {
         complete(outbox.acknowledged(processed));
         report(outbox.limitMessages(messageBytes));
+        changed();
         open = link;
         pump();
     }
@@ -133,16 +181,23 @@ final class Sender {
     /** Everything up to this number is processed. */
     void acknowledged(long seq) {
         complete(outbox.acknowledged(seq));
+        changed();
         pump();
     }
 
     /** The server could not process a message, and will not see it again. */
     void failed(long seq, RemoteException failure) {
         Outbox.Entry failed = outbox.failed(seq);
-        if (failed != null) {
-            callbacks.fail(failed.result, failure);
-            pump();
+        if (failed == null) {
+            return;
         }
+        if (failed.isRestored()) { // nobody waits for it, and somebody should know
+            report(Collections.singletonList(new Outbox.Dropped(failed, failure)));
+        } else {
+            callbacks.fail(failed.result, failure);
+        }
+        changed();
+        pump();
     }
 
     /** The connection is about to end because a message was too big: the longest on its way, most likely. */
@@ -150,6 +205,7 @@ final class Sender {
         Outbox.Entry longest = outbox.failed(outbox.longestInflight());
         if (longest != null) {
             drop(longest, ErrorCode.TOO_BIG, "too big for the server: " + reason);
+            changed();
         }
     }
 
@@ -167,12 +223,15 @@ final class Sender {
             outbox.sent(entries);
         }
         watchExpiry();
+        onProgress.run();
     }
 
     private void expire() {
         stopExpiry();
         report(outbox.expire(scheduler.nanoTime()));
+        changed();
         watchExpiry();
+        onProgress.run();
     }
 
     private void watchExpiry() {
@@ -182,8 +241,17 @@ final class Sender {
         }
     }
 
-    /** Ends the timer. */
-    void stopExpiry() {
+    /** Ends the timer, has the file take what it has not yet, closes it, and runs {@code last}. */
+    void finish(Runnable last) {
+        stopExpiry();
+        if (file == null) {
+            last.run();
+        } else {
+            file.finish(last);
+        }
+    }
+
+    private void stopExpiry() {
         if (expiry != null) {
             expiry.cancel();
             expiry = null;

@@ -46,7 +46,7 @@ final class SerialExecutor implements Executor {
         try {
             delegate.execute(this::turn);
         } catch (RejectedExecutionException stopped) { // futures must complete even so
-            LOG.warn("the callback executor refuses tasks; callbacks run on a thread of their own");
+            LOG.warn("an executor refuses tasks; they run on a thread of their own");
             Thread thread = new Thread(this::turn, "realtime-client-rejected");
             thread.setDaemon(true);
             thread.start();
@@ -62,7 +62,7 @@ final class SerialExecutor implements Executor {
             try {
                 task.run();
             } catch (Throwable failure) { // one task's failure must not end the others
-                LOG.error("a callback failed", failure);
+                LOG.error("a task failed", failure);
             }
         }
         submit();

@@ -117,7 +117,7 @@ class ClientSendTest {
         CompletableFuture<Void> three = say("three");
         world.settle();
         assertFailed(ErrorCode.OVERLOADED, three);
-        assertEquals(new Say("three"), world.dropped.get(0).data());
+        assertEquals(new Say("three"), world.dropped.get(0).data(World.SAY));
         world.connected();
         assertDone(one);
         assertDone(two);

@@ -1,0 +1,377 @@
+package io.realtime.client;
+
+import io.realtime.ErrorCode;
+import io.realtime.RealtimeException;
+import java.io.Closeable;
+import java.io.IOException;
+import java.nio.channels.FileChannel;
+import java.nio.channels.FileLock;
+import java.nio.channels.OverlappingFileLockException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.List;
+import java.util.Objects;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.Executor;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.ThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * A file in which a client's reliable messages survive the end of the process: what was not acknowledged is sent by the
+ * next client that opens the file, under the same client id and number, so that the server recognises what it has
+ * processed. Given to {@link RealtimeClient.Builder#outboxFile}; one file serves one client at a time.
+ *
+ * <p>A message leaves for the server only when it is on the disk, forced there together with whatever else waited. That
+ * a message was acknowledged or dropped is written too, but not forced: after a loss of power it may be sent once more,
+ * marked {@code redelivered}. {@link OutboxLimits} bound the file: it stays within about twice their bytes.
+ *
+ * <p><b>One file per user</b>: what one user wrote would be sent as the next. And a file that is restored from a backup, or
+ * copied to another device, uses numbers again that the server has seen: messages would be taken for repeats. On Android
+ * it belongs into {@code Context.getNoBackupFilesDir()}. It holds messages as they are, so its directory should be
+ * private. Beside it stands a file with {@code .lock} behind its name, which is never removed.
+ *
+ * <p>Safe for use by many threads.
+ */
+public final class FileOutbox implements Closeable {
+    private static final Logger LOG = LoggerFactory.getLogger(FileOutbox.class);
+
+    /** The files that are open in this process: to close a second channel of a lock file would lift the lock. */
+    private static final Set<Path> OPEN = ConcurrentHashMap.newKeySet();
+
+    private final Path file;
+    private final FileChannel lockChannel;
+    private final OutboxJournal journal; // the writer's; before there is a client, whoever holds lock
+    private final Executor writer;
+    private final Runnable stopWriter;
+    private final AtomicBoolean woken = new AtomicBoolean();
+    private final ReentrantLock lock = new ReentrantLock();
+    private @Nullable Client client; // guarded by lock
+    private boolean closing; // guarded by lock
+    private volatile boolean closed; // set under lock
+    private @Nullable RealtimeException lost; // guarded by lock; since the last sync
+    private List<CompletableFuture<Void>> syncs = new ArrayList<>(); // guarded by lock
+
+    /** Whose messages these are, and who is told what became of them. */
+    record Client(Outbox outbox, Executor callbacks, Runnable onStored, Consumer<List<Outbox.Dropped>> onNotStored) {}
+
+    private FileOutbox(
+            Path file, FileChannel lockChannel, OutboxJournal journal, Executor writer, Runnable stopWriter) {
+        this.file = file;
+        this.lockChannel = lockChannel;
+        this.journal = journal;
+        this.writer = new SerialExecutor(writer);
+        this.stopWriter = stopWriter;
+    }
+
+    /**
+     * Like {@link #open(Path, Executor)}, with a daemon thread of the file's own as the writer, which ends when it has
+     * been idle for 10 s, and when the file is closed.
+     *
+     * @throws IOException as there
+     */
+    public static FileOutbox open(Path file) throws IOException {
+        ThreadPoolExecutor thread = writerThread();
+        return open(file, thread, thread::shutdown, new OutboxJournal.Disk());
+    }
+
+    /**
+     * Opens a file, or makes it where there is none; its directory must exist. Reads all of it, on the calling thread.
+     * Whatever a crash left half written is dropped, with a warning in the log.
+     *
+     * @param writer who writes to the file, one task at a time; it blocks on the disk and is never shut down here
+     * @throws IOException when the file cannot be read or written, when it is in use by another process or another
+     *     {@code FileOutbox}, when it is not an outbox, or one of a newer version; the message says which
+     */
+    public static FileOutbox open(Path file, Executor writer) throws IOException {
+        Objects.requireNonNull(writer, "writer");
+        return open(file, writer, () -> {}, new OutboxJournal.Disk());
+    }
+
+    static FileOutbox open(Path file, Executor writer, Runnable stopWriter, OutboxJournal.Disk disk)
+            throws IOException {
+        Path real = real(file);
+        if (!OPEN.add(real)) {
+            throw new IOException("'" + file + "' is in use by another FileOutbox of this process");
+        }
+        FileChannel lockChannel = null;
+        FileOutbox opened = null;
+        try {
+            lockChannel = FileChannel.open(
+                    real.resolveSibling(real.getFileName() + ".lock"),
+                    StandardOpenOption.CREATE,
+                    StandardOpenOption.WRITE);
+            lock(lockChannel, file);
+            opened = new FileOutbox(real, lockChannel, OutboxJournal.open(real, disk), writer, stopWriter);
+            return opened;
+        } finally {
+            if (opened == null) {
+                try {
+                    if (lockChannel != null) {
+                        lockChannel.close();
+                    }
+                } finally {
+                    OPEN.remove(real);
+                }
+            }
+        }
+    }
+
+    /** One file has one name here, whatever links lead to it. */
+    private static Path real(Path file) throws IOException {
+        if (Files.exists(file)) {
+            return file.toRealPath();
+        }
+        Path absolute = file.toAbsolutePath();
+        Path directory = absolute.getParent();
+        return directory == null ? absolute : directory.toRealPath().resolve(absolute.getFileName());
+    }
+
+    private static void lock(FileChannel channel, Path file) throws IOException {
+        FileLock held;
+        try {
+            held = channel.tryLock();
+        } catch (OverlappingFileLockException here) {
+            throw new IOException("'" + file + "' is in use by another FileOutbox of this process", here);
+        }
+        if (held == null) {
+            throw new IOException("'" + file + "' is in use by another process");
+        }
+    }
+
+    private static ThreadPoolExecutor writerThread() {
+        return new ThreadPoolExecutor(0, 1, 10, TimeUnit.SECONDS, new LinkedBlockingQueue<>(), task -> {
+            Thread thread = new Thread(task, "realtime-client-outbox");
+            thread.setDaemon(true);
+            return thread;
+        });
+    }
+
+    /**
+     * Waits for the disk; returns immediately.
+     *
+     * @return completes when every message that was sent before is on the disk, acknowledged or dropped; fails with code
+     *     {@code storage} when one that was sent since the last {@code sync} could not be stored. After the client's
+     *     {@link RealtimeClient#close} it completes when the file is closed and may be opened again. Completes on the
+     *     callback executor of the client
+     */
+    public CompletableFuture<Void> sync() {
+        CompletableFuture<Void> result = new CompletableFuture<>();
+        boolean waits;
+        lock.lock();
+        try {
+            waits = client != null && !closed;
+            if (waits) {
+                syncs.add(result);
+            }
+        } finally {
+            lock.unlock();
+        }
+        if (waits) {
+            wake();
+        } else {
+            complete(result, takeLost());
+        }
+        return result;
+    }
+
+    /**
+     * Closes a file that no client was given, on the calling thread; otherwise does nothing, since the client's {@link
+     * RealtimeClient#close} does it.
+     */
+    @Override
+    public void close() {
+        lock.lock();
+        try {
+            if (client != null || closed) {
+                return;
+            }
+            closed = true;
+        } finally {
+            lock.unlock();
+        }
+        release();
+    }
+
+    @Override
+    public String toString() {
+        return "FileOutbox{" + file + "}";
+    }
+
+    // For the client
+
+    String clientId() {
+        return journal.clientId();
+    }
+
+    /**
+     * Takes the client in, and gives its outbox what an earlier process left.
+     *
+     * @return what was too much for its limits
+     * @throws IllegalStateException when the file has or had a client, or is closed
+     */
+    List<Outbox.Dropped> attach(Client newClient, long nanoTime, long wallMillis) {
+        List<Outbox.Entry> entries = new ArrayList<>();
+        lock.lock();
+        try {
+            if (client != null || closed) {
+                throw new IllegalStateException(this + (client != null ? " has served a client" : " is closed"));
+            }
+            client = newClient;
+            for (OutboxJournal.Stored stored : journal.takeRestored()) {
+                long millis = Math.max(0, wallMillis - stored.createdMillis()); // the clock may have been put back
+                entries.add(new Outbox.Entry(stored, nanoTime - TimeUnit.MILLISECONDS.toNanos(millis)));
+            }
+            return newClient.outbox().restore(entries, journal.lastSeq());
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Has the writer look for changes of the outbox; returns immediately. */
+    void wake() {
+        if (!closed && woken.compareAndSet(false, true)) {
+            writer.execute(() -> {
+                woken.set(false); // before it looks, so that what comes later wakes it again
+                write();
+            });
+        }
+    }
+
+    /** The outbox is closed: {@link #sync} waits for {@link #finish} from now on. */
+    void closing() {
+        lock.lock();
+        try {
+            closing = true;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Stores what is left of a closed outbox, closes the file, then runs {@code last}, on the writer. */
+    void finish(Runnable last) {
+        writer.execute(() -> {
+            write();
+            release();
+            List<CompletableFuture<Void>> waiting;
+            lock.lock();
+            try {
+                closed = true;
+                waiting = takeSyncs();
+            } finally {
+                lock.unlock();
+            }
+            stopWriter.run();
+            completeAll(waiting);
+            last.run();
+        });
+    }
+
+    // The writer
+
+    private void write() {
+        Client served;
+        List<CompletableFuture<Void>> waiting;
+        lock.lock();
+        try {
+            served = client;
+            if (served == null || closed) {
+                return;
+            }
+            waiting =
+                    closing ? Collections.emptyList() : takeSyncs(); // before the changes, which hold all that was sent
+        } finally {
+            lock.unlock();
+        }
+        store(served);
+        completeAll(waiting);
+        journal.compact();
+    }
+
+    private void completeAll(List<CompletableFuture<Void>> waiting) {
+        RealtimeException failure = waiting.isEmpty() ? null : takeLost();
+        waiting.forEach(sync -> complete(sync, failure));
+    }
+
+    private void store(Client served) {
+        Outbox.Changes changes = served.outbox().changes();
+        try {
+            journal.append(changes.added(), changes.removed());
+            served.outbox().stored(changes);
+        } catch (IOException | RuntimeException failure) {
+            RealtimeException cause = new RealtimeException(
+                    ErrorCode.STORAGE, "the message could not be stored: " + failure.getMessage(), true, failure);
+            List<Outbox.Dropped> dropped = served.outbox().notStored(cause);
+            if (!dropped.isEmpty()) {
+                noteLost(cause);
+            }
+            served.onNotStored().accept(dropped);
+        }
+        if (!changes.added().isEmpty()) {
+            served.onStored().run();
+        }
+    }
+
+    private void noteLost(RealtimeException cause) {
+        lock.lock();
+        try {
+            lost = cause;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private @Nullable RealtimeException takeLost() {
+        lock.lock();
+        try {
+            RealtimeException taken = lost;
+            lost = null;
+            return taken;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private List<CompletableFuture<Void>> takeSyncs() {
+        List<CompletableFuture<Void>> taken = syncs;
+        syncs = new ArrayList<>();
+        return taken;
+    }
+
+    private void complete(CompletableFuture<Void> sync, @Nullable RealtimeException failure) {
+        Runnable completion = failure == null ? () -> sync.complete(null) : () -> sync.completeExceptionally(failure);
+        Client served;
+        lock.lock();
+        try {
+            served = client;
+        } finally {
+            lock.unlock();
+        }
+        if (served == null) {
+            completion.run(); // nobody can wait for it yet
+        } else {
+            served.callbacks().execute(completion);
+        }
+    }
+
+    private void release() {
+        journal.close();
+        try {
+            lockChannel.close();
+        } catch (IOException failure) {
+            LOG.warn("the lock of '{}' could not be released", file, failure);
+        }
+        OPEN.remove(file); // not before: the next would meet the lock
+    }
+}

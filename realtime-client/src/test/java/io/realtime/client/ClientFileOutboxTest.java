@@ -1,0 +1,461 @@
+package io.realtime.client;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.realtime.ErrorCode;
+import io.realtime.Event;
+import io.realtime.PayloadException;
+import io.realtime.RealtimeException;
+import io.realtime.client.World.Say;
+import io.realtime.internal.wire.Envelope;
+import io.realtime.internal.wire.Frames;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import java.util.Random;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Clients in virtual time, one process after the other, with a real file between them. */
+class ClientFileOutboxTest {
+    @TempDir
+    Path directory;
+
+    private final World world = new World();
+    private final BrokenDisk disk = new BrokenDisk();
+    private final ArrayDeque<Runnable> held = new ArrayDeque<>();
+    private boolean holdsWrites;
+
+    @AfterEach
+    void nothingIsLeft() {
+        holdsWrites = false;
+        letWrite();
+        world.close();
+    }
+
+    /** The disk as the test lets it: at once, or when it says so. */
+    private void write(Runnable task) {
+        if (holdsWrites) {
+            held.add(task);
+        } else {
+            world.time.execute(task);
+        }
+    }
+
+    private void letWrite() {
+        while (!held.isEmpty()) {
+            world.time.execute(held.remove());
+        }
+        world.settle();
+    }
+
+    private FileOutbox open() {
+        try {
+            return FileOutbox.open(directory.resolve("outbox"), this::write, () -> {}, disk);
+        } catch (IOException failure) {
+            throw new AssertionError(failure);
+        }
+    }
+
+    private RealtimeClient start() {
+        return start(OutboxLimits.defaults());
+    }
+
+    private RealtimeClient start(OutboxLimits limits) {
+        return world.use(world.builder().outbox(limits).outboxFile(open()));
+    }
+
+    /** Ends the process and begins another. */
+    private RealtimeClient restart() {
+        return restart(OutboxLimits.defaults());
+    }
+
+    private RealtimeClient restart(OutboxLimits limits) {
+        world.client().close();
+        world.settle();
+        return start(limits);
+    }
+
+    private CompletableFuture<Void> say(String text) {
+        return world.client().send(World.SAY, new Say(text));
+    }
+
+    private List<Long> numbers() {
+        List<Long> numbers = new ArrayList<>();
+        world.peer().all("chat.say").forEach(frame -> numbers.add(frame.seq()));
+        return numbers;
+    }
+
+    private List<String> dropped() {
+        List<String> texts = new ArrayList<>();
+        world.dropped.forEach(message ->
+                texts.add(message.data(World.SAY).text() + " " + message.cause().code()));
+        return texts;
+    }
+
+    private List<String> order() {
+        return world.peer().frames.stream().map(Envelope::type).toList();
+    }
+
+    private static void assertDone(CompletableFuture<?> sent) {
+        assertTrue(sent.isDone() && !sent.isCompletedExceptionally(), String.valueOf(sent));
+    }
+
+    private static RealtimeException failure(CompletableFuture<?> future) {
+        assertTrue(future.isDone(), String.valueOf(future));
+        Throwable failure = assertThrows(ExecutionException.class, future::get).getCause();
+        return (RealtimeException) Objects.requireNonNull(failure);
+    }
+
+    @Test
+    void whatWaitedIsSentByTheNextProcessUnderTheSameClientIdAndNumber() {
+        start();
+        world.acks = false;
+        world.connected();
+        String id = world.peer().hello().client();
+        var acknowledged = say("one");
+        var onItsWay = say("two");
+        world.settle();
+        world.peer().send("{\"type\":\"$ack\",\"data\":{\"seq\":1}}");
+        world.settle();
+        world.network.cutAll();
+        CompletableFuture<Void> waiting = world.client().room("r").send(World.SAY, new Say("three"));
+        world.settle();
+        restart();
+        assertDone(acknowledged);
+        assertEquals(ErrorCode.CLOSED, failure(onItsWay).code());
+        assertEquals(ErrorCode.CLOSED, failure(waiting).code());
+        assertEquals(List.of(), world.dropped);
+
+        var fourth = say("four");
+        world.connected();
+        assertEquals(id, world.peer().hello().client());
+        assertEquals(List.of("two*", "three*", "four"), world.peer().says());
+        assertEquals(List.of(2L, 3L, 4L), numbers());
+        assertEquals("r", world.peer().all("chat.say").get(1).room());
+        world.peer().send("{\"type\":\"$ack\",\"data\":{\"seq\":4}}");
+        world.settle();
+        assertDone(fourth);
+        restart();
+        world.connected();
+        assertEquals(List.of(), world.peer().says());
+        assertEquals(List.of(), world.dropped);
+    }
+
+    @Test
+    void whatTheServerHasProcessedMeanwhileIsNotSentAgain() {
+        start();
+        world.acks = false;
+        world.connected();
+        var one = say("one");
+        var two = say("two");
+        world.settle();
+        restart();
+        assertTrue(one.isDone() && two.isDone());
+        world.seq = 1;
+        world.connected();
+        assertEquals(List.of("two*"), world.peer().says());
+    }
+
+    @Test
+    void aMessageLeavesOnlyWhenItIsOnTheDisk() {
+        start();
+        world.connected();
+        holdsWrites = true;
+        CompletableFuture<Void> sent = say("one");
+        world.settle();
+        assertEquals(List.of(), world.peer().says());
+        letWrite();
+        assertEquals(List.of("one"), world.peer().says());
+        assertDone(sent);
+    }
+
+    @Test
+    void joinsLeavesAndEphemeralMessagesWaitBehindMessagesThatWaitForTheDisk() {
+        start();
+        world.connected();
+        world.peer().frames.clear();
+        ClientRoom room = world.client().room("r");
+        holdsWrites = true;
+        List<CompletableFuture<?>> asked = List.of(
+                say("before"),
+                room.join(),
+                room.send(World.SAY, new Say("inside")),
+                world.client().send(World.TYPING, new Say("typing")));
+        world.settle();
+        assertEquals(List.of(), order());
+        letWrite();
+        CompletableFuture<Void> last = room.send(World.SAY, new Say("last"));
+        CompletableFuture<Void> left = room.leave();
+        world.settle();
+        letWrite();
+        assertEquals(List.of("chat.say", Frames.JOIN, "chat.typing", "chat.say", "chat.say", Frames.LEAVE), order());
+        asked.forEach(ClientFileOutboxTest::assertDone);
+        assertDone(last);
+        assertDone(left);
+    }
+
+    @Test
+    void withoutAConnectionNobodyWaitsForTheDisk() {
+        start();
+        world.connected();
+        holdsWrites = true;
+        var before = say("before");
+        CompletableFuture<JoinResult> joined = world.client().room("r").join();
+        world.settle();
+        assertFalse(joined.isDone());
+        world.client().disconnect();
+        world.settle();
+        assertEquals(ErrorCode.CLOSED, failure(joined).code());
+        assertEquals(List.of(Frames.HELLO), order());
+        assertFalse(before.isDone());
+    }
+
+    @Test
+    void closeStoresWhatWasNotYetStored() {
+        start();
+        holdsWrites = true;
+        CompletableFuture<Void> sent = say("late");
+        world.client().close();
+        world.settle();
+        assertEquals(ErrorCode.CLOSED, failure(sent).code());
+        letWrite();
+        assertEquals(List.of(), world.dropped);
+        holdsWrites = false;
+        start();
+        world.connected();
+        assertEquals(List.of("late*"), world.peer().says());
+    }
+
+    @Test
+    void whatCloseCannotStoreIsReported() {
+        start();
+        disk.full = true;
+        CompletableFuture<Void> sent = say("lost");
+        world.client().close();
+        world.settle();
+        assertEquals(ErrorCode.CLOSED, failure(sent).code());
+        assertEquals(List.of("lost storage"), dropped());
+    }
+
+    @Test
+    void whatAFullDiskCannotTakeFailsAndLaterMessagesAreTriedAgain() {
+        start();
+        world.connected();
+        var first = say("first");
+        world.settle();
+        disk.full = true;
+        CompletableFuture<Void> lost = say("lost");
+        CompletableFuture<JoinResult> joined = world.client().room("r").join();
+        world.settle();
+        RealtimeException failure = failure(lost);
+        assertEquals(ErrorCode.STORAGE, failure.code());
+        assertTrue(failure.isRetryable());
+        assertEquals("the message could not be stored: No space left on device", failure.getMessage());
+        assertEquals(List.of("lost storage"), dropped());
+        assertDone(joined);
+
+        disk.full = false;
+        var second = say("second");
+        world.settle();
+        assertDone(first);
+        assertDone(second);
+        assertEquals(List.of("first", "second"), world.peer().says());
+    }
+
+    @Test
+    void syncFailsWhenAMessageSinceTheLastCouldNotBeStored() {
+        FileOutbox outbox = open();
+        world.use(world.builder().outboxFile(outbox));
+        disk.forceFails = true;
+        var lost = say("lost");
+        world.settle();
+        assertTrue(lost.isDone());
+        CompletableFuture<Void> first = outbox.sync();
+        world.settle();
+        assertEquals(ErrorCode.STORAGE, failure(first).code());
+        disk.forceFails = false;
+        var kept = say("kept");
+        CompletableFuture<Void> second = outbox.sync();
+        assertFalse(second.isDone());
+        world.settle();
+        assertDone(second);
+        assertFalse(kept.isDone());
+    }
+
+    @Test
+    void whatIsBeyondTheLimitsOfTheNextProcessIsReported() {
+        start();
+        var all = List.of(say("one"), say("two"), say("three"));
+        world.settle();
+        restart(OutboxLimits.builder().messages(2).build());
+        world.settle();
+        assertEquals(List.of("three overloaded"), dropped());
+        world.dropped.clear();
+        restart(OutboxLimits.builder()
+                .messages(1)
+                .overflow(OutboxLimits.Overflow.DROP_OLDEST)
+                .build());
+        world.settle();
+        assertEquals(List.of("one overloaded"), dropped());
+        restart();
+        world.connected();
+        assertEquals(List.of("two*"), world.peer().says());
+        all.forEach(sent -> assertEquals(ErrorCode.CLOSED, failure(sent).code()));
+    }
+
+    @Test
+    void ageIsCountedAcrossProcesses() {
+        OutboxLimits hour = OutboxLimits.builder().maxAge(Duration.ofHours(1)).build();
+        start(hour);
+        var old = say("old");
+        world.settle();
+        world.client().close();
+        world.advance(30 * 60_000);
+        start(hour);
+        var young = say("young");
+        world.advance(30 * 60_000);
+        assertEquals(List.of("old connection_lost"), dropped());
+        assertTrue(old.isDone());
+        assertFalse(young.isDone());
+        world.dropped.clear();
+        world.client().close();
+        world.advance(3 * 60 * 60_000);
+        start(hour);
+        world.settle();
+        assertEquals(List.of("young connection_lost"), dropped());
+    }
+
+    @Test
+    void aClockThatWasPutBackMakesNoMessageOlder() {
+        start();
+        var sent = say("kept");
+        world.settle();
+        world.client().close();
+        world.settle();
+        world.time.jumpWallClock(Duration.ofDays(-10_000));
+        start();
+        world.advance(Duration.ofHours(12).toMillis() - 100);
+        assertEquals(List.of(), world.dropped);
+        world.advance(100);
+        assertEquals(List.of("kept connection_lost"), dropped());
+        assertTrue(sent.isDone());
+    }
+
+    @Test
+    void aRestoredMessageThatIsTooLongForTheServerIsReported() {
+        start();
+        var sent = say("x".repeat(2_000));
+        world.settle();
+        restart();
+        world.messageBytes = 1_000;
+        world.connected();
+        assertEquals(List.of("x".repeat(2_000) + " too_big"), dropped());
+        assertTrue(sent.isDone());
+        restart();
+        world.messageBytes = 65_536;
+        world.connected();
+        assertEquals(List.of(), world.peer().says());
+    }
+
+    @Test
+    void theServersErrorAboutARestoredMessageReachesTheListenerAsADrop() {
+        start();
+        var sent = say("bad");
+        world.settle();
+        restart();
+        world.acks = false;
+        world.connected();
+        world.peer().send("{\"type\":\"$error\",\"seq\":1,\"data\":{\"code\":\"forbidden\",\"message\":\"no\"}}");
+        world.settle();
+        assertEquals(List.of("bad forbidden"), dropped());
+        assertTrue(sent.isDone());
+        restart();
+        world.connected();
+        assertEquals(List.of(), world.peer().says());
+    }
+
+    @Test
+    void aDroppedMessageIsReadWithItsContractOnly() {
+        start();
+        var sent = world.client().room("r").send(World.SAY, new Say("ü"));
+        world.settle();
+        restart(OutboxLimits.builder().bytes(10).build());
+        world.settle();
+        DroppedMessage message = world.dropped.get(0);
+        assertEquals("chat.say", message.name());
+        assertEquals("r", message.room());
+        assertEquals(new Say("ü"), message.data(World.SAY));
+        String refusal = String.valueOf(assertThrows(IllegalArgumentException.class, () -> message.data(World.SAID))
+                .getMessage());
+        assertEquals("the message is a 'chat.say', not a 'chat.said'", refusal);
+        Event<Integer> another = Event.of("chat.say", Integer.class);
+        assertThrows(PayloadException.class, () -> message.data(another));
+        assertTrue(sent.isDone());
+    }
+
+    @Test
+    void aFloodIntoADiskThatHangsStaysWithinTheLimitsAndReachesTheFileWithoutTheDropped() {
+        OutboxLimits newest = OutboxLimits.builder()
+                .messages(3)
+                .overflow(OutboxLimits.Overflow.DROP_OLDEST)
+                .build();
+        start(newest);
+        world.connected();
+        holdsWrites = true;
+        List<CompletableFuture<Void>> sent = new ArrayList<>();
+        for (int i = 0; i < 1_000; i++) {
+            sent.add(say("m" + i));
+            world.settle();
+        }
+        assertEquals(997, world.dropped.size());
+        assertEquals(1, held.size());
+        letWrite();
+        assertEquals(List.of("m997", "m998", "m999"), world.peer().says());
+        assertDone(sent.get(999));
+    }
+
+    @ParameterizedTest(name = "seed {0}")
+    @ValueSource(ints = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10})
+    void noRepeatAndNoLossOverManyProcesses(int seed) {
+        Random random = new Random(seed);
+        start();
+        List<String> expected = new ArrayList<>();
+        List<String> processed = new ArrayList<>();
+        for (int round = 0; round < 50; round++) {
+            for (int i = 0; i < 7; i++) {
+                expected.add(round + "." + i);
+                var unused = say(round + "." + i);
+            }
+            world.acks = false;
+            world.connected();
+            for (Envelope frame : world.peer().all("chat.say")) { // a server that crashes somewhere in the middle
+                if (frame.seq() > world.seq && random.nextInt(20) > 0) {
+                    assertEquals(world.seq + 1, frame.seq());
+                    processed.add(frame.<Say>data(Say.class).text());
+                    world.seq = frame.seq();
+                } else if (frame.seq() > world.seq) {
+                    break;
+                }
+            }
+            restart();
+        }
+        assertEquals(expected.subList(0, processed.size()), processed, "seed " + seed);
+        assertTrue(processed.size() > 200, "seed " + seed + " processed " + processed.size());
+        world.connected();
+        assertEquals(expected.size() - processed.size(), world.peer().says().size(), "seed " + seed);
+        assertEquals(List.of(), world.dropped);
+    }
+}

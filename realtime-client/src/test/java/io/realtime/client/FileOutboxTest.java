@@ -1,0 +1,194 @@
+package io.realtime.client;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.realtime.client.World.Say;
+import java.io.IOException;
+import java.net.URI;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.Path;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+@Timeout(30)
+class FileOutboxTest {
+    @TempDir
+    Path directory;
+
+    private Path file() {
+        return directory.resolve("outbox");
+    }
+
+    private static RealtimeClient.Builder builder(FileOutbox outbox) {
+        return RealtimeClient.builder(URI.create("ws://host/ws")).outboxFile(outbox);
+    }
+
+    private String refusal(Path path) {
+        return String.valueOf(
+                assertThrows(IOException.class, () -> FileOutbox.open(path)).getMessage());
+    }
+
+    @Test
+    void aFileIsOpenOnceWhateverItsNames() throws IOException {
+        try (FileOutbox outbox = FileOutbox.open(file())) {
+            assertEquals("FileOutbox{" + file().toRealPath() + "}", outbox.toString());
+            Path detour =
+                    directory.resolve("..").resolve(directory.getFileName()).resolve("outbox");
+            assertEquals("'" + detour + "' is in use by another FileOutbox of this process", refusal(detour));
+            Path link = Files.createSymbolicLink(directory.resolve("link"), file());
+            assertEquals("'" + link + "' is in use by another FileOutbox of this process", refusal(link));
+        }
+        FileOutbox.open(file()).close();
+    }
+
+    @Test
+    void aFileThatAnotherProcessHasIsRefused() throws Exception {
+        Path java = Path.of(System.getProperty("java.home"), "bin", "java");
+        ProcessBuilder builder = new ProcessBuilder(
+                java.toString(), "-cp", System.getProperty("java.class.path"), Holder.class.getName(), file() + "");
+        Process other = builder.redirectErrorStream(true).start();
+        try {
+            assertEquals('!', (char) other.getInputStream().read()); // it has the lock
+            assertEquals("'" + file() + "' is in use by another process", refusal(file()));
+        } finally {
+            other.destroyForcibly();
+        }
+        assertTrue(other.waitFor(20, TimeUnit.SECONDS));
+        FileOutbox.open(file()).close(); // a process that was killed holds nothing
+    }
+
+    /** Another process, which opens a file and holds it until it is killed. */
+    static final class Holder {
+        private Holder() {}
+
+        public static void main(String[] arguments) throws IOException {
+            FileOutbox held = FileOutbox.open(Path.of(arguments[0]));
+            System.out.write('!');
+            System.out.flush();
+            int end = System.in.read();
+            held.close();
+            System.exit(end);
+        }
+    }
+
+    @Test
+    void aRefusedFileIsNotLocked() throws IOException {
+        Files.writeString(file(), "something else, and long enough to hold a header of an outbox");
+        assertEquals("'" + file() + "' is not an outbox", refusal(file()));
+        Files.delete(file());
+        FileOutbox.open(file()).close();
+        assertThrows(NoSuchFileException.class, () -> FileOutbox.open(directory.resolve("none/outbox")));
+    }
+
+    @Test
+    void aFileServesOneClient() throws IOException {
+        FileOutbox outbox = FileOutbox.open(file());
+        try (RealtimeClient client = builder(outbox).build()) {
+            IllegalStateException refusal = assertThrows(IllegalStateException.class, builder(outbox)::build);
+            assertEquals(outbox + " has served a client", refusal.getMessage());
+            outbox.close(); // the client's business
+            assertThrows(IOException.class, () -> FileOutbox.open(file()));
+            assertFalse(client.isConnected());
+        }
+        outbox.sync().join();
+        FileOutbox unused = FileOutbox.open(file());
+        unused.close();
+        IllegalStateException refusal = assertThrows(IllegalStateException.class, builder(unused)::build);
+        assertEquals(unused + " is closed", refusal.getMessage());
+    }
+
+    @Test
+    void syncCompletesWhenWhatWasSentWouldSurvive() throws IOException {
+        FileOutbox outbox = FileOutbox.open(file());
+        outbox.sync().join(); // nothing was sent
+        RealtimeClient client = builder(outbox).build();
+        CompletableFuture<Void> sent = client.send(World.SAY, new Say("kept"));
+        outbox.sync().join();
+        byte[] asAfterACrash = Files.readAllBytes(file());
+        assertFalse(sent.isDone());
+        client.close();
+        outbox.sync().join();
+
+        Path copy = Files.write(directory.resolve("copy"), asAfterACrash);
+        OutboxJournal journal = OutboxJournal.open(copy, new OutboxJournal.Disk());
+        assertEquals("{\"text\":\"kept\"}", journal.takeRestored().get(0).json());
+        journal.close();
+    }
+
+    @Test
+    void afterTheClientsCloseSyncSaysWhenTheFileMayBeOpenedAgain() throws IOException {
+        for (int i = 0; i < 20; i++) {
+            FileOutbox outbox = FileOutbox.open(file());
+            RealtimeClient client = builder(outbox).build();
+            CompletableFuture<Void> sent = client.send(World.SAY, new Say("m" + i));
+            client.close();
+            outbox.sync().join();
+            assertTrue(sent.isCompletedExceptionally());
+        }
+        OutboxJournal journal = OutboxJournal.open(file(), new OutboxJournal.Disk());
+        assertEquals(20, journal.takeRestored().size());
+        journal.close();
+    }
+
+    @Test
+    void aWriterThatRefusesTasksIsReplaced() throws IOException {
+        FileOutbox outbox = FileOutbox.open(file(), task -> {
+            throw new RejectedExecutionException("stopped");
+        });
+        try (RealtimeClient client = builder(outbox).build()) {
+            CompletableFuture<Void> sent = client.send(World.SAY, new Say("kept"));
+            outbox.sync().join();
+            assertFalse(sent.isDone());
+        }
+        outbox.sync().join();
+    }
+
+    @Test
+    void aWriterThatIsInterruptedWritesOnWhenItIsNot() throws IOException {
+        AtomicBoolean interrupts = new AtomicBoolean();
+        FileOutbox outbox = FileOutbox.open(file(), task -> {
+            Thread thread = new Thread(() -> {
+                if (interrupts.get()) {
+                    Thread.currentThread().interrupt();
+                }
+                task.run();
+            });
+            thread.start();
+            join(thread);
+        });
+        RealtimeClient client = builder(outbox).build();
+        CompletableFuture<Void> first = client.send(World.SAY, new Say("first"));
+        outbox.sync().join();
+        interrupts.set(true);
+        CompletableFuture<Void> second = client.send(World.SAY, new Say("second"));
+        assertThrows(CompletionException.class, second::join);
+        assertThrows(CompletionException.class, outbox.sync()::join);
+        interrupts.set(false);
+        CompletableFuture<Void> third = client.send(World.SAY, new Say("third"));
+        outbox.sync().join();
+        assertFalse(first.isDone() || third.isDone());
+        client.close();
+        outbox.sync().join();
+        OutboxJournal journal = OutboxJournal.open(file(), new OutboxJournal.Disk());
+        assertEquals(2, journal.takeRestored().size());
+        journal.close();
+    }
+
+    private static void join(Thread thread) {
+        try {
+            thread.join();
+        } catch (InterruptedException unexpected) {
+            throw new AssertionError(unexpected);
+        }
+    }
+}

@@ -1,0 +1,362 @@
+package io.realtime.client;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.realtime.client.OutboxJournal.Disk;
+import io.realtime.client.OutboxJournal.Stored;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.List;
+import java.util.Random;
+import java.util.zip.CRC32;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class OutboxJournalTest {
+    @TempDir
+    Path directory;
+
+    private Path file = Path.of("set before each test");
+
+    @BeforeEach
+    void aFileOfItsOwn() {
+        file = directory.resolve("outbox");
+    }
+
+    private static Stored message(long seq) {
+        String json = "{\"text\":\"" + "ä€😀".repeat((int) (seq % 5)) + seq + "\"}";
+        return new Stored(seq, 1_700_000_000_000L + seq, "chat.say", seq % 2 == 0 ? "raum-ü" : null, json);
+    }
+
+    private static List<Stored> messages(long... numbers) {
+        List<Stored> messages = new ArrayList<>();
+        for (long seq : numbers) {
+            messages.add(message(seq));
+        }
+        return messages;
+    }
+
+    private static void append(OutboxJournal journal, List<Stored> added, Long... removed) throws IOException {
+        List<Outbox.Entry> entries = new ArrayList<>();
+        for (Stored message : added) {
+            entries.add(new Outbox.Entry(message, 0));
+        }
+        journal.append(entries, List.of(removed));
+    }
+
+    private OutboxJournal open() throws IOException {
+        return OutboxJournal.open(file, new Disk());
+    }
+
+    private List<Stored> reopened() throws IOException {
+        OutboxJournal journal = open();
+        journal.close();
+        return journal.takeRestored();
+    }
+
+    private String refusal() {
+        return String.valueOf(assertThrows(IOException.class, this::open).getMessage());
+    }
+
+    /** Writes five messages one by one; returns where each of the records ends. */
+    private List<Long> fiveRecords() throws IOException {
+        List<Long> ends = new ArrayList<>();
+        OutboxJournal journal = open();
+        for (long seq = 1; seq <= 5; seq++) {
+            append(journal, messages(seq));
+            ends.add(Files.size(file));
+        }
+        journal.close();
+        return ends;
+    }
+
+    @Test
+    void whatWasAppendedAndNotRemovedIsThereAgainInItsOrder() throws IOException {
+        OutboxJournal journal = open();
+        append(journal, messages(1, 2, 3));
+        append(journal, messages(4, 7), 1L, 3L);
+        append(journal, List.of(), 7L, 99L);
+        journal.close();
+        OutboxJournal again = open();
+        assertEquals(messages(2, 4), again.takeRestored());
+        assertEquals(7, again.lastSeq());
+        assertEquals(journal.clientId(), again.clientId());
+        append(again, messages(8), 2L);
+        again.close();
+        assertEquals(messages(4, 8), reopened());
+    }
+
+    @Test
+    void everyFileHasAClientIdOfItsOwn() throws IOException {
+        String first = open().clientId();
+        Files.delete(file);
+        assertNotEquals(first, open().clientId());
+        assertEquals(24, first.length()); // 144 bits
+    }
+
+    @Test
+    void anEmptyFileIsANewOne() throws IOException {
+        Files.createFile(file);
+        append(open(), messages(1));
+        assertEquals(messages(1), reopened());
+    }
+
+    @Test
+    void truncationAnywhereKeepsTheWholeRecordsBeforeIt() throws IOException {
+        List<Long> ends = fiveRecords();
+        byte[] whole = Files.readAllBytes(file);
+        for (int length = OutboxJournal.HEADER; length <= whole.length; length++) {
+            Files.write(file, Arrays.copyOf(whole, length));
+            int kept = 0;
+            while (kept < ends.size() && ends.get(kept) <= length) {
+                kept++;
+            }
+            assertEquals(messages(1, 2, 3, 4, 5).subList(0, kept), reopened(), "length " + length);
+            assertEquals(messages(1, 2, 3, 4, 5).subList(0, kept), reopened(), "again, length " + length);
+        }
+    }
+
+    @Test
+    void aTruncatedHeaderIsRefused() throws IOException {
+        fiveRecords();
+        byte[] whole = Files.readAllBytes(file);
+        for (int length = 1; length < OutboxJournal.HEADER; length++) {
+            Files.write(file, Arrays.copyOf(whole, length));
+            assertTrue(refusal().contains("is not an outbox: it has " + length + " bytes"), refusal());
+        }
+    }
+
+    @Test
+    void everyFlippedByteIsDetectedAndWhatStandsBeforeItIsKept() throws IOException {
+        List<Long> ends = fiveRecords();
+        byte[] whole = Files.readAllBytes(file);
+        for (int at = 0; at < whole.length; at++) {
+            for (int mask : new int[] {0x01, 0x80, 0xff}) {
+                byte[] flipped = whole.clone();
+                flipped[at] ^= (byte) mask;
+                Files.write(file, flipped);
+                if (at < OutboxJournal.HEADER) {
+                    assertThrows(IOException.class, this::open, "byte " + at);
+                    continue;
+                }
+                int kept = 0;
+                while (ends.get(kept) <= at) {
+                    kept++;
+                }
+                OutboxJournal journal = open();
+                journal.close();
+                assertEquals(messages(1, 2, 3, 4, 5).subList(0, kept), journal.takeRestored(), "byte " + at);
+                assertTrue(journal.lastSeq() > 5, "number " + journal.lastSeq() + " may be used again, byte " + at);
+                assertEquals(journal.lastSeq(), open().lastSeq(), "forgotten when opened again, byte " + at);
+            }
+        }
+    }
+
+    @Test
+    void garbageBehindTheRecordsIsDropped() throws IOException {
+        for (int seed = 0; seed < 200; seed++) {
+            Files.deleteIfExists(file);
+            fiveRecords();
+            byte[] garbage = new byte[seed];
+            new Random(seed).nextBytes(garbage);
+            Files.write(file, garbage, StandardOpenOption.APPEND);
+            assertEquals(messages(1, 2, 3, 4, 5), reopened(), "seed " + seed);
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {Integer.MAX_VALUE, Integer.MIN_VALUE, -1, 0, 5 << 20, 1 << 30})
+    void anAbsurdLengthAllocatesNothing(int length) throws IOException {
+        fiveRecords();
+        byte[] header = ByteBuffer.allocate(40).putInt(length).array();
+        Files.write(file, header, StandardOpenOption.APPEND);
+        assertEquals(messages(1, 2, 3, 4, 5), reopened());
+    }
+
+    @Test
+    void aRecordThatNoClientWritesEndsTheFileWhateverItsChecksum() throws IOException {
+        for (byte[] body : List.of(
+                new byte[] {3},
+                new byte[] {1},
+                new byte[] {2, 0, 0},
+                ByteBuffer.allocate(21).put((byte) 1).putLong(5).putLong(0).array(), // a number that was there before
+                ByteBuffer.allocate(21).put((byte) 1).putLong(-1).putLong(0).array(),
+                ByteBuffer.allocate(21).put((byte) 1).putLong(6).putLong(0).array())) { // no name
+            Files.deleteIfExists(file);
+            fiveRecords();
+            ByteBuffer record = ByteBuffer.allocate(8 + body.length).putInt(body.length);
+            CRC32 crc = new CRC32();
+            crc.update(record.array(), 0, 4);
+            crc.update(body);
+            record.putInt((int) crc.getValue()).put(body);
+            Files.write(file, record.array(), StandardOpenOption.APPEND);
+            assertEquals(messages(1, 2, 3, 4, 5), reopened(), Arrays.toString(body));
+        }
+    }
+
+    @Test
+    void anotherKindOfFileAndANewerVersionAreRefusedByName() throws IOException {
+        Files.writeString(file, "x".repeat(1_000));
+        assertEquals("'" + file + "' is not an outbox", refusal());
+        Files.delete(file);
+        open().close();
+        byte[] newer = Files.readAllBytes(file);
+        newer[11] = 2;
+        Files.write(file, newer);
+        assertEquals("'" + file + "' has version 2; this library knows 1", refusal());
+    }
+
+    @Test
+    void theFileStaysWithinTwiceWhatIsAlive() throws IOException {
+        OutboxJournal journal = open();
+        long largest = 0;
+        for (long seq = 1; seq <= 5_000; seq++) {
+            append(journal, messages(seq), seq - 10);
+            journal.compact();
+            largest = Math.max(largest, Files.size(file));
+        }
+        journal.close();
+        assertTrue(largest < OutboxJournal.WASTE_BYTES + 4_096, "it grew to " + largest);
+        OutboxJournal again = open();
+        assertEquals(5_000, again.lastSeq());
+        assertEquals(10, again.takeRestored().size());
+    }
+
+    @Test
+    void compactionOfAnEmptyOutboxRemembersTheNumber() throws IOException {
+        OutboxJournal journal = open();
+        for (long seq = 1; seq <= 2_000; seq++) {
+            append(journal, messages(seq));
+            append(journal, List.of(), seq);
+        }
+        journal.compact();
+        journal.close();
+        assertEquals(OutboxJournal.HEADER, Files.size(file));
+        assertEquals(2_000, open().lastSeq());
+    }
+
+    @Test
+    void manyRemovalsAtOnceAreReadAgain() throws IOException {
+        OutboxJournal journal = open();
+        List<Stored> many = new ArrayList<>();
+        List<Long> numbers = new ArrayList<>();
+        for (long seq = 1; seq <= 20_000; seq++) {
+            many.add(message(seq));
+            numbers.add(seq);
+        }
+        append(journal, many);
+        assertEquals(many, reopened());
+        append(journal, List.of(), numbers.toArray(new Long[0]));
+        journal.close();
+        assertEquals(List.of(), reopened());
+    }
+
+    @Test
+    void aFullDiskLosesOnlyTheBatchThatItCouldNotTake() throws IOException {
+        BrokenDisk disk = new BrokenDisk();
+        OutboxJournal journal = OutboxJournal.open(file, disk);
+        append(journal, messages(1, 2));
+        long before = Files.size(file);
+        disk.full = true;
+        assertThrows(IOException.class, () -> append(journal, messages(3), 1L));
+        assertEquals(before, Files.size(file));
+        assertThrows(IOException.class, () -> append(journal, messages(4)));
+        disk.full = false;
+        append(journal, messages(5));
+        journal.close();
+        assertEquals(messages(2, 5), reopened());
+    }
+
+    @Test
+    void afterAFailedForceAllBehindTheLastGoodOneIsWrittenAgain() throws IOException {
+        BrokenDisk disk = new BrokenDisk();
+        OutboxJournal journal = OutboxJournal.open(file, disk);
+        append(journal, messages(1, 2, 3));
+        long forced = Files.size(file);
+        append(journal, List.of(), 1L);
+        assertTrue(Files.size(file) > forced);
+        disk.forceFails = true;
+        assertThrows(IOException.class, () -> append(journal, messages(4), 2L));
+        assertEquals(forced, Files.size(file));
+        disk.forceFails = false;
+        append(journal, List.of(), 99L);
+        append(journal, messages(5));
+        journal.close();
+        assertEquals(messages(3, 5), reopened());
+    }
+
+    @Test
+    void aFileThatSomebodyElseCutIsNotWrittenBehindItsEnd() throws IOException {
+        BrokenDisk disk = new BrokenDisk();
+        OutboxJournal journal = OutboxJournal.open(file, disk);
+        append(journal, messages(1, 2));
+        disk.full = true;
+        assertThrows(IOException.class, () -> append(journal, messages(3)));
+        disk.full = false;
+        Files.write(file, Arrays.copyOf(Files.readAllBytes(file), 60));
+        IOException refusal = assertThrows(IOException.class, () -> append(journal, messages(4)));
+        assertEquals("'" + file + "' was changed by somebody else", refusal.getMessage());
+    }
+
+    /** A crash at every change that the disk sees, in the middle of writes and around the replacement of the file. */
+    @Test
+    void aCrashAnywhereLosesNothingThatWasStoredAndBringsNothingBackThatWasCompactedAway() throws IOException {
+        int changes = Integer.MAX_VALUE;
+        int compactions = 0;
+        for (int crash = 0; crash < changes; crash++) {
+            Files.deleteIfExists(file);
+            BrokenDisk disk = new BrokenDisk();
+            disk.failsAt = crash;
+            List<Long> stored = new ArrayList<>();
+            List<Long> tried = new ArrayList<>();
+            String id = null;
+            try {
+                OutboxJournal journal = OutboxJournal.open(file, disk);
+                id = journal.clientId();
+                for (long seq = 1; seq <= 12; seq++) {
+                    Long removed = seq > 2 ? seq - 2 : 0;
+                    tried.add(seq);
+                    String json = "\"" + "x".repeat(40_000) + "\"";
+                    append(journal, List.of(new Stored(seq, 0, "big", null, json)), removed);
+                    stored.add(seq);
+                    journal.compact();
+                }
+            } catch (IOException crashed) {
+                assertTrue(disk.changes.size() > crash, "crash " + crash + ": " + crashed);
+            }
+            if (disk.changes.size() <= crash) { // it ran to its end
+                changes = disk.changes.size();
+                compactions = Collections.frequency(disk.changes, "replaced") - 1;
+            }
+            OutboxJournal journal = open();
+            journal.close();
+            List<Long> found = new ArrayList<>();
+            journal.takeRestored().forEach(message -> found.add(message.seq()));
+            List<Long> expected = new ArrayList<>(stored);
+            expected.removeIf(seq -> seq <= tried.size() - 2); // their removal was asked for, and may be on the disk
+            assertTrue(found.containsAll(expected), "crash " + crash + ": " + found + " of " + stored);
+            assertTrue(tried.containsAll(found), "crash " + crash + ": " + found + " of " + tried);
+            assertTrue(found.size() <= 4, "crash " + crash + ": " + found);
+            assertEquals(found.stream().sorted().toList(), found, "crash " + crash);
+            assertTrue(journal.lastSeq() >= stored.size(), "crash " + crash);
+            if (id != null) {
+                assertEquals(id, journal.clientId(), "crash " + crash);
+            }
+            assertFalse(Files.exists(directory.resolve("outbox.new")), "crash " + crash);
+        }
+        assertTrue(compactions >= 2, "compacted " + compactions + " times");
+    }
+}
