@@ -74,7 +74,7 @@ final class ClientEngine {
         this.config = config;
         this.scheduler = config.scheduler();
         this.callbacks = callbacks;
-        this.sender = new Sender(config, callbacks, this::onProgress);
+        this.sender = new Sender(config, callbacks, this::answersRead, this::asked, this::onProgress);
         this.rooms = new Rooms(callbacks, sender::isDone, this::retryRoomsLater);
         this.history = new HistoryReader(callbacks, scheduler, this::sendNow);
         this.inboxAcks = new InboxAcks(scheduler, this::sendInboxAck);
@@ -480,6 +480,9 @@ final class ClientEngine {
         }
         if (frame.isProtocol()) {
             takeProtocol(from, frame);
+            if (Names.SESSION.equals(frame.room())) {
+                sender.settle();
+            }
             return false;
         }
         String epoch = rooms.epoch(frame.room());
@@ -512,12 +515,15 @@ final class ClientEngine {
 
     private void takeProtocol(Link from, Envelope frame) {
         switch (frame.type()) {
-            case Frames.ACK ->
-                sender.acknowledged(frame.<Frames.Ack>data(Frames.Ack.class).seq());
+            case Frames.ACK -> {
+                Frames.Ack ack = frame.data(Frames.Ack.class);
+                sender.acknowledged(ack.seq(), ack.offset());
+            }
             case Frames.REPLY -> {
                 if (!rooms.reply(frame)) {
                     history.reply(frame);
                 }
+                sender.pump(); // messages wait behind questions
             }
             case Frames.ERROR -> takeError(from, frame);
             case Frames.JOINED -> rooms.put(requireRoom(frame), frame.data(Frames.RoomState.class));
@@ -564,7 +570,7 @@ final class ClientEngine {
             callbacks.completeVoid(waiter);
         }
         opening.clear();
-        rooms.welcomed(welcome.resumed(), states, from::send); // before the messages, which may be for these rooms
+        rooms.welcomed(welcome.resumed(), states, from.inflight, from::send); // before the messages, which may be for these rooms
         callbacks.welcomed();
         inboxAcks.welcomed();
         sender.welcomed(from, welcome.seq(), Math.min(messageBytes, OUTBOUND_BYTES / 2));
@@ -611,6 +617,7 @@ final class ClientEngine {
             if (!rooms.error(frame, failure)) {
                 history.error(frame, failure);
             }
+            sender.pump();
             return;
         }
         callbacks.error(failure);
@@ -654,6 +661,14 @@ final class ClientEngine {
             return true; // the inbox began anew, and the offset would stand for messages nobody has seen
         }
         return sendNow(Outgoing.of(Frames.ACK).data(new Frames.InboxAck(offset), Frames.InboxAck.class));
+    }
+
+    private long answersRead() {
+        return rooms.offset(Names.SESSION);
+    }
+
+    private int asked() {
+        return rooms.asked();
     }
 
     private void onProgress() {

@@ -291,6 +291,20 @@ final class Outbox {
         }
     }
 
+    /** A session is open, and the server has processed everything up to this number that was ever sent: it is not sent again. */
+    void resumed(long processed) {
+        lock.lock();
+        try {
+            for (Entry head = waiting.peek();
+                    head != null && head.seq <= processed && head.everSent;
+                    head = waiting.peek()) {
+                inflight.add(waiting.remove());
+            }
+        } finally {
+            lock.unlock();
+        }
+    }
+
     /** Removes and returns what is processed: everything up to this number that was ever sent. */
     List<Entry> acknowledged(long seq) {
         List<Entry> done = new ArrayList<>();

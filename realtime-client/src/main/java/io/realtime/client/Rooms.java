@@ -34,6 +34,8 @@ final class Rooms {
     private final Set<Room> staying = new LinkedHashSet<>(); // to be left once messages for them have arrived
     private final Map<String, Room> rooms = new LinkedHashMap<>();
     private final Map<String, Room> byRef = new HashMap<>();
+    private final Set<Room> unasked = new LinkedHashSet<>(); // too many questions are under way
+    private int mostAsked = 1;
     private Predicate<Outgoing> connection = Rooms::offline;
     private long lastRef;
 
@@ -134,6 +136,7 @@ final class Rooms {
         for (Room room : staying.isEmpty() ? Collections.<Room>emptySet() : new ArrayList<>(staying)) {
             if (!stays(room)) {
                 staying.remove(room);
+        unasked.remove(room);
                 if (room.wish == Wish.LEFT) {
                     goes(room);
                 }
@@ -217,7 +220,8 @@ final class Rooms {
     }
 
     /** The session is open: takes over where the server says it stands, and asks for what is missing. */
-    void welcomed(boolean resumed, Map<String, Frames.RoomState> states, Predicate<Outgoing> newConnection) {
+    void welcomed(
+            boolean resumed, Map<String, Frames.RoomState> states, int inflight, Predicate<Outgoing> newConnection) {
         Room inbox = resumed ? null : rooms.remove(Names.SESSION); // another session has another inbox
         for (Map.Entry<String, Frames.RoomState> entry : states.entrySet()) {
             resumed(room(entry.getKey()), entry.getValue());
@@ -226,6 +230,7 @@ final class Rooms {
             lostInbox(states.get(Names.SESSION));
         }
         connection = newConnection;
+        mostAsked = Math.max(1, inflight / 2);
         for (Room room : new ArrayList<>(rooms.values())) {
             if (!resumed && room.wish == Wish.LEFT && !stays(room) && room.asked == Wish.NONE) {
                 left(room);
@@ -268,6 +273,7 @@ final class Rooms {
     void connectionLost() {
         connection = Rooms::offline;
         byRef.clear();
+        unasked.clear();
         for (Room room : rooms.values()) {
             room.ref = null;
             room.asked = Wish.NONE;
@@ -301,6 +307,10 @@ final class Rooms {
     }
 
     private void ask(Room room, Wish wish, Outgoing frame) {
+        if (byRef.size() >= mostAsked) {
+            unasked.add(room); // the next answer makes room
+            return;
+        }
         lastRef++;
         String ref = "r" + lastRef;
         if (connection.test(frame.ref(ref).room(room.name))) {
@@ -358,8 +368,18 @@ final class Rooms {
         Room room = answer.ref() == null ? null : byRef.remove(answer.ref());
         if (room != null) {
             room.ref = null;
+            while (byRef.size() < mostAsked && !unasked.isEmpty()) {
+                Room next = unasked.iterator().next();
+                unasked.remove(next);
+                sync(next);
+            }
         }
         return room;
+    }
+
+    /** Returns how many questions the server has not answered yet; they count like messages that it has not processed. */
+    int asked() {
+        return byRef.size();
     }
 
     private void joined(Room room, Envelope answer) {
@@ -438,6 +458,12 @@ final class Rooms {
         }
         room.position = new Position(room.position.epoch(), frame.offset());
         return true;
+    }
+
+    /** Returns up to where a room's log is read; 0 where that is not known. */
+    long offset(String name) {
+        Room room = rooms.get(name);
+        return room == null || room.position == null ? 0 : room.position.offset();
     }
 
     /** Returns the epoch of a room's log, or null. */

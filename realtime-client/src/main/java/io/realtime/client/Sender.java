@@ -16,6 +16,8 @@ import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.IntSupplier;
+import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -33,6 +35,8 @@ final class Sender {
 
     private final Scheduler scheduler;
     private final Callbacks callbacks;
+    private final LongSupplier answersRead;
+    private final IntSupplier asked;
     private final Runnable onProgress;
     private final Outbox outbox;
     private final @Nullable FileOutbox file;
@@ -41,18 +45,24 @@ final class Sender {
 
     // The scheduler's thread only.
     private boolean pumpPosted;
+    private long ackSeq; // acknowledged, and not settled yet; 0 for nothing
+    private long ackBehind;
     private @Nullable Link open;
     private Scheduler.@Nullable Cancellable expiry;
 
     /**
      * A sender of nothing yet.
      *
+     * @param answersRead up to where the session's inbox is read
+     * @param asked how many questions are under way beside the messages
      * @param onProgress called on the scheduler's thread when messages may have left the outbox
      * @throws IllegalStateException when the file has served a client before
      */
-    Sender(ClientConfig config, Callbacks callbacks, Runnable onProgress) {
+    Sender(ClientConfig config, Callbacks callbacks, LongSupplier answersRead, IntSupplier asked, Runnable onProgress) {
         this.scheduler = config.scheduler();
         this.callbacks = callbacks;
+        this.answersRead = answersRead;
+        this.asked = asked;
         this.onProgress = onProgress;
         this.file = config.outboxFile();
         this.outbox = new Outbox(config.outbox(), file != null);
@@ -163,9 +173,9 @@ final class Sender {
         }
     }
 
-    /** A session is open: forgets what the server has processed, then sends the rest, the oldest first. */
+    /** A session is open: sends what the server has not processed, the oldest first. An acknowledgement tells the rest. */
     void welcomed(Link link, long processed, int messageBytes) {
-        complete(outbox.acknowledged(processed));
+        outbox.resumed(processed);
         report(outbox.limitMessages(messageBytes));
         changed();
         open = link;
@@ -174,15 +184,30 @@ final class Sender {
 
     void connectionLost() {
         open = null;
+        ackSeq = 0;
         outbox.connectionLost();
         expire();
     }
 
-    /** Everything up to this number is processed. */
-    void acknowledged(long seq) {
-        complete(outbox.acknowledged(seq));
-        changed();
-        pump();
+    /**
+     * Everything up to a number is processed. What was answered stands in the session's inbox up to an offset, and must be
+     * read before: among it may be that a message has failed.
+     */
+    void acknowledged(long seq, long behind) {
+        ackSeq = seq;
+        ackBehind = behind;
+        settle();
+    }
+
+    /** Completes what is acknowledged, once the answers to it are read. */
+    void settle() {
+        if (ackSeq > 0 && answersRead.getAsLong() >= ackBehind) {
+            List<Outbox.Entry> processed = outbox.acknowledged(ackSeq);
+            ackSeq = 0;
+            complete(processed);
+            changed();
+            pump();
+        }
     }
 
     /** The server could not process a message, and will not see it again. */
@@ -212,7 +237,7 @@ final class Sender {
     /** Sends what may be sent now. */
     void pump() {
         while (open != null) {
-            List<Outbox.Entry> entries = outbox.unsent(open.inflight, BATCH_BYTES);
+            List<Outbox.Entry> entries = outbox.unsent(open.inflight - asked.getAsInt(), BATCH_BYTES);
             List<Frame> frames = new ArrayList<>(entries.size());
             for (Outbox.Entry entry : entries) {
                 frames.add(entry.frame());

@@ -44,12 +44,12 @@ final class Dispatcher {
     }
 
     private void protocol(Session session, Peer peer, Envelope envelope) {
-        if (session.peer() != peer) {
-            return; // its answer belongs to a connection that is gone; on the next one the client asks again
-        }
         switch (envelope.type()) {
             case Frames.JOIN -> join(session, peer, envelope);
             case Frames.LEAVE -> {
+                if (session.peer() != peer) {
+                    return; // asked on a connection that is gone: on the next one the client asks again, or thinks better
+                }
                 session.exit(named(envelope));
                 answer(
                         peer,

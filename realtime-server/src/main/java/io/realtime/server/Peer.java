@@ -349,6 +349,7 @@ final class Peer implements ConnectionListener, Outlet {
             return;
         }
         mine.begin(this, links);
+        mine.acknowledge();
     }
 
     /** Makes a new session the one of its client, in place of another that it may have; false when it has a newer one. */

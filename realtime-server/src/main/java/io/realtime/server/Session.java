@@ -398,14 +398,24 @@ public final class Session {
     }
 
     /**
-     * Like {@link #enter}, for a client that says where it stands: in a room that it is in, it begins anew from there.
-     * Null also when the connection that asks is not the session's any more: what the next one was told still holds.
+     * Like {@link #enter}, for a client that says where it stands: in a room that it is in, it begins anew from there. A
+     * connection that is not the session's any more gets no answer, and changes nothing that the next one was told; but
+     * the session is a member then, for the messages that it sent behind the question.
      */
     @Nullable
     Joined reenter(Peer asker, String name, @Nullable Position since, int history) {
         membership.lock();
         try {
-            return peer != asker || left ? null : link(asker, name, since, history);
+            if (left) {
+                return null;
+            }
+            if (peer == asker) {
+                return link(asker, name, since, history);
+            }
+            if (!rooms.containsKey(name)) {
+                link(null, name, since, history);
+            }
+            return null;
         } finally {
             membership.unlock();
         }
@@ -546,7 +556,8 @@ public final class Session {
         }
     }
 
-    private void acknowledge() {
+    /** Acknowledges what is processed, now. */
+    void acknowledge() {
         if (record == null) {
             return;
         }
@@ -560,8 +571,13 @@ public final class Session {
         } finally {
             state.unlock();
         }
-        control(Outgoing.of(Frames.ACK)
-                .data(new Frames.Ack(record.processed()), Frames.Ack.class)
-                .frame());
+        long processed = record.processed(); // before the inbox, which has the answers to these then
+        RoomState inbox = rooms.get(Names.SESSION);
+        long answers = inbox == null ? 0 : inbox.end().offset();
+        if (processed > 0) {
+            control(Outgoing.of(Frames.ACK)
+                    .data(new Frames.Ack(processed, answers), Frames.Ack.class)
+                    .frame());
+        }
     }
 }

@@ -126,8 +126,8 @@ final class ClientHost implements ClientListener {
         CompletableFuture<Void> unused = up.room(room).join(random.nextInt(4)).handle((answer, failure) -> {
             if (failure == null) {
                 simulation.history.joined(mine, room, answer.position());
-            } else if (mine.equals(member)) {
-                joined.remove(room);
+            } else { // disconnected before the answer: it joins when it connects again
+                simulation.history.joined(mine, room, null);
             }
             return null;
         });

@@ -113,8 +113,8 @@ public final class Frames {
     /** The reply to {@code $auth}; null when the token does not expire. */
     public record AuthReply(@Nullable Long expiresAt) {}
 
-    /** Client messages up to this one are processed. */
-    public record Ack(long seq) {}
+    /** Client messages up to this one are processed; what was answered to them stands in {@code @session} up to offset. */
+    public record Ack(long seq, long offset) {}
 
     /** How far the client has handed the user's inbox to its application. */
     public record InboxAck(long offset) {}
