@@ -229,6 +229,7 @@ final class Rooms {
         if (inbox != null && inbox.position != null) {
             lostInbox(states.get(Names.SESSION));
         }
+        unasked.clear();
         connection = newConnection;
         mostAsked = Math.max(1, inflight / 2);
         for (Room room : new ArrayList<>(rooms.values())) {
@@ -307,16 +308,15 @@ final class Rooms {
     }
 
     private void ask(Room room, Wish wish, Outgoing frame) {
-        if (byRef.size() >= mostAsked) {
-            unasked.add(room); // the next answer makes room
-            return;
-        }
         lastRef++;
         String ref = "r" + lastRef;
-        if (connection.test(frame.ref(ref).room(room.name))) {
+        if (byRef.size() < mostAsked && connection.test(frame.ref(ref).room(room.name))) {
+            unasked.remove(room);
             room.ref = ref;
             room.asked = wish;
             byRef.put(ref, room);
+        } else {
+            unasked.add(room); // until the next answer, or until the connection is drained
         }
     }
 
@@ -368,18 +368,28 @@ final class Rooms {
         Room room = answer.ref() == null ? null : byRef.remove(answer.ref());
         if (room != null) {
             room.ref = null;
-            while (byRef.size() < mostAsked && !unasked.isEmpty()) {
-                Room next = unasked.iterator().next();
-                unasked.remove(next);
-                sync(next);
-            }
+            askNext();
         }
         return room;
     }
 
-    /** Returns how many questions the server has not answered yet; they count like messages that it has not processed. */
+    private void askNext() {
+        while (byRef.size() < mostAsked && !unasked.isEmpty()) {
+            Room next = unasked.iterator().next();
+            unasked.remove(next);
+            sync(next);
+            if (unasked.contains(next)) { // the connection takes no more for now
+                return;
+            }
+        }
+    }
+
+    /**
+     * Returns how many questions the server has not answered yet: they count like messages that it has not processed. None
+     * may be sent while a question waits to be asked, since it may be for that room.
+     */
     int asked() {
-        return byRef.size();
+        return unasked.isEmpty() ? byRef.size() : Integer.MAX_VALUE;
     }
 
     private void joined(Room room, Envelope answer) {

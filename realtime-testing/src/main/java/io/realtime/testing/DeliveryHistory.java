@@ -131,6 +131,9 @@ public final class DeliveryHistory {
      */
     public void joined(String member, String room, @Nullable Position from) {
         note("%s reads %s from %s", member, room, from == null ? "where it is let in" : from);
+        if (from != null) {
+            log(room).epoch(from.epoch());
+        }
         member(member, room).moveTo(from);
     }
 
@@ -143,6 +146,7 @@ public final class DeliveryHistory {
     /** A member was told that what it has read must be loaded again, and what follows begins behind a place. */
     public void gap(String member, String room, Position to) {
         note("%s is told of a gap in %s up to %s", member, room, to);
+        log(room).epoch(to.epoch());
         member(member, room).moveTo(to);
     }
 
@@ -220,7 +224,7 @@ public final class DeliveryHistory {
                 broken("%s never got %s of %s, and was not told", reader.member, missing, reader.room);
             }
             String newest = log.newestEpoch;
-            if (newest != null && !newest.equals(last.epoch())) {
+            if (newest != null && log.isEarlier(last.epoch(), newest)) {
                 broken("%s was not told that %s has another epoch", reader.member, reader.room);
             }
         }
@@ -335,13 +339,18 @@ public final class DeliveryHistory {
     }
 
     private static final class Log {
-        final Map<String, TreeMap<Long, Entry>> epochs = new HashMap<>();
+        final Map<String, TreeMap<Long, Entry>> epochs = new LinkedHashMap<>(); // in the order of their beginning
 
         @Nullable
         String newestEpoch;
 
         TreeMap<Long, Entry> epoch(String epoch) {
             return epochs.computeIfAbsent(epoch, name -> new TreeMap<>());
+        }
+
+        boolean isEarlier(String epoch, String than) {
+            List<String> all = new ArrayList<>(epochs.keySet());
+            return all.indexOf(epoch) < all.indexOf(than);
         }
     }
 

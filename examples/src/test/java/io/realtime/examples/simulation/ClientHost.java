@@ -1,9 +1,11 @@
 package io.realtime.examples.simulation;
 
+import io.realtime.Position;
 import io.realtime.client.ClientListener;
 import io.realtime.client.ConnectionState.Status;
 import io.realtime.client.DroppedMessage;
 import io.realtime.client.Gap;
+import io.realtime.client.JoinResult;
 import io.realtime.client.OutboxLimits;
 import io.realtime.client.RealtimeClient;
 import io.realtime.examples.simulation.ServerHost.Note;
@@ -26,8 +28,7 @@ final class ClientHost implements ClientListener {
     final String user;
     private final Set<String> unsettled = new LinkedHashSet<>();
     private final Set<String> joined = new LinkedHashSet<>();
-    private final Map<String, Integer> lastLeave = new HashMap<>();
-    private int leaves;
+    private final Map<String, Integer> turns = new HashMap<>();
     private int lives;
     private int sent;
 
@@ -116,34 +117,39 @@ final class ClientHost implements ClientListener {
     }
 
     void join(String room) {
-        RealtimeClient up = client;
-        if (up == null || !joined.add(room)) {
-            return;
+        if (client != null && joined.add(room)) {
+            simulation.trace(member + " joins " + room);
+            ask(room, true);
         }
-        String mine = member;
-        lastLeave.remove(room);
-        simulation.trace(mine + " joins " + room);
-        CompletableFuture<Void> unused = up.room(room).join(random.nextInt(4)).handle((answer, failure) -> {
-            if (failure == null) {
-                simulation.history.joined(mine, room, answer.position());
-            } else { // disconnected before the answer: it joins when it connects again
-                simulation.history.joined(mine, room, null);
-            }
-            return null;
-        });
     }
 
     void leave(String room) {
-        RealtimeClient up = client;
-        if (up == null || !joined.remove(room)) {
+        if (client != null && joined.remove(room)) {
+            simulation.trace(member + " leaves " + room);
+            ask(room, false);
+        }
+    }
+
+    /** Asks until the answer comes, which a disconnection may prevent, or something else is wanted. */
+    private void ask(String room, boolean wanted) {
+        RealtimeClient asked = client;
+        if (asked == null) {
             return;
         }
+        int turn = turns.merge(room, 1, Integer::sum);
         String mine = member;
-        int turn = ++leaves;
-        lastLeave.put(room, turn);
-        simulation.trace(mine + " leaves " + room);
-        CompletableFuture<Void> unused = up.room(room).leave().handle((nothing, failure) -> {
-            if (lastLeave.getOrDefault(room, 0) == turn) { // it has not joined again meanwhile
+        CompletableFuture<@Nullable Position> answer = wanted
+                ? asked.room(room).join(random.nextInt(4)).thenApply(JoinResult::position)
+                : asked.room(room).leave().thenApply(nothing -> null);
+        CompletableFuture<Void> unused = answer.handle((position, failure) -> {
+            boolean isLatest = turn == turns.getOrDefault(room, 0);
+            if (failure != null && isLatest && asked == client) {
+                ask(room, wanted);
+            } else if (failure == null && wanted) {
+                simulation.history.joined(mine, room, position);
+            } else if (wanted && asked == client) { // it may be joined for a while, for messages sent to it before it is left
+                simulation.history.joined(mine, room, null);
+            } else if (failure == null && isLatest) {
                 simulation.history.left(mine, room);
             }
             return null;
@@ -242,6 +248,7 @@ final class ClientHost implements ClientListener {
 
     void close() {
         RealtimeClient up = client;
+        client = null;
         if (up != null) {
             up.close();
         }
