@@ -210,6 +210,21 @@ class ClientHistoryTest {
     }
 
     @Test
+    void anAnswerLeavesNoTimer() {
+        world.connected();
+        int before = world.time.pending();
+        var answered = ask(HistoryQuery.newest(9));
+        answer("e", false);
+        assertTrue(answered.isDone());
+        assertEquals(before, world.time.pending());
+        var lost = ask(HistoryQuery.newest(9));
+        world.client().close();
+        world.advance(15_000); // the question's would be due after 30 s
+        assertTrue(lost.isDone());
+        assertEquals(0, world.time.pending());
+    }
+
+    @Test
     void tooManyOpenQuestionsAreRefusedUntilOneIsAnswered() {
         world.connected();
         List<CompletableFuture<HistoryPage>> open = new ArrayList<>();
