@@ -121,6 +121,18 @@ class ClientHistoryTest {
     }
 
     @Test
+    void anEmptyPageOfMessagesForOthersIsNoFailureButNamesNoPlaceToGoOnFrom() {
+        world.connected();
+        CompletableFuture<HistoryPage> asking = ask(HistoryQuery.newest(2));
+        answer("e5", true);
+        HistoryPage page = asking.join();
+        assertEquals(List.of(), texts(page));
+        assertTrue(page.more());
+        IllegalStateException refused = assertThrows(IllegalStateException.class, page::next);
+        assertEquals("the page is empty, and so names no place to go on from", refused.getMessage());
+    }
+
+    @Test
     void aPlaceInAnotherLogFails() {
         world.connected();
         CompletableFuture<HistoryPage> asking = ask(HistoryQuery.before(new Position("old", 30), 10));
@@ -248,7 +260,6 @@ class ClientHistoryTest {
                 "{\"epoch\":\"e\"}",
                 "{\"messages\":[]}",
                 "{\"epoch\":\"e\",\"messages\":{}}",
-                "{\"epoch\":\"e\",\"messages\":[],\"more\":true}",
                 "{\"epoch\":\"e\",\"messages\":[],\"more\":\"yes\"}",
                 "{\"epoch\":\"e\",\"messages\":[null]}",
                 "{\"epoch\":\"e\",\"messages\":[{}]}",
