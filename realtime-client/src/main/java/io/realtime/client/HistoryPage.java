@@ -38,9 +38,6 @@ public final class HistoryPage {
             throw nonsense("'" + messages.get(messages.size() - 1).type() + "' at " + last + ", not before "
                     + query.before().offset());
         }
-        if (more && messages.isEmpty()) { // nobody could say where to go on
-            throw nonsense("nothing, and that there is more");
-        }
     }
 
     private static RealtimeException nonsense(String what) {
@@ -84,11 +81,15 @@ public final class HistoryPage {
     /**
      * Returns the query that goes on where this page ends, in the same direction.
      *
-     * @throws IllegalStateException when there is no {@link #more}
+     * @throws IllegalStateException when there is no {@link #more}, or the page is empty although there is: the server
+     *     looked at messages that are not meant for this client only, and named no place to go on from
      */
     public HistoryQuery next() {
         if (!more) {
             throw new IllegalStateException("there is no more");
+        }
+        if (messages.isEmpty()) {
+            throw new IllegalStateException("the page is empty, and so names no place to go on from");
         }
         return query.after() != null
                 ? HistoryQuery.after(position(), query.limit())

@@ -121,6 +121,18 @@ class ClientHistoryTest {
     }
 
     @Test
+    void anEmptyPageOfMessagesForOthersIsNoFailureButNamesNoPlaceToGoOnFrom() {
+        world.connected();
+        CompletableFuture<HistoryPage> asking = ask(HistoryQuery.newest(2));
+        answer("e5", true);
+        HistoryPage page = asking.join();
+        assertEquals(List.of(), texts(page));
+        assertTrue(page.more());
+        IllegalStateException refused = assertThrows(IllegalStateException.class, page::next);
+        assertEquals("the page is empty, and so names no place to go on from", refused.getMessage());
+    }
+
+    @Test
     void aPlaceInAnotherLogFails() {
         world.connected();
         CompletableFuture<HistoryPage> asking = ask(HistoryQuery.before(new Position("old", 30), 10));
@@ -210,6 +222,21 @@ class ClientHistoryTest {
     }
 
     @Test
+    void anAnswerLeavesNoTimer() {
+        world.connected();
+        int before = world.time.pending();
+        var answered = ask(HistoryQuery.newest(9));
+        answer("e", false);
+        assertTrue(answered.isDone());
+        assertEquals(before, world.time.pending());
+        var lost = ask(HistoryQuery.newest(9));
+        world.client().close();
+        world.advance(15_000); // the question's would be due after 30 s
+        assertTrue(lost.isDone());
+        assertEquals(0, world.time.pending());
+    }
+
+    @Test
     void tooManyOpenQuestionsAreRefusedUntilOneIsAnswered() {
         world.connected();
         List<CompletableFuture<HistoryPage>> open = new ArrayList<>();
@@ -233,7 +260,6 @@ class ClientHistoryTest {
                 "{\"epoch\":\"e\"}",
                 "{\"messages\":[]}",
                 "{\"epoch\":\"e\",\"messages\":{}}",
-                "{\"epoch\":\"e\",\"messages\":[],\"more\":true}",
                 "{\"epoch\":\"e\",\"messages\":[],\"more\":\"yes\"}",
                 "{\"epoch\":\"e\",\"messages\":[null]}",
                 "{\"epoch\":\"e\",\"messages\":[{}]}",
