@@ -2,13 +2,13 @@ package io.realtime.benchmarks;
 
 import java.io.PrintStream;
 import java.util.ArrayList;
-import java.util.Collection;
 import java.util.Collections;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
+import org.openjdk.jmh.results.BenchmarkResult;
 import org.openjdk.jmh.results.RunResult;
 import org.openjdk.jmh.runner.Runner;
 import org.openjdk.jmh.runner.RunnerException;
@@ -16,10 +16,12 @@ import org.openjdk.jmh.runner.options.ChainedOptionsBuilder;
 import org.openjdk.jmh.runner.options.OptionsBuilder;
 import org.openjdk.jmh.runner.options.TimeValue;
 import org.openjdk.jmh.runner.options.VerboseMode;
+import org.openjdk.jmh.util.Statistics;
 
 /** Runs the benchmarks that are named on the command line and prints their results as Markdown. */
 public final class Main {
-    private static final int ROUNDS = 5;
+    private static final int FORKS = 2;
+    private static final TimeValue ITERATION = TimeValue.milliseconds(300);
     private static final int SESSIONS = 20_000;
     private static final int TOP = 15;
     private static final List<String> ALL = List.of("retention", "idle", "resume");
@@ -49,41 +51,38 @@ public final class Main {
 
     // ---------------------------------------------------------------- retention
 
-    /** Forks alternate, so that whatever the machine does meanwhile meets both. */
+    /** Iterations with a log and without alternate; each pair of neighbours is one comparison. */
     private void retention() throws RunnerException {
         print("### Retention: 120-byte messages to a room of 1,000 members\n");
-        print("| publishers | msg/s without a log, median | with the log, median | ratio, median | lowest–highest |");
-        print("| --- | --- | --- | --- | --- |");
+        print(
+                "| publishers | msg/s without a log, median | with the log, median | ratio, median | its quartiles | pairs |");
+        print("| --- | --- | --- | --- | --- | --- |");
         for (int threads = 1; threads <= 2; threads++) {
             List<Double> with = new ArrayList<>();
             List<Double> without = new ArrayList<>();
             List<Double> ratios = new ArrayList<>();
-            for (int round = 0; round < ROUNDS; round++) {
-                boolean isLogFirst = round % 2 == 0;
-                double first = publish(isLogFirst ? "defaults" : "none", threads);
-                double second = publish(isLogFirst ? "none" : "defaults", threads);
-                with.add(isLogFirst ? first : second);
-                without.add(isLogFirst ? second : first);
-                ratios.add(with.get(round) / without.get(round));
+            RunResult result = run(options(PublishBenchmark.class, FORKS, 6, 28).threads(threads));
+            for (BenchmarkResult fork : result.getBenchmarkResults()) {
+                List<Double> scores = new ArrayList<>();
+                fork.getIterationResults()
+                        .forEach(each -> scores.add(each.getPrimaryResult().getScore()));
+                for (int i = 0; i + 1 < scores.size(); i += 2) {
+                    with.add(scores.get(i));
+                    without.add(scores.get(i + 1));
+                    ratios.add(scores.get(i) / scores.get(i + 1));
+                }
             }
             print(
-                    "| %d | %,.0f | %,.0f | %.2f | %.2f–%.2f |",
+                    "| %d | %,.0f | %,.0f | %.2f | %.2f–%.2f | %d |",
                     threads,
-                    median(without),
-                    median(with),
-                    median(ratios),
-                    Collections.min(ratios),
-                    Collections.max(ratios));
+                    quantile(without, 0.5),
+                    quantile(with, 0.5),
+                    quantile(ratios, 0.5),
+                    quantile(ratios, 0.25),
+                    quantile(ratios, 0.75),
+                    ratios.size());
         }
         print("");
-    }
-
-    private static double publish(String retention, int threads) throws RunnerException {
-        return run(options(PublishBenchmark.class, 1, 700, 2, 500)
-                        .threads(threads)
-                        .param("retention", retention))
-                .getPrimaryResult()
-                .getScore();
     }
 
     // ---------------------------------------------------------------- idle
@@ -132,7 +131,7 @@ public final class Main {
 
     private void resume() throws RunnerException {
         print("### Resuming: from `$hello` to the last missed message\n");
-        print("| messages in the log | other sessions | missed | µs, median | lowest–highest | to the first row |");
+        print("| messages in the log | other sessions | missed | µs, median | 90 % below | to the first row |");
         print("| --- | --- | --- | --- | --- | --- |");
         double base = 0;
         for (Case each : List.of(
@@ -144,58 +143,50 @@ public final class Main {
                 new Case(1_000, 10_000, "room", 10),
                 new Case(100_000, 1, "elsewhere", 100),
                 new Case(100_000, 1, "elsewhere", 1_000))) {
-            List<Double> micros = iterations(run(options(ResumeBenchmark.class, 2, 500, 5, 400)
-                    .param("log", "" + each.log)
-                    .param("others", "" + each.others)
-                    .param("place", each.place)
-                    .param("missed", "" + each.missed)));
-            base = base == 0 ? median(micros) : base;
+            Statistics nanos = run(options(ResumeBenchmark.class, 1, 4, 6)
+                            .param("log", "" + each.log)
+                            .param("others", "" + each.others)
+                            .param("place", each.place)
+                            .param("missed", "" + each.missed))
+                    .getPrimaryResult()
+                    .getStatistics();
+            double median = nanos.getPercentile(50);
+            base = base == 0 ? median : base;
             print(
-                    "| %,d | %,d %s | %,d | %.1f | %.1f–%.1f | %.2f |",
+                    "| %,d | %,d %s | %,d | %.1f | %.1f | %.2f |",
                     each.log,
                     each.others,
                     each.place.equals("room") ? "in the room" : "elsewhere",
                     each.missed,
-                    median(micros),
-                    Collections.min(micros),
-                    Collections.max(micros),
-                    median(micros) / base);
+                    median / 1e3,
+                    nanos.getPercentile(90) / 1e3,
+                    median / base);
         }
         print("");
     }
 
-    private static List<Double> iterations(RunResult result) {
-        List<Double> scores = new ArrayList<>();
-        result.getBenchmarkResults()
-                .forEach(fork -> fork.getIterationResults()
-                        .forEach(each -> scores.add(each.getPrimaryResult().getScore())));
-        return scores;
-    }
-
     // ---------------------------------------------------------------- shared
 
-    private static ChainedOptionsBuilder options(
-            Class<?> benchmark, int warmups, int warmupMillis, int measurements, int millis) {
+    private static ChainedOptionsBuilder options(Class<?> benchmark, int forks, int warmups, int measurements) {
         return new OptionsBuilder()
                 .include(benchmark.getName() + "\\.")
-                .forks(1)
+                .forks(forks)
                 .warmupIterations(warmups)
-                .warmupTime(TimeValue.milliseconds(warmupMillis))
+                .warmupTime(ITERATION)
                 .measurementIterations(measurements)
-                .measurementTime(TimeValue.milliseconds(millis))
+                .measurementTime(ITERATION)
                 .shouldFailOnError(true)
                 .verbosity(VerboseMode.SILENT);
     }
 
     private static RunResult run(ChainedOptionsBuilder options) throws RunnerException {
-        Collection<RunResult> results = new Runner(options.build()).run();
-        return results.iterator().next();
+        return new Runner(options.build()).run().iterator().next();
     }
 
-    private static double median(List<Double> values) {
+    private static double quantile(List<Double> values, double share) {
         List<Double> sorted = new ArrayList<>(values);
         Collections.sort(sorted);
-        return sorted.get(sorted.size() / 2);
+        return sorted.get((int) (share * (sorted.size() - 1)));
     }
 
     private void print(String format, Object... values) {
