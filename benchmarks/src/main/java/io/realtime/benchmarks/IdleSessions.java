@@ -41,7 +41,7 @@ final class IdleSessions {
     static Result measure(int sessions) {
         try (NullServer server = new NullServer(builder -> builder)) {
             for (int i = 0; i < FIRST; i++) {
-                server.open("first-" + i).takeLast();
+                server.open("first-" + i);
             }
             List<NullConnection> connections = new ArrayList<>(sessions);
             for (int i = 0; i < sessions; i++) {
@@ -51,7 +51,6 @@ final class IdleSessions {
             for (int i = 0; i < sessions; i++) {
                 server.upgrade(connections.get(i));
                 server.begin(connections.get(i), "user-" + (10_000_000 + i));
-                connections.get(i).takeLast();
             }
             Cost connected = cost(server, sessions, before);
             connections.forEach(NullConnection::cut);

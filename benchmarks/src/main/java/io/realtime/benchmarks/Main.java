@@ -131,7 +131,7 @@ public final class Main {
 
     private void resume() throws RunnerException {
         print("### Resuming: from `$hello` to the last missed message\n");
-        print("| messages in the log | other sessions | missed | µs, median | 90 % below | to the first row |");
+        print("| messages in the log | other sessions | missed | µs, median | 90 %% below | to the first row |");
         print("| --- | --- | --- | --- | --- | --- |");
         double base = 0;
         for (Case each : List.of(

@@ -58,7 +58,7 @@ final class NullServer implements AutoCloseable {
         connection.open(Objects.requireNonNull(transport.acceptor, "started"));
     }
 
-    /** Returns a connection with a session of this user; its newest frame is the welcome. */
+    /** Returns a connection with a session of this user. */
     NullConnection open(String user) {
         NullConnection connection = connect();
         begin(connection, user);

@@ -63,7 +63,8 @@ public class ResumeBenchmark {
 
         Client(NullServer server, String user) {
             this.user = user;
-            this.connection = server.open(user);
+            this.connection = server.connect().keepLast();
+            server.begin(connection, user);
             Frames.Welcome welcome = connection.takeWelcome();
             this.secret = welcome.session();
             welcome.rooms().forEach((name, at) -> positions.put(name, new Position(at.epoch(), at.offset())));
@@ -75,7 +76,7 @@ public class ResumeBenchmark {
             server.work();
             positions.put(ROOM, seen);
             hello = NullServer.hello(new Frames.Hello(user, "c-" + user, secret, positions, null, null));
-            connection = server.connect();
+            connection = server.connect().keepLast();
         }
 
         long resume(NullServer server) {
