@@ -29,6 +29,7 @@ public class ResumeBenchmark {
     private static final Event<String> SAID = Event.of("chat.said", String.class);
     private static final String TEXT = "m".repeat(120);
     private static final String ROOM = "chat:42";
+    private static final String ANOTHER = "chat:43";
     private static final int REHEARSALS = 20_000; // compiled alike, whatever the parameters
 
     /** How many messages the room's log holds. */
@@ -39,9 +40,12 @@ public class ResumeBenchmark {
     @Param("1")
     public int others = 1;
 
-    /** Where the others are: {@code elsewhere}, or in the same {@code room}. */
-    @Param("elsewhere")
-    public String place = "elsewhere";
+    /**
+     * Where the others are: in no room; in the {@code same room}; or in {@code another room}, to which as much is said,
+     * so that it weighs as much on the processor's caches.
+     */
+    @Param("no room")
+    public String place = "no room";
 
     /** How many messages the session missed. */
     @Param("10")
@@ -102,8 +106,8 @@ public class ResumeBenchmark {
         }
         for (int i = 0; i < others; i++) {
             NullConnection other = server.open("user-" + i);
-            if (place.equals("room")) {
-                server.join(other, ROOM);
+            if (!place.equals("no room")) {
+                server.join(other, place.equals("same room") ? ROOM : ANOTHER);
             }
         }
     }
@@ -111,6 +115,9 @@ public class ResumeBenchmark {
     private void publish(int messages) {
         for (int i = 0; i < messages; i++) {
             top = Objects.requireNonNull(room.send(SAID, TEXT), "logged");
+            if (place.equals("another room")) {
+                server.server().room(ANOTHER).send(SAID, TEXT);
+            }
         }
     }
 

@@ -29,7 +29,7 @@ class BenchmarksTest {
         ResumeBenchmark benchmark = new ResumeBenchmark();
         benchmark.log = 50;
         benchmark.others = 2;
-        benchmark.place = "room";
+        benchmark.place = "same room";
         benchmark.missed = 20;
         benchmark.fill();
         benchmark.miss();
