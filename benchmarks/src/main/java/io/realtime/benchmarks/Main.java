@@ -159,7 +159,7 @@ public final class Main {
                     "| %,d | %,d in %s | %,d | %.1f | %.1f | %.1f | %.2f |",
                     each.log,
                     each.others,
-                    each.place.equals("room") ? "in the room" : "no room",
+                    each.place,
                     each.missed,
                     median / 1e3,
                     nanos.getPercentile(10) / 1e3,
