@@ -1,0 +1,199 @@
+package io.realtime.benchmarks;
+
+import java.io.PrintStream;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.Comparator;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.TreeMap;
+import org.openjdk.jmh.results.BenchmarkResult;
+import org.openjdk.jmh.results.RunResult;
+import org.openjdk.jmh.runner.Runner;
+import org.openjdk.jmh.runner.RunnerException;
+import org.openjdk.jmh.runner.options.ChainedOptionsBuilder;
+import org.openjdk.jmh.runner.options.OptionsBuilder;
+import org.openjdk.jmh.runner.options.TimeValue;
+import org.openjdk.jmh.runner.options.VerboseMode;
+import org.openjdk.jmh.util.Statistics;
+
+/** Runs the benchmarks that are named on the command line and prints their results as Markdown. */
+public final class Main {
+    private static final int FORKS = 2;
+    private static final TimeValue ITERATION = TimeValue.milliseconds(300);
+    private static final int SESSIONS = 20_000;
+    private static final int TOP = 15;
+    private static final List<String> ALL = List.of("retention", "idle", "resume");
+
+    private final PrintStream out;
+
+    private Main(PrintStream out) {
+        this.out = out;
+    }
+
+    /**
+     * Runs {@code retention}, {@code idle}, {@code resume} or {@code all}.
+     *
+     * @throws RunnerException when a benchmark fails
+     */
+    public static void main(String[] names) throws RunnerException {
+        Main main = new Main(System.out);
+        for (String name : names.length == 1 && names[0].equals("all") ? ALL : List.of(names)) {
+            switch (name) {
+                case "retention" -> main.retention();
+                case "idle" -> main.idle();
+                case "resume" -> main.resume();
+                default -> throw new IllegalArgumentException("'" + name + "' is none of " + ALL + " and all");
+            }
+        }
+    }
+
+    // ---------------------------------------------------------------- retention
+
+    /** Iterations with a log and without alternate; each pair of neighbours is one comparison. */
+    private void retention() throws RunnerException {
+        print("### Retention: 120-byte messages to a room of 1,000 members\n");
+        print(
+                "| publishers | msg/s without a log, median | with the log, median | ratio, median | its quartiles | pairs |");
+        print("| --- | --- | --- | --- | --- | --- |");
+        for (int threads = 1; threads <= 2; threads++) {
+            List<Double> with = new ArrayList<>();
+            List<Double> without = new ArrayList<>();
+            List<Double> ratios = new ArrayList<>();
+            RunResult result = run(options(PublishBenchmark.class, FORKS, 6, 28).threads(threads));
+            for (BenchmarkResult fork : result.getBenchmarkResults()) {
+                List<Double> scores = new ArrayList<>();
+                fork.getIterationResults()
+                        .forEach(each -> scores.add(each.getPrimaryResult().getScore()));
+                for (int i = 0; i + 1 < scores.size(); i += 2) {
+                    with.add(scores.get(i));
+                    without.add(scores.get(i + 1));
+                    ratios.add(scores.get(i) / scores.get(i + 1));
+                }
+            }
+            print(
+                    "| %d | %,.0f | %,.0f | %.2f | %.2f–%.2f | %d |",
+                    threads,
+                    quantile(without, 0.5),
+                    quantile(with, 0.5),
+                    quantile(ratios, 0.5),
+                    quantile(ratios, 0.25),
+                    quantile(ratios, 0.75),
+                    ratios.size());
+        }
+        print("");
+    }
+
+    // ---------------------------------------------------------------- idle
+
+    private void idle() {
+        IdleSessions.Result result = IdleSessions.measure(SESSIONS);
+        print("### Idle managed sessions, beyond the transport's connection: %,d of them\n", SESSIONS);
+        print("| state | bytes per session | attributed to parts |");
+        print("| --- | --- | --- |");
+        state("connected", result.connected());
+        state("connection lost", result.detached());
+        print("");
+        table("part, connected", result.connected().parts(), Integer.MAX_VALUE, true);
+        table("part and field, connected", result.connected().parts(), TOP, false);
+        table("class, connected", result.connected().heap().classes(), TOP, false);
+        table("part, connection lost", result.detached().parts(), Integer.MAX_VALUE, true);
+    }
+
+    private void state(String name, IdleSessions.Cost cost) {
+        print("| %s | %,d | %.0f %% |", name, cost.bytesPerSession(), 100 * cost.attributed());
+    }
+
+    private void table(String heading, Map<String, Histogram.Count> costs, int most, boolean merged) {
+        Map<String, Histogram.Count> rows = new TreeMap<>();
+        costs.forEach((name, count) -> rows.merge(
+                merged ? name.replaceFirst("\\..*", "") : name,
+                count,
+                (a, b) -> new Histogram.Count(a.objects() + b.objects(), a.bytes() + b.bytes())));
+        print("| %s | bytes per session | objects per session |", heading);
+        print("| --- | --- | --- |");
+        rows.entrySet().stream()
+                .filter(row -> row.getValue().bytes() >= SESSIONS) // a byte each
+                .sorted(Comparator.comparing(row -> -row.getValue().bytes()))
+                .limit(most)
+                .forEach(row -> print(
+                        "| %s | %.0f | %.1f |",
+                        row.getKey(),
+                        (double) row.getValue().bytes() / SESSIONS,
+                        (double) row.getValue().objects() / SESSIONS));
+        print("");
+    }
+
+    // ---------------------------------------------------------------- resume
+
+    private record Case(int log, int others, String place, int missed) {}
+
+    private void resume() throws RunnerException {
+        print("### Resuming: from `$hello` to the last missed message\n");
+        print(
+                "| messages in the log | other sessions | missed | µs, median | 10 %% below | 90 %% below | to the first row |");
+        print("| --- | --- | --- | --- | --- | --- | --- |");
+        double base = 0;
+        for (Case each : List.of(
+                new Case(1_000, 1, "no room", 10),
+                new Case(10_000, 1, "no room", 10),
+                new Case(100_000, 1, "no room", 10),
+                new Case(1_000, 1_000, "no room", 10),
+                new Case(1_000, 10_000, "no room", 10),
+                new Case(1_000, 10_000, "same room", 10),
+                new Case(1_000, 10_000, "another room", 10),
+                new Case(100_000, 1, "no room", 100),
+                new Case(100_000, 1, "no room", 1_000),
+                new Case(100_000, 1, "no room", 10_000))) {
+            Statistics nanos = run(options(ResumeBenchmark.class, 1, 3, 5)
+                            .param("log", "" + each.log)
+                            .param("others", "" + each.others)
+                            .param("place", each.place)
+                            .param("missed", "" + each.missed))
+                    .getPrimaryResult()
+                    .getStatistics();
+            double median = nanos.getPercentile(50);
+            base = base == 0 ? median : base;
+            print(
+                    "| %,d | %,d in %s | %,d | %.1f | %.1f | %.1f | %.2f |",
+                    each.log,
+                    each.others,
+                    each.place,
+                    each.missed,
+                    median / 1e3,
+                    nanos.getPercentile(10) / 1e3,
+                    nanos.getPercentile(90) / 1e3,
+                    median / base);
+        }
+        print("");
+    }
+
+    // ---------------------------------------------------------------- shared
+
+    private static ChainedOptionsBuilder options(Class<?> benchmark, int forks, int warmups, int measurements) {
+        return new OptionsBuilder()
+                .include(benchmark.getName() + "\\.")
+                .forks(forks)
+                .warmupIterations(warmups)
+                .warmupTime(ITERATION)
+                .measurementIterations(measurements)
+                .measurementTime(ITERATION)
+                .shouldFailOnError(true)
+                .verbosity(VerboseMode.SILENT);
+    }
+
+    private static RunResult run(ChainedOptionsBuilder options) throws RunnerException {
+        return new Runner(options.build()).run().iterator().next();
+    }
+
+    private static double quantile(List<Double> values, double share) {
+        List<Double> sorted = new ArrayList<>(values);
+        Collections.sort(sorted);
+        return sorted.get((int) (share * (sorted.size() - 1)));
+    }
+
+    private void print(String format, Object... values) {
+        out.println(String.format(Locale.ROOT, format, values));
+    }
+}

@@ -1,0 +1,115 @@
+package io.realtime.benchmarks;
+
+import io.realtime.internal.wire.Frames;
+import io.realtime.internal.wire.Outgoing;
+import io.realtime.server.Authentication;
+import io.realtime.server.RealtimeServer;
+import io.realtime.spi.ServerTransport;
+import java.time.Duration;
+import java.util.Objects;
+import java.util.Queue;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.function.UnaryOperator;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A real server whose connections are {@linkplain NullConnection null}. What it would run on its executor runs in
+ * {@link #work}, on the thread of the benchmark, so that a measurement holds no hand-over between threads. A token is
+ * the user's name.
+ */
+final class NullServer implements AutoCloseable {
+    private final Queue<Runnable> tasks = new ConcurrentLinkedQueue<>(); // bounded by what one step of a benchmark does
+    private final Transport transport = new Transport();
+    private final RealtimeServer server;
+    private int connections;
+
+    /** A started server, configured by this. */
+    NullServer(UnaryOperator<RealtimeServer.Builder> config) {
+        this.server = config.apply(RealtimeServer.builder())
+                .transport(transport)
+                .executor(tasks::add)
+                .authenticator(credentials -> CompletableFuture.completedFuture(
+                        Authentication.of(Objects.requireNonNull(credentials.token(), "token"))))
+                .build()
+                .start();
+    }
+
+    RealtimeServer server() {
+        return server;
+    }
+
+    /** Runs handlers, rules and the like until nothing is left to run. */
+    void work() {
+        for (Runnable task = tasks.poll(); task != null; task = tasks.poll()) {
+            task.run();
+        }
+    }
+
+    /** Returns a connection after its upgrade, before its {@code $hello}. */
+    NullConnection connect() {
+        NullConnection connection = new NullConnection(connections++);
+        upgrade(connection);
+        return connection;
+    }
+
+    /** Does the upgrade of a connection that was made before. */
+    void upgrade(NullConnection connection) {
+        connection.open(Objects.requireNonNull(transport.acceptor, "started"));
+    }
+
+    /** Returns a connection with a session of this user. */
+    NullConnection open(String user) {
+        NullConnection connection = connect();
+        begin(connection, user);
+        return connection;
+    }
+
+    /** Says {@code $hello} for this user, with a client id as long as a real one. */
+    void begin(NullConnection connection, String user) {
+        String client = ("c-" + user + "-0123456789abcdefghij").substring(0, 22);
+        connection.receive(hello(new Frames.Hello(user, client, null, null, null, null)));
+        work();
+    }
+
+    static String hello(Frames.Hello data) {
+        return Outgoing.of(Frames.HELLO).data(data, Frames.Hello.class).frame().asText();
+    }
+
+    /** Joins the connection's session to a room. */
+    void join(NullConnection connection, String room) {
+        connection.receive(Outgoing.of(Frames.JOIN).room(room).ref("1").frame().asText());
+        work();
+    }
+
+    @Override
+    public void close() {
+        server.close(Duration.ZERO);
+        work();
+    }
+
+    private static final class Transport implements ServerTransport {
+        private @Nullable Acceptor acceptor;
+
+        @Override
+        public void start(Config config, Acceptor newcomers) {
+            this.acceptor = newcomers;
+        }
+
+        @Override
+        public int port() {
+            return 0;
+        }
+
+        @Override
+        public void stopAccepting() {}
+
+        @Override
+        public void stop(Duration drain) {}
+
+        @Override
+        public @Nullable String problem() {
+            return null;
+        }
+    }
+}

@@ -1,0 +1,52 @@
+package io.realtime.benchmarks;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.realtime.Position;
+import org.junit.jupiter.api.Test;
+
+/** That the benchmarks do what they say, at tiny sizes; their figures are for {@link Main}. */
+class BenchmarksTest {
+    @Test
+    void everyMemberIsSentEveryMessageWithALogAndWithout() {
+        for (String retention : new String[] {"defaults", "none"}) {
+            PublishBenchmark benchmark = new PublishBenchmark();
+            benchmark.retention = retention;
+            benchmark.members = 3;
+            benchmark.fill();
+            Position position = benchmark.publish();
+            assertNotNull(position, retention);
+            assertEquals(1, position.offset(), retention);
+            benchmark.check();
+        }
+    }
+
+    @Test
+    void aResumeIsSentTheWelcomeAndWhatItMissed() {
+        ResumeBenchmark benchmark = new ResumeBenchmark();
+        benchmark.log = 50;
+        benchmark.others = 2;
+        benchmark.place = "same room";
+        benchmark.missed = 20;
+        benchmark.fill();
+        benchmark.miss();
+        assertEquals(1 + 20, benchmark.resume());
+        benchmark.check();
+        benchmark.close();
+    }
+
+    @Test
+    void whatAnIdleSessionCostsIsAttributedToItsParts() {
+        IdleSessions.Result result = IdleSessions.measure(1000);
+        for (IdleSessions.Cost cost : new IdleSessions.Cost[] {result.connected(), result.detached()}) {
+            assertTrue(cost.attributed() > 0.8 && cost.attributed() < 1.2, () -> "attributed " + cost.attributed());
+        }
+        Histogram.Count peers = result.connected().parts().get("Peer");
+        assertNotNull(peers);
+        assertEquals(1100, peers.objects());
+        assertNull(result.connected().parts().get("NullConnection"));
+    }
+}
