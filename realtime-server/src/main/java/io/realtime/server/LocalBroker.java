@@ -29,6 +29,7 @@ import org.jspecify.annotations.Nullable;
 final class LocalBroker {
     private static final Duration SWEEP_INTERVAL = Duration.ofSeconds(30);
     private static final int MOST_ENDS = 100_000;
+    private static final int MOST_BATCH_BYTES = 64 * 1024;
 
     private final ConcurrentHashMap<String, RoomState> rooms = new ConcurrentHashMap<>();
     private final AtomicLong logBytes = new AtomicLong();
@@ -37,6 +38,7 @@ final class LocalBroker {
     private final Random random;
     private final Function<String, Retention> retention;
     private final long budget;
+    private final int batchBytes;
     private final Duration idle;
     private final ReentrantLock endsLock = new ReentrantLock();
     private final Map<String, Position> ends = new HashMap<>(); // guarded by endsLock: of forgotten logs, by key
@@ -50,11 +52,12 @@ final class LocalBroker {
      * @param retention of a room, by its name on the wire
      * @param idle after how long an empty room without members is forgotten
      */
-    LocalBroker(Scheduler scheduler, Random random, Function<String, Retention> retention, long budget, Duration idle) {
+    LocalBroker(Scheduler scheduler, Random random, Function<String, Retention> retention, Limits limits, Duration idle) {
         this.scheduler = scheduler;
         this.random = random;
         this.retention = retention;
-        this.budget = budget;
+        this.budget = limits.logBytes();
+        this.batchBytes = Math.min(MOST_BATCH_BYTES, limits.outboundBytes() / 4);
         this.idle = idle;
         this.epoch = Ids.name(random);
     }
@@ -155,6 +158,11 @@ final class LocalBroker {
 
     long logBytes() {
         return logBytes.get();
+    }
+
+    /** How much leaves at once, unless one message is longer: a receiver that is half full still takes it. */
+    int batchBytes() {
+        return batchBytes;
     }
 
     long nanoTime() {

@@ -32,7 +32,6 @@ import org.slf4j.LoggerFactory;
 final class RoomState {
     private static final Logger LOG = LoggerFactory.getLogger(RoomState.class);
     private static final int REPLAY_CHUNK = 256;
-    private static final int BATCH_BYTES = 64 * 1024; // far below any outbound bound: an idle receiver takes any batch
     private static final int MAX_WAITING_BYTES = 1 << 20;
     private static final Link[] NOBODY = new Link[0];
 
@@ -139,7 +138,7 @@ final class RoomState {
             deliver(FrameBatch.of(Collections.singletonList(frame), ephemeral), chosen.toArray(NOBODY));
             return;
         }
-        boolean isFull = batchBytes + frame.length() > BATCH_BYTES;
+        boolean isFull = batchBytes + frame.length() > broker.batchBytes();
         if (!pending.isEmpty() && (isFull || pendingEphemeral != ephemeral)) {
             closeBatch();
         }
@@ -321,7 +320,7 @@ final class RoomState {
                 } else {
                     int bytes = 0;
                     for (RoomLog.Entry entry : log.after(link.cursor, REPLAY_CHUNK)) {
-                        if (!frames.isEmpty() && bytes + entry.frame().length() > BATCH_BYTES) {
+                        if (!frames.isEmpty() && bytes + entry.frame().length() > broker.batchBytes()) {
                             break;
                         }
                         link.cursor++;

@@ -68,8 +68,7 @@ final class ServerCore implements ServerTransport.Acceptor {
         this.scheduler = scheduler;
         this.executor = executor;
         this.random = config.random;
-        this.broker =
-                new LocalBroker(scheduler, random, this::retentionOf, config.limits.logBytes(), config.sessionTtl);
+        this.broker = new LocalBroker(scheduler, random, this::retentionOf, config.limits, config.sessionTtl);
         this.records = new ClientRecords(scheduler, MAX_CLIENT_RECORDS, CLIENT_RECORD_TTL, this::newMailbox);
         Map<String, Dispatcher.Handler> handlers = new HashMap<>();
         this.dispatcher = new Dispatcher(this, handlers);

@@ -30,7 +30,8 @@ class RoomStateTest {
     private final ManualScheduler time = new ManualScheduler();
 
     private LocalBroker broker(Retention retention, long budget) {
-        return new LocalBroker(time, new Random(1), room -> retention, budget, Duration.ofMinutes(5));
+        Limits limits = Limits.builder().logBytes(budget).build();
+        return new LocalBroker(time, new Random(1), room -> retention, limits, Duration.ofMinutes(5));
     }
 
     /** The hand-over from replay to live, with publishers, joiners and leavers all at once: no gap, no repeat, in order. */
