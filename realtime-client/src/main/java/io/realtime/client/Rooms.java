@@ -291,7 +291,13 @@ final class Rooms {
 
     /** Sends what brings the room nearer to what is wanted; one question about a room at a time. */
     private void sync(Room room) {
-        if (room.ref != null || isProtocols(room)) {
+        if (isProtocols(room)) {
+            return;
+        }
+        if (room.ref != null) {
+            if (room.asked == Wish.LEFT && room.wish == Wish.JOINED) {
+                unasked.add(room); // once it is left; and what is sent to it waits for that
+            }
             return;
         }
         if (room.wish == Wish.JOINED && room.leaving != null) { // it was asked, and joined again before the answer
@@ -337,10 +343,12 @@ final class Rooms {
                 joined(room, answer);
             } catch (RealtimeException nonsense) {
                 failWaiting(room, nonsense);
+                askNext();
                 throw nonsense;
             }
         }
         sync(room);
+        askNext();
         return true;
     }
 
@@ -361,6 +369,7 @@ final class Rooms {
         } else {
             refused(room, failure);
         }
+        askNext();
         return true;
     }
 
@@ -368,7 +377,6 @@ final class Rooms {
         Room room = answer.ref() == null ? null : byRef.remove(answer.ref());
         if (room != null) {
             room.ref = null;
-            askNext();
         }
         return room;
     }
@@ -457,8 +465,8 @@ final class Rooms {
     /** Returns whether a frame is new to the application, and notes its place. */
     boolean accept(Envelope frame) {
         Room room = frame.room() == null || frame.offset() == 0 ? null : rooms.get(frame.room());
-        if (room == null) {
-            return true;
+        if (room == null) { // one that was left, or never joined: what is in its log is of no use without its place
+            return frame.room() == null || frame.offset() == 0;
         }
         if (room.position == null) {
             return room.joining == null; // what comes before the answer to a join comes again behind it

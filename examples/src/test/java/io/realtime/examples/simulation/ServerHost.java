@@ -37,6 +37,7 @@ final class ServerHost {
     private final int port;
     private int lives;
     private int published;
+    private int publishedBefore; // by earlier lives, whose logs died with them
     private boolean dawdles = true;
 
     @Nullable
@@ -60,6 +61,7 @@ final class ServerHost {
     void start() {
         SimulatedProcess life = simulation.time.newProcess();
         String name = "server" + ++lives;
+        publishedBefore = published;
         process = life;
         transport = simulation.network.serverTransport();
         server = RealtimeServer.builder()
@@ -97,15 +99,21 @@ final class ServerHost {
         };
     }
 
-    void hurry() {
+    /** From now on handlers are quick, and tokens are good for ever. */
+    void behave() {
         dawdles = false;
+    }
+
+    /** Returns whether a message of the application was published by this life of the server. */
+    boolean isOfThisLife(String message) {
+        return Integer.parseInt(message.substring(message.lastIndexOf('-') + 1)) > publishedBefore;
     }
 
     /** The token is {@code user/member}; some servers let it expire. */
     private CompletableFuture<Authentication> authenticate(Credentials credentials) {
         String[] token = String.valueOf(credentials.token()).split("/", 2);
         SimulatedProcess here = process;
-        Instant expires = simulation.setup.tokensExpire() && here != null
+        Instant expires = simulation.setup.tokensExpire() && dawdles && here != null
                 ? Instant.ofEpochMilli(here.currentTimeMillis() + 3_000 + random.nextInt(10_000))
                 : null;
         CompletableFuture<Authentication> answer = new CompletableFuture<>();
