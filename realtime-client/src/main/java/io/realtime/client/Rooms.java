@@ -295,7 +295,7 @@ final class Rooms {
             return;
         }
         if (room.ref != null) {
-            if (room.asked == Wish.LEFT && room.wish == Wish.JOINED) {
+            if (room.asked == Wish.LEFT && stays(room)) {
                 unasked.add(room); // once it is left; and what is sent to it waits for that
             }
             return;

@@ -213,7 +213,9 @@ final class Peer implements ConnectionListener, Outlet {
         ClientRecords.ClientRecord record = to.record();
         BooleanSupplier offer = () -> to.mailbox().offer(envelope.length(), () -> {
             try {
-                core.dispatcher().dispatch(to, this, envelope);
+                if (!core.isStopped()) { // else another server's turn has come: what is not acknowledged is sent to it
+                    core.dispatcher().dispatch(to, this, envelope);
+                }
             } finally {
                 to.handled();
             }

@@ -152,7 +152,7 @@ public final class RealtimeServer implements AutoCloseable {
     /**
      * Closes gracefully: refuses newcomers, says goodbye with a window over which clients spread their return, lets
      * handlers finish what has arrived, closes every connection with 4200 behind all that was sent, and releases ports
-     * and threads. Blocks until then, at most for about the grace; an executor that the application supplied is left
+     * and threads. What is not handled by then is not acknowledged, and clients send it to the next server. Blocks until then, at most for about the grace; an executor that the application supplied is left
      * running. Does nothing the second time.
      */
     public void close(Duration grace) {
@@ -170,6 +170,7 @@ public final class RealtimeServer implements AutoCloseable {
                 deadline - grace.toNanos() / 2,
                 () -> core.sessions().stream()
                         .allMatch(session -> session.mailbox().isIdle()));
+        core.stopped();
         CloseReason draining = new CloseReason(CloseReason.DRAINING, "server is draining");
         for (Peer peer : core.peers()) {
             peer.close(draining);

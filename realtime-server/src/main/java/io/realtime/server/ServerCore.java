@@ -62,6 +62,7 @@ final class ServerCore implements ServerTransport.Acceptor {
     private final LongAdder unhandled = new LongAdder();
     private final ConnectionManager connections = new ConnectionManager(this);
     private volatile boolean closing;
+    private volatile boolean stopped;
 
     ServerCore(RealtimeServer.Builder config, Scheduler scheduler, Executor executor) {
         this.config = config;
@@ -391,5 +392,14 @@ final class ServerCore implements ServerTransport.Acceptor {
 
     void closing() {
         closing = true;
+    }
+
+    boolean isStopped() {
+        return stopped;
+    }
+
+    /** From now on nothing is handled any more. */
+    void stopped() {
+        stopped = true;
     }
 }
