@@ -517,7 +517,7 @@ final class ClientEngine {
         switch (frame.type()) {
             case Frames.ACK -> {
                 Frames.Ack ack = frame.data(Frames.Ack.class);
-                sender.acknowledged(ack.seq(), ack.offset());
+                sender.acknowledged(ack.seq(), ack.answers());
             }
             case Frames.REPLY -> {
                 if (!rooms.reply(frame)) {
@@ -573,7 +573,7 @@ final class ClientEngine {
         rooms.welcomed(welcome.resumed(), states, from.inflight, from::send); // before the messages, which may be for these rooms
         callbacks.welcomed();
         inboxAcks.welcomed();
-        sender.welcomed(from, welcome.seq(), Math.min(messageBytes, OUTBOUND_BYTES / 2));
+        sender.welcomed(from, welcome.seq(), welcome.answers(), Math.min(messageBytes, OUTBOUND_BYTES / 2));
     }
 
     private void watch(Link from, Frames.@Nullable HeartbeatMs said) {

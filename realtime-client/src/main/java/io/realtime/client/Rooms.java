@@ -259,7 +259,7 @@ final class Rooms {
                 refused(room, new RealtimeException(ErrorCode.FORBIDDEN, "room '" + room.name + "' is forbidden now"));
                 return;
             }
-            if (room.joining != null && room.position == null) {
+            if (room.wish != Wish.NONE && room.firstTime) {
                 return; // the answer to its join was lost: it is asked again, and says where the room begins
             }
             room.joined = true;
@@ -468,8 +468,8 @@ final class Rooms {
         if (room == null) { // one that was left, or never joined: what is in its log is of no use without its place
             return frame.room() == null || frame.offset() == 0;
         }
-        if (room.position == null) {
-            return room.joining == null; // what comes before the answer to a join comes again behind it
+        if (room.position == null) { // its join is not answered: that says where it begins
+            return false;
         }
         if (frame.offset() <= room.position.offset()) {
             return false;

@@ -173,12 +173,13 @@ final class Sender {
         }
     }
 
-    /** A session is open: sends what the server has not processed, the oldest first. An acknowledgement tells the rest. */
-    void welcomed(Link link, long processed, int messageBytes) {
+    /** A session is open: sends what the server has not processed, the oldest first. */
+    void welcomed(Link link, long processed, long behind, int messageBytes) {
         outbox.resumed(processed);
         report(outbox.limitMessages(messageBytes));
         changed();
         open = link;
+        acknowledged(processed, behind);
         pump();
     }
 

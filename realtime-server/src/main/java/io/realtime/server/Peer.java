@@ -351,7 +351,6 @@ final class Peer implements ConnectionListener, Outlet {
             return;
         }
         mine.begin(this, links);
-        mine.acknowledge();
     }
 
     /** Makes a new session the one of its client, in place of another that it may have; false when it has a newer one. */
@@ -373,12 +372,13 @@ final class Peer implements ConnectionListener, Outlet {
             boolean known,
             Map<String, Frames.RoomState> rooms,
             @Nullable Instant expiresAt) {
-        ClientRecords.ClientRecord record = of.record();
+        Frames.Ack processed = of.processed();
         Frames.Welcome welcome = new Frames.Welcome(
                 of.secret(),
                 of.user().id(),
                 resumed,
-                record == null ? 0 : record.processed(),
+                processed.seq(),
+                processed.answers(),
                 known,
                 rooms,
                 new Frames.HeartbeatMs(

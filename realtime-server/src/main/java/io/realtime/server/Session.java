@@ -556,8 +556,14 @@ public final class Session {
         }
     }
 
-    /** Acknowledges what is processed, now. */
-    void acknowledge() {
+    /** Returns how far the client's messages are processed, and where the answers to them end. */
+    Frames.Ack processed() {
+        long seq = record == null ? 0 : record.processed(); // before the inbox, which then has the answers to these
+        RoomState inbox = rooms.get(Names.SESSION);
+        return new Frames.Ack(seq, inbox == null ? 0 : inbox.end().offset());
+    }
+
+    private void acknowledge() {
         if (record == null) {
             return;
         }
@@ -571,13 +577,6 @@ public final class Session {
         } finally {
             state.unlock();
         }
-        long processed = record.processed(); // before the inbox, which has the answers to these then
-        RoomState inbox = rooms.get(Names.SESSION);
-        long answers = inbox == null ? 0 : inbox.end().offset();
-        if (processed > 0) {
-            control(Outgoing.of(Frames.ACK)
-                    .data(new Frames.Ack(processed, answers), Frames.Ack.class)
-                    .frame());
-        }
+        control(Outgoing.of(Frames.ACK).data(processed(), Frames.Ack.class).frame());
     }
 }

@@ -269,6 +269,8 @@ final class Simulation {
             client.connect();
         }
         time.advance(HEALING);
+        clients.stream().filter(ClientHost::isClosed).forEach(ClientHost::connect); // whom an earlier word caught up with
+        time.advance(HEALING);
         for (ClientHost client : clients) {
             if (!client.isOpen()) {
                 history.broken("%s is not connected after all has healed", client.member);

@@ -50,6 +50,7 @@ public final class Frames {
             @Nullable String user,
             boolean resumed,
             long seq,
+            long answers,
             boolean known,
             Map<String, RoomState> rooms,
             HeartbeatMs heartbeat,
@@ -113,8 +114,8 @@ public final class Frames {
     /** The reply to {@code $auth}; null when the token does not expire. */
     public record AuthReply(@Nullable Long expiresAt) {}
 
-    /** Client messages up to this one are processed; what was answered to them stands in {@code @session} up to offset. */
-    public record Ack(long seq, long offset) {}
+    /** Client messages up to this one are processed; the answers to them stand in {@code @session} up to this offset. */
+    public record Ack(long seq, long answers) {}
 
     /** How far the client has handed the user's inbox to its application. */
     public record InboxAck(long offset) {}
