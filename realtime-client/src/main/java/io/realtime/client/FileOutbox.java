@@ -52,7 +52,7 @@ public final class FileOutbox implements Closeable {
 
     private final Path file;
     private final FileChannel lockChannel;
-    private final OutboxJournal journal; // the writer's; before there is a client, whoever holds lock
+    private final OutboxJournal journal; // the writer's; before there is a client, of whoever opens and closes
     private final Executor writer;
     private final Runnable stopWriter;
     private final AtomicBoolean woken = new AtomicBoolean();
@@ -222,21 +222,21 @@ public final class FileOutbox implements Closeable {
      * @throws IllegalStateException when the file has or had a client, or is closed
      */
     List<Outbox.Dropped> attach(Client newClient, long nanoTime, long wallMillis) {
-        List<Outbox.Entry> entries = new ArrayList<>();
         lock.lock();
         try {
             if (client != null || closed) {
                 throw new IllegalStateException(this + (client != null ? " has served a client" : " is closed"));
             }
             client = newClient;
-            for (OutboxJournal.Stored stored : journal.takeRestored()) {
-                long millis = Math.max(0, wallMillis - stored.createdMillis()); // the clock may have been put back
-                entries.add(new Outbox.Entry(stored, nanoTime - TimeUnit.MILLISECONDS.toNanos(millis)));
-            }
-            return newClient.outbox().restore(entries, journal.lastSeq());
         } finally {
             lock.unlock();
         }
+        List<Outbox.Entry> entries = new ArrayList<>();
+        for (OutboxJournal.Stored stored : journal.takeRestored()) {
+            long millis = Math.max(0, wallMillis - stored.createdMillis()); // the clock may have been put back
+            entries.add(new Outbox.Entry(stored, nanoTime - TimeUnit.MILLISECONDS.toNanos(millis)));
+        }
+        return newClient.outbox().restore(entries, journal.lastSeq());
     }
 
     /** Has the writer look for changes of the outbox; returns immediately. */
@@ -309,9 +309,10 @@ public final class FileOutbox implements Closeable {
         try {
             journal.append(changes.added(), changes.removed());
             served.outbox().stored(changes);
-        } catch (IOException | RuntimeException failure) {
+        } catch (Throwable failure) { // whatever it was, the futures must complete
+            LOG.warn("'{}' could not be written", file, failure);
             RealtimeException cause = new RealtimeException(
-                    ErrorCode.STORAGE, "the message could not be stored: " + failure.getMessage(), true, failure);
+                    ErrorCode.STORAGE, "the message could not be stored: " + failure, true, failure);
             List<Outbox.Dropped> dropped = served.outbox().notStored(cause);
             if (!dropped.isEmpty()) {
                 noteLost(cause);

@@ -274,6 +274,29 @@ final class Outbox {
         }
     }
 
+    /**
+     * The server names the highest number it has processed. Where it was never given out here, the file is an old copy of
+     * itself, and the server would take what has these numbers now for repeats: removes and returns that.
+     */
+    List<Dropped> skip(long processed) {
+        List<Dropped> dropped = new ArrayList<>();
+        lock.lock();
+        try {
+            if (stores && processed > lastSeq && processed <= OutboxJournal.LARGEST_SEQ) {
+                lastSeq = processed;
+                for (Entry entry : removeWaiting(entry -> !entry.everSent)) {
+                    dropped.add(new Dropped(
+                            entry,
+                            new RealtimeException(
+                                    ErrorCode.STORAGE, "the outbox is an old copy of its file", true, null)));
+                }
+            }
+        } finally {
+            lock.unlock();
+        }
+        return dropped;
+    }
+
     /** Removes and returns what is processed: everything up to this number that was ever sent. */
     List<Entry> acknowledged(long seq) {
         List<Entry> done = new ArrayList<>();

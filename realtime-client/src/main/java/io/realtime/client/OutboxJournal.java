@@ -60,7 +60,7 @@ final class OutboxJournal {
     /** More numbers than a damaged tail can have held: none of them is ever used again. */
     private static final long SKIPPED = 1L << 32;
 
-    private static final long LARGEST_SEQ = 1L << 52; // of 2^53 - 1 on the wire
+    static final long LARGEST_SEQ = 1L << 52; // of 2^53 - 1 on the wire
 
     private final Path file;
     private final Path successor;

@@ -204,6 +204,7 @@ final class Sender {
 
     /** A session is open: forgets what the server has processed, then sends the rest, the oldest first. */
     void welcomed(Link link, long processed, int messageBytes) {
+        report(outbox.skip(processed));
         complete(outbox.acknowledged(processed));
         report(outbox.limitMessages(messageBytes));
         changed();
