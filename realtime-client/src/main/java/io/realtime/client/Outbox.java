@@ -80,6 +80,7 @@ final class Outbox {
         return dropped;
     }
 
+    /** Numbers and takes in a message that is new or restored, or adds it to the dropped. */
     private void takeIn(Entry entry, List<Dropped> dropped) {
         RealtimeException refusal = refusal(entry);
         while (refusal == null && !fits(entry)) {
@@ -95,12 +96,10 @@ final class Outbox {
         if (refusal != null) {
             left(entry);
             dropped.add(new Dropped(entry, refusal));
-            return;
+        } else {
+            entry.seq = entry.restored ? entry.seq : ++lastSeq;
+            waiting.add(entry);
         }
-        if (entry.seq == 0) {
-            entry.seq = ++lastSeq;
-        }
-        waiting.add(entry);
     }
 
     /** Notes that an entry is in no queue any more. */

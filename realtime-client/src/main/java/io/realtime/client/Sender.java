@@ -44,7 +44,7 @@ final class Sender {
     private volatile boolean closed;
 
     // The scheduler's thread only.
-    private final ArrayDeque<Turn> turns = new ArrayDeque<>(); // those that wait for the disk; without a file, none
+    private final ArrayDeque<Turn> turns = new ArrayDeque<>(); // those that wait; bounded by the outbox and behind
     private int behind; // of these, the ones that are no reliable messages; 0 while open is null
     private boolean pumpPosted;
     private @Nullable Link open;
@@ -89,10 +89,12 @@ final class Sender {
         } else {
             report(outbox.add(entry));
             changed();
-            scheduler.schedule(Duration.ZERO, () -> {
-                turns.add(new Turn(entry, this::pumpLater));
-                takeTurns();
-            });
+            if (entry.seq() > 0) { // it was not refused
+                scheduler.schedule(Duration.ZERO, () -> {
+                    turns.add(new Turn(entry, this::pumpLater));
+                    takeTurns();
+                });
+            }
         }
         return result;
     }
@@ -164,14 +166,10 @@ final class Sender {
 
     /** Lets go who waits behind messages; these go on waiting for the disk. */
     private void letGoWhoWaitsBehind() {
-        List<Turn> all = new ArrayList<>(turns);
-        turns.removeIf(turn -> turn.message() == null);
+        List<Turn> others = new ArrayList<>();
+        turns.removeIf(turn -> turn.message() == null && others.add(turn));
         behind = 0;
-        for (Turn turn : all) {
-            if (turn.message() == null) {
-                turn.action().run();
-            }
-        }
+        others.forEach(turn -> turn.action().run());
     }
 
     /** Pumps behind whatever else was posted by now. */
