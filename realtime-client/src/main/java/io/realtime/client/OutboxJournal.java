@@ -380,10 +380,11 @@ final class OutboxJournal {
         FileChannel open = channel;
         if (open == null || !open.isOpen()) {
             open = disk.open(file, StandardOpenOption.READ, StandardOpenOption.WRITE);
-            channel = open;
             if (open.size() < forced) { // to write behind its end would lose all that follows
+                open.close();
                 throw new IOException("'" + file + "' was changed by somebody else");
             }
+            channel = open;
         }
         return open;
     }

@@ -324,6 +324,24 @@ class ClientFileOutboxTest {
     }
 
     @Test
+    void syncWaitsForADiskThatHangsWithABound() {
+        FileOutbox outbox = open();
+        world.use(world.builder().outboxFile(outbox));
+        holdsWrites = true;
+        var kept = say("kept");
+        List<CompletableFuture<Void>> waiting = new ArrayList<>();
+        for (int i = 0; i < 1_001; i++) {
+            waiting.add(outbox.sync());
+        }
+        world.settle();
+        assertEquals(ErrorCode.OVERLOADED, failure(waiting.remove(1_000)).code());
+        assertFalse(waiting.get(0).isDone());
+        letWrite();
+        waiting.forEach(ClientFileOutboxTest::assertDone);
+        assertFalse(kept.isDone());
+    }
+
+    @Test
     void whatIsBeyondTheLimitsOfTheNextProcessIsReported() {
         start();
         var all = List.of(say("one"), say("two"), say("three"));
