@@ -34,13 +34,16 @@ import org.slf4j.LoggerFactory;
  * processed. Given to {@link RealtimeClient.Builder#outboxFile}; one file serves one client at a time.
  *
  * <p>A message leaves for the server only when it is on the disk, forced there together with whatever else waited. That
- * a message was acknowledged or dropped is written too, but not forced: after a loss of power it may be sent once more,
- * marked {@code redelivered}. {@link OutboxLimits} bound the file: it stays within about twice their bytes.
+ * a message was acknowledged or dropped is written too, but not forced: after a loss of power, though not after a crash of
+ * the process alone, it may be sent once more, marked {@code redelivered}. {@link OutboxLimits} bound the file: it stays
+ * within about twice their bytes. While the disk cannot be written, messages fail with code {@code storage} and reach
+ * {@link ClientListener#onDropped}; later ones are tried again.
  *
- * <p><b>One file per user</b>: what one user wrote would be sent as the next. And a file that is restored from a backup, or
- * copied to another device, uses numbers again that the server has seen: messages would be taken for repeats. On Android
- * it belongs into {@code Context.getNoBackupFilesDir()}. It holds messages as they are, so its directory should be
- * private. Beside it stands a file with {@code .lock} behind its name, which is never removed.
+ * <p><b>One file per user</b>: what one user wrote would be sent as the next. <b>One device per file</b>: two would use the
+ * same numbers, and the server would take the second message of a number for a repeat. An old copy of the file is noticed
+ * when the server welcomes the client, and what it has numbered twice is dropped with code {@code storage}. On Android it
+ * belongs into {@code Context.getNoBackupFilesDir()}. It holds messages as they are, so its directory should be private.
+ * Beside it stands a file with {@code .lock} behind its name, which is never removed.
  *
  * <p>Safe for use by many threads.
  */
@@ -52,7 +55,7 @@ public final class FileOutbox implements Closeable {
 
     private final Path file;
     private final FileChannel lockChannel;
-    private final OutboxJournal journal; // the writer's; before there is a client, whoever holds lock
+    private final OutboxJournal journal; // the writer's; before there is a client, of whoever opens and closes
     private final Executor writer;
     private final Runnable stopWriter;
     private final AtomicBoolean woken = new AtomicBoolean();
@@ -62,6 +65,9 @@ public final class FileOutbox implements Closeable {
     private volatile boolean closed; // set under lock
     private @Nullable RealtimeException lost; // guarded by lock; since the last sync
     private List<CompletableFuture<Void>> syncs = new ArrayList<>(); // guarded by lock
+
+    /** How many may wait for the disk in {@link #sync}. */
+    private static final int MOST_SYNCS = 1_000;
 
     /** Whose messages these are, and who is told what became of them. */
     record Client(Outbox outbox, Executor callbacks, Runnable onStored, Consumer<List<Outbox.Dropped>> onNotStored) {}
@@ -162,26 +168,31 @@ public final class FileOutbox implements Closeable {
      * Waits for the disk; returns immediately.
      *
      * @return completes when every message that was sent before is on the disk, acknowledged or dropped; fails with code
-     *     {@code storage} when one that was sent since the last {@code sync} could not be stored. After the client's
+     *     {@code storage} when one that was sent since the last {@code sync} could not be stored, and with {@code
+     *     overloaded} when 1,000 others wait. After the client's
      *     {@link RealtimeClient#close} it completes when the file is closed and may be opened again. Completes on the
      *     callback executor of the client
      */
     public CompletableFuture<Void> sync() {
         CompletableFuture<Void> result = new CompletableFuture<>();
         boolean waits;
+        boolean full;
         lock.lock();
         try {
             waits = client != null && !closed;
-            if (waits) {
+            full = syncs.size() >= MOST_SYNCS;
+            if (waits && !full) {
                 syncs.add(result);
             }
         } finally {
             lock.unlock();
         }
-        if (waits) {
-            wake();
-        } else {
+        if (!waits) {
             complete(result, takeLost());
+        } else if (full) {
+            complete(result, new RealtimeException(ErrorCode.OVERLOADED, "too many wait for the disk", true, null));
+        } else {
+            wake();
         }
         return result;
     }
@@ -216,27 +227,27 @@ public final class FileOutbox implements Closeable {
     }
 
     /**
-     * Takes the client in, and gives its outbox what an earlier process left.
+     * Takes the client in, and gives its outbox what an earlier process left; on the thread that builds the client.
      *
      * @return what was too much for its limits
      * @throws IllegalStateException when the file has or had a client, or is closed
      */
     List<Outbox.Dropped> attach(Client newClient, long nanoTime, long wallMillis) {
-        List<Outbox.Entry> entries = new ArrayList<>();
         lock.lock();
         try {
             if (client != null || closed) {
                 throw new IllegalStateException(this + (client != null ? " has served a client" : " is closed"));
             }
             client = newClient;
-            for (OutboxJournal.Stored stored : journal.takeRestored()) {
-                long millis = Math.max(0, wallMillis - stored.createdMillis()); // the clock may have been put back
-                entries.add(new Outbox.Entry(stored, nanoTime - TimeUnit.MILLISECONDS.toNanos(millis)));
-            }
-            return newClient.outbox().restore(entries, journal.lastSeq());
         } finally {
             lock.unlock();
         }
+        List<Outbox.Entry> entries = new ArrayList<>();
+        for (OutboxJournal.Stored stored : journal.takeRestored()) {
+            long millis = Math.max(0, wallMillis - stored.createdMillis()); // the clock may have been put back
+            entries.add(new Outbox.Entry(stored, nanoTime - TimeUnit.MILLISECONDS.toNanos(millis)));
+        }
+        return newClient.outbox().restore(entries, journal.lastSeq());
     }
 
     /** Has the writer look for changes of the outbox; returns immediately. */
@@ -309,9 +320,10 @@ public final class FileOutbox implements Closeable {
         try {
             journal.append(changes.added(), changes.removed());
             served.outbox().stored(changes);
-        } catch (IOException | RuntimeException failure) {
+        } catch (Throwable failure) { // whatever it was, the futures must complete
+            LOG.warn("'{}' could not be written", file, failure);
             RealtimeException cause = new RealtimeException(
-                    ErrorCode.STORAGE, "the message could not be stored: " + failure.getMessage(), true, failure);
+                    ErrorCode.STORAGE, "the message could not be stored: " + failure, true, failure);
             List<Outbox.Dropped> dropped = served.outbox().notStored(cause);
             if (!dropped.isEmpty()) {
                 noteLost(cause);

@@ -80,6 +80,7 @@ final class Outbox {
         return dropped;
     }
 
+    /** Numbers and takes in a message that is new or restored, or adds it to the dropped. */
     private void takeIn(Entry entry, List<Dropped> dropped) {
         RealtimeException refusal = refusal(entry);
         while (refusal == null && !fits(entry)) {
@@ -95,12 +96,10 @@ final class Outbox {
         if (refusal != null) {
             left(entry);
             dropped.add(new Dropped(entry, refusal));
-            return;
+        } else {
+            entry.seq = entry.restored ? entry.seq : ++lastSeq;
+            waiting.add(entry);
         }
-        if (entry.seq == 0) {
-            entry.seq = ++lastSeq;
-        }
-        waiting.add(entry);
     }
 
     /** Notes that an entry is in no queue any more. */
@@ -303,6 +302,29 @@ final class Outbox {
         } finally {
             lock.unlock();
         }
+    }
+
+    /**
+     * The server names the highest number it has processed. Where it was never given out here, the file is an old copy of
+     * itself, and the server would take what has these numbers now for repeats: removes and returns that.
+     */
+    List<Dropped> skip(long processed) {
+        List<Dropped> dropped = new ArrayList<>();
+        lock.lock();
+        try {
+            if (stores && processed > lastSeq && processed <= OutboxJournal.LARGEST_SEQ) {
+                lastSeq = processed;
+                for (Entry entry : removeWaiting(entry -> !entry.everSent)) {
+                    dropped.add(new Dropped(
+                            entry,
+                            new RealtimeException(
+                                    ErrorCode.STORAGE, "the outbox is an old copy of its file", true, null)));
+                }
+            }
+        } finally {
+            lock.unlock();
+        }
+        return dropped;
     }
 
     /** Removes and returns what is processed: everything up to this number that was ever sent. */

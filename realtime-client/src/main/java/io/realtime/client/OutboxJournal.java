@@ -60,7 +60,7 @@ final class OutboxJournal {
     /** More numbers than a damaged tail can have held: none of them is ever used again. */
     private static final long SKIPPED = 1L << 32;
 
-    private static final long LARGEST_SEQ = 1L << 52; // of 2^53 - 1 on the wire
+    static final long LARGEST_SEQ = 1L << 52; // of 2^53 - 1 on the wire
 
     private final Path file;
     private final Path successor;
@@ -380,10 +380,11 @@ final class OutboxJournal {
         FileChannel open = channel;
         if (open == null || !open.isOpen()) {
             open = disk.open(file, StandardOpenOption.READ, StandardOpenOption.WRITE);
-            channel = open;
             if (open.size() < forced) { // to write behind its end would lose all that follows
+                open.close();
                 throw new IOException("'" + file + "' was changed by somebody else");
             }
+            channel = open;
         }
         return open;
     }

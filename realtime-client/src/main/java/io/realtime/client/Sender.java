@@ -106,10 +106,12 @@ final class Sender {
         } else {
             report(outbox.add(entry));
             changed();
-            scheduler.schedule(Duration.ZERO, () -> {
-                outbox.admit(entry);
-                pumpLater();
-            });
+            if (entry.seq() > 0) { // it was not refused
+                scheduler.schedule(Duration.ZERO, () -> {
+                    outbox.admit(entry);
+                    pumpLater();
+                });
+            }
         }
         return result;
     }
@@ -175,6 +177,7 @@ final class Sender {
 
     /** A session is open: sends what the server has not processed, the oldest first. */
     void welcomed(Link link, long processed, long behind, int messageBytes) {
+        report(outbox.skip(processed));
         outbox.resumed(processed);
         report(outbox.limitMessages(messageBytes));
         changed();

@@ -13,13 +13,18 @@ import io.realtime.client.World.Say;
 import io.realtime.internal.wire.Envelope;
 import io.realtime.internal.wire.Frames;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.Random;
+import java.util.Set;
+import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import org.junit.jupiter.api.AfterEach;
@@ -62,8 +67,12 @@ class ClientFileOutboxTest {
     }
 
     private FileOutbox open() {
+        return open(directory.resolve("outbox"));
+    }
+
+    private FileOutbox open(Path file) {
         try {
-            return FileOutbox.open(directory.resolve("outbox"), this::write, () -> {}, disk);
+            return FileOutbox.open(file, this::write, () -> {}, disk);
         } catch (IOException failure) {
             throw new AssertionError(failure);
         }
@@ -208,6 +217,24 @@ class ClientFileOutboxTest {
     }
 
     @Test
+    void noMoreJoinsWaitForTheDiskThanTheBound() {
+        start();
+        world.connected();
+        holdsWrites = true;
+        var before = say("before");
+        List<CompletableFuture<JoinResult>> joins = new ArrayList<>();
+        for (int i = 0; i < 10_001; i++) {
+            joins.add(world.client().room("r").join());
+        }
+        world.settle();
+        assertEquals(ErrorCode.OVERLOADED, failure(joins.remove(10_000)).code());
+        assertFalse(before.isDone());
+        letWrite();
+        assertDone(before);
+        joins.forEach(ClientFileOutboxTest::assertDone);
+    }
+
+    @Test
     void withoutAConnectionNobodyWaitsForTheDisk() {
         start();
         world.connected();
@@ -263,7 +290,8 @@ class ClientFileOutboxTest {
         RealtimeException failure = failure(lost);
         assertEquals(ErrorCode.STORAGE, failure.code());
         assertTrue(failure.isRetryable());
-        assertEquals("the message could not be stored: No space left on device", failure.getMessage());
+        assertEquals(
+                "the message could not be stored: java.io.IOException: No space left on device", failure.getMessage());
         assertEquals(List.of("lost storage"), dropped());
         assertDone(joined);
 
@@ -292,6 +320,24 @@ class ClientFileOutboxTest {
         assertFalse(second.isDone());
         world.settle();
         assertDone(second);
+        assertFalse(kept.isDone());
+    }
+
+    @Test
+    void syncWaitsForADiskThatHangsWithABound() {
+        FileOutbox outbox = open();
+        world.use(world.builder().outboxFile(outbox));
+        holdsWrites = true;
+        var kept = say("kept");
+        List<CompletableFuture<Void>> waiting = new ArrayList<>();
+        for (int i = 0; i < 1_001; i++) {
+            waiting.add(outbox.sync());
+        }
+        world.settle();
+        assertEquals(ErrorCode.OVERLOADED, failure(waiting.remove(1_000)).code());
+        assertFalse(waiting.get(0).isDone());
+        letWrite();
+        waiting.forEach(ClientFileOutboxTest::assertDone);
         assertFalse(kept.isDone());
     }
 
@@ -457,5 +503,59 @@ class ClientFileOutboxTest {
         world.connected();
         assertEquals(expected.size() - processed.size(), world.peer().says().size(), "seed " + seed);
         assertEquals(List.of(), world.dropped);
+    }
+
+    @Test
+    void whatAnOldCopyOfTheFileNumbersLikeWhatTheServerHasProcessedIsReported() {
+        start();
+        var restored = say("restored");
+        world.settle();
+        restart();
+        var unsent = say("unsent");
+        world.seq = 40; // from the numbers that the copy has never heard of
+        world.connected();
+        assertEquals(List.of("unsent storage"), dropped());
+        var next = say("next");
+        world.settle();
+        assertEquals(List.of(41L), numbers());
+        assertDone(next);
+        assertTrue(restored.isDone() && unsent.isDone());
+    }
+
+    @ParameterizedTest(name = "seed {0}")
+    @ValueSource(ints = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10})
+    void aCrashAtAnyMomentForgetsNoNumberThatTheServerHasSeen(int seed) throws IOException {
+        Random random = new Random(seed);
+        Map<Long, String> seen = new TreeMap<>();
+        Set<String> texts = new HashSet<>();
+        world.acks = false;
+        world.use(world.builder().outboxFile(open(directory.resolve("0"))));
+        for (int round = 1; round <= 40; round++) {
+            world.connected();
+            for (int i = 0; i < random.nextInt(10); i++) {
+                holdsWrites = random.nextInt(3) > 0;
+                var unused = say(round + "." + i);
+                world.advance(random.nextInt(3));
+                if (random.nextBoolean()) {
+                    letWrite();
+                }
+            }
+            byte[] atTheCrash = Files.readAllBytes(directory.resolve("" + (round - 1)));
+            world.settle();
+            for (Envelope frame : world.peer().all("chat.say")) {
+                String text = frame.<Say>data(Say.class).text();
+                String same = seen.putIfAbsent(frame.seq(), text);
+                assertEquals(same == null ? text : same, text, "seed " + seed + ", number " + frame.seq());
+                assertEquals(same == null, texts.add(text), "seed " + seed + ": two numbers for " + text);
+                world.seq = Math.max(world.seq, random.nextInt(4) == 0 ? frame.seq() : 0);
+            }
+            world.client().close();
+            world.settle();
+            holdsWrites = false;
+            letWrite();
+            Path copy = Files.write(directory.resolve("" + round), atTheCrash);
+            world.use(world.builder().outboxFile(open(copy)));
+        }
+        assertTrue(seen.size() > 50, "seed " + seed + ": " + seen.size());
     }
 }

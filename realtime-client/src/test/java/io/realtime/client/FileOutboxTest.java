@@ -11,8 +11,13 @@ import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -190,5 +195,48 @@ class FileOutboxTest {
         } catch (InterruptedException unexpected) {
             throw new AssertionError(unexpected);
         }
+    }
+
+    @Test
+    void manyThreadsAndManyDropsLeaveExactlyTheRestInTheFile() throws Exception {
+        Set<String> dropped = new HashSet<>(); // of the callback thread, until sync
+        FileOutbox outbox = FileOutbox.open(file());
+        RealtimeClient client = builder(outbox)
+                .outbox(OutboxLimits.builder()
+                        .messages(50)
+                        .overflow(OutboxLimits.Overflow.DROP_OLDEST)
+                        .build())
+                .listener(new ClientListener() {
+                    @Override
+                    public void onDropped(DroppedMessage message) {
+                        dropped.add(message.data(World.SAY).text());
+                    }
+                })
+                .build();
+        Set<String> sent = ConcurrentHashMap.newKeySet();
+        List<Thread> threads = new ArrayList<>();
+        for (int t = 0; t < 4; t++) {
+            String name = "t" + t + ".";
+            Thread thread = new Thread(() -> {
+                for (int i = 0; i < 2_000; i++) {
+                    sent.add(name + i);
+                    var unused = client.send(World.SAY, new Say(name + i));
+                }
+            });
+            thread.start();
+            threads.add(thread);
+        }
+        threads.forEach(FileOutboxTest::join);
+        client.close();
+        outbox.sync().join();
+        OutboxJournal journal = OutboxJournal.open(file(), new OutboxJournal.Disk());
+        journal.close();
+        List<OutboxJournal.Stored> kept = journal.takeRestored();
+        assertEquals(50, kept.size());
+        for (OutboxJournal.Stored message : kept) {
+            String text = message.json().replaceAll(".*:\"|\"}", "");
+            assertTrue(sent.remove(text), text);
+        }
+        assertEquals(sent, dropped);
     }
 }

@@ -6,7 +6,6 @@ import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.realtime.client.OutboxJournal.Disk;
 import io.realtime.client.OutboxJournal.Stored;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -58,7 +57,7 @@ class OutboxJournalTest {
     }
 
     private OutboxJournal open() throws IOException {
-        return OutboxJournal.open(file, new Disk());
+        return OutboxJournal.open(file, new BrokenDisk());
     }
 
     private List<Stored> reopened() throws IOException {
