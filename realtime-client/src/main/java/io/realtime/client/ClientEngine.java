@@ -570,7 +570,11 @@ final class ClientEngine {
             callbacks.completeVoid(waiter);
         }
         opening.clear();
-        rooms.welcomed(welcome.resumed(), states, from.inflight, from::send); // before the messages, which may be for these rooms
+        rooms.welcomed(
+                welcome.resumed(),
+                states,
+                from.inflight,
+                from::send); // before the messages, which may be for these rooms
         callbacks.welcomed();
         inboxAcks.welcomed();
         sender.welcomed(from, welcome.seq(), welcome.answers(), Math.min(messageBytes, OUTBOUND_BYTES / 2));

@@ -95,7 +95,7 @@ final class Rooms {
         Room room = room(name);
         room.wish = Wish.JOINED;
         room.history = history;
-        if (room.leaving != null && room.asked != Wish.LEFT) { // it never left
+        if (room.leaving != null) { // it never left, or is on its way back
             callbacks.completeVoid(room.leaving);
             room.leaving = null;
         }
@@ -300,10 +300,6 @@ final class Rooms {
             }
             return;
         }
-        if (room.wish == Wish.JOINED && room.leaving != null) { // it was asked, and joined again before the answer
-            callbacks.completeVoid(room.leaving);
-            room.leaving = null;
-        }
         if (room.leaving != null && !stays(room)) {
             ask(room, Wish.LEFT, Outgoing.of(Frames.LEAVE));
         } else if (room.joining != null || (stays(room) && !room.joined)) {
@@ -421,18 +417,18 @@ final class Rooms {
     }
 
     private void left(Room room) {
-        if (room.leaving != null) {
-            callbacks.completeVoid(room.leaving);
-            room.leaving = null;
-        }
-        if (room.wish == Wish.JOINED) { // joined again meanwhile
+        if (stays(room)) { // joined again meanwhile
             room.joined = false;
             room.position = null;
             room.firstTime = true;
             callbacks.left(room.name);
-        } else {
-            forget(room.name);
+            return;
         }
+        if (room.leaving != null) {
+            callbacks.completeVoid(room.leaving);
+            room.leaving = null;
+        }
+        forget(room.name);
     }
 
     /** The server put the session into a room. */

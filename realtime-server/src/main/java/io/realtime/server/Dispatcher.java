@@ -48,17 +48,17 @@ final class Dispatcher {
             case Frames.JOIN -> join(session, peer, envelope);
             case Frames.LEAVE -> {
                 if (session.peer() != peer) {
-                    return; // asked on a connection that is gone: on the next one the client asks again, or thinks better
+                    return; // asked on a connection that is gone: on the next one the client asks again, or thinks
+                    // better
                 }
                 session.exit(named(envelope));
-                answer(
-                        peer,
-                        Outgoing.of(Frames.REPLY).ref(envelope.ref()).room(envelope.room()));
+                answer(peer, Outgoing.of(Frames.REPLY).ref(envelope.ref()).room(envelope.room()));
             }
             case Frames.HISTORY -> history(session, peer, envelope);
             case Frames.AUTH -> auth(session, peer, envelope);
-            case Frames.ACK -> session.inboxHandled(
-                    envelope.<Frames.InboxAck>data(Frames.InboxAck.class).offset());
+            case Frames.ACK ->
+                session.inboxHandled(
+                        envelope.<Frames.InboxAck>data(Frames.InboxAck.class).offset());
             default ->
                 throw new RealtimeException(
                         ErrorCode.UNKNOWN_TYPE, "there is no '" + envelope.type() + "' in this version");
@@ -113,9 +113,7 @@ final class Dispatcher {
             json.append(i == 0 ? "" : ",").append(page.messages().get(i).asText());
         }
         json.append("],\"more\":").append(page.more()).append('}');
-        answer(
-                peer,
-                Outgoing.of(Frames.REPLY).ref(envelope.ref()).room(room).rawData(json.toString()));
+        answer(peer, Outgoing.of(Frames.REPLY).ref(envelope.ref()).room(room).rawData(json.toString()));
     }
 
     private void auth(Session session, Peer peer, Envelope envelope) {

@@ -52,7 +52,8 @@ final class LocalBroker {
      * @param retention of a room, by its name on the wire
      * @param idle after how long an empty room without members is forgotten
      */
-    LocalBroker(Scheduler scheduler, Random random, Function<String, Retention> retention, Limits limits, Duration idle) {
+    LocalBroker(
+            Scheduler scheduler, Random random, Function<String, Retention> retention, Limits limits, Duration idle) {
         this.scheduler = scheduler;
         this.random = random;
         this.retention = retention;

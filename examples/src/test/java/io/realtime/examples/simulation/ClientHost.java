@@ -147,7 +147,8 @@ final class ClientHost implements ClientListener {
                 ask(room, wanted);
             } else if (failure == null && wanted) {
                 simulation.history.joined(mine, room, position);
-            } else if (wanted && asked == client) { // it may be joined for a while, for messages sent to it before it is left
+            } else if (wanted
+                    && asked == client) { // it may be joined for a while, for messages sent to it before it is left
                 simulation.history.joined(mine, room, null);
             } else if (failure == null && isLatest) {
                 simulation.history.left(mine, room);

@@ -269,7 +269,9 @@ final class Simulation {
             client.connect();
         }
         time.advance(HEALING);
-        clients.stream().filter(ClientHost::isClosed).forEach(ClientHost::connect); // whom an earlier word caught up with
+        clients.stream()
+                .filter(ClientHost::isClosed)
+                .forEach(ClientHost::connect); // whom an earlier word caught up with
         time.advance(HEALING);
         for (ClientHost client : clients) {
             if (!client.isOpen()) {
