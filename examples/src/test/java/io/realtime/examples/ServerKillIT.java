@@ -18,10 +18,10 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
+import java.util.NavigableSet;
 import java.util.Objects;
 import java.util.Queue;
 import java.util.Random;
-import java.util.SortedSet;
 import java.util.TreeSet;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
@@ -211,7 +211,7 @@ class ServerKillIT {
     }
 
     private void checkHandled() {
-        SortedSet<Integer> before = new TreeSet<>();
+        NavigableSet<Integer> before = new TreeSet<>();
         int again = 0;
         for (Life life : lives) {
             String what = replay() + ", life " + lives.indexOf(life);
