@@ -1,0 +1,60 @@
+package io.realtime.examples;
+
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.lang.ProcessBuilder.Redirect;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.function.Consumer;
+
+/**
+ * A main class of the tests in a JVM of its own, which can be killed as a crash or an operator would: without a word.
+ * A thread of this JVM hands over what it prints. Its input ends when this JVM does: a main that waits for that leaves
+ * nothing behind.
+ */
+final class Child implements AutoCloseable {
+    private final Process process;
+    private final CompletableFuture<Void> read;
+
+    /** @param lines told each line that it prints, in order, on a thread of its own */
+    Child(Class<?> main, Consumer<String> lines, String... args) throws IOException {
+        List<String> command = new ArrayList<>();
+        command.add(ProcessHandle.current().info().command().orElseThrow());
+        command.addAll(List.of("-XX:TieredStopAtLevel=1", "-cp", System.getProperty("java.class.path")));
+        command.add(main.getName());
+        command.addAll(List.of(args));
+        process = new ProcessBuilder(command).redirectError(Redirect.INHERIT).start();
+        read = new CompletableFuture<>();
+        Thread reader = new Thread(() -> read(lines), "child-" + process.pid());
+        reader.setDaemon(true);
+        reader.start();
+    }
+
+    private void read(Consumer<String> lines) {
+        try (BufferedReader out = process.inputReader(StandardCharsets.UTF_8)) {
+            out.lines().forEach(lines);
+            read.complete(null);
+        } catch (IOException | RuntimeException | AssertionError failure) {
+            read.completeExceptionally(failure);
+        }
+    }
+
+    /**
+     * Kills it with SIGKILL, and waits until it is gone and all that it had printed was handed over.
+     *
+     * @return how it ended: 137 when it was alive
+     */
+    int kill() throws InterruptedException {
+        process.toHandle().destroyForcibly(); // the process's own method would throw away what was not read yet
+        int code = process.waitFor();
+        read.join();
+        return code;
+    }
+
+    @Override
+    public void close() {
+        process.destroyForcibly();
+    }
+}
