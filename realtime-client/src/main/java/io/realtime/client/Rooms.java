@@ -136,7 +136,7 @@ final class Rooms {
         for (Room room : staying.isEmpty() ? Collections.<Room>emptySet() : new ArrayList<>(staying)) {
             if (!stays(room)) {
                 staying.remove(room);
-        unasked.remove(room);
+                unasked.remove(room);
                 if (room.wish == Wish.LEFT) {
                     goes(room);
                 }

@@ -188,7 +188,7 @@ final class ClientHost implements ClientListener {
     @Override
     public void onGap(Gap gap) {
         if (gap.reason().equals("unauthorized")) {
-            simulation.history.broken("%s may not be in %s any more", member, gap.room());
+            simulation.history.broken(String.format("%s may not be in %s any more", member, gap.room()));
         }
         if (!gap.room().equals("@session")) {
             simulation.history.gap(member, log(gap.room()), gap.position());

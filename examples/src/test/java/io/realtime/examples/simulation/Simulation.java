@@ -202,7 +202,7 @@ final class Simulation {
                 failure instanceof CompletionException && failure.getCause() != null ? failure.getCause() : failure;
         String code = cause instanceof RealtimeException known ? known.code().value() : "?";
         if (!code.equals("overloaded") || setup.outboxMessages() > 1_000) {
-            history.broken("%s of %s failed for no reason of its own: %s", message, member, cause);
+            history.broken(String.format("%s of %s failed for no reason of its own: %s", message, member, cause));
         }
         history.gaveUp(member, message, code);
     }
@@ -215,7 +215,7 @@ final class Simulation {
         for (Link link : network.links()) {
             long waiting = link.outboundBytes(Direction.TO_CLIENT);
             if (waiting > setup.limits().outboundBytes()) {
-                history.broken("%d bytes wait for a client", waiting);
+                history.broken(String.format("%d bytes wait for a client", waiting));
             }
         }
         RealtimeServer up = server.server;
@@ -224,15 +224,15 @@ final class Simulation {
         }
         ServerStats stats = up.stats();
         if (stats.logBytes() > setup.limits().logBytes()) {
-            history.broken("the logs hold %d bytes", stats.logBytes());
+            history.broken(String.format("the logs hold %d bytes", stats.logBytes()));
         }
         int lives = clients.stream().mapToInt(ClientHost::lives).sum();
         int most = lives * (1 + setup.limits().mailbox()); // those that end behind messages of theirs
         if (stats.sessions() > most || stats.clients() > lives) {
-            history.broken("%s, and there were %d clients", stats, lives);
+            history.broken(String.format("%s, and there were %d clients", stats, lives));
         }
         if (stats.rooms() > ROOMS.size() + USERS.size() + 1 + stats.sessions()) { // one inbox each
-            history.broken("%s: too many rooms", stats);
+            history.broken(String.format("%s: too many rooms", stats));
         }
     }
 
@@ -244,7 +244,7 @@ final class Simulation {
                 .filter(server::isOfThisLife)
                 .toList();
         if (isKept && !unreached.isEmpty() && clients.stream().anyMatch(client -> client.user.equals(user))) {
-            history.broken("%s for %s reached no device", unreached, user);
+            history.broken(String.format("%s for %s reached no device", unreached, user));
         }
     }
 
@@ -275,7 +275,7 @@ final class Simulation {
         time.advance(HEALING);
         for (ClientHost client : clients) {
             if (!client.isOpen()) {
-                history.broken("%s is not connected after all has healed", client.member);
+                history.broken(String.format("%s is not connected after all has healed", client.member));
             }
         }
     }
@@ -286,10 +286,10 @@ final class Simulation {
         server.shutDown();
         time.advance(Duration.ofMinutes(10));
         if (network.connections() > 0) {
-            history.broken("%d connections are left", network.connections());
+            history.broken(String.format("%d connections are left", network.connections()));
         }
         if (time.pending() > 0) {
-            history.broken("%d timers are left", time.pending());
+            history.broken(String.format("%d timers are left", time.pending()));
         }
     }
 }
