@@ -76,6 +76,12 @@ public final class DeliveryHistory {
         sent.isGivenUp = true;
     }
 
+    /** The client's process died with the message in a safe place: it must be handled, but nobody is left to be told. */
+    public void orphaned(String client, String message) {
+        note(() -> String.format("%s leaves %s to whoever opens its file", client, message));
+        sender(client).find(message).isSettled = true;
+    }
+
     /**
      * A handler of the server has finished with a message.
      *

@@ -11,6 +11,7 @@ import io.realtime.testing.SimulatedProcess;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
@@ -39,6 +40,7 @@ final class ServerHost {
     private int published;
     private int publishedBefore; // by earlier lives, whose logs died with them
     private boolean dawdles = true;
+    private final Map<String, @Nullable Position> ends = new HashMap<>();
 
     @Nullable
     SimulatedProcess process;
@@ -52,6 +54,17 @@ final class ServerHost {
         this.simulation = simulation;
         this.random = simulation.random;
         this.port = port;
+    }
+
+    /** Returns where the log of a room ends, as far as anyone knows. */
+    @Nullable
+    Position end(String room) {
+        return ends.get(room);
+    }
+
+    private void published(String room, @Nullable Position at, Note note, Set<String> optionalFor) {
+        simulation.history.published(room, at, note.text(), optionalFor);
+        ends.put(room, at);
     }
 
     boolean isUp() {
@@ -73,8 +86,7 @@ final class ServerHost {
                             name, message.data().by(), message.data().text(), message.isRedelivered());
                     if (message.hasRoom()) {
                         Position at = session.room(message.room()).send(SAID, message.data());
-                        simulation.history.published(
-                                message.room(), at, message.data().text(), Set.of());
+                        published(message.room(), at, message.data(), Set.of());
                     }
                 })
                 .retention(simulation.setup.retention())
@@ -176,7 +188,7 @@ final class ServerHost {
                     note.text(),
                     Set.of(String.valueOf(out.attributes().get(MEMBER))));
         } else {
-            simulation.history.published(room, up.room(room).send(SAID, note), note.text(), Set.of());
+            published(room, up.room(room).send(SAID, note), note, Set.of());
         }
     }
 
@@ -185,7 +197,7 @@ final class ServerHost {
         if (up != null) {
             Note note = new Note("app", ++published);
             Position at = up.user(user).inbox().send(SAID, note);
-            simulation.history.published("@user:" + user, at, note.text(), Set.of());
+            published("@user:" + user, at, note, Set.of());
         }
     }
 
@@ -193,7 +205,7 @@ final class ServerHost {
         RealtimeServer up = server;
         if (up != null) {
             Note note = new Note("app", ++published);
-            simulation.history.published("@all", up.all().send(SAID, note), note.text(), Set.of());
+            published("@all", up.all().send(SAID, note), note, Set.of());
         }
     }
 

@@ -1,5 +1,7 @@
 package io.realtime.examples.simulation;
 
+import com.google.common.jimfs.Configuration;
+import com.google.common.jimfs.Jimfs;
 import io.realtime.RealtimeException;
 import io.realtime.server.RealtimeServer;
 import io.realtime.server.ServerStats;
@@ -8,10 +10,13 @@ import io.realtime.testing.InMemoryNetwork;
 import io.realtime.testing.InMemoryNetwork.Direction;
 import io.realtime.testing.InMemoryNetwork.Link;
 import io.realtime.testing.ManualScheduler;
+import java.io.IOException;
+import java.nio.file.FileSystem;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
@@ -32,11 +37,10 @@ final class Simulation {
     final Setup setup;
     final DeliveryHistory history;
     private final @Nullable Consumer<String> trace;
-    private final ServerHost server;
+    final ServerHost server;
+    final FileSystem disk = Jimfs.newFileSystem(Configuration.unix());
     private final List<ClientHost> clients = new ArrayList<>();
     private boolean serverRestarts;
-    int gaps;
-    int dropped;
 
     Simulation(long seed, @Nullable Consumer<String> trace) {
         this.random = new Random(seed);
@@ -52,7 +56,7 @@ final class Simulation {
         }
     }
 
-    void run() {
+    void run() throws IOException {
         trace(setup.toString());
         server.start();
         for (int i = 0; i < setup.clients(); i++) {
@@ -72,6 +76,7 @@ final class Simulation {
             checkInbox(user);
         }
         end();
+        disk.close();
         history.requireKept();
     }
 
@@ -205,6 +210,11 @@ final class Simulation {
             history.broken(String.format("%s of %s failed for no reason of its own: %s", message, member, cause));
         }
         history.gaveUp(member, message, code);
+    }
+
+    /** For a future whose failure shows elsewhere. */
+    void ignore(CompletableFuture<?> future) {
+        CompletableFuture<?> unused = future.exceptionally(failure -> null);
     }
 
     void error(String member, Throwable failure) {
