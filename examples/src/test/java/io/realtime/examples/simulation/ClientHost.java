@@ -4,6 +4,7 @@ import io.realtime.Position;
 import io.realtime.client.ClientListener;
 import io.realtime.client.ConnectionState.Status;
 import io.realtime.client.DroppedMessage;
+import io.realtime.client.FileOutbox;
 import io.realtime.client.Gap;
 import io.realtime.client.JoinResult;
 import io.realtime.client.OutboxLimits;
@@ -11,21 +12,20 @@ import io.realtime.client.RealtimeClient;
 import io.realtime.examples.simulation.ServerHost.Note;
 import io.realtime.spi.ClientTransport;
 import io.realtime.testing.SimulatedProcess;
-import java.net.URI;
-import io.realtime.client.FileOutbox;
-import java.util.concurrent.CompletionStage;
-import java.util.HashSet;
-import java.time.Duration;
-import java.nio.file.Path;
-import java.nio.file.Files;
-import java.io.UncheckedIOException;
 import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.net.URI;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.LinkedHashSet;
 import java.util.Map;
 import java.util.Random;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
 import org.jspecify.annotations.Nullable;
 
 /** A device of a user: runs a client, kills it, and runs the next one. */
@@ -48,6 +48,7 @@ final class ClientHost {
 
     /** Names what sends: with a file the same client goes on after a crash. */
     private String sender = "";
+
     private @Nullable FileOutbox outbox;
     private @Nullable Path file;
 
@@ -127,7 +128,8 @@ final class ClientHost {
             }
             file = mine;
             return FileOutbox.open(
-                    mine, task -> life.schedule(Duration.ofMillis(random.nextInt(4) == 0 ? random.nextInt(500) : 0), task));
+                    mine,
+                    task -> life.schedule(Duration.ofMillis(random.nextInt(4) == 0 ? random.nextInt(500) : 0), task));
         } catch (IOException failure) {
             throw new UncheckedIOException(failure);
         }
@@ -139,7 +141,7 @@ final class ClientHost {
         int turn = turns.getOrDefault(room, 0);
         life.schedule(Duration.ofMillis(random.nextInt(3_000)), () -> {
             Position end = simulation.server.end(room);
-            boolean isCurrent = gap == lastGaps.get(room) && turn == turns.getOrDefault(room, 0);
+            boolean isCurrent = gap.equals(lastGaps.get(room)) && turn == turns.getOrDefault(room, 0);
             if (random.nextInt(5) == 0) {
                 loaded.completeExceptionally(new IOException("the store is away"));
             } else if (isCurrent
