@@ -1,7 +1,9 @@
 package io.realtime.examples.simulation;
 
+import io.realtime.CloseReason;
 import io.realtime.Position;
 import io.realtime.client.ClientListener;
+import io.realtime.client.ConnectionState;
 import io.realtime.client.ConnectionState.Status;
 import io.realtime.client.DroppedMessage;
 import io.realtime.client.FileOutbox;
@@ -41,6 +43,7 @@ final class ClientHost {
     private final Set<String> safe = new HashSet<>(); // of the unsettled: those on the disk
     private final Set<String> orphans = new HashSet<>(); // what the file of a dead process holds, or may hold
     private int lives;
+    private int sessionsLost;
     private int sent;
 
     /** Names what reads: another in each life of the device, which begins without a session. */
@@ -176,6 +179,14 @@ final class ClientHost {
         }
     }
 
+    void reconnect() {
+        RealtimeClient up = client;
+        if (up != null) {
+            up.disconnect();
+            connect();
+        }
+    }
+
     void networkChanged() {
         RealtimeClient up = client;
         if (up != null) {
@@ -236,16 +247,21 @@ final class ClientHost {
         Note note = new Note(sender, ++sent);
         String mine = sender;
         int thisLife = lives;
+        int sessionsBefore = sessionsLost;
         unsettled.add(note.text());
         simulation.history.sent(mine, note.text());
         CompletableFuture<Void> fate =
                 room == null ? up.send(ServerHost.SAY, note) : up.room(room).send(ServerHost.SAY, note);
         CompletableFuture<Void> unused = fate.handle((nothing, failure) -> {
             if (thisLife == lives && unsettled.remove(note.text())) {
-                if (failure == null) {
+                boolean isToldOfRefusal = failure != null && Simulation.code(failure).equals(ServerHost.REFUSED.value());
+                if (failure == null || (isToldOfRefusal && note.isRefused())) {
                     simulation.history.acknowledged(mine, note.text());
                 } else {
                     simulation.failed(mine, note.text(), failure);
+                }
+                if (note.isRefused() && failure == null && sessionsBefore == sessionsLost) {
+                    simulation.history.broken(mine + " was not told that " + note.text() + " was refused");
                 }
             }
             return null;
@@ -275,6 +291,14 @@ final class ClientHost {
         }
 
         @Override
+        public void onState(ConnectionState state) {
+            CloseReason reason = state.reason();
+            if (isAlive() && reason != null && reason.code() == CloseReason.SESSION_REPLACED) {
+                simulation.history.broken(member + " lost its session to a connection of its own: " + state);
+            }
+        }
+
+        @Override
         public void onGap(Gap gap) {
             if (!isAlive()) {
                 return;
@@ -282,7 +306,9 @@ final class ClientHost {
             if (gap.reason().equals("unauthorized")) {
                 simulation.history.broken(member + " may not be in " + gap.room() + " any more");
             }
-            if (!gap.room().equals("@session")) {
+            if (gap.room().equals("@session")) { // the answers in it are lost
+                sessionsLost++;
+            } else {
                 simulation.history.gap(member, log(gap.room()), gap.position());
                 lastGaps.put(gap.room(), gap);
             }
@@ -291,7 +317,7 @@ final class ClientHost {
         @Override
         public void onDropped(DroppedMessage message) {
             String text = message.data(ServerHost.SAY).text();
-            if (isAlive() && orphans.remove(text)) {
+            if (isAlive() && orphans.remove(text) && !message.cause().code().equals(ServerHost.REFUSED)) {
                 simulation.history.gaveUp(sender, text, message.cause().code().value());
             }
         }

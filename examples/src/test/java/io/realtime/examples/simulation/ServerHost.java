@@ -1,7 +1,9 @@
 package io.realtime.examples.simulation;
 
+import io.realtime.ErrorCode;
 import io.realtime.Event;
 import io.realtime.Position;
+import io.realtime.RealtimeException;
 import io.realtime.server.Authentication;
 import io.realtime.server.Credentials;
 import io.realtime.server.RealtimeServer;
@@ -27,10 +29,16 @@ final class ServerHost {
         String text() {
             return by + "-" + number;
         }
+
+        /** Some messages are refused by their handler, which their sender must be told. */
+        boolean isRefused() {
+            return number % 11 == 0;
+        }
     }
 
     static final Event<Note> SAY = Event.of("say", Note.class);
     static final Event<Note> SAID = Event.of("said", Note.class);
+    static final ErrorCode REFUSED = ErrorCode.of("refused");
     private static final String MEMBER = "member";
 
     private final Simulation simulation;
@@ -84,6 +92,9 @@ final class ServerHost {
                 .on(SAY, (session, message) -> {
                     simulation.history.handled(
                             name, message.data().by(), message.data().text(), message.isRedelivered());
+                    if (message.data().isRefused()) {
+                        throw new RealtimeException(REFUSED, "number " + message.data().number());
+                    }
                     if (message.hasRoom()) {
                         Position at = session.room(message.room()).send(SAID, message.data());
                         published(message.room(), at, message.data(), Set.of());
@@ -130,7 +141,8 @@ final class ServerHost {
                 : null;
         CompletableFuture<Authentication> answer = new CompletableFuture<>();
         Authentication proof = new Authentication(token[0], Map.of(MEMBER, token[1]), expires);
-        simulation.time.schedule(Duration.ofMillis(random.nextInt(4) == 0 ? random.nextInt(500) : 0), () -> {
+        int slow = random.nextInt(8) == 0 ? 8_000 : 500;
+        simulation.time.schedule(Duration.ofMillis(random.nextInt(4) == 0 ? random.nextInt(slow) : 0), () -> {
             if (here != null && here.isAlive()) {
                 answer.complete(proof);
             }

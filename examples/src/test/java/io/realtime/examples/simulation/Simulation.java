@@ -150,6 +150,7 @@ final class Simulation {
             case 21 -> jump();
             case 22 -> stopServer();
             case 23 -> restart(anyClient());
+            case 24 -> overtake(anyClient());
             default -> {}
         }
         if (random.nextInt(10) == 0) {
@@ -157,6 +158,23 @@ final class Simulation {
         }
         if (!server.isUp() && random.nextInt(10) == 0) {
             server.start();
+        }
+    }
+
+    /** A client's first connection gets slow before its {@code $hello} is there, and its second one overtakes it. */
+    private void overtake(ClientHost client) {
+        List<Link> before = network.links();
+        client.reconnect();
+        for (int i = 0; i < 100; i++) {
+            time.advance(Duration.ofMillis(5));
+            for (Link link : network.links()) {
+                if (!before.contains(link)) {
+                    link.latency(Duration.ofMillis(random.nextInt(3_000)));
+                    time.advance(Duration.ofMillis(random.nextInt(500)));
+                    client.networkChanged();
+                    return;
+                }
+            }
         }
     }
 
@@ -203,13 +221,17 @@ final class Simulation {
     // ---------------------------------------------------------------- what is seen
 
     void failed(String member, String message, Throwable failure) {
-        Throwable cause =
-                failure instanceof CompletionException && failure.getCause() != null ? failure.getCause() : failure;
-        String code = cause instanceof RealtimeException known ? known.code().value() : "?";
+        String code = code(failure);
         if (!code.equals("overloaded") || setup.outboxMessages() > 1_000) {
-            history.broken(String.format("%s of %s failed for no reason of its own: %s", message, member, cause));
+            history.broken(String.format("%s of %s failed for no reason of its own: %s", message, member, failure));
         }
         history.gaveUp(member, message, code);
+    }
+
+    static String code(Throwable failure) {
+        Throwable cause =
+                failure instanceof CompletionException && failure.getCause() != null ? failure.getCause() : failure;
+        return cause instanceof RealtimeException known ? known.code().value() : "?";
     }
 
     /** For a future whose failure shows elsewhere. */
