@@ -254,7 +254,8 @@ final class ClientHost {
                 room == null ? up.send(ServerHost.SAY, note) : up.room(room).send(ServerHost.SAY, note);
         CompletableFuture<Void> unused = fate.handle((nothing, failure) -> {
             if (thisLife == lives && unsettled.remove(note.text())) {
-                boolean isToldOfRefusal = failure != null && Simulation.code(failure).equals(ServerHost.REFUSED.value());
+                boolean isToldOfRefusal =
+                        failure != null && Simulation.code(failure).equals(ServerHost.REFUSED.value());
                 if (failure == null || (isToldOfRefusal && note.isRefused())) {
                     simulation.history.acknowledged(mine, note.text());
                 } else {

@@ -93,7 +93,8 @@ final class ServerHost {
                     simulation.history.handled(
                             name, message.data().by(), message.data().text(), message.isRedelivered());
                     if (message.data().isRefused()) {
-                        throw new RealtimeException(REFUSED, "number " + message.data().number());
+                        throw new RealtimeException(
+                                REFUSED, "number " + message.data().number());
                     }
                     if (message.hasRoom()) {
                         Position at = session.room(message.room()).send(SAID, message.data());

@@ -1,0 +1,157 @@
+package io.realtime.examples;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.realtime.Event;
+import io.realtime.client.ClientRoom;
+import io.realtime.client.FileOutbox;
+import io.realtime.client.HistoryQuery;
+import io.realtime.client.RealtimeClient;
+import io.realtime.server.Limits;
+import io.realtime.server.RealtimeServer;
+import io.realtime.server.Retention;
+import io.realtime.testing.InMemoryNetwork;
+import io.realtime.testing.ManualScheduler;
+import java.io.IOException;
+import java.net.URI;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** The code of docs/delivery.md: it runs here, and stands there to the letter but for ports. */
+class DeliveryPageTest {
+    record Say(String text) {}
+
+    private static final Event<Say> SAY = Event.of("chat.say", Say.class);
+    private static final Event<Say> SAID = Event.of("chat.said", Say.class);
+
+    @TempDir
+    Path directory;
+
+    private RealtimeServer.Builder chat(RealtimeServer.Builder builder) {
+        return builder.anonymous()
+                .allowJoin((session, room) -> true)
+                .on(SAY, (session, message) -> session.room(message.room()).send(SAID, message.data()));
+    }
+
+    @Test
+    void anOutboxInAFileIsOpenedAndSentFrom() throws Exception {
+        try (RealtimeServer server =
+                chat(RealtimeServer.builder().port(0)).build().start()) {
+            URI uri = URI.create("ws://localhost:" + server.port() + "/ws");
+            // @start file
+            FileOutbox outbox =
+                    FileOutbox.open(directory.resolve("alice.outbox")); // reads the file: not on the UI thread
+            RealtimeClient client =
+                    RealtimeClient.builder(uri).outboxFile(outbox).build();
+            var joined = client.room("chat:42").join(); // before connect: what the file holds may be for this room
+            var connected = client.connect();
+            // @end
+            connected.join();
+            joined.join();
+            client.room("chat:42").send(SAY, new Say("hello")).join();
+            outbox.sync().join();
+            client.close();
+        }
+    }
+
+    @Test
+    void aRoomIsLoadedAgainAfterAGapWithoutARepeat() {
+        ManualScheduler time = new ManualScheduler();
+        InMemoryNetwork network = new InMemoryNetwork(time);
+        RealtimeServer server = chat(RealtimeServer.builder()
+                        .port(0)
+                        .transport(network.serverTransport())
+                        .scheduler(time)
+                        .executor(time))
+                .retention(new Retention(3, Duration.ofHours(1)))
+                .build()
+                .start();
+        RealtimeClient client = RealtimeClient.builder(URI.create("ws://server:" + server.port() + "/ws"))
+                .transport(network.clientTransport())
+                .scheduler(time)
+                .callbackExecutor(time)
+                .build();
+        View view = new View();
+        ClientRoom room = client.room("chat:42");
+        var handler = room.on(SAID, said -> view.show(said.data()));
+        var connected = client.connect();
+        var joined = room.join();
+        // @start reload
+        var hook = room.onReload(gap -> room.history(HistoryQuery.newest(50)).thenApply(page -> {
+            view.clear();
+            page.messages(SAID).forEach(said -> view.show(said.data()));
+            return page.position(); // up to here it is loaded, and is not delivered again
+        }));
+        // @end
+        time.advance(Duration.ofSeconds(1));
+        assertTrue(connected.isDone() && joined.isDone());
+        client.disconnect();
+        time.advance(Duration.ofSeconds(1));
+        for (int i = 1; i <= 9; i++) {
+            assertNotNull(server.room("chat:42").send(SAID, new Say("m" + i)));
+        }
+        connected = client.connect();
+        time.advance(Duration.ofSeconds(1));
+        assertTrue(connected.isDone());
+        assertNotNull(server.room("chat:42").send(SAID, new Say("m10")));
+        time.advance(Duration.ofSeconds(1));
+        assertEquals(List.of("m7", "m8", "m9", "m10"), view.shown);
+        hook.close();
+        handler.close();
+        client.close();
+        server.close(Duration.ZERO);
+    }
+
+    @Test
+    void howMuchIsKeptIsTheServersChoice() {
+        RealtimeServer.Builder builder = RealtimeServer.builder();
+        // @start retention
+        builder.retention(new Retention(10_000, Duration.ofHours(1))) // rooms; whichever bound is met first
+                .inboxRetention(new Retention(1_000, Duration.ofDays(7))) // users who are away
+                .limits(Limits.builder().logBytes(512L << 20).build()) // all logs together; the coldest rooms go first
+        // @end
+        ;
+        try (RealtimeServer server = chat(builder.port(0)).build().start()) {
+            assertEquals(0, server.stats().logBytes());
+        }
+    }
+
+    @Test
+    void pageShowsThisCode() throws IOException {
+        String page = Files.readString(Path.of("..", "docs", "delivery.md")).replaceAll("\\s+", "");
+        String test = Files.readString(Path.of("src/test/java/io/realtime/examples/DeliveryPageTest.java"));
+        Matcher pieces = Pattern.compile("// @start (\\w+)\\n(.*?)// @end", Pattern.DOTALL)
+                .matcher(test);
+        List<String> names = new ArrayList<>();
+        while (pieces.find()) {
+            names.add(pieces.group(1));
+            String piece = pieces.group(2)
+                    .replaceAll("\\s+", "")
+                    .replaceAll("var(joined|connected|hook)=", "")
+                    .replaceAll("^builder\\.", "RealtimeServer.builder().");
+            assertTrue(page.contains(piece), "the page differs from the piece '" + pieces.group(1) + "'");
+        }
+        assertEquals(List.of("file", "reload", "retention"), names);
+    }
+
+    private static final class View {
+        final List<String> shown = new ArrayList<>();
+
+        void clear() {
+            shown.clear();
+        }
+
+        void show(Say said) {
+            shown.add(said.text());
+        }
+    }
+}
