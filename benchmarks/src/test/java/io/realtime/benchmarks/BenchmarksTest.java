@@ -48,5 +48,6 @@ class BenchmarksTest {
         assertNotNull(peers);
         assertEquals(1100, peers.objects());
         assertNull(result.connected().parts().get("NullConnection"));
+        assertNull(result.detached().parts().get("Peer"), "a session that is away keeps its dead connection");
     }
 }

@@ -26,7 +26,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Queue;
-import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
@@ -78,16 +77,15 @@ final class Peer implements ConnectionListener, Outlet {
     private final long number;
     private final boolean managed;
     private final HeartbeatMonitor heartbeat;
-    private final Queue<Runnable> paused = new ConcurrentLinkedQueue<>(); // at most one entry per room of the session
 
     private final ReentrantLock lock = new ReentrantLock();
     private Phase phase; // guarded by lock
-    private final ArrayDeque<Envelope> early = new ArrayDeque<>(0); // guarded by lock; bounded like a mailbox
+    private @Nullable Queue<Envelope> early; // guarded by lock: before the welcome; bounded like a mailbox
     private int earlySize; // guarded by lock
     private @Nullable List<Runnable> onWelcome = new ArrayList<>(0); // guarded by lock; null once welcomed
-    private Scheduler.Cancellable deadline; // guarded by lock
-    private Scheduler.Cancellable tokenExpiry = () -> {}; // guarded by lock
+    private Scheduler.Cancellable deadline; // guarded by lock: of the handshake, then of the token
     private @Nullable CloseReason closed; // guarded by lock
+    private List<Runnable> paused = List.of(); // guarded by lock; at most one entry per room of the session
 
     private volatile @Nullable Session session; // set once, when authenticated
 
@@ -166,6 +164,9 @@ final class Peer implements ConnectionListener, Outlet {
             if (early && isHello) {
                 phase = Phase.AUTHENTICATING;
             } else if (phase == Phase.AUTHENTICATING && !isHello) {
+                if (this.early == null) {
+                    this.early = new ArrayDeque<>();
+                }
                 earlySize += envelope.length();
                 if (this.early.size() < core.limits().mailbox() && earlySize <= core.mailboxBytes()) {
                     this.early.add(envelope);
@@ -403,7 +404,6 @@ final class Peer implements ConnectionListener, Outlet {
         List<Runnable> waiting = List.of();
         lock.lock();
         try {
-            deadline.cancel();
             gone = closed;
             if (onWelcome != null) {
                 waiting = onWelcome;
@@ -421,8 +421,9 @@ final class Peer implements ConnectionListener, Outlet {
             Envelope next;
             lock.lock();
             try {
-                next = early.poll();
+                next = early == null ? null : early.poll();
                 if (next == null) {
+                    early = null;
                     if (phase == Phase.AUTHENTICATING) {
                         phase = Phase.READY;
                     }
@@ -449,16 +450,17 @@ final class Peer implements ConnectionListener, Outlet {
         task.run();
     }
 
-    /** Closes with 4300 when the proof ends; a later call replaces the time. */
+    /** Closes with 4300 when the proof ends; replaces the deadline of the handshake, or of an earlier proof. */
     void expireAt(@Nullable Instant end) {
         lock.lock();
         try {
-            tokenExpiry.cancel();
+            deadline.cancel();
+            deadline = () -> {};
             if (end == null || closed != null) {
                 return;
             }
             long wait = end.toEpochMilli() - core.scheduler().currentTimeMillis();
-            tokenExpiry = core.scheduler()
+            deadline = core.scheduler()
                     .schedule(
                             Duration.ofMillis(Math.max(0, wait)),
                             () -> close(new CloseReason(CloseReason.TOKEN_EXPIRED, "token expired")));
@@ -499,7 +501,13 @@ final class Peer implements ConnectionListener, Outlet {
         if (connection.outboundBytes() <= core.limits().outboundBytes() / 2) {
             return false;
         }
-        paused.add(proceed);
+        lock.lock();
+        try {
+            paused = paused.isEmpty() ? new ArrayList<>() : paused;
+            paused.add(proceed);
+        } finally {
+            lock.unlock();
+        }
         if (connection.outboundBytes() == 0) { // drained in between: nobody else would call
             onDrained();
         }
@@ -508,9 +516,15 @@ final class Peer implements ConnectionListener, Outlet {
 
     @Override
     public void onDrained() {
-        for (Runnable proceed = paused.poll(); proceed != null; proceed = paused.poll()) {
-            core.execute(proceed);
+        List<Runnable> waiting;
+        lock.lock();
+        try {
+            waiting = paused;
+            paused = List.of();
+        } finally {
+            lock.unlock();
         }
+        waiting.forEach(core::execute);
     }
 
     static FrameBatch error(ErrorData error, @Nullable String ref) {
@@ -542,13 +556,12 @@ final class Peer implements ConnectionListener, Outlet {
         try {
             phase = Phase.CLOSED;
             closed = reason;
-            early.clear();
+            early = null;
+            paused = List.of();
             deadline.cancel();
-            tokenExpiry.cancel();
         } finally {
             lock.unlock();
         }
-        paused.clear();
         core.gone(this);
         Session mine = session;
         if (mine != null) {

@@ -352,6 +352,7 @@ final class RoomState {
             if (link != null && link.outlet == outlet) {
                 closeBatch();
                 link.phase = Phase.DETACHED;
+                link.outlet = Link.NOWHERE; // the session may be away for long, and would keep its connection
                 live = null;
             }
         } finally {
@@ -544,7 +545,7 @@ final class RoomState {
 
         private final Session session;
         private final String epoch;
-        private final Outlet outlet;
+        private volatile Outlet outlet; // written under the lock; nowhere once its connection is gone
         private Phase phase;
         private long cursor;
         private long startOffset;

@@ -50,8 +50,10 @@ final class ServerCore implements ServerTransport.Acceptor {
     private final RealtimeServer.Builder config;
     private final Scheduler scheduler;
     private final Executor executor;
+    private final Executor guarded = this::execute; // one for all mailboxes
     private final Random random;
     private final LocalBroker broker;
+    private final Retention sessionRetention;
     private final Dispatcher dispatcher;
     private final ClientRecords records;
     private final Map<String, Session> sessionsById = new ConcurrentHashMap<>();
@@ -69,6 +71,7 @@ final class ServerCore implements ServerTransport.Acceptor {
         this.scheduler = scheduler;
         this.executor = executor;
         this.random = config.random;
+        this.sessionRetention = new Retention(SESSION_MESSAGES, config.sessionTtl.plus(SESSION_MARGIN));
         this.broker = new LocalBroker(scheduler, random, this::retentionOf, config.limits, config.sessionTtl);
         this.records = new ClientRecords(scheduler, MAX_CLIENT_RECORDS, CLIENT_RECORD_TTL, this::newMailbox);
         Map<String, Dispatcher.Handler> handlers = new HashMap<>();
@@ -253,7 +256,7 @@ final class ServerCore implements ServerTransport.Acceptor {
     }
 
     Mailbox newMailbox() {
-        return new Mailbox(this::execute, config.limits.mailbox(), mailboxBytes());
+        return new Mailbox(guarded, config.limits.mailbox(), mailboxBytes());
     }
 
     int mailboxBytes() {
@@ -266,7 +269,7 @@ final class ServerCore implements ServerTransport.Acceptor {
     private Retention retentionOf(String room) {
         return switch (room) {
             case Names.USER -> config.inboxRetention;
-            case Names.SESSION -> new Retention(SESSION_MESSAGES, config.sessionTtl.plus(SESSION_MARGIN));
+            case Names.SESSION -> sessionRetention;
             default -> config.retention;
         };
     }
