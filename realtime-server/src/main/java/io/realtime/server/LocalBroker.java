@@ -2,6 +2,8 @@ package io.realtime.server;
 
 import io.realtime.Position;
 import io.realtime.internal.Ids;
+import io.realtime.internal.wire.Frames;
+import io.realtime.internal.wire.Names;
 import io.realtime.internal.wire.Outgoing;
 import io.realtime.spi.Scheduler;
 import java.time.Duration;
@@ -42,6 +44,7 @@ final class LocalBroker {
     private final Duration idle;
     private final ReentrantLock endsLock = new ReentrantLock();
     private final Map<String, Position> ends = new HashMap<>(); // guarded by endsLock: of forgotten logs, by key
+    private final Position origin;
     private String epoch; // guarded by endsLock: of the logs that begin
     private volatile Scheduler.Cancellable sweep = () -> {};
     private volatile boolean stopped;
@@ -61,6 +64,7 @@ final class LocalBroker {
         this.batchBytes = Math.min(MOST_BATCH_BYTES, limits.outboundBytes() / 4);
         this.idle = idle;
         this.epoch = Ids.name(random);
+        this.origin = new Position(epoch, 0);
     }
 
     void start() {
@@ -98,24 +102,37 @@ final class LocalBroker {
         while (true) {
             RoomState room = room(key, name);
             try {
-                return new Joined(room, room.link(session, outlet, since, history));
+                return room.link(session, outlet, since, history);
             } catch (RoomState.GoneException raced) {
                 forgetDead(key);
             }
         }
     }
 
-    /** A room and a session's link to it. */
-    record Joined(RoomState room, RoomState.Link link) {}
+    /** A room, a session's link to it, and where the delivery begins. */
+    record Joined(RoomState room, RoomState.Link link, Frames.RoomState at) {
+        /** Begins the delivery. */
+        void start() {
+            room.start(link);
+        }
+    }
 
     RoomState room(String key, String name) {
         RoomState known = rooms.get(key);
         return known != null
                 ? known
-                : rooms.computeIfAbsent(key, k -> new RoomState(k, retention.apply(name), begin(k), this, name));
+                : rooms.computeIfAbsent(key, k -> new RoomState(k, retention.apply(name), begin(k, name), this, name));
     }
 
-    private Position begin(String key) {
+    /** Where the inbox of every session begins: their keys are never used again, so no other epoch is ever needed. */
+    Position origin() {
+        return origin;
+    }
+
+    private Position begin(String key, String name) {
+        if (name.equals(Names.SESSION)) {
+            return origin;
+        }
         endsLock.lock();
         try {
             Position end = ends.remove(key);

@@ -19,12 +19,14 @@ final class Mailbox {
     private final Executor executor;
     private final int maxTasks;
     private final long maxSize;
-    private final ReentrantLock lock = new ReentrantLock();
+    private final ReentrantLock lock;
     private @Nullable Queue<Task> tasks; // guarded by lock; null when none waits and none runs
     private long size; // guarded by lock
 
-    Mailbox(Executor executor, int maxTasks, long maxSize) {
+    /** @param lock what guards it: nothing is run under it */
+    Mailbox(Executor executor, int maxTasks, long maxSize, ReentrantLock lock) {
         this.executor = executor;
+        this.lock = lock;
         this.maxTasks = maxTasks;
         this.maxSize = maxSize;
     }

@@ -304,7 +304,7 @@ final class Peer implements ConnectionListener, Outlet {
         Session admitted = resumed;
         boolean known = true;
         Map<String, Frames.RoomState> rooms = new LinkedHashMap<>();
-        Map<String, RoomState.Link> links = null;
+        Session.Attached attached = null;
         if (resumed != null) {
             for (String room : resumed.rooms()) {
                 if (!resumed.isPlacedIn(room) && !core.mayJoin(resumed, room)) {
@@ -312,21 +312,21 @@ final class Peer implements ConnectionListener, Outlet {
                     rooms.put(room, new Frames.RoomState("", 0, false, "unauthorized"));
                 }
             }
-            links = resumed.attach(this, positions, true);
+            attached = resumed.attach(this, positions);
         }
-        if (admitted == null || links == null) {
+        if (admitted == null || attached == null) {
             rooms.clear(); // of a session that ended while it was to be resumed
             resumed = null;
             ClientRecords.Opened opened = managed ? core.records().open(proof.user(), hello.client()) : null;
             known = opened != null && opened.known();
             admitted = core.newSession(proof, managed, opened == null ? null : opened.record(), handshake);
-            links = take(admitted) ? admitted.attach(this, positions, false) : Map.of();
+            attached = take(admitted) ? admitted.attach(this, positions) : Session.Attached.NOTHING;
         }
-        if (links == null) {
+        if (attached == null) {
             close(new CloseReason(CloseReason.GOING_AWAY, "session ended"));
             return;
         }
-        if (links.isEmpty()) {
+        if (attached.rooms().isEmpty()) {
             CloseReason replaced = new CloseReason(CloseReason.SESSION_REPLACED, "a newer connection has the session");
             close(replaced);
             if (resumed == null) {
@@ -334,9 +334,7 @@ final class Peer implements ConnectionListener, Outlet {
             }
             return;
         }
-        for (Map.Entry<String, RoomState.Link> entry : links.entrySet()) {
-            rooms.put(entry.getKey(), entry.getValue().state());
-        }
+        rooms.putAll(attached.rooms());
         Session mine = admitted;
         boolean isResumed = resumed != null;
         expireAt(proof.expiresAt());
@@ -351,7 +349,7 @@ final class Peer implements ConnectionListener, Outlet {
         if (!become(mine)) {
             return;
         }
-        mine.begin(this, links);
+        mine.begin(this, attached);
     }
 
     /** Makes a new session the one of its client, in place of another that it may have; false when it has a newer one. */

@@ -29,6 +29,7 @@ import java.util.concurrent.Executor;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.LongAdder;
+import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.BiConsumer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -57,7 +58,6 @@ final class ServerCore implements ServerTransport.Acceptor {
     private final Dispatcher dispatcher;
     private final ClientRecords records;
     private final Map<String, Session> sessionsById = new ConcurrentHashMap<>();
-    private final Map<String, Session> sessionsBySecret = new ConcurrentHashMap<>();
     private final Map<String, Integer> sessionsPerUser = new ConcurrentHashMap<>();
     private final Set<Peer> peers = ConcurrentHashMap.newKeySet();
     private final AtomicLong peerNumbers = new AtomicLong();
@@ -195,7 +195,6 @@ final class ServerCore implements ServerTransport.Acceptor {
             Authentication proof, boolean managed, ClientRecords.@Nullable ClientRecord record, Handshake handshake) {
         Session session = new Session(this, Ids.name(random), Ids.secret(random), proof, managed, record, handshake);
         sessionsById.put(session.id(), session);
-        sessionsBySecret.put(session.secret(), session);
         sessionsPerUser.merge(session.user().id(), 1, Integer::sum);
         return session;
     }
@@ -203,12 +202,14 @@ final class ServerCore implements ServerTransport.Acceptor {
     /** Returns the session that a client may go on with: its secret, its user, its client id, managed. */
     @Nullable
     Session resumable(@Nullable String secret, String user, @Nullable String client) {
-        Session session = secret == null ? null : sessionsBySecret.get(secret);
+        Session session =
+                secret == null || secret.length() < Ids.NAME ? null : sessionsById.get(secret.substring(0, Ids.NAME));
         ClientRecords.ClientRecord record = session == null ? null : session.record();
-        if (session == null || record == null) {
+        if (secret == null || session == null || record == null) {
             return null;
         }
-        boolean isTheirs = record.isOf(client)
+        boolean isTheirs = session.isSecret(secret)
+                && record.isOf(client)
                 && record.session() == session
                 && session.user().id().equals(user);
         return isTheirs ? session : null;
@@ -225,7 +226,6 @@ final class ServerCore implements ServerTransport.Acceptor {
                 record.left(session);
                 records.close(record);
             }
-            sessionsBySecret.remove(session.secret(), session);
             sessionsPerUser.computeIfPresent(session.user().id(), (user, count) -> count == 1 ? null : count - 1);
         }
     }
@@ -255,8 +255,8 @@ final class ServerCore implements ServerTransport.Acceptor {
         return new ArrayList<>(peers);
     }
 
-    Mailbox newMailbox() {
-        return new Mailbox(guarded, config.limits.mailbox(), mailboxBytes());
+    Mailbox newMailbox(ReentrantLock lock) {
+        return new Mailbox(guarded, config.limits.mailbox(), mailboxBytes(), lock);
     }
 
     int mailboxBytes() {
