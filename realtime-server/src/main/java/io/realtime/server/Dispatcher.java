@@ -104,9 +104,7 @@ final class Dispatcher {
         Frames.HistoryQuery query = envelope.hasData()
                 ? envelope.data(Frames.HistoryQuery.class)
                 : new Frames.HistoryQuery(null, null, null);
-        RoomState log = room.equals(Names.SESSION)
-                ? session.inbox()
-                : core.broker().room(core.keyOf(room, session), room);
+        RoomState log = session.log(room);
         if (log == null) {
             return; // the session is over, and its connection with it
         }

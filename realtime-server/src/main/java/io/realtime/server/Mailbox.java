@@ -18,13 +18,13 @@ final class Mailbox {
 
     private final Executor executor;
     private final int maxTasks;
-    private final long maxSize;
+    private final int maxSize;
     private final ReentrantLock lock;
     private @Nullable Queue<Task> tasks; // guarded by lock; null when none waits and none runs
-    private long size; // guarded by lock
+    private int size; // guarded by lock
 
     /** @param lock what guards it: nothing is run under it */
-    Mailbox(Executor executor, int maxTasks, long maxSize, ReentrantLock lock) {
+    Mailbox(Executor executor, int maxTasks, int maxSize, ReentrantLock lock) {
         this.executor = executor;
         this.lock = lock;
         this.maxTasks = maxTasks;
@@ -46,7 +46,7 @@ final class Mailbox {
         try {
             boolean isIdle = tasks == null;
             Queue<Task> waiting = tasks == null ? new ArrayDeque<>() : tasks;
-            boolean isFull = waiting.size() >= maxTasks || (size + task.cost > maxSize && !waiting.isEmpty());
+            boolean isFull = waiting.size() >= maxTasks || ((long) size + task.cost > maxSize && !waiting.isEmpty());
             if (bounded && isFull) {
                 return false;
             }

@@ -58,7 +58,7 @@ final class ServerCore implements ServerTransport.Acceptor {
     private final Dispatcher dispatcher;
     private final ClientRecords records;
     private final Map<String, Session> sessionsById = new ConcurrentHashMap<>();
-    private final Map<String, Integer> sessionsPerUser = new ConcurrentHashMap<>();
+    private final Inboxes inboxes;
     private final Set<Peer> peers = ConcurrentHashMap.newKeySet();
     private final AtomicLong peerNumbers = new AtomicLong();
     private final LongAdder unhandled = new LongAdder();
@@ -73,6 +73,7 @@ final class ServerCore implements ServerTransport.Acceptor {
         this.random = config.random;
         this.sessionRetention = new Retention(SESSION_MESSAGES, config.sessionTtl.plus(SESSION_MARGIN));
         this.broker = new LocalBroker(scheduler, random, this::retentionOf, config.limits, config.sessionTtl);
+        this.inboxes = new Inboxes(broker);
         this.records = new ClientRecords(scheduler, MAX_CLIENT_RECORDS, CLIENT_RECORD_TTL, this::newMailbox);
         Map<String, Dispatcher.Handler> handlers = new HashMap<>();
         this.dispatcher = new Dispatcher(this, handlers);
@@ -195,7 +196,7 @@ final class ServerCore implements ServerTransport.Acceptor {
             Authentication proof, boolean managed, ClientRecords.@Nullable ClientRecord record, Handshake handshake) {
         Session session = new Session(this, Ids.name(random), Ids.secret(random), proof, managed, record, handshake);
         sessionsById.put(session.id(), session);
-        sessionsPerUser.merge(session.user().id(), 1, Integer::sum);
+        inboxes.add(session);
         return session;
     }
 
@@ -211,7 +212,7 @@ final class ServerCore implements ServerTransport.Acceptor {
         boolean isTheirs = session.isSecret(secret)
                 && record.isOf(client)
                 && record.session() == session
-                && session.user().id().equals(user);
+                && session.userId().equals(user);
         return isTheirs ? session : null;
     }
 
@@ -226,7 +227,7 @@ final class ServerCore implements ServerTransport.Acceptor {
                 record.left(session);
                 records.close(record);
             }
-            sessionsPerUser.computeIfPresent(session.user().id(), (user, count) -> count == 1 ? null : count - 1);
+            inboxes.remove(session);
         }
     }
 
@@ -244,7 +245,7 @@ final class ServerCore implements ServerTransport.Acceptor {
     }
 
     int userCount() {
-        return sessionsPerUser.size();
+        return inboxes.users();
     }
 
     int connectionCount() {
@@ -274,15 +275,22 @@ final class ServerCore implements ServerTransport.Acceptor {
         };
     }
 
-    String inboxKey(String user) {
-        return Names.USER + ":" + user;
+    Inboxes inboxes() {
+        return inboxes;
+    }
+
+    /** Returns what a session calls by this name on the wire. */
+    RoomState room(String name, Session session) {
+        return name.equals(Names.USER)
+                ? inboxes.room(session.userId())
+                : broker.room(keyOf(name, session), name, null);
     }
 
     /** Returns how the broker names what a session calls by this name on the wire. */
     String keyOf(String name, Session session) {
         return switch (name) {
             case Names.SESSION -> Names.SESSION + ":" + session.id();
-            case Names.USER -> inboxKey(session.user().id());
+            case Names.USER -> Inboxes.key(session.userId());
             default -> name;
         };
     }

@@ -131,7 +131,7 @@ public final class Session {
 
     /** Returns whether the session is in the room. */
     public boolean isIn(String room) {
-        return rooms.containsKey(room) || room.equals(Names.SESSION);
+        return rooms.containsKey(room) || room.equals(Names.SESSION) || room.equals(Names.USER);
     }
 
     /**
@@ -217,6 +217,10 @@ public final class Session {
 
     // ---------------------------------------------------------------- connection
 
+    String userId() {
+        return userId;
+    }
+
     /** Returns what opens the session to its user: the public id and what nobody can guess. */
     String secret() {
         return id + secret;
@@ -265,14 +269,15 @@ public final class Session {
             handshake = newcomer.handshake();
             expiry.cancel();
             Set<String> names = new LinkedHashSet<>(rooms.keySet());
-            names.add(Names.USER);
-            names.add(Names.ALL);
+            names.addAll(List.of(Names.SESSION, Names.USER, Names.ALL));
             for (String name : names) {
-                relink(name, newcomer, positions.get(name), attached);
-            }
-            if (!names.contains(Names.SESSION)) { // nothing was sent to it yet
-                Position since = positions.get(Names.SESSION);
-                attached.rooms.put(Names.SESSION, RoomState.atEnd(core.broker().origin(), since));
+                Position since = positions.get(name);
+                Position begin = sleeps(name);
+                if (begin == null) {
+                    relink(name, newcomer, since, attached);
+                } else {
+                    attached.rooms.put(name, RoomState.atEnd(begin, since));
+                }
             }
         } finally {
             lock.unlock();
@@ -283,10 +288,22 @@ public final class Session {
         return attached;
     }
 
+    /** Returns where an inbox will begin that nobody has used yet; null for every other room. */
+    private @Nullable Position sleeps(String name) {
+        if (rooms.containsKey(name)) {
+            return null;
+        }
+        return switch (name) {
+            case Names.SESSION -> core.broker().origin();
+            case Names.USER -> core.inboxes().sleeps(userId);
+            default -> null;
+        };
+    }
+
     private void relink(String name, Peer to, @Nullable Position since, Attached attached) {
         // What a user's devices have not seen waits for a client that can say that it has.
         int history = managed && name.equals(Names.USER) ? RoomState.UNREAD : 0;
-        LocalBroker.Joined joined = core.broker().link(core.keyOf(name, this), name, this, to, since, history);
+        LocalBroker.Joined joined = core.broker().link(() -> core.room(name, this), this, to, since, history);
         put(joined.room());
         attached.rooms.put(name, joined.at());
         attached.links.add(joined);
@@ -320,9 +337,7 @@ public final class Session {
         } finally {
             lock.unlock();
         }
-        for (RoomState room : rooms.values()) {
-            room.detach(this, gone);
-        }
+        rooms.forEach((name, room) -> room.detach(this, gone));
         mailbox.post(() -> core.listener().onDetach(this, reason));
         if (!managed || forGood) {
             end(reason);
@@ -355,9 +370,7 @@ public final class Session {
         if (last != null) {
             last.close(reason);
         }
-        for (RoomState room : rooms.values()) {
-            room.detach(this, last);
-        }
+        rooms.forEach((name, room) -> room.detach(this, last));
         if (isIdle) {
             leaveAll();
         }
@@ -413,7 +426,7 @@ public final class Session {
 
     /**
      * Puts the session in a room for a client that says where it stands: in a room that it is in, it begins anew from
-     * there. {@link #announce} begins the delivery. A
+     * there. Null when there is nothing to {@link #announce}. A
      * connection that is not the session's any more gets no answer, and changes nothing that the next one was told; but
      * the session is a member then, for the messages that it sent behind the question.
      */
@@ -549,25 +562,41 @@ public final class Session {
      */
     @Nullable
     RoomState inbox() {
-        LocalBroker.Joined made;
+        RoomState known = rooms.get(Names.SESSION);
+        if (known == null) {
+            wake(Names.SESSION, core.broker().origin());
+            known = rooms.get(Names.SESSION);
+        }
+        return known;
+    }
+
+    /**
+     * Links the session to one of its inboxes that it was told is empty, and begins the delivery. Does nothing when it is
+     * over, linked, or not attached: then it finds the room.
+     */
+    void wake(String inbox, Position begin) {
+        LocalBroker.Joined woken;
         Peer to;
         lock.lock();
         try {
-            RoomState known = rooms.get(Names.SESSION);
-            if (known != null || left) {
-                return known;
+            if (left || rooms.containsKey(inbox) || !rooms.containsKey(Names.ALL)) {
+                return;
             }
             to = peer;
-            Position begin = core.broker().origin();
-            made = core.broker().link(core.keyOf(Names.SESSION, this), Names.SESSION, this, to, begin, 0);
-            put(made.room());
+            woken = core.broker().link(() -> core.room(inbox, this), this, to, begin, 0);
+            put(woken.room());
         } finally {
             lock.unlock();
         }
         if (to != null) {
-            to.whenWelcomed(made::start);
+            to.whenWelcomed(woken::start);
         }
-        return made.room();
+    }
+
+    /** Returns a room's log, to read; null when it is the session's own and the session is over. */
+    @Nullable
+    RoomState log(String room) {
+        return room.equals(Names.SESSION) ? inbox() : core.room(room, this);
     }
 
     /** Notes that the client has handled the user's inbox up to an offset. */

@@ -53,7 +53,7 @@ class MailboxTest {
     @Test
     void neverTwoTasksOfOneMailboxAtOnce() throws Exception {
         ExecutorService pool = Executors.newFixedThreadPool(4);
-        Mailbox mailbox = new Mailbox(pool, 1_000_000, Long.MAX_VALUE, new ReentrantLock());
+        Mailbox mailbox = new Mailbox(pool, 1_000_000, Integer.MAX_VALUE, new ReentrantLock());
         AtomicInteger inside = new AtomicInteger();
         AtomicInteger collisions = new AtomicInteger();
         int[] unguarded = new int[1];
