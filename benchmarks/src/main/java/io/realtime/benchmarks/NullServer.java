@@ -67,9 +67,13 @@ final class NullServer implements AutoCloseable {
 
     /** Says {@code $hello} for this user, with a client id as long as a real one. */
     void begin(NullConnection connection, String user) {
-        String client = ("c-" + user + "-0123456789abcdefghij").substring(0, 22);
-        connection.receive(hello(new Frames.Hello(user, client, null, null, null, null)));
+        connection.receive(hello(new Frames.Hello(user, client(user), null, null, null, null)));
         work();
+    }
+
+    /** Returns the id of the client of a user. */
+    static String client(String user) {
+        return ("c-" + user + "-0123456789abcdefghij").substring(0, 22);
     }
 
     static String hello(Frames.Hello data) {

@@ -12,6 +12,7 @@ import io.realtime.Message;
 import io.realtime.client.ClientListener;
 import io.realtime.client.ConnectionState;
 import io.realtime.client.DroppedMessage;
+import io.realtime.client.Gap;
 import io.realtime.client.RealtimeClient;
 import io.realtime.server.Authentication;
 import io.realtime.server.RealtimeServer;
@@ -281,8 +282,8 @@ class ConnectionLossIT {
         }
 
         @Override
-        public void onGap(String room) {
-            trouble.add(user + " has a gap in " + room);
+        public void onGap(Gap gap) {
+            trouble.add(user + " was told of " + gap);
         }
 
         @Override

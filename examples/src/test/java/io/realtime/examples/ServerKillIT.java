@@ -10,6 +10,7 @@ import io.realtime.Event;
 import io.realtime.Position;
 import io.realtime.client.ClientListener;
 import io.realtime.client.DroppedMessage;
+import io.realtime.client.Gap;
 import io.realtime.client.RealtimeClient;
 import io.realtime.server.RealtimeServer;
 import java.io.IOException;
@@ -128,8 +129,8 @@ class ServerKillIT {
                         .build())
                 .listener(new ClientListener() {
                     @Override
-                    public void onGap(String room) {
-                        if (room.equals(ROOM)) {
+                    public void onGap(Gap gap) {
+                        if (gap.room().equals(ROOM)) {
                             seen.add(GAP);
                         }
                     }

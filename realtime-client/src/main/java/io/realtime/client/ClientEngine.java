@@ -120,7 +120,10 @@ final class ClientEngine {
 
     CompletableFuture<JoinResult> join(String room, int history) {
         CompletableFuture<JoinResult> result = new CompletableFuture<>();
-        ask(result, () -> rooms.join(room, history, result));
+        ask(result, () -> {
+            sender.pump(); // what was sent before leaves before, unless it waits for the disk or its turn
+            rooms.join(room, history, result);
+        });
         return result;
     }
 
@@ -133,7 +136,10 @@ final class ClientEngine {
 
     CompletableFuture<HistoryPage> history(String room, HistoryQuery query) {
         CompletableFuture<HistoryPage> result = new CompletableFuture<>();
-        ask(result, () -> history.ask(room, query, result));
+        ask(result, () -> {
+            sender.pump();
+            history.ask(room, query, result);
+        });
         return result;
     }
 

@@ -4,6 +4,7 @@ import io.realtime.ErrorCode;
 import io.realtime.RealtimeException;
 import java.io.Closeable;
 import java.io.IOException;
+import java.net.URI;
 import java.nio.channels.FileChannel;
 import java.nio.channels.FileLock;
 import java.nio.channels.OverlappingFileLockException;
@@ -51,7 +52,7 @@ public final class FileOutbox implements Closeable {
     private static final Logger LOG = LoggerFactory.getLogger(FileOutbox.class);
 
     /** The files that are open in this process: to close a second channel of a lock file would lift the lock. */
-    private static final Set<Path> OPEN = ConcurrentHashMap.newKeySet();
+    private static final Set<URI> OPEN = ConcurrentHashMap.newKeySet();
 
     private final Path file;
     private final FileChannel lockChannel;
@@ -108,7 +109,7 @@ public final class FileOutbox implements Closeable {
     static FileOutbox open(Path file, Executor writer, Runnable stopWriter, OutboxJournal.Disk disk)
             throws IOException {
         Path real = real(file);
-        if (!OPEN.add(real)) {
+        if (!OPEN.add(real.toUri())) {
             throw new IOException("'" + file + "' is in use by another FileOutbox of this process");
         }
         FileChannel lockChannel = null;
@@ -128,7 +129,7 @@ public final class FileOutbox implements Closeable {
                         lockChannel.close();
                     }
                 } finally {
-                    OPEN.remove(real);
+                    OPEN.remove(real.toUri());
                 }
             }
         }
@@ -384,6 +385,6 @@ public final class FileOutbox implements Closeable {
         } catch (IOException failure) {
             LOG.warn("the lock of '{}' could not be released", file, failure);
         }
-        OPEN.remove(file); // not before: the next would meet the lock
+        OPEN.remove(file.toUri()); // not before: the next would meet the lock
     }
 }

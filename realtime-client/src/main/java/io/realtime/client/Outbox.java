@@ -348,23 +348,28 @@ final class Outbox {
         }
     }
 
-    /** Removes and returns a message on its way, or null. */
+    /** Removes and returns a message that was ever sent, also when it waits to be sent again; null if it is not here. */
     @Nullable
     Entry failed(long seq) {
         lock.lock();
         try {
-            for (Iterator<Entry> i = inflight.iterator(); i.hasNext(); ) {
-                Entry entry = i.next();
-                if (entry.seq == seq) {
-                    i.remove();
-                    left(entry);
-                    return entry;
-                }
-            }
-            return null;
+            Entry failed = take(inflight, seq);
+            return failed != null ? failed : take(waiting, seq);
         } finally {
             lock.unlock();
         }
+    }
+
+    private @Nullable Entry take(ArrayDeque<Entry> from, long seq) {
+        for (Iterator<Entry> i = from.iterator(); i.hasNext(); ) {
+            Entry entry = i.next();
+            if (entry.seq == seq && entry.everSent) {
+                i.remove();
+                left(entry);
+                return entry;
+            }
+        }
+        return null;
     }
 
     /** Returns the number of the longest message on its way, or 0: the one that some hop found too big. */

@@ -136,7 +136,7 @@ final class Rooms {
         for (Room room : staying.isEmpty() ? Collections.<Room>emptySet() : new ArrayList<>(staying)) {
             if (!stays(room)) {
                 staying.remove(room);
-        unasked.remove(room);
+                unasked.remove(room);
                 if (room.wish == Wish.LEFT) {
                     goes(room);
                 }
@@ -439,7 +439,9 @@ final class Rooms {
             room.joined = true;
             room.firstTime = false;
         }
-        move(room, place.epoch(), place.offset(), false, null);
+        Position own = room.position;
+        boolean goesOn = own == null || (own.epoch().equals(place.epoch()) && own.offset() >= place.offset());
+        move(room, place.epoch(), place.offset(), !goesOn, goesOn ? null : "epoch");
     }
 
     /** The server took the session out of a room. */

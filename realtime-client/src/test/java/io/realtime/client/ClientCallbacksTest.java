@@ -57,6 +57,7 @@ class ClientCallbacksTest {
                 running.decrementAndGet();
                 all.countDown();
             });
+            world.placeIn("r");
             var unused = world.client().connect();
             world.settle();
             assertTrue(open.await(10, TimeUnit.SECONDS));
@@ -80,6 +81,7 @@ class ClientCallbacksTest {
             throw new IllegalStateException("handler");
         });
         world.client().on(World.SAID, said -> world.heard.add(said.data().text()));
+        world.placeIn("r");
         world.connected();
         world.peer().said("r", 1, "a");
         world.settle();
@@ -92,6 +94,7 @@ class ClientCallbacksTest {
     @Test
     void aPayloadThatDoesNotFitIsReportedAndTheNextOneArrives() {
         world.client().on(World.SAID, said -> world.heard.add(said.data().text()));
+        world.placeIn("r");
         world.connected();
         world.peer().send("{\"type\":\"chat.said\",\"data\":{\"text\":7}}");
         world.peer().said("r", 1, "a");
@@ -117,6 +120,7 @@ class ClientCallbacksTest {
                 .once(World.SAID, said -> world.heard.add("once " + said.data().text()));
         Subscription closed = world.client().on(World.SAID, said -> world.heard.add("closed"));
         closed.close();
+        world.placeIn("r");
         world.connected();
         world.peer().said("r", 1, "a");
         world.peer().said("r", 2, "b");

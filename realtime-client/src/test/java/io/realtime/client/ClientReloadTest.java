@@ -54,6 +54,7 @@ class ClientReloadTest extends HeldRoom {
         joined();
         gap("r", "e2", 0);
         said(1, "held");
+        world.peer().send("{\"type\":\"$joined\",\"room\":\"s\",\"data\":{\"epoch\":\"e1\",\"offset\":0}}");
         world.peer().said("s", 1, "other room");
         CompletableFuture<Void> sent = room.send(World.SAY, new World.Say("hello"));
         world.peer().send("{\"type\":\"$error\",\"data\":{\"code\":\"internal\"}}");

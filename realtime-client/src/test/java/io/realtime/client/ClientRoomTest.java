@@ -426,6 +426,7 @@ class ClientRoomTest {
                 .room("r")
                 .on(World.SAID, said -> world.heard.add("r:" + said.data().text()));
         listen();
+        world.placeIn("r", "s");
         world.connected();
         world.peer().said("r", 1, "a");
         world.peer().said("s", 1, "b");

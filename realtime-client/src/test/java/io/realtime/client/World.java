@@ -98,6 +98,15 @@ final class World implements ServerTransport.Acceptor, ClientListener, AutoClose
         return connecting;
     }
 
+    /** Has the server put each session into these rooms, at their beginning. */
+    void placeIn(String... names) {
+        List<String> states = new ArrayList<>();
+        for (String name : names) {
+            states.add("\"" + name + "\":{\"epoch\":\"e1\",\"offset\":0,\"recovered\":false}");
+        }
+        rooms = "{" + String.join(",", states) + "}";
+    }
+
     /** Lets everything arrive that is on its way. */
     void settle() {
         time.advance(Duration.ofMillis(20));

@@ -70,6 +70,14 @@ public final class Limits {
         return values.logBytes;
     }
 
+    @Override
+    public String toString() {
+        return "Limits{messageBytes=" + messageBytes() + ", outboundBytes=" + outboundBytes() + ", connections="
+                + connections() + ", handshakeBytes=" + handshakeBytes() + ", handshakeTimeout=" + handshakeTimeout()
+                + ", mailbox=" + mailbox() + ", inflight=" + inflight() + ", badMessages=" + badMessages()
+                + ", roomsPerSession=" + roomsPerSession() + ", logBytes=" + logBytes() + "}";
+    }
+
     /** Builds {@link Limits}; not safe for use by many threads. */
     public static final class Builder implements Cloneable {
         private int messageBytes = 64 * 1024;

@@ -8,9 +8,11 @@ import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.NavigableMap;
 import java.util.Set;
 import java.util.TreeMap;
 import java.util.function.Consumer;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -49,29 +51,35 @@ public final class DeliveryHistory {
 
     /** A client instance sends a reliable message; texts are told apart within a client. */
     public void sent(String client, String message) {
-        note("%s sends %s", client, message);
+        note(() -> String.format("%s sends %s", client, message));
         sender(client).sent(message);
     }
 
     /** The client was told that its message is processed. */
     public void acknowledged(String client, String message) {
-        note("%s is told that %s is processed", client, message);
+        note(() -> String.format("%s is told that %s is processed", client, message));
         Sent sent = sender(client).find(message);
         if (sent.handledIn.isEmpty()) {
-            broken("%s was told that %s is processed, but no handler has seen it", client, message);
+            broken(String.format("%s was told that %s is processed, but no handler has seen it", client, message));
         }
         if (sent.isSettled) {
-            broken("%s was told the fate of %s twice", client, message);
+            broken(String.format("%s was told the fate of %s twice", client, message));
         }
         sent.isSettled = true;
     }
 
     /** The client was told that its message may not have arrived, or died before it was in a safe place. */
     public void gaveUp(String client, String message, String why) {
-        note("%s gives %s up: %s", client, message, why);
+        note(() -> String.format("%s gives %s up: %s", client, message, why));
         Sent sent = sender(client).find(message);
         sent.isSettled = true;
         sent.isGivenUp = true;
+    }
+
+    /** The client's process died with the message in a safe place: it must be handled, but nobody is left to be told. */
+    public void orphaned(String client, String message) {
+        note(() -> String.format("%s leaves %s to whoever opens its file", client, message));
+        sender(client).find(message).isSettled = true;
     }
 
     /**
@@ -80,18 +88,19 @@ public final class DeliveryHistory {
      * @param life names the server's memory, from its start to its crash
      */
     public void handled(String life, String client, String message, boolean redelivered) {
-        note("%s handles %s of %s%s", life, message, client, redelivered ? ", redelivered" : "");
+        note(() -> String.format("%s handles %s of %s%s", life, message, client, redelivered ? ", redelivered" : ""));
         Sender sender = sender(client);
         Sent sent = sender.find(message);
         if (!sent.handledIn.isEmpty() && !redelivered) {
-            broken("%s handled %s of %s again without its being marked redelivered", life, message, client);
+            broken(String.format(
+                    "%s handled %s of %s again without its being marked redelivered", life, message, client));
         }
         if (!sent.handledIn.add(life)) {
-            broken("%s handled %s of %s twice", life, message, client);
+            broken(String.format("%s handled %s of %s twice", life, message, client));
         }
         int last = sender.lastHandled.getOrDefault(life, -1);
         if (sent.index < last) {
-            broken("%s handled %s of %s behind %s", life, message, client, sender.all.get(last).message);
+            broken(String.format("%s handled %s of %s behind %s", life, message, client, sender.all.get(last).message));
         }
         sender.lastHandled.put(life, Math.max(last, sent.index));
         while (sender.firstOpen < sent.index && sender.isDone(sender.firstOpen)) {
@@ -99,7 +108,8 @@ public final class DeliveryHistory {
         }
         if (sender.firstOpen < sent.index) {
             String missing = sender.all.get(sender.firstOpen).message;
-            broken("%s handled %s of %s before %s, which was sent earlier", life, message, client, missing);
+            broken(String.format(
+                    "%s handled %s of %s before %s, which was sent earlier", life, message, client, missing));
         }
     }
 
@@ -116,10 +126,10 @@ public final class DeliveryHistory {
         if (at == null) {
             return;
         }
-        note("%s publishes %s at %s", room, message, at);
+        note(() -> String.format("%s publishes %s at %s", room, message, at));
         Entry entry = new Entry(message, Set.copyOf(optionalFor));
         if (log(room).epoch(at.epoch()).put(at.offset(), entry) != null) {
-            broken("%s published two messages at %s", room, at);
+            broken(String.format("%s published two messages at %s", room, at));
         }
         log(room).newestEpoch = at.epoch();
     }
@@ -130,7 +140,7 @@ public final class DeliveryHistory {
      * @param from the place before the first message that it gets; null when it is not told, and the first message shows
      */
     public void joined(String member, String room, @Nullable Position from) {
-        note("%s reads %s from %s", member, room, from == null ? "where it is let in" : from);
+        note(() -> String.format("%s reads %s from %s", member, room, from == null ? "where it is let in" : from));
         if (from != null) {
             log(room).epoch(from.epoch());
         }
@@ -139,44 +149,47 @@ public final class DeliveryHistory {
 
     /** A member does not read a room any more, or is gone. */
     public void left(String member, String room) {
-        note("%s leaves %s", member, room);
+        note(() -> String.format("%s leaves %s", member, room));
         member(member, room).isReading = false;
     }
 
     /** A member was told that what it has read must be loaded again, and what follows begins behind a place. */
     public void gap(String member, String room, Position to) {
-        note("%s is told of a gap in %s up to %s", member, room, to);
+        note(() -> String.format("%s is told of a gap in %s up to %s", member, room, to));
         log(room).epoch(to.epoch());
         member(member, room).moveTo(to);
     }
 
     /** A member's application was handed a message. */
     public void delivered(String member, String room, @Nullable Position at, String message) {
-        note("%s gets %s of %s at %s", member, message, room, at);
+        note(() -> String.format("%s gets %s of %s at %s", member, message, room, at));
         Member reader = member(member, room);
         if (at == null) {
-            broken("%s got %s of %s without its place", member, message, room);
+            broken(String.format("%s got %s of %s without its place", member, message, room));
             return;
         }
         Entry entry = log(room).epoch(at.epoch()).get(at.offset());
         if (entry == null || !entry.message.equals(message)) {
-            broken("%s got %s of %s at %s, where %s stands", member, message, room, at, entry);
+            broken(String.format("%s got %s of %s at %s, where %s stands", member, message, room, at, entry));
             return;
         }
         entry.reached = true;
         if (!reader.isReading) {
-            broken("%s got %s of %s, which it does not read", member, message, room);
+            broken(String.format("%s got %s of %s, which it does not read", member, message, room));
         }
         Position last = reader.position;
         if (last != null) {
             if (!last.epoch().equals(at.epoch())) {
-                broken("%s got %s of %s at %s behind %s without being told of a gap", member, message, room, at, last);
+                broken(String.format(
+                        "%s got %s of %s at %s behind %s without being told of a gap",
+                        member, message, room, at, last));
             } else if (at.offset() <= last.offset()) {
-                broken("%s got %s of %s at %s again or too late, behind %s", member, message, room, at, last);
+                broken(String.format(
+                        "%s got %s of %s at %s again or too late, behind %s", member, message, room, at, last));
             } else {
                 String missing = missing(reader, last, at.offset() - 1);
                 if (missing != null) {
-                    broken("%s got %s of %s before %s", member, message, room, missing);
+                    broken(String.format("%s got %s of %s before %s", member, message, room, missing));
                 }
             }
         }
@@ -185,7 +198,7 @@ public final class DeliveryHistory {
 
     /** Returns the first message within a range that the member should have been handed, or null. */
     private @Nullable String missing(Member reader, Position after, long upTo) {
-        TreeMap<Long, Entry> entries = log(reader.room).epoch(after.epoch());
+        NavigableMap<Long, Entry> entries = log(reader.room).epoch(after.epoch());
         if (upTo <= after.offset()) {
             return null;
         }
@@ -202,14 +215,14 @@ public final class DeliveryHistory {
 
     /** Nothing is on its way any more: each message must have had its fate, and each reader must have read to the end. */
     public void settled() {
-        note("all is settled");
+        note(() -> "all is settled");
         senders.forEach((client, sender) -> {
             for (Sent sent : sender.all) {
                 if (!sent.isSettled) {
-                    broken("%s was never told the fate of %s", client, sent.message);
+                    broken(String.format("%s was never told the fate of %s", client, sent.message));
                 }
                 if (sent.handledIn.isEmpty() && !sent.isGivenUp) {
-                    broken("%s of %s was never handled", sent.message, client);
+                    broken(String.format("%s of %s was never handled", sent.message, client));
                 }
             }
         });
@@ -221,11 +234,11 @@ public final class DeliveryHistory {
             Log log = log(reader.room);
             String missing = missing(reader, last, Long.MAX_VALUE);
             if (missing != null) {
-                broken("%s never got %s of %s, and was not told", reader.member, missing, reader.room);
+                broken(String.format("%s never got %s of %s, and was not told", reader.member, missing, reader.room));
             }
             String newest = log.newestEpoch;
             if (newest != null && log.isEarlier(last.epoch(), newest)) {
-                broken("%s was not told that %s has another epoch", reader.member, reader.room);
+                broken(String.format("%s was not told that %s has another epoch", reader.member, reader.room));
             }
         }
     }
@@ -245,8 +258,7 @@ public final class DeliveryHistory {
     }
 
     /** Notes a broken promise that the test itself has found. */
-    public void broken(String format, @Nullable Object... arguments) {
-        String line = String.format(format, arguments);
+    public void broken(String line) {
         broken.add(line);
         if (trace != null) {
             trace.accept("BROKEN: " + line);
@@ -273,10 +285,10 @@ public final class DeliveryHistory {
 
     // ---------------------------------------------------------------- inside
 
-    private void note(String format, @Nullable Object... arguments) {
+    private void note(Supplier<String> line) {
         events++;
         if (trace != null) {
-            trace.accept(String.format(format, arguments));
+            trace.accept(line.get());
         }
     }
 
@@ -339,12 +351,12 @@ public final class DeliveryHistory {
     }
 
     private static final class Log {
-        final Map<String, TreeMap<Long, Entry>> epochs = new LinkedHashMap<>(); // in the order of their beginning
+        final Map<String, NavigableMap<Long, Entry>> epochs = new LinkedHashMap<>(); // in the order of their beginning
 
         @Nullable
         String newestEpoch;
 
-        TreeMap<Long, Entry> epoch(String epoch) {
+        NavigableMap<Long, Entry> epoch(String epoch) {
             return epochs.computeIfAbsent(epoch, name -> new TreeMap<>());
         }
 

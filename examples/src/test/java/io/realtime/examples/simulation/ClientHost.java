@@ -1,9 +1,12 @@
 package io.realtime.examples.simulation;
 
+import io.realtime.CloseReason;
 import io.realtime.Position;
 import io.realtime.client.ClientListener;
+import io.realtime.client.ConnectionState;
 import io.realtime.client.ConnectionState.Status;
 import io.realtime.client.DroppedMessage;
+import io.realtime.client.FileOutbox;
 import io.realtime.client.Gap;
 import io.realtime.client.JoinResult;
 import io.realtime.client.OutboxLimits;
@@ -11,17 +14,24 @@ import io.realtime.client.RealtimeClient;
 import io.realtime.examples.simulation.ServerHost.Note;
 import io.realtime.spi.ClientTransport;
 import io.realtime.testing.SimulatedProcess;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.net.URI;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.LinkedHashSet;
 import java.util.Map;
 import java.util.Random;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
 import org.jspecify.annotations.Nullable;
 
 /** A device of a user: runs a client, kills it, and runs the next one. */
-final class ClientHost implements ClientListener {
+final class ClientHost {
     private final Simulation simulation;
     private final Random random;
     private final String name;
@@ -29,11 +39,21 @@ final class ClientHost implements ClientListener {
     private final Set<String> unsettled = new LinkedHashSet<>();
     private final Set<String> joined = new LinkedHashSet<>();
     private final Map<String, Integer> turns = new HashMap<>();
+    private final Map<String, Gap> lastGaps = new HashMap<>();
+    private final Set<String> safe = new HashSet<>(); // of the unsettled: those on the disk
+    private final Set<String> orphans = new HashSet<>(); // what the file of a dead process holds, or may hold
     private int lives;
+    private int sessionsLost;
     private int sent;
 
-    /** Names this device's client: another one in each life, since each has an outbox in memory of its own. */
+    /** Names what reads: another in each life of the device, which begins without a session. */
     String member = "";
+
+    /** Names what sends: with a file the same client goes on after a crash. */
+    private String sender = "";
+
+    private @Nullable FileOutbox outbox;
+    private @Nullable Path file;
 
     @Nullable
     SimulatedProcess process;
@@ -62,9 +82,11 @@ final class ClientHost implements ClientListener {
     void start() {
         SimulatedProcess life = simulation.time.newProcess();
         process = life;
-        member = name + (char) ('a' + lives++ % 26) + (lives > 26 ? String.valueOf(lives) : "");
+        lives++;
+        member = name + (char) ('a' + (lives - 1) % 26) + (lives > 26 ? String.valueOf(lives) : "");
+        sender = simulation.setup.filesKept() ? name : member;
         transport = simulation.network.clientTransport();
-        RealtimeClient made = RealtimeClient.builder(URI.create("ws://server:" + simulation.port + "/ws"))
+        RealtimeClient.Builder builder = RealtimeClient.builder(URI.create("ws://server:" + simulation.port + "/ws"))
                 .token(user + "/" + member)
                 .transport(transport)
                 .scheduler(life)
@@ -73,21 +95,69 @@ final class ClientHost implements ClientListener {
                         .messages(simulation.setup.outboxMessages())
                         .build())
                 .random(new Random(random.nextLong()))
-                .listener(this)
-                .build();
+                .listener(new Listener(lives));
+        outbox = simulation.setup.filesKept() ? openOutbox(life) : null;
+        if (outbox != null) {
+            builder.outboxFile(outbox);
+        }
+        RealtimeClient made = builder.build();
         client = made;
         String mine = member;
+        int thisLife = lives;
         made.on(ServerHost.SAID, said -> {
-            simulation.history.delivered(
-                    mine, log(said.room()), said.position(), said.data().text());
+            if (thisLife == lives && isUp()) {
+                simulation.history.delivered(
+                        mine, log(said.room()), said.position(), said.data().text());
+            }
         });
         simulation.history.joined(mine, log("@user"), null);
         simulation.history.joined(mine, log("@all"), null);
         simulation.trace(mine + " starts");
-        connect();
         for (String room : Simulation.ROOMS) {
             join(room);
+            if (simulation.setup.reloads()) {
+                made.room(room).onReload(gap -> reload(room, gap, life));
+            }
         }
+        connect();
+    }
+
+    /** The disk takes its time. */
+    private FileOutbox openOutbox(SimulatedProcess life) {
+        try {
+            Path mine = simulation.disk.getPath(name + "-" + lives);
+            if (file != null) {
+                Files.copy(file, mine); // what the dead process left: its lock is not released in a simulation
+            }
+            file = mine;
+            return FileOutbox.open(
+                    mine,
+                    task -> life.schedule(Duration.ofMillis(random.nextInt(4) == 0 ? random.nextInt(500) : 0), task));
+        } catch (IOException failure) {
+            throw new UncheckedIOException(failure);
+        }
+    }
+
+    /** Loads what the server has published so far, or fails. */
+    private CompletionStage<@Nullable Position> reload(String room, Gap gap, SimulatedProcess life) {
+        CompletableFuture<@Nullable Position> loaded = new CompletableFuture<>();
+        int turn = turns.getOrDefault(room, 0);
+        life.schedule(Duration.ofMillis(random.nextInt(3_000)), () -> {
+            Position end = simulation.server.end(room);
+            boolean isCurrent = gap.equals(lastGaps.get(room)) && turn == turns.getOrDefault(room, 0);
+            if (random.nextInt(5) == 0) {
+                loaded.completeExceptionally(new IOException("the store is away"));
+            } else if (isCurrent
+                    && end != null
+                    && end.epoch().equals(gap.position().epoch())
+                    && end.offset() >= gap.position().offset()) {
+                simulation.history.gap(member, room, end);
+                loaded.complete(end);
+            } else {
+                loaded.complete(null);
+            }
+        });
+        return loaded;
     }
 
     private String log(String room) {
@@ -106,6 +176,14 @@ final class ClientHost implements ClientListener {
         if (up != null) {
             simulation.trace(member + " disconnects");
             up.disconnect();
+        }
+    }
+
+    void reconnect() {
+        RealtimeClient up = client;
+        if (up != null) {
+            up.disconnect();
+            connect();
         }
     }
 
@@ -138,19 +216,20 @@ final class ClientHost implements ClientListener {
         }
         int turn = turns.merge(room, 1, Integer::sum);
         String mine = member;
-        CompletableFuture<@Nullable Position> answer = wanted
-                ? asked.room(room).join(random.nextInt(4)).thenApply(JoinResult::position)
+        CompletableFuture<@Nullable JoinResult> answer = wanted
+                ? asked.room(room).join(random.nextInt(4)).thenApply(result -> result)
                 : asked.room(room).leave().thenApply(nothing -> null);
-        CompletableFuture<Void> unused = answer.handle((position, failure) -> {
+        CompletableFuture<Void> unused = answer.handle((result, failure) -> {
             boolean isLatest = turn == turns.getOrDefault(room, 0);
             if (failure != null && isLatest && asked == client) {
                 ask(room, wanted);
-            } else if (failure == null && wanted) {
-                simulation.history.joined(mine, room, position);
-            } else if (wanted
-                    && asked == client) { // it may be joined for a while, for messages sent to it before it is left
+            } else if (failure != null && wanted && asked == client) {
+                // It may be joined for a while, for messages that were sent to it before it is left.
                 simulation.history.joined(mine, room, null);
-            } else if (failure == null && isLatest) {
+            } else if (result != null && !result.recovered()) {
+                simulation.history.joined(mine, room, result.position());
+            } else if (failure == null && !wanted && isLatest) {
+                turns.merge(room, 1, Integer::sum);
                 simulation.history.left(mine, room);
             }
             return null;
@@ -165,45 +244,90 @@ final class ClientHost implements ClientListener {
         String room = random.nextInt(5) == 0 || joined.isEmpty()
                 ? null
                 : joined.toArray(new String[0])[random.nextInt(joined.size())];
-        Note note = new Note(member, ++sent);
-        String mine = member;
+        Note note = new Note(sender, ++sent);
+        String mine = sender;
+        int thisLife = lives;
+        int sessionsBefore = sessionsLost;
         unsettled.add(note.text());
         simulation.history.sent(mine, note.text());
         CompletableFuture<Void> fate =
                 room == null ? up.send(ServerHost.SAY, note) : up.room(room).send(ServerHost.SAY, note);
         CompletableFuture<Void> unused = fate.handle((nothing, failure) -> {
-            if (unsettled.remove(note.text())) {
-                if (failure == null) {
+            if (thisLife == lives && unsettled.remove(note.text())) {
+                boolean isToldOfRefusal = failure != null && Simulation.code(failure).equals(ServerHost.REFUSED.value());
+                if (failure == null || (isToldOfRefusal && note.isRefused())) {
                     simulation.history.acknowledged(mine, note.text());
                 } else {
                     simulation.failed(mine, note.text(), failure);
                 }
+                if (note.isRefused() && failure == null && sessionsBefore == sessionsLost) {
+                    simulation.history.broken(mine + " was not told that " + note.text() + " was refused");
+                }
             }
             return null;
         });
+        FileOutbox storing = outbox;
+        if (storing != null) {
+            CompletableFuture<Void> stored = storing.sync().thenRun(() -> {
+                if (thisLife == lives && unsettled.contains(note.text())) {
+                    safe.add(note.text());
+                }
+            });
+            simulation.ignore(stored);
+        }
     }
 
     // ---------------------------------------------------------------- what the client says
 
-    @Override
-    public void onGap(Gap gap) {
-        if (gap.reason().equals("unauthorized")) {
-            simulation.history.broken("%s may not be in %s any more", member, gap.room());
-        }
-        if (!gap.room().equals("@session")) {
-            simulation.history.gap(member, log(gap.room()), gap.position());
-        }
-        simulation.gaps++;
-    }
+    private final class Listener implements ClientListener {
+        private final int life;
 
-    @Override
-    public void onDropped(DroppedMessage message) {
-        simulation.dropped++;
-    }
+        Listener(int life) {
+            this.life = life;
+        }
 
-    @Override
-    public void onError(Throwable failure) {
-        simulation.error(member, failure);
+        private boolean isAlive() {
+            return life == lives && isUp();
+        }
+
+        @Override
+        public void onState(ConnectionState state) {
+            CloseReason reason = state.reason();
+            if (isAlive() && reason != null && reason.code() == CloseReason.SESSION_REPLACED) {
+                simulation.history.broken(member + " lost its session to a connection of its own: " + state);
+            }
+        }
+
+        @Override
+        public void onGap(Gap gap) {
+            if (!isAlive()) {
+                return;
+            }
+            if (gap.reason().equals("unauthorized")) {
+                simulation.history.broken(member + " may not be in " + gap.room() + " any more");
+            }
+            if (gap.room().equals("@session")) { // the answers in it are lost
+                sessionsLost++;
+            } else {
+                simulation.history.gap(member, log(gap.room()), gap.position());
+                lastGaps.put(gap.room(), gap);
+            }
+        }
+
+        @Override
+        public void onDropped(DroppedMessage message) {
+            String text = message.data(ServerHost.SAY).text();
+            if (isAlive() && orphans.remove(text) && !message.cause().code().equals(ServerHost.REFUSED)) {
+                simulation.history.gaveUp(sender, text, message.cause().code().value());
+            }
+        }
+
+        @Override
+        public void onError(Throwable failure) {
+            if (isAlive()) {
+                simulation.error(member, failure);
+            }
+        }
     }
 
     // ---------------------------------------------------------------- the end of it
@@ -226,14 +350,18 @@ final class ClientHost implements ClientListener {
             return;
         }
         simulation.trace(member + (withMachine ? " loses power" : " is killed"));
-        dying.kill();
         if (withMachine) {
             simulation.network.vanish(its);
         } else {
             simulation.network.crash(its);
         }
         for (String message : unsettled) {
-            simulation.history.gaveUp(member, message, "it died");
+            if (safe.contains(message)) {
+                simulation.history.orphaned(sender, message);
+                orphans.add(message);
+            } else {
+                simulation.history.gaveUp(sender, message, "it died");
+            }
         }
         for (String room : Simulation.ROOMS) {
             simulation.history.left(member, room);
@@ -241,10 +369,13 @@ final class ClientHost implements ClientListener {
         simulation.history.left(member, log("@user"));
         simulation.history.left(member, "@all");
         unsettled.clear();
+        safe.clear();
         joined.clear();
         process = null;
         client = null;
         transport = null;
+        outbox = null;
+        dying.kill();
     }
 
     void close() {

@@ -1,7 +1,9 @@
 package io.realtime.examples.simulation;
 
+import io.realtime.ErrorCode;
 import io.realtime.Event;
 import io.realtime.Position;
+import io.realtime.RealtimeException;
 import io.realtime.server.Authentication;
 import io.realtime.server.Credentials;
 import io.realtime.server.RealtimeServer;
@@ -11,6 +13,7 @@ import io.realtime.testing.SimulatedProcess;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
@@ -26,10 +29,16 @@ final class ServerHost {
         String text() {
             return by + "-" + number;
         }
+
+        /** Some messages are refused by their handler, which their sender must be told. */
+        boolean isRefused() {
+            return number % 11 == 0;
+        }
     }
 
     static final Event<Note> SAY = Event.of("say", Note.class);
     static final Event<Note> SAID = Event.of("said", Note.class);
+    static final ErrorCode REFUSED = ErrorCode.of("refused");
     private static final String MEMBER = "member";
 
     private final Simulation simulation;
@@ -39,6 +48,7 @@ final class ServerHost {
     private int published;
     private int publishedBefore; // by earlier lives, whose logs died with them
     private boolean dawdles = true;
+    private final Map<String, @Nullable Position> ends = new HashMap<>();
 
     @Nullable
     SimulatedProcess process;
@@ -52,6 +62,17 @@ final class ServerHost {
         this.simulation = simulation;
         this.random = simulation.random;
         this.port = port;
+    }
+
+    /** Returns where the log of a room ends, as far as anyone knows. */
+    @Nullable
+    Position end(String room) {
+        return ends.get(room);
+    }
+
+    private void published(String room, @Nullable Position at, Note note, Set<String> optionalFor) {
+        simulation.history.published(room, at, note.text(), optionalFor);
+        ends.put(room, at);
     }
 
     boolean isUp() {
@@ -71,10 +92,12 @@ final class ServerHost {
                 .on(SAY, (session, message) -> {
                     simulation.history.handled(
                             name, message.data().by(), message.data().text(), message.isRedelivered());
+                    if (message.data().isRefused()) {
+                        throw new RealtimeException(REFUSED, "number " + message.data().number());
+                    }
                     if (message.hasRoom()) {
                         Position at = session.room(message.room()).send(SAID, message.data());
-                        simulation.history.published(
-                                message.room(), at, message.data().text(), Set.of());
+                        published(message.room(), at, message.data(), Set.of());
                     }
                 })
                 .retention(simulation.setup.retention())
@@ -118,7 +141,8 @@ final class ServerHost {
                 : null;
         CompletableFuture<Authentication> answer = new CompletableFuture<>();
         Authentication proof = new Authentication(token[0], Map.of(MEMBER, token[1]), expires);
-        simulation.time.schedule(Duration.ofMillis(random.nextInt(4) == 0 ? random.nextInt(500) : 0), () -> {
+        int slow = random.nextInt(8) == 0 ? 8_000 : 500;
+        simulation.time.schedule(Duration.ofMillis(random.nextInt(4) == 0 ? random.nextInt(slow) : 0), () -> {
             if (here != null && here.isAlive()) {
                 answer.complete(proof);
             }
@@ -176,7 +200,7 @@ final class ServerHost {
                     note.text(),
                     Set.of(String.valueOf(out.attributes().get(MEMBER))));
         } else {
-            simulation.history.published(room, up.room(room).send(SAID, note), note.text(), Set.of());
+            published(room, up.room(room).send(SAID, note), note, Set.of());
         }
     }
 
@@ -185,7 +209,7 @@ final class ServerHost {
         if (up != null) {
             Note note = new Note("app", ++published);
             Position at = up.user(user).inbox().send(SAID, note);
-            simulation.history.published("@user:" + user, at, note.text(), Set.of());
+            published("@user:" + user, at, note, Set.of());
         }
     }
 
@@ -193,7 +217,7 @@ final class ServerHost {
         RealtimeServer up = server;
         if (up != null) {
             Note note = new Note("app", ++published);
-            simulation.history.published("@all", up.all().send(SAID, note), note.text(), Set.of());
+            published("@all", up.all().send(SAID, note), note, Set.of());
         }
     }
 

@@ -17,7 +17,9 @@ record Setup(
         Duration sessionTtl,
         int outboxMessages,
         int longestHandlerMs,
-        boolean tokensExpire) {
+        boolean tokensExpire,
+        boolean filesKept,
+        boolean reloads) {
     private static final Retention ALL = new Retention(100_000, Duration.ofHours(1));
 
     static Setup of(Random random) {
@@ -37,7 +39,7 @@ record Setup(
         Duration[] ttls = {Duration.ofMillis(500), Duration.ofSeconds(10), Duration.ofMinutes(5)};
         return new Setup(
                 2 + random.nextInt(3),
-                80 + random.nextInt(80),
+                100 + random.nextInt(200),
                 retention,
                 inbox,
                 limits,
@@ -45,6 +47,8 @@ record Setup(
                 ttls[random.nextInt(ttls.length)],
                 random.nextInt(5) == 0 ? 10 : 10_000,
                 1 + random.nextInt(3_000),
-                random.nextInt(5) == 0);
+                random.nextInt(5) == 0,
+                random.nextInt(3) == 0,
+                random.nextInt(3) == 0);
     }
 }

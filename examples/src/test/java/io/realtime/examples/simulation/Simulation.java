@@ -1,5 +1,7 @@
 package io.realtime.examples.simulation;
 
+import com.google.common.jimfs.Configuration;
+import com.google.common.jimfs.Jimfs;
 import io.realtime.RealtimeException;
 import io.realtime.server.RealtimeServer;
 import io.realtime.server.ServerStats;
@@ -8,10 +10,13 @@ import io.realtime.testing.InMemoryNetwork;
 import io.realtime.testing.InMemoryNetwork.Direction;
 import io.realtime.testing.InMemoryNetwork.Link;
 import io.realtime.testing.ManualScheduler;
+import java.io.IOException;
+import java.nio.file.FileSystem;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
@@ -32,11 +37,10 @@ final class Simulation {
     final Setup setup;
     final DeliveryHistory history;
     private final @Nullable Consumer<String> trace;
-    private final ServerHost server;
+    final ServerHost server;
+    final FileSystem disk = Jimfs.newFileSystem(Configuration.unix());
     private final List<ClientHost> clients = new ArrayList<>();
     private boolean serverRestarts;
-    int gaps;
-    int dropped;
 
     Simulation(long seed, @Nullable Consumer<String> trace) {
         this.random = new Random(seed);
@@ -52,7 +56,7 @@ final class Simulation {
         }
     }
 
-    void run() {
+    void run() throws IOException {
         trace(setup.toString());
         server.start();
         for (int i = 0; i < setup.clients(); i++) {
@@ -72,6 +76,7 @@ final class Simulation {
             checkInbox(user);
         }
         end();
+        disk.close();
         history.requireKept();
     }
 
@@ -145,6 +150,7 @@ final class Simulation {
             case 21 -> jump();
             case 22 -> stopServer();
             case 23 -> restart(anyClient());
+            case 24 -> overtake(anyClient());
             default -> {}
         }
         if (random.nextInt(10) == 0) {
@@ -152,6 +158,23 @@ final class Simulation {
         }
         if (!server.isUp() && random.nextInt(10) == 0) {
             server.start();
+        }
+    }
+
+    /** A client's first connection gets slow before its {@code $hello} is there, and its second one overtakes it. */
+    private void overtake(ClientHost client) {
+        List<Link> before = network.links();
+        client.reconnect();
+        for (int i = 0; i < 100; i++) {
+            time.advance(Duration.ofMillis(5));
+            for (Link link : network.links()) {
+                if (!before.contains(link)) {
+                    link.latency(Duration.ofMillis(random.nextInt(3_000)));
+                    time.advance(Duration.ofMillis(random.nextInt(500)));
+                    client.networkChanged();
+                    return;
+                }
+            }
         }
     }
 
@@ -198,13 +221,22 @@ final class Simulation {
     // ---------------------------------------------------------------- what is seen
 
     void failed(String member, String message, Throwable failure) {
-        Throwable cause =
-                failure instanceof CompletionException && failure.getCause() != null ? failure.getCause() : failure;
-        String code = cause instanceof RealtimeException known ? known.code().value() : "?";
+        String code = code(failure);
         if (!code.equals("overloaded") || setup.outboxMessages() > 1_000) {
-            history.broken("%s of %s failed for no reason of its own: %s", message, member, cause);
+            history.broken(String.format("%s of %s failed for no reason of its own: %s", message, member, failure));
         }
         history.gaveUp(member, message, code);
+    }
+
+    static String code(Throwable failure) {
+        Throwable cause =
+                failure instanceof CompletionException && failure.getCause() != null ? failure.getCause() : failure;
+        return cause instanceof RealtimeException known ? known.code().value() : "?";
+    }
+
+    /** For a future whose failure shows elsewhere. */
+    void ignore(CompletableFuture<?> future) {
+        CompletableFuture<?> unused = future.exceptionally(failure -> null);
     }
 
     void error(String member, Throwable failure) {
@@ -215,7 +247,7 @@ final class Simulation {
         for (Link link : network.links()) {
             long waiting = link.outboundBytes(Direction.TO_CLIENT);
             if (waiting > setup.limits().outboundBytes()) {
-                history.broken("%d bytes wait for a client", waiting);
+                history.broken(String.format("%d bytes wait for a client", waiting));
             }
         }
         RealtimeServer up = server.server;
@@ -224,15 +256,15 @@ final class Simulation {
         }
         ServerStats stats = up.stats();
         if (stats.logBytes() > setup.limits().logBytes()) {
-            history.broken("the logs hold %d bytes", stats.logBytes());
+            history.broken(String.format("the logs hold %d bytes", stats.logBytes()));
         }
         int lives = clients.stream().mapToInt(ClientHost::lives).sum();
         int most = lives * (1 + setup.limits().mailbox()); // those that end behind messages of theirs
         if (stats.sessions() > most || stats.clients() > lives) {
-            history.broken("%s, and there were %d clients", stats, lives);
+            history.broken(String.format("%s, and there were %d clients", stats, lives));
         }
         if (stats.rooms() > ROOMS.size() + USERS.size() + 1 + stats.sessions()) { // one inbox each
-            history.broken("%s: too many rooms", stats);
+            history.broken(String.format("%s: too many rooms", stats));
         }
     }
 
@@ -244,7 +276,7 @@ final class Simulation {
                 .filter(server::isOfThisLife)
                 .toList();
         if (isKept && !unreached.isEmpty() && clients.stream().anyMatch(client -> client.user.equals(user))) {
-            history.broken("%s for %s reached no device", unreached, user);
+            history.broken(String.format("%s for %s reached no device", unreached, user));
         }
     }
 
@@ -275,7 +307,7 @@ final class Simulation {
         time.advance(HEALING);
         for (ClientHost client : clients) {
             if (!client.isOpen()) {
-                history.broken("%s is not connected after all has healed", client.member);
+                history.broken(String.format("%s is not connected after all has healed", client.member));
             }
         }
     }
@@ -286,10 +318,10 @@ final class Simulation {
         server.shutDown();
         time.advance(Duration.ofMinutes(10));
         if (network.connections() > 0) {
-            history.broken("%d connections are left", network.connections());
+            history.broken(String.format("%d connections are left", network.connections()));
         }
         if (time.pending() > 0) {
-            history.broken("%d timers are left", time.pending());
+            history.broken(String.format("%d timers are left", time.pending()));
         }
     }
 }

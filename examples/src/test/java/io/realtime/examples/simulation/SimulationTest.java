@@ -68,12 +68,12 @@ class SimulationTest {
 
     @Test
     @EnabledIfSystemProperty(named = "sim.seed", matches = "\\d+")
-    void oneHistoryIsReplayedWithItsTrace() {
+    void oneHistoryIsReplayedWithItsTrace() throws Exception {
         new Simulation(Long.getLong("sim.seed"), System.out::println).run();
     }
 
     @Test
-    void historyIsTheSameEachTimeItIsRun() {
+    void historyIsTheSameEachTimeItIsRun() throws Exception {
         List<String> first = new ArrayList<>();
         List<String> second = new ArrayList<>();
         new Simulation(4, first::add).run();
