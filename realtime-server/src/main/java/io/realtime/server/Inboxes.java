@@ -27,7 +27,8 @@ final class Inboxes {
      * @param sessions one, or a set in which they are changed
      * @param begin what sessions that are not linked were told; null when there is none such
      */
-    private record Inbox(Collection<Session> sessions, @Nullable Position begin) {}
+    private record Inbox(
+            Collection<Session> sessions, @Nullable Position begin) {}
 
     Inboxes(LocalBroker broker) {
         this.broker = broker;

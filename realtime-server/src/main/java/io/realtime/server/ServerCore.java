@@ -281,9 +281,7 @@ final class ServerCore implements ServerTransport.Acceptor {
 
     /** Returns what a session calls by this name on the wire. */
     RoomState room(String name, Session session) {
-        return name.equals(Names.USER)
-                ? inboxes.room(session.userId())
-                : broker.room(keyOf(name, session), name, null);
+        return name.equals(Names.USER) ? inboxes.room(session.userId()) : broker.room(keyOf(name, session), name, null);
     }
 
     /** Returns how the broker names what a session calls by this name on the wire. */

@@ -508,8 +508,12 @@ public final class Session {
             return; // the welcome of its next connection tells
         }
         Frames.RoomState at = joined.in.at();
-        Frames.Joined data =
-                new Frames.Joined(at.epoch(), at.offset(), at.recovered(), at.reason(), joined.in.room().size());
+        Frames.Joined data = new Frames.Joined(
+                at.epoch(),
+                at.offset(),
+                at.recovered(),
+                at.reason(),
+                joined.in.room().size());
         Frame frame = (ref == null
                         ? Outgoing.of(Frames.JOINED)
                         : Outgoing.of(Frames.REPLY).ref(ref))

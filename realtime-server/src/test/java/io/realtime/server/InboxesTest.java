@@ -106,7 +106,10 @@ class InboxesTest {
         device.hello();
         assertEquals(1, server.user("ann").inbox().size());
         assertEquals(1, server.user("ann").inbox().members().size());
-        server.user("ann").inbox().filter(session -> session.user().id().equals("ann")).send(NOTE, 1);
+        server.user("ann")
+                .inbox()
+                .filter(session -> session.user().id().equals("ann"))
+                .send(NOTE, 1);
         assertEquals(List.of(1L), device.offsets());
     }
 
@@ -160,8 +163,8 @@ class InboxesTest {
             JsonObject at = welcome.getAsJsonObject("rooms").getAsJsonObject("@user");
             wire.listener.onClosed(new CloseReason(CloseReason.ABNORMAL, "cut"));
             wire = new Wire();
-            wire.receive("{'type':'$hello','data':{'token':'" + user + "','client':'" + client + "','session':'" + session
-                    + "','positions':{'@user':['" + at.get("epoch").getAsString() + "',0]}}}");
+            wire.receive("{'type':'$hello','data':{'token':'" + user + "','client':'" + client + "','session':'"
+                    + session + "','positions':{'@user':['" + at.get("epoch").getAsString() + "',0]}}}");
             assertEquals(true, wire.welcome().get("resumed").getAsBoolean());
         }
 
@@ -181,7 +184,9 @@ class InboxesTest {
         }
 
         List<String> types() {
-            return wire.frames().stream().map(frame -> frame.get("type").getAsString()).toList();
+            return wire.frames().stream()
+                    .map(frame -> frame.get("type").getAsString())
+                    .toList();
         }
     }
 
