@@ -145,11 +145,17 @@ final class Rooms {
     }
 
     private void goes(Room room) {
-        if (room.joining != null && room.asked != Wish.JOINED) {
+        if (room.asked != Wish.JOINED) {
+            failJoining(room);
+        }
+        sync(room);
+    }
+
+    private void failJoining(Room room) {
+        if (room.joining != null) {
             callbacks.fail(room.joining, new RealtimeException(ErrorCode.CLOSED, "left before it was joined"));
             room.joining = null;
         }
-        sync(room);
     }
 
     private boolean stays(Room room) {
@@ -428,6 +434,7 @@ final class Rooms {
             callbacks.completeVoid(room.leaving);
             room.leaving = null;
         }
+        failJoining(room);
         forget(room.name);
     }
 

@@ -88,6 +88,7 @@ final class Peer implements ConnectionListener, Outlet {
     private List<Runnable> paused = List.of(); // guarded by lock; at most one entry per room of the session
 
     private volatile @Nullable Session session; // set once, when authenticated
+    private volatile boolean deaf; // set once, when closing
 
     private int badMessages; // I/O thread only
     private long badMessagesSince; // I/O thread only
@@ -153,6 +154,9 @@ final class Peer implements ConnectionListener, Outlet {
     }
 
     private void receive(Envelope envelope) {
+        if (deaf) {
+            return; // a message that was refused is sent again, and so must be those behind it
+        }
         boolean isHello = envelope.type().equals(Frames.HELLO);
         boolean early;
         lock.lock();
@@ -530,8 +534,9 @@ final class Peer implements ConnectionListener, Outlet {
                 Outgoing.of(Frames.ERROR).ref(ref).data(error, ErrorData.class).frame());
     }
 
-    /** Closes, after an error frame that tells why. */
+    /** Closes, after an error frame that tells why; what still arrives is not taken. */
     void close(CloseReason reason) {
+        deaf = true;
         ErrorCode word = WORDS.get(reason.code());
         if (word != null) {
             boolean retryable = reason.code() >= 4100;
