@@ -48,5 +48,8 @@ class BenchmarksTest {
         assertNotNull(peers);
         assertEquals(1100, peers.objects());
         assertNull(result.connected().parts().get("NullConnection"));
+        Histogram.Count kept = result.detached().parts().get("Peer");
+        assertNotNull(kept);
+        assertEquals(100, kept.objects(), "a session that is away keeps its dead connection");
     }
 }

@@ -8,6 +8,9 @@ import java.util.Random;
 
 /** Random identifiers. Production passes a {@link java.security.SecureRandom}, a simulation a seeded one. */
 public final class Ids {
+    /** How many characters a name has. */
+    public static final int NAME = 12;
+
     private static final Base64.Encoder BASE64 = Base64.getUrlEncoder().withoutPadding();
 
     private Ids() {}

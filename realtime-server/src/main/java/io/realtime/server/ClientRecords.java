@@ -8,7 +8,7 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.BooleanSupplier;
-import java.util.function.Supplier;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -20,12 +20,12 @@ final class ClientRecords {
     private final Scheduler scheduler;
     private final int max;
     private final long ttlNanos;
-    private final Supplier<Mailbox> mailboxes;
+    private final Function<ReentrantLock, Mailbox> mailboxes;
     private final ReentrantLock lock = new ReentrantLock();
     private final Map<Key, ClientRecord> used = new HashMap<>(); // guarded by lock; bounded by the sessions
     private final Map<Key, ClientRecord> unused = new LinkedHashMap<>(); // guarded by lock; longest unused first
 
-    ClientRecords(Scheduler scheduler, int max, Duration ttl, Supplier<Mailbox> mailboxes) {
+    ClientRecords(Scheduler scheduler, int max, Duration ttl, Function<ReentrantLock, Mailbox> mailboxes) {
         this.scheduler = scheduler;
         this.max = max;
         this.ttlNanos = ttl.toNanos();
@@ -38,7 +38,7 @@ final class ClientRecords {
      */
     Opened open(String user, @Nullable String client) {
         if (client == null) {
-            return new Opened(new ClientRecord(null, mailboxes.get()), false);
+            return new Opened(new ClientRecord(null, mailboxes), false);
         }
         Key key = new Key(user, client);
         lock.lock();
@@ -48,7 +48,7 @@ final class ClientRecords {
             if (known == null) {
                 known = unused.remove(key);
             }
-            ClientRecord record = known == null ? new ClientRecord(key, mailboxes.get()) : known;
+            ClientRecord record = known == null ? new ClientRecord(key, mailboxes) : known;
             used.put(key, record);
             record.uses++;
             return new Opened(record, known != null);
@@ -109,7 +109,7 @@ final class ClientRecords {
     static final class ClientRecord {
         private final @Nullable Key key;
         private final Mailbox mailbox;
-        private final ReentrantLock lock = new ReentrantLock();
+        private final ReentrantLock lock = new ReentrantLock(); // the mailbox's too
         private long received; // guarded by lock
         private long processed; // guarded by lock
         private long newest; // guarded by lock: the number of the newest connection of the client
@@ -117,9 +117,9 @@ final class ClientRecords {
         private int uses; // guarded by the table's lock
         private long unusedSince; // guarded by the table's lock
 
-        private ClientRecord(@Nullable Key key, Mailbox mailbox) {
+        private ClientRecord(@Nullable Key key, Function<ReentrantLock, Mailbox> mailboxes) {
             this.key = key;
-            this.mailbox = mailbox;
+            this.mailbox = mailboxes.apply(lock);
         }
 
         Mailbox mailbox() {

@@ -104,9 +104,11 @@ final class Dispatcher {
         Frames.HistoryQuery query = envelope.hasData()
                 ? envelope.data(Frames.HistoryQuery.class)
                 : new Frames.HistoryQuery(null, null, null);
-        RoomState.Page page = core.broker()
-                .room(core.keyOf(room, session), room)
-                .page(session, query, core.limits().outboundBytes() / 4);
+        RoomState log = session.log(room);
+        if (log == null) {
+            return; // the session is over, and its connection with it
+        }
+        RoomState.Page page = log.page(session, query, core.limits().outboundBytes() / 4);
         StringBuilder json =
                 new StringBuilder("{\"epoch\":\"").append(page.epoch()).append("\",\"messages\":[");
         for (int i = 0; i < page.messages().size(); i++) {

@@ -2,6 +2,8 @@ package io.realtime.server;
 
 import io.realtime.Position;
 import io.realtime.internal.Ids;
+import io.realtime.internal.wire.Frames;
+import io.realtime.internal.wire.Names;
 import io.realtime.internal.wire.Outgoing;
 import io.realtime.spi.Scheduler;
 import java.time.Duration;
@@ -16,6 +18,7 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Function;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -42,6 +45,7 @@ final class LocalBroker {
     private final Duration idle;
     private final ReentrantLock endsLock = new ReentrantLock();
     private final Map<String, Position> ends = new HashMap<>(); // guarded by endsLock: of forgotten logs, by key
+    private final Position origin;
     private String epoch; // guarded by endsLock: of the logs that begin
     private volatile Scheduler.Cancellable sweep = () -> {};
     private volatile boolean stopped;
@@ -61,6 +65,7 @@ final class LocalBroker {
         this.batchBytes = Math.min(MOST_BATCH_BYTES, limits.outboundBytes() / 4);
         this.idle = idle;
         this.epoch = Ids.name(random);
+        this.origin = new Position(epoch, 0);
     }
 
     void start() {
@@ -83,11 +88,18 @@ final class LocalBroker {
     /** Publishes to a room, which need not exist yet. */
     @Nullable
     Position publish(String key, String name, Outgoing message, Audience audience) {
+        return publish(() -> room(key, name, null), message, audience);
+    }
+
+    /** Publishes to a room that is found like this. */
+    @Nullable
+    Position publish(Supplier<RoomState> found, Outgoing message, Audience audience) {
         while (true) {
+            RoomState room = found.get();
             try {
-                return room(key, name).publish(message, audience);
+                return room.publish(message, audience);
             } catch (RoomState.GoneException raced) {
-                forgetDead(key);
+                forget(room);
             }
         }
     }
@@ -95,27 +107,69 @@ final class LocalBroker {
     /** Links a session to a room, which need not exist yet. */
     Joined link(
             String key, String name, Session session, @Nullable Outlet outlet, @Nullable Position since, int history) {
+        return link(() -> room(key, name, null), session, outlet, since, history);
+    }
+
+    /** Links a session to a room that is found like this. */
+    Joined link(
+            Supplier<RoomState> found,
+            Session session,
+            @Nullable Outlet outlet,
+            @Nullable Position since,
+            int history) {
         while (true) {
-            RoomState room = room(key, name);
+            RoomState room = found.get();
             try {
-                return new Joined(room, room.link(session, outlet, since, history));
+                return room.link(session, outlet, since, history);
             } catch (RoomState.GoneException raced) {
-                forgetDead(key);
+                forget(room);
             }
         }
     }
 
-    /** A room and a session's link to it. */
-    record Joined(RoomState room, RoomState.Link link) {}
+    /** A room, a session's link to it, and where the delivery begins. */
+    record Joined(RoomState room, RoomState.Link link, Frames.RoomState at) {
+        /** Begins the delivery. */
+        void start() {
+            room.start(link);
+        }
+    }
 
-    RoomState room(String key, String name) {
+    /**
+     * Returns a room, made when there is none.
+     *
+     * @param told where its log begins then; null for the {@link #end} of the log that it continues
+     */
+    RoomState room(String key, String name, @Nullable Position told) {
         RoomState known = rooms.get(key);
         return known != null
                 ? known
-                : rooms.computeIfAbsent(key, k -> new RoomState(k, retention.apply(name), begin(k), this, name));
+                : rooms.computeIfAbsent(key, k -> {
+                    Position end = begin(k, name);
+                    return new RoomState(k, retention.apply(name), told == null ? end : told, this, name);
+                });
     }
 
-    private Position begin(String key) {
+    /** Returns where the log of a room would begin that there is not now. */
+    Position end(String key) {
+        endsLock.lock();
+        try {
+            Position end = ends.get(key);
+            return end != null ? end : origin.epoch().equals(epoch) ? origin : new Position(epoch, 0);
+        } finally {
+            endsLock.unlock();
+        }
+    }
+
+    /** Where the inbox of every session begins: their keys are never used again, so no other epoch is ever needed. */
+    Position origin() {
+        return origin;
+    }
+
+    private Position begin(String key, String name) {
+        if (name.equals(Names.SESSION)) {
+            return origin;
+        }
         endsLock.lock();
         try {
             Position end = ends.remove(key);
@@ -189,15 +243,8 @@ final class LocalBroker {
         }
     }
 
-    private void forgetDead(String key) {
-        RoomState room = rooms.get(key);
-        if (room != null && room.isDead()) {
-            forget(room);
-        }
-    }
-
     /** Takes a dead room from the table, once, and leaves the end of its log behind. */
-    private void forget(RoomState room) {
+    void forget(RoomState room) {
         rooms.computeIfPresent(room.key, (key, present) -> {
             if (present != room) {
                 return present;

@@ -1,8 +1,10 @@
 package io.realtime.server;
 
 import java.util.ArrayDeque;
+import java.util.Queue;
 import java.util.concurrent.Executor;
 import java.util.concurrent.locks.ReentrantLock;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -16,14 +18,15 @@ final class Mailbox {
 
     private final Executor executor;
     private final int maxTasks;
-    private final long maxSize;
-    private final ReentrantLock lock = new ReentrantLock();
-    private final ArrayDeque<Task> tasks = new ArrayDeque<>(0); // guarded by lock
-    private long size; // guarded by lock
-    private boolean scheduled; // guarded by lock
+    private final int maxSize;
+    private final ReentrantLock lock;
+    private @Nullable Queue<Task> tasks; // guarded by lock; null when none waits and none runs
+    private int size; // guarded by lock
 
-    Mailbox(Executor executor, int maxTasks, long maxSize) {
+    /** @param lock what guards it: nothing is run under it */
+    Mailbox(Executor executor, int maxTasks, int maxSize, ReentrantLock lock) {
         this.executor = executor;
+        this.lock = lock;
         this.maxTasks = maxTasks;
         this.maxSize = maxSize;
     }
@@ -41,16 +44,18 @@ final class Mailbox {
     private boolean add(Task task, boolean bounded) {
         lock.lock();
         try {
-            boolean isFull = tasks.size() >= maxTasks || (size + task.cost > maxSize && !tasks.isEmpty());
+            boolean isIdle = tasks == null;
+            Queue<Task> waiting = tasks == null ? new ArrayDeque<>() : tasks;
+            boolean isFull = waiting.size() >= maxTasks || ((long) size + task.cost > maxSize && !waiting.isEmpty());
             if (bounded && isFull) {
                 return false;
             }
-            tasks.add(task);
+            tasks = waiting;
+            waiting.add(task);
             size += task.cost;
-            if (scheduled) {
+            if (!isIdle) {
                 return true;
             }
-            scheduled = true;
         } finally {
             lock.unlock();
         }
@@ -62,7 +67,7 @@ final class Mailbox {
     boolean isIdle() {
         lock.lock();
         try {
-            return !scheduled;
+            return tasks == null;
         } finally {
             lock.unlock();
         }
@@ -73,9 +78,9 @@ final class Mailbox {
             Task next;
             lock.lock();
             try {
-                next = tasks.poll();
+                next = tasks == null ? null : tasks.poll();
                 if (next == null) {
-                    scheduled = false;
+                    tasks = null;
                     return;
                 }
                 size -= next.cost;

@@ -26,7 +26,6 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Queue;
-import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
@@ -78,16 +77,15 @@ final class Peer implements ConnectionListener, Outlet {
     private final long number;
     private final boolean managed;
     private final HeartbeatMonitor heartbeat;
-    private final Queue<Runnable> paused = new ConcurrentLinkedQueue<>(); // at most one entry per room of the session
 
     private final ReentrantLock lock = new ReentrantLock();
     private Phase phase; // guarded by lock
-    private final ArrayDeque<Envelope> early = new ArrayDeque<>(0); // guarded by lock; bounded like a mailbox
+    private @Nullable Queue<Envelope> early; // guarded by lock: before the welcome; bounded like a mailbox
     private int earlySize; // guarded by lock
     private @Nullable List<Runnable> onWelcome = new ArrayList<>(0); // guarded by lock; null once welcomed
-    private Scheduler.Cancellable deadline; // guarded by lock
-    private Scheduler.Cancellable tokenExpiry = () -> {}; // guarded by lock
+    private Scheduler.Cancellable deadline; // guarded by lock: of the handshake, then of the token
     private @Nullable CloseReason closed; // guarded by lock
+    private List<Runnable> paused = List.of(); // guarded by lock; at most one entry per room of the session
 
     private volatile @Nullable Session session; // set once, when authenticated
     private volatile boolean deaf; // set once, when closing
@@ -170,6 +168,9 @@ final class Peer implements ConnectionListener, Outlet {
             if (early && isHello) {
                 phase = Phase.AUTHENTICATING;
             } else if (phase == Phase.AUTHENTICATING && !isHello) {
+                if (this.early == null) {
+                    this.early = new ArrayDeque<>();
+                }
                 earlySize += envelope.length();
                 if (this.early.size() < core.limits().mailbox() && earlySize <= core.mailboxBytes()) {
                     this.early.add(envelope);
@@ -307,7 +308,7 @@ final class Peer implements ConnectionListener, Outlet {
         Session admitted = resumed;
         boolean known = true;
         Map<String, Frames.RoomState> rooms = new LinkedHashMap<>();
-        Map<String, RoomState.Link> links = null;
+        Session.Attached attached = null;
         if (resumed != null) {
             for (String room : resumed.rooms()) {
                 if (!resumed.isPlacedIn(room) && !core.mayJoin(resumed, room)) {
@@ -315,21 +316,21 @@ final class Peer implements ConnectionListener, Outlet {
                     rooms.put(room, new Frames.RoomState("", 0, false, "unauthorized"));
                 }
             }
-            links = resumed.attach(this, positions, true);
+            attached = resumed.attach(this, positions);
         }
-        if (admitted == null || links == null) {
+        if (admitted == null || attached == null) {
             rooms.clear(); // of a session that ended while it was to be resumed
             resumed = null;
             ClientRecords.Opened opened = managed ? core.records().open(proof.user(), hello.client()) : null;
             known = opened != null && opened.known();
             admitted = core.newSession(proof, managed, opened == null ? null : opened.record(), handshake);
-            links = take(admitted) ? admitted.attach(this, positions, false) : Map.of();
+            attached = take(admitted) ? admitted.attach(this, positions) : Session.Attached.NOTHING;
         }
-        if (links == null) {
+        if (attached == null) {
             close(new CloseReason(CloseReason.GOING_AWAY, "session ended"));
             return;
         }
-        if (links.isEmpty()) {
+        if (attached.rooms().isEmpty()) {
             CloseReason replaced = new CloseReason(CloseReason.SESSION_REPLACED, "a newer connection has the session");
             close(replaced);
             if (resumed == null) {
@@ -337,9 +338,7 @@ final class Peer implements ConnectionListener, Outlet {
             }
             return;
         }
-        for (Map.Entry<String, RoomState.Link> entry : links.entrySet()) {
-            rooms.put(entry.getKey(), entry.getValue().state());
-        }
+        rooms.putAll(attached.rooms());
         Session mine = admitted;
         boolean isResumed = resumed != null;
         expireAt(proof.expiresAt());
@@ -354,7 +353,7 @@ final class Peer implements ConnectionListener, Outlet {
         if (!become(mine)) {
             return;
         }
-        mine.begin(this, links);
+        mine.begin(this, attached);
     }
 
     /** Makes a new session the one of its client, in place of another that it may have; false when it has a newer one. */
@@ -407,7 +406,6 @@ final class Peer implements ConnectionListener, Outlet {
         List<Runnable> waiting = List.of();
         lock.lock();
         try {
-            deadline.cancel();
             gone = closed;
             if (onWelcome != null) {
                 waiting = onWelcome;
@@ -425,8 +423,9 @@ final class Peer implements ConnectionListener, Outlet {
             Envelope next;
             lock.lock();
             try {
-                next = early.poll();
+                next = early == null ? null : early.poll();
                 if (next == null) {
+                    early = null;
                     if (phase == Phase.AUTHENTICATING) {
                         phase = Phase.READY;
                     }
@@ -453,16 +452,17 @@ final class Peer implements ConnectionListener, Outlet {
         task.run();
     }
 
-    /** Closes with 4300 when the proof ends; a later call replaces the time. */
+    /** Closes with 4300 when the proof ends; replaces the deadline of the handshake, or of an earlier proof. */
     void expireAt(@Nullable Instant end) {
         lock.lock();
         try {
-            tokenExpiry.cancel();
+            deadline.cancel();
+            deadline = () -> {};
             if (end == null || closed != null) {
                 return;
             }
             long wait = end.toEpochMilli() - core.scheduler().currentTimeMillis();
-            tokenExpiry = core.scheduler()
+            deadline = core.scheduler()
                     .schedule(
                             Duration.ofMillis(Math.max(0, wait)),
                             () -> close(new CloseReason(CloseReason.TOKEN_EXPIRED, "token expired")));
@@ -503,7 +503,13 @@ final class Peer implements ConnectionListener, Outlet {
         if (connection.outboundBytes() <= core.limits().outboundBytes() / 2) {
             return false;
         }
-        paused.add(proceed);
+        lock.lock();
+        try {
+            paused = paused.isEmpty() ? new ArrayList<>() : paused;
+            paused.add(proceed);
+        } finally {
+            lock.unlock();
+        }
         if (connection.outboundBytes() == 0) { // drained in between: nobody else would call
             onDrained();
         }
@@ -512,9 +518,15 @@ final class Peer implements ConnectionListener, Outlet {
 
     @Override
     public void onDrained() {
-        for (Runnable proceed = paused.poll(); proceed != null; proceed = paused.poll()) {
-            core.execute(proceed);
+        List<Runnable> waiting;
+        lock.lock();
+        try {
+            waiting = paused;
+            paused = List.of();
+        } finally {
+            lock.unlock();
         }
+        waiting.forEach(core::execute);
     }
 
     static FrameBatch error(ErrorData error, @Nullable String ref) {
@@ -547,13 +559,12 @@ final class Peer implements ConnectionListener, Outlet {
         try {
             phase = Phase.CLOSED;
             closed = reason;
-            early.clear();
+            early = null;
+            paused = List.of();
             deadline.cancel();
-            tokenExpiry.cancel();
         } finally {
             lock.unlock();
         }
-        paused.clear();
         core.gone(this);
         Session mine = session;
         if (mine != null) {

@@ -17,7 +17,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Room {
     private final ServerCore core;
-    private final String key;
+    private final String key; // the room's in the broker, or the user's id
     private final String name;
     private final @Nullable Session sender;
     private final Set<String> except;
@@ -43,7 +43,7 @@ public final class Room {
     }
 
     static Room inbox(ServerCore core, String user, @Nullable Session sender) {
-        return new Room(core, core.inboxKey(user), Names.USER, sender, Set.of(), null);
+        return new Room(core, user, Names.USER, sender, Set.of(), null);
     }
 
     static Room everyone(ServerCore core, @Nullable Session sender) {
@@ -89,7 +89,13 @@ public final class Room {
                 .from(sender == null ? null : sender.user().id())
                 .ts(core.scheduler().currentTimeMillis())
                 .data(data, event.type());
-        return core.broker().publish(key, name, message, audience());
+        return isInbox()
+                ? core.broker().publish(() -> core.inboxes().awake(key), message, audience())
+                : core.broker().publish(key, name, message, audience());
+    }
+
+    private boolean isInbox() {
+        return name.equals(Names.USER);
     }
 
     private Audience audience() {
@@ -107,12 +113,18 @@ public final class Room {
 
     /** Returns the members now, those included whose connection is lost and whose session is kept. */
     public List<Session> members() {
+        if (isInbox()) {
+            return core.inboxes().sessions(key);
+        }
         RoomState room = core.broker().find(key);
         return room == null ? List.of() : room.members();
     }
 
     /** Returns how many members there are now. */
     public int size() {
+        if (isInbox()) {
+            return core.inboxes().size(key);
+        }
         RoomState room = core.broker().find(key);
         return room == null ? 0 : room.size();
     }

@@ -230,40 +230,44 @@ final class RoomState {
      * @param history how many of the newest messages to begin with when {@code since} is null; {@link #UNREAD} for what
      *     is not acknowledged, and then also in place of what was lost
      */
-    Link link(Session session, @Nullable Outlet outlet, @Nullable Position since, int history) {
+    LocalBroker.Joined link(Session session, @Nullable Outlet outlet, @Nullable Position since, int history) {
         lock.lock();
         try {
             requireAlive();
             closeBatch();
             log.trim(broker.nanoTime());
-            Link link = new Link(session, epoch, outlet == null ? Link.NOWHERE : outlet, outlet != null);
-            String lost = since == null ? null : whyLost(since);
-            link.recovered = since != null && lost == null;
-            link.reason = lost;
-            if (link.recovered && since != null) {
+            Link link = new Link(session, outlet);
+            String lost = since == null ? null : whyLost(since, epoch, log.floor(), log.top());
+            boolean recovered = since != null && lost == null;
+            if (since != null && lost == null) {
                 link.cursor = since.offset();
             } else if (history == UNREAD) {
                 link.cursor = Math.max(log.floor(), acknowledged);
             } else {
                 link.cursor = lost == null ? Math.max(log.floor(), log.top() - history) : log.top();
             }
-            link.startOffset = link.cursor;
             members.put(session, link);
             live = null;
-            return link;
+            return new LocalBroker.Joined(this, link, new Frames.RoomState(epoch, link.cursor, recovered, lost));
         } finally {
             lock.unlock();
         }
     }
 
-    private @Nullable String whyLost(Position since) {
+    /** Returns where a client stands that is at a position in an empty log, or thinks that it is. */
+    static Frames.RoomState atEnd(Position end, @Nullable Position since) {
+        String lost = since == null ? null : whyLost(since, end.epoch(), end.offset(), end.offset());
+        return new Frames.RoomState(end.epoch(), end.offset(), since != null && lost == null, lost);
+    }
+
+    private static @Nullable String whyLost(Position since, String epoch, long floor, long top) {
         if (!since.epoch().equals(epoch)) {
             return "epoch";
         }
-        if (since.offset() > log.top()) {
+        if (since.offset() > top) {
             return "ahead";
         }
-        return since.offset() < log.floor() ? "trimmed" : null;
+        return since.offset() < floor ? "trimmed" : null;
     }
 
     /**
@@ -352,6 +356,7 @@ final class RoomState {
             if (link != null && link.outlet == outlet) {
                 closeBatch();
                 link.phase = Phase.DETACHED;
+                link.outlet = Link.NOWHERE; // the session may be away for long, and would keep its connection
                 live = null;
             }
         } finally {
@@ -543,24 +548,14 @@ final class RoomState {
         };
 
         private final Session session;
-        private final String epoch;
-        private final Outlet outlet;
+        private volatile Outlet outlet; // written under the lock; nowhere once its connection is gone
         private Phase phase;
         private long cursor;
-        private long startOffset;
-        private boolean recovered;
-        private @Nullable String reason;
 
-        private Link(Session session, String epoch, Outlet outlet, boolean connected) {
+        private Link(Session session, @Nullable Outlet outlet) {
             this.session = session;
-            this.epoch = epoch;
-            this.outlet = outlet;
-            this.phase = connected ? Phase.NEW : Phase.DETACHED;
-        }
-
-        /** Where the delivery begins; set when the link was made. */
-        Frames.RoomState state() {
-            return new Frames.RoomState(epoch, startOffset, recovered, reason);
+            this.outlet = outlet == null ? NOWHERE : outlet;
+            this.phase = outlet == null ? Phase.DETACHED : Phase.NEW;
         }
     }
 

@@ -29,6 +29,7 @@ import java.util.concurrent.Executor;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.LongAdder;
+import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.BiConsumer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -50,13 +51,14 @@ final class ServerCore implements ServerTransport.Acceptor {
     private final RealtimeServer.Builder config;
     private final Scheduler scheduler;
     private final Executor executor;
+    private final Executor guarded = this::execute; // one for all mailboxes
     private final Random random;
     private final LocalBroker broker;
+    private final Retention sessionRetention;
     private final Dispatcher dispatcher;
     private final ClientRecords records;
     private final Map<String, Session> sessionsById = new ConcurrentHashMap<>();
-    private final Map<String, Session> sessionsBySecret = new ConcurrentHashMap<>();
-    private final Map<String, Integer> sessionsPerUser = new ConcurrentHashMap<>();
+    private final Inboxes inboxes;
     private final Set<Peer> peers = ConcurrentHashMap.newKeySet();
     private final AtomicLong peerNumbers = new AtomicLong();
     private final LongAdder unhandled = new LongAdder();
@@ -69,7 +71,9 @@ final class ServerCore implements ServerTransport.Acceptor {
         this.scheduler = scheduler;
         this.executor = executor;
         this.random = config.random;
+        this.sessionRetention = new Retention(SESSION_MESSAGES, config.sessionTtl.plus(SESSION_MARGIN));
         this.broker = new LocalBroker(scheduler, random, this::retentionOf, config.limits, config.sessionTtl);
+        this.inboxes = new Inboxes(broker);
         this.records = new ClientRecords(scheduler, MAX_CLIENT_RECORDS, CLIENT_RECORD_TTL, this::newMailbox);
         Map<String, Dispatcher.Handler> handlers = new HashMap<>();
         this.dispatcher = new Dispatcher(this, handlers);
@@ -192,22 +196,23 @@ final class ServerCore implements ServerTransport.Acceptor {
             Authentication proof, boolean managed, ClientRecords.@Nullable ClientRecord record, Handshake handshake) {
         Session session = new Session(this, Ids.name(random), Ids.secret(random), proof, managed, record, handshake);
         sessionsById.put(session.id(), session);
-        sessionsBySecret.put(session.secret(), session);
-        sessionsPerUser.merge(session.user().id(), 1, Integer::sum);
+        inboxes.add(session);
         return session;
     }
 
     /** Returns the session that a client may go on with: its secret, its user, its client id, managed. */
     @Nullable
     Session resumable(@Nullable String secret, String user, @Nullable String client) {
-        Session session = secret == null ? null : sessionsBySecret.get(secret);
+        Session session =
+                secret == null || secret.length() < Ids.NAME ? null : sessionsById.get(secret.substring(0, Ids.NAME));
         ClientRecords.ClientRecord record = session == null ? null : session.record();
-        if (session == null || record == null) {
+        if (secret == null || session == null || record == null) {
             return null;
         }
-        boolean isTheirs = record.isOf(client)
+        boolean isTheirs = session.isSecret(secret)
+                && record.isOf(client)
                 && record.session() == session
-                && session.user().id().equals(user);
+                && session.userId().equals(user);
         return isTheirs ? session : null;
     }
 
@@ -222,8 +227,7 @@ final class ServerCore implements ServerTransport.Acceptor {
                 record.left(session);
                 records.close(record);
             }
-            sessionsBySecret.remove(session.secret(), session);
-            sessionsPerUser.computeIfPresent(session.user().id(), (user, count) -> count == 1 ? null : count - 1);
+            inboxes.remove(session);
         }
     }
 
@@ -241,7 +245,7 @@ final class ServerCore implements ServerTransport.Acceptor {
     }
 
     int userCount() {
-        return sessionsPerUser.size();
+        return inboxes.users();
     }
 
     int connectionCount() {
@@ -252,8 +256,8 @@ final class ServerCore implements ServerTransport.Acceptor {
         return new ArrayList<>(peers);
     }
 
-    Mailbox newMailbox() {
-        return new Mailbox(this::execute, config.limits.mailbox(), mailboxBytes());
+    Mailbox newMailbox(ReentrantLock lock) {
+        return new Mailbox(guarded, config.limits.mailbox(), mailboxBytes(), lock);
     }
 
     int mailboxBytes() {
@@ -266,20 +270,25 @@ final class ServerCore implements ServerTransport.Acceptor {
     private Retention retentionOf(String room) {
         return switch (room) {
             case Names.USER -> config.inboxRetention;
-            case Names.SESSION -> new Retention(SESSION_MESSAGES, config.sessionTtl.plus(SESSION_MARGIN));
+            case Names.SESSION -> sessionRetention;
             default -> config.retention;
         };
     }
 
-    String inboxKey(String user) {
-        return Names.USER + ":" + user;
+    Inboxes inboxes() {
+        return inboxes;
+    }
+
+    /** Returns what a session calls by this name on the wire. */
+    RoomState room(String name, Session session) {
+        return name.equals(Names.USER) ? inboxes.room(session.userId()) : broker.room(keyOf(name, session), name, null);
     }
 
     /** Returns how the broker names what a session calls by this name on the wire. */
     String keyOf(String name, Session session) {
         return switch (name) {
             case Names.SESSION -> Names.SESSION + ":" + session.id();
-            case Names.USER -> inboxKey(session.user().id());
+            case Names.USER -> Inboxes.key(session.userId());
             default -> name;
         };
     }

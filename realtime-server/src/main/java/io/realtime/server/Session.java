@@ -12,9 +12,13 @@ import io.realtime.spi.Frame;
 import io.realtime.spi.FrameBatch;
 import io.realtime.spi.Handshake;
 import io.realtime.spi.Scheduler;
+import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -27,9 +31,8 @@ import org.jspecify.annotations.Nullable;
  * One client instance. A managed client's session outlives its connections: rooms, attributes and user are kept for the
  * session's time to live after a connection is lost. Safe for use by many threads; every method returns immediately.
  *
- * <p>Two locks, never held while anything is sent or any application code runs: {@code membership} orders joins, leaves
- * and attachments, and may be held when a room's lock is taken; {@code state} guards the connection and the timers and
- * is taken last.
+ * <p>One lock orders joins, leaves, attachments and losses of the connection. It is never held while anything is sent or
+ * any application code runs; a room's lock or the client record's may be taken under it.
  */
 public final class Session {
     private static final Duration ACK_DELAY = Duration.ofMillis(100);
@@ -37,26 +40,26 @@ public final class Session {
 
     private final ServerCore core;
     private final String id;
-    private final String secret;
-    private final User user;
+    private final String secret; // without the id, which is in front of it
+    private final String userId;
     private final boolean managed;
     private final Mailbox mailbox;
     private final ClientRecords.@Nullable ClientRecord record;
-    private final ConcurrentHashMap<String, Object> attributes;
 
-    private final ReentrantLock membership = new ReentrantLock();
-    private final Map<String, RoomState> rooms = new ConcurrentHashMap<>(); // by wire name; written under membership
-    private final Set<String> placed = ConcurrentHashMap.newKeySet(0); // rooms that the application put it in
-    private boolean left; // guarded by membership: the session is over and joins nothing any more
+    // What an idle session does not need is made on first use: a server has many of them.
+    private final ReentrantLock lock = new ReentrantLock();
+    private @Nullable Map<String, Object> attributes; // guarded by lock
+    private volatile Map<String, RoomState> rooms = Map.of(); // by wire name; written under lock; one, or concurrent
+    private Set<String> placed = Set.of(); // guarded by lock: rooms that the application put it in
+    private boolean left; // guarded by lock: the session is over and joins nothing any more
 
-    private final ReentrantLock state = new ReentrantLock();
-    private volatile @Nullable Peer peer; // written under state
-    private volatile Handshake handshake; // written under state
-    private boolean over; // guarded by state
-    private int unhandled; // guarded by state: messages between here and the end of their handlers
-    private Scheduler.Cancellable expiry = () -> {}; // guarded by state
-    private int unacknowledged; // guarded by state
-    private Scheduler.@Nullable Cancellable ackTimer; // guarded by state
+    private volatile @Nullable Peer peer; // written under lock
+    private volatile Handshake handshake; // written under lock
+    private boolean over; // guarded by lock
+    private int unhandled; // guarded by lock: messages between here and the end of their handlers
+    private Scheduler.Cancellable expiry = () -> {}; // guarded by lock
+    private int unacknowledged; // guarded by lock
+    private Scheduler.@Nullable Cancellable ackTimer; // guarded by lock
 
     Session(
             ServerCore core,
@@ -69,12 +72,14 @@ public final class Session {
         this.core = core;
         this.id = id;
         this.secret = secret;
-        this.user = new User(core, authentication.user());
+        this.userId = authentication.user();
         this.managed = managed;
         this.record = record;
         this.handshake = handshake;
-        this.attributes = new ConcurrentHashMap<>(authentication.attributes());
-        this.mailbox = record == null ? core.newMailbox() : record.mailbox();
+        if (!authentication.attributes().isEmpty()) {
+            this.attributes = new ConcurrentHashMap<>(authentication.attributes());
+        }
+        this.mailbox = record == null ? core.newMailbox(new ReentrantLock()) : record.mailbox();
     }
 
     // ---------------------------------------------------------------- for applications
@@ -86,7 +91,7 @@ public final class Session {
 
     /** Returns whose session this is. */
     public User user() {
-        return user;
+        return new User(core, userId);
     }
 
     /** Returns whether the client speaks the managed protocol: acknowledgement and resumption. */
@@ -106,7 +111,15 @@ public final class Session {
 
     /** Returns the attributes, live: what is put there stays with the session across lost connections. No nulls. */
     public Map<String, Object> attributes() {
-        return attributes;
+        lock.lock();
+        try {
+            if (attributes == null) {
+                attributes = new ConcurrentHashMap<>();
+            }
+            return attributes;
+        } finally {
+            lock.unlock();
+        }
     }
 
     /** Returns the names of the rooms that the session is in, sorted; its inboxes are not among them. */
@@ -118,7 +131,7 @@ public final class Session {
 
     /** Returns whether the session is in the room. */
     public boolean isIn(String room) {
-        return rooms.containsKey(room);
+        return rooms.containsKey(room) || room.equals(Names.SESSION) || room.equals(Names.USER);
     }
 
     /**
@@ -154,8 +167,15 @@ public final class Session {
      */
     public void join(String room) {
         Names.requireRoom(room);
-        placed.add(room);
-        Joined joined = enter(room, null, 0);
+        Joined joined;
+        lock.lock();
+        try {
+            placed = placed.isEmpty() ? new HashSet<>() : placed;
+            placed.add(room);
+            joined = rooms.containsKey(room) || left ? null : link(peer, room, null, 0);
+        } finally {
+            lock.unlock();
+        }
         if (joined != null) {
             announce(joined, null);
         }
@@ -192,13 +212,24 @@ public final class Session {
 
     @Override
     public String toString() {
-        return "Session{" + id + ", user=" + user.id() + "}";
+        return "Session{" + id + ", user=" + userId + "}";
     }
 
     // ---------------------------------------------------------------- connection
 
+    String userId() {
+        return userId;
+    }
+
+    /** Returns what opens the session to its user: the public id and what nobody can guess. */
     String secret() {
-        return secret;
+        return id + secret;
+    }
+
+    /** Returns whether this is the secret; how long that takes tells nothing. */
+    boolean isSecret(String claimed) {
+        return MessageDigest.isEqual(
+                secret().getBytes(StandardCharsets.UTF_8), claimed.getBytes(StandardCharsets.UTF_8));
     }
 
     Mailbox mailbox() {
@@ -218,72 +249,83 @@ public final class Session {
      * Gives the session a connection, in place of the one it has. What it is in, the rooms' state and their replay
      * begin only when the peer {@linkplain Peer#welcomed says so}.
      *
-     * @return the links by room's wire name; none when a newer connection has taken the session already, whose
-     *     authentication was quicker; null when the session is over
+     * @return what it is in; nothing when a newer connection has taken the session already, whose authentication was
+     *     quicker; null when the session is over
      */
     @Nullable
-    Map<String, RoomState.Link> attach(Peer newcomer, Map<String, Position> positions, boolean resumed) {
+    Attached attach(Peer newcomer, Map<String, Position> positions) {
         Peer evicted;
-        state.lock();
+        Attached attached = new Attached(new LinkedHashMap<>(), new ArrayList<>());
+        lock.lock();
         try {
             if (over) {
                 return null;
             }
             if (record != null && !record.claim(newcomer.number())) {
-                return Map.of();
+                return Attached.NOTHING;
             }
             evicted = peer;
             peer = newcomer;
             handshake = newcomer.handshake();
             expiry.cancel();
+            Set<String> names = new LinkedHashSet<>(rooms.keySet());
+            names.addAll(List.of(Names.SESSION, Names.USER, Names.ALL));
+            for (String name : names) {
+                Position since = positions.get(name);
+                Position begin = sleeps(name);
+                if (begin == null) {
+                    relink(name, newcomer, since, attached);
+                } else {
+                    attached.rooms.put(name, RoomState.atEnd(begin, since));
+                }
+            }
         } finally {
-            state.unlock();
+            lock.unlock();
         }
         if (evicted != null) {
             evicted.close(new CloseReason(CloseReason.SESSION_REPLACED, "a newer connection took over the session"));
         }
-        Map<String, RoomState.Link> links = new LinkedHashMap<>();
-        membership.lock();
-        try {
-            if (!resumed) {
-                for (String inbox : List.of(Names.SESSION, Names.USER, Names.ALL)) {
-                    relink(inbox, core.keyOf(inbox, this), newcomer, positions.get(inbox), links);
-                }
-            } else {
-                for (RoomState room : new ArrayList<>(rooms.values())) {
-                    relink(room.name, room.key, newcomer, positions.get(room.name), links);
-                }
-            }
-        } finally {
-            membership.unlock();
-        }
-        return links;
+        return attached;
     }
 
-    private void relink(String name, String key, Peer to, @Nullable Position since, Map<String, RoomState.Link> links) {
-        if (peer != to || left) {
-            return; // a newer connection has taken over, or the session is over: that one links
+    /** Returns where an inbox will begin that nobody has used yet; null for every other room. */
+    private @Nullable Position sleeps(String name) {
+        if (rooms.containsKey(name)) {
+            return null;
         }
+        return switch (name) {
+            case Names.SESSION -> core.broker().origin();
+            case Names.USER -> core.inboxes().sleeps(userId);
+            default -> null;
+        };
+    }
+
+    private void relink(String name, Peer to, @Nullable Position since, Attached attached) {
         // What a user's devices have not seen waits for a client that can say that it has.
         int history = managed && name.equals(Names.USER) ? RoomState.UNREAD : 0;
-        LocalBroker.Joined joined = core.broker().link(key, name, this, to, since, history);
-        rooms.put(name, joined.room());
-        links.put(name, joined.link());
+        LocalBroker.Joined joined = core.broker().link(() -> core.room(name, this), this, to, since, history);
+        put(joined.room());
+        attached.rooms.put(name, joined.at());
+        attached.links.add(joined);
     }
 
-    /** Starts whatever links this peer has and has not started. */
-    void begin(Peer welcomed, Map<String, RoomState.Link> links) {
-        for (Map.Entry<String, RoomState.Link> entry : links.entrySet()) {
-            RoomState room = rooms.get(entry.getKey());
-            if (room != null && peer == welcomed) {
-                room.start(entry.getValue());
+    /** What a connection is told of the session's rooms, and what begins behind that. */
+    record Attached(Map<String, Frames.RoomState> rooms, List<LocalBroker.Joined> links) {
+        static final Attached NOTHING = new Attached(Map.of(), List.of());
+    }
+
+    /** Starts what a peer was told of, unless a newer one has the session now. */
+    void begin(Peer welcomed, Attached attached) {
+        for (LocalBroker.Joined joined : attached.links) {
+            if (peer == welcomed) {
+                joined.start();
             }
         }
     }
 
     /** Notes that a connection is gone. A managed session is kept for its time to live; a plain one is over. */
     void detached(Peer gone, CloseReason reason, boolean forGood) {
-        state.lock();
+        lock.lock();
         try {
             if (peer != gone || over) {
                 return;
@@ -293,11 +335,9 @@ public final class Session {
                 expiry = core.scheduler().schedule(core.sessionTtl(), () -> end(reason));
             }
         } finally {
-            state.unlock();
+            lock.unlock();
         }
-        for (RoomState room : rooms.values()) {
-            room.detach(this, gone);
-        }
+        rooms.forEach((name, room) -> room.detach(this, gone));
         mailbox.post(() -> core.listener().onDetach(this, reason));
         if (!managed || forGood) {
             end(reason);
@@ -311,7 +351,7 @@ public final class Session {
     void end(CloseReason reason) {
         Peer last;
         boolean isIdle;
-        state.lock();
+        lock.lock();
         try {
             if (over) {
                 return;
@@ -325,14 +365,12 @@ public final class Session {
                 ackTimer.cancel();
             }
         } finally {
-            state.unlock();
+            lock.unlock();
         }
         if (last != null) {
             last.close(reason);
         }
-        for (RoomState room : rooms.values()) {
-            room.detach(this, last);
-        }
+        rooms.forEach((name, room) -> room.detach(this, last));
         if (isIdle) {
             leaveAll();
         }
@@ -341,24 +379,24 @@ public final class Session {
 
     /** Notes a message on its way into the mailbox; false when the session is over and takes no more. */
     boolean receives() {
-        state.lock();
+        lock.lock();
         try {
             unhandled += over ? 0 : 1;
             return !over;
         } finally {
-            state.unlock();
+            lock.unlock();
         }
     }
 
     /** Notes that a message that was {@linkplain #receives received} needs the session no more. */
     void handled() {
         boolean isLast;
-        state.lock();
+        lock.lock();
         try {
             unhandled--;
             isLast = over && unhandled == 0;
         } finally {
-            state.unlock();
+            lock.unlock();
         }
         if (isLast) {
             leaveAll();
@@ -367,13 +405,13 @@ public final class Session {
 
     private void leaveAll() {
         List<RoomState> joined;
-        membership.lock();
+        lock.lock();
         try {
             left = true;
             joined = new ArrayList<>(rooms.values());
-            rooms.clear();
+            rooms = Map.of();
         } finally {
-            membership.unlock();
+            lock.unlock();
         }
         for (RoomState room : joined) {
             room.remove(this);
@@ -386,25 +424,15 @@ public final class Session {
 
     // ---------------------------------------------------------------- rooms
 
-    /** Puts the session in a room; null when it is over, or in it already. {@link #announce} begins the delivery. */
-    @Nullable
-    Joined enter(String name, @Nullable Position since, int history) {
-        membership.lock();
-        try {
-            return rooms.containsKey(name) || left ? null : link(peer, name, since, history);
-        } finally {
-            membership.unlock();
-        }
-    }
-
     /**
-     * Like {@link #enter}, for a client that says where it stands: in a room that it is in, it begins anew from there. A
+     * Puts the session in a room for a client that says where it stands: in a room that it is in, it begins anew from
+     * there. Null when there is nothing to {@link #announce}. A
      * connection that is not the session's any more gets no answer, and changes nothing that the next one was told; but
      * the session is a member then, for the messages that it sent behind the question.
      */
     @Nullable
     Joined reenter(Peer asker, String name, @Nullable Position since, int history) {
-        membership.lock();
+        lock.lock();
         try {
             if (left) {
                 return null;
@@ -417,31 +445,53 @@ public final class Session {
             }
             return null;
         } finally {
-            membership.unlock();
+            lock.unlock();
         }
     }
 
     private Joined link(@Nullable Peer to, String name, @Nullable Position since, int history) {
         LocalBroker.Joined joined = core.broker().link(name, name, this, to, since, history);
-        rooms.put(name, joined.room());
-        return new Joined(joined.room(), joined.link(), to);
+        put(joined.room());
+        return new Joined(joined, to);
+    }
+
+    private void put(RoomState room) {
+        if (rooms.isEmpty()) {
+            rooms = Map.of(room.name, room);
+        } else if (rooms.get(room.name) != room) {
+            manyRooms().put(room.name, room);
+        }
+    }
+
+    private Map<String, RoomState> manyRooms() {
+        if (!(rooms instanceof ConcurrentHashMap)) {
+            rooms = new ConcurrentHashMap<>(rooms);
+        }
+        return rooms;
     }
 
     /** Returns whether the application itself put the session in the room. */
     boolean isPlacedIn(String room) {
-        return placed.contains(room);
+        lock.lock();
+        try {
+            return placed.contains(room);
+        } finally {
+            lock.unlock();
+        }
     }
 
     /** Takes the session out of a room; returns the room, or null when the session was not in it. */
     @Nullable
     RoomState exit(String name) {
         RoomState room;
-        membership.lock();
+        lock.lock();
         try {
-            room = rooms.remove(name);
-            placed.remove(name);
+            room = rooms.containsKey(name) ? manyRooms().remove(name) : null;
+            if (!placed.isEmpty()) {
+                placed.remove(name);
+            }
         } finally {
-            membership.unlock();
+            lock.unlock();
         }
         if (room != null) {
             room.remove(this);
@@ -457,24 +507,27 @@ public final class Session {
         if (joined.to == null) {
             return; // the welcome of its next connection tells
         }
-        Frames.RoomState at = joined.link.state();
-        Frames.Joined data =
-                new Frames.Joined(at.epoch(), at.offset(), at.recovered(), at.reason(), joined.room.size());
+        Frames.RoomState at = joined.in.at();
+        Frames.Joined data = new Frames.Joined(
+                at.epoch(),
+                at.offset(),
+                at.recovered(),
+                at.reason(),
+                joined.in.room().size());
         Frame frame = (ref == null
                         ? Outgoing.of(Frames.JOINED)
                         : Outgoing.of(Frames.REPLY).ref(ref))
-                .room(joined.room.name)
+                .room(joined.in.room().name)
                 .data(data, Frames.Joined.class)
                 .frame();
         joined.to.whenWelcomed(() -> {
             joined.to.send(FrameBatch.of(frame));
-            joined.room.start(joined.link);
+            joined.in.start();
         });
     }
 
     /** A room that was entered, before its delivery has begun. */
-    record Joined(
-            RoomState room, RoomState.Link link, @Nullable Peer to) {}
+    record Joined(LocalBroker.Joined in, @Nullable Peer to) {}
 
     // ---------------------------------------------------------------- frames
 
@@ -496,7 +549,7 @@ public final class Session {
     }
 
     private void toInbox(Outgoing message) {
-        RoomState inbox = rooms.get(Names.SESSION);
+        RoomState inbox = inbox();
         if (inbox == null) {
             return; // the session is over
         }
@@ -505,6 +558,49 @@ public final class Session {
         } catch (RoomState.GoneException ended) {
             core.log().debug("{} ended before a message for it", this);
         }
+    }
+
+    /**
+     * Returns the session's own inbox, null when the session is over. Most sessions need none, so it is made when
+     * something is to be put in or read; the client was told that it is empty, and is in it from its beginning.
+     */
+    @Nullable
+    RoomState inbox() {
+        RoomState known = rooms.get(Names.SESSION);
+        if (known == null) {
+            wake(Names.SESSION, core.broker().origin());
+            known = rooms.get(Names.SESSION);
+        }
+        return known;
+    }
+
+    /**
+     * Links the session to one of its inboxes that it was told is empty, and begins the delivery. Does nothing when it is
+     * over, linked, or not attached: then it finds the room.
+     */
+    void wake(String inbox, Position begin) {
+        LocalBroker.Joined woken;
+        Peer to;
+        lock.lock();
+        try {
+            if (left || rooms.containsKey(inbox) || !rooms.containsKey(Names.ALL)) {
+                return;
+            }
+            to = peer;
+            woken = core.broker().link(() -> core.room(inbox, this), this, to, begin, 0);
+            put(woken.room());
+        } finally {
+            lock.unlock();
+        }
+        if (to != null) {
+            to.whenWelcomed(woken::start);
+        }
+    }
+
+    /** Returns a room's log, to read; null when it is the session's own and the session is over. */
+    @Nullable
+    RoomState log(String room) {
+        return room.equals(Names.SESSION) ? inbox() : core.room(room, this);
     }
 
     /** Notes that the client has handled the user's inbox up to an offset. */
@@ -530,12 +626,12 @@ public final class Session {
     /** Acknowledges at 32 processed messages, or after 100 ms. */
     private void acknowledgeProcessed() {
         boolean now;
-        state.lock();
+        lock.lock();
         try {
             unacknowledged++;
             now = unacknowledged >= ACK_EVERY;
         } finally {
-            state.unlock();
+            lock.unlock();
         }
         if (now) {
             acknowledge();
@@ -546,13 +642,13 @@ public final class Session {
 
     /** Acknowledges within 100 ms: the client seems to have missed an acknowledgement. */
     void acknowledgeSoon() {
-        state.lock();
+        lock.lock();
         try {
             if (ackTimer == null && !over) {
                 ackTimer = core.scheduler().schedule(ACK_DELAY, this::acknowledge);
             }
         } finally {
-            state.unlock();
+            lock.unlock();
         }
     }
 
@@ -567,7 +663,7 @@ public final class Session {
         if (record == null) {
             return;
         }
-        state.lock();
+        lock.lock();
         try {
             unacknowledged = 0;
             if (ackTimer != null) {
@@ -575,7 +671,7 @@ public final class Session {
                 ackTimer = null;
             }
         } finally {
-            state.unlock();
+            lock.unlock();
         }
         control(Outgoing.of(Frames.ACK).data(processed(), Frames.Ack.class).frame());
     }

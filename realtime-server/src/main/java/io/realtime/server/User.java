@@ -20,8 +20,7 @@ public final class User {
 
     /** Returns the sessions that are open or kept now; empty when the user is away. */
     public List<Session> sessions() {
-        RoomState inbox = core.broker().find(core.inboxKey(id));
-        return inbox == null ? List.of() : inbox.members();
+        return core.inboxes().sessions(id);
     }
 
     /** Returns whether any session of the user has a connection now. */

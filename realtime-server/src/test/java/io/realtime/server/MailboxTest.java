@@ -12,6 +12,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.ReentrantLock;
 import org.junit.jupiter.api.Test;
 
 class MailboxTest {
@@ -20,7 +21,7 @@ class MailboxTest {
 
     @Test
     void tasksRunInOrderAndAFailingOneHarmsNoOther() {
-        Mailbox mailbox = new Mailbox(executor, 10, 1000);
+        Mailbox mailbox = new Mailbox(executor, 10, 1000, new ReentrantLock());
         mailbox.offer(1, () -> ran.add("a"));
         mailbox.offer(1, () -> {
             throw new AssertionError("expected in the log");
@@ -34,14 +35,14 @@ class MailboxTest {
 
     @Test
     void boundByCountAndBySizeButOneMessageAlwaysFits() {
-        Mailbox byCount = new Mailbox(executor, 2, 1000);
+        Mailbox byCount = new Mailbox(executor, 2, 1000, new ReentrantLock());
         assertTrue(byCount.offer(1, () -> ran.add("1")));
         assertTrue(byCount.offer(1, () -> ran.add("2")));
         assertFalse(byCount.offer(1, () -> ran.add("3")));
         byCount.post(() -> ran.add("own"));
         executor.runDue();
         assertEquals(List.of("1", "2", "own"), ran);
-        Mailbox bySize = new Mailbox(executor, 100, 10);
+        Mailbox bySize = new Mailbox(executor, 100, 10, new ReentrantLock());
         assertTrue(bySize.offer(50, () -> ran.add("large")));
         assertFalse(bySize.offer(1, () -> ran.add("no")));
         executor.runDue();
@@ -52,7 +53,7 @@ class MailboxTest {
     @Test
     void neverTwoTasksOfOneMailboxAtOnce() throws Exception {
         ExecutorService pool = Executors.newFixedThreadPool(4);
-        Mailbox mailbox = new Mailbox(pool, 1_000_000, Long.MAX_VALUE);
+        Mailbox mailbox = new Mailbox(pool, 1_000_000, Integer.MAX_VALUE, new ReentrantLock());
         AtomicInteger inside = new AtomicInteger();
         AtomicInteger collisions = new AtomicInteger();
         int[] unguarded = new int[1];

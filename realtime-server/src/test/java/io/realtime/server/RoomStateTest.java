@@ -64,7 +64,7 @@ class RoomStateTest {
                 for (Recorder recorder : mine) {
                     Session session = session();
                     LocalBroker.Joined joined = broker.link("r", "r", session, recorder, null, 50);
-                    recorder.begins = joined.link().state().offset();
+                    recorder.begins = joined.at().offset();
                     joined.room().start(joined.link());
                 }
                 return null;
@@ -130,7 +130,7 @@ class RoomStateTest {
         }
         Position since = new Position(old.epoch(), 0);
         LocalBroker.Joined joined = broker.link("cold", "cold", session(), null, since, 0);
-        assertEquals("trimmed", joined.link().state().reason());
+        assertEquals("trimmed", joined.at().reason());
     }
 
     @Test
@@ -170,7 +170,7 @@ class RoomStateTest {
     }
 
     private static @Nullable String reason(LocalBroker broker, String room, Position since) {
-        return broker.link(room, room, session(), null, since, 0).link().state().reason();
+        return broker.link(room, room, session(), null, since, 0).at().reason();
     }
 
     @Test
