@@ -135,7 +135,8 @@ public final class RealtimeServer implements AutoCloseable {
                 core.userCount(),
                 core.broker().size(),
                 core.broker().logBytes(),
-                core.records().size());
+                core.records().size(),
+                core.sessions().stream().mapToInt(Session::waiting).sum());
     }
 
     /** Returns what keeps the server from accepting connections, or null when it is well. */

@@ -9,5 +9,7 @@ package io.realtime.server;
  * @param rooms rooms with members or a log, the inboxes among them
  * @param logBytes what all logs hold, bounded by {@link Limits#logBytes}
  * @param clients client instances of which it is remembered what they sent
+ * @param waiting messages that were received and whose handlers have not returned; at most {@link Limits#mailbox} for each
+ *     client, and one that runs
  */
-public record ServerStats(int connections, int sessions, int users, int rooms, long logBytes, int clients) {}
+public record ServerStats(int connections, int sessions, int users, int rooms, long logBytes, int clients, int waiting) {}

@@ -388,6 +388,16 @@ public final class Session {
         }
     }
 
+    /** Returns how many messages were {@linkplain #receives received} and are not handled. */
+    int waiting() {
+        lock.lock();
+        try {
+            return unhandled;
+        } finally {
+            lock.unlock();
+        }
+    }
+
     /** Notes that a message that was {@linkplain #receives received} needs the session no more. */
     void handled() {
         boolean isLast;

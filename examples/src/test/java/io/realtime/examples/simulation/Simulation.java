@@ -263,6 +263,9 @@ final class Simulation {
         if (stats.sessions() > most || stats.clients() > lives) {
             history.broken(String.format("%s, and there were %d clients", stats, lives));
         }
+        if (stats.waiting() > lives * (1 + setup.limits().mailbox())) {
+            history.broken(stats + ": too many messages wait");
+        }
         if (stats.rooms() > ROOMS.size() + USERS.size() + 1 + stats.sessions()) { // one inbox each
             history.broken(String.format("%s: too many rooms", stats));
         }
