@@ -5,12 +5,9 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.realtime.Event;
-import io.realtime.Message;
 import io.realtime.Position;
 import io.realtime.client.ClientRoom;
 import io.realtime.client.Gap;
-import io.realtime.client.HistoryPage;
-import io.realtime.client.HistoryQuery;
 import io.realtime.client.RealtimeClient;
 import io.realtime.server.Authentication;
 import io.realtime.server.RealtimeServer;
@@ -26,7 +23,6 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.stream.IntStream;
 import org.jspecify.annotations.Nullable;
-import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
 
@@ -136,52 +132,6 @@ class ReloadSimulationTest {
         messages.close();
         hook.close();
         end(client, server, "seed " + seed);
-    }
-
-    @Test
-    void historyIsReadPageByPageInBothDirections() {
-        RealtimeServer server = server(new Random(1), new Retention(100, Duration.ofHours(1)));
-        RealtimeClient client = client(server, new Random(2));
-        CompletableFuture<?> joined =
-                client.connect().thenCompose(open -> client.room("r").join());
-        IntStream.range(0, 130).forEach(i -> publish(server, ""));
-        time.advance(Duration.ofSeconds(1));
-        assertTrue(joined.isDone() && !joined.isCompletedExceptionally(), String.valueOf(joined));
-
-        List<Integer> kept = store.subList(30, 130);
-        List<Integer> backwards = new ArrayList<>();
-        HistoryPage page = read(client, HistoryQuery.newest(7));
-        assertEquals(stored, page.position());
-        backwards.addAll(0, numbers(page));
-        while (page.more()) {
-            page = read(client, page.next());
-            backwards.addAll(0, numbers(page));
-        }
-        assertEquals(kept, backwards);
-
-        Message<Note> oldest = page.messages(NOTE).get(0);
-        List<Integer> forwards = new ArrayList<>(List.of(oldest.data().number()));
-        Position from = oldest.position();
-        assertTrue(from != null);
-        page = read(client, HistoryQuery.after(from, 7));
-        forwards.addAll(numbers(page));
-        while (page.more()) {
-            page = read(client, page.next());
-            forwards.addAll(numbers(page));
-        }
-        assertEquals(kept, forwards);
-        end(client, server, "paging");
-    }
-
-    private HistoryPage read(RealtimeClient client, HistoryQuery query) {
-        CompletableFuture<HistoryPage> page = client.room("r").history(query);
-        time.advance(Duration.ofMillis(20));
-        assertTrue(page.isDone(), "no page for " + query);
-        return page.join();
-    }
-
-    private static List<Integer> numbers(HistoryPage page) {
-        return page.messages(NOTE).stream().map(note -> note.data().number()).toList();
     }
 
     private void end(RealtimeClient client, RealtimeServer server, String what) {

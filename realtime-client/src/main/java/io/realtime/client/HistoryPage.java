@@ -6,6 +6,7 @@ import io.realtime.Message;
 import io.realtime.Position;
 import io.realtime.RealtimeException;
 import io.realtime.internal.wire.Envelope;
+import io.realtime.internal.wire.Frames;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;
@@ -13,30 +14,33 @@ import java.util.function.Consumer;
 /** Part of a room's log, as {@link ClientRoom#history} read it. Immutable. */
 public final class HistoryPage {
     private final HistoryQuery query;
-    private final String epoch;
+    private final Frames.History answer;
     private final List<Envelope> messages;
-    private final boolean more;
     private final Consumer<Throwable> errors;
 
-    /** @throws RealtimeException when the messages are not what was asked for, in order */
-    HistoryPage(HistoryQuery query, String epoch, List<Envelope> messages, boolean more, Consumer<Throwable> errors) {
+    /** @throws RealtimeException when the messages are not what was asked for, in order, or the next page would not go on */
+    HistoryPage(HistoryQuery query, Frames.History answer, List<Envelope> messages, Consumer<Throwable> errors) {
         this.query = query;
-        this.epoch = epoch;
+        this.answer = answer;
         this.messages = messages;
-        this.more = more;
         this.errors = errors;
-        long last = query.after() == null ? 0 : query.after().offset();
+        long after = query.after() == null ? 0 : query.after().offset();
+        long before = query.before() == null ? Long.MAX_VALUE : query.before().offset();
+        long last = Math.max(after, answer.floor());
         for (Envelope message : messages) {
-            if (message.isProtocol() || message.offset() <= last) {
-                throw nonsense("'" + message.type() + "' at " + message.offset() + " behind " + last);
+            if (message.isProtocol() || message.offset() <= last || message.offset() >= before) {
+                throw nonsense("'" + message.type() + "' at " + message.offset() + ", behind " + last + " and before "
+                        + before);
             }
             last = message.offset();
         }
-        if (query.before() != null
-                && !messages.isEmpty()
-                && last >= query.before().offset()) {
-            throw nonsense("'" + messages.get(messages.size() - 1).type() + "' at " + last + ", not before "
-                    + query.before().offset());
+        long next = answer.next();
+        long first = messages.isEmpty() ? before - 1 : messages.get(0).offset();
+        boolean goesOn = query.after() != null
+                ? next >= last && (next > after || !answer.more())
+                : (next > 0 && next <= first) || !answer.more();
+        if (answer.floor() < 0 || !goesOn) {
+            throw nonsense("next " + next + " and floor " + answer.floor());
         }
     }
 
@@ -53,7 +57,7 @@ public final class HistoryPage {
         for (Envelope message : messages) {
             if (message.type().equals(event.name())) {
                 try {
-                    some.add(message.message(event.type(), epoch, message.ts()));
+                    some.add(message.message(event.type(), answer.epoch(), message.ts()));
                 } catch (RuntimeException unfit) { // it must not cost the others
                     errors.accept(unfit);
                 }
@@ -63,42 +67,52 @@ public final class HistoryPage {
     }
 
     /**
-     * Returns the place of the newest message of the page, of whatever event; where there is none, the place it was to
-     * begin behind, or the beginning of the log. A {@link Reload} that loads the newest page completes with it.
+     * Returns the place up to which the reader now knows the log: for {@code after}, where this page ends; else that of its
+     * newest message, of whatever event, or the beginning of the log where there is none. A {@link Reload} that loads the
+     * newest page completes with it.
      */
     public Position position() {
-        if (messages.isEmpty()) {
-            return query.after() == null ? new Position(epoch, 0) : query.after();
-        }
-        return new Position(epoch, messages.get(messages.size() - 1).offset());
+        long newest = messages.isEmpty() ? 0 : messages.get(messages.size() - 1).offset();
+        return new Position(answer.epoch(), query.after() == null ? newest : answer.next());
     }
 
-    /** Returns whether the log has more in the direction of the query: newer messages for {@code after}, else older. */
+    /**
+     * Returns whether the log has more in the direction of the query: newer messages for {@code after}, else older. Also an
+     * empty page may have more behind it, when what the server looked at is meant for others.
+     */
     public boolean more() {
-        return more;
+        return answer.more();
+    }
+
+    /**
+     * Returns whether the log no longer keeps messages that this page or those before it were to show: for {@code after},
+     * some that came directly behind that place; else, on the last page, older ones.
+     */
+    public boolean trimmed() {
+        return query.after() == null
+                ? !answer.more() && answer.floor() > 0
+                : answer.floor() > query.after().offset();
     }
 
     /**
      * Returns the query that goes on where this page ends, in the same direction.
      *
-     * @throws IllegalStateException when there is no {@link #more}, or the page is empty although there is: the server
-     *     looked at messages that are not meant for this client only, and named no place to go on from
+     * @throws IllegalStateException when there is no {@link #more}
      */
     public HistoryQuery next() {
-        if (!more) {
+        if (!answer.more()) {
             throw new IllegalStateException("there is no more");
         }
-        if (messages.isEmpty()) {
-            throw new IllegalStateException("the page is empty, and so names no place to go on from");
-        }
+        Position next = new Position(answer.epoch(), answer.next());
         return query.after() != null
-                ? HistoryQuery.after(position(), query.limit())
-                : HistoryQuery.before(new Position(epoch, messages.get(0).offset()), query.limit());
+                ? HistoryQuery.after(next, query.limit())
+                : HistoryQuery.before(next, query.limit());
     }
 
     /** Names no payload. */
     @Override
     public String toString() {
-        return "HistoryPage{messages=" + messages.size() + ", position=" + position() + ", more=" + more + "}";
+        return "HistoryPage{messages=" + messages.size() + ", position=" + position() + ", more=" + answer.more()
+                + ", trimmed=" + trimmed() + "}";
     }
 }

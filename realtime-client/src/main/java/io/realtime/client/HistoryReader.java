@@ -116,7 +116,7 @@ final class HistoryReader {
         for (JsonElement message : data.messages()) {
             messages.add(Envelope.parse(message.toString()));
         }
-        return new HistoryPage(query, data.epoch(), messages, data.more(), callbacks::error);
+        return new HistoryPage(query, data, messages, callbacks::error);
     }
 
     /** Fails what is open: the connection that was to answer is gone. */

@@ -76,7 +76,7 @@ final class Link implements ClientTransport.Callback, ConnectionListener {
             return;
         }
         try {
-            Envelope frame = Envelope.parse(text);
+            Envelope frame = Envelope.parseFromServer(text);
             engine.post(() -> engine.onFrame(this, frame));
         } catch (MalformedException nonsense) {
             callbacks.done(text.length());

@@ -54,8 +54,13 @@ class ClientHistoryTest {
         world.settle();
     }
 
-    private void answer(String epoch, boolean more, String... messages) {
-        answer("{\"epoch\":\"" + epoch + "\",\"messages\":[" + String.join(",", messages) + "],\"more\":" + more + "}");
+    private void answer(String epoch, boolean more, long next, String... messages) {
+        answer(epoch, more, next, 0, messages);
+    }
+
+    private void answer(String epoch, boolean more, long next, long floor, String... messages) {
+        answer("{\"epoch\":\"" + epoch + "\",\"messages\":[" + String.join(",", messages) + "],\"more\":" + more
+                + ",\"next\":" + next + ",\"floor\":" + floor + "}");
     }
 
     private static String said(long offset) {
@@ -79,7 +84,7 @@ class ClientHistoryTest {
         CompletableFuture<HistoryPage> asking = ask(HistoryQuery.newest(50));
         assertEquals("r", asked().room());
         assertEquals(new Frames.HistoryQuery(null, null, 50), query());
-        answer("e5", false, said(3), "{\"type\":\"other\",\"room\":\"r\",\"ts\":1,\"offset\":4}", said(7));
+        answer("e5", false, 3, said(3), "{\"type\":\"other\",\"room\":\"r\",\"ts\":1,\"offset\":4}", said(7));
         HistoryPage page = asking.join();
         List<Message<World.Say>> messages = page.messages(World.SAID);
         assertEquals(List.of("m3", "m7"), texts(page));
@@ -97,13 +102,13 @@ class ClientHistoryTest {
     void nextGoesOnBackwards() {
         world.connected();
         CompletableFuture<HistoryPage> asking = ask(HistoryQuery.newest(2));
-        answer("e5", true, said(8), said(9));
+        answer("e5", true, 8, said(8), said(9));
         asking = ask(asking.join().next());
         assertEquals(new Frames.HistoryQuery(null, 8L, 2), query());
-        answer("e5", true, said(6), said(7));
+        answer("e5", true, 6, said(6), said(7));
         asking = ask(asking.join().next());
         assertEquals(new Frames.HistoryQuery(null, 6L, 2), query());
-        answer("e5", false);
+        answer("e5", false, 4);
         assertEquals(new Position("e5", 0), asking.join().position());
         assertEquals(List.of(), texts(asking.join()));
     }
@@ -113,30 +118,65 @@ class ClientHistoryTest {
         world.connected();
         CompletableFuture<HistoryPage> asking = ask(HistoryQuery.after(new Position("e5", 3), 2));
         assertEquals(new Frames.HistoryQuery(3L, null, 2), query());
-        answer("e5", true, said(4), said(5));
+        answer("e5", true, 5, said(4), said(5));
         asking = ask(asking.join().next());
         assertEquals(new Frames.HistoryQuery(5L, null, 2), query());
-        answer("e5", false);
+        answer("e5", false, 5);
         assertEquals(new Position("e5", 5), asking.join().position());
     }
 
     @Test
-    void anEmptyPageOfMessagesForOthersIsNoFailureButNamesNoPlaceToGoOnFrom() {
+    void nextGoesOnBehindAPageOfMessagesForOthers() {
         world.connected();
         CompletableFuture<HistoryPage> asking = ask(HistoryQuery.newest(2));
-        answer("e5", true);
-        HistoryPage page = asking.join();
-        assertEquals(List.of(), texts(page));
-        assertTrue(page.more());
-        IllegalStateException refused = assertThrows(IllegalStateException.class, page::next);
-        assertEquals("the page is empty, and so names no place to go on from", refused.getMessage());
+        answer("e5", true, 8);
+        assertEquals(List.of(), texts(asking.join()));
+        assertEquals(
+                HistoryQuery.before(new Position("e5", 8), 2), asking.join().next());
+        asking = ask(HistoryQuery.after(new Position("e5", 3), 2));
+        answer("e5", true, 5);
+        assertEquals(new Position("e5", 5), asking.join().position());
+        assertEquals(HistoryQuery.after(new Position("e5", 5), 2), asking.join().next());
+    }
+
+    @Test
+    void theReaderIsToldWhatIsNoLongerKept() {
+        world.connected();
+        CompletableFuture<HistoryPage> asking = ask(HistoryQuery.after(new Position("e5", 3), 2));
+        answer("e5", true, 6, 4, said(5), said(6));
+        assertTrue(asking.join().trimmed(), "4 came behind 3");
+        asking = ask(asking.join().next());
+        answer("e5", false, 7, 6, said(7));
+        assertFalse(asking.join().trimmed(), "6 was the last that was read");
+        asking = ask(HistoryQuery.newest(1));
+        answer("e5", true, 7, 5, said(7));
+        assertFalse(asking.join().trimmed(), "there is more");
+        asking = ask(asking.join().next());
+        answer("e5", false, 6, 5, said(6));
+        assertTrue(asking.join().trimmed());
+        asking = ask(HistoryQuery.newest(1));
+        answer("e5", false, 1, said(1));
+        assertFalse(asking.join().trimmed());
+    }
+
+    @Test
+    void aPageThatDoesNotGoOnFails() {
+        world.connected();
+        for (long next : List.of(-1L, 3L, 4L, 5L)) {
+            CompletableFuture<HistoryPage> asking = ask(HistoryQuery.after(new Position("e", 4), 10));
+            answer("e", true, next, said(6));
+            assertEquals(ErrorCode.BAD_DATA, failureOf(asking).code(), "next " + next);
+        }
+        CompletableFuture<HistoryPage> asking = ask(HistoryQuery.after(new Position("e", 4), 10));
+        answer("e", true, 4);
+        assertEquals(ErrorCode.BAD_DATA, failureOf(asking).code());
     }
 
     @Test
     void aPlaceInAnotherLogFails() {
         world.connected();
         CompletableFuture<HistoryPage> asking = ask(HistoryQuery.before(new Position("old", 30), 10));
-        answer("new", false, said(3));
+        answer("new", false, 3, said(3));
         assertEquals(ErrorCode.of("epoch"), failureOf(asking).code());
         assertEquals(List.of(), world.errors);
     }
@@ -148,6 +188,7 @@ class ClientHistoryTest {
         answer(
                 "e",
                 false,
+                1,
                 said(1),
                 "{\"type\":\"chat.said\",\"room\":\"r\",\"offset\":2,\"data\":{\"text\":7}}",
                 said(3));
@@ -217,7 +258,7 @@ class ClientHistoryTest {
         assertFalse(asking.isDone());
         world.advance(1);
         assertEquals(ErrorCode.of("timeout"), failureOf(asking).code());
-        answer("e", false); // too late
+        answer("e", false, 1); // too late
         assertEquals(List.of(), world.errors);
     }
 
@@ -226,7 +267,7 @@ class ClientHistoryTest {
         world.connected();
         int before = world.time.pending();
         var answered = ask(HistoryQuery.newest(9));
-        answer("e", false);
+        answer("e", false, 1);
         assertTrue(answered.isDone());
         assertEquals(before, world.time.pending());
         var lost = ask(HistoryQuery.newest(9));
@@ -245,7 +286,7 @@ class ClientHistoryTest {
         }
         assertEquals(
                 ErrorCode.OVERLOADED, failureOf(ask(HistoryQuery.newest(9))).code());
-        answer("e", false);
+        answer("e", false, 1);
         assertTrue(open.get(HistoryReader.MOST - 1).isDone());
         assertFalse(ask(HistoryQuery.newest(9)).isDone());
     }
@@ -268,7 +309,12 @@ class ClientHistoryTest {
                 "{\"epoch\":\"e\",\"messages\":[{\"type\":\"$ack\",\"offset\":4}]}",
                 "{\"epoch\":\"e\",\"messages\":[{\"type\":\"a\",\"offset\":4},{\"type\":\"a\",\"offset\":4}]}",
                 "{\"epoch\":\"e\",\"messages\":[{\"type\":\"a\",\"offset\":5},{\"type\":\"a\",\"offset\":4}]}",
-                "{\"epoch\":\"e\",\"messages\":[{\"type\":\"a\",\"offset\":9}]}"
+                "{\"epoch\":\"e\",\"messages\":[{\"type\":\"a\",\"offset\":9}]}",
+                "{\"epoch\":\"e\",\"messages\":[{\"type\":\"a\",\"offset\":4}],\"floor\":4}",
+                "{\"epoch\":\"e\",\"messages\":[],\"floor\":-1}",
+                "{\"epoch\":\"e\",\"messages\":[],\"more\":true}",
+                "{\"epoch\":\"e\",\"messages\":[],\"more\":true,\"next\":9}",
+                "{\"epoch\":\"e\",\"messages\":[{\"type\":\"a\",\"offset\":4}],\"more\":true,\"next\":5}"
             })
     void anAnswerThatMakesNoSenseFails(String data) {
         world.connected();
@@ -283,7 +329,7 @@ class ClientHistoryTest {
     void messagesThatAreNotBehindThePlaceFail() {
         world.connected();
         CompletableFuture<HistoryPage> asking = ask(HistoryQuery.after(new Position("e", 4), 10));
-        answer("e", false, said(4));
+        answer("e", false, 4, said(4));
         assertEquals(ErrorCode.BAD_DATA, failureOf(asking).code());
     }
 
@@ -333,7 +379,7 @@ class ClientHistoryTest {
                         "{\"type\":\"$gap\",\"room\":\"r\",\"data\":{\"epoch\":\"e2\",\"offset\":4,\"reason\":\"epoch\"}}");
         world.peer().said("r", 5, "m5");
         world.settle();
-        answer("e2", true, said(3), said(4), said(5), said(6)); // the last still on its way
+        answer("e2", true, 3, said(3), said(4), said(5), said(6)); // the last still on its way
         world.peer().said("r", 6, "m6");
         world.peer().said("r", 7, "m7");
         world.settle();

@@ -149,10 +149,11 @@ final class ClientRecords {
                     return Receipt.REFUSED;
                 }
                 received = seq;
-                return Receipt.ACCEPTED;
             } finally {
                 lock.unlock();
             }
+            mailbox.wake();
+            return Receipt.ACCEPTED;
         }
 
         void processed(long seq) {

@@ -114,8 +114,12 @@ final class Dispatcher {
         for (int i = 0; i < page.messages().size(); i++) {
             json.append(i == 0 ? "" : ",").append(page.messages().get(i).asText());
         }
-        json.append("],\"more\":").append(page.more()).append('}');
-        answer(peer, Outgoing.of(Frames.REPLY).ref(envelope.ref()).room(room).rawData(json.toString()));
+        json.append("],\"more\":").append(page.more());
+        json.append(",\"next\":").append(page.next());
+        json.append(",\"floor\":").append(page.floor()).append('}');
+        answer(
+                peer,
+                Outgoing.of(Frames.REPLY).ref(envelope.ref()).room(room).rawData(json.toString()));
     }
 
     private void auth(Session session, Peer peer, Envelope envelope) {

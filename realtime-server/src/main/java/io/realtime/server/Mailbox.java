@@ -22,6 +22,7 @@ final class Mailbox {
     private final ReentrantLock lock;
     private @Nullable Queue<Task> tasks; // guarded by lock; null when none waits and none runs
     private int size; // guarded by lock
+    private boolean scheduled; // guarded by lock
 
     /** @param lock what guards it: nothing is run under it */
     Mailbox(Executor executor, int maxTasks, int maxSize, ReentrantLock lock) {
@@ -44,7 +45,6 @@ final class Mailbox {
     private boolean add(Task task, boolean bounded) {
         lock.lock();
         try {
-            boolean isIdle = tasks == null;
             Queue<Task> waiting = tasks == null ? new ArrayDeque<>() : tasks;
             boolean isFull = waiting.size() >= maxTasks || ((long) size + task.cost > maxSize && !waiting.isEmpty());
             if (bounded && isFull) {
@@ -53,14 +53,27 @@ final class Mailbox {
             tasks = waiting;
             waiting.add(task);
             size += task.cost;
-            if (!isIdle) {
-                return true;
+        } finally {
+            lock.unlock();
+        }
+        if (!lock.isHeldByCurrentThread()) { // else its owner wakes it afterwards: the executor may be the application's
+            wake();
+        }
+        return true;
+    }
+
+    /** Has what waits run, unless it does so already. */
+    void wake() {
+        lock.lock();
+        try {
+            if (tasks == null || scheduled) {
+                return;
             }
+            scheduled = true;
         } finally {
             lock.unlock();
         }
         executor.execute(this::run);
-        return true;
     }
 
     /** Returns whether nothing waits and nothing runs. */
@@ -81,6 +94,7 @@ final class Mailbox {
                 next = tasks == null ? null : tasks.poll();
                 if (next == null) {
                     tasks = null;
+                    scheduled = false;
                     return;
                 }
                 size -= next.cost;

@@ -414,22 +414,23 @@ final class RoomState {
 
     /** A piece of the log, oldest first, of at most so many bytes, without what is not for this session. */
     Page page(Session reader, Frames.HistoryQuery query, int maxBytes) {
+        Long after = query.after();
         int limit = Math.max(1, Math.min(query.limit() == null ? 100 : query.limit(), 1000));
         lock.lock();
         try {
             log.trim(broker.nanoTime());
             long from;
             long to;
-            if (query.after() != null) {
-                from = Math.min(Math.max(query.after(), log.floor()), log.top());
+            if (after != null) {
+                from = Math.min(Math.max(after, log.floor()), log.top());
                 to = Math.min(from + limit, log.top());
             } else {
                 to = query.before() == null
                         ? log.top()
-                        : Math.min(Math.max(query.before() - 1, log.floor()), log.top());
+                        : Math.min(Math.max(query.before(), log.floor() + 1) - 1, log.top());
                 from = Math.max(log.floor(), to - limit);
             }
-            boolean forwards = query.after() != null;
+            boolean forwards = after != null;
             List<RoomLog.Entry> entries = log.after(from, (int) (to - from));
             ArrayDeque<Frame> frames = new ArrayDeque<>();
             int bytes = 0;
@@ -449,15 +450,16 @@ final class RoomState {
                     }
                 }
             }
-            boolean more = forwards ? from + taken < log.top() : to - taken > log.floor();
-            return new Page(epoch, new ArrayList<>(frames), more);
+            long next = after != null ? Math.max(after, from + taken) : to - taken + 1;
+            boolean more = forwards ? next < log.top() : next > log.floor() + 1;
+            return new Page(epoch, new ArrayList<>(frames), more, next, log.floor());
         } finally {
             lock.unlock();
         }
     }
 
-    /** What {@code $history} answers with. */
-    record Page(String epoch, List<Frame> messages, boolean more) {}
+    /** What {@code $history} answers with, as {@link Frames.History} says. */
+    record Page(String epoch, List<Frame> messages, boolean more, long next, long floor) {}
 
     // ---------------------------------------------------------------- upkeep, by the broker
 

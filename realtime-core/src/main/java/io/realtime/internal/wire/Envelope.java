@@ -23,6 +23,7 @@ public final class Envelope {
     private static final long MAX_INTEGER = 1L << 53;
 
     private final String text;
+    private final int nesting;
     private boolean hasData;
     private @Nullable String type;
     private @Nullable String ref;
@@ -33,8 +34,9 @@ public final class Envelope {
     private long ts;
     private boolean redelivered;
 
-    private Envelope(String text) {
+    private Envelope(String text, int nesting) {
         this.text = text;
+        this.nesting = nesting;
     }
 
     /**
@@ -44,11 +46,25 @@ public final class Envelope {
      * @throws MalformedException saying what is wrong with it
      */
     public static Envelope parse(String text) {
-        Envelope envelope = new Envelope(text);
+        return parse(text, Json.MAX_NESTING);
+    }
+
+    /**
+     * Checks a text frame that a server sent: like {@link #parse}, with nesting at most {@link
+     * Json#MAX_NESTING_FROM_SERVER}.
+     *
+     * @throws MalformedException saying what is wrong with it
+     */
+    public static Envelope parseFromServer(String text) {
+        return parse(text, Json.MAX_NESTING_FROM_SERVER);
+    }
+
+    private static Envelope parse(String text, int nesting) {
+        Envelope envelope = new Envelope(text, nesting);
         if (Json.holdsWhatSkippingMisses(text)) {
-            throw notJson();
+            throw notJson(nesting);
         }
-        try (JsonReader in = Json.reader(text)) {
+        try (JsonReader in = Json.reader(text, nesting)) {
             if (in.peek() != JsonToken.BEGIN_OBJECT) {
                 throw new MalformedException("a frame must hold one JSON object");
             }
@@ -66,7 +82,7 @@ public final class Envelope {
                 throw new MalformedException("a frame must hold one JSON object and nothing after it");
             }
         } catch (IOException | IllegalStateException | NumberFormatException unfit) {
-            throw notJson();
+            throw notJson(nesting);
         }
         if (envelope.type == null) {
             throw new MalformedException("field 'type' is missing");
@@ -74,9 +90,8 @@ public final class Envelope {
         return envelope;
     }
 
-    private static MalformedException notJson() {
-        return new MalformedException(
-                "a frame must hold JSON (RFC 8259), nested at most " + Json.MAX_NESTING + " deep");
+    private static MalformedException notJson(int nesting) {
+        return new MalformedException("a frame must hold JSON (RFC 8259), nested at most " + nesting + " deep");
     }
 
     private void readField(String name, JsonReader in) throws IOException {
@@ -209,7 +224,7 @@ public final class Envelope {
         if (!hasData) {
             return (T) Json.absent(javaType);
         }
-        try (JsonReader in = Json.reader(text)) {
+        try (JsonReader in = Json.reader(text, nesting)) {
             in.beginObject();
             while (!in.nextName().equals("data")) {
                 in.skipValue();

@@ -99,8 +99,14 @@ public final class Frames {
             @Nullable Long before,
             @Nullable Integer limit) {}
 
-    /** The reply to {@code $history}: envelopes, oldest first. */
-    public record History(String epoch, List<JsonElement> messages, boolean more) {}
+    /**
+     * The reply to {@code $history}: envelopes, oldest first.
+     *
+     * @param more whether the log has more in the direction of reading
+     * @param next the {@code after} or {@code before} of the next page
+     * @param floor the offset up to which nothing is kept any more
+     */
+    public record History(String epoch, List<JsonElement> messages, boolean more, long next, long floor) {}
 
     /** A fresh token. */
     public record Auth(@Nullable String token) {

@@ -17,6 +17,7 @@ import io.realtime.Position;
 import java.io.IOException;
 import java.io.StringReader;
 import java.io.StringWriter;
+import java.io.Writer;
 import java.lang.reflect.Type;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -26,6 +27,9 @@ import org.jspecify.annotations.Nullable;
 public final class Json {
     /** How deep a frame may nest, the envelope included. */
     public static final int MAX_NESTING = 32;
+
+    /** How deep a frame from the server may nest: the reply to {@code $history} holds envelopes, three levels down. */
+    public static final int MAX_NESTING_FROM_SERVER = MAX_NESTING + 3;
 
     private static final Gson GSON = new GsonBuilder()
             .disableHtmlEscaping()
@@ -45,10 +49,10 @@ public final class Json {
     private Json() {}
 
     /** Returns a reader that accepts RFC 8259 and nothing else. */
-    static JsonReader reader(String text) {
+    static JsonReader reader(String text, int nesting) {
         JsonReader reader = new JsonReader(new StringReader(text));
         reader.setStrictness(Strictness.STRICT);
-        reader.setNestingLimit(MAX_NESTING);
+        reader.setNestingLimit(nesting);
         return reader;
     }
 
@@ -74,7 +78,8 @@ public final class Json {
     /**
      * Returns the JSON of a payload.
      *
-     * @throws PayloadException when the value is none that Gson can write, or is null where the contract is not Void
+     * @throws PayloadException when the value is none that Gson can write, nests too deep for a frame (one that holds
+     *     itself, say), or is null where the contract is not Void
      */
     public static String write(@Nullable Object value, Type type) {
         if (value == null) {
@@ -85,11 +90,13 @@ public final class Json {
         }
         StringWriter out = new StringWriter();
         try {
-            JsonWriter writer = new JsonWriter(out);
+            JsonWriter writer = new BoundedWriter(out);
             writer.setHtmlSafe(false);
             writer.setSerializeNulls(value instanceof JsonElement); // raw JSON passes through as it is
             writer.setStrictness(Strictness.LEGACY_STRICT);
             adapter(type).write(writer, value);
+        } catch (PayloadException tooDeep) {
+            throw tooDeep;
         } catch (IOException | RuntimeException unfit) {
             throw new PayloadException("data is no JSON: " + describe(unfit), unfit);
         }
@@ -191,6 +198,45 @@ public final class Json {
         }
         Matcher matcher = WITHOUT_LOCATION.matcher(message);
         return Names.abbreviate(matcher.matches() ? matcher.group(1) : message);
+    }
+
+    /** Writes no payload that nests deeper than whoever receives its frame reads. */
+    private static final class BoundedWriter extends JsonWriter {
+        private int depth;
+
+        BoundedWriter(Writer out) {
+            super(out);
+        }
+
+        @Override
+        public JsonWriter beginArray() throws IOException {
+            deeper();
+            return super.beginArray();
+        }
+
+        @Override
+        public JsonWriter beginObject() throws IOException {
+            deeper();
+            return super.beginObject();
+        }
+
+        @Override
+        public JsonWriter endArray() throws IOException {
+            depth--;
+            return super.endArray();
+        }
+
+        @Override
+        public JsonWriter endObject() throws IOException {
+            depth--;
+            return super.endObject();
+        }
+
+        private void deeper() {
+            if (++depth >= MAX_NESTING) { // the envelope is the first level
+                throw new PayloadException("data nests deeper than " + (MAX_NESTING - 1));
+            }
+        }
     }
 
     /** Gson turns numbers and booleans into strings; a typed contract says string and means it. */

@@ -17,6 +17,7 @@ import io.realtime.TypeRef;
 import java.lang.reflect.Type;
 import java.math.BigDecimal;
 import java.math.BigInteger;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -93,6 +94,21 @@ class EnvelopeDataTest {
         Map<String, List<Integer>> map =
                 with("{\"x\":[1,2],\"\":[]}").data(new TypeRef<Map<String, List<Integer>>>() {}.type());
         assertEquals(Map.of("x", List.of(1, 2), "", List.of()), map);
+    }
+
+    @Test
+    void whatNestsDeeperThanAFrameMayIsNotWritten() {
+        Type lists = new TypeRef<List<Object>>() {}.type();
+        List<Object> list = new ArrayList<>();
+        for (int depth = 2; depth <= 31; depth++) {
+            list = new ArrayList<>(List.of(list, Map.of()));
+        }
+        List<Object> deepest = list;
+        assertNotNull(with(written(deepest, lists)));
+        var refused = assertThrows(PayloadException.class, () -> written(List.of(deepest), lists));
+        assertEquals("data nests deeper than 31", refused.getMessage());
+        deepest.add(deepest);
+        assertThrows(PayloadException.class, () -> written(deepest, lists));
     }
 
     @Test

@@ -237,6 +237,15 @@ class EnvelopeTest {
     }
 
     @Test
+    void aServersFrameMayNest35() {
+        Envelope deepest = Envelope.parseFromServer(nested(35));
+        JsonElement data = deepest.data(JsonElement.class);
+        assertEquals("[".repeat(34) + "]".repeat(34), data.toString());
+        var refused = assertThrows(MalformedException.class, () -> Envelope.parseFromServer(nested(36)));
+        assertEquals("a frame must hold JSON (RFC 8259), nested at most 35 deep", refused.getMessage());
+    }
+
+    @Test
     void aMessageHasWhatTheEnvelopeHad() {
         Envelope envelope = Envelope.parse("{\"type\":\"t\",\"data\":\"x\",\"room\":\"r\",\"offset\":3,"
                 + "\"from\":\"alice\",\"redelivered\":true}");
