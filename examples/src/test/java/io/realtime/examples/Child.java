@@ -32,6 +32,17 @@ final class Child implements AutoCloseable {
         reader.start();
     }
 
+    /** In the child: prints a line. */
+    static void print(String line) {
+        System.out.println(line);
+        System.out.flush();
+    }
+
+    /** In the child: waits until the test's JVM ends, which a child does not outlive. */
+    static void untilTestEnds() throws IOException {
+        while (System.in.read() >= 0) {}
+    }
+
     private void read(Consumer<String> lines) {
         try (BufferedReader out = process.inputReader(StandardCharsets.UTF_8)) {
             out.lines().forEach(lines);
