@@ -58,10 +58,15 @@ final class Child implements AutoCloseable {
      * @return how it ended: 137 when it was alive
      */
     int kill() throws InterruptedException {
-        process.toHandle().destroyForcibly(); // the process's own method would throw away what was not read yet
+        signal();
         int code = process.waitFor();
         read.join();
         return code;
+    }
+
+    /** Kills it with SIGKILL, and waits for nothing. */
+    void signal() {
+        process.toHandle().destroyForcibly(); // the process's own method would throw away what was not read yet
     }
 
     @Override

@@ -5,7 +5,6 @@ import static io.realtime.examples.ServerKillIT.KILLS;
 import static io.realtime.examples.ServerKillIT.MESSAGES;
 import static io.realtime.examples.ServerKillIT.ROOM;
 import static io.realtime.examples.ServerKillIT.SAY;
-import static io.realtime.examples.ServerKillIT.UNACKNOWLEDGED;
 import static io.realtime.examples.ServerKillIT.replay;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertIterableEquals;
@@ -17,7 +16,10 @@ import io.realtime.client.OutboxLimits;
 import io.realtime.client.RealtimeClient;
 import io.realtime.server.RealtimeServer;
 import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
@@ -28,8 +30,13 @@ import java.util.TreeSet;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.Executor;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -41,13 +48,18 @@ import org.junit.jupiter.api.io.TempDir;
  * dies too, messages may be handled again, but then they say so.
  *
  * <p>A life of the client says what it is at; when a part of its share of {@code -Dkill.messages} (default 3,000) is on
- * the disk, acknowledged or handled it is killed, {@code -Dkill.kills} (3) times; {@code -Dkill.seed} (1) says when.
+ * the disk, acknowledged or handled, or when nothing is left to do, it is killed, {@code -Dkill.kills} (3) times; {@code
+ * -Dkill.seed} (1) says when.
  */
 @Timeout(120)
 class ClientKillIT {
+    private static final int UNACKNOWLEDGED =
+            200; // fewer than a server takes at once: only the disk holds a message back
     private static final int SHARE = Math.max(1, MESSAGES / (KILLS + 1));
     private static final int NUMBERS = 1_000_000; // more than a life sends before it is killed
     private static final int LEFT_OVER = 100_000; // more than all lives leave to the last
+
+    private static final int OTHERS_BYTES = 1 << 20;
 
     /** The client, in a process of its own. Prints what becomes of its messages. */
     static final class Client {
@@ -75,7 +87,7 @@ class ClientKillIT {
         /** Sends the numbers, without waiting for the server, and closes the file when they are acknowledged. */
         private static void live(int port, Path path, int first, int end) throws Exception {
             Semaphore outbox = new Semaphore(UNACKNOWLEDGED);
-            FileOutbox file = FileOutbox.open(path);
+            FileOutbox file = FileOutbox.open(path, busyDisk(path.resolveSibling("others")));
             try (RealtimeClient client = ServerKillIT.clientOf(port)
                     .outbox(OutboxLimits.builder().messages(LEFT_OVER).build())
                     .outboxFile(file)
@@ -101,9 +113,28 @@ class ClientKillIT {
                     tell("acknowledged " + number + ";", sent.whenComplete((done, failure) -> outbox.release()));
                 }
                 outbox.acquire(UNACKNOWLEDGED);
+                Child.print("idle;");
             }
             file.sync().get(10, TimeUnit.SECONDS);
             Child.print("closed;");
+        }
+
+        /** A writer that finds the disk busy with what others write, so that much is sent before it is stored. */
+        private static Executor busyDisk(Path others) {
+            ExecutorService writer = Executors.newSingleThreadExecutor(task -> {
+                Thread thread = new Thread(task, "writer");
+                thread.setDaemon(true);
+                return thread;
+            });
+            return task -> writer.execute(() -> {
+                try (FileChannel out = FileChannel.open(others, StandardOpenOption.CREATE, StandardOpenOption.WRITE)) {
+                    out.write(ByteBuffer.allocate(OTHERS_BYTES));
+                    out.force(true);
+                } catch (IOException failure) {
+                    Child.print("failed: " + failure);
+                }
+                task.run();
+            });
         }
 
         private static void tell(String line, CompletableFuture<?> fate) {
@@ -136,7 +167,7 @@ class ClientKillIT {
                 synced.add(number(line));
             } else if (line.matches("acknowledged \\d+;")) {
                 acknowledged.add(number(line));
-            } else if (line.matches("(opened|joined|connected|closed);")) {
+            } else if (line.matches("(opened|joined|connected|idle|closed);")) {
                 stages.add(line);
             } else {
                 trouble.add(line);
@@ -152,16 +183,38 @@ class ClientKillIT {
     private Path directory;
 
     private final Random random = new Random(ServerKillIT.SEED);
-    private final List<Life> lives = new ArrayList<>();
+    private final List<Life> lives = new CopyOnWriteArrayList<>();
+    private final AtomicInteger untilDoom =
+            new AtomicInteger(); // so many messages are handled before the client is killed
     private final Queue<String> trouble = new ConcurrentLinkedQueue<>();
 
     @Test
     void whatWasOnTheDiskIsHandledOnceAndInOrder() throws Exception {
         Queue<Integer> handled = new ConcurrentLinkedQueue<>();
-        try (RealtimeServer server = ServerKillIT.server(0, message -> handled.add(message.data()))) {
+        try (RealtimeServer server = ServerKillIT.server(0, message -> {
+            handled.add(message.data());
+            if (untilDoom.decrementAndGet() == 0) { // at once: what was sent last is not on the disk yet
+                last().child.signal();
+            }
+        })) {
             for (int kill = 0; kill < KILLS; kill++) {
-                begin(server.port(), NUMBERS);
-                killClientAtWork(handled);
+                int progress = 1 + random.nextInt(SHARE);
+                switch (kill % 3) {
+                    case 0 -> {
+                        untilDoom.set(UNACKNOWLEDGED + progress); // the first were on the disk before it was connected
+                        begin(server.port(), NUMBERS);
+                        untilOrTrouble(() -> untilDoom.get() <= 0);
+                    }
+                    case 1 -> {
+                        begin(server.port(), progress);
+                        untilOrTrouble(() -> last().stages.contains("idle;")); // nothing is left but the last number
+                    }
+                    default -> {
+                        begin(server.port(), NUMBERS);
+                        untilClientIsAtWork(handled);
+                    }
+                }
+                assertEquals(KILLED, last().child.kill(), replay());
             }
             begin(server.port(), SHARE);
             finish();
@@ -182,7 +235,7 @@ class ClientKillIT {
             for (int kill = 0; kill < KILLS; kill++) {
                 ServerKillIT.Life server = servers.get(kill);
                 begin(port, NUMBERS);
-                int handled = server.handled.size() + 1 + random.nextInt(SHARE);
+                int handled = server.handled.size() + UNACKNOWLEDGED + random.nextInt(SHARE);
                 boolean atOnce = random.nextBoolean();
                 untilOrTrouble(() -> server.handled.size() >= handled);
                 assertEquals(KILLED, server.child.kill(), replay());
@@ -191,7 +244,8 @@ class ClientKillIT {
                 }
                 servers.add(new ServerKillIT.Life(port));
                 if (!atOnce) {
-                    killClientAtWork(servers.get(kill + 1).handled);
+                    untilClientIsAtWork(servers.get(kill + 1).handled);
+                    assertEquals(KILLED, last().child.kill(), replay());
                 }
             }
             begin(port, SHARE);
@@ -214,7 +268,7 @@ class ClientKillIT {
         return lives.get(lives.size() - 1);
     }
 
-    private void killClientAtWork(Queue<Integer> handled) throws InterruptedException {
+    private void untilClientIsAtWork(Queue<Integer> handled) {
         Life life = last();
         int progress = 1 + random.nextInt(SHARE);
         int before = handled.size();
@@ -225,7 +279,6 @@ class ClientKillIT {
             case 3 -> untilOrTrouble(() -> life.synced.size() >= progress);
             default -> untilOrTrouble(() -> life.acknowledged.size() >= progress);
         }
-        assertEquals(KILLED, life.child.kill(), replay());
     }
 
     private void finish() throws InterruptedException {
