@@ -113,6 +113,7 @@ class ClientKillIT {
                     tell("acknowledged " + number + ";", sent.whenComplete((done, failure) -> outbox.release()));
                 }
                 outbox.acquire(UNACKNOWLEDGED);
+                file.sync().get(10, TimeUnit.SECONDS); // that nothing is left is written too
                 Child.print("idle;");
             }
             file.sync().get(10, TimeUnit.SECONDS);
