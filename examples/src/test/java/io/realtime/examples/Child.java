@@ -32,6 +32,17 @@ final class Child implements AutoCloseable {
         reader.start();
     }
 
+    /** In the child: prints a line. */
+    static void print(String line) {
+        System.out.println(line);
+        System.out.flush();
+    }
+
+    /** In the child: waits until the test's JVM ends, which a child does not outlive. */
+    static void untilTestEnds() throws IOException {
+        while (System.in.read() >= 0) {}
+    }
+
     private void read(Consumer<String> lines) {
         try (BufferedReader out = process.inputReader(StandardCharsets.UTF_8)) {
             out.lines().forEach(lines);
@@ -47,10 +58,15 @@ final class Child implements AutoCloseable {
      * @return how it ended: 137 when it was alive
      */
     int kill() throws InterruptedException {
-        process.toHandle().destroyForcibly(); // the process's own method would throw away what was not read yet
+        signal();
         int code = process.waitFor();
         read.join();
         return code;
+    }
+
+    /** Kills it with SIGKILL, and waits for nothing. */
+    void signal() {
+        process.toHandle().destroyForcibly(); // the process's own method would throw away what was not read yet
     }
 
     @Override

@@ -7,14 +7,17 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.realtime.Backoff;
 import io.realtime.Event;
+import io.realtime.Message;
 import io.realtime.Position;
 import io.realtime.client.ClientListener;
 import io.realtime.client.DroppedMessage;
+import io.realtime.client.FileOutbox;
 import io.realtime.client.Gap;
 import io.realtime.client.RealtimeClient;
 import io.realtime.server.RealtimeServer;
 import java.io.IOException;
 import java.net.URI;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Deque;
@@ -30,29 +33,35 @@ import java.util.concurrent.ConcurrentLinkedDeque;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.IntStream;
-import org.junit.jupiter.api.Test;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /**
  * What holds when the server's process dies while a client sends, again and again: a server that keeps its logs in
- * memory forgets whom it has heard, so messages may be handled again, but then they say so, and none is lost.
+ * memory forgets whom it has heard, so messages may be handled again, but then they say so, and none is lost. The client
+ * keeps its messages in memory, and in a file. {@link ClientKillIT} is its counterpart.
  *
- * <p>{@code -Dkill.messages}, {@code -Dkill.kills} and {@code -Dkill.seed} give other sizes and histories.
+ * <p>{@code -Dkill.messages} (default 3,000), {@code -Dkill.kills} (3) and {@code -Dkill.seed} (1) give other sizes and
+ * histories.
  */
 @Timeout(120)
 class ServerKillIT {
-    private static final Event<Integer> SAY = Event.of("say", Integer.class);
+    static final Event<Integer> SAY = Event.of("say", Integer.class);
     private static final Event<Integer> SAID = Event.of("said", Integer.class);
-    private static final String ROOM = "said";
+    static final String ROOM = "said";
 
-    private static final long SEED = Long.getLong("kill.seed", 1);
-    private static final int MESSAGES = Integer.getInteger("kill.messages", 3_000);
-    private static final int KILLS = Integer.getInteger("kill.kills", 3);
-    private static final int UNACKNOWLEDGED = 500; // half of what an outbox holds by default
-    private static final int KILLED = 128 + 9; // what a process ends with after SIGKILL
+    static final long SEED = Long.getLong("kill.seed", 1);
+    static final int MESSAGES = Integer.getInteger("kill.messages", 3_000);
+    static final int KILLS = Integer.getInteger("kill.kills", 3);
+    static final int UNACKNOWLEDGED = 500; // half of what an outbox holds by default
+    static final int KILLED = 128 + 9; // what a process ends with after SIGKILL
     private static final Position GAP = new Position("gap", 0);
 
     /** The server, in a process of its own. Prints its port, and each message before its handler returns. */
@@ -60,29 +69,32 @@ class ServerKillIT {
         private Server() {}
 
         public static void main(String[] args) throws IOException {
-            RealtimeServer server = RealtimeServer.builder()
-                    .port(Integer.parseInt(args[0]))
-                    .anonymous()
-                    .allowJoin((session, room) -> room.equals(ROOM))
-                    .on(SAY, (session, message) -> {
-                        print("handled " + message.data() + (message.isRedelivered() ? " again" : "") + ";");
-                        session.room(ROOM).send(SAID, message.data());
-                    })
-                    .build()
-                    .start();
-            print("port " + server.port() + ";");
-            while (System.in.read() >= 0) {} // until it is killed, or the test is
+            RealtimeServer server = server(
+                    Integer.parseInt(args[0]),
+                    message ->
+                            Child.print("handled " + message.data() + (message.isRedelivered() ? " again" : "") + ";"));
+            Child.print("port " + server.port() + ";");
+            Child.untilTestEnds();
             server.close();
-        }
-
-        private static void print(String line) {
-            System.out.println(line);
-            System.out.flush();
         }
     }
 
+    /** Starts a server to which every client is the same user in all its lives, since that goes by the client's id. */
+    static RealtimeServer server(int port, Consumer<Message<Integer>> handled) {
+        return RealtimeServer.builder()
+                .port(port)
+                .anonymous()
+                .allowJoin((session, room) -> room.equals(ROOM))
+                .on(SAY, (session, message) -> {
+                    handled.accept(message);
+                    session.room(ROOM).send(SAID, message.data());
+                })
+                .build()
+                .start();
+    }
+
     /** From a start of the server to its end. */
-    private static final class Life {
+    static final class Life {
         private static final Pattern HANDLED = Pattern.compile("handled (\\d+)( again)?;");
 
         final CompletableFuture<Integer> printedPort = new CompletableFuture<>();
@@ -119,14 +131,20 @@ class ServerKillIT {
     private final Queue<String> trouble = new ConcurrentLinkedQueue<>();
     private final Semaphore outbox = new Semaphore(UNACKNOWLEDGED);
 
-    /** The client that is tested: here, what keeps its messages is chosen. */
-    private RealtimeClient client(int port) {
+    /** A client that is back soon. */
+    static RealtimeClient.Builder clientOf(int port) {
         return RealtimeClient.builder(URI.create("ws://localhost:" + port + "/ws"))
                 .backoff(Backoff.builder()
                         .floor(Duration.ofMillis(1))
                         .initial(Duration.ofMillis(20))
                         .cap(Duration.ofMillis(100))
-                        .build())
+                        .build());
+    }
+
+    /** The client that is tested, which keeps its messages in memory, or in a file too. */
+    private RealtimeClient client(@Nullable FileOutbox file) {
+        RealtimeClient.Builder builder = clientOf(last().port());
+        return (file == null ? builder : builder.outboxFile(file))
                 .listener(new ClientListener() {
                     @Override
                     public void onGap(Gap gap) {
@@ -148,10 +166,12 @@ class ServerKillIT {
                 .build();
     }
 
-    @Test
-    void nothingIsLostAndWhatIsHandledAgainSaysSo() throws Exception {
+    @ParameterizedTest(name = "with its outbox in a file: {0}")
+    @ValueSource(booleans = {false, true})
+    void nothingIsLostAndWhatIsHandledAgainSaysSo(boolean inFile, @TempDir Path directory) throws Exception {
+        FileOutbox file = inFile ? FileOutbox.open(directory.resolve("outbox")) : null;
         begin();
-        try (RealtimeClient client = client(last().port())) {
+        try (RealtimeClient client = client(file)) {
             client.on(SAID, message -> seen.add(Objects.requireNonNull(message.position())));
             client.connect().get(10, TimeUnit.SECONDS);
             client.room(ROOM).join().get(10, TimeUnit.SECONDS);
@@ -179,8 +199,11 @@ class ServerKillIT {
         } finally {
             lives.forEach(life -> life.child.close());
         }
+        if (file != null) {
+            file.sync().get(10, TimeUnit.SECONDS); // it is closed
+        }
         assertEquals(List.of(), List.copyOf(trouble), replay());
-        checkHandled();
+        assertIterableEquals(IntStream.range(0, MESSAGES).boxed().toList(), checkHandled(lives), replay());
         checkSeen();
     }
 
@@ -199,7 +222,7 @@ class ServerKillIT {
         return lives.get(lives.size() - 1);
     }
 
-    private static void until(Callable<Boolean> condition) {
+    static void until(Callable<Boolean> condition) {
         await(replay())
                 .atMost(Duration.ofSeconds(30))
                 .pollDelay(Duration.ZERO)
@@ -207,11 +230,16 @@ class ServerKillIT {
                 .until(condition);
     }
 
-    private static String replay() {
+    static String replay() {
         return "-Dkill.seed=" + SEED + " -Dkill.messages=" + MESSAGES + " -Dkill.kills=" + KILLS;
     }
 
-    private void checkHandled() {
+    /**
+     * Checks that in each life messages were handled once and in order, and again only when they said so.
+     *
+     * @return all that were handled
+     */
+    static NavigableSet<Integer> checkHandled(List<Life> lives) {
         NavigableSet<Integer> before = new TreeSet<>();
         int again = 0;
         for (Life life : lives) {
@@ -223,8 +251,8 @@ class ServerKillIT {
             again += (int) handled.stream().filter(before::contains).count();
             before.addAll(handled);
         }
-        assertIterableEquals(IntStream.range(0, MESSAGES).boxed().toList(), before, replay());
-        System.out.printf("%s: %d kills, %d messages handled again%n", replay(), lives.size() - 1, again);
+        System.out.printf("%s: %d lives of the server, %d messages handled again%n", replay(), lives.size(), again);
+        return before;
     }
 
     /** One life's messages came one after the other; between two lives the client was told of a gap. */
