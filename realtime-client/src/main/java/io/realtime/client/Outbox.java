@@ -305,16 +305,16 @@ final class Outbox {
     }
 
     /**
-     * The server names the highest number it has processed. Where it was never given out here, the file is an old copy of
-     * itself, and the server would take what has these numbers now for repeats: removes and returns that.
+     * The server names the highest number it has processed. What was never sent from here has such a number only when the
+     * file is an old copy of itself, and the server would take it for a repeat: removes and returns that.
      */
     List<Dropped> skip(long processed) {
         List<Dropped> dropped = new ArrayList<>();
         lock.lock();
         try {
-            if (stores && processed > lastSeq && processed <= OutboxJournal.LARGEST_SEQ) {
-                lastSeq = processed;
-                for (Entry entry : removeWaiting(entry -> !entry.everSent)) {
+            if (stores && processed <= OutboxJournal.LARGEST_SEQ) {
+                lastSeq = Math.max(lastSeq, processed);
+                for (Entry entry : removeWaiting(entry -> !entry.everSent && entry.seq <= processed)) {
                     dropped.add(new Dropped(
                             entry,
                             new RealtimeException(

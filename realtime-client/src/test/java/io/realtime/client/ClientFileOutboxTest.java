@@ -466,6 +466,20 @@ class ClientFileOutboxTest {
     }
 
     @Test
+    void anOldCopyThatHasNumberedBeyondTheServerIsNoticedToo() {
+        start();
+        var first = say("first");
+        var second = say("second");
+        var third = say("third");
+        world.seq = 2; // so these numbers were another message's
+        world.connected();
+        assertEquals(List.of("first storage", "second storage"), dropped());
+        assertEquals(List.of(3L), numbers());
+        assertTrue(first.isCompletedExceptionally() && second.isCompletedExceptionally());
+        assertDone(third);
+    }
+
+    @Test
     void whatAnOldCopyOfTheFileNumbersLikeWhatTheServerHasProcessedIsReported() {
         start();
         var restored = say("restored");

@@ -117,9 +117,7 @@ final class Dispatcher {
         json.append("],\"more\":").append(page.more());
         json.append(",\"next\":").append(page.next());
         json.append(",\"floor\":").append(page.floor()).append('}');
-        answer(
-                peer,
-                Outgoing.of(Frames.REPLY).ref(envelope.ref()).room(room).rawData(json.toString()));
+        answer(peer, Outgoing.of(Frames.REPLY).ref(envelope.ref()).room(room).rawData(json.toString()));
     }
 
     private void auth(Session session, Peer peer, Envelope envelope) {

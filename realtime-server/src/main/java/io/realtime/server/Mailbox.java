@@ -56,7 +56,8 @@ final class Mailbox {
         } finally {
             lock.unlock();
         }
-        if (!lock.isHeldByCurrentThread()) { // else its owner wakes it afterwards: the executor may be the application's
+        if (!lock
+                .isHeldByCurrentThread()) { // else its owner wakes it afterwards: the executor may be the application's
             wake();
         }
         return true;

@@ -12,4 +12,5 @@ package io.realtime.server;
  * @param waiting messages that were received and whose handlers have not returned; at most {@link Limits#mailbox} for each
  *     client, and one that runs
  */
-public record ServerStats(int connections, int sessions, int users, int rooms, long logBytes, int clients, int waiting) {}
+public record ServerStats(
+        int connections, int sessions, int users, int rooms, long logBytes, int clients, int waiting) {}
