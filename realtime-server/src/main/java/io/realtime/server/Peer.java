@@ -508,8 +508,12 @@ final class Peer implements ConnectionListener, Outlet {
 
     @Override
     public void onDrained() {
+        List<Runnable> now = new ArrayList<>();
         for (Runnable proceed = paused.poll(); proceed != null; proceed = paused.poll()) {
-            core.execute(proceed);
+            now.add(proceed);
+        }
+        if (!now.isEmpty()) { // one after the other: all at once would be more than the connection holds
+            core.execute(() -> now.forEach(Runnable::run));
         }
     }
 

@@ -231,16 +231,21 @@ class RoomStateTest {
     private static final class PausingOutlet implements Outlet {
         private final List<Frame> frames = new ArrayList<>();
         private @Nullable Runnable proceed;
+        private boolean isFull;
 
         @Override
         public void send(FrameBatch batch) {
             frames.addAll(batch.frames());
+            isFull = true;
         }
 
+        /** Pauses behind each batch, and is empty when it goes on. */
         @Override
         public boolean pauses(Runnable next) {
-            proceed = next;
-            return true;
+            boolean pauses = isFull;
+            proceed = pauses ? next : null;
+            isFull = false;
+            return pauses;
         }
 
         List<Long> offsets() {
