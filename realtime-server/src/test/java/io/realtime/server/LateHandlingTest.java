@@ -201,7 +201,7 @@ class LateHandlingTest {
     }
 
     @Test
-    void sessionThatOverfillsNothingAndRepeatsItselfIsStillOverWhenItIsKicked() {
+    void repeatLeavesAKickedSessionNothingToWaitFor() {
         TestPeer ann = member();
         say(ann, 1, "one");
         test.settle();
