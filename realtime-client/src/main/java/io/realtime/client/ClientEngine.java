@@ -484,13 +484,19 @@ final class ClientEngine {
         if (!rooms.accept(frame)) {
             return false;
         }
-        if (frame.isProtocol()) {
+        boolean delivered = !frame.isProtocol();
+        if (delivered) {
+            deliver(frame);
+        } else {
             takeProtocol(from, frame);
-            if (Names.SESSION.equals(frame.room())) {
-                sender.settle();
-            }
-            return false;
         }
+        if (Names.SESSION.equals(frame.room())) {
+            sender.settle(); // the event of a handler is an answer like any other
+        }
+        return delivered;
+    }
+
+    private void deliver(Envelope frame) {
         String epoch = rooms.epoch(frame.room());
         boolean inInbox = Names.USER.equals(frame.room()) && frame.offset() > 0;
         callbacks.deliver(new Inbound(frame, epoch, scheduler.currentTimeMillis()), () -> {
@@ -499,7 +505,6 @@ final class ClientEngine {
                 post(() -> onHandled(epoch, frame.offset()));
             }
         });
-        return true;
     }
 
     private void takeBeforeWelcome(Link from, Envelope frame) {

@@ -172,7 +172,7 @@ public final class FileOutbox implements Closeable {
      *     {@code storage} when one that was sent since the last {@code sync} could not be stored, and with {@code
      *     overloaded} when 1,000 others wait. After the client's
      *     {@link RealtimeClient#close} it completes when the file is closed and may be opened again. Completes on the
-     *     callback executor of the client, or at once where there is nothing to wait for
+     *     callback executor of the client
      */
     public CompletableFuture<Void> sync() {
         CompletableFuture<Void> result = new CompletableFuture<>();
@@ -363,7 +363,7 @@ public final class FileOutbox implements Closeable {
     }
 
     private void complete(CompletableFuture<Void> sync, @Nullable RealtimeException failure) {
-        Runnable completion = completion(sync, failure);
+        Runnable completion = failure == null ? () -> sync.complete(null) : () -> sync.completeExceptionally(failure);
         Client served;
         lock.lock();
         try {
@@ -376,10 +376,6 @@ public final class FileOutbox implements Closeable {
         } else {
             served.callbacks().execute(completion);
         }
-    }
-
-    private static Runnable completion(CompletableFuture<Void> sync, @Nullable RealtimeException failure) {
-        return failure == null ? () -> sync.complete(null) : () -> sync.completeExceptionally(failure);
     }
 
     private void release() {

@@ -50,6 +50,7 @@ final class World implements ServerTransport.Acceptor, ClientListener, AutoClose
     boolean answersJoins = true;
     boolean resumed;
     long seq;
+    long answers;
     String rooms = "{}";
     String joinReply = "{\"epoch\":\"e1\",\"offset\":0,\"recovered\":true,\"members\":3}";
     int inflight = 256;
@@ -194,7 +195,7 @@ final class World implements ServerTransport.Acceptor, ClientListener, AutoClose
 
         void welcome() {
             send("{\"type\":\"$welcome\",\"data\":{\"session\":\"secret-" + peers.size() + "\",\"resumed\":" + resumed
-                    + ",\"seq\":" + seq + ",\"known\":true,\"rooms\":" + rooms
+                    + ",\"seq\":" + seq + ",\"answers\":" + answers + ",\"known\":true,\"rooms\":" + rooms
                     + ",\"heartbeat\":{\"intervalMs\":30000,\"timeoutMs\":60000}"
                     + ",\"limits\":{\"messageBytes\":" + messageBytes + ",\"inflight\":" + inflight
                     + ",\"ttlMs\":300000},\"retry\":{\"spreadMs\":" + spreadMs + "}}}");
@@ -203,6 +204,17 @@ final class World implements ServerTransport.Acceptor, ClientListener, AutoClose
         void said(String room, long offset, String text) {
             send("{\"type\":\"chat.said\",\"room\":\"" + room + "\",\"ts\":1,\"data\":{\"text\":\"" + text
                     + "\"},\"offset\":" + offset + "}");
+        }
+
+        /** Everything up to a number is processed, and the answers stand in the session's inbox up to an offset. */
+        void ack(long processed, long answeredBy) {
+            send("{\"type\":\"$ack\",\"data\":{\"seq\":" + processed + ",\"answers\":" + answeredBy + "}}");
+        }
+
+        /** Answers the client's question about a room. */
+        void reply(Envelope question) {
+            String data = question.type().equals(Frames.JOIN) ? joinReply : "null";
+            send("{\"type\":\"$reply\",\"ref\":\"" + question.ref() + "\",\"data\":" + data + "}");
         }
 
         Frames.Hello hello() {
@@ -237,8 +249,7 @@ final class World implements ServerTransport.Acceptor, ClientListener, AutoClose
                 case Frames.HELLO -> onHello.accept(this);
                 case Frames.JOIN, Frames.LEAVE -> {
                     if (answersJoins) {
-                        String data = frame.type().equals(Frames.JOIN) ? joinReply : "null";
-                        send("{\"type\":\"$reply\",\"ref\":\"" + frame.ref() + "\",\"data\":" + data + "}");
+                        reply(frame);
                     }
                 }
                 default -> {

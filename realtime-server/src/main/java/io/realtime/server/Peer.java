@@ -526,7 +526,9 @@ final class Peer implements ConnectionListener, Outlet {
         } finally {
             lock.unlock();
         }
-        waiting.forEach(core::execute);
+        if (!waiting.isEmpty()) { // one after the other: all at once would be more than the connection holds
+            core.execute(() -> waiting.forEach(Runnable::run));
+        }
     }
 
     static FrameBatch error(ErrorData error, @Nullable String ref) {

@@ -302,7 +302,7 @@ final class RoomState {
     }
 
     private void replay(Link link) {
-        while (true) {
+        while (!link.outlet.pauses(() -> replay(link))) { // other rooms of the session send to this connection too
             List<Frame> frames = new ArrayList<>();
             Frame gap = null;
             lock.lock();
@@ -341,9 +341,6 @@ final class RoomState {
                 link.outlet.send(FrameBatch.of(gap));
             } else if (!frames.isEmpty()) {
                 link.outlet.send(FrameBatch.of(frames, false));
-            }
-            if (link.outlet.pauses(() -> replay(link))) {
-                return;
             }
         }
     }

@@ -544,7 +544,10 @@ public final class Session {
     /** Sends what answers an application's message: by the inbox when managed, so that a lost connection loses nothing. */
     void answer(Outgoing frame) {
         if (managed) {
-            toInbox(frame.room(Names.SESSION).ts(core.scheduler().currentTimeMillis()));
+            Session newest =
+                    record == null ? null : record.session(); // of this client, which is acknowledged to as well
+            (newest == null ? this : newest)
+                    .toInbox(frame.room(Names.SESSION).ts(core.scheduler().currentTimeMillis()));
         } else {
             control(frame.ts(core.scheduler().currentTimeMillis()).frame());
         }

@@ -15,6 +15,7 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.UnaryOperator;
+import java.util.stream.LongStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -210,6 +211,38 @@ class ResumptionTest {
             JsonObject at = welcome.getAsJsonObject("rooms").getAsJsonObject(room);
             assertFalse(at.get("recovered").getAsBoolean());
             assertEquals("epoch", at.get("reason").getAsString());
+        }
+    }
+
+    /** Were more sent at once than a connection holds behind what is on its way, the reader would be cut off forever. */
+    @Test
+    void longReplayThroughASmallOutboundQueueNeverCutsOffAReaderThatReads() {
+        start(builder -> builder.limits(
+                Limits.builder().messageBytes(1000).outboundBytes(2000).build()));
+        TestPeer ann = hello("ann", client("c"));
+        JsonObject welcome = ann.data("$welcome");
+        StringBuilder positions = new StringBuilder();
+        for (String room : List.of("chat:1", "chat:2")) {
+            ann.send("{'type':'$join','room':'" + room + "','ref':'j'}");
+            String epoch = ann.data("$reply").get("epoch").getAsString();
+            positions.append(positions.isEmpty() ? "" : ",").append("'" + room + "':['" + epoch + "',0]");
+        }
+        ann.cut();
+        for (int i = 0; i < 300; i++) {
+            for (String room : List.of("chat:1", "chat:2")) {
+                test.server.room(room).send(SAID, i + "x".repeat(i * 7 % 800));
+            }
+        }
+        TestPeer again = hello("ann", client("c") + resume(welcome, positions.toString()));
+        test.time.advance(Duration.ofSeconds(5));
+        assertNull(again.closed);
+        for (String room : List.of("chat:1", "chat:2")) {
+            List<Long> offsets = again.received.stream()
+                    .filter(frame ->
+                            frame.has("room") && frame.get("room").getAsString().equals(room))
+                    .map(frame -> frame.get("offset").getAsLong())
+                    .toList();
+            assertEquals(LongStream.rangeClosed(1, 300).boxed().toList(), offsets, room);
         }
     }
 

@@ -20,6 +20,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.Phaser;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.LongStream;
 import org.jspecify.annotations.Nullable;
@@ -45,6 +46,7 @@ class RoomStateTest {
         ExecutorService pool = Executors.newFixedThreadPool(publishers + 2);
         CountDownLatch go = new CountDownLatch(1);
         List<Future<?>> running = new ArrayList<>();
+        Phaser replays = new Phaser(1);
         for (int p = 0; p < publishers; p++) {
             running.add(pool.submit(() -> {
                 go.await();
@@ -55,7 +57,7 @@ class RoomStateTest {
             }));
         }
         for (int j = 0; j < joiners; j++) {
-            recorders.add(new Recorder(j % 3 == 0 ? pool : null));
+            recorders.add(new Recorder(j % 3 == 0 ? pool : null, replays));
         }
         for (int half = 0; half < 2; half++) {
             List<Recorder> mine = recorders.subList(half * joiners / 2, (half + 1) * joiners / 2);
@@ -74,6 +76,8 @@ class RoomStateTest {
         for (Future<?> future : running) {
             future.get();
         }
+        replays.awaitAdvanceInterruptibly(
+                replays.arrive(), 30, TimeUnit.SECONDS); // those that paused go on in the pool
         pool.shutdown();
         assertTrue(pool.awaitTermination(30, TimeUnit.SECONDS));
         long top = (long) publishers * each;
@@ -195,12 +199,14 @@ class RoomStateTest {
     /** Records offsets; with a pool it asks for a pause now and then, and goes on over there. */
     private static final class Recorder implements Outlet {
         private final @Nullable ExecutorService pool;
+        private final Phaser replays;
         private final List<Long> seen = new ArrayList<>(); // guarded by this
         private volatile long begins;
         private int pauses;
 
-        Recorder(@Nullable ExecutorService pool) {
+        Recorder(@Nullable ExecutorService pool, Phaser replays) {
             this.pool = pool;
+            this.replays = replays;
         }
 
         @Override
@@ -213,7 +219,14 @@ class RoomStateTest {
             if (pool == null || pauses++ > 5) {
                 return false;
             }
-            pool.execute(proceed);
+            replays.register();
+            pool.execute(() -> {
+                try {
+                    proceed.run();
+                } finally {
+                    replays.arriveAndDeregister();
+                }
+            });
             return true;
         }
 
@@ -231,16 +244,21 @@ class RoomStateTest {
     private static final class PausingOutlet implements Outlet {
         private final List<Frame> frames = new ArrayList<>();
         private @Nullable Runnable proceed;
+        private boolean isFull;
 
         @Override
         public void send(FrameBatch batch) {
             frames.addAll(batch.frames());
+            isFull = true;
         }
 
+        /** Pauses behind each batch, and is empty when it goes on. */
         @Override
         public boolean pauses(Runnable next) {
-            proceed = next;
-            return true;
+            boolean pauses = isFull;
+            proceed = pauses ? next : null;
+            isFull = false;
+            return pauses;
         }
 
         List<Long> offsets() {

@@ -1,0 +1,368 @@
+package io.realtime.client;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.realtime.Position;
+import io.realtime.client.World.Say;
+import io.realtime.internal.wire.Envelope;
+import io.realtime.internal.wire.Frames;
+import io.realtime.testing.InMemoryNetwork;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Joins, leaves and messages of one caller, in the order of the calls, whatever the connection does meanwhile. */
+class ClientRoomOrderTest {
+    private final World world = new World();
+
+    @AfterEach
+    void nothingIsLeft() {
+        world.close();
+    }
+
+    private ClientRoom room() {
+        return world.client().room("r");
+    }
+
+    private CompletableFuture<Void> say(String text) {
+        return room().send(World.SAY, new Say(text));
+    }
+
+    private void listen() {
+        world.client().on(World.SAID, said -> world.heard.add(said.data().text()));
+    }
+
+    /** Connects and joins the room, and has the server do nothing more by itself. */
+    private void joined() {
+        world.connected();
+        CompletableFuture<JoinResult> joined = room().join();
+        world.settle();
+        assertDone(joined);
+        world.peer().frames.clear();
+        world.acks = false;
+        world.answersJoins = false;
+    }
+
+    private void reconnect() {
+        world.network.cutAll();
+        world.advance(5_000);
+        assertEquals(ConnectionState.Status.OPEN, world.client().state().status());
+    }
+
+    /** What the newest connection was asked and told about rooms: the text of a message, else the type. */
+    private List<String> told() {
+        List<String> told = new ArrayList<>();
+        for (Envelope frame : world.peer().frames) {
+            if (frame.type().equals("chat.say")) {
+                told.add(frame.<Say>data(Say.class).text());
+            } else if (!frame.type().equals(Frames.HELLO)) {
+                told.add(frame.type());
+            }
+        }
+        return told;
+    }
+
+    private void assertTold(String... expected) {
+        world.settle();
+        assertEquals(List.of(expected), told());
+    }
+
+    /** Answers the newest question. */
+    private void reply(String type) {
+        List<Envelope> questions = world.peer().all(type);
+        world.peer().reply(questions.get(questions.size() - 1));
+        world.settle();
+    }
+
+    private static void assertDone(CompletableFuture<?> future) {
+        assertTrue(future.isDone() && !future.isCompletedExceptionally(), String.valueOf(future));
+    }
+
+    // ---------------------------------------------------------------- leaving behind what was sent
+
+    @Test
+    void roomIsJoinedAgainForWhatWasSentToItBeforeALeaveWhileOffline() {
+        joined();
+        world.network.cutAll();
+        world.settle();
+        CompletableFuture<Void> sent = say("m");
+        CompletableFuture<Void> left = room().leave();
+        world.answersJoins = true;
+        world.advance(1_000);
+        assertTold(Frames.JOIN, "m");
+        assertFalse(sent.isDone() || left.isDone());
+        world.peer().ack(1, 0);
+        assertTold(Frames.JOIN, "m", Frames.LEAVE);
+        assertDone(sent);
+        assertDone(left);
+        reconnect();
+        assertTold();
+    }
+
+    @Test
+    void resumedSessionIsNotTakenOutOfARoomBeforeWhatWasSentToItWhileOffline() {
+        joined();
+        world.network.cutAll();
+        world.settle();
+        CompletableFuture<Void> sent = say("m");
+        CompletableFuture<Void> left = room().leave();
+        world.resumed = true;
+        world.rooms = "{\"r\":{\"epoch\":\"e1\",\"offset\":0,\"recovered\":true}}";
+        world.answersJoins = true;
+        world.advance(1_000);
+        assertTold("m");
+        world.peer().ack(1, 0);
+        assertTold("m", Frames.LEAVE);
+        assertDone(sent);
+        assertDone(left);
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void leaveWaitsForMessagesThatTheWindowHoldsBack(boolean connectionLost) {
+        world.inflight = 1;
+        joined();
+        CompletableFuture<Void> first = say("one");
+        CompletableFuture<Void> second = say("two");
+        CompletableFuture<Void> third = say("three");
+        CompletableFuture<Void> left = room().leave();
+        assertTold("one");
+        world.answersJoins = true;
+        if (connectionLost) {
+            reconnect();
+            assertTold(Frames.JOIN, "one");
+        }
+        world.peer().ack(1, 0);
+        world.settle();
+        world.peer().ack(2, 0);
+        world.settle();
+        assertDone(first);
+        assertDone(second);
+        assertEquals(List.of(), world.peer().all(Frames.LEAVE), "the third is not processed");
+        assertFalse(left.isDone());
+        world.peer().ack(3, 0);
+        world.settle();
+        List<String> expected = new ArrayList<>(List.of("one", "two", "three", Frames.LEAVE));
+        if (connectionLost) {
+            expected.add(0, Frames.JOIN);
+        }
+        assertEquals(expected, told());
+        assertDone(third);
+        assertDone(left);
+    }
+
+    // ---------------------------------------------------------------- thinking better of it
+
+    @Test
+    void messageBehindAJoinWaitsForTheLeaveThatIsUnderWay() {
+        joined();
+        CompletableFuture<Void> left = room().leave();
+        assertTold(Frames.LEAVE);
+        CompletableFuture<JoinResult> again = room().join();
+        CompletableFuture<Void> sent = say("m");
+        assertTold(Frames.LEAVE);
+        assertDone(left);
+        reply(Frames.LEAVE);
+        assertTold(Frames.LEAVE, Frames.JOIN, "m");
+        assertFalse(again.isDone() || sent.isDone());
+        reply(Frames.JOIN);
+        assertDone(again);
+    }
+
+    @Test
+    void lastOfTwoLeavesAroundAJoinIsDoneWhenTheRoomIsLeftAndTheFirstAtTheJoin() {
+        joined();
+        CompletableFuture<Void> first = room().leave();
+        CompletableFuture<JoinResult> again = room().join();
+        CompletableFuture<Void> last = room().leave();
+        assertTold(Frames.LEAVE);
+        assertDone(first);
+        assertFalse(last.isDone());
+        assertTrue(again.isCompletedExceptionally(), "left before it was joined");
+        reply(Frames.LEAVE);
+        assertTold(Frames.LEAVE);
+        assertDone(last);
+        reconnect();
+        assertTold();
+    }
+
+    @Test
+    void lastOfTwoLeavesAroundAJoinThatIsUnderWayReallyLeaves() {
+        joined();
+        CompletableFuture<Void> first = room().leave();
+        CompletableFuture<JoinResult> again = room().join();
+        world.settle();
+        reply(Frames.LEAVE);
+        assertTold(Frames.LEAVE, Frames.JOIN);
+        CompletableFuture<Void> last = room().leave();
+        world.settle();
+        assertDone(first);
+        reply(Frames.JOIN);
+        assertDone(again);
+        assertTold(Frames.LEAVE, Frames.JOIN, Frames.LEAVE);
+        assertFalse(last.isDone());
+        reply(Frames.LEAVE);
+        assertDone(last);
+        reconnect();
+        assertTold();
+    }
+
+    @Test
+    void whatWasSentBetweenAJoinAndALeaveHasTheRoomJoinedThoughALeaveIsUnderWay() {
+        joined();
+        CompletableFuture<Void> first = room().leave();
+        world.settle();
+        CompletableFuture<JoinResult> again = room().join();
+        CompletableFuture<Void> sent = say("m");
+        CompletableFuture<Void> last = room().leave();
+        world.settle();
+        assertDone(first);
+        reply(Frames.LEAVE);
+        assertTold(Frames.LEAVE, Frames.JOIN, "m");
+        assertFalse(last.isDone());
+        reply(Frames.JOIN);
+        assertDone(again);
+        assertTold(Frames.LEAVE, Frames.JOIN, "m");
+        world.peer().ack(1, 0);
+        assertTold(Frames.LEAVE, Frames.JOIN, "m", Frames.LEAVE);
+        assertDone(sent);
+        reply(Frames.LEAVE);
+        assertDone(last);
+    }
+
+    // ---------------------------------------------------------------- many questions
+
+    @Test
+    void questionsFillHalfTheWindowAndNoMessagePassesOneThatIsNotAsked() {
+        world.inflight = 4;
+        world.answersJoins = false;
+        world.acks = false;
+        world.connected();
+        List<CompletableFuture<?>> joined = new ArrayList<>();
+        for (int i = 0; i < 100; i++) {
+            joined.add(world.client().room("room" + i).join());
+        }
+        for (int i = 0; i < 4; i++) {
+            CompletableFuture<Void> unused = world.client().room("room99").send(World.SAY, new Say("m" + i));
+        }
+        for (int answered = 0; answered < 100; answered++) {
+            world.settle();
+            List<Envelope> asked = world.peer().all(Frames.JOIN);
+            int underWay = asked.size() - answered;
+            assertEquals(Math.min(2, 100 - answered), underWay, "after " + answered + " answers");
+            List<String> says = asked.size() < 100
+                    ? List.of()
+                    : List.of("m0", "m1", "m2", "m3").subList(0, 4 - underWay);
+            assertEquals(says, world.peer().says(), "after " + answered + " answers");
+            assertEquals("room" + answered, asked.get(answered).room());
+            world.peer().reply(asked.get(answered));
+        }
+        world.settle();
+        joined.forEach(ClientRoomOrderTest::assertDone);
+        assertEquals(List.of("m0", "m1", "m2", "m3"), world.peer().says());
+    }
+
+    @Test
+    void windowOfOneStillAsks() {
+        world.inflight = 1;
+        world.connected();
+        CompletableFuture<JoinResult> joined = room().join();
+        CompletableFuture<Void> sent = say("m");
+        world.settle();
+        assertDone(joined);
+        assertDone(sent);
+    }
+
+    @Test
+    void questionsThatTheConnectionDoesNotTakeAreAskedOnceItIsDrained() {
+        world.messageBytes = 1 << 20;
+        world.connected();
+        InMemoryNetwork.Link link = world.network.links().get(0);
+        link.latency(Duration.ofSeconds(5));
+        String filling = "x".repeat((1 << 20) - 100);
+        for (int i = 0; i < 4; i++) {
+            CompletableFuture<Void> unused = world.client().send(World.SAY, new Say(filling));
+        }
+        List<CompletableFuture<?>> joined = new ArrayList<>();
+        for (int i = 0; i < 20; i++) { // longer than what is left of the connection's 4 MiB
+            joined.add(world.client().room("r".repeat(200) + i).join());
+        }
+        CompletableFuture<Void> sent = world.client().room("r".repeat(200) + 0).send(World.SAY, new Say("m"));
+        world.settle();
+        long room = ClientEngine.OUTBOUND_BYTES - link.outboundBytes(InMemoryNetwork.Direction.TO_SERVER);
+        assertTrue(room < 2_000, room + " bytes are free");
+        link.latency(Duration.ofMillis(1));
+        world.advance(6_000);
+        assertEquals(1, world.peers.size());
+        assertEquals(20, world.peer().all(Frames.JOIN).size());
+        joined.forEach(ClientRoomOrderTest::assertDone);
+        assertDone(sent);
+        List<Envelope> frames = world.peer().frames;
+        int first = frames.indexOf(world.peer().all(Frames.JOIN).get(0));
+        assertEquals("m", frames.get(first + 20).<Say>data(Say.class).text(), "behind all that waited to be asked");
+    }
+
+    // ---------------------------------------------------------------- what is handed over
+
+    @Test
+    void answerToAJoinThatWasLostIsAskedForAgainAndNothingIsHandedOverBefore() {
+        listen();
+        world.answersJoins = false;
+        world.connected();
+        CompletableFuture<JoinResult> joined = room().join(20);
+        world.settle();
+        world.resumed = true;
+        world.rooms = "{\"r\":{\"epoch\":\"e1\",\"offset\":5,\"recovered\":false}}";
+        world.onHello = peer -> {
+            peer.welcome();
+            peer.said("r", 6, "live");
+        };
+        reconnect();
+        assertEquals(List.of(), world.heard);
+        assertFalse(joined.isDone());
+        List<Envelope> questions = world.peer().all(Frames.JOIN);
+        assertEquals(1, questions.size());
+        assertEquals(new Frames.Join(null, 20), questions.get(0).data(Frames.Join.class));
+
+        world.joinReply = "{\"epoch\":\"e1\",\"offset\":4,\"recovered\":false,\"members\":1}";
+        reply(Frames.JOIN);
+        world.peer().said("r", 5, "history");
+        world.peer().said("r", 6, "live");
+        world.settle();
+        assertEquals(List.of("history", "live"), world.heard);
+        assertEquals(new Position("e1", 4), joined.join().position());
+        assertEquals(List.of(), world.gaps);
+    }
+
+    @Test
+    void whatIsInTheLogOfARoomThatWasNeverJoinedIsNotHandedOver() {
+        listen();
+        world.connected();
+        world.peer().said("r", 1, "one");
+        world.peer().send("{\"type\":\"chat.said\",\"room\":\"r\",\"ts\":1,\"data\":{\"text\":\"ephemeral\"}}");
+        world.settle();
+        assertEquals(List.of("ephemeral"), world.heard, "which has no place in a log");
+        assertEquals(List.of(), world.errors);
+    }
+
+    @Test
+    void whatIsInTheLogOfARoomThatWasLeftIsNotHandedOver() {
+        listen();
+        joined();
+        CompletableFuture<Void> left = room().leave();
+        world.peer().said("r", 1, "before");
+        world.settle();
+        reply(Frames.LEAVE);
+        assertDone(left);
+        world.peer().said("r", 2, "behind");
+        world.settle();
+        assertEquals(List.of("before"), world.heard);
+    }
+}

@@ -1,0 +1,264 @@
+package io.realtime.server;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.google.gson.JsonObject;
+import io.realtime.CloseReason;
+import io.realtime.Event;
+import io.realtime.server.TestServer.TestPeer;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+/** What becomes of frames whose connection, session or server is gone before their turn in the mailbox comes. */
+class LateHandlingTest {
+    private static final Event<String> SAY = Event.of("say", String.class);
+    private static final Event<String> SAID = Event.of("said", String.class);
+
+    private final List<String> handled = new ArrayList<>();
+    private final List<String> said = new ArrayList<>();
+    private final ArrayDeque<Runnable> held = new ArrayDeque<>();
+    private boolean holding;
+    private final TestServer test = new TestServer(
+            this::authenticate,
+            builder -> builder.executor(this::execute)
+                    .allowJoin((session, room) -> room.startsWith("chat:"))
+                    .on(SAY, (session, message) -> {
+                        handled.add(message.data() + (message.isRedelivered() ? "*" : ""));
+                        if (message.room() != null) {
+                            session.room(message.room()).send(SAID, message.data());
+                            said.add(message.data());
+                        }
+                    }));
+
+    @AfterEach
+    void close() {
+        release();
+        test.close();
+    }
+
+    /** The token is the user's name; one that begins with it and "-for-10s" expires then. */
+    private CompletableFuture<Authentication> authenticate(Credentials credentials) {
+        String token = String.valueOf(credentials.token());
+        if (!token.endsWith("-for-10s")) {
+            return TestServer.byName(credentials);
+        }
+        Instant end = Instant.ofEpochMilli(test.time.currentTimeMillis() + 10_000);
+        String user = token.substring(0, token.indexOf('-'));
+        return CompletableFuture.completedFuture(new Authentication(user, Map.of(), end));
+    }
+
+    private void execute(Runnable task) {
+        if (holding) {
+            held.add(task);
+        } else {
+            test.time.execute(task);
+        }
+    }
+
+    /** Lets new tasks pass, while those that were held wait on. */
+    private void letNewcomersPass() {
+        holding = false;
+    }
+
+    private void release() {
+        holding = false;
+        while (!held.isEmpty()) {
+            held.remove().run();
+        }
+        test.settle();
+    }
+
+    private TestPeer hello(String more) {
+        TestPeer peer = test.connect("realtime.v1", "/ws");
+        peer.send("{'type':'$hello','data':{'token':'ann','client':'c-0123456789012345'" + more + "}}");
+        return peer;
+    }
+
+    private TestPeer resume(JsonObject welcome, String positions) {
+        return hello(",'session':'" + welcome.get("session").getAsString() + "','positions':{" + positions + "}");
+    }
+
+    private TestPeer member() {
+        TestPeer ann = hello("");
+        ann.send("{'type':'$join','room':'chat:1','ref':'j'}");
+        ann.next("$reply");
+        return ann;
+    }
+
+    private Session session() {
+        return test.server.connections().sessions().iterator().next();
+    }
+
+    private static void say(TestPeer peer, long seq, String text) {
+        peer.sendRaw("{\"type\":\"say\",\"room\":\"chat:1\",\"seq\":" + seq + ",\"data\":\"" + text + "\"}");
+    }
+
+    // ---------------------------------------------------------------- the connection is gone
+
+    @Test
+    void joinOfALostConnectionMakesAMemberForWhatWasSentBehindItAndIsNotAnsweredOnTheNext() {
+        TestPeer ann = hello("");
+        JsonObject welcome = ann.data("$welcome");
+        holding = true;
+        ann.send("{'type':'$join','room':'chat:1','ref':'1'}");
+        say(ann, 1, "m");
+        test.settle();
+        ann.cut();
+        letNewcomersPass();
+        TestPeer again = resume(welcome, "");
+        assertFalse(again.data("$welcome").getAsJsonObject("rooms").has("chat:1"));
+        release();
+        assertEquals(List.of("m"), handled);
+        assertEquals(List.of("m"), said, "sent as a member");
+        assertEquals(List.of(), again.types(), "it does not know where the room begins");
+        again.send("{'type':'$join','room':'chat:1','ref':'2','data':{'history':5}}");
+        assertEquals("2", again.next("$reply").get("ref").getAsString());
+        assertEquals("m", again.next("said").get("data").getAsString());
+    }
+
+    @Test
+    void roomOfALostJoinStandsInTheNextWelcome() {
+        TestPeer ann = hello("");
+        JsonObject welcome = ann.data("$welcome");
+        holding = true;
+        ann.send("{'type':'$join','room':'chat:1','ref':'1'}");
+        ann.cut();
+        release();
+        TestPeer again = resume(welcome, "");
+        assertTrue(again.data("$welcome").getAsJsonObject("rooms").has("chat:1"));
+        assertEquals(List.of(), again.types());
+    }
+
+    @Test
+    void leaveHistoryAndAuthOfALostConnectionAreNotAnsweredOnTheNextAndDoNothing() {
+        TestPeer ann = member();
+        JsonObject welcome = ann.data("$welcome");
+        holding = true;
+        ann.send("{'type':'$leave','room':'chat:1','ref':'1'}");
+        ann.send("{'type':'$history','room':'chat:1','ref':'2'}");
+        ann.send("{'type':'$history','room':'secret','ref':'3'}");
+        ann.send("{'type':'$auth','ref':'4','data':{'token':'ann-for-10s'}}");
+        ann.send("{'type':'$auth','ref':'5','data':{'token':'bad'}}");
+        ann.cut();
+        letNewcomersPass();
+        TestPeer again = resume(welcome, "");
+        again.next("$welcome");
+        release();
+        test.time.advance(Duration.ofSeconds(20));
+        assertEquals(List.of(), again.types());
+        assertNull(again.closed, "the token of this connection does not expire");
+        assertTrue(session().isIn("chat:1"));
+    }
+
+    // ---------------------------------------------------------------- the session is over
+
+    @Test
+    void sessionThatIsKickedStaysAMemberForWhatItHasSentAndTakesNoMore() {
+        TestPeer ann = member();
+        holding = true;
+        say(ann, 1, "one");
+        say(ann, 2, "two");
+        test.settle();
+        say(ann, 3, "three"); // on its way when the session ends
+        session().disconnect("out");
+        test.settle();
+        assertEquals(CloseReason.KICKED, ann.closeCode());
+        assertEquals(1, test.server.room("chat:1").size());
+        release();
+        assertEquals(List.of("one", "two"), handled);
+        assertEquals(List.of("one", "two"), said, "sent as the member that it was");
+        assertEquals(0, test.server.room("chat:1").size());
+        assertEquals(0, test.server.stats().sessions());
+
+        TestPeer anew = hello("");
+        JsonObject welcome = anew.data("$welcome");
+        assertTrue(welcome.get("known").getAsBoolean());
+        assertEquals(2, welcome.get("seq").getAsLong(), "the third was not taken");
+        anew.send("{'type':'say','seq':3,'redelivered':true,'data':'three'}");
+        anew.send("{'type':'say','seq':3,'redelivered':true,'data':'three'}");
+        assertEquals(List.of("one", "two", "three*"), handled);
+    }
+
+    @Test
+    void sessionThatIsKickedWithNothingToHandleLeavesItsRoomsAtOnce() {
+        TestPeer ann = member();
+        holding = true;
+        session().disconnect("out");
+        assertEquals(0, test.server.room("chat:1").size());
+        assertEquals(0, test.server.stats().sessions());
+        test.settle();
+        assertEquals(CloseReason.KICKED, ann.closeCode());
+    }
+
+    @Test
+    void repeatLeavesAKickedSessionNothingToWaitFor() {
+        TestPeer ann = member();
+        say(ann, 1, "one");
+        test.settle();
+        say(ann, 1, "one"); // a repeat is received and done with at once
+        test.settle();
+        holding = true;
+        session().disconnect("out");
+        assertEquals(0, test.server.stats().sessions());
+        assertEquals(List.of("one"), handled);
+    }
+
+    @Test
+    void acknowledgementOfWhatAnEarlierSessionReceivedReachesTheNewOne() {
+        TestPeer old = member();
+        holding = true;
+        say(old, 1, "one");
+        say(old, 2, "two");
+        test.settle();
+        letNewcomersPass();
+        TestPeer anew = hello("");
+        assertEquals(0, anew.data("$welcome").get("seq").getAsLong());
+        release();
+        test.time.advance(Duration.ofMillis(100));
+        assertEquals(List.of("one", "two"), handled);
+        assertEquals(2, anew.data("$ack").get("seq").getAsLong());
+    }
+
+    @Test
+    void acknowledgementOfManyReachesTheNewSessionWithoutDelay() {
+        TestPeer old = member();
+        holding = true;
+        for (int i = 1; i <= 32; i++) {
+            say(old, i, "m" + i);
+        }
+        test.settle();
+        letNewcomersPass();
+        TestPeer anew = hello("");
+        anew.next("$welcome");
+        release();
+        assertEquals(32, anew.data("$ack").get("seq").getAsLong());
+    }
+
+    // ---------------------------------------------------------------- the server is closed
+
+    @Test
+    void nothingIsHandledOnceTheServerIsClosedThoughTasksWaitInTheExecutor() {
+        TestPeer ann = member();
+        say(ann, 1, "before");
+        test.settle();
+        holding = true;
+        say(ann, 2, "m");
+        ann.send("{'type':'$join','room':'chat:2','ref':'1'}");
+        assertEquals(1, held.size(), "the mailbox waits for its turn");
+        test.server.close(Duration.ZERO);
+        release();
+        assertEquals(List.of("before"), handled);
+        assertFalse(ann.types().contains("$reply"));
+        assertEquals(CloseReason.DRAINING, ann.closeCode());
+    }
+}
