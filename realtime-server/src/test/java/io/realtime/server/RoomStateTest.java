@@ -189,6 +189,36 @@ class RoomStateTest {
         assertEquals("trimmed", reason(broker, "r", first));
     }
 
+    /** A message that is published while another is handed out waits, and is in the log that a joiner reads meanwhile. */
+    @Test
+    void whatWaitsToBeHandedOutIsNotDeliveredAgainToWhoReadItInTheLog() {
+        LocalBroker broker = broker(Retention.defaults(), 1 << 20);
+        Recorder joiner = new Recorder(null, new Phaser(1));
+        Outlet meddler = new Outlet() {
+            private boolean done;
+
+            @Override
+            public void send(FrameBatch batch) {
+                if (!done) {
+                    done = true;
+                    assertNotNull(positionOf(broker, "r"));
+                    LocalBroker.Joined joined = broker.link("r", "r", session(), joiner, null, 10);
+                    assertNotNull(positionOf(broker, "r"));
+                    joined.room().start(joined.link());
+                }
+            }
+
+            @Override
+            public boolean pauses(Runnable proceed) {
+                return false;
+            }
+        };
+        LocalBroker.Joined first = broker.link("r", "r", session(), meddler, null, 0);
+        first.room().start(first.link());
+        assertNotNull(positionOf(broker, "r"));
+        assertEquals(List.of(1L, 2L, 3L), joiner.offsets());
+    }
+
     @Test
     void ephemeralMessagesHaveNoPlaceInTheLog() {
         LocalBroker broker = broker(Retention.defaults(), 1 << 20);
