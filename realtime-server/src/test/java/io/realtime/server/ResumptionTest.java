@@ -14,10 +14,13 @@ import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.UnaryOperator;
 import java.util.stream.LongStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -296,6 +299,39 @@ class ResumptionTest {
         test.time.advance(Duration.ofMillis(200));
         assertEquals(List.of("slow"), handled);
         assertEquals(1, again.data("$ack").get("seq").getAsLong());
+    }
+
+    @Test
+    @Timeout(20)
+    void messageIsAcknowledgedOnlyWhenItsHandlerHasReturned() throws Exception {
+        CountDownLatch entered = new CountDownLatch(1);
+        CountDownLatch mayReturn = new CountDownLatch(1);
+        List<Thread> threads = new ArrayList<>();
+        AtomicBoolean isReal = new AtomicBoolean();
+        start(builder -> builder.on(Event.of("block", String.class), (session, message) -> {
+                    entered.countDown();
+                    mayReturn.await();
+                })
+                .executor(task -> {
+                    if (isReal.get()) {
+                        Thread thread = new Thread(task);
+                        threads.add(thread);
+                        thread.start();
+                    } else {
+                        test.time.execute(task);
+                    }
+                }));
+        TestPeer ann = hello("ann", client("c"));
+        isReal.set(true);
+        ann.send("{'type':'block','seq':1,'data':'x'}");
+        entered.await();
+        test.time.advance(Duration.ofSeconds(1));
+        assertFalse(ann.types().contains("$ack"));
+        mayReturn.countDown();
+        threads.get(0).join();
+        isReal.set(false);
+        test.time.advance(Duration.ofMillis(200));
+        assertEquals(1, ann.data("$ack").get("seq").getAsLong());
     }
 
     @Test
