@@ -343,13 +343,11 @@ final class Peer implements ConnectionListener, Outlet {
         boolean isResumed = resumed != null;
         expireAt(proof.expiresAt());
         send(FrameBatch.of(welcome(mine, isResumed, known, rooms, proof.expiresAt())));
-        mine.mailbox().post(() -> {
-            if (isResumed) {
-                core.listener().onResume(mine);
-            } else {
-                core.listener().onOpen(mine);
-            }
-        });
+        if (isResumed) {
+            mine.mailbox().post(() -> core.listener().onResume(mine));
+        } else {
+            mine.mailbox().post(mine::tellOpen);
+        }
         if (!become(mine)) {
             return;
         }

@@ -56,6 +56,8 @@ public final class Session {
     private volatile @Nullable Peer peer; // written under lock
     private volatile Handshake handshake; // written under lock
     private boolean over; // guarded by lock
+    private boolean isTold; // in the mailbox only, as is the next: the listener has heard of the session
+    private boolean isToldOver;
     private int unhandled; // guarded by lock: messages between here and the end of their handlers
     private Scheduler.Cancellable expiry = () -> {}; // guarded by lock
     private int unacknowledged; // guarded by lock
@@ -374,7 +376,23 @@ public final class Session {
         if (isIdle) {
             leaveAll();
         }
-        mailbox.post(() -> core.listener().onClose(this, reason));
+        mailbox.post(() -> tellClose(reason));
+    }
+
+    /** In the mailbox: the listener hears of a session that has begun, once. */
+    void tellOpen() {
+        isTold |= !isToldOver;
+        if (isTold) {
+            core.listener().onOpen(this);
+        }
+    }
+
+    /** In the mailbox: the listener hears of the end of a session only if it has heard of its beginning. */
+    private void tellClose(CloseReason reason) {
+        isToldOver = true;
+        if (isTold) {
+            core.listener().onClose(this, reason);
+        }
     }
 
     /** Notes a message on its way into the mailbox; false when the session is over and takes no more. */

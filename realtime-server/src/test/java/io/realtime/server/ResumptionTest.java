@@ -362,6 +362,18 @@ class ResumptionTest {
 
     @Test
     void connectionThatWasGivenUpBeforeItsHelloDoesNotTakeTheClientFromTheNextOne() {
+        List<String> life = new ArrayList<>();
+        start(builder -> builder.listener(new SessionListener() {
+            @Override
+            public void onOpen(Session session) {
+                life.add("open " + session.id());
+            }
+
+            @Override
+            public void onClose(Session session, CloseReason reason) {
+                life.add("close " + session.id());
+            }
+        }));
         TestPeer late = test.connect("realtime.v1", "/ws");
         TestPeer next = hello("ann", client("c"));
         next.next("$welcome");
@@ -369,6 +381,11 @@ class ResumptionTest {
         assertEquals(CloseReason.SESSION_REPLACED, late.closeCode());
         assertNull(next.closed);
         assertEquals(1, test.server.stats().sessions());
+        String id = test.server.connections().sessions().iterator().next().id();
+        assertEquals(List.of("open " + id), life, "nobody hears of a session that never began");
+        test.server.user("ann").disconnect("kicked");
+        test.settle();
+        assertEquals(List.of("open " + id, "close " + id), life);
     }
 
     /** Its answer would say where the room begins on this connection, and the client would not know that it does. */
