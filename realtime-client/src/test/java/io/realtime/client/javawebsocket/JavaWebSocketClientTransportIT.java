@@ -120,6 +120,8 @@ class JavaWebSocketClientTransportIT {
         Server server = server("realtime.v1");
         Client client = connect(target(server.getPort(), 1_000, 1_000));
         assertNotNull(client.connection());
+        await().until(() ->
+                !server.getConnections().isEmpty()); // it answers the upgrade before it lists the connection
         server.getConnections().iterator().next().close(4102, "slow");
         assertEquals(new CloseReason(4102, "slow"), client.closed.get(10, TimeUnit.SECONDS));
     }
