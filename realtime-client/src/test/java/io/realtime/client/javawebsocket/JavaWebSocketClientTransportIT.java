@@ -172,7 +172,7 @@ class JavaWebSocketClientTransportIT {
         Server server = server("realtime.v1");
         Client client = connect(target(server.getPort(), 1_000, 1 << 20));
         assertNotNull(client.connection());
-        server.getConnections().iterator().next().send("x".repeat(1_001));
+        server.peer().send("x".repeat(1_001));
         assertEquals(
                 CloseReason.TOO_BIG, client.closed.get(10, TimeUnit.SECONDS).code());
     }
@@ -182,7 +182,7 @@ class JavaWebSocketClientTransportIT {
         Server server = server("realtime.v1");
         Client client = connect(target(server.getPort(), 1_000, 1 << 20));
         assertNotNull(client.connection());
-        WebSocket peer = server.getConnections().iterator().next();
+        WebSocket peer = server.peer();
         for (int i = 0; i < 3; i++) {
             peer.sendFragmentedFrame(Opcode.TEXT, ByteBuffer.wrap(new byte[400]), false);
         }
@@ -279,7 +279,7 @@ class JavaWebSocketClientTransportIT {
                 .build()) {
             client.connect().get(10, TimeUnit.SECONDS);
             client.send(note, "hello").get(10, TimeUnit.SECONDS);
-            server.getConnections().iterator().next().closeConnection(1006, "cut");
+            server.peer().closeConnection(1006, "cut");
             client.send(note, "again").get(10, TimeUnit.SECONDS);
         }
     }
@@ -437,6 +437,12 @@ class JavaWebSocketClientTransportIT {
         @Override
         public void onStart() {
             started.countDown();
+        }
+
+        /** Waits for the connection: the library answers the upgrade before it lists it. */
+        WebSocket peer() {
+            await().until(() -> !getConnections().isEmpty());
+            return getConnections().iterator().next();
         }
 
         @Override
