@@ -91,7 +91,10 @@ public abstract class ServerTransportContract {
                 HANDSHAKE_BYTES,
                 HANDSHAKE_TIMEOUT,
                 OUTBOUND_BYTES,
-                CONNECTIONS);
+                CONNECTIONS,
+                CONNECTIONS,
+                CONNECTIONS,
+                null);
     }
 
     @Test
