@@ -53,6 +53,7 @@ final class ServerCore implements ServerTransport.Acceptor {
     private final Executor executor;
     private final Executor guarded = this::execute; // one for all mailboxes
     private final Random random;
+    private final OriginRule origins;
     private final LocalBroker broker;
     private final Retention sessionRetention;
     private final Dispatcher dispatcher;
@@ -71,6 +72,7 @@ final class ServerCore implements ServerTransport.Acceptor {
         this.scheduler = scheduler;
         this.executor = executor;
         this.random = config.random;
+        this.origins = new OriginRule(config.origins, config.anyOrigin);
         this.sessionRetention = new Retention(SESSION_MESSAGES, config.sessionTtl.plus(SESSION_MARGIN));
         this.broker = new LocalBroker(scheduler, random, this::retentionOf, config.limits, config.sessionTtl);
         this.inboxes = new Inboxes(broker);
@@ -90,7 +92,7 @@ final class ServerCore implements ServerTransport.Acceptor {
         if (!handshake.path().equals(config.path)) {
             return ServerTransport.Upgrade.refuse(404, "Not Found");
         }
-        if (!isAllowedOrigin(handshake)) {
+        if (!origins.allows(handshake)) {
             return ServerTransport.Upgrade.refuse(403, "Forbidden");
         }
         List<String> offered = handshake.subprotocols();
@@ -100,25 +102,6 @@ final class ServerCore implements ServerTransport.Acceptor {
         return offered.contains(Frames.SUBPROTOCOL)
                 ? ServerTransport.Upgrade.accept(Frames.SUBPROTOCOL)
                 : ServerTransport.Upgrade.refuse(400, "Bad Request");
-    }
-
-    /** Browsers name the page's origin: it must be this host, whatever the port, or one that the application allowed. */
-    private boolean isAllowedOrigin(Handshake handshake) {
-        String origin = handshake.header("Origin");
-        if (origin == null || config.anyOrigin || config.origins.contains(origin.toLowerCase(Locale.ROOT))) {
-            return true;
-        }
-        String host = handshake.header("Host");
-        int scheme = origin.indexOf("://");
-        return host != null
-                && scheme > 0
-                && withoutPort(origin.substring(scheme + 3)).equals(withoutPort(host));
-    }
-
-    private static String withoutPort(String authority) {
-        int colon = authority.lastIndexOf(':');
-        boolean hasPort = colon > authority.lastIndexOf(']');
-        return (hasPort ? authority.substring(0, colon) : authority).toLowerCase(Locale.ROOT);
     }
 
     @Override
