@@ -12,6 +12,8 @@ import io.realtime.spi.ConnectionListener;
 import io.realtime.spi.Handshake;
 import io.realtime.spi.Scheduler;
 import io.realtime.spi.ServerTransport;
+import java.io.PrintWriter;
+import java.io.StringWriter;
 import java.net.URLDecoder;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
@@ -146,14 +148,15 @@ final class ServerCore implements ServerTransport.Acceptor {
     /** Authenticates on the executor and answers there: a proof, or a refusal with words for the peer. */
     void authenticate(
             Credentials credentials, BiConsumer<@Nullable Authentication, @Nullable RealtimeException> answer) {
+        String token = credentials.token();
         execute(() -> {
             try {
                 config.requireAuthenticator()
                         .authenticate(credentials)
                         .whenComplete((proof, failure) ->
-                                execute(() -> answer.accept(proof, failure == null ? null : refusal(failure))));
+                                execute(() -> answer.accept(proof, failure == null ? null : refusal(failure, token))));
             } catch (Throwable failure) { // an application's authenticator may throw what it wants: it refuses
-                answer.accept(null, refusal(failure));
+                answer.accept(null, refusal(failure, token));
             }
         });
     }
@@ -164,12 +167,18 @@ final class ServerCore implements ServerTransport.Acceptor {
         return failure instanceof CompletionException && cause != null ? cause : failure;
     }
 
-    private static RealtimeException refusal(Throwable failure) {
+    private static RealtimeException refusal(Throwable failure, @Nullable String token) {
         Throwable cause = unwrap(failure);
         if (cause instanceof RealtimeException known) {
             return known;
         }
-        LOG.warn("an authenticator failed", cause);
+        StringWriter trace = new StringWriter();
+        cause.printStackTrace(new PrintWriter(trace));
+        if (token != null && !token.isEmpty() && trace.toString().contains(token)) { // libraries quote what they refuse
+            LOG.warn("an authenticator failed: {}", trace.toString().replace(token, "***"));
+        } else {
+            LOG.warn("an authenticator failed", cause);
+        }
         return new RealtimeException(ErrorCode.UNAUTHORIZED, "authentication failed");
     }
 
@@ -289,7 +298,7 @@ final class ServerCore implements ServerTransport.Acceptor {
         try {
             return rule.allows(session, room);
         } catch (RuntimeException failure) {
-            report(session, "the join rule failed for room '" + room + "'", failure);
+            report(session, "the join rule failed for room '" + Names.abbreviate(room) + "'", failure);
             return false;
         }
     }
