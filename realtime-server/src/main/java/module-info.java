@@ -8,4 +8,8 @@ module io.realtime.server {
     requires org.slf4j;
 
     exports io.realtime.server;
+    exports io.realtime.server.websocket to
+            io.realtime.netty;
+
+    uses io.realtime.spi.ServerTransport.Provider;
 }

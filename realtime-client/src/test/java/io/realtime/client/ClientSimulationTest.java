@@ -52,7 +52,8 @@ class ClientSimulationTest {
         ServerTransport transport = network.serverTransport();
         InetSocketAddress address = InetSocketAddress.createUnresolved("in-memory", 0);
         transport.start(
-                new ServerTransport.Config(address, 1 << 20, 8192, Duration.ofSeconds(10), 1 << 20, 10), server);
+                new ServerTransport.Config(address, 1 << 20, 8192, Duration.ofSeconds(10), 1 << 20, 10, 10, 10, null),
+                server);
         List<String> heard = new ArrayList<>();
         List<Gap> gaps = new ArrayList<>();
         RealtimeClient client = RealtimeClient.builder(URI.create("ws://host:" + transport.port() + "/ws"))

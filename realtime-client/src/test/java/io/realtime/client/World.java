@@ -63,7 +63,9 @@ final class World implements ServerTransport.Acceptor, ClientListener, AutoClose
         InetSocketAddress address = InetSocketAddress.createUnresolved("in-memory", 0);
         try {
             server.start(
-                    new ServerTransport.Config(address, 1 << 20, 8192, Duration.ofSeconds(10), 1 << 20, 100), this);
+                    new ServerTransport.Config(
+                            address, 1 << 20, 8192, Duration.ofSeconds(10), 1 << 20, 100, 100, 100, null),
+                    this);
         } catch (IOException impossible) {
             throw new AssertionError(impossible);
         }

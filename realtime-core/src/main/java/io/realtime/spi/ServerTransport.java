@@ -15,7 +15,8 @@ public interface ServerTransport {
     /**
      * Binds and begins to accept.
      *
-     * @throws IOException when the address cannot be bound; nothing is left running then
+     * @throws IOException when the address cannot be bound, or the TLS configuration not be used; nothing is left
+     *     running then
      */
     void start(Config config, Acceptor acceptor) throws IOException;
 
@@ -47,9 +48,12 @@ public interface ServerTransport {
      * @param messageBytes the longest inbound message, in one frame or in fragments; beyond it the connection closes
      *     with 1009
      * @param handshakeBytes the longest upgrade request
-     * @param handshakeTimeout how long an upgrade may take
+     * @param handshakeTimeout how long an upgrade may take, TLS included
      * @param outboundBytes how much may wait for one peer
      * @param connections how many connections may be open, unfinished upgrades included
+     * @param connectionsPerAddress how many of them may come from one address
+     * @param pendingUpgrades how many of them may be without a finished upgrade; beyond it the oldest of these is cut
+     * @param tls what connections are encrypted with, or null for none
      */
     record Config(
             InetSocketAddress address,
@@ -57,7 +61,22 @@ public interface ServerTransport {
             int handshakeBytes,
             Duration handshakeTimeout,
             int outboundBytes,
-            int connections) {}
+            int connections,
+            int connectionsPerAddress,
+            int pendingUpgrades,
+            @Nullable Tls tls) {}
+
+    /**
+     * Makes transports of one kind. Found by {@link java.util.ServiceLoader}, so that a transport's jar on the class
+     * path is all that its use needs.
+     */
+    interface Provider {
+        /** Returns the kind's name, lower case, such as {@code netty}. */
+        String name();
+
+        /** Returns a new transport, not started. */
+        ServerTransport create();
+    }
 
     /** Decides about newcomers. Called on I/O threads; returns at once. */
     interface Acceptor {

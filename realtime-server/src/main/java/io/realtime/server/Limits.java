@@ -35,7 +35,17 @@ public final class Limits {
         return values.connections;
     }
 
-    /** The longest upgrade request in bytes; beyond it the connection is cut. */
+    /** How many connections may be open from one address, or one IPv6 /64 network; further ones are refused. */
+    public int connectionsPerAddress() {
+        return values.connectionsPerAddress > 0 ? values.connectionsPerAddress : Math.max(1, connections() / 2);
+    }
+
+    /** How many connections may be without a finished upgrade; beyond it the one that has waited longest is cut. */
+    public int pendingUpgrades() {
+        return values.pendingUpgrades;
+    }
+
+    /** The longest upgrade request in bytes; beyond it it is answered with 431 and the connection ends. */
     public int handshakeBytes() {
         return values.handshakeBytes;
     }
@@ -73,7 +83,9 @@ public final class Limits {
     @Override
     public String toString() {
         return "Limits{messageBytes=" + messageBytes() + ", outboundBytes=" + outboundBytes() + ", connections="
-                + connections() + ", handshakeBytes=" + handshakeBytes() + ", handshakeTimeout=" + handshakeTimeout()
+                + connections() + ", connectionsPerAddress=" + connectionsPerAddress() + ", pendingUpgrades="
+                + pendingUpgrades()
+                + ", handshakeBytes=" + handshakeBytes() + ", handshakeTimeout=" + handshakeTimeout()
                 + ", mailbox=" + mailbox() + ", inflight=" + inflight() + ", badMessages=" + badMessages()
                 + ", roomsPerSession=" + roomsPerSession() + ", logBytes=" + logBytes() + "}";
     }
@@ -83,6 +95,8 @@ public final class Limits {
         private int messageBytes = 64 * 1024;
         private int outboundBytes = 1024 * 1024;
         private int connections = 20_000;
+        private int connectionsPerAddress; // 0: half of connections
+        private int pendingUpgrades = 1000;
         private int handshakeBytes = 8 * 1024;
         private Duration handshakeTimeout = Duration.ofSeconds(10);
         private int mailbox = 1024;
@@ -108,6 +122,22 @@ public final class Limits {
         /** Default 20,000. */
         public Builder connections(int count) {
             this.connections = count;
+            return this;
+        }
+
+        /**
+         * Default half of {@link #connections}, so that one host cannot take all. Lower it, to 100 say, where clients
+         * connect directly; a proxy in front makes all of them come from its own address.
+         */
+        public Builder connectionsPerAddress(int count) {
+            positive("connectionsPerAddress", count);
+            this.connectionsPerAddress = count;
+            return this;
+        }
+
+        /** Default 1,000. */
+        public Builder pendingUpgrades(int count) {
+            this.pendingUpgrades = count;
             return this;
         }
 
@@ -162,6 +192,7 @@ public final class Limits {
             positive("messageBytes", messageBytes);
             positive("outboundBytes", outboundBytes);
             positive("connections", connections);
+            positive("pendingUpgrades", pendingUpgrades);
             positive("handshakeBytes", handshakeBytes);
             positive("handshakeTimeout", handshakeTimeout.toMillis());
             positive("mailbox", mailbox);

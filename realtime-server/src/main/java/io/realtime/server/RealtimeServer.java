@@ -9,12 +9,13 @@ import io.realtime.Request;
 import io.realtime.internal.Ids;
 import io.realtime.internal.SystemScheduler;
 import io.realtime.internal.wire.Names;
-import io.realtime.server.javawebsocket.JavaWebSocketTransport;
 import io.realtime.spi.Scheduler;
 import io.realtime.spi.ServerTransport;
+import io.realtime.spi.Tls;
 import java.io.IOException;
 import java.net.BindException;
 import java.net.InetSocketAddress;
+import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.time.Duration;
 import java.util.HashSet;
@@ -30,6 +31,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.locks.LockSupport;
 import java.util.function.BooleanSupplier;
 import java.util.function.Function;
+import javax.net.ssl.SSLContext;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -56,8 +58,7 @@ public final class RealtimeServer implements AutoCloseable {
         Executor supplied = config.executor;
         this.ownExecutor = supplied == null ? HandlerExecutor.create() : null;
         Executor executor = ownExecutor == null ? Objects.requireNonNull(supplied) : ownExecutor;
-        ServerTransport chosen = config.transport;
-        this.transport = chosen == null ? new JavaWebSocketTransport() : chosen;
+        this.transport = config.transport == null ? Transports.choose(config.transportName) : config.transport;
         this.core = new ServerCore(config, scheduler, executor);
     }
 
@@ -85,7 +86,10 @@ public final class RealtimeServer implements AutoCloseable {
                             limits.handshakeBytes(),
                             limits.handshakeTimeout(),
                             limits.outboundBytes(),
-                            limits.connections()),
+                            limits.connections(),
+                            limits.connectionsPerAddress(),
+                            limits.pendingUpgrades(),
+                            config.tls),
                     core);
         } catch (IOException unbound) {
             release();
@@ -215,6 +219,8 @@ public final class RealtimeServer implements AutoCloseable {
         private @Nullable Executor executor;
         private @Nullable Scheduler scheduler;
         private @Nullable ServerTransport transport;
+        private @Nullable String transportName;
+        private @Nullable Tls tls;
         final Map<String, Function<Dispatcher, Dispatcher.Handler>> handlers = new LinkedHashMap<>();
         final Set<String> origins = new HashSet<>();
         String path = "/ws";
@@ -393,9 +399,36 @@ public final class RealtimeServer implements AutoCloseable {
             return this;
         }
 
-        /** The transport; default java-websocket. */
+        /**
+         * The transport, by name: {@code netty} where {@code realtime-netty} is on the class path, or
+         * {@code java-websocket}. Default: the one on the class path, else {@code java-websocket}.
+         */
+        public Builder transport(String name) {
+            this.transportName = Objects.requireNonNull(name, "name");
+            return this;
+        }
+
+        /** The transport, ready made. */
         public Builder transport(ServerTransport carrier) {
             this.transport = carrier;
+            return this;
+        }
+
+        /**
+         * Encrypts all connections: clients connect to {@code wss://}. Needs {@code realtime-netty}; without it leave TLS
+         * to a proxy in front.
+         *
+         * @param certificates a PEM file with the server's certificate, followed by those that sign it
+         * @param key a PEM file with its private key, PKCS #8, not encrypted
+         */
+        public Builder tls(Path certificates, Path key) {
+            this.tls = new Tls.Pem(certificates, key, null);
+            return this;
+        }
+
+        /** Encrypts all connections with what a context holds; else as {@link #tls(Path, Path)}. */
+        public Builder tls(SSLContext context) {
+            this.tls = new Tls.Context(context);
             return this;
         }
 
@@ -422,7 +455,8 @@ public final class RealtimeServer implements AutoCloseable {
         /**
          * Returns the server, not yet started.
          *
-         * @throws IllegalStateException when neither an authenticator nor {@link #anonymous} was set
+         * @throws IllegalStateException when neither an authenticator nor {@link #anonymous} was set, or when there is
+         *     no transport of the name that was given, or several without one
          */
         public RealtimeServer build() {
             requireAuthenticator();

@@ -67,7 +67,10 @@ abstract class ServerTransportFixture {
                 HANDSHAKE_BYTES,
                 HANDSHAKE_TIMEOUT,
                 OUTBOUND_BYTES,
-                CONNECTIONS);
+                CONNECTIONS,
+                CONNECTIONS,
+                CONNECTIONS,
+                null);
     }
 
     /** Connects a peer that behaves; it is cut after the test. */

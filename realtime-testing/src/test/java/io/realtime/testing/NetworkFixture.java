@@ -94,7 +94,15 @@ abstract class NetworkFixture {
 
     void start(ServerTransport transport, int port) throws IOException {
         var config = new ServerTransport.Config(
-                new InetSocketAddress("localhost", port), MESSAGE, 1_000, Duration.ofSeconds(10), BOUND, CONNECTIONS);
+                new InetSocketAddress("localhost", port),
+                MESSAGE,
+                1_000,
+                Duration.ofSeconds(10),
+                BOUND,
+                CONNECTIONS,
+                CONNECTIONS,
+                CONNECTIONS,
+                null);
         transport.start(config, new ServerTransport.Acceptor() {
             @Override
             public ServerTransport.Upgrade upgrade(Handshake handshake) {

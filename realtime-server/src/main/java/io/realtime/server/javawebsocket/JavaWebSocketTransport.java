@@ -44,6 +44,11 @@ public final class JavaWebSocketTransport implements ServerTransport {
         } finally {
             lock.unlock();
         }
+        if (config.tls() != null) {
+            throw new IOException(
+                    "the java-websocket transport has no TLS: add realtime-netty to the class path, or leave"
+                            + " TLS to a proxy in front");
+        }
         ServerSocketChannel listening = ServerSocketChannel.open();
         SystemScheduler timer = new SystemScheduler("realtime-transport");
         boolean done = false;

@@ -1,5 +1,6 @@
 package io.realtime.server.javawebsocket;
 
+import io.realtime.server.websocket.Admission;
 import io.realtime.spi.Scheduler;
 import io.realtime.spi.ServerTransport.Acceptor;
 import io.realtime.spi.ServerTransport.Config;
@@ -37,6 +38,7 @@ final class LibraryServer extends WebSocketServer {
     private final Acceptor acceptor;
     private final Scheduler timer;
     private final Runnable onEmpty;
+    private final Admission admission;
     private final Set<PeerConnection> connections = ConcurrentHashMap.newKeySet();
     private final CompletableFuture<Thread> started = new CompletableFuture<>();
     private volatile @Nullable String acceptFailure;
@@ -47,6 +49,7 @@ final class LibraryServer extends WebSocketServer {
         super(listening);
         this.listening = listening;
         this.config = config;
+        this.admission = new Admission(config);
         this.acceptor = acceptor;
         this.timer = timer;
         this.onEmpty = onEmpty;
@@ -173,28 +176,37 @@ final class LibraryServer extends WebSocketServer {
     }
 
     private void adopt(SocketChannel socket, SelectionKey accepting) throws IOException {
+        Admission.Place place = null;
         try {
-            if (connections.size() >= config.connections() || stopping) {
-                LOG.debug("refused a connection: {} are open", config.connections());
+            InetSocketAddress remote = (InetSocketAddress) socket.getRemoteAddress();
+            place = stopping ? null : admission.enter(remote.getAddress());
+            if (place == null) {
                 socket.close();
                 return;
             }
-            InetSocketAddress remote = (InetSocketAddress) socket.getRemoteAddress();
             socket.configureBlocking(false);
             socket.socket().setTcpNoDelay(true);
             SelectionKey key = socket.register(accepting.selector(), SelectionKey.OP_READ);
             PeerConnection connection =
-                    new PeerConnection(this, socket, key, remote, config, acceptor, timer, this::ended);
+                    new PeerConnection(this, socket, key, remote, place, config, acceptor, timer, this::ended);
             connections.add(connection);
             key.attach(connection.impl());
             allocateBuffers(connection.impl());
+            place.upgrading(connection::abort);
         } catch (IOException | RuntimeException failure) { // this peer's alone
             LOG.debug("a connection ended while it was accepted", failure);
-            socket.close();
+            turnAway(socket, place);
         } catch (InterruptedException stopped) {
             Thread.currentThread().interrupt();
-            socket.close();
+            turnAway(socket, place);
         }
+    }
+
+    private static void turnAway(SocketChannel socket, Admission.@Nullable Place place) throws IOException {
+        if (place != null) {
+            place.leave();
+        }
+        socket.close();
     }
 
     private void ended(PeerConnection connection) {

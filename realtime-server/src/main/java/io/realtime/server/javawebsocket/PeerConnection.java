@@ -1,6 +1,10 @@
 package io.realtime.server.javawebsocket;
 
 import io.realtime.CloseReason;
+import io.realtime.server.websocket.Admission;
+import io.realtime.server.websocket.ControlFrames;
+import io.realtime.server.websocket.FrameDecoder;
+import io.realtime.server.websocket.UpgradeRequest;
 import io.realtime.spi.Connection;
 import io.realtime.spi.ConnectionListener;
 import io.realtime.spi.FrameBatch;
@@ -38,6 +42,7 @@ final class PeerConnection implements Connection, FrameDecoder.Sink, PeerChannel
     private final Acceptor acceptor;
     private final Scheduler timer;
     private final Consumer<PeerConnection> onEnded;
+    private final Admission.Place place;
     private final InetSocketAddress remote;
     private final WebSocketImpl impl;
     private final PeerChannel channel;
@@ -59,6 +64,7 @@ final class PeerConnection implements Connection, FrameDecoder.Sink, PeerChannel
             SocketChannel socket,
             SelectionKey key,
             InetSocketAddress remote,
+            Admission.Place place,
             Config config,
             Acceptor acceptor,
             Scheduler timer,
@@ -66,6 +72,7 @@ final class PeerConnection implements Connection, FrameDecoder.Sink, PeerChannel
         this.acceptor = acceptor;
         this.timer = timer;
         this.onEnded = onEnded;
+        this.place = place;
         this.remote = remote;
         this.channel = new PeerChannel(socket, key, config.handshakeBytes(), config.outboundBytes(), this);
         this.decoder = new FrameDecoder(config.messageBytes(), this);
@@ -159,6 +166,7 @@ final class PeerConnection implements Connection, FrameDecoder.Sink, PeerChannel
             return;
         }
         opened = true;
+        place.upgraded();
         deadline.cancel();
         try {
             ConnectionListener listener = acceptor.open(this, handshake);
@@ -282,6 +290,7 @@ final class PeerConnection implements Connection, FrameDecoder.Sink, PeerChannel
         try {
             impl.closeConnection(CloseReason.ABNORMAL, "");
         } finally {
+            place.leave();
             onEnded.accept(this);
             // Even before the upgrade was done: it may be under way, and its listener is owed its last call.
             callbacks.closed(why == null ? new CloseReason(CloseReason.ABNORMAL, "") : why);

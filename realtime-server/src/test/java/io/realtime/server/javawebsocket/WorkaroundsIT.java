@@ -49,7 +49,10 @@ class WorkaroundsIT {
                 4096,
                 Duration.ofSeconds(10),
                 1 << 16,
-                5_000);
+                5_000,
+                5_000,
+                5_000,
+                null);
         transport.start(config, new Echo());
     }
 

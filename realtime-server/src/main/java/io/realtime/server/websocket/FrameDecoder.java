@@ -1,4 +1,4 @@
-package io.realtime.server.javawebsocket;
+package io.realtime.server.websocket;
 
 import io.realtime.CloseReason;
 import java.nio.ByteBuffer;
@@ -15,9 +15,9 @@ import org.jspecify.annotations.Nullable;
  * counts fragments only at the last one, lets unmasked frames pass, drops the good frames of a read in which a bad one
  * follows, and logs every violation with its stack trace.
  *
- * <p>For one thread: the connection's worker.
+ * <p>For one thread: the connection's I/O thread.
  */
-final class FrameDecoder {
+public final class FrameDecoder {
     private static final int INVALID_UTF8 = 1007;
     private static final int CONTINUATION = 0x0;
     private static final int TEXT = 0x1;
@@ -29,13 +29,17 @@ final class FrameDecoder {
     private static final byte[] NONE = new byte[0];
 
     /** Where the decoded goes. */
-    interface Sink {
+    public interface Sink {
+        /** A whole text message. */
         void text(String text);
 
+        /** A whole binary message; the buffer is the receiver's. */
         void binary(ByteBuffer payload);
 
+        /** A ping, which wants a pong with its payload. */
         void ping(byte[] payload);
 
+        /** A pong, asked for or not. */
         void pong();
 
         /** The peer's close frame, its last; {@link CloseReason#NO_STATUS} when it bears no code. */
@@ -43,7 +47,7 @@ final class FrameDecoder {
     }
 
     /** The peer broke the protocol or a limit; nothing after it can be decoded. */
-    static final class Violation extends Exception {
+    public static final class Violation extends Exception {
         private static final long serialVersionUID = 1L;
 
         private final transient CloseReason reason;
@@ -53,7 +57,8 @@ final class FrameDecoder {
             this.reason = new CloseReason(code, text);
         }
 
-        CloseReason reason() {
+        /** Returns what the connection is to be closed with. */
+        public CloseReason reason() {
             return reason;
         }
     }
@@ -75,13 +80,18 @@ final class FrameDecoder {
     private byte[] control = NONE;
     private boolean over;
 
-    FrameDecoder(int limit, Sink sink) {
+    /**
+     * A decoder at the beginning of a connection.
+     *
+     * @param limit the longest message in bytes, in one frame or in fragments
+     */
+    public FrameDecoder(int limit, Sink sink) {
         this.limit = limit;
         this.sink = sink;
     }
 
     /** Decodes all of the input; ignores what follows a close frame or a violation. */
-    void decode(ByteBuffer in) throws Violation {
+    public void decode(ByteBuffer in) throws Violation {
         try {
             while (!over) {
                 if (!inPayload && !readHeader(in)) {

@@ -1,27 +1,31 @@
-package io.realtime.server.javawebsocket;
+package io.realtime.server.websocket;
 
 import io.realtime.CloseReason;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 
-/** Control frames as a server sends them: unmasked, final, at most 125 bytes (RFC 6455 section 5.5). */
-final class ControlFrames {
+/**
+ * Control frames as a server sends them: unmasked, final, at most 125 bytes (RFC 6455 section 5.5).
+ */
+public final class ControlFrames {
     private static final int CLOSE = 0x8;
     private static final int PING = 0x9;
     private static final int PONG = 0xA;
 
     private ControlFrames() {}
 
-    static ByteBuffer ping() {
+    /** A ping without payload. */
+    public static ByteBuffer ping() {
         return frame(PING, new byte[0]);
     }
 
-    static ByteBuffer pong(byte[] payload) {
+    /** The answer to a ping of at most 125 bytes. */
+    public static ByteBuffer pong(byte[] payload) {
         return frame(PONG, payload);
     }
 
     /** A close frame; one without a code when the code may not be sent. */
-    static ByteBuffer close(CloseReason reason) {
+    public static ByteBuffer close(CloseReason reason) {
         if (!isSendable(reason.code())) {
             return frame(CLOSE, new byte[0]);
         }
@@ -35,7 +39,7 @@ final class ControlFrames {
     }
 
     /** Whether a code may stand in a close frame (RFC 6455 section 7.4 and the registry it founded). */
-    static boolean isSendable(int code) {
+    public static boolean isSendable(int code) {
         return (code >= 3000 && code <= 4999) || (code >= 1000 && code <= 1003) || (code >= 1007 && code <= 1014);
     }
 

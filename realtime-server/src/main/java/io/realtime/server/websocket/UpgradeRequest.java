@@ -1,4 +1,4 @@
-package io.realtime.server.javawebsocket;
+package io.realtime.server.websocket;
 
 import io.realtime.spi.Handshake;
 import java.net.InetSocketAddress;
@@ -18,11 +18,11 @@ import org.jspecify.annotations.Nullable;
  * <p>Instead of the library's: Java-WebSocket 1.6.0 joins repeated headers with a semicolon, echoes the client's
  * {@code Connection} header, answers every refusal with 404 and then leaves the connection open.
  */
-final class UpgradeRequest {
+public final class UpgradeRequest {
     private static final String GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
     /** The request is none that can be upgraded; the message is the reason phrase. */
-    static final class Refused extends Exception {
+    public static final class Refused extends Exception {
         private static final long serialVersionUID = 1L;
 
         private final int status;
@@ -32,11 +32,13 @@ final class UpgradeRequest {
             this.status = status;
         }
 
-        int status() {
+        /** Returns the HTTP status to answer with. */
+        public int status() {
             return status;
         }
 
-        String reason() {
+        /** Returns the reason phrase. */
+        public String reason() {
             return String.valueOf(getMessage());
         }
     }
@@ -54,7 +56,7 @@ final class UpgradeRequest {
      *
      * @throws Refused when it is malformed or asks for no upgrade that this server speaks
      */
-    static UpgradeRequest parse(ByteBuffer head) throws Refused {
+    public static UpgradeRequest parse(ByteBuffer head) throws Refused {
         String[] lines = StandardCharsets.ISO_8859_1.decode(head).toString().split("\r\n", -1);
         String[] request = lines[0].split(" ", -1);
         if (request.length != 3 || !request[1].startsWith("/") || !request[2].startsWith("HTTP/")) {
@@ -126,7 +128,8 @@ final class UpgradeRequest {
         return line.chars().anyMatch(c -> (c < ' ' && c != '\t') || c == 0x7F);
     }
 
-    Handshake handshake(InetSocketAddress remote) {
+    /** Returns what the client said, for the server to decide. */
+    public Handshake handshake(InetSocketAddress remote) {
         int question = target.indexOf('?');
         return question < 0
                 ? new Handshake(target, "", headers, remote)
@@ -134,7 +137,7 @@ final class UpgradeRequest {
     }
 
     /** The answer that accepts. */
-    ByteBuffer accept(@Nullable String subprotocol) {
+    public ByteBuffer accept(@Nullable String subprotocol) {
         return ascii("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                 + "Sec-WebSocket-Accept: " + acceptKey(header("Sec-WebSocket-Key")) + "\r\n"
                 + (subprotocol == null ? "" : "Sec-WebSocket-Protocol: " + subprotocol + "\r\n")
@@ -142,7 +145,7 @@ final class UpgradeRequest {
     }
 
     /** An answer that refuses; the connection ends behind it. */
-    static ByteBuffer refusal(int status, String reason) {
+    public static ByteBuffer refusal(int status, String reason) {
         return ascii("HTTP/1.1 " + status + " " + reason.replaceAll("[^\\x20-\\x7E]", "?")
                 + "\r\nConnection: close\r\nContent-Length: 0\r\n"
                 + (status == 426 ? "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n" : "")

@@ -1,0 +1,93 @@
+package io.realtime.server.websocket;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertNull;
+
+import io.realtime.spi.ServerTransport.Config;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import org.junit.jupiter.api.Test;
+
+class AdmissionTest {
+    private static final int MOST = 5;
+    private static final int PER_ADDRESS = 3;
+    private static final int PENDING = 2;
+
+    private final Admission admission = new Admission(
+            new Config(new InetSocketAddress(0), 1, 1, Duration.ofSeconds(1), 1, MOST, PER_ADDRESS, PENDING, null));
+    private final List<String> cut = new ArrayList<>();
+
+    @Test
+    void oneAddressHasItsShareAndNotMore() throws Exception {
+        Admission.Place first = enter("192.0.2.1");
+        enter("192.0.2.1");
+        enter("192.0.2.1");
+        assertNull(admission.enter(InetAddress.getByName("192.0.2.1")));
+        enter("192.0.2.2");
+        first.leave();
+        first.leave(); // counts once
+        enter("192.0.2.1");
+        assertNull(admission.enter(InetAddress.getByName("192.0.2.1")));
+    }
+
+    @Test
+    void allTogetherHaveTheirBound() throws Exception {
+        Admission.Place last = enter("192.0.2.0");
+        for (int i = 1; i < MOST; i++) {
+            last = enter("192.0.2." + i);
+        }
+        assertNull(admission.enter(InetAddress.getByName("198.51.100.1")));
+        last.leave();
+        enter("198.51.100.1");
+    }
+
+    @Test
+    void aNetworkOfIpv6IsOneAddress() throws Exception {
+        enter("2001:db8:1:2::1");
+        enter("2001:db8:1:2:ffff::2");
+        enter("2001:db8:1:2::3");
+        assertNull(admission.enter(InetAddress.getByName("2001:db8:1:2:8::4")));
+        enter("2001:db8:1:3::1");
+    }
+
+    @Test
+    void theUpgradeThatHasWaitedLongestMakesRoom() throws Exception {
+        Admission.Place oldest = upgrading("192.0.2.1");
+        Admission.Place quick = upgrading("192.0.2.2");
+        quick.upgraded();
+        upgrading("192.0.2.3");
+        assertEquals(List.of(), cut);
+        upgrading("192.0.2.4");
+        assertEquals(List.of("192.0.2.1"), cut);
+        oldest.leave(); // as a connection that was cut does
+        upgrading("192.0.2.5");
+        assertEquals(List.of("192.0.2.1", "192.0.2.3"), cut);
+    }
+
+    @Test
+    void whoHasLeftIsNotUpgrading() throws Exception {
+        Admission.Place gone = enter("192.0.2.1");
+        gone.leave();
+        gone.upgrading(() -> cut.add("gone"));
+        upgrading("192.0.2.2");
+        upgrading("192.0.2.3");
+        assertEquals(List.of(), cut);
+    }
+
+    private Admission.Place enter(String address) throws Exception {
+        Admission.Place place = admission.enter(InetAddress.getByName(address));
+        assertNotNull(place);
+        return Objects.requireNonNull(place);
+    }
+
+    private Admission.Place upgrading(String address) throws Exception {
+        Admission.Place place = enter(address);
+        place.upgrading(() -> cut.add(address));
+        return place;
+    }
+}
