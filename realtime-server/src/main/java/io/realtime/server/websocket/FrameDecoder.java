@@ -130,12 +130,12 @@ public final class FrameDecoder {
         }
         int length = header.get(1) & 0x7F;
         long declared = length < 126 ? length : length == 126 ? header.getShort(2) & 0xFFFF : header.getLong(2);
-        if (length >= 126 && declared >= 0 && declared < (length == 126 ? 126 : 1 << 16)) {
-            throw protocolError("length not in its shortest form");
+        if (length >= 126 && declared < (length == 126 ? 126 : 1 << 16)) {
+            throw protocolError("length negative or not in its shortest form");
         }
         if (isControl()) {
             control = new byte[length];
-        } else if (declared < 0 || declared > limit - messageLength) {
+        } else if (declared > limit - messageLength) {
             throw new Violation(CloseReason.TOO_BIG, "message longer than " + limit + " bytes");
         }
         mask = header.getInt(header.position() - 4);
