@@ -67,7 +67,8 @@ final class DemoServer {
 
     /** An option for {@link #start}. */
     static Options.Spec transportOption(Options.Spec spec) {
-        return spec.option("--transport", "NAME", String.join(" or ", TRANSPORTS) + " (default: what the library chooses)");
+        return spec.option(
+                "--transport", "NAME", String.join(" or ", TRANSPORTS) + " (default: what the library chooses)");
     }
 
     /**
@@ -77,9 +78,12 @@ final class DemoServer {
      * @throws io.realtime.RealtimeException naming the port when it is taken
      */
     RealtimeServer start(int port, Limits limits, Options options) {
-        RealtimeServer.Builder builder = builder().host(HOST).port(port).path(PATH).limits(limits);
+        RealtimeServer.Builder builder =
+                builder().host(HOST).port(port).path(PATH).limits(limits);
         String transport = options.choice("--transport", TRANSPORTS);
-        return (transport == null ? builder : builder.transport(transport)).build().start();
+        return (transport == null ? builder : builder.transport(transport))
+                .build()
+                .start();
     }
 
     /** Returns where clients of a server connect. */

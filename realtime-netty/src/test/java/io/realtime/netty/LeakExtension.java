@@ -17,12 +17,16 @@ import org.junit.jupiter.api.extension.ExtensionContext;
  * Fails a test class that left a buffer unreleased. JUnit finds it by itself, before anything of Netty is loaded. A
  * buffer that is lost on purpose, after all others, tells that the collector has found them too.
  */
+@SuppressWarnings("exports") // of tests
 public final class LeakExtension implements AfterAllCallback {
     private static final Queue<String> REPORTS = new ConcurrentLinkedQueue<>();
 
     static {
         ResourceLeakDetectorFactory.setResourceLeakDetectorFactory(new Reporting());
     }
+
+    /** For JUnit. */
+    public LeakExtension() {}
 
     @Override
     public void afterAll(ExtensionContext context) {
@@ -35,8 +39,9 @@ public final class LeakExtension implements AfterAllCallback {
             System.gc();
             PooledByteBufAllocator.DEFAULT.buffer(1).release(); // an allocation reports what was collected before
         }
-        List<String> leaks =
-                REPORTS.stream().filter(report -> !report.contains("canary of ")).toList();
+        List<String> leaks = REPORTS.stream()
+                .filter(report -> !report.contains("canary of "))
+                .toList();
         REPORTS.clear();
         assertEquals(List.of(), leaks);
     }
@@ -67,7 +72,7 @@ public final class LeakExtension implements AfterAllCallback {
         }
 
         @Override
-        @Deprecated
+        @SuppressWarnings("deprecation") // and abstract all the same
         public <T> ResourceLeakDetector<T> newResourceLeakDetector(
                 Class<T> resource, int samplingInterval, long maxActive) {
             return newResourceLeakDetector(resource, samplingInterval);

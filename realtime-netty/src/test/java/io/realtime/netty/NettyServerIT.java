@@ -20,10 +20,8 @@ import io.realtime.testing.RawWebSocket;
 import java.net.BindException;
 import java.net.Inet4Address;
 import java.net.InetSocketAddress;
-import java.net.Socket;
 import java.net.URI;
 import java.nio.ByteBuffer;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -32,10 +30,12 @@ import java.util.List;
 import java.util.ServiceLoader;
 import java.util.Set;
 import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -97,7 +97,9 @@ class NettyServerIT {
     }
 
     @Test
-    @EnabledOnOs(value = OS.LINUX, architectures = {"amd64", "aarch64"})
+    @EnabledOnOs(
+            value = OS.LINUX,
+            architectures = {"amd64", "aarch64"})
     void onLinuxItIsNative() {
         assertTrue(Epoll.isAvailable(), () -> String.valueOf(Epoll.unavailabilityCause()));
     }
@@ -140,16 +142,9 @@ class NettyServerIT {
                         one.pendingUpgrades(),
                         null),
                 echo);
-        try (Socket client = new Socket("127.0.0.1", transport.port())) {
-            client.getOutputStream()
-                    .write(("GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                                    + "Sec-WebSocket-Version: 13\r\n"
-                                    + "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")
-                            .getBytes(StandardCharsets.US_ASCII));
-            InetSocketAddress remote = Echo.next(echo.handshakes).remote();
-            assertInstanceOf(Inet4Address.class, remote.getAddress());
-            assertEquals("127.0.0.1:" + client.getLocalPort(), Echo.next(echo.opened).remoteAddress());
-        }
+        RawWebSocket client = open();
+        assertInstanceOf(Inet4Address.class, Echo.next(echo.handshakes).remote().getAddress());
+        assertEquals("127.0.0.1:" + client.localPort(), Echo.next(echo.opened).remoteAddress());
     }
 
     @Test
@@ -226,19 +221,22 @@ class NettyServerIT {
                         .anonymous()
                         .tls(pem.certificates(), pem.key())
                         .allowJoin((session, room) -> true)
-                        .on(SAY, (session, message) -> session.room(message.room()).send(SAID, message.data()))
+                        .on(
+                                SAY,
+                                (session, message) ->
+                                        session.room(message.room()).send(SAID, message.data()))
                         .build()
                         .start();
-                RealtimeClient client = RealtimeClient.builder(
-                                URI.create("wss://localhost:" + server.port() + "/ws"))
+                RealtimeClient client = RealtimeClient.builder(URI.create("wss://localhost:" + server.port() + "/ws"))
                         .tls(IDENTITY.client().getSocketFactory())
                         .build()) {
             client.on(SAID, message -> said.add(message.data()));
             client.connect().get(10, TimeUnit.SECONDS);
             client.room("chat").join().get(10, TimeUnit.SECONDS);
-            for (int i = 0; i < 1_000; i++) {
-                client.room("chat").send(SAY, i);
-            }
+            List<CompletableFuture<Void>> sent = IntStream.range(0, 1_000)
+                    .mapToObj(i -> client.room("chat").send(SAY, i))
+                    .toList();
+            CompletableFuture.allOf(sent.toArray(new CompletableFuture<?>[0])).get(10, TimeUnit.SECONDS);
             for (int i = 0; i < 1_000; i++) {
                 assertEquals(i, Echo.next(said));
             }

@@ -121,7 +121,7 @@ class OutboundTest {
         assertEquals(2_000, outbound.waiting());
         setWritable(true);
         channel.runPendingTasks();
-        assertEquals(List.of(1_000, 1_000), written());
+        assertEquals(List.of(2_000), written());
         assertEquals(0, outbound.waiting());
     }
 

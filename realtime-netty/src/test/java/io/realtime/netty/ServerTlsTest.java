@@ -48,10 +48,14 @@ class ServerTlsTest {
     void filesThatHoldSomethingElseAreNamed() throws Exception {
         Path text = Files.writeString(folder.resolve("text.pem"), "no PEM at all\n");
         Path empty = Files.writeString(folder.resolve("empty.pem"), "");
-        Path broken = Files.writeString(
-                folder.resolve("broken.pem"),
-                "-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n"
-                        + "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
+        Path broken = Files.writeString(folder.resolve("broken.pem"), """
+                -----BEGIN PRIVATE KEY-----
+                AAAA
+                -----END PRIVATE KEY-----
+                -----BEGIN CERTIFICATE-----
+                AAAA
+                -----END CERTIFICATE-----
+                """);
         assertRefused(new Tls.Pem(text, pem.key(), null), "TLS certificates " + text + ": ", "");
         assertRefused(new Tls.Pem(empty, pem.key(), null), "TLS certificates " + empty + ": ", "holds no certificate");
         assertRefused(new Tls.Pem(broken, pem.key(), null), "TLS certificates " + broken + ": ", "");
@@ -71,7 +75,9 @@ class ServerTlsTest {
         Path first = TestIdentity.of("RSA").pem(rsa).certificates();
         Path second = TestIdentity.of("RSA").pem(folder).key();
         assertRefused(
-                new Tls.Pem(first, second, null), "TLS key " + second + ": ", "not the key of the certificate in " + first);
+                new Tls.Pem(first, second, null),
+                "TLS key " + second + ": ",
+                "not the key of the certificate in " + first);
     }
 
     @Test
@@ -80,8 +86,8 @@ class ServerTlsTest {
         ServerTls.of(encrypted);
         String named = "TLS key " + encrypted.key() + ": ";
         assertRefused(new Tls.Pem(encrypted.certificates(), encrypted.key(), null), named, "no password is given");
-        IOException refused = assertRefused(
-                new Tls.Pem(encrypted.certificates(), encrypted.key(), "wrong password"), named, "");
+        IOException refused =
+                assertRefused(new Tls.Pem(encrypted.certificates(), encrypted.key(), "wrong password"), named, "");
         assertFalse(String.valueOf(refused.getMessage()).contains("wrong password"));
     }
 
@@ -101,13 +107,13 @@ class ServerTlsTest {
         assertArrayEquals(new String[] {"TLSv1.2"}, engine.getEnabledProtocols());
         IOException refused =
                 assertThrows(IOException.class, () -> ServerTls.of(new Tls.Context(enabling("TLSv1", "TLSv1.1"))));
-        assertEquals(
-                "the SSLContext enables only [TLSv1, TLSv1.1], none of [TLSv1.3, TLSv1.2]", refused.getMessage());
+        assertEquals("the SSLContext enables only [TLSv1, TLSv1.1], none of [TLSv1.3, TLSv1.2]", refused.getMessage());
     }
 
     @Test
     void whomClientsMustProveToBeIsTheContextsToSay() throws Exception {
-        SSLEngine engine = ServerTls.of(new Tls.Context(enabling("TLSv1.3"))).newHandler().engine();
+        SSLEngine engine =
+                ServerTls.of(new Tls.Context(enabling("TLSv1.3"))).newHandler().engine();
         assertTrue(engine.getNeedClientAuth());
         assertFalse(engine.getUseClientMode());
     }

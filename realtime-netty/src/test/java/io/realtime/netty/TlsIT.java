@@ -40,9 +40,16 @@ import org.junit.jupiter.params.provider.ValueSource;
 @Timeout(60)
 class TlsIT {
     private static final TestIdentity IDENTITY = TestIdentity.of("EC");
-    private static final String UPGRADE = "GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n"
-            + "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\n"
-            + "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    private static final String UPGRADE = String.join(
+            "\r\n",
+            "GET / HTTP/1.1",
+            "Host: localhost",
+            "Upgrade: websocket",
+            "Connection: Upgrade",
+            "Sec-WebSocket-Version: 13",
+            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+            "",
+            "");
     private static final int HANDSHAKE_RECORD = 22;
     private static final int ALERT_RECORD = 21;
 
@@ -118,10 +125,22 @@ class TlsIT {
         start();
         for (int minor : new int[] {1, 2}) { // 1.0 and 1.1
             byte[] hello = new byte[5 + 4 + 2 + 32 + 1 + 4 + 2];
-            byte[] head = {HANDSHAKE_RECORD, 3, (byte) minor, 0, (byte) (hello.length - 5), 1, 0, 0, (byte)
-                    (hello.length - 9), 3, (byte) minor};
+            byte[] head = {
+                HANDSHAKE_RECORD,
+                3,
+                (byte) minor,
+                0,
+                (byte) (hello.length - 5),
+                1,
+                0,
+                0,
+                (byte) (hello.length - 9),
+                3,
+                (byte) minor
+            };
             System.arraycopy(head, 0, hello, 0, head.length);
-            byte[] tail = {0, 0, 2, (byte) 0xC0, 0x0A, 1, 0}; // no session, ECDHE_ECDSA_WITH_AES_256_CBC_SHA, no compression
+            byte[] tail = {0, 0, 2, (byte) 0xC0, 0x0A, 1, 0
+            }; // no session, ECDHE_ECDSA_WITH_AES_256_CBC_SHA, no compression
             System.arraycopy(tail, 0, hello, hello.length - tail.length, tail.length);
             Socket client = plain();
             client.getOutputStream().write(hello);
@@ -212,8 +231,7 @@ class TlsIT {
     }
 
     private SSLSocket secure(Socket plain) throws Exception {
-        return (SSLSocket)
-                IDENTITY.client().getSocketFactory().createSocket(plain, "localhost", plain.getPort(), true);
+        return (SSLSocket) IDENTITY.client().getSocketFactory().createSocket(plain, "localhost", plain.getPort(), true);
     }
 
     /** A socket that keeps what it reads. */
