@@ -6,6 +6,7 @@ import io.realtime.ErrorCode;
 import io.realtime.Position;
 import io.realtime.RealtimeException;
 import io.realtime.internal.HeartbeatMonitor;
+import io.realtime.internal.wire.BinaryEnvelope;
 import io.realtime.internal.wire.Envelope;
 import io.realtime.internal.wire.ErrorData;
 import io.realtime.internal.wire.Frames;
@@ -28,6 +29,7 @@ import java.util.Map;
 import java.util.Queue;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.BooleanSupplier;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -131,21 +133,24 @@ final class Peer implements ConnectionListener, Outlet {
 
     @Override
     public void onText(String text) {
+        decode(() -> Envelope.parse(text));
+    }
+
+    @Override
+    public void onBinary(ByteBuffer payload) {
+        decode(() -> BinaryEnvelope.parse(payload));
+    }
+
+    private void decode(Supplier<Envelope> parser) {
         heartbeat.received();
         Envelope envelope;
         try {
-            envelope = Envelope.parse(text);
+            envelope = parser.get();
         } catch (MalformedException malformed) {
             bad(malformed);
             return;
         }
         receive(envelope);
-    }
-
-    @Override
-    public void onBinary(ByteBuffer payload) {
-        heartbeat.received();
-        bad(new RealtimeException(ErrorCode.BAD_MESSAGE, "binary frames are not supported"));
     }
 
     @Override
