@@ -112,6 +112,11 @@ public final class FrameDecoder {
         }
     }
 
+    /** Returns how many bytes are kept for what has not arrived whole. */
+    int held() {
+        return message.length + control.length;
+    }
+
     private void end() {
         over = true;
         message = NONE;
