@@ -2,6 +2,7 @@ package io.realtime.internal.wire;
 
 import java.nio.charset.StandardCharsets;
 import java.util.Objects;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /** The rules for names on the wire. */
@@ -24,12 +25,15 @@ public final class Names {
     /** The inbox of the session. */
     public static final String SESSION = "@session";
 
+    private static final Pattern CONTROL = Pattern.compile("\\p{Cc}");
+
     private Names() {}
 
     /** Returns the name if an application may use it for a contract. */
     public static String requireContract(String name) {
         if (name.startsWith("$")) {
-            throw new IllegalArgumentException("'" + name + "': names that begin with $ belong to the protocol");
+            throw new IllegalArgumentException(
+                    "'" + abbreviate(name) + "': names that begin with $ belong to the protocol");
         }
         return requireName("name", name, MAX_TYPE);
     }
@@ -66,7 +70,7 @@ public final class Names {
             return "room holds half a surrogate pair";
         }
         if (name.charAt(0) == '@') {
-            return "room '" + name + "': names that begin with @ belong to the protocol";
+            return "room '" + abbreviate(name) + "': names that begin with @ belong to the protocol";
         }
         return null;
     }
@@ -89,9 +93,19 @@ public final class Names {
         return true;
     }
 
-    /** Returns the text, cut so that a message or a log line stays short. */
+    /** Returns the text as one line of at most 64 characters, for a message or a log. */
     public static String abbreviate(String text) {
-        return text.length() <= 64 ? text : text.substring(0, 61) + "...";
+        return abbreviate(text, 64);
+    }
+
+    /** Returns the text as one line of at most {@code max} characters, a question mark for every control character. */
+    static String abbreviate(String text, int max) {
+        String brief = text;
+        if (text.length() > max) {
+            int end = max - 3;
+            brief = text.substring(0, Character.isHighSurrogate(text.charAt(end - 1)) ? end - 1 : end) + "...";
+        }
+        return CONTROL.matcher(brief).replaceAll("?");
     }
 
     private static boolean isName(String name, int from, int max) {

@@ -79,20 +79,37 @@ class EnvelopeFuzzTest {
             parsedAsAServersFrame(text);
             return;
         }
-        assertSame(envelope, Envelope.parseFromServer(text));
-        assertSame(envelope, Envelope.parse(again(envelope)));
         for (Type type : TYPES) {
             read(envelope, type);
         }
         assertNotNull(envelope.error().exception().code());
+        if (isCarriable(envelope)) {
+            assertSame(envelope, Envelope.parseFromServer(text));
+            assertSame(envelope, Envelope.parse(again(envelope)));
+        }
     }
 
     /** What only a server may send is held to the same, except that a client does not send it on. */
     private static void parsedAsAServersFrame(String text) {
         try {
-            Envelope.parseFromServer(text).<JsonElement>data(JsonElement.class);
+            isCarriable(Envelope.parseFromServer(text));
         } catch (MalformedException refused) {
             assertIsBrief(refused);
+        }
+    }
+
+    /** Returns whether the payload can be sent on: half a surrogate pair is seen only by who reads it. */
+    private static boolean isCarriable(Envelope envelope) {
+        try {
+            envelope.<JsonElement>data(JsonElement.class);
+            return true;
+        } catch (PayloadException unfit) {
+            assertIsBrief(unfit);
+            assertTrue(
+                    String.valueOf(unfit.getMessage())
+                            .endsWith("Unpaired surrogate characters are not allowed in strict mode"),
+                    unfit.getMessage());
+            return false;
         }
     }
 

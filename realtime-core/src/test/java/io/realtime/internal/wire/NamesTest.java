@@ -30,6 +30,7 @@ class NamesTest {
     @Test
     void otherRoomsAreRefusedWithWhy() {
         assertEquals("room is empty", Names.roomFault(""));
+        assertEquals("room '@a?': names that begin with @ belong to the protocol", Names.roomFault("@a\n"));
         assertEquals("room '@all': names that begin with @ belong to the protocol", Names.roomFault("@all"));
         var refused = assertThrows(IllegalArgumentException.class, () -> Names.requireRoom("@user"));
         assertEquals("room '@user': names that begin with @ belong to the protocol", refused.getMessage());
@@ -54,7 +55,17 @@ class NamesTest {
     }
 
     @Test
+    void aTextForPeopleIsOneLine() {
+        assertEquals("a?b?c?", Names.abbreviate("a\nb\u0000c\u0085"));
+        assertEquals("é\uD83D\uDE00 ", Names.abbreviate("é\uD83D\uDE00 "));
+    }
+
+    @Test
     void aLongTextIsCutForPeople() {
+        assertEquals(
+                "x".repeat(60) + "...",
+                Names.abbreviate("x".repeat(60) + "\uD83D\uDE00" + "x".repeat(10)),
+                "a pair stays whole");
         assertEquals("x".repeat(64), Names.abbreviate("x".repeat(64)));
         assertEquals("x".repeat(61) + "...", Names.abbreviate("x".repeat(65)));
     }
