@@ -4,6 +4,7 @@ import com.google.gson.JsonElement;
 import io.realtime.CloseReason;
 import io.realtime.ErrorCode;
 import io.realtime.Heartbeat;
+import io.realtime.PayloadException;
 import io.realtime.Position;
 import io.realtime.RealtimeException;
 import io.realtime.internal.HeartbeatMonitor;
@@ -228,11 +229,7 @@ final class Peer implements ConnectionListener, Outlet {
             return;
         }
         if (isPing) {
-            JsonElement data = envelope.data(JsonElement.class);
-            send(FrameBatch.of(Outgoing.of(Frames.PONG)
-                    .ref(envelope.ref())
-                    .data(data, JsonElement.class)
-                    .frame()));
+            pong(envelope);
             return;
         }
         if (!to.receives()) {
@@ -309,6 +306,18 @@ final class Peer implements ConnectionListener, Outlet {
             close(new CloseReason(CloseReason.RATE_LIMITED, "went on above the rate limit"));
         }
         return has;
+    }
+
+    private void pong(Envelope ping) {
+        Outgoing frame;
+        try {
+            JsonElement data = ping.data(JsonElement.class);
+            frame = Outgoing.of(Frames.PONG).ref(ping.ref()).data(data, JsonElement.class);
+        } catch (PayloadException unreadable) { // half a surrogate pair, which no frame could carry back
+            send(error(ErrorData.of(unreadable), ping.ref()));
+            return;
+        }
+        send(FrameBatch.of(frame.frame()));
     }
 
     private void overloaded() {
