@@ -25,7 +25,7 @@ public final class Names {
     /** The inbox of the session. */
     public static final String SESSION = "@session";
 
-    private static final Pattern CONTROL = Pattern.compile("\\p{Cc}");
+    private static final Pattern CONTROL = Pattern.compile("[\\p{Cc}\\u2028\\u2029]");
 
     private Names() {}
 
