@@ -207,6 +207,12 @@ public final class RawWebSocket implements AutoCloseable {
         socket.shutdownOutput();
     }
 
+    /** Resets the connection: what is on its way, in either direction, is lost. */
+    public void reset() throws IOException {
+        socket.setSoLinger(true, 0);
+        socket.close();
+    }
+
     /** Closes the socket, without a closing handshake. */
     @Override
     public void close() throws IOException {

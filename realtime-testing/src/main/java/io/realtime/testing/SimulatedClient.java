@@ -24,6 +24,10 @@ final class SimulatedClient implements ClientTransport {
         return network == other;
     }
 
+    boolean isDead() {
+        return dead;
+    }
+
     /** The process is dead: it never hears of anything again. */
     void die(boolean resets) {
         dead = true;
@@ -57,7 +61,9 @@ final class SimulatedClient implements ClientTransport {
         Handshake handshake() {
             URI uri = target.uri();
             Map<String, String> headers = new TreeMap<>(target.headers());
-            headers.put("Sec-WebSocket-Protocol", target.subprotocol());
+            if (!target.subprotocol().isEmpty()) {
+                headers.put("Sec-WebSocket-Protocol", target.subprotocol());
+            }
             String query = uri.getRawQuery() == null ? "" : uri.getRawQuery();
             return new Handshake(uri.getRawPath(), query, headers, InetSocketAddress.createUnresolved("in-memory", 1));
         }

@@ -56,8 +56,8 @@ final class SimulatedEnd implements Connection {
     void listen(ConnectionListener to) {
         listener = to;
         whenOver(to::onClosed);
-        if (over && reason != null) {
-            to.onClosed(reason);
+        if (over) {
+            tellOfEnd();
         }
     }
 
@@ -68,6 +68,10 @@ final class SimulatedEnd implements Connection {
 
     boolean isOver() {
         return over;
+    }
+
+    SimulatedLink link() {
+        return link;
     }
 
     private SimulatedEnd peer() {
@@ -82,7 +86,7 @@ final class SimulatedEnd implements Connection {
             return false;
         }
         if (waiting + batch.bytes() > outboundBytes) {
-            owesDrained = true;
+            owesDrained |= waiting > 0;
             return false;
         }
         waiting += batch.bytes();
@@ -119,15 +123,36 @@ final class SimulatedEnd implements Connection {
         }
         closing = true;
         reason = why;
-        travel(() -> peer().closedByPeer(why));
-        grace = network.after(CLOSE_GRACE, () -> breakOff(why));
+        CloseReason heard = isSendable(why.code()) ? why : new CloseReason(CloseReason.NO_STATUS, "");
+        travel(() -> peer().closedByPeer(heard));
+        cutAfter(CLOSE_GRACE);
+    }
+
+    /** Whether a code may stand in a close frame (RFC 6455 section 7.4.1). */
+    private static boolean isSendable(int code) {
+        return code != CloseReason.NO_STATUS && code != CloseReason.ABNORMAL && code != 1015;
     }
 
     @Override
     public void abort() {
         if (!over) {
-            breakOff(new CloseReason(CloseReason.ABNORMAL, "aborted"));
+            end(new CloseReason(CloseReason.ABNORMAL, "aborted"));
+            peer().resetByPeer();
+            network.after(Duration.ZERO, this::tellOfEnd); // never on the caller's stack, which may be the listener's
         }
+    }
+
+    /** Gives the other end that long to answer a close; an earlier deadline stands. */
+    void cutAfter(Duration limit) {
+        if (over) {
+            return;
+        }
+        Scheduler.Cancellable earlier = grace;
+        Scheduler.Cancellable latest = network.after(limit, this::cut);
+        grace = () -> {
+            earlier.cancel();
+            latest.cancel();
+        };
     }
 
     @Override
@@ -221,8 +246,8 @@ final class SimulatedEnd implements Connection {
         ended(why);
     }
 
-    private void breakOff(CloseReason why) {
-        ended(why);
+    private void cut() {
+        ended(new CloseReason(CloseReason.ABNORMAL, "cut"));
         peer().resetByPeer();
     }
 
@@ -236,14 +261,25 @@ final class SimulatedEnd implements Connection {
 
     /** Ends this end and tells its listener. */
     void ended(CloseReason why) {
-        if (over) {
-            return;
+        if (!over) {
+            end(why);
+            tellOfEnd();
         }
+    }
+
+    private void end(CloseReason why) {
         if (reason == null) {
             reason = why;
         }
         die();
-        whenOver.accept(reason);
+    }
+
+    private void tellOfEnd() {
+        Consumer<CloseReason> told = whenOver;
+        if (reason != null && !link.isHostDead(this)) {
+            whenOver = why -> {};
+            told.accept(reason);
+        }
     }
 
     /** Ends this end without a word to its listener or to the other end. */

@@ -85,6 +85,10 @@ final class SimulatedLink implements InMemoryNetwork.Link {
         return transport == serverHost || transport == clientHost;
     }
 
+    boolean isHostDead(SimulatedEnd end) {
+        return end == server ? serverHost.isDead() : clientHost.isDead();
+    }
+
     /** The host of this transport is dead; when its operating system is not, that resets the other end. */
     void hostDied(Object transport, boolean resets) {
         SimulatedEnd end = transport == serverHost ? server : client;

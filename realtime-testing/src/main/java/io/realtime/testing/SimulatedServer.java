@@ -15,6 +15,7 @@ final class SimulatedServer implements ServerTransport {
     private @Nullable Acceptor acceptor;
     private int port;
     private int open;
+    private boolean dead;
     private boolean dark;
 
     SimulatedServer(InMemoryNetwork network) {
@@ -23,6 +24,10 @@ final class SimulatedServer implements ServerTransport {
 
     boolean isOf(InMemoryNetwork other) {
         return network == other;
+    }
+
+    boolean isDead() {
+        return dead;
     }
 
     /** Returns whether the machine is without power: it neither takes connections nor refuses them. */
@@ -58,6 +63,7 @@ final class SimulatedServer implements ServerTransport {
 
     /** The process is dead: it never hears of anything again. */
     void die(boolean resets) {
+        dead = true;
         if (resets) {
             stopAccepting();
         }
@@ -67,6 +73,9 @@ final class SimulatedServer implements ServerTransport {
 
     @Override
     public void start(Config newConfig, Acceptor newAcceptor) throws IOException {
+        if (config != null) {
+            throw new IllegalStateException("a transport starts once");
+        }
         port = network.bind(newConfig.address().getPort(), this);
         config = newConfig;
         acceptor = newAcceptor;
@@ -85,11 +94,15 @@ final class SimulatedServer implements ServerTransport {
         network.unbind(port, this);
     }
 
+    /** Begins to stop, and does not wait: the drain passes as the time is moved. */
     @Override
     public void stop(Duration drain) {
         stopAccepting();
         CloseReason reason = new CloseReason(CloseReason.GOING_AWAY, "server stops");
-        network.linksOf(this).forEach(link -> link.server().close(reason));
+        for (SimulatedLink link : network.linksOf(this)) {
+            link.server().close(reason);
+            link.server().cutAfter(drain);
+        }
     }
 
     @Override

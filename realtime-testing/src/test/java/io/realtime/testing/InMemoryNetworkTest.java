@@ -202,6 +202,8 @@ class InMemoryNetworkTest extends NetworkFixture {
     void anAbortIsALossForThePeer() {
         connect();
         clientEnd().connection.abort();
+        assertEquals(List.of(), clientEnd().seen, "not on the caller's stack");
+        time.runDue();
         assertEquals(List.of("closed 1006 aborted@2"), clientEnd().seen);
         advance(1);
         assertEquals(List.of("closed 1006 connection reset@3"), serverEnd().seen);
@@ -218,6 +220,30 @@ class InMemoryNetworkTest extends NetworkFixture {
         assertEquals(1, network.connections(), "open connections stay");
         start(other, server.port());
         assertEquals(server.port(), other.port());
+    }
+
+    @Test
+    void aStopCutsThoseWhoDoNotReadWhenItsDrainIsOver() throws Exception {
+        connect();
+        network.stallClients(true);
+        serverEnd().connection.send(text("stays"));
+        server.stop(Duration.ofMillis(100));
+        advance(99);
+        assertEquals(List.of(), serverEnd().seen);
+        advance(1);
+        assertEquals(List.of("closed 1001 server stops@102"), serverEnd().seen);
+        advance(1);
+        assertEquals(List.of("closed 1006 connection reset@103"), clientEnd().seen);
+    }
+
+    @Test
+    void aCrashRightBehindAnAbortIsSilent() {
+        connect();
+        serverEnd().connection.abort();
+        network.crash(server);
+        advance(1);
+        assertEquals(List.of(), serverEnd().seen, "the dead hear nothing");
+        assertEquals(List.of("closed 1006 connection reset@3"), clientEnd().seen);
     }
 
     @Test

@@ -87,6 +87,7 @@ abstract class NetworkFixture {
     @AfterEach
     void aNetworkWithoutConnectionsIsQuiet() {
         network.cutAll();
+        time.runDue();
         assertEquals(0, network.connections());
         assertEquals(0, time.pending(), "tasks of dead connections");
     }

@@ -69,6 +69,9 @@ public final class Names {
         if (!isText(name)) {
             return "room holds half a surrogate pair";
         }
+        if (CONTROL.matcher(name).find()) {
+            return "room '" + abbreviate(name) + "' holds a control character";
+        }
         if (name.charAt(0) == '@') {
             return "room '" + abbreviate(name) + "': names that begin with @ belong to the protocol";
         }

@@ -30,7 +30,8 @@ class NamesTest {
     @Test
     void otherRoomsAreRefusedWithWhy() {
         assertEquals("room is empty", Names.roomFault(""));
-        assertEquals("room '@a?': names that begin with @ belong to the protocol", Names.roomFault("@a\n"));
+        assertEquals("room 'a?INFO b' holds a control character", Names.roomFault("a\nINFO b"));
+        assertEquals("room '?' holds a control character", Names.roomFault("\u2028"));
         assertEquals("room '@all': names that begin with @ belong to the protocol", Names.roomFault("@all"));
         var refused = assertThrows(IllegalArgumentException.class, () -> Names.requireRoom("@user"));
         assertEquals("room '@user': names that begin with @ belong to the protocol", refused.getMessage());

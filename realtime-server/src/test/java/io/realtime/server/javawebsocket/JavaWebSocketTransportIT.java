@@ -1,9 +1,9 @@
 package io.realtime.server.javawebsocket;
 
 import io.realtime.spi.ServerTransport;
-import io.realtime.testing.ServerTransportContract;
+import io.realtime.testing.WebSocketServerTransportContract;
 
-class JavaWebSocketTransportIT extends ServerTransportContract {
+class JavaWebSocketTransportIT extends WebSocketServerTransportContract {
     @Override
     protected ServerTransport newTransport() {
         return new JavaWebSocketTransport();

@@ -1,0 +1,162 @@
+package io.realtime.testing;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
+
+import io.realtime.CloseReason;
+import io.realtime.spi.Connection;
+import io.realtime.spi.ConnectionListener;
+import io.realtime.spi.Handshake;
+import io.realtime.spi.ServerTransport;
+import io.realtime.spi.ServerTransport.Upgrade;
+import java.nio.ByteBuffer;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Queue;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The server's side of a contract test: decides about upgrades as it is told, and keeps what its listeners hear. Called
+ * by the transport's threads and asked by the test's.
+ */
+final class ContractServer implements ServerTransport.Acceptor {
+    /** Takes the next of a queue, letting time pass until there is one; null when nothing comes in time. */
+    interface Patience {
+        <T> @Nullable T take(BlockingQueue<T> queue) throws InterruptedException;
+    }
+
+    private final Patience patience;
+    private final BlockingQueue<Accepted> waiting = new LinkedBlockingQueue<>();
+    private final Queue<Accepted> all = new ConcurrentLinkedQueue<>();
+    volatile Upgrade verdict = Upgrade.accept(null);
+    volatile @Nullable Error failsToDecide;
+    volatile @Nullable Error failsToOpen;
+
+    ContractServer(Patience patience) {
+        this.patience = patience;
+    }
+
+    @Override
+    public Upgrade upgrade(Handshake handshake) {
+        throwUnlessNull(failsToDecide);
+        return verdict;
+    }
+
+    @Override
+    public ConnectionListener open(Connection connection, Handshake handshake) {
+        throwUnlessNull(failsToOpen);
+        Accepted accepted = new Accepted(connection, handshake);
+        all.add(accepted);
+        waiting.add(accepted);
+        return accepted;
+    }
+
+    private static void throwUnlessNull(@Nullable Error failure) {
+        if (failure != null) {
+            throw failure;
+        }
+    }
+
+    /** Returns the next connection that was opened. */
+    Accepted next() throws InterruptedException {
+        return take(waiting, "no connection was opened");
+    }
+
+    /** Returns whether every connection that was opened has been asked for. */
+    boolean isQuiet() {
+        return waiting.isEmpty();
+    }
+
+    /** Fails unless every listener was told of its end, once and last, and never two things at a time. */
+    void assertEachEndedOnce() throws InterruptedException {
+        for (Accepted accepted : all) {
+            take(accepted.ends, "a listener was not told of its end");
+            assertEquals(List.of(), List.copyOf(accepted.faults));
+        }
+    }
+
+    private <T> T take(BlockingQueue<T> queue, String otherwise) throws InterruptedException {
+        T taken = patience.take(queue);
+        assertNotNull(taken, otherwise);
+        return taken;
+    }
+
+    /** A connection that was opened, and what its listener hears. */
+    final class Accepted implements ConnectionListener {
+        final Connection connection;
+        final Handshake handshake;
+        private final BlockingQueue<String> calls = new LinkedBlockingQueue<>();
+        private final BlockingQueue<CloseReason> ends = new LinkedBlockingQueue<>();
+        private final Queue<String> faults = new ConcurrentLinkedQueue<>();
+        private final AtomicInteger running = new AtomicInteger();
+        /** What the listener does with a text beside keeping it. */
+        volatile Consumer<String> onText = text -> {};
+
+        Accepted(Connection connection, Handshake handshake) {
+            this.connection = connection;
+            this.handshake = handshake;
+        }
+
+        /** Returns the next call: {@code text …}, {@code binary […]}, {@code activity}, {@code drained}, {@code closed …}. */
+        String next() throws InterruptedException {
+            return take(calls, "the listener was not called");
+        }
+
+        /** Returns whether every call has been asked for. */
+        boolean isQuiet() {
+            return calls.isEmpty();
+        }
+
+        /** Returns whether it was told of its end. */
+        boolean isOver() {
+            return !ends.isEmpty();
+        }
+
+        private void hear(String call, Runnable reaction) {
+            if (running.getAndIncrement() > 0) {
+                faults.add("two calls at a time: " + call);
+            }
+            if (!ends.isEmpty()) {
+                faults.add("after the end: " + call);
+            }
+            try {
+                calls.add(call);
+                reaction.run();
+            } finally {
+                running.getAndDecrement();
+            }
+        }
+
+        @Override
+        public void onText(String text) {
+            hear("text " + text, () -> onText.accept(text));
+        }
+
+        @Override
+        public void onBinary(ByteBuffer payload) {
+            byte[] bytes = new byte[payload.remaining()];
+            payload.get(bytes);
+            hear("binary " + Arrays.toString(bytes), () -> {});
+        }
+
+        @Override
+        public void onActivity() {
+            hear("activity", () -> {});
+        }
+
+        @Override
+        public void onDrained() {
+            hear("drained", () -> {});
+        }
+
+        @Override
+        public void onClosed(CloseReason reason) {
+            hear("closed " + reason, () -> ends.add(reason));
+        }
+    }
+}

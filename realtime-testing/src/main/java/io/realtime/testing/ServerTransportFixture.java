@@ -1,0 +1,114 @@
+package io.realtime.testing;
+
+import static org.junit.jupiter.api.Assertions.assertNull;
+
+import io.realtime.spi.Frame;
+import io.realtime.spi.FrameBatch;
+import io.realtime.spi.ServerTransport;
+import java.io.IOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.BlockingQueue;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+
+/** A transport that is started before each test, its peers, and what a transport's own test must say of it. */
+abstract class ServerTransportFixture {
+    static final int MESSAGE_BYTES = 64 * 1024;
+    static final int HANDSHAKE_BYTES = 4 * 1024;
+    static final int OUTBOUND_BYTES = 256 * 1024;
+    static final int CONNECTIONS = 20;
+    static final Duration HANDSHAKE_TIMEOUT = Duration.ofSeconds(1);
+
+    final ContractServer server = new ContractServer(this::await);
+    private final List<ContractPeer> peers = new ArrayList<>();
+    private @Nullable ServerTransport started;
+
+    /** A new transport, not started. */
+    protected abstract ServerTransport newTransport();
+
+    /**
+     * Connects to the transport under test and upgrades.
+     *
+     * @param target path and query
+     * @param subprotocol what to offer, empty for none
+     * @throws IOException when there is no connection or the subprotocol is not selected; when the upgrade was refused
+     *     the message holds status and reason
+     */
+    protected abstract ContractPeer connect(String target, Map<String, String> headers, String subprotocol)
+            throws IOException, InterruptedException;
+
+    /** Takes the next of a queue, letting time pass until there is one; null when nothing comes for ten seconds. */
+    protected abstract <T> @Nullable T await(BlockingQueue<T> queue) throws InterruptedException;
+
+    /** Runs a task that may block while the test goes on; in a time where nothing blocks, just runs it. */
+    protected abstract void meanwhile(Runnable task);
+
+    /** Returns the transport under test; it is started. */
+    protected final ServerTransport transport() {
+        ServerTransport now = started;
+        if (now == null) {
+            throw new IllegalStateException("not started yet");
+        }
+        return now;
+    }
+
+    /** A configuration for this port, with the contract's limits. */
+    protected static ServerTransport.Config config(int port) {
+        return config(port, HANDSHAKE_TIMEOUT, CONNECTIONS, CONNECTIONS);
+    }
+
+    static ServerTransport.Config config(
+            int port, Duration handshakeTimeout, int connectionsPerAddress, int pendingUpgrades) {
+        return new ServerTransport.Config(
+                new InetSocketAddress(InetAddress.getLoopbackAddress(), port),
+                MESSAGE_BYTES,
+                HANDSHAKE_BYTES,
+                handshakeTimeout,
+                OUTBOUND_BYTES,
+                CONNECTIONS,
+                connectionsPerAddress,
+                pendingUpgrades,
+                null);
+    }
+
+    /** Connects a peer that behaves; it is cut after the test. */
+    protected final ContractPeer open() throws IOException, InterruptedException {
+        return open("/", Map.of(), "");
+    }
+
+    /** As {@link #connect}; the peer is cut after the test. */
+    final ContractPeer open(String target, Map<String, String> headers, String subprotocol)
+            throws IOException, InterruptedException {
+        ContractPeer peer = connect(target, headers, subprotocol);
+        peers.add(peer);
+        return peer;
+    }
+
+    @BeforeEach
+    final void startTransport() throws IOException {
+        ServerTransport fresh = newTransport();
+        fresh.start(config(0), server);
+        started = fresh;
+    }
+
+    @AfterEach
+    final void whenAllIsOverEachListenerHasHeardItOnceAndLast() throws Exception {
+        for (ContractPeer peer : peers) {
+            peer.cut();
+        }
+        transport().stop(Duration.ofSeconds(5));
+        server.assertEachEndedOnce();
+        assertNull(transport().problem());
+    }
+
+    static FrameBatch text(String text) {
+        return FrameBatch.of(Frame.text(text.getBytes(StandardCharsets.UTF_8)));
+    }
+}

@@ -1,0 +1,323 @@
+package io.realtime.testing;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.realtime.CloseReason;
+import io.realtime.spi.Handshake;
+import io.realtime.spi.ServerTransport;
+import io.realtime.spi.ServerTransport.Upgrade;
+import io.realtime.testing.ContractServer.Accepted;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.Arrays;
+import java.util.List;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/**
+ * What every {@link ServerTransport} over sockets keeps to, whatever bytes come, in whatever pieces, from however many
+ * threads. Extend it in the transport's own tests.
+ */
+@Timeout(60)
+public abstract class WebSocketServerTransportContract extends WebSocketFramesContract {
+    private static final String UPGRADE = String.join(
+            "\r\n",
+            "GET /p HTTP/1.1",
+            "Host: x",
+            "Upgrade: websocket",
+            "Connection: Upgrade",
+            "Sec-WebSocket-Version: 13",
+            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+            "",
+            "");
+
+    /** A contract test. */
+    protected WebSocketServerTransportContract() {}
+
+    // ---- the upgrade
+
+    @Test
+    void theAnswerProvesThatTheKeyWasRead() throws Exception {
+        String answer = connectRaw().upgrade("/", "Sec-WebSocket-Extensions: permessage-deflate");
+        assertTrue(answer.contains("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="), "the key's answer of RFC 6455 section 1.3");
+        assertFalse(answer.contains("Sec-WebSocket-Extensions"));
+        assertFalse(answer.contains("Sec-WebSocket-Protocol"));
+    }
+
+    @Test
+    void oneOfTheOfferedSubprotocolsIsSelectedOrNone() throws Exception {
+        server.verdict = Upgrade.accept("two");
+        String answer = connectRaw().upgrade("/", "Sec-WebSocket-Protocol: one, two");
+        assertTrue(answer.contains("\r\nSec-WebSocket-Protocol: two\r\n"), answer);
+        assertEquals(List.of("one", "two"), server.next().handshake.subprotocols());
+        server.verdict = Upgrade.accept(null);
+        String none = connectRaw().upgrade("/", "Sec-WebSocket-Protocol: one");
+        assertFalse(none.contains("Sec-WebSocket-Protocol"), none);
+    }
+
+    @Test
+    void theAcceptorSeesWhereThePeerIsAndEveryValueOfAHeader() throws Exception {
+        RawWebSocket client = connectRaw();
+        client.upgrade("/", "X-Twice: 1", "x-twice: 2");
+        Handshake handshake = server.next().handshake;
+        assertEquals("1,2", String.valueOf(handshake.header("X-Twice")).replace(" ", ""));
+        assertEquals(client.localPort(), handshake.remote().getPort());
+        assertTrue(handshake.remote().getAddress().isLoopbackAddress());
+    }
+
+    @Test
+    void aRefusedUpgradeIsHungUpOnBehindItsAnswer() throws Exception {
+        server.verdict = Upgrade.refuse(403, "No Entry");
+        RawWebSocket client = connectRaw();
+        client.sendUpgrade("/");
+        assertTrue(client.readHead().startsWith("HTTP/1.1 403 No Entry\r\n"));
+        assertEquals(0, client.readToEnd().length);
+    }
+
+    @Test
+    void anUpgradeInPiecesIsAccepted() throws Exception {
+        RawWebSocket client = connectRaw();
+        sendByteByByte(client, ascii(UPGRADE));
+        assertTrue(client.readHead().startsWith("HTTP/1.1 101 "));
+        assertEquals("/p", server.next().handshake.path());
+    }
+
+    @Test
+    void framesMayFollowTheUpgradeInOneSegment() throws Exception {
+        RawWebSocket client = connectRaw();
+        client.send(concat(ascii(UPGRADE), RawWebSocket.encode(true, RawWebSocket.TEXT, ascii("hi"))));
+        assertEquals("text hi", server.next().next());
+    }
+
+    @Test
+    void anUpgradeThatIsNotFinishedIsCutAtTheDeadline() throws Exception {
+        RawWebSocket silent = connectRaw();
+        RawWebSocket halfway = connectRaw();
+        halfway.send(ascii("GET / HTTP/1.1\r\nHost: x\r\n"));
+        assertEquals(0, silent.readToEnd().length); // within the read's ten seconds
+        halfway.readToEnd();
+        assertTrue(server.isQuiet());
+    }
+
+    @Test
+    void headersWithoutEndAreCutAtTheLimit() throws Exception {
+        RawWebSocket client = connectRaw();
+        client.send(ascii("GET / HTTP/1.1\r\nX: " + "y".repeat(HANDSHAKE_BYTES)));
+        assertTrue(new String(client.readToEnd(), StandardCharsets.US_ASCII).startsWith("HTTP/1.1 431 "));
+    }
+
+    // ---- bounds
+
+    @Test
+    void oneAddressHasItsShareOfTheConnectionsAndNotMore() throws Exception {
+        ServerTransport small = newTransport();
+        small.start(config(0, HANDSHAKE_TIMEOUT, 2, CONNECTIONS), server);
+        try {
+            RawWebSocket first = connectRaw(small);
+            first.upgrade("/");
+            Accepted accepted = server.next();
+            connectRaw(small).upgrade("/");
+            assertThrows(IOException.class, () -> connectRaw(small).upgrade("/"));
+            first.close();
+            assertTrue(accepted.next().startsWith("closed 1006"));
+            connectRaw(small).upgrade("/");
+        } finally {
+            small.stop(Duration.ZERO);
+        }
+    }
+
+    @Test
+    void theUpgradeThatHasWaitedLongestMakesRoomForANewcomer() throws Exception {
+        ServerTransport small = newTransport();
+        small.start(config(0, Duration.ofMinutes(1), CONNECTIONS, 2), server);
+        try {
+            RawWebSocket longest = connectRaw(small);
+            RawWebSocket second = connectRaw(small);
+            connectRaw(small).upgrade("/");
+            assertEquals(0, longest.readToEnd().length); // within the read's ten seconds
+            second.upgrade("/");
+        } finally {
+            small.stop(Duration.ZERO);
+        }
+    }
+
+    // ---- callbacks that throw
+
+    @Test
+    void aListenerThatThrowsHarmsNoOtherConnection() throws Exception {
+        ContractPeer other = open();
+        Accepted untouched = server.next();
+        RawWebSocket client = openRaw();
+        server.next().onText = text -> {
+            throw new AssertionError("expected by the test: a listener that throws");
+        };
+        client.text("boom");
+        assertEquals(CloseReason.INTERNAL_ERROR, client.read().closeReason().code());
+        other.text("still here");
+        assertEquals("text still here", untouched.next());
+        assertAcceptsNewcomers();
+    }
+
+    @Test
+    void anAcceptorThatThrowsHarmsNobodyButItsNewcomer() throws Exception {
+        server.failsToDecide = new AssertionError("expected by the test: an acceptor that cannot decide");
+        RawWebSocket undecided = connectRaw();
+        undecided.sendUpgrade("/");
+        assertTrue(undecided.readHead().startsWith("HTTP/1.1 500 "));
+        server.failsToDecide = null;
+        server.failsToOpen = new AssertionError("expected by the test: an acceptor that cannot open");
+        assertEquals(CloseReason.INTERNAL_ERROR, openRaw().read().closeReason().code());
+        server.failsToOpen = null;
+        assertAcceptsNewcomers();
+    }
+
+    // ---- threads
+
+    @Test
+    void framesOfConcurrentSendersArriveWholeAndInEachSendersOrder() throws Exception {
+        ContractPeer peer = open();
+        Accepted accepted = server.next();
+        int senders = 4;
+        int each = 2_000;
+        for (int s = 0; s < senders; s++) {
+            int sender = s;
+            meanwhile(() -> {
+                for (int i = 0; i < each; ) {
+                    if (accepted.connection.send(text(sender + " " + i))) {
+                        i++;
+                    } else {
+                        Thread.onSpinWait();
+                    }
+                }
+            });
+        }
+        int[] expected = new int[senders];
+        for (int i = 0; i < senders * each; i++) {
+            String[] parts = peer.next().split(" ", -1);
+            int sender = Integer.parseInt(parts[1]);
+            assertEquals(expected[sender]++, Integer.parseInt(parts[2]));
+        }
+    }
+
+    @Test
+    void closesAndAbortsOfManyThreadsEndTheConnectionOnce() throws Exception {
+        for (int round = 0; round < 50; round++) {
+            ContractPeer peer = open();
+            Accepted accepted = server.next();
+            CountDownLatch go = new CountDownLatch(1);
+            for (int code = 4001; code <= 4002; code++) {
+                CloseReason reason = new CloseReason(code, "");
+                afterwards(go, () -> accepted.connection.close(reason));
+            }
+            afterwards(go, accepted.connection::abort);
+            afterwards(go, () -> accepted.connection.send(text("between")));
+            go.countDown();
+            peer.cut();
+            assertTrue(accepted.next().startsWith("closed "));
+        }
+    }
+
+    private void afterwards(CountDownLatch go, Runnable task) {
+        meanwhile(() -> {
+            try {
+                go.await();
+            } catch (InterruptedException interrupted) {
+                Thread.currentThread().interrupt();
+            }
+            task.run();
+        });
+    }
+
+    // ---- resets
+
+    @Test
+    void aResetWithinTheHeadOpensNothing() throws Exception {
+        for (int length : new int[] {0, 1, UPGRADE.length() / 2, UPGRADE.length() - 1}) {
+            RawWebSocket client = connectRaw();
+            client.send(Arrays.copyOf(ascii(UPGRADE), length));
+            client.reset();
+        }
+        assertAcceptsNewcomers();
+        assertTrue(server.isQuiet());
+    }
+
+    @Test
+    void aResetRightBehindTheUpgradeIsHeardOnceIfItWasOpened() throws Exception {
+        for (int i = 0; i < CONNECTIONS / 2; i++) {
+            RawWebSocket client = connectRaw();
+            client.sendUpgrade("/");
+            client.reset();
+        }
+        RawWebSocket client = openRaw();
+        client.reset();
+        client = openRaw();
+        client.text("the last");
+        Accepted accepted = server.next();
+        while (!accepted.next().equals("text the last")) {
+            accepted = server.next(); // those before it were told of their end, and of nothing else
+        }
+    }
+
+    @Test
+    void aResetWithinAFrameIsAbnormal() throws Exception {
+        byte[] frame = RawWebSocket.encode(true, RawWebSocket.TEXT, new byte[1_000]);
+        for (int length : new int[] {1, 2, 5, 8, 500}) {
+            RawWebSocket client = openRaw();
+            Accepted accepted = server.next();
+            client.text("good");
+            assertEquals("text good", accepted.next());
+            client.send(Arrays.copyOf(frame, length));
+            client.reset();
+            assertTrue(accepted.next().startsWith("closed 1006"));
+        }
+        assertAcceptsNewcomers();
+    }
+
+    @Test
+    void aResetWithinAMessageInFragmentsIsAbnormal() throws Exception {
+        RawWebSocket client = openRaw();
+        Accepted accepted = server.next();
+        client.frame(false, RawWebSocket.TEXT, ascii("half"));
+        client.reset();
+        assertTrue(accepted.next().startsWith("closed 1006"));
+        assertAcceptsNewcomers();
+    }
+
+    @Test
+    void aResetWhileTheServerSendsIsHeardOnce() throws Exception {
+        for (int round = 0; round < 10; round++) {
+            RawWebSocket client = openRaw();
+            Accepted accepted = server.next();
+            CountDownLatch refused = new CountDownLatch(1);
+            meanwhile(() -> {
+                while (!accepted.isOver()) {
+                    accepted.connection.send(text("x".repeat(10_000)));
+                }
+                refused.countDown();
+            });
+            assertEquals(10_000, client.read().payload().remaining());
+            client.reset();
+            String last = accepted.next();
+            while (last.equals("drained")) {
+                last = accepted.next();
+            }
+            assertTrue(last.startsWith("closed 1006"), last);
+            assertTrue(refused.await(10, TimeUnit.SECONDS));
+            assertEquals(0, accepted.connection.outboundBytes());
+        }
+        assertAcceptsNewcomers();
+    }
+
+    private void assertAcceptsNewcomers() throws IOException, InterruptedException {
+        open().text("newcomer");
+        assertEquals("text newcomer", server.next().next());
+        assertNull(transport().problem());
+    }
+}
