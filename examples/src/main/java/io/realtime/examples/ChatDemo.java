@@ -1,5 +1,6 @@
 package io.realtime.examples;
 
+import io.realtime.server.Limits;
 import io.realtime.server.RealtimeServer;
 import java.util.concurrent.CountDownLatch;
 
@@ -31,7 +32,7 @@ final class ChatDemo implements Demo {
             throw new UsageException("--port and --page-port are both " + port);
         }
         DemoServer demo = DemoServer.withSecret(options.find("--secret"));
-        try (RealtimeServer server = demo.start(port);
+        try (RealtimeServer server = demo.start(port, Limits.defaults());
                 ChatPage page = ChatPage.start(pagePort, server.port(), demo)) {
             terminal.out().println("socket " + DemoServer.url(server));
             terminal.out().println("page " + page.url());

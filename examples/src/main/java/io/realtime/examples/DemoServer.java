@@ -6,6 +6,7 @@ import io.realtime.examples.Chat.Said;
 import io.realtime.examples.Chat.SomebodyTyping;
 import io.realtime.examples.Chat.WhoAmI;
 import io.realtime.server.JwtAuthenticator;
+import io.realtime.server.Limits;
 import io.realtime.server.RealtimeServer;
 import java.nio.charset.StandardCharsets;
 import java.security.SecureRandom;
@@ -67,8 +68,8 @@ final class DemoServer {
      *
      * @throws io.realtime.RealtimeException naming the port when it is taken
      */
-    RealtimeServer start(int port) {
-        return builder().host(HOST).port(port).path(PATH).build().start();
+    RealtimeServer start(int port, Limits limits) {
+        return builder().host(HOST).port(port).path(PATH).limits(limits).build().start();
     }
 
     /** Returns where clients of a server connect. */

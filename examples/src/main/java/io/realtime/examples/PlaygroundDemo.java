@@ -1,5 +1,7 @@
 package io.realtime.examples;
 
+import io.realtime.server.Limits;
+import io.realtime.server.RateLimit;
 import io.realtime.server.RealtimeServer;
 import java.util.concurrent.CountDownLatch;
 
@@ -20,15 +22,15 @@ final class PlaygroundDemo implements Demo {
         return Options.spec()
                 .option("--port", "N", "where to listen (0, the default: any free port)")
                 .option("--secret", "S", "the HS256 secret, 32 bytes or more (default: a random one, printed)")
-                .option("--rate-limit", "N|off", "messages a second per session (default off; not enforced yet)");
+                .option("--rate-limit", "N|off", "messages a second per session, as many at once (default off)");
     }
 
     @Override
     public int run(Options options, Terminal terminal) throws InterruptedException {
         int port = options.port("--port", 0);
-        requireRateLimit(options);
         DemoServer demo = DemoServer.withSecret(options.find("--secret"));
-        try (RealtimeServer server = demo.start(port)) {
+        try (RealtimeServer server =
+                demo.start(port, Limits.builder().rate(rateLimit(options)).build())) {
             if (options.find("--secret") == null) {
                 terminal.out().println("secret " + demo.secret());
             }
@@ -41,13 +43,13 @@ final class PlaygroundDemo implements Demo {
         return Main.OK;
     }
 
-    private static void requireRateLimit(Options options) {
+    private static RateLimit rateLimit(Options options) {
         String limit = options.find("--rate-limit");
         if (limit == null || limit.equals("off")) {
-            return;
+            return RateLimit.none();
         }
         try {
-            options.number("--rate-limit", 0, 1, 1_000_000);
+            return RateLimit.perSecond(options.number("--rate-limit", 0, 1, 1_000_000));
         } catch (UsageException wrong) {
             throw new UsageException(wrong.getMessage() + "; or off");
         }

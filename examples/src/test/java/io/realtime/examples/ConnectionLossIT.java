@@ -15,6 +15,8 @@ import io.realtime.client.DroppedMessage;
 import io.realtime.client.Gap;
 import io.realtime.client.RealtimeClient;
 import io.realtime.server.Authentication;
+import io.realtime.server.Limits;
+import io.realtime.server.RateLimit;
 import io.realtime.server.RealtimeServer;
 import io.realtime.server.Retention;
 import io.realtime.testing.FaultProxy;
@@ -124,6 +126,10 @@ class ConnectionLossIT {
                 .authenticator(c -> CompletableFuture.completedFuture(Authentication.of(String.valueOf(c.token()))))
                 .allowJoin((session, room) -> true)
                 .on(SAY, (session, message) -> handle(session.user().id(), message))
+                .limits(Limits.builder() // as fast as it goes
+                        .rate(RateLimit.none())
+                        .resumptionsPerSession(RateLimit.none())
+                        .build())
                 .retention(new Retention(MESSAGES, Duration.ofHours(1)))
                 .heartbeat(new Heartbeat(Duration.ofMillis(150), Duration.ofMillis(400)))
                 .build()

@@ -16,13 +16,10 @@ import io.realtime.testing.InMemoryNetwork;
 import io.realtime.testing.ManualScheduler;
 import java.io.IOException;
 import java.net.URI;
-import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -127,20 +124,12 @@ class DeliveryPageTest {
 
     @Test
     void pageShowsThisCode() throws IOException {
-        String page = Files.readString(Path.of("..", "docs", "delivery.md")).replaceAll("\\s+", "");
-        String test = Files.readString(Path.of("src/test/java/io/realtime/examples/DeliveryPageTest.java"));
-        Matcher pieces = Pattern.compile("// @start (\\w+)\\n(.*?)// @end", Pattern.DOTALL)
-                .matcher(test);
-        List<String> names = new ArrayList<>();
-        while (pieces.find()) {
-            names.add(pieces.group(1));
-            String piece = pieces.group(2)
-                    .replaceAll("\\s+", "")
-                    .replaceAll("var(joined|connected|hook)=", "")
-                    .replaceAll("^builder\\.", "RealtimeServer.builder().");
-            assertTrue(page.contains(piece), "the page differs from the piece '" + pieces.group(1) + "'");
-        }
-        assertEquals(List.of("file", "reload", "retention"), names);
+        ShownCode.assertStandsIn(
+                "docs/delivery.md",
+                DeliveryPageTest.class,
+                List.of("file", "reload", "retention"),
+                code -> code.replaceAll("var(joined|connected|hook)=", "")
+                        .replaceAll("^builder\\.", "RealtimeServer.builder()."));
     }
 
     private static final class View {

@@ -55,6 +55,23 @@ class PlaygroundIT {
     }
 
     @Test
+    void moreThanTheRateLimitIsRefused() throws InterruptedException {
+        try (Run slow = new Run("playground", "--secret", SECRET, "--rate-limit", "1");
+                Peer eve = new Peer(
+                        slow.shown("socket (ws://\\S+)"),
+                        DemoServer.withSecret(SECRET).token("eve"))) {
+            for (int i = 0; i < 5; i++) {
+                eve.raw("{\"type\":\"echo\",\"ref\":\"r\",\"data\":1}");
+            }
+            JsonObject frame = eve.next();
+            while (frame.get("type").getAsString().equals("$reply")) {
+                frame = eve.next();
+            }
+            assertEquals("rate_limited: more messages than the limit of 1 per PT1S, burst 1", Peer.error(frame));
+        }
+    }
+
+    @Test
     void whatIsSaidInARoomReachesItsMembers() throws InterruptedException {
         ada.join(LOBBY);
         bob.join(LOBBY);

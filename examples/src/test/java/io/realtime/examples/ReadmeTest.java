@@ -1,7 +1,6 @@
 package io.realtime.examples;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.auth0.jwt.JWT;
 import com.auth0.jwt.algorithms.Algorithm;
@@ -15,17 +14,12 @@ import io.realtime.server.JwtAuthenticator;
 import io.realtime.server.RealtimeServer;
 import java.io.IOException;
 import java.net.URI;
-import java.nio.file.Files;
-import java.nio.file.Path;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
 import org.junit.jupiter.api.Test;
 
 /** The code of README's first screen: it runs here, and stands there to the letter but for ports. */
@@ -88,20 +82,11 @@ class ReadmeTest {
 
     @Test
     void readmeShowsThisCode() throws IOException {
-        String readme = Files.readString(Path.of("..", "README.md")).replaceAll("\\s+", "");
-        String test = Files.readString(Path.of("src/test/java/io/realtime/examples/ReadmeTest.java"));
-        Matcher pieces = Pattern.compile("// @start (\\w+)\\n(.*?)// @end", Pattern.DOTALL)
-                .matcher(test);
-        List<String> names = new ArrayList<>();
-        while (pieces.find()) {
-            names.add(pieces.group(1));
-            String piece = pieces.group(2)
-                    .replace(".port(port)", ".port(8080)")
-                    .replace("\" + port + \"", "8080")
-                    .replaceAll("\\s+", "");
-            assertTrue(readme.contains(piece), "README differs from the piece '" + pieces.group(1) + "'");
-        }
-        assertEquals(List.of("contract", "server", "client"), names);
+        ShownCode.assertStandsIn(
+                "README.md",
+                ReadmeTest.class,
+                List.of("contract", "server", "client"),
+                code -> code.replace(".port(port)", ".port(8080)").replace("\"+port+\"", "8080"));
     }
 
     private final class Tokens {

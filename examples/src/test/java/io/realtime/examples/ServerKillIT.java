@@ -14,6 +14,8 @@ import io.realtime.client.DroppedMessage;
 import io.realtime.client.FileOutbox;
 import io.realtime.client.Gap;
 import io.realtime.client.RealtimeClient;
+import io.realtime.server.Limits;
+import io.realtime.server.RateLimit;
 import io.realtime.server.RealtimeServer;
 import java.io.IOException;
 import java.net.URI;
@@ -85,6 +87,10 @@ class ServerKillIT {
                 .port(port)
                 .anonymous()
                 .allowJoin((session, room) -> room.equals(ROOM))
+                .limits(Limits.builder() // as fast as it goes
+                        .rate(RateLimit.none())
+                        .resumptionsPerSession(RateLimit.none())
+                        .build())
                 .on(SAY, (session, message) -> {
                     handled.accept(message);
                     session.room(ROOM).send(SAID, message.data());

@@ -50,9 +50,56 @@ public final class Limits {
         return values.handshakeBytes;
     }
 
-    /** How long an upgrade may take, and then again the {@code $hello}; beyond it 4103. */
+    /** How long an upgrade may take, TLS included; beyond it the connection is cut. */
     public Duration handshakeTimeout() {
         return values.handshakeTimeout;
+    }
+
+    /** How long a managed client may take to its {@code $hello}, and any to be authenticated; beyond it 4103. */
+    public Duration helloTimeout() {
+        return values.helloTimeout;
+    }
+
+    /** How many sessions one user may have. */
+    public int sessionsPerUser() {
+        return values.sessionsPerUser;
+    }
+
+    /** What becomes of the next. */
+    public SessionOverflow sessionOverflow() {
+        return values.sessionOverflow;
+    }
+
+    /** After how long without a message from its client a connection closes with 4108; zero for never. */
+    public Duration idleTimeout() {
+        return values.idleTimeout;
+    }
+
+    /**
+     * How fast one session may send. Beyond it a managed client's messages wait for their turn, and it is closed with 4101
+     * when they overfill its mailbox; a plain client's are refused with {@code rate_limited}, and it is closed with 4101
+     * when the refused ones exceed the limit once more.
+     */
+    public RateLimit ratePerSession() {
+        return values.ratePerSession;
+    }
+
+    /** How fast all sessions of one user together may send; beyond it as {@link #ratePerSession}. */
+    public RateLimit ratePerUser() {
+        return values.ratePerUser;
+    }
+
+    /** How often one session may be resumed; beyond it the new connection closes with 4101. */
+    public RateLimit resumptionsPerSession() {
+        return values.resumptionsPerSession;
+    }
+
+    /**
+     * How often one address may ask for a session without its secret, or as another user; beyond it those that do are
+     * closed with 4101.
+     */
+    public RateLimit failedResumptionsPerAddress() {
+        return values.failedResumptionsPerAddress;
     }
 
     /** How many messages of one session may wait for its handlers; beyond it the connection closes with 4100. */
@@ -86,6 +133,12 @@ public final class Limits {
                 + connections() + ", connectionsPerAddress=" + connectionsPerAddress() + ", pendingUpgrades="
                 + pendingUpgrades()
                 + ", handshakeBytes=" + handshakeBytes() + ", handshakeTimeout=" + handshakeTimeout()
+                + ", helloTimeout=" + helloTimeout() + ", sessionsPerUser="
+                + (sessionsPerUser() == Integer.MAX_VALUE ? "unlimited" : sessionsPerUser()) + ", sessionOverflow="
+                + sessionOverflow() + ", idleTimeout="
+                + (idleTimeout().isZero() ? "off" : idleTimeout()) + ", ratePerSession="
+                + ratePerSession() + ", ratePerUser=" + ratePerUser() + ", resumptionsPerSession="
+                + resumptionsPerSession() + ", failedResumptionsPerAddress=" + failedResumptionsPerAddress()
                 + ", mailbox=" + mailbox() + ", inflight=" + inflight() + ", badMessages=" + badMessages()
                 + ", roomsPerSession=" + roomsPerSession() + ", logBytes=" + logBytes() + "}";
     }
@@ -99,6 +152,14 @@ public final class Limits {
         private int pendingUpgrades = 1000;
         private int handshakeBytes = 8 * 1024;
         private Duration handshakeTimeout = Duration.ofSeconds(10);
+        private Duration helloTimeout = Duration.ofSeconds(10);
+        private int sessionsPerUser = Integer.MAX_VALUE;
+        private SessionOverflow sessionOverflow = SessionOverflow.REFUSE_NEW;
+        private Duration idleTimeout = Duration.ZERO;
+        private RateLimit ratePerSession = RateLimit.perSecond(100).withBurst(200);
+        private RateLimit ratePerUser = RateLimit.perSecond(100).withBurst(200);
+        private RateLimit resumptionsPerSession = RateLimit.perMinute(60);
+        private RateLimit failedResumptionsPerAddress = RateLimit.perMinute(10);
         private int mailbox = 1024;
         private int inflight = 256;
         private int badMessages = 10;
@@ -153,6 +214,59 @@ public final class Limits {
             return this;
         }
 
+        /** Default 10 s. */
+        public Builder helloTimeout(Duration timeout) {
+            this.helloTimeout = timeout;
+            return this;
+        }
+
+        /** Default unlimited; what exceeds it is refused. */
+        public Builder sessionsPerUser(int count) {
+            return sessionsPerUser(count, SessionOverflow.REFUSE_NEW);
+        }
+
+        /** Default unlimited. */
+        public Builder sessionsPerUser(int count, SessionOverflow overflow) {
+            this.sessionsPerUser = count;
+            this.sessionOverflow = overflow;
+            return this;
+        }
+
+        /** Default zero: never. */
+        public Builder idleTimeout(Duration timeout) {
+            this.idleTimeout = timeout;
+            return this;
+        }
+
+        /** Per session and per user at once. Default 100 a second with a burst of 200. */
+        public Builder rate(RateLimit limit) {
+            return ratePerSession(limit).ratePerUser(limit);
+        }
+
+        /** Default 100 a second with a burst of 200. */
+        public Builder ratePerSession(RateLimit limit) {
+            this.ratePerSession = limit;
+            return this;
+        }
+
+        /** Default 100 a second with a burst of 200. */
+        public Builder ratePerUser(RateLimit limit) {
+            this.ratePerUser = limit;
+            return this;
+        }
+
+        /** Default 60 a minute. */
+        public Builder resumptionsPerSession(RateLimit limit) {
+            this.resumptionsPerSession = limit;
+            return this;
+        }
+
+        /** Default 10 a minute. */
+        public Builder failedResumptionsPerAddress(RateLimit limit) {
+            this.failedResumptionsPerAddress = limit;
+            return this;
+        }
+
         /** Default 1,024. */
         public Builder mailbox(int messages) {
             this.mailbox = messages;
@@ -195,6 +309,11 @@ public final class Limits {
             positive("pendingUpgrades", pendingUpgrades);
             positive("handshakeBytes", handshakeBytes);
             positive("handshakeTimeout", handshakeTimeout.toMillis());
+            positive("helloTimeout", helloTimeout.toMillis());
+            positive("sessionsPerUser", sessionsPerUser);
+            if (!idleTimeout.isZero()) {
+                positive("idleTimeout", idleTimeout.toMillis());
+            }
             positive("mailbox", mailbox);
             positive("inflight", inflight);
             positive("badMessages", badMessages);

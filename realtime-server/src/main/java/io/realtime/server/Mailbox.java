@@ -1,6 +1,9 @@
 package io.realtime.server;
 
+import io.realtime.spi.Scheduler;
+import java.time.Duration;
 import java.util.ArrayDeque;
+import java.util.Objects;
 import java.util.Queue;
 import java.util.concurrent.Executor;
 import java.util.concurrent.locks.ReentrantLock;
@@ -14,32 +17,63 @@ import org.slf4j.LoggerFactory;
  */
 final class Mailbox {
     private static final Logger LOG = LoggerFactory.getLogger(Mailbox.class);
+    private static final Turn AT_ONCE = () -> 0;
     private static final int TURN = 64; // tasks, then another session's turn
 
     private final Executor executor;
+    private final Scheduler scheduler;
     private final int maxTasks;
     private final int maxSize;
     private final ReentrantLock lock;
     private @Nullable Queue<Task> tasks; // guarded by lock; null when none waits and none runs
     private int size; // guarded by lock
     private boolean scheduled; // guarded by lock
+    private boolean isHeld; // guarded by lock: the next task waits for its turn by the rate limit
 
     /** @param lock what guards it: nothing is run under it */
-    Mailbox(Executor executor, int maxTasks, int maxSize, ReentrantLock lock) {
+    Mailbox(Executor executor, Scheduler scheduler, int maxTasks, int maxSize, ReentrantLock lock) {
         this.executor = executor;
+        this.scheduler = scheduler;
         this.lock = lock;
         this.maxTasks = maxTasks;
         this.maxSize = maxSize;
     }
 
+    /** Says when a task may run. */
+    @FunctionalInterface
+    interface Turn {
+        /** Takes the turn; or returns for how many nanoseconds to wait and ask again. */
+        long take();
+    }
+
     /** Takes what a peer asks for; false, without taking it, when the mailbox is full. */
-    boolean offer(int cost, Runnable task) {
-        return add(new Task(cost, task), true);
+    boolean offer(int cost, Turn turn, Runnable task) {
+        return add(new Task(cost, turn, task), true);
     }
 
     /** Takes what the server itself has to say, full or not: the few steps of a session's life. */
     void post(Runnable task) {
-        add(new Task(0, task), false);
+        add(new Task(0, AT_ONCE, task), false);
+    }
+
+    /** Returns whether nothing more is taken from a peer. */
+    boolean isFull() {
+        lock.lock();
+        try {
+            return tasks != null && (tasks.size() >= maxTasks || size >= maxSize);
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Returns whether what waits is held back by its turn, not by slow handlers. */
+    boolean isHeld() {
+        lock.lock();
+        try {
+            return isHeld;
+        } finally {
+            lock.unlock();
+        }
     }
 
     private boolean add(Task task, boolean bounded) {
@@ -89,15 +123,18 @@ final class Mailbox {
 
     private void run() {
         for (int ran = 0; ran < TURN; ran++) {
-            Task next;
+            Task next = first();
+            if (next == null) {
+                return;
+            }
+            long wait = next.turn.take();
+            if (wait > 0) {
+                hold(wait);
+                return;
+            }
             lock.lock();
             try {
-                next = tasks == null ? null : tasks.poll();
-                if (next == null) {
-                    tasks = null;
-                    scheduled = false;
-                    return;
-                }
+                Objects.requireNonNull(tasks).remove(); // only this thread takes
                 size -= next.cost;
             } finally {
                 lock.unlock();
@@ -111,5 +148,39 @@ final class Mailbox {
         executor.execute(this::run);
     }
 
-    private record Task(int cost, Runnable action) {}
+    /** Returns the task whose turn is next; null, and the mailbox at rest, when there is none. */
+    private @Nullable Task first() {
+        lock.lock();
+        try {
+            Task next = tasks == null ? null : tasks.peek();
+            if (next == null) {
+                tasks = null;
+                scheduled = false;
+            }
+            return next;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Goes on after a time; until then no thread is held. */
+    private void hold(long nanos) {
+        lock.lock();
+        try {
+            isHeld = true;
+        } finally {
+            lock.unlock();
+        }
+        scheduler.schedule(Duration.ofNanos(nanos), () -> {
+            lock.lock();
+            try {
+                isHeld = false;
+            } finally {
+                lock.unlock();
+            }
+            executor.execute(this::run);
+        });
+    }
+
+    private record Task(int cost, Turn turn, Runnable action) {}
 }

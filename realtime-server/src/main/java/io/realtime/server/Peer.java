@@ -3,6 +3,7 @@ package io.realtime.server;
 import com.google.gson.JsonElement;
 import io.realtime.CloseReason;
 import io.realtime.ErrorCode;
+import io.realtime.Heartbeat;
 import io.realtime.Position;
 import io.realtime.RealtimeException;
 import io.realtime.internal.HeartbeatMonitor;
@@ -26,6 +27,7 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Queue;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
@@ -42,27 +44,20 @@ final class Peer implements ConnectionListener, Outlet {
     private static final Duration BAD_MESSAGE_WINDOW = Duration.ofMinutes(1);
 
     /** What a peer is told before a close: a browser cannot see more than code and reason. */
-    private static final Map<Integer, ErrorCode> WORDS = Map.of(
-            CloseReason.UNAUTHORIZED,
-            ErrorCode.UNAUTHORIZED,
-            CloseReason.PROTOCOL_ERROR,
-            ErrorCode.BAD_MESSAGE,
-            CloseReason.FORBIDDEN,
-            ErrorCode.FORBIDDEN,
-            CloseReason.KICKED,
-            ErrorCode.of("kicked"),
-            CloseReason.SESSION_REPLACED,
-            ErrorCode.of("session_replaced"),
-            CloseReason.OVERLOADED,
-            ErrorCode.OVERLOADED,
-            CloseReason.HELLO_TIMEOUT,
-            ErrorCode.of("hello_timeout"),
-            CloseReason.HEARTBEAT_TIMEOUT,
-            ErrorCode.of("heartbeat_timeout"),
-            CloseReason.DRAINING,
-            ErrorCode.of("draining"),
-            CloseReason.TOKEN_EXPIRED,
-            ErrorCode.TOKEN_EXPIRED);
+    private static final Map<Integer, ErrorCode> WORDS = Map.ofEntries(
+            Map.entry(CloseReason.UNAUTHORIZED, ErrorCode.UNAUTHORIZED),
+            Map.entry(CloseReason.PROTOCOL_ERROR, ErrorCode.BAD_MESSAGE),
+            Map.entry(CloseReason.FORBIDDEN, ErrorCode.FORBIDDEN),
+            Map.entry(CloseReason.KICKED, ErrorCode.of("kicked")),
+            Map.entry(CloseReason.SESSION_REPLACED, ErrorCode.of("session_replaced")),
+            Map.entry(CloseReason.OVERLOADED, ErrorCode.OVERLOADED),
+            Map.entry(CloseReason.HELLO_TIMEOUT, ErrorCode.of("hello_timeout")),
+            Map.entry(CloseReason.HEARTBEAT_TIMEOUT, ErrorCode.of("heartbeat_timeout")),
+            Map.entry(CloseReason.TOO_MANY_SESSIONS, ErrorCode.of("too_many_sessions")),
+            Map.entry(CloseReason.RATE_LIMITED, ErrorCode.RATE_LIMITED),
+            Map.entry(CloseReason.IDLE, ErrorCode.of("idle")),
+            Map.entry(CloseReason.DRAINING, ErrorCode.of("draining")),
+            Map.entry(CloseReason.TOKEN_EXPIRED, ErrorCode.TOKEN_EXPIRED));
 
     private enum Phase {
         HELLO,
@@ -77,6 +72,7 @@ final class Peer implements ConnectionListener, Outlet {
     private final long number;
     private final boolean managed;
     private final HeartbeatMonitor heartbeat;
+    private final @Nullable HeartbeatMonitor idle; // of messages alone
 
     private final ReentrantLock lock = new ReentrantLock();
     private Phase phase; // guarded by lock
@@ -92,12 +88,14 @@ final class Peer implements ConnectionListener, Outlet {
 
     private int badMessages; // I/O thread only
     private long badMessagesSince; // I/O thread only
+    private int duplicates; // with the messages, one at a time, as the next
+    private @Nullable TokenBucket patience;
 
     Peer(ServerCore core, Connection connection, Handshake handshake, boolean managed) {
         this.core = core;
         this.connection = connection;
         this.handshake = handshake;
-        this.number = core.nextPeerNumber();
+        this.number = core.nextNumber();
         this.managed = managed;
         this.phase = managed ? Phase.HELLO : Phase.AUTHENTICATING;
         this.heartbeat = HeartbeatMonitor.start(
@@ -108,7 +106,17 @@ final class Peer implements ConnectionListener, Outlet {
                 () -> close(new CloseReason(
                         CloseReason.HEARTBEAT_TIMEOUT,
                         "nothing heard for " + core.heartbeat().timeout().toMillis() + " ms")));
-        this.deadline = core.scheduler().schedule(core.limits().handshakeTimeout(), this::tooLate);
+        Duration idleTimeout = core.limits().idleTimeout();
+        this.idle = idleTimeout.isZero()
+                ? null
+                : HeartbeatMonitor.start(
+                        new Heartbeat(idleTimeout.dividedBy(2), idleTimeout),
+                        0,
+                        core.scheduler(),
+                        () -> {},
+                        () -> close(
+                                new CloseReason(CloseReason.IDLE, "no message for " + idleTimeout.toMillis() + " ms")));
+        this.deadline = core.scheduler().schedule(core.limits().helloTimeout(), this::tooLate);
     }
 
     Handshake handshake() {
@@ -180,6 +188,11 @@ final class Peer implements ConnectionListener, Outlet {
         } finally {
             lock.unlock();
         }
+        if (idle != null
+                && !envelope.type().equals(Frames.PING)
+                && !envelope.type().equals(Frames.ACK)) {
+            idle.received();
+        }
         Session known = session;
         if (early && isHello) {
             hello(envelope);
@@ -204,7 +217,12 @@ final class Peer implements ConnectionListener, Outlet {
     }
 
     private void deliver(Session to, Envelope envelope) {
-        if (envelope.type().equals(Frames.PING)) {
+        ClientRecords.ClientRecord record = to.record();
+        boolean isPing = envelope.type().equals(Frames.PING);
+        if (record == null ? !isWithinRate(to, envelope) : isPing && !hasPatience()) {
+            return;
+        }
+        if (isPing) {
             JsonElement data = envelope.data(JsonElement.class);
             send(FrameBatch.of(Outgoing.of(Frames.PONG)
                     .ref(envelope.ref())
@@ -215,8 +233,8 @@ final class Peer implements ConnectionListener, Outlet {
         if (!to.receives()) {
             return; // the connection is about to close; the client sends again
         }
-        ClientRecords.ClientRecord record = to.record();
-        BooleanSupplier offer = () -> to.mailbox().offer(envelope.length(), () -> {
+        Mailbox.Turn turn = () -> record == null || core.isClosing() ? 0 : to.takeTurn();
+        BooleanSupplier offer = () -> to.mailbox().offer(envelope.length(), turn, () -> {
             try {
                 if (!core.isStopped()) { // else another server's turn has come: what is not acknowledged is sent to it
                     core.dispatcher().dispatch(to, this, envelope);
@@ -238,12 +256,54 @@ final class Peer implements ConnectionListener, Outlet {
             case DUPLICATE -> {
                 to.handled();
                 to.acknowledgeSoon();
+                duplicates++; // a client sends each number once a connection, and of those a mailbox holds no more
+                if (duplicates > core.limits().mailbox()) {
+                    close(new CloseReason(CloseReason.PROTOCOL_ERROR, "sends the same numbers over and over"));
+                }
             }
             case REFUSED -> {
                 to.handled();
-                overloaded();
+                if (to.mailbox().isHeld()) {
+                    close(new CloseReason(CloseReason.RATE_LIMITED, "went on above the rate limit"));
+                } else {
+                    overloaded();
+                }
             }
         }
+    }
+
+    /** Whether a message of a plain client is within the limits; else it is told, or closed when it was told too often. */
+    private boolean isWithinRate(Session of, Envelope envelope) {
+        long wait = of.takeTurn();
+        if (wait == 0) {
+            return true;
+        }
+        if (!hasPatience()) {
+            return false;
+        }
+        long retryAfterMs = TimeUnit.NANOSECONDS.toMillis(wait) + 1;
+        send(error(
+                new ErrorData(
+                        ErrorCode.RATE_LIMITED.value(),
+                        "more messages than the limit of " + core.limits().ratePerSession(),
+                        true,
+                        retryAfterMs,
+                        null),
+                envelope.ref()));
+        return false;
+    }
+
+    /** Whether a peer may have one more answer that costs it nothing: a refusal, a pong; else it is closed. */
+    private boolean hasPatience() {
+        long now = core.scheduler().nanoTime();
+        if (patience == null) {
+            patience = new TokenBucket(core.limits().ratePerSession(), now);
+        }
+        boolean has = patience.take(now) == 0;
+        if (!has) {
+            close(new CloseReason(CloseReason.RATE_LIMITED, "went on above the rate limit"));
+        }
+        return has;
     }
 
     private void overloaded() {
@@ -304,7 +364,21 @@ final class Peer implements ConnectionListener, Outlet {
             return; // the client has given this connection up; it must not take the session from its next one
         }
         Map<String, Position> positions = hello.positions() == null ? Map.of() : hello.positions();
-        Session resumed = core.resumable(hello.session(), proof.user(), hello.client());
+        Session resumed;
+        try {
+            resumed = core.resumable(hello.session(), proof.user(), hello.client(), handshake);
+        } catch (RealtimeException tooOften) {
+            close(new CloseReason(CloseReason.RATE_LIMITED, tooOften.getMessage()));
+            return;
+        }
+        if (resumed != null && resumed.takeResumption() > 0) {
+            close(new CloseReason(CloseReason.RATE_LIMITED, "the session was resumed too often"));
+            return;
+        }
+        if (resumed != null && resumed.mailbox().isFull()) { // each connection has something to say in it
+            overloaded();
+            return;
+        }
         Session admitted = resumed;
         boolean known = true;
         Map<String, Frames.RoomState> rooms = new LinkedHashMap<>();
@@ -328,6 +402,11 @@ final class Peer implements ConnectionListener, Outlet {
         }
         if (attached == null) {
             close(new CloseReason(CloseReason.GOING_AWAY, "session ended"));
+            return;
+        }
+        if (resumed == null && !core.makeRoomFor(admitted)) {
+            close(core.tooMany());
+            admitted.end(core.tooMany());
             return;
         }
         if (attached.rooms().isEmpty()) {
@@ -555,6 +634,9 @@ final class Peer implements ConnectionListener, Outlet {
     @Override
     public void onClosed(CloseReason reason) {
         heartbeat.stop();
+        if (idle != null) {
+            idle.stop();
+        }
         lock.lock();
         try {
             phase = Phase.CLOSED;

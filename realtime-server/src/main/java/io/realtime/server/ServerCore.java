@@ -7,6 +7,7 @@ import io.realtime.RealtimeException;
 import io.realtime.internal.Ids;
 import io.realtime.internal.wire.Frames;
 import io.realtime.internal.wire.Names;
+import io.realtime.server.websocket.Admission;
 import io.realtime.spi.Connection;
 import io.realtime.spi.ConnectionListener;
 import io.realtime.spi.Handshake;
@@ -17,6 +18,7 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collection;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Locale;
@@ -59,8 +61,10 @@ final class ServerCore implements ServerTransport.Acceptor {
     private final ClientRecords records;
     private final Map<String, Session> sessionsById = new ConcurrentHashMap<>();
     private final Inboxes inboxes;
+    private final TokenBuckets userRates;
+    private final TokenBuckets failedResumptions;
     private final Set<Peer> peers = ConcurrentHashMap.newKeySet();
-    private final AtomicLong peerNumbers = new AtomicLong();
+    private final AtomicLong numbers = new AtomicLong();
     private final LongAdder unhandled = new LongAdder();
     private final ConnectionManager connections = new ConnectionManager(this);
     private volatile boolean closing;
@@ -74,6 +78,8 @@ final class ServerCore implements ServerTransport.Acceptor {
         this.sessionRetention = new Retention(SESSION_MESSAGES, config.sessionTtl.plus(SESSION_MARGIN));
         this.broker = new LocalBroker(scheduler, random, this::retentionOf, config.limits, config.sessionTtl);
         this.inboxes = new Inboxes(broker);
+        this.userRates = new TokenBuckets(config.limits.ratePerUser(), scheduler);
+        this.failedResumptions = new TokenBuckets(config.limits.failedResumptionsPerAddress(), scheduler);
         this.records = new ClientRecords(scheduler, MAX_CLIENT_RECORDS, CLIENT_RECORD_TTL, this::newMailbox);
         Map<String, Dispatcher.Handler> handlers = new HashMap<>();
         this.dispatcher = new Dispatcher(this, handlers);
@@ -133,8 +139,8 @@ final class ServerCore implements ServerTransport.Acceptor {
         return peer;
     }
 
-    long nextPeerNumber() {
-        return peerNumbers.incrementAndGet();
+    long nextNumber() {
+        return numbers.incrementAndGet();
     }
 
     void gone(Peer peer) {
@@ -200,9 +206,13 @@ final class ServerCore implements ServerTransport.Acceptor {
         return session;
     }
 
-    /** Returns the session that a client may go on with: its secret, its user, its client id, managed. */
+    /**
+     * Returns the session that a client may go on with: its secret, its user, its client id, managed.
+     *
+     * @throws RealtimeException with {@code rate_limited} when its address has tried what is not its own too often
+     */
     @Nullable
-    Session resumable(@Nullable String secret, String user, @Nullable String client) {
+    Session resumable(@Nullable String secret, String user, @Nullable String client, Handshake handshake) {
         Session session =
                 secret == null || secret.length() < Ids.NAME ? null : sessionsById.get(secret.substring(0, Ids.NAME));
         ClientRecords.ClientRecord record = session == null ? null : session.record();
@@ -213,7 +223,47 @@ final class ServerCore implements ServerTransport.Acceptor {
                 && record.isOf(client)
                 && record.session() == session
                 && session.userId().equals(user);
+        if (!isTheirs && !config.limits.failedResumptionsPerAddress().isNone()) {
+            // The session is there, so this is no client that comes back after a restart.
+            String address = Admission.network(handshake.remote());
+            long now = scheduler.nanoTime();
+            if (failedResumptions.untilNext(address, now) > 0) {
+                throw new RealtimeException(ErrorCode.RATE_LIMITED, "too many attempts to resume other sessions");
+            }
+            failedResumptions.spend(address, now);
+        }
         return isTheirs ? session : null;
+    }
+
+    /** Ends what a user has too many of, for a new session; false when it is the new one itself that has to go. */
+    boolean makeRoomFor(Session created) {
+        Limits limits = config.limits;
+        if (limits.sessionsPerUser() == Integer.MAX_VALUE) {
+            return true;
+        }
+        List<Session> before = new ArrayList<>(inboxes.sessions(created.userId()));
+        before.removeIf(session -> session.isOver() || session.number() >= created.number());
+        int surplus = before.size() + 1 - limits.sessionsPerUser();
+        if (limits.sessionOverflow() == SessionOverflow.REFUSE_NEW) {
+            before.removeIf(Session::isConnected);
+        }
+        if (before.size() < surplus) {
+            return false;
+        }
+        before.sort(Comparator.comparing(Session::isConnected).thenComparing(Session::number));
+        CloseReason reason = tooMany();
+        before.subList(0, Math.max(0, surplus)).forEach(session -> session.end(reason));
+        return true;
+    }
+
+    CloseReason tooMany() {
+        return new CloseReason(
+                CloseReason.TOO_MANY_SESSIONS,
+                "the user may have " + config.limits.sessionsPerUser() + " sessions at a time");
+    }
+
+    TokenBuckets userRates() {
+        return userRates;
     }
 
     ClientRecords records() {
@@ -257,7 +307,7 @@ final class ServerCore implements ServerTransport.Acceptor {
     }
 
     Mailbox newMailbox(ReentrantLock lock) {
-        return new Mailbox(guarded, config.limits.mailbox(), mailboxBytes(), lock);
+        return new Mailbox(guarded, scheduler, config.limits.mailbox(), mailboxBytes(), lock);
     }
 
     int mailboxBytes() {

@@ -48,6 +48,9 @@ public final class Session {
 
     // What an idle session does not need is made on first use: a server has many of them.
     private final ReentrantLock lock = new ReentrantLock();
+    private final long number;
+    private @Nullable TokenBucket rate; // by one thread at a time: a plain client's connection, or the mailbox
+    private @Nullable TokenBucket resumptions; // guarded by lock
     private @Nullable Map<String, Object> attributes; // guarded by lock
     private volatile Map<String, RoomState> rooms = Map.of(); // by wire name; written under lock; one, or concurrent
     private Set<String> placed = Set.of(); // guarded by lock: rooms that the application put it in
@@ -72,6 +75,7 @@ public final class Session {
             ClientRecords.@Nullable ClientRecord record,
             Handshake handshake) {
         this.core = core;
+        this.number = core.nextNumber();
         this.id = id;
         this.secret = secret;
         this.userId = authentication.user();
@@ -392,6 +396,54 @@ public final class Session {
         isToldOver = true;
         if (isTold) {
             core.listener().onClose(this, reason);
+        }
+    }
+
+    /** Returns a number that grows with each session and connection of this server. */
+    long number() {
+        return number;
+    }
+
+    boolean isOver() {
+        lock.lock();
+        try {
+            return over;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Takes a message's turn by the rate limits, or returns for how many nanoseconds it has to wait. */
+    long takeTurn() {
+        RateLimit limit = core.limits().ratePerSession();
+        long now = core.scheduler().nanoTime();
+        if (rate == null && !limit.isNone()) {
+            rate = new TokenBucket(limit, now);
+        }
+        TokenBucket mine = rate;
+        long wait = Math.max(
+                mine == null ? 0 : mine.untilNext(now), core.userRates().untilNext(userId, now));
+        if (wait == 0) { // both have a token: neither is charged for waiting for the other
+            core.userRates().spend(userId, now);
+            if (mine != null) {
+                mine.spend(now);
+            }
+        }
+        return wait;
+    }
+
+    /** Returns 0 when the session may be resumed now, else for how many nanoseconds not. */
+    long takeResumption() {
+        RateLimit limit = core.limits().resumptionsPerSession();
+        long now = core.scheduler().nanoTime();
+        lock.lock();
+        try {
+            if (resumptions == null) {
+                resumptions = new TokenBucket(limit, now);
+            }
+            return limit.isNone() ? 0 : resumptions.take(now);
+        } finally {
+            lock.unlock();
         }
     }
 

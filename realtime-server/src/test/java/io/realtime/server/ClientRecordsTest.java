@@ -13,7 +13,7 @@ import org.junit.jupiter.api.Test;
 class ClientRecordsTest {
     private final ManualScheduler time = new ManualScheduler();
     private final ClientRecords records =
-            new ClientRecords(time, 3, Duration.ofHours(24), lock -> new Mailbox(time, 10, 1000, lock));
+            new ClientRecords(time, 3, Duration.ofHours(24), lock -> new Mailbox(time, time, 10, 1000, lock));
 
     private ClientRecords.ClientRecord openAndClose(String client) {
         ClientRecords.ClientRecord record = records.open("ann", client).record();

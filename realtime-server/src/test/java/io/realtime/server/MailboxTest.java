@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.realtime.testing.ManualScheduler;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
@@ -21,9 +22,9 @@ class MailboxTest {
 
     @Test
     void tasksRunInOrderAndAFailingOneHarmsNoOther() {
-        Mailbox mailbox = new Mailbox(executor, 10, 1000, new ReentrantLock());
-        mailbox.offer(1, () -> ran.add("a"));
-        mailbox.offer(1, () -> {
+        Mailbox mailbox = new Mailbox(executor, executor, 10, 1000, new ReentrantLock());
+        mailbox.offer(1, () -> 0, () -> ran.add("a"));
+        mailbox.offer(1, () -> 0, () -> {
             throw new AssertionError("expected in the log");
         });
         mailbox.post(() -> ran.add("b"));
@@ -35,25 +36,45 @@ class MailboxTest {
 
     @Test
     void boundByCountAndBySizeButOneMessageAlwaysFits() {
-        Mailbox byCount = new Mailbox(executor, 2, 1000, new ReentrantLock());
-        assertTrue(byCount.offer(1, () -> ran.add("1")));
-        assertTrue(byCount.offer(1, () -> ran.add("2")));
-        assertFalse(byCount.offer(1, () -> ran.add("3")));
+        Mailbox byCount = new Mailbox(executor, executor, 2, 1000, new ReentrantLock());
+        assertTrue(byCount.offer(1, () -> 0, () -> ran.add("1")));
+        assertTrue(byCount.offer(1, () -> 0, () -> ran.add("2")));
+        assertFalse(byCount.offer(1, () -> 0, () -> ran.add("3")));
         byCount.post(() -> ran.add("own"));
         executor.runDue();
         assertEquals(List.of("1", "2", "own"), ran);
-        Mailbox bySize = new Mailbox(executor, 100, 10, new ReentrantLock());
-        assertTrue(bySize.offer(50, () -> ran.add("large")));
-        assertFalse(bySize.offer(1, () -> ran.add("no")));
+        Mailbox bySize = new Mailbox(executor, executor, 100, 10, new ReentrantLock());
+        assertTrue(bySize.offer(50, () -> 0, () -> ran.add("large")));
+        assertFalse(bySize.offer(1, () -> 0, () -> ran.add("no")));
         executor.runDue();
-        assertTrue(bySize.offer(10, () -> ran.add("room again")));
+        assertTrue(bySize.offer(10, () -> 0, () -> ran.add("room again")));
         executor.runDue();
+    }
+
+    @Test
+    void aTaskWaitsForItsTurnAndThoseBehindItWithIt() {
+        Mailbox mailbox = new Mailbox(executor, executor, 2, 1000, new ReentrantLock());
+        long begin = executor.nanoTime();
+        Mailbox.Turn inASecond = () -> Math.max(0, begin + 1_000_000_000L - executor.nanoTime());
+        mailbox.offer(1, inASecond, () -> ran.add("late"));
+        mailbox.post(() -> ran.add("own"));
+        executor.runDue();
+        assertEquals(List.of(), ran);
+        assertTrue(mailbox.isHeld());
+        assertTrue(mailbox.isFull());
+        assertFalse(mailbox.offer(1, () -> 0, () -> ran.add("no room")));
+        executor.advance(Duration.ofMillis(999));
+        assertEquals(List.of(), ran);
+        executor.advance(Duration.ofMillis(1));
+        assertEquals(List.of("late", "own"), ran);
+        assertFalse(mailbox.isHeld());
+        assertTrue(mailbox.isIdle());
     }
 
     @Test
     void neverTwoTasksOfOneMailboxAtOnce() throws Exception {
         ExecutorService pool = Executors.newFixedThreadPool(4);
-        Mailbox mailbox = new Mailbox(pool, 1_000_000, Integer.MAX_VALUE, new ReentrantLock());
+        Mailbox mailbox = new Mailbox(pool, executor, 1_000_000, Integer.MAX_VALUE, new ReentrantLock());
         AtomicInteger inside = new AtomicInteger();
         AtomicInteger collisions = new AtomicInteger();
         int[] unguarded = new int[1];

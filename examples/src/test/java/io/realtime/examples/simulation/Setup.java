@@ -2,6 +2,7 @@ package io.realtime.examples.simulation;
 
 import io.realtime.Heartbeat;
 import io.realtime.server.Limits;
+import io.realtime.server.RateLimit;
 import io.realtime.server.Retention;
 import java.time.Duration;
 import java.util.Random;
@@ -35,6 +36,12 @@ record Setup(
                 .messageBytes(messageBytes)
                 .outboundBytes(random.nextInt(3) == 0 ? 2 * messageBytes : 1 << 20)
                 .logBytes(random.nextInt(4) == 0 ? 2_000 + random.nextInt(20_000) : 1 << 30)
+                .rate(
+                        random.nextInt(4) == 0
+                                ? RateLimit.perSecond(5 + random.nextInt(50)).withBurst(1 + random.nextInt(20))
+                                : RateLimit.none())
+                .resumptionsPerSession(
+                        random.nextInt(4) == 0 ? RateLimit.perMinute(1 + random.nextInt(20)) : RateLimit.none())
                 .build();
         Duration[] ttls = {Duration.ofMillis(500), Duration.ofSeconds(10), Duration.ofMinutes(5)};
         return new Setup(

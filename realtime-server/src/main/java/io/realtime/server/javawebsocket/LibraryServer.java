@@ -179,7 +179,7 @@ final class LibraryServer extends WebSocketServer {
         Admission.Place place = null;
         try {
             InetSocketAddress remote = (InetSocketAddress) socket.getRemoteAddress();
-            place = stopping ? null : admission.enter(remote.getAddress());
+            place = stopping ? null : admission.enter(remote);
             if (place == null) {
                 socket.close();
                 return;

@@ -3,6 +3,7 @@ package io.realtime.server.websocket;
 import io.realtime.spi.ServerTransport.Config;
 import java.net.Inet6Address;
 import java.net.InetAddress;
+import java.net.InetSocketAddress;
 import java.time.Duration;
 import java.util.HashMap;
 import java.util.LinkedHashSet;
@@ -46,8 +47,8 @@ public final class Admission {
     }
 
     /** Takes a place for a newcomer; null when there is none. */
-    public @Nullable Place enter(InetAddress from) {
-        String address = key(from);
+    public @Nullable Place enter(InetSocketAddress from) {
+        String address = network(from);
         String why;
         long count;
         lock.lock();
@@ -139,7 +140,12 @@ public final class Admission {
         }
     }
 
-    private static String key(InetAddress address) {
+    /** Returns what counts as one address: an IPv4 address, or an IPv6 /64 network. */
+    public static String network(InetSocketAddress remote) {
+        InetAddress address = remote.getAddress();
+        if (address == null) { // not resolved: no socket's, a name in a simulated network
+            return remote.getHostString();
+        }
         if (!(address instanceof Inet6Address)) {
             return address.getHostAddress();
         }

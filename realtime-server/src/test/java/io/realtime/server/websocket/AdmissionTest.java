@@ -5,7 +5,6 @@ import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertNull;
 
 import io.realtime.spi.ServerTransport.Config;
-import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -23,40 +22,40 @@ class AdmissionTest {
     private final List<String> cut = new ArrayList<>();
 
     @Test
-    void oneAddressHasItsShareAndNotMore() throws Exception {
+    void oneAddressHasItsShareAndNotMore() {
         Admission.Place first = enter("192.0.2.1");
         enter("192.0.2.1");
         enter("192.0.2.1");
-        assertNull(admission.enter(InetAddress.getByName("192.0.2.1")));
+        assertNull(admission.enter(new InetSocketAddress("192.0.2.1", 1)));
         enter("192.0.2.2");
         first.leave();
         first.leave(); // counts once
         enter("192.0.2.1");
-        assertNull(admission.enter(InetAddress.getByName("192.0.2.1")));
+        assertNull(admission.enter(new InetSocketAddress("192.0.2.1", 1)));
     }
 
     @Test
-    void allTogetherHaveTheirBound() throws Exception {
+    void allTogetherHaveTheirBound() {
         Admission.Place last = enter("192.0.2.0");
         for (int i = 1; i < MOST; i++) {
             last = enter("192.0.2." + i);
         }
-        assertNull(admission.enter(InetAddress.getByName("198.51.100.1")));
+        assertNull(admission.enter(new InetSocketAddress("198.51.100.1", 1)));
         last.leave();
         enter("198.51.100.1");
     }
 
     @Test
-    void aNetworkOfIpv6IsOneAddress() throws Exception {
+    void aNetworkOfIpv6IsOneAddress() {
         enter("2001:db8:1:2::1");
         enter("2001:db8:1:2:ffff::2");
         enter("2001:db8:1:2::3");
-        assertNull(admission.enter(InetAddress.getByName("2001:db8:1:2:8::4")));
+        assertNull(admission.enter(new InetSocketAddress("2001:db8:1:2:8::4", 1)));
         enter("2001:db8:1:3::1");
     }
 
     @Test
-    void theUpgradeThatHasWaitedLongestMakesRoom() throws Exception {
+    void theUpgradeThatHasWaitedLongestMakesRoom() {
         Admission.Place oldest = upgrading("192.0.2.1");
         Admission.Place quick = upgrading("192.0.2.2");
         quick.upgraded();
@@ -70,7 +69,7 @@ class AdmissionTest {
     }
 
     @Test
-    void whoHasLeftIsNotUpgrading() throws Exception {
+    void whoHasLeftIsNotUpgrading() {
         Admission.Place gone = enter("192.0.2.1");
         gone.leave();
         gone.upgrading(() -> cut.add("gone"));
@@ -79,13 +78,13 @@ class AdmissionTest {
         assertEquals(List.of(), cut);
     }
 
-    private Admission.Place enter(String address) throws Exception {
-        Admission.Place place = admission.enter(InetAddress.getByName(address));
+    private Admission.Place enter(String address) {
+        Admission.Place place = admission.enter(new InetSocketAddress(address, 1));
         assertNotNull(place);
         return Objects.requireNonNull(place);
     }
 
-    private Admission.Place upgrading(String address) throws Exception {
+    private Admission.Place upgrading(String address) {
         Admission.Place place = enter(address);
         place.upgrading(() -> cut.add(address));
         return place;

@@ -1,0 +1,56 @@
+package io.realtime.server;
+
+import io.realtime.spi.Scheduler;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicInteger;
+
+/**
+ * A {@link TokenBucket} for each of many peers, by name. Those that are full again are forgotten as new ones come; should
+ * there be too many that are not, all are forgotten, which gives each peer a fresh burst. Safe for use by many threads.
+ */
+final class TokenBuckets {
+    static final int MOST = 100_000;
+    private static final int SWEEP_EVERY = 1024;
+
+    private final RateLimit limit;
+    private final Scheduler scheduler;
+    private final ConcurrentHashMap<String, TokenBucket> buckets = new ConcurrentHashMap<>();
+    private final AtomicInteger created = new AtomicInteger();
+
+    TokenBuckets(RateLimit limit, Scheduler scheduler) {
+        this.limit = limit;
+        this.scheduler = scheduler;
+    }
+
+    /** Returns the nanoseconds until there is a token for a peer; 0 when there is one. */
+    long untilNext(String peer, long now) {
+        TokenBucket bucket = buckets.get(peer);
+        return bucket == null ? 0 : bucket.untilNext(now);
+    }
+
+    /** Takes a token of a peer, whether there is one or not. */
+    void spend(String peer, long now) {
+        if (limit.isNone()) {
+            return;
+        }
+        TokenBucket bucket = buckets.get(peer);
+        if (bucket == null) {
+            if (created.incrementAndGet() % SWEEP_EVERY == 0) {
+                sweep(now);
+            }
+            bucket = buckets.computeIfAbsent(peer, name -> new TokenBucket(limit, scheduler.nanoTime()));
+        }
+        bucket.spend(now);
+    }
+
+    private void sweep(long now) {
+        buckets.values().removeIf(bucket -> bucket.isFull(now));
+        if (buckets.size() > MOST) {
+            buckets.clear();
+        }
+    }
+
+    int size() {
+        return buckets.size();
+    }
+}
