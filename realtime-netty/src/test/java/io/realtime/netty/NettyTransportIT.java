@@ -1,9 +1,9 @@
 package io.realtime.netty;
 
 import io.realtime.spi.ServerTransport;
-import io.realtime.testing.ServerTransportContract;
+import io.realtime.testing.WebSocketServerTransportContract;
 
-class NettyTransportIT extends ServerTransportContract {
+class NettyTransportIT extends WebSocketServerTransportContract {
     @Override
     protected ServerTransport newTransport() {
         return new NettyTransport();

@@ -75,9 +75,14 @@ abstract class WebSocketFramesContract extends ServerTransportContract {
 
     /** A socket that has not asked for an upgrade; closed after the test. */
     protected final RawWebSocket connectRaw() throws IOException {
-        RawWebSocket socket = RawWebSocket.connect(transport().port(), RECEIVE_BUFFER);
+        RawWebSocket socket = connectRaw(transport().port(), RECEIVE_BUFFER);
         sockets.add(socket);
         return socket;
+    }
+
+    /** Connects a socket and does no more; with TLS where the transport under test has it. */
+    protected RawWebSocket connectRaw(int port, int receiveBuffer) throws IOException {
+        return RawWebSocket.connect(port, receiveBuffer);
     }
 
     /** A socket that has upgraded and answers nothing by itself; closed after the test. */
