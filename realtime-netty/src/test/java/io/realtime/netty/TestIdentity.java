@@ -41,10 +41,23 @@ final class TestIdentity {
             Path folder = Files.createTempDirectory("realtime-netty");
             Path file = folder.resolve("identity.p12");
             Process keytool = new ProcessBuilder(
-                            Path.of(System.getProperty("java.home"), "bin", "keytool").toString(),
-                            "-genkeypair", "-alias", "server", "-keyalg", algorithm, "-dname", "CN=localhost",
-                            "-ext", "SAN=dns:localhost,ip:127.0.0.1", "-storetype", "PKCS12", "-storepass",
-                            new String(PASSWORD), "-keystore", file.toString())
+                            Path.of(System.getProperty("java.home"), "bin", "keytool")
+                                    .toString(),
+                            "-genkeypair",
+                            "-alias",
+                            "server",
+                            "-keyalg",
+                            algorithm,
+                            "-dname",
+                            "CN=localhost",
+                            "-ext",
+                            "SAN=dns:localhost,ip:127.0.0.1",
+                            "-storetype",
+                            "PKCS12",
+                            "-storepass",
+                            new String(PASSWORD),
+                            "-keystore",
+                            file.toString())
                     .redirectErrorStream(true)
                     .start();
             String said = new String(keytool.getInputStream().readAllBytes(), StandardCharsets.UTF_8);
@@ -88,7 +101,8 @@ final class TestIdentity {
 
     /** PEM files of it in a folder, the key not encrypted. */
     Tls.Pem pem(Path folder) throws GeneralSecurityException, IOException {
-        Path chain = Files.writeString(folder.resolve("chain.pem"), block("CERTIFICATE", certificate().getEncoded()));
+        Path chain = Files.writeString(
+                folder.resolve("chain.pem"), block("CERTIFICATE", certificate().getEncoded()));
         Path key = Files.writeString(folder.resolve("key.pem"), block("PRIVATE KEY", key().getEncoded()));
         return new Tls.Pem(chain, key, null);
     }
