@@ -63,7 +63,7 @@ final class AcceptHandler extends ChannelInboundHandlerAdapter {
         Admission.Place place = null;
         try {
             InetSocketAddress remote = channel.remoteAddress();
-            place = remote == null ? null : admission.enter(remote.getAddress());
+            place = remote == null ? null : admission.enter(remote);
             if (place == null) {
                 channel.unsafe().closeForcibly();
                 return;

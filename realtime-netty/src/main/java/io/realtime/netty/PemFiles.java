@@ -17,6 +17,7 @@ import java.security.cert.CertificateFactory;
 import java.security.interfaces.RSAKey;
 import java.security.spec.PKCS8EncodedKeySpec;
 import java.util.Base64;
+import java.util.List;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import javax.crypto.Cipher;
@@ -35,7 +36,7 @@ final class PemFiles {
             "-----BEGIN (ENCRYPTED )?PRIVATE KEY-----([A-Za-z0-9+/=\\s]+)-----END (ENCRYPTED )?PRIVATE KEY-----");
 
     /** Who the server is. */
-    record Identity(Certificate[] chain, PrivateKey key) {}
+    record Identity(List<Certificate> chain, PrivateKey key) {}
 
     private PemFiles() {}
 
@@ -45,8 +46,8 @@ final class PemFiles {
      * @throws IOException naming the file that cannot be used, and why
      */
     static Identity read(Tls.Pem pem) throws IOException {
-        Certificate[] chain = chain(pem.certificates());
-        PublicKey certified = chain[0].getPublicKey();
+        List<Certificate> chain = chain(pem.certificates());
+        PublicKey certified = chain.get(0).getPublicKey();
         try {
             PrivateKey key = key(pem.key(), pem.password(), certified.getAlgorithm());
             if (!belongs(key, certified)) {
@@ -58,12 +59,11 @@ final class PemFiles {
         }
     }
 
-    private static Certificate[] chain(Path file) throws IOException {
+    private static List<Certificate> chain(Path file) throws IOException {
         try (InputStream in = Files.newInputStream(file)) {
-            Certificate[] chain = CertificateFactory.getInstance("X.509")
-                    .generateCertificates(in)
-                    .toArray(new Certificate[0]);
-            if (chain.length == 0) {
+            List<Certificate> chain =
+                    List.copyOf(CertificateFactory.getInstance("X.509").generateCertificates(in));
+            if (chain.isEmpty()) {
                 throw new IOException("it holds no certificate (BEGIN CERTIFICATE)");
             }
             return chain;

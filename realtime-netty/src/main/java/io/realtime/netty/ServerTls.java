@@ -5,6 +5,7 @@ import io.realtime.spi.Tls;
 import java.io.IOException;
 import java.security.GeneralSecurityException;
 import java.security.KeyStore;
+import java.security.cert.Certificate;
 import java.util.Arrays;
 import java.util.List;
 import javax.net.ssl.KeyManagerFactory;
@@ -42,7 +43,8 @@ final class ServerTls {
             char[] password = new char[0]; // of a store that never leaves this method
             KeyStore store = KeyStore.getInstance("PKCS12");
             store.load(null, password);
-            store.setKeyEntry("server", identity.key(), password, identity.chain());
+            store.setKeyEntry(
+                    "server", identity.key(), password, identity.chain().toArray(new Certificate[0]));
             KeyManagerFactory keys = KeyManagerFactory.getInstance(KeyManagerFactory.getDefaultAlgorithm());
             keys.init(store, password);
             SSLContext context = SSLContext.getInstance("TLS");

@@ -4,20 +4,20 @@ import io.realtime.spi.Tls;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.security.AlgorithmParameters;
 import java.security.GeneralSecurityException;
 import java.security.Key;
 import java.security.KeyStore;
 import java.security.cert.Certificate;
 import java.util.Arrays;
 import java.util.Base64;
+import java.util.HexFormat;
 import java.util.Objects;
 import java.util.concurrent.TimeUnit;
 import javax.crypto.Cipher;
-import javax.crypto.EncryptedPrivateKeyInfo;
 import javax.crypto.SecretKeyFactory;
 import javax.crypto.spec.PBEKeySpec;
 import javax.net.ssl.KeyManagerFactory;
@@ -27,6 +27,7 @@ import javax.net.ssl.TrustManagerFactory;
 /** A certificate for {@code localhost} and its key, made by the JDK's keytool. Immutable. */
 final class TestIdentity {
     private static final char[] PASSWORD = "changeit".toCharArray();
+    private static final byte[] PBES2 = HexFormat.of().parseHex("06092A864886F70D01050D");
     private static final String PBE = "PBEWithHmacSHA256AndAES_256";
 
     private final KeyStore store;
@@ -113,10 +114,19 @@ final class TestIdentity {
         cipher.init(
                 Cipher.ENCRYPT_MODE,
                 SecretKeyFactory.getInstance(PBE).generateSecret(new PBEKeySpec(password.toCharArray())));
-        AlgorithmParameters parameters = cipher.getParameters();
-        byte[] encrypted = new EncryptedPrivateKeyInfo(parameters, cipher.doFinal(key().getEncoded())).getEncoded();
+        byte[] scheme = der(0x30, PBES2, cipher.getParameters().getEncoded());
+        byte[] encrypted = der(0x30, scheme, der(0x04, cipher.doFinal(key().getEncoded())));
         Path key = Files.writeString(folder.resolve("encrypted.pem"), block("ENCRYPTED PRIVATE KEY", encrypted));
         return new Tls.Pem(pem(folder).certificates(), key, password);
+    }
+
+    /** By hand: the JDK reads an encrypted key of today's schemes, but cannot write one. */
+    private static byte[] der(int tag, byte[]... parts) {
+        int length = Arrays.stream(parts).mapToInt(part -> part.length).sum();
+        ByteBuffer out =
+                ByteBuffer.allocate(4 + length).put((byte) tag).put((byte) 0x82).putShort((short) length);
+        Arrays.stream(parts).forEach(out::put);
+        return out.array();
     }
 
     private Certificate certificate() throws GeneralSecurityException {
