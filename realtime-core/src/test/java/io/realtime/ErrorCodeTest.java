@@ -25,6 +25,8 @@ class ErrorCodeTest {
     @ValueSource(strings = {"", "no handler", "$error", "é", "a\n"})
     void otherWordsAreRefused(String word) {
         var refused = assertThrows(IllegalArgumentException.class, () -> ErrorCode.of(word));
-        assertEquals("error code '" + word + "' is not 1 to 64 of A-Z a-z 0-9 _ . : / -", refused.getMessage());
+        assertEquals(
+                "error code '" + word.replace('\n', '?') + "' is not 1 to 64 of A-Z a-z 0-9 _ . : / -",
+                refused.getMessage());
     }
 }

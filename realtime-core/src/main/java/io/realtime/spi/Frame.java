@@ -61,8 +61,9 @@ public final class Frame {
         out.put(payload);
     }
 
+    /** Names the length only: the payload may hold a token or a session's secret. */
     @Override
     public String toString() {
-        return text ? asText() : "binary frame of " + payload.length + " bytes";
+        return (text ? "text" : "binary") + " frame of " + payload.length + " bytes";
     }
 }

@@ -94,8 +94,10 @@ class FrameBatchTest {
     }
 
     @Test
-    void aFrameShowsItsTextButNotItsBytes() {
-        assertEquals("hé", Frame.text("hé".getBytes(StandardCharsets.UTF_8)).toString());
+    void aFrameShowsItsLengthOnly() {
+        Frame hello = Frame.text("{\"token\":\"secret\"}".getBytes(StandardCharsets.UTF_8));
+        assertEquals("text frame of 18 bytes", hello.toString());
+        assertEquals("[text frame of 18 bytes]", FrameBatch.of(hello).toString());
         assertEquals("binary frame of 2 bytes", Frame.binary(new byte[2]).toString());
         assertEquals(3, Frame.text("hé".getBytes(StandardCharsets.UTF_8)).length());
         assertFalse(Frame.binary(new byte[0]).isText());

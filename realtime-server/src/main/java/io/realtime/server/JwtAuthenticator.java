@@ -7,42 +7,64 @@ import com.auth0.jwt.exceptions.JWTVerificationException;
 import com.auth0.jwt.exceptions.TokenExpiredException;
 import com.auth0.jwt.interfaces.DecodedJWT;
 import com.auth0.jwt.interfaces.Verification;
+import com.google.gson.Gson;
+import com.google.gson.GsonBuilder;
+import com.google.gson.JsonElement;
+import com.google.gson.Strictness;
+import com.google.gson.reflect.TypeToken;
 import io.realtime.ErrorCode;
 import io.realtime.RealtimeException;
 import java.nio.charset.StandardCharsets;
 import java.security.interfaces.ECPublicKey;
 import java.security.interfaces.RSAPublicKey;
+import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.Base64;
 import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Accepts JSON Web Tokens (RFC 7519) of one algorithm and one key: what the token says of its algorithm is compared
  * with that, never followed, so {@code none} and a public key abused as an HMAC secret are refused. {@code sub} is the
- * user and required; {@code exp} ends the connection with 4300 unless the client refreshes it.
+ * user and required, a string that {@link Authentication} takes; {@code exp} ends the connection with 4300 unless the
+ * client refreshes it. A token has at most 8,192 characters. At DEBUG the log says why one was refused, never which.
  *
  * <p>Immutable: {@link #issuer}, {@link #audience} and {@link #leeway} return a changed copy.
  */
 public final class JwtAuthenticator implements Authenticator {
+    private static final Logger LOG = LoggerFactory.getLogger(JwtAuthenticator.class);
+
+    /** Refuses a claim that stands twice and what follows the claims; java-jwt 4.6.2 takes the last, and no notice. */
+    private static final Gson CLAIMS =
+            new GsonBuilder().setStrictness(Strictness.STRICT).create();
+
+    private static final TypeToken<Map<String, JsonElement>> CLAIMS_TYPE = new TypeToken<>() {};
+
     private static final int MIN_SECRET_BYTES = 32;
     private static final int MIN_RSA_BITS = 2048;
+    private static final int EC_BITS = 256;
     private static final int MAX_TOKEN_CHARS = 8192;
 
     private final Algorithm algorithm;
     private final @Nullable String issuer;
     private final @Nullable String audience;
     private final Duration leeway;
+    private final Clock clock;
     private final JWTVerifier verifier;
 
-    private JwtAuthenticator(Algorithm algorithm, @Nullable String issuer, @Nullable String audience, Duration leeway) {
+    private JwtAuthenticator(
+            Algorithm algorithm, @Nullable String issuer, @Nullable String audience, Duration leeway, Clock clock) {
         this.algorithm = algorithm;
         this.issuer = issuer;
         this.audience = audience;
         this.leeway = leeway;
+        this.clock = clock;
         Verification verification = JWT.require(algorithm).acceptLeeway(leeway.toSeconds());
         if (issuer != null) {
             verification.withIssuer(issuer);
@@ -50,7 +72,7 @@ public final class JwtAuthenticator implements Authenticator {
         if (audience != null) {
             verification.withAudience(audience);
         }
-        this.verifier = verification.build();
+        this.verifier = ((JWTVerifier.BaseVerification) verification).build(clock);
     }
 
     /**
@@ -84,28 +106,47 @@ public final class JwtAuthenticator implements Authenticator {
         return of(Algorithm.RSA256(key, null));
     }
 
-    /** Tokens signed with ES256. */
+    /**
+     * Tokens signed with ES256.
+     *
+     * @throws IllegalArgumentException when the key is not of 256 bits (RFC 7518 section 3.4)
+     */
     public static JwtAuthenticator ecdsa256(ECPublicKey key) {
-        return of(Algorithm.ECDSA256(Objects.requireNonNull(key, "key"), null));
+        int bits = key.getParams().getOrder().bitLength();
+        if (bits != EC_BITS) {
+            throw new IllegalArgumentException(
+                    "the key has " + bits + " bits; ES256 needs " + EC_BITS + " (RFC 7518 section 3.4)");
+        }
+        return of(Algorithm.ECDSA256(key, null));
     }
 
     private static JwtAuthenticator of(Algorithm algorithm) {
-        return new JwtAuthenticator(algorithm, null, null, Duration.ZERO);
+        return new JwtAuthenticator(algorithm, null, null, Duration.ZERO, Clock.systemUTC());
     }
 
     /** Accepts only tokens with this {@code iss}; default: any. */
     public JwtAuthenticator issuer(String name) {
-        return new JwtAuthenticator(algorithm, name, audience, leeway);
+        return new JwtAuthenticator(algorithm, Objects.requireNonNull(name, "issuer"), audience, leeway, clock);
     }
 
     /** Accepts only tokens with this among their {@code aud}; default: any. */
     public JwtAuthenticator audience(String name) {
-        return new JwtAuthenticator(algorithm, issuer, name, leeway);
+        return new JwtAuthenticator(algorithm, issuer, Objects.requireNonNull(name, "audience"), leeway, clock);
     }
 
-    /** How far clocks may differ, in whole seconds; default: not at all. */
+    /**
+     * How far clocks may differ, in whole seconds; default: not at all.
+     *
+     * @throws IllegalArgumentException when it is negative
+     */
     public JwtAuthenticator leeway(Duration tolerance) {
-        return new JwtAuthenticator(algorithm, issuer, audience, tolerance);
+        Duration whole = Duration.ofSeconds(tolerance.toSeconds());
+        return new JwtAuthenticator(algorithm, issuer, audience, whole, clock);
+    }
+
+    /** For tests: what time it is. */
+    JwtAuthenticator clock(Clock other) {
+        return new JwtAuthenticator(algorithm, issuer, audience, leeway, other);
     }
 
     @Override
@@ -117,21 +158,54 @@ public final class JwtAuthenticator implements Authenticator {
         if (token.length() > MAX_TOKEN_CHARS) {
             throw refused("token is longer than " + MAX_TOKEN_CHARS + " characters");
         }
-        DecodedJWT verified;
+        DecodedJWT verified = verify(token);
+        String user = verified.getClaim("sub").asString(); // getSubject() makes a string of a number
+        if (user == null) {
+            throw refused("token has no sub that is a string");
+        }
+        String fault = Authentication.fault(user);
+        if (fault != null) {
+            throw refused("sub " + fault);
+        }
+        return CompletableFuture.completedFuture(new Authentication(user, Map.of(), end(verified)));
+    }
+
+    private DecodedJWT verify(String token) {
         try {
-            verified = verifier.verify(token);
+            DecodedJWT verified = verifier.verify(token);
+            byte[] payload = Base64.getUrlDecoder().decode(verified.getPayload());
+            Map<String, JsonElement> claims = CLAIMS.fromJson(new String(payload, StandardCharsets.UTF_8), CLAIMS_TYPE);
+            boolean hasCritical = !verified.getHeaderClaim("crit").isMissing(); // RFC 7515 section 4.1.11
+            if (claims == null || hasCritical) {
+                throw new JWTVerificationException("no claims, or an extension that is not understood");
+            }
+            return verified;
         } catch (TokenExpiredException expired) {
-            throw new RealtimeException(ErrorCode.TOKEN_EXPIRED, "token is expired");
-        } catch (JWTVerificationException invalid) { // its message may quote the token
+            throw expired();
+        } catch (RuntimeException invalid) { // java-jwt 4.6.2: a NullPointerException where the header is null
+            LOG.debug("refused a token: {}", invalid.getClass().getSimpleName()); // its message may quote the token
             throw refused("token is invalid");
         }
-        String user = verified.getSubject();
-        if (user == null || user.isEmpty()) {
-            throw refused("token has no sub");
-        }
+    }
+
+    /** Returns when the proof ends, null if never. */
+    private @Nullable Instant end(DecodedJWT verified) {
         Instant expiry = verified.getExpiresAtAsInstant();
-        Instant end = expiry == null ? null : expiry.plus(leeway);
-        return CompletableFuture.completedFuture(new Authentication(user, Map.of(), end));
+        if (expiry == null) {
+            return null;
+        }
+        if (expiry.isAfter(Authentication.LATEST)) { // else a token that counts milliseconds would never end
+            throw refused("exp is after the year 9999; it counts seconds");
+        }
+        Instant end = expiry.plus(leeway);
+        if (!clock.instant().isBefore(end)) { // java-jwt 4.6.2 lets pass what expires in this very second
+            throw expired();
+        }
+        return end;
+    }
+
+    private static RealtimeException expired() {
+        return new RealtimeException(ErrorCode.TOKEN_EXPIRED, "token is expired");
     }
 
     private static RealtimeException refused(String why) {

@@ -20,7 +20,6 @@ import java.security.SecureRandom;
 import java.time.Duration;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Random;
@@ -373,13 +372,20 @@ public final class RealtimeServer implements AutoCloseable {
             return this;
         }
 
-        /** Allows pages of these origins, {@code https://app.example}, beside those of the server's own host. */
+        /**
+         * Allows pages of these origins, {@code https://app.example}, beside those of the server's own host.
+         *
+         * @throws IllegalArgumentException when one is not written as a browser does, and so would never be met: with a
+         *     path or a wildcard, without a scheme, or with a name that is not in punycode
+         */
         public Builder allowOrigin(String... allowed) {
             for (String origin : allowed) {
-                if (!origin.contains("://")) {
-                    throw new IllegalArgumentException("origin '" + origin + "' has no scheme: https://app.example");
+                String canonical = OriginRule.canonical(origin);
+                if (canonical == null) {
+                    throw new IllegalArgumentException("origin '" + Names.abbreviate(origin)
+                            + "' is not as a browser writes it: https://app.example or https://app.example:8443");
                 }
-                origins.add(origin.toLowerCase(Locale.ROOT));
+                origins.add(canonical);
             }
             return this;
         }

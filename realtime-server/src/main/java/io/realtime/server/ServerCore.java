@@ -13,6 +13,8 @@ import io.realtime.spi.ConnectionListener;
 import io.realtime.spi.Handshake;
 import io.realtime.spi.Scheduler;
 import io.realtime.spi.ServerTransport;
+import java.io.PrintWriter;
+import java.io.StringWriter;
 import java.net.URLDecoder;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
@@ -55,6 +57,7 @@ final class ServerCore implements ServerTransport.Acceptor {
     private final Executor executor;
     private final Executor guarded = this::execute; // one for all mailboxes
     private final Random random;
+    private final OriginRule origins;
     private final LocalBroker broker;
     private final Retention sessionRetention;
     private final Dispatcher dispatcher;
@@ -75,6 +78,7 @@ final class ServerCore implements ServerTransport.Acceptor {
         this.scheduler = scheduler;
         this.executor = executor;
         this.random = config.random;
+        this.origins = new OriginRule(config.origins, config.anyOrigin);
         this.sessionRetention = new Retention(SESSION_MESSAGES, config.sessionTtl.plus(SESSION_MARGIN));
         this.broker = new LocalBroker(scheduler, random, this::retentionOf, config.limits, config.sessionTtl);
         this.inboxes = new Inboxes(broker);
@@ -96,7 +100,7 @@ final class ServerCore implements ServerTransport.Acceptor {
         if (!handshake.path().equals(config.path)) {
             return ServerTransport.Upgrade.refuse(404, "Not Found");
         }
-        if (!isAllowedOrigin(handshake)) {
+        if (!origins.allows(handshake)) {
             return ServerTransport.Upgrade.refuse(403, "Forbidden");
         }
         List<String> offered = handshake.subprotocols();
@@ -106,25 +110,6 @@ final class ServerCore implements ServerTransport.Acceptor {
         return offered.contains(Frames.SUBPROTOCOL)
                 ? ServerTransport.Upgrade.accept(Frames.SUBPROTOCOL)
                 : ServerTransport.Upgrade.refuse(400, "Bad Request");
-    }
-
-    /** Browsers name the page's origin: it must be this host, whatever the port, or one that the application allowed. */
-    private boolean isAllowedOrigin(Handshake handshake) {
-        String origin = handshake.header("Origin");
-        if (origin == null || config.anyOrigin || config.origins.contains(origin.toLowerCase(Locale.ROOT))) {
-            return true;
-        }
-        String host = handshake.header("Host");
-        int scheme = origin.indexOf("://");
-        return host != null
-                && scheme > 0
-                && withoutPort(origin.substring(scheme + 3)).equals(withoutPort(host));
-    }
-
-    private static String withoutPort(String authority) {
-        int colon = authority.lastIndexOf(':');
-        boolean hasPort = colon > authority.lastIndexOf(']');
-        return (hasPort ? authority.substring(0, colon) : authority).toLowerCase(Locale.ROOT);
     }
 
     @Override
@@ -169,14 +154,15 @@ final class ServerCore implements ServerTransport.Acceptor {
     /** Authenticates on the executor and answers there: a proof, or a refusal with words for the peer. */
     void authenticate(
             Credentials credentials, BiConsumer<@Nullable Authentication, @Nullable RealtimeException> answer) {
+        String token = credentials.token();
         execute(() -> {
             try {
                 config.requireAuthenticator()
                         .authenticate(credentials)
                         .whenComplete((proof, failure) ->
-                                execute(() -> answer.accept(proof, failure == null ? null : refusal(failure))));
+                                execute(() -> answer.accept(proof, failure == null ? null : refusal(failure, token))));
             } catch (Throwable failure) { // an application's authenticator may throw what it wants: it refuses
-                answer.accept(null, refusal(failure));
+                answer.accept(null, refusal(failure, token));
             }
         });
     }
@@ -187,12 +173,18 @@ final class ServerCore implements ServerTransport.Acceptor {
         return failure instanceof CompletionException && cause != null ? cause : failure;
     }
 
-    private static RealtimeException refusal(Throwable failure) {
+    private static RealtimeException refusal(Throwable failure, @Nullable String token) {
         Throwable cause = unwrap(failure);
         if (cause instanceof RealtimeException known) {
             return known;
         }
-        LOG.warn("an authenticator failed", cause);
+        StringWriter trace = new StringWriter();
+        cause.printStackTrace(new PrintWriter(trace));
+        if (token != null && !token.isEmpty() && trace.toString().contains(token)) { // libraries quote what they refuse
+            LOG.warn("an authenticator failed: {}", trace.toString().replace(token, "***"));
+        } else {
+            LOG.warn("an authenticator failed", cause);
+        }
         return new RealtimeException(ErrorCode.UNAUTHORIZED, "authentication failed");
     }
 
@@ -356,7 +348,7 @@ final class ServerCore implements ServerTransport.Acceptor {
         try {
             return rule.allows(session, room);
         } catch (RuntimeException failure) {
-            report(session, "the join rule failed for room '" + room + "'", failure);
+            report(session, "the join rule failed for room '" + Names.abbreviate(room) + "'", failure);
             return false;
         }
     }

@@ -56,7 +56,13 @@ public final class Frames {
             HeartbeatMs heartbeat,
             LimitsData limits,
             Spread retry,
-            @Nullable Long expiresAt) {}
+            @Nullable Long expiresAt) {
+        /** Names nothing that is secret. */
+        @Override
+        public String toString() {
+            return "Welcome{user=" + user + ", resumed=" + resumed + "}";
+        }
+    }
 
     /** Where a session stands in a room: {@code offset} is the place just before the first message that follows. */
     public record RoomState(

@@ -2,6 +2,7 @@ package io.realtime.internal.wire;
 
 import java.nio.charset.StandardCharsets;
 import java.util.Objects;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /** The rules for names on the wire. */
@@ -23,6 +24,8 @@ public final class Names {
 
     /** The inbox of the session. */
     public static final String SESSION = "@session";
+
+    private static final Pattern CONTROL = Pattern.compile("[\\p{Cc}\\u2028\\u2029]");
 
     private Names() {}
 
@@ -89,9 +92,10 @@ public final class Names {
         return true;
     }
 
-    /** Returns the text, cut so that a message or a log line stays short. */
+    /** Returns the text, cut and without control characters, so that a message or a log line stays one short line. */
     public static String abbreviate(String text) {
-        return text.length() <= 64 ? text : text.substring(0, 61) + "...";
+        String cut = text.length() <= 64 ? text : text.substring(0, 61) + "...";
+        return CONTROL.matcher(cut).replaceAll("?");
     }
 
     private static boolean isName(String name, int from, int max) {

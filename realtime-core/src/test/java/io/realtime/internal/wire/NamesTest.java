@@ -58,4 +58,9 @@ class NamesTest {
         assertEquals("x".repeat(64), Names.abbreviate("x".repeat(64)));
         assertEquals("x".repeat(61) + "...", Names.abbreviate("x".repeat(65)));
     }
+
+    @Test
+    void aTextForPeopleStaysOnItsLine() {
+        assertEquals("a??b?[2J?c??d é", Names.abbreviate("a\r\nb\u001b[2J\u0085c\u2028\u2029d é"));
+    }
 }

@@ -1,0 +1,34 @@
+package io.realtime.internal.wire;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+
+class FramesTest {
+    @Test
+    void noFrameThatHoldsASecretShowsIt() {
+        assertEquals(
+                "Hello{agent=test}", new Frames.Hello("token", "client", "session", Map.of(), "test", true).toString());
+        assertEquals("Auth{}", new Frames.Auth("token").toString());
+        Frames.Welcome welcome = new Frames.Welcome(
+                "session",
+                "ann",
+                true,
+                1,
+                0,
+                true,
+                Map.of(),
+                new Frames.HeartbeatMs(1, 2),
+                new Frames.LimitsData(1, 1, 1),
+                new Frames.Spread(0),
+                null);
+        assertEquals("Welcome{user=ann, resumed=true}", welcome.toString());
+    }
+
+    @Test
+    void envelopeShowsNoPayload() {
+        Envelope hello = Envelope.parse("{\"type\":\"$hello\",\"ref\":\"1\",\"data\":{\"token\":\"secret\"}}");
+        assertEquals("Envelope{type=$hello, ref=1, room=null, seq=0, offset=0}", hello.toString());
+    }
+}
