@@ -26,7 +26,6 @@ final class Arena implements AutoCloseable {
     private static final Duration QUIET_FLOOR = Duration.ofMillis(5);
     private static final int SLOWER = 3;
     private static final long HEAP_GROWTH = 20L << 20;
-    private static final int WARNINGS = 10; // from one attack
 
     private static final Queue<String> TABLE = new ConcurrentLinkedQueue<>();
 
@@ -38,7 +37,7 @@ final class Arena implements AutoCloseable {
     private int newcomers;
 
     interface Attack {
-        void run(Attackers attackers) throws Exception;
+        void run(Arena arena, Attackers attackers) throws Exception;
     }
 
     Arena(String transport) throws Exception {
@@ -55,12 +54,11 @@ final class Arena implements AutoCloseable {
         crowd.talk(Scale.PER_SECOND);
     }
 
-    /** Attacks, and checks that it did no harm, and that next to nothing of it is in the log. */
-    void withstands(String name, Attack attack) throws Exception {
-        withstands(name, WARNINGS, attack);
-    }
-
-    /** As the other, with so many warnings in the log at most. */
+    /**
+     * Attacks, and checks that it did no harm.
+     *
+     * @param warnings how much of it may be in the log at WARN or above
+     */
     void withstands(String name, int warnings, Attack attack) throws Exception {
         Status before = server.collect();
         Latencies quiet = crowd.during(() -> crowd.awaitRounds(Scale.QUIET_ROUNDS));
@@ -98,7 +96,7 @@ final class Arena implements AutoCloseable {
         long start = System.nanoTime();
         do {
             try (Attackers attackers = new Attackers(server.port())) {
-                attack.run(attackers);
+                attack.run(this, attackers);
             }
         } while (System.nanoTime() - start < Scale.ATTACK.toNanos());
     }
@@ -107,11 +105,11 @@ final class Arena implements AutoCloseable {
     void letIn() throws Exception {
         try (Crowd newcomer = new Crowd(address, tls, "newcomer" + ++newcomers, 1)) {
             newcomer.talkOnce();
-            newcomer.awaitRounds(1);
+            newcomer.awaitRounds(0);
         }
     }
 
-    /** Waits until all sessions but those of the crowd and so many others are over for this reason. */
+    /** Waits until so many sessions have ended for this reason. */
     void awaitClosed(int code, int count) {
         await().atMost(Duration.ofSeconds(30))
                 .until(() -> server.status().closed().getOrDefault(code, 0) >= count);

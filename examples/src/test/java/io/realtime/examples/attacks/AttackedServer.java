@@ -106,7 +106,7 @@ final class AttackedServer {
         server = builder.build().start();
     }
 
-    /** @param args transport, handshake timeout in milliseconds, and a file with an identity where there is to be TLS */
+    /** Takes the transport, the handshake timeout in milliseconds, and a file with an identity where there is to be TLS. */
     public static void main(String[] args) throws Exception {
         Path identity = args.length > 2 ? Path.of(args[2]) : null;
         AttackedServer attacked = new AttackedServer(args[0], Duration.ofMillis(Long.parseLong(args[1])), identity);
@@ -119,7 +119,7 @@ final class AttackedServer {
     private void answer() throws IOException, InterruptedException {
         BufferedReader in = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
         for (String line = in.readLine(); line != null; line = in.readLine()) {
-            String[] words = line.split(" ");
+            String[] words = line.split(" ", -1);
             switch (words[0]) {
                 case "status" -> Child.print(new Gson().toJson(status(false)));
                 case "collect" -> Child.print(new Gson().toJson(status(true)));
@@ -142,6 +142,7 @@ final class AttackedServer {
     }
 
     /** Publishes so many messages of 1 KiB to a room, evenly. */
+    @SuppressWarnings("FutureReturnValueIgnored") // what fails is not counted, and asked for in vain
     private void broadcast(String room, int count, int perSecond) throws InterruptedException {
         String text = "x".repeat(1024);
         CountDownLatch left = new CountDownLatch(count);

@@ -62,15 +62,17 @@ final class Crowd implements AutoCloseable {
     }
 
     /** Has each of them talk from now on, so many messages a second, evenly one after the other. */
+    @SuppressWarnings("FutureReturnValueIgnored") // a task that fails says no more, which is noticed
     void talk(int perSecond) {
         long period = TimeUnit.SECONDS.toNanos(1) / ((long) perSecond * size());
-        clock.scheduleAtFixedRate( // the future only fails with the test's own JVM
-                () -> members.get(turn++ % size()).say(), 0, period, TimeUnit.NANOSECONDS);
+        clock.scheduleAtFixedRate(() -> members.get(turn++ % size()).say(), 0, period, TimeUnit.NANOSECONDS);
     }
 
-    /** Has each of them say something now. */
-    void talkOnce() {
-        members.forEach(member -> clock.execute(member::say));
+    /** Has each of them say something, and waits until it has. */
+    void talkOnce() throws Exception {
+        for (Member member : members) {
+            clock.submit(member::say).get(10, TimeUnit.SECONDS);
+        }
     }
 
     /** Returns how long deliveries take while something else is done. */

@@ -39,7 +39,7 @@ final class PeerChannel implements WrappedByteChannel {
         void inputEnded();
 
         /** The socket failed. */
-        void failed(Exception cause);
+        void failed(Throwable cause);
 
         /** Nothing waits any more, after it was said that much did. */
         void drained();
@@ -206,7 +206,7 @@ final class PeerChannel implements WrappedByteChannel {
                 }
             }
             leaveToSelector();
-        } catch (IOException | RuntimeException failure) {
+        } catch (IOException | RuntimeException | OutOfMemoryError failure) { // of direct memory: ends this one alone
             owner.failed(failure);
         }
     }

@@ -251,7 +251,7 @@ final class PeerConnection implements Connection, FrameDecoder.Sink, PeerChannel
     }
 
     @Override
-    public void failed(Exception cause) {
+    public void failed(Throwable cause) {
         LOG.debug("the connection of {} failed", remote, cause);
         lose("the connection broke");
     }
