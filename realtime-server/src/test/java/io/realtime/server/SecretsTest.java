@@ -208,9 +208,11 @@ class SecretsTest {
     @ValueSource(strings = {"\\n", "\\r", "\\u001b[2J", "\\u0085", "\\u2028"})
     void noPeerWritesLogLinesOfItsOwn(String control) {
         TestPeer ann = hello(GOOD, "");
-        ann.send("{'type':'$join','ref':'1','room':'broken" + control + "2026-01-01 ERROR forged'}");
+        String join = "{'type':'$join','ref':'1','room':'broken" + control + "2026-01-01 ERROR forged'}";
+        assertEquals("bad_data", ann.errorOf(join));
+        ann.send("{'type':'say','room':'broken" + control + "forged'}");
+        ann.send("{'type':'" + control + "forged'}");
         List<String> messages = log.messages();
-        assertTrue(messages.stream().anyMatch(message -> message.contains("forged")), messages.toString());
         assertTrue(
                 messages.stream().allMatch(message -> message.matches("[^\\p{Cc}\\u2028\\u2029]*")),
                 messages.toString());
