@@ -57,6 +57,10 @@ class NamesTest {
 
     @Test
     void aLongTextIsCutForPeople() {
+        assertEquals(
+                "x".repeat(60) + "...",
+                Names.abbreviate("x".repeat(60) + "\uD83D\uDE00" + "x".repeat(10)),
+                "a pair stays whole");
         assertEquals("x".repeat(64), Names.abbreviate("x".repeat(64)));
         assertEquals("x".repeat(61) + "...", Names.abbreviate("x".repeat(65)));
     }
