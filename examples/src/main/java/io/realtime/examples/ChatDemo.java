@@ -18,10 +18,11 @@ final class ChatDemo implements Demo {
 
     @Override
     public Options.Spec options() {
-        return Options.spec()
+        Options.Spec spec = Options.spec()
                 .option("--port", "N", "where the WebSocket listens (default 8080; 0: any free port)")
                 .option("--page-port", "N", "where the page is served (default 8081; 0: any free port)")
                 .option("--secret", "S", "the HS256 secret, 32 bytes or more (default: a random one)");
+        return DemoServer.transportOption(spec);
     }
 
     @Override
@@ -32,7 +33,7 @@ final class ChatDemo implements Demo {
             throw new UsageException("--port and --page-port are both " + port);
         }
         DemoServer demo = DemoServer.withSecret(options.find("--secret"));
-        try (RealtimeServer server = demo.start(port, Limits.defaults());
+        try (RealtimeServer server = demo.start(port, Limits.defaults(), options);
                 ChatPage page = ChatPage.start(pagePort, server.port(), demo)) {
             terminal.out().println("socket " + DemoServer.url(server));
             terminal.out().println("page " + page.url());

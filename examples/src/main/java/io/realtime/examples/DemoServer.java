@@ -13,6 +13,7 @@ import java.security.SecureRandom;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.Base64;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
@@ -23,6 +24,7 @@ final class DemoServer {
     static final String HOST = "127.0.0.1";
 
     static final String PATH = "/ws";
+    private static final List<String> TRANSPORTS = List.of("java-websocket", "netty");
     private static final Duration TOKEN_LIFE = Duration.ofHours(12);
     private static final int MIN_SECRET_BYTES = 32;
 
@@ -63,13 +65,25 @@ final class DemoServer {
                 .sign(Algorithm.HMAC256(secret));
     }
 
+    /** An option for {@link #start}. */
+    static Options.Spec transportOption(Options.Spec spec) {
+        return spec.option(
+                "--transport", "NAME", String.join(" or ", TRANSPORTS) + " (default: what the library chooses)");
+    }
+
     /**
      * Starts the server; port 0 lets the system choose.
      *
+     * @param options with that of {@link #transportOption}
      * @throws io.realtime.RealtimeException naming the port when it is taken
      */
-    RealtimeServer start(int port, Limits limits) {
-        return builder().host(HOST).port(port).path(PATH).limits(limits).build().start();
+    RealtimeServer start(int port, Limits limits, Options options) {
+        RealtimeServer.Builder builder =
+                builder().host(HOST).port(port).path(PATH).limits(limits);
+        String transport = options.choice("--transport", TRANSPORTS);
+        return (transport == null ? builder : builder.transport(transport))
+                .build()
+                .start();
     }
 
     /** Returns where clients of a server connect. */

@@ -62,6 +62,20 @@ final class Options {
         throw new UsageException(name + " must be a number from " + min + " to " + max + ", not '" + value + "'");
     }
 
+    /**
+     * Returns one of these words, or null when it was not given.
+     *
+     * @throws UsageException when it is another
+     */
+    @Nullable
+    String choice(String name, List<String> words) {
+        String value = find(name);
+        if (value != null && !words.contains(value)) {
+            throw new UsageException(name + " must be " + String.join(" or ", words) + ", not '" + value + "'");
+        }
+        return value;
+    }
+
     /** Returns a port; 0 lets the system choose. */
     int port(String name, int otherwise) {
         return number(name, otherwise, 0, 65_535);

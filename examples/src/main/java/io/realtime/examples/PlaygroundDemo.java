@@ -19,10 +19,11 @@ final class PlaygroundDemo implements Demo {
 
     @Override
     public Options.Spec options() {
-        return Options.spec()
+        Options.Spec spec = Options.spec()
                 .option("--port", "N", "where to listen (0, the default: any free port)")
                 .option("--secret", "S", "the HS256 secret, 32 bytes or more (default: a random one, printed)")
                 .option("--rate-limit", "N|off", "messages a second per session, as many at once (default off)");
+        return DemoServer.transportOption(spec);
     }
 
     @Override
@@ -30,7 +31,7 @@ final class PlaygroundDemo implements Demo {
         int port = options.port("--port", 0);
         DemoServer demo = DemoServer.withSecret(options.find("--secret"));
         try (RealtimeServer server =
-                demo.start(port, Limits.builder().rate(rateLimit(options)).build())) {
+                demo.start(port, Limits.builder().rate(rateLimit(options)).build(), options)) {
             if (options.find("--secret") == null) {
                 terminal.out().println("secret " + demo.secret());
             }

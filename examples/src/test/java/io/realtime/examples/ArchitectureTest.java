@@ -26,7 +26,7 @@ import java.util.stream.Stream;
 @AnalyzeClasses(packages = "io.realtime", importOptions = ImportOption.DoNotIncludeTests.class)
 class ArchitectureTest {
     private static final List<String> THIRD_PARTY =
-            List.of("com.google.gson", "org.java_websocket", "com.auth0", "org.slf4j");
+            List.of("com.google.gson", "org.java_websocket", "io.netty", "com.auth0", "org.slf4j");
 
     @ArchTest
     static final ArchRule CORE_STANDS_ALONE = noClasses()
@@ -35,7 +35,11 @@ class ArchitectureTest {
             .should()
             .dependOnClassesThat()
             .resideInAnyPackage(
-                    "io.realtime.server..", "io.realtime.client..", "io.realtime.testing..", "io.realtime.examples..");
+                    "io.realtime.server..",
+                    "io.realtime.netty..",
+                    "io.realtime.client..",
+                    "io.realtime.testing..",
+                    "io.realtime.examples..");
 
     @ArchTest
     static final ArchRule SERVER_KNOWS_NO_CLIENT = noClasses()
@@ -43,7 +47,8 @@ class ArchitectureTest {
             .resideInAPackage("io.realtime.server..")
             .should()
             .dependOnClassesThat()
-            .resideInAnyPackage("io.realtime.client..", "io.realtime.testing..", "io.realtime.examples..");
+            .resideInAnyPackage(
+                    "io.realtime.client..", "io.realtime.netty..", "io.realtime.testing..", "io.realtime.examples..");
 
     @ArchTest
     static final ArchRule CLIENT_KNOWS_NO_SERVER = noClasses()
@@ -51,7 +56,31 @@ class ArchitectureTest {
             .resideInAPackage("io.realtime.client..")
             .should()
             .dependOnClassesThat()
-            .resideInAnyPackage("io.realtime.server..", "io.realtime.testing..", "io.realtime.examples..");
+            .resideInAnyPackage(
+                    "io.realtime.server..", "io.realtime.netty..", "io.realtime.testing..", "io.realtime.examples..");
+
+    @ArchTest
+    static final ArchRule NETTY_KNOWS_WHAT_TRANSPORTS_SHARE_AND_NOTHING_ELSE_OF_THE_SERVER = noClasses()
+            .that()
+            .resideInAPackage("io.realtime.netty..")
+            .should()
+            .dependOnClassesThat()
+            .resideInAnyPackage(
+                    "io.realtime.server",
+                    "io.realtime.server.javawebsocket..",
+                    "io.realtime.internal..",
+                    "io.realtime.client..",
+                    "io.realtime.testing..",
+                    "io.realtime.examples..",
+                    "org.java_websocket..");
+
+    @ArchTest
+    static final ArchRule ONLY_ITS_TRANSPORT_KNOWS_NETTY = noClasses()
+            .that()
+            .resideOutsideOfPackage("io.realtime.netty..")
+            .should()
+            .dependOnClassesThat()
+            .resideInAPackage("io.netty..");
 
     @ArchTest
     static final ArchRule CORE_AND_CLIENT_VERIFY_NO_TOKENS = noClasses()
@@ -67,7 +96,7 @@ class ArchitectureTest {
             .resideInAPackage("io.realtime.examples..")
             .should()
             .dependOnClassesThat()
-            .resideInAnyPackage("io.realtime.internal..", "org.java_websocket..");
+            .resideInAnyPackage("io.realtime.internal..", "org.java_websocket..", "io.realtime.netty..");
 
     @ArchTest
     static final ArchRule EVERY_PACKAGE_IS_NULL_MARKED = classes()

@@ -14,15 +14,21 @@ import java.util.function.Consumer;
  * A thread of this JVM hands over what it prints. Its input ends when this JVM does: a main that waits for that leaves
  * nothing behind.
  */
-final class Child implements AutoCloseable {
+public final class Child implements AutoCloseable {
     private final Process process;
     private final CompletableFuture<Void> read;
 
     /** @param lines told each line that it prints, in order, on a thread of its own */
     Child(Class<?> main, Consumer<String> lines, String... args) throws IOException {
+        this(List.of("-XX:TieredStopAtLevel=1"), main, lines, args);
+    }
+
+    /** As the other, with these options of the JVM. */
+    public Child(List<String> options, Class<?> main, Consumer<String> lines, String... args) throws IOException {
         List<String> command = new ArrayList<>();
         command.add(ProcessHandle.current().info().command().orElseThrow());
-        command.addAll(List.of("-XX:TieredStopAtLevel=1", "-cp", System.getProperty("java.class.path")));
+        command.addAll(options);
+        command.addAll(List.of("-cp", System.getProperty("java.class.path")));
         command.add(main.getName());
         command.addAll(List.of(args));
         process = new ProcessBuilder(command).redirectError(Redirect.INHERIT).start();
@@ -33,9 +39,20 @@ final class Child implements AutoCloseable {
     }
 
     /** In the child: prints a line. */
-    static void print(String line) {
+    public static void print(String line) {
         System.out.println(line);
         System.out.flush();
+    }
+
+    /** Gives it a line of input. */
+    public void tell(String line) throws IOException {
+        process.getOutputStream().write((line + "\n").getBytes(StandardCharsets.UTF_8));
+        process.getOutputStream().flush();
+    }
+
+    /** Returns whether it has not ended. */
+    public boolean isAlive() {
+        return process.isAlive();
     }
 
     /** In the child: waits until the test's JVM ends, which a child does not outlive. */

@@ -68,6 +68,17 @@ class OptionsTest {
     }
 
     @Test
+    void aChoiceIsOneOfItsWords() {
+        List<String> words = List.of("a", "b");
+
+        assertEquals("b", parse("--token", "b").choice("--token", words));
+        assertNull(parse().choice("--token", words));
+        UsageException refused =
+                assertThrows(UsageException.class, () -> parse("--token", "c").choice("--token", words));
+        assertEquals("--token must be a or b, not 'c'", refused.getMessage());
+    }
+
+    @Test
     void whatIsRequiredIsNamedWhenMissing() {
         assertEquals(
                 "--token is missing",

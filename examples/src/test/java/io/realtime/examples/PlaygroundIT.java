@@ -11,20 +11,29 @@ import java.net.URI;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedClass;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** The playground as any WebSocket client meets it. */
+@ParameterizedClass
+@ValueSource(strings = {"java-websocket", "netty"})
 class PlaygroundIT {
     private static final String SECRET = "a secret of more than thirty-two bytes";
     private static final String LOBBY = "chat:lobby";
 
+    private final String transport;
     private Run run;
     private String url;
     private Peer ada;
     private Peer bob;
 
+    PlaygroundIT(String transport) {
+        this.transport = transport;
+    }
+
     @BeforeEach
     void start() throws InterruptedException {
-        run = new Run("playground", "--secret", SECRET, "--rate-limit", "100");
+        run = new Run("playground", "--secret", SECRET, "--rate-limit", "100", "--transport", transport);
         url = run.shown("socket (ws://127\\.0\\.0\\.1:\\d+/ws)");
         DemoServer tokens = DemoServer.withSecret(SECRET);
         ada = new Peer(url, tokens.token("ada"));
@@ -178,7 +187,7 @@ class PlaygroundIT {
     @Test
     void aTakenPortIsOneLineThatNamesIt() throws InterruptedException {
         int port = URI.create(url).getPort();
-        try (Run second = new Run("playground", "--port", Integer.toString(port))) {
+        try (Run second = new Run("playground", "--port", Integer.toString(port), "--transport", transport)) {
             assertEquals(1, second.code());
             assertEquals("playground: port " + port + " is in use", second.err().strip());
         }

@@ -33,18 +33,29 @@ import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedClass;
+import org.junit.jupiter.params.provider.ValueSource;
 
-/** Server and Java client over real sockets. */
+/** Server and Java client over real sockets, on every transport. */
 @Timeout(60)
+@ParameterizedClass
+@ValueSource(strings = {"java-websocket", "netty"})
 class ServerAndClientIT {
     private static final Event<Integer> SAY = Event.of("say", Integer.class);
     private static final Event<Integer> SAID = Event.of("said", Integer.class);
     private static final Event<Integer> FAIL = Event.of("fail", Integer.class);
 
-    private RealtimeServer server = start(0);
+    private final String transport;
+    private RealtimeServer server;
 
-    private static RealtimeServer start(int port) {
+    ServerAndClientIT(String transport) {
+        this.transport = transport;
+        this.server = start(transport, 0);
+    }
+
+    private static RealtimeServer start(String transport, int port) {
         return RealtimeServer.builder()
+                .transport(transport)
                 .port(port)
                 .authenticator(ServerAndClientIT::byName)
                 .allowJoin((session, room) -> room.startsWith("chat:"))
@@ -139,7 +150,7 @@ class ServerAndClientIT {
                 assertNotNull(status, "the client never noticed that the server is gone");
             }
             CompletableFuture<Void> kept = client.room("chat:1").send(SAY, 2); // while offline
-            server = start(port);
+            server = start(transport, port);
             kept.get(30, TimeUnit.SECONDS);
             assertEquals(1, said.poll(10, TimeUnit.SECONDS));
             assertEquals(2, said.poll(10, TimeUnit.SECONDS));
@@ -179,7 +190,7 @@ class ServerAndClientIT {
     void takenPortIsNamedAndNothingIsLeftRunning() throws Exception {
         try (ServerSocket taken = new ServerSocket(0)) {
             int port = taken.getLocalPort();
-            RealtimeException failure = assertThrows(RealtimeException.class, () -> start(port));
+            RealtimeException failure = assertThrows(RealtimeException.class, () -> start(transport, port));
             assertEquals("port " + port + " is in use", failure.getMessage());
         }
     }

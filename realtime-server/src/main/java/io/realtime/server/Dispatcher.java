@@ -235,7 +235,7 @@ final class Dispatcher {
                     } else {
                         reply(session, ref, request, reply);
                     }
-                } catch (RuntimeException unfit) { // a reply that cannot be written
+                } catch (Throwable unfit) { // a reply that cannot be written; one without end is an Error
                     fail(session, null, envelope, unfit);
                 }
             });

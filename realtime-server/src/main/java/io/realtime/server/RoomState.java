@@ -211,7 +211,7 @@ final class RoomState {
             for (Link link : next.targets) {
                 try {
                     link.outlet.send(next.batch);
-                } catch (RuntimeException broken) { // a transport that breaks its contract must not stop the room
+                } catch (Throwable broken) { // out of memory, say: what fails for one member must not stop the room
                     LOG.error("a member of room {} could not be sent to", name, broken);
                 }
             }

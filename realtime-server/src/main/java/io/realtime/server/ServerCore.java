@@ -349,7 +349,7 @@ final class ServerCore implements ServerTransport.Acceptor {
         }
         try {
             return rule.allows(session, room);
-        } catch (RuntimeException failure) {
+        } catch (Throwable failure) { // an Error, too, has the asker answered
             report(session, "the join rule failed for room '" + Names.abbreviate(room) + "'", failure);
             return false;
         }
@@ -434,7 +434,7 @@ final class ServerCore implements ServerTransport.Acceptor {
         LOG.error("{}: {}", session, what, failure);
         try {
             config.listener.onError(session, failure);
-        } catch (RuntimeException again) {
+        } catch (Throwable again) { // an Error must not keep back the answer to what failed first
             LOG.error("{}: the session listener failed", session, again);
         }
     }

@@ -219,6 +219,31 @@ class RoomStateTest {
         assertEquals(List.of(1L, 2L, 3L), joiner.offsets());
     }
 
+    /** Memory that has run out on the way to one member, say. */
+    @Test
+    void anErrorOfOneMembersTransportKeepsNothingFromTheOthers() {
+        LocalBroker broker = broker(Retention.defaults(), 1 << 20);
+        Outlet broken = new Outlet() {
+            @Override
+            public void send(FrameBatch batch) {
+                throw new NoClassDefFoundError("as requested");
+            }
+
+            @Override
+            public boolean pauses(Runnable proceed) {
+                return false;
+            }
+        };
+        Recorder other = new Recorder(null, new Phaser(1));
+        for (Outlet member : List.of(broken, other)) {
+            LocalBroker.Joined joined = broker.link("r", "r", session(), member, null, 0);
+            joined.room().start(joined.link());
+        }
+        assertNotNull(positionOf(broker, "r"));
+        assertNotNull(positionOf(broker, "r"));
+        assertEquals(List.of(1L, 2L), other.offsets());
+    }
+
     @Test
     void ephemeralMessagesHaveNoPlaceInTheLog() {
         LocalBroker broker = broker(Retention.defaults(), 1 << 20);

@@ -12,6 +12,7 @@ import java.net.Socket;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
+import javax.net.ssl.SSLSocketFactory;
 
 /**
  * A WebSocket client that does as it is told, right or wrong: it speaks the upgrade and frames over a plain socket, and
@@ -32,10 +33,12 @@ public final class RawWebSocket implements AutoCloseable {
     private static final int TIMEOUT_MILLIS = 10_000;
     private static final int MASK = 0x1F2E3D4C;
 
-    private final Socket socket;
+    private final Socket plain;
+    private final Socket socket; // the plain one, or TLS on it
     private final DataInputStream in;
 
-    private RawWebSocket(Socket socket) throws IOException {
+    private RawWebSocket(Socket plain, Socket socket) throws IOException {
+        this.plain = plain;
         this.socket = socket;
         this.in = new DataInputStream(new BufferedInputStream(socket.getInputStream()));
     }
@@ -70,6 +73,20 @@ public final class RawWebSocket implements AutoCloseable {
      * @param receiveBuffer how many bytes the system may keep unread, or 0 for its default
      */
     public static RawWebSocket connect(int port, int receiveBuffer) throws IOException {
+        Socket socket = connected(port, receiveBuffer);
+        return new RawWebSocket(socket, socket);
+    }
+
+    /**
+     * As {@link #connect(int, int)}, with TLS, whose handshake begins with the first that is sent or read. The server is
+     * known as {@code localhost}.
+     */
+    public static RawWebSocket connect(int port, int receiveBuffer, SSLSocketFactory tls) throws IOException {
+        Socket socket = connected(port, receiveBuffer);
+        return new RawWebSocket(socket, tls.createSocket(socket, "localhost", port, true));
+    }
+
+    private static Socket connected(int port, int receiveBuffer) throws IOException {
         Socket socket = new Socket();
         if (receiveBuffer > 0) {
             socket.setReceiveBufferSize(receiveBuffer);
@@ -77,7 +94,7 @@ public final class RawWebSocket implements AutoCloseable {
         socket.setTcpNoDelay(true);
         socket.setSoTimeout(TIMEOUT_MILLIS);
         socket.connect(new InetSocketAddress(InetAddress.getLoopbackAddress(), port), TIMEOUT_MILLIS);
-        return new RawWebSocket(socket);
+        return socket;
     }
 
     /**
@@ -209,8 +226,8 @@ public final class RawWebSocket implements AutoCloseable {
 
     /** Resets the connection: what is on its way, in either direction, is lost. */
     public void reset() throws IOException {
-        socket.setSoLinger(true, 0);
-        socket.close();
+        plain.setSoLinger(true, 0);
+        plain.close();
     }
 
     /** Closes the socket, without a closing handshake. */

@@ -80,9 +80,14 @@ abstract class WebSocketFramesContract extends ServerTransportContract {
     }
 
     final RawWebSocket connectRaw(ServerTransport to) throws IOException {
-        RawWebSocket socket = RawWebSocket.connect(to.port(), RECEIVE_BUFFER);
+        RawWebSocket socket = connectRaw(to.port(), RECEIVE_BUFFER);
         sockets.add(socket);
         return socket;
+    }
+
+    /** Connects a socket and does no more; with TLS where the transport under test has it. */
+    protected RawWebSocket connectRaw(int port, int receiveBuffer) throws IOException {
+        return RawWebSocket.connect(port, receiveBuffer);
     }
 
     /** A socket that has upgraded and answers nothing by itself; closed after the test. */

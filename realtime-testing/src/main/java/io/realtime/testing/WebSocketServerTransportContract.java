@@ -139,6 +139,7 @@ public abstract class WebSocketServerTransportContract extends WebSocketFramesCo
         small.start(config(0, Duration.ofMinutes(1), CONNECTIONS, 2), server);
         try {
             RawWebSocket longest = connectRaw(small);
+            longest.send(new byte[] {'G'}); // through TLS, where there is one, but not through the upgrade
             RawWebSocket second = connectRaw(small);
             connectRaw(small).upgrade("/");
             assertEquals(0, longest.readToEnd().length); // within the read's ten seconds

@@ -1,0 +1,387 @@
+package io.realtime.netty;
+
+import io.netty.buffer.ByteBuf;
+import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelInboundHandlerAdapter;
+import io.netty.channel.EventLoop;
+import io.netty.channel.socket.ChannelInputShutdownEvent;
+import io.netty.channel.socket.SocketChannel;
+import io.netty.handler.ssl.SslCloseCompletionEvent;
+import io.netty.handler.ssl.SslHandler;
+import io.netty.util.ReferenceCountUtil;
+import io.netty.util.concurrent.Future;
+import io.realtime.CloseReason;
+import io.realtime.server.websocket.Admission;
+import io.realtime.server.websocket.ControlFrames;
+import io.realtime.server.websocket.FrameDecoder;
+import io.realtime.server.websocket.UpgradeRequest;
+import io.realtime.spi.Connection;
+import io.realtime.spi.ConnectionListener;
+import io.realtime.spi.FrameBatch;
+import io.realtime.spi.Handshake;
+import io.realtime.spi.ServerTransport.Acceptor;
+import io.realtime.spi.ServerTransport.Config;
+import io.realtime.spi.ServerTransport.Upgrade;
+import java.io.IOException;
+import java.net.InetSocketAddress;
+import java.nio.ByteBuffer;
+import java.time.Duration;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * One connection from its accept to its end, the last handler of its pipeline. Its event loop upgrades it, decodes,
+ * calls the listener, keeps the deadlines and ends it; anyone may send, close or abort, and none of that runs the
+ * listener or touches the socket on the caller's stack. Why it ends is decided once, by whoever comes first. Has no
+ * lock: outbound is {@link Outbound}'s.
+ */
+final class NettyConnection extends ChannelInboundHandlerAdapter
+        implements Connection, FrameDecoder.Sink, Outbound.Owner {
+    private static final Logger LOG = LoggerFactory.getLogger(NettyConnection.class);
+
+    /** How long a peer may take to answer a close, or to leave after a refusal. */
+    private static final Duration CLOSE_GRACE = Duration.ofSeconds(5);
+
+    private final SocketChannel channel;
+    private final EventLoop loop;
+    private final InetSocketAddress remote;
+    private final Admission.Place place;
+    private final Duration handshakeTimeout;
+    private final Acceptor acceptor;
+    private final Consumer<NettyConnection> onEnded;
+    private final Outbound outbound;
+    private final FrameDecoder decoder;
+    private final AtomicReference<@Nullable CloseReason> reason = new AtomicReference<>();
+    private final AtomicBoolean cutting = new AtomicBoolean();
+    private volatile boolean opened;
+
+    // The event loop's
+    private @Nullable RequestHead head;
+    private @Nullable ConnectionListener listener;
+    private @Nullable Future<?> deadline;
+    private boolean failed; // nothing more of the peer is heard
+
+    /**
+     * Takes an accepted channel that is about to be registered with this loop.
+     *
+     * @param onEnded told on the loop when the connection is over
+     */
+    NettyConnection(
+            SocketChannel channel,
+            EventLoop loop,
+            InetSocketAddress remote,
+            Admission.Place place,
+            Config config,
+            Acceptor acceptor,
+            Consumer<NettyConnection> onEnded) {
+        this.channel = channel;
+        this.loop = loop;
+        this.remote = remote;
+        this.place = place;
+        this.handshakeTimeout = config.handshakeTimeout();
+        this.acceptor = acceptor;
+        this.onEnded = onEnded;
+        this.outbound = new Outbound(channel, loop, config.outboundBytes(), this);
+        this.decoder = new FrameDecoder(config.messageBytes(), this);
+        this.head = new RequestHead(config.handshakeBytes());
+        channel.closeFuture().addListener(closed -> end());
+    }
+
+    // ---- Connection: anyone
+
+    @Override
+    public boolean send(FrameBatch batch) {
+        return outbound.send(batch.wire());
+    }
+
+    @Override
+    public long outboundBytes() {
+        return outbound.waiting();
+    }
+
+    @Override
+    public void ping() {
+        outbound.control(ControlFrames.ping());
+    }
+
+    @Override
+    public void close(CloseReason why) {
+        if (opened) {
+            closeWith(why, Outbound.Then.GO_ON);
+        } else { // at the server's end, before the upgrade was done
+            lose("closed before the upgrade");
+        }
+    }
+
+    @Override
+    public void abort() {
+        lose("aborted");
+    }
+
+    @Override
+    public String remoteAddress() {
+        return remote.getAddress().getHostAddress() + ":" + remote.getPort();
+    }
+
+    private boolean closeWith(CloseReason why, Outbound.Then then) {
+        if (!reason.compareAndSet(null, why)) {
+            return false;
+        }
+        outbound.seal(ControlFrames.close(why), then);
+        execute(this::cutAfterGrace);
+        return true;
+    }
+
+    private void lose(String why) {
+        reason.compareAndSet(null, new CloseReason(CloseReason.ABNORMAL, why));
+        if (cutting.compareAndSet(false, true)) {
+            execute(this::cut);
+        }
+    }
+
+    private void execute(Runnable task) {
+        try {
+            loop.execute(task);
+        } catch (RejectedExecutionException stopped) { // with the loop every connection of it has ended
+            LOG.debug("{} has ended with its transport", remote);
+        }
+    }
+
+    // ---- the event loop: the upgrade
+
+    @Override
+    public void handlerAdded(ChannelHandlerContext context) {
+        deadline = loop.schedule(this::handshakeOverdue, handshakeTimeout.toNanos(), TimeUnit.NANOSECONDS);
+    }
+
+    private void handshakeOverdue() {
+        LOG.debug("{} did not finish its upgrade", remote);
+        lose("upgrade overdue");
+    }
+
+    private void upgrade(ByteBuffer request) {
+        Handshake handshake;
+        try {
+            UpgradeRequest parsed = UpgradeRequest.parse(request);
+            handshake = parsed.handshake(remote);
+            Upgrade verdict = acceptor.upgrade(handshake);
+            if (!verdict.isAccepted()) {
+                refuse(verdict.status(), verdict.reason());
+                return;
+            }
+            outbound.control(parsed.accept(verdict.subprotocol()));
+        } catch (UpgradeRequest.Refused refused) {
+            refuse(refused.status(), refused.reason());
+            return;
+        } catch (Throwable failure) { // an Error of the acceptor's must not end what others share
+            LOG.error("deciding about an upgrade failed", failure);
+            refuse(500, "Internal Server Error");
+            return;
+        }
+        cancelDeadline();
+        place.upgraded();
+        opened = true;
+        try {
+            listener = acceptor.open(this, handshake);
+        } catch (Throwable failure) {
+            LOG.error("opening a connection failed", failure);
+            fail(new CloseReason(CloseReason.INTERNAL_ERROR, "the server failed to open the connection"));
+        }
+    }
+
+    private void refuse(int status, String phrase) {
+        if (reason.compareAndSet(null, new CloseReason(CloseReason.ABNORMAL, "upgrade refused"))) {
+            LOG.debug("refused {} with {}", remote, status);
+            outbound.seal(UpgradeRequest.refusal(status, phrase), Outbound.Then.SHUT_OUTPUT);
+            cutAfterGrace();
+        }
+    }
+
+    // ---- the event loop: what arrives
+
+    @Override
+    public void channelRead(ChannelHandlerContext context, Object message) {
+        try {
+            if (message instanceof ByteBuf buffer) {
+                for (ByteBuffer part : buffer.nioBuffers()) {
+                    received(part);
+                }
+            }
+        } catch (FrameDecoder.Violation violation) {
+            LOG.debug("{} broke the protocol: {}", remote, violation.reason());
+            fail(violation.reason());
+        } catch (Throwable failure) {
+            LOG.error("receiving failed", failure);
+            fail(new CloseReason(CloseReason.INTERNAL_ERROR, "the server failed"));
+        } finally {
+            ReferenceCountUtil.release(message);
+        }
+    }
+
+    private void received(ByteBuffer part) throws FrameDecoder.Violation {
+        RequestHead unfinished = head;
+        if (unfinished != null) {
+            ByteBuffer whole = unfinished.read(part);
+            if (whole != null) {
+                head = null;
+                upgrade(whole);
+            } else if (unfinished.isFull()) {
+                head = null;
+                refuse(431, "Request Header Fields Too Large");
+            }
+        }
+        if (opened) { // else what follows a refusal is ignored
+            decoder.decode(part);
+        }
+    }
+
+    @Override
+    public void text(String text) {
+        hear(to -> to.onText(text));
+    }
+
+    @Override
+    public void binary(ByteBuffer payload) {
+        hear(to -> to.onBinary(payload));
+    }
+
+    @Override
+    public void ping(byte[] payload) {
+        outbound.control(ControlFrames.pong(payload));
+        hear(ConnectionListener::onActivity);
+    }
+
+    @Override
+    public void pong() {
+        hear(ConnectionListener::onActivity);
+    }
+
+    @Override
+    public void peerClosed(CloseReason why) {
+        if (!closeWith(why, Outbound.Then.FINISH)) {
+            outbound.finish();
+        }
+    }
+
+    private void hear(Consumer<ConnectionListener> call) {
+        if (!failed) {
+            call(call);
+        }
+    }
+
+    private void call(Consumer<ConnectionListener> call) {
+        ConnectionListener to = listener;
+        if (to == null) {
+            return;
+        }
+        try {
+            call.accept(to);
+        } catch (Throwable failure) { // this connection's alone
+            LOG.error("a connection's listener failed", failure);
+            fail(new CloseReason(CloseReason.INTERNAL_ERROR, "the server failed to handle a message"));
+        }
+    }
+
+    /** Says why and hangs up: the peer is not asked, since nothing more of it can be understood. */
+    private void fail(CloseReason why) {
+        failed = true;
+        if (!closeWith(why, Outbound.Then.SHUT_OUTPUT)) {
+            lose("failed while closing");
+        }
+    }
+
+    // ---- the event loop: the channel's state
+
+    @Override
+    public void channelWritabilityChanged(ChannelHandlerContext context) {
+        if (channel.isWritable()) {
+            outbound.writable();
+        }
+    }
+
+    /** The peer sends no more, by TCP or by TLS: what we said last still reaches it; else it has left. */
+    @Override
+    public void userEventTriggered(ChannelHandlerContext context, Object event) {
+        boolean inputEnded = event == ChannelInputShutdownEvent.INSTANCE || event == SslCloseCompletionEvent.SUCCESS;
+        if (inputEnded && !outbound.finish()) {
+            lose("the peer left without a closing handshake");
+        }
+    }
+
+    @Override
+    public void exceptionCaught(ChannelHandlerContext context, Throwable cause) {
+        failed(cause);
+    }
+
+    @Override
+    public void failed(Throwable cause) {
+        if (cause instanceof IOException
+                || cause.getCause() instanceof IOException) { // the network's, the peer's, TLS's
+            LOG.debug("the connection of {} broke", remote, cause);
+        } else {
+            LOG.error("the connection of {} failed", remote, cause);
+        }
+        lose("the connection broke");
+    }
+
+    @Override
+    public void drained() {
+        call(ConnectionListener::onDrained);
+    }
+
+    @Override
+    @SuppressWarnings("FutureReturnValueIgnored") // what fails to close is cut at the deadline
+    public void written(Outbound.Then then) {
+        if (then == Outbound.Then.FINISH) {
+            channel.close();
+            return;
+        }
+        SslHandler tls = channel.pipeline().get(SslHandler.class);
+        if (tls == null) {
+            channel.shutdownOutput();
+        } else {
+            tls.closeOutbound().addListener(said -> channel.shutdownOutput());
+        }
+    }
+
+    // ---- the event loop: the end
+
+    private void cancelDeadline() {
+        Future<?> pending = deadline;
+        if (pending != null) {
+            pending.cancel(false);
+            deadline = null;
+        }
+    }
+
+    private void cutAfterGrace() {
+        cancelDeadline();
+        if (channel.isOpen()) {
+            deadline = loop.schedule(this::cut, CLOSE_GRACE.toNanos(), TimeUnit.NANOSECONDS);
+        }
+    }
+
+    /** Closes the socket past the TLS handler, which would first have its farewell written. */
+    private void cut() {
+        channel.unsafe().close(channel.unsafe().voidPromise());
+    }
+
+    private void end() {
+        cancelDeadline();
+        outbound.close();
+        place.leave();
+        CloseReason why = reason.get();
+        try {
+            call(to -> to.onClosed(why == null ? new CloseReason(CloseReason.ABNORMAL, "") : why));
+        } finally {
+            listener = null;
+            onEnded.accept(this);
+        }
+    }
+}

@@ -1,0 +1,193 @@
+package io.realtime.netty;
+
+import io.netty.channel.Channel;
+import io.netty.channel.ChannelFuture;
+import io.netty.channel.EventLoopGroup;
+import io.netty.channel.MultiThreadIoEventLoopGroup;
+import io.netty.channel.epoll.Epoll;
+import io.netty.channel.epoll.EpollIoHandler;
+import io.netty.channel.epoll.EpollServerSocketChannel;
+import io.netty.channel.nio.NioIoHandler;
+import io.netty.channel.socket.ServerSocketChannel;
+import io.netty.channel.socket.nio.NioServerSocketChannel;
+import io.netty.channel.unix.Errors.NativeIoException;
+import io.netty.util.concurrent.FastThreadLocalThread;
+import io.netty.util.concurrent.Future;
+import io.realtime.CloseReason;
+import io.realtime.spi.ServerTransport;
+import io.realtime.spi.Tls;
+import java.io.IOException;
+import java.net.BindException;
+import java.time.Duration;
+import java.util.concurrent.ThreadFactory;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.ReentrantLock;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The transport for many connections and for TLS, on Netty: native epoll on Linux, NIO elsewhere; one daemon thread per
+ * core.
+ *
+ * <p>Start and stop from any thread but the transport's own.
+ */
+public final class NettyTransport implements ServerTransport {
+    private static final int BACKLOG = 4096;
+    private static final Duration LAST_CALLS = Duration.ofSeconds(1);
+
+    private final boolean epoll;
+    private final AtomicBoolean used = new AtomicBoolean();
+    private final ReentrantLock lock = new ReentrantLock();
+    private final Condition empty = lock.newCondition();
+    private volatile @Nullable Running running;
+    private volatile boolean stopping;
+
+    private record Running(EventLoopGroup loops, Channel listening, AcceptHandler accepted, int port) {}
+
+    /** A transport that is not started. */
+    public NettyTransport() {
+        this(Epoll.isAvailable());
+    }
+
+    NettyTransport(boolean epoll) {
+        this.epoll = epoll;
+    }
+
+    @Override
+    @SuppressWarnings("FutureReturnValueIgnored") // nobody waits for the threads of a transport that did not start
+    public void start(Config config, Acceptor acceptor) throws IOException {
+        if (!used.compareAndSet(false, true)) {
+            throw new IllegalStateException("a transport starts once");
+        }
+        Tls wanted = config.tls();
+        ServerTls tls = wanted == null ? null : ServerTls.of(wanted);
+        EventLoopGroup loops = new MultiThreadIoEventLoopGroup(
+                // Netty's default is two per core, for handlers that may wait. Ours never do.
+                Runtime.getRuntime().availableProcessors(),
+                threads(),
+                epoll ? EpollIoHandler.newFactory() : NioIoHandler.newFactory());
+        boolean done = false;
+        try {
+            AcceptHandler accepted = new AcceptHandler(loops, config, tls, acceptor, this::noneLeft);
+            ServerSocketChannel listening = epoll ? new EpollServerSocketChannel() : new NioServerSocketChannel();
+            listening.config().setReuseAddress(true).setBacklog(BACKLOG);
+            listening.pipeline().addLast(accepted);
+            await(loops.register(listening));
+            await(listening.bind(config.address()));
+            running = new Running(
+                    loops, listening, accepted, listening.localAddress().getPort());
+            done = true;
+        } finally {
+            if (!done) {
+                loops.shutdownGracefully(0, 0, TimeUnit.SECONDS);
+            }
+        }
+    }
+
+    private static ThreadFactory threads() {
+        AtomicInteger count = new AtomicInteger();
+        return task -> {
+            Thread thread = new FastThreadLocalThread(task, "realtime-netty-" + count.incrementAndGet());
+            thread.setDaemon(true);
+            return thread;
+        };
+    }
+
+    private static void await(ChannelFuture step) throws IOException {
+        try {
+            step.await();
+        } catch (InterruptedException interrupted) {
+            Thread.currentThread().interrupt();
+            throw new IOException("interrupted while starting", interrupted);
+        }
+        Throwable cause = step.cause();
+        if (cause == null) {
+            return;
+        }
+        // Native epoll has no exception of its own for it, as NIO has.
+        if (cause instanceof NativeIoException
+                && String.valueOf(cause.getMessage()).endsWith("Address already in use")) {
+            BindException inUse = new BindException(cause.getMessage());
+            inUse.initCause(cause);
+            throw inUse;
+        }
+        throw cause instanceof IOException io ? io : new IOException(cause);
+    }
+
+    @Override
+    public int port() {
+        Running now = running;
+        if (now == null) {
+            throw new IllegalStateException("not started");
+        }
+        return now.port();
+    }
+
+    @Override
+    public void stopAccepting() {
+        Running now = running;
+        if (now != null) {
+            stopping = true;
+            now.listening().close().awaitUninterruptibly(); // the port is free when this returns
+        }
+    }
+
+    @Override
+    public void stop(Duration drain) throws InterruptedException {
+        Running now = running;
+        if (now == null) {
+            return;
+        }
+        stopAccepting();
+        AcceptHandler accepted = now.accepted();
+        CloseReason goingAway = new CloseReason(CloseReason.GOING_AWAY, "server stops");
+        Future<?> ended;
+        try {
+            accepted.open().forEach(connection -> connection.close(goingAway));
+            if (!awaitNone(accepted, drain)) {
+                accepted.open().forEach(NettyConnection::abort);
+                awaitNone(accepted, LAST_CALLS);
+            }
+        } finally {
+            ended = now.loops().shutdownGracefully(0, LAST_CALLS.toMillis(), TimeUnit.MILLISECONDS);
+        }
+        ended.await();
+    }
+
+    private boolean awaitNone(AcceptHandler accepted, Duration limit) throws InterruptedException {
+        long left = TimeUnit.NANOSECONDS.convert(limit);
+        lock.lock();
+        try {
+            while (!accepted.open().isEmpty() && left > 0) {
+                left = empty.awaitNanos(left);
+            }
+            return accepted.open().isEmpty();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private void noneLeft() {
+        lock.lock();
+        try {
+            empty.signalAll();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    @Override
+    public @Nullable String problem() {
+        Running now = running;
+        if (now == null || stopping) {
+            return null;
+        }
+        if (!now.listening().isOpen()) {
+            return "the listening socket was closed; see the log";
+        }
+        String failure = now.accepted().failure();
+        return failure == null ? null : "accepting fails: " + failure;
+    }
+}

@@ -1,0 +1,311 @@
+package io.realtime.netty;
+
+import io.netty.buffer.ByteBuf;
+import io.netty.channel.Channel;
+import io.netty.channel.EventLoop;
+import io.netty.util.concurrent.Future;
+import java.nio.ByteBuffer;
+import java.util.ArrayDeque;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.locks.ReentrantLock;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * What waits for one peer, bounded by bytes. Anyone puts in; the connection's event loop takes out, one task for all
+ * that was put in since the last and one flush for the task.
+ *
+ * <p>Only as much as the channel calls writable, 64 KiB, goes to Netty at a time; what is behind it stays here as views
+ * of arrays that all receivers of a broadcast share. So a reader that has stopped costs its share of direct memory, not
+ * its bound. The bytes are copied to direct memory once per receiver, which a socket needs in any case; frames of a
+ * burst are joined on the way, so that they cost one entry in Netty's queue and one TLS record.
+ *
+ * <p>The lock is a leaf: nothing is written or called under it.
+ */
+final class Outbound {
+    private static final Logger LOG = LoggerFactory.getLogger(Outbound.class);
+    private static final int CHUNK = 32 * 1024;
+
+    /** Who is told, on the event loop. */
+    interface Owner {
+        /** Nothing waits any more, after it was said that much did. */
+        void drained();
+
+        /** All was written behind which the output ends; the connection ends with it, or waits for the peer to leave. */
+        void written(Then then);
+
+        /** Nothing more can be written. */
+        void failed(Throwable cause);
+    }
+
+    /** What happens once all was written. */
+    enum Then {
+        GO_ON,
+        SHUT_OUTPUT,
+        FINISH
+    }
+
+    private final Channel channel;
+    private final EventLoop loop;
+    private final int bound;
+    private final Owner owner;
+    private final Runnable write = this::write;
+
+    private final ReentrantLock lock = new ReentrantLock();
+    private ArrayDeque<ByteBuffer> queue = new ArrayDeque<>(2); // Guarded by lock
+    private long waiting; // Guarded by lock; bytes in the queue, taken from it, and in the channel
+    private boolean scheduled; // Guarded by lock; the event loop will write, now or when the channel can take more
+    private boolean owesDrained; // Guarded by lock
+    private boolean sealed; // Guarded by lock; the last frame is queued
+    private boolean closed; // Guarded by lock
+    private Then then = Then.GO_ON; // Guarded by lock
+
+    // The event loop's
+    private ArrayDeque<ByteBuffer> taken = new ArrayDeque<>(2);
+    private boolean blocked; // until the channel can take more
+
+    Outbound(Channel channel, EventLoop loop, int bound, Owner owner) {
+        this.channel = channel;
+        this.loop = loop;
+        this.bound = bound;
+        this.owner = owner;
+    }
+
+    // ---- anyone
+
+    /** Queues data; false, and nothing taken, when sealed or beyond the bound. */
+    boolean send(ByteBuffer data) {
+        return offer(data, true);
+    }
+
+    /** Queues a control frame, or drops it when the bound is reached: a peer that floods us with pings has its way. */
+    void control(ByteBuffer frame) {
+        offer(frame, false);
+    }
+
+    private boolean offer(ByteBuffer data, boolean isData) {
+        lock.lock();
+        try {
+            if (sealed || closed) {
+                return false;
+            }
+            // A control frame is small: it goes whenever nothing waits.
+            if (waiting + data.remaining() > bound && (isData || waiting > 0)) {
+                owesDrained |= isData && waiting > 0;
+                return false;
+            }
+            enqueue(data);
+            owesDrained |= waiting > bound / 2;
+            if (!takeTurn()) {
+                return true;
+            }
+        } finally {
+            lock.unlock();
+        }
+        return wake();
+    }
+
+    /** Queues the last bytes, whatever the bound; what is sent later is refused. Does nothing when sealed already. */
+    void seal(ByteBuffer last, Then next) {
+        lock.lock();
+        try {
+            if (sealed || closed) {
+                return;
+            }
+            sealed = true;
+            then = next;
+            enqueue(last);
+            if (!takeTurn()) {
+                return;
+            }
+        } finally {
+            lock.unlock();
+        }
+        wake();
+    }
+
+    /** Has the connection end as soon as all is written. False when the last frame is not queued yet. */
+    boolean finish() {
+        lock.lock();
+        try {
+            if (!sealed || closed) {
+                return false;
+            }
+            then = Then.FINISH;
+            if (!takeTurn()) {
+                return true;
+            }
+        } finally {
+            lock.unlock();
+        }
+        return wake();
+    }
+
+    /** Returns how many bytes wait. */
+    long waiting() {
+        lock.lock();
+        try {
+            return waiting;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private void enqueue(ByteBuffer data) { // Guarded by lock
+        if (data.hasRemaining()) {
+            queue.add(data);
+            waiting += data.remaining();
+        }
+    }
+
+    private boolean takeTurn() { // Guarded by lock
+        if (scheduled) {
+            return false;
+        }
+        scheduled = true;
+        return true;
+    }
+
+    private boolean wake() {
+        try {
+            loop.execute(write);
+            return true;
+        } catch (RejectedExecutionException stopped) { // with the loop every connection of it has ended
+            LOG.debug("not sent, the transport has stopped: {}", channel);
+            return false;
+        }
+    }
+
+    // ---- the event loop
+
+    /** Writes what waits, as far as the channel takes it. */
+    private void write() {
+        try {
+            boolean wrote = false;
+            while (channel.isWritable()) {
+                ByteBuf chunk = next();
+                if (chunk == null) {
+                    flush(wrote);
+                    return;
+                }
+                int length = chunk.readableBytes();
+                channel.write(chunk).addListener(result -> written(length, result));
+                wrote = true;
+            }
+            blocked = true;
+            flush(wrote);
+        } catch (RuntimeException
+                | OutOfMemoryError failure) { // of direct memory: this connection's end, not the loop's
+            owner.failed(failure);
+        }
+    }
+
+    private void flush(boolean wrote) {
+        if (wrote) {
+            channel.flush();
+        } else {
+            settle();
+        }
+    }
+
+    /** The channel may take more again. */
+    void writable() {
+        if (blocked) {
+            blocked = false;
+            wake(); // later, not now: it may be our own flush that calls
+        }
+    }
+
+    private @Nullable ByteBuf next() {
+        if (taken.isEmpty() && !take()) {
+            return null;
+        }
+        int length = 0;
+        for (ByteBuffer data : taken) {
+            length += Math.min(CHUNK - length, data.remaining());
+            if (length == CHUNK) {
+                break;
+            }
+        }
+        ByteBuf chunk = channel.alloc().ioBuffer(length, length);
+        while (chunk.isWritable()) {
+            ByteBuffer first = taken.element();
+            int count = Math.min(chunk.writableBytes(), first.remaining());
+            chunk.writeBytes(first.duplicate().limit(first.position() + count));
+            first.position(first.position() + count);
+            if (!first.hasRemaining()) {
+                taken.remove();
+            }
+        }
+        return chunk;
+    }
+
+    /** Takes what was queued; false, and the next to queue something wakes this loop again, when that is nothing. */
+    private boolean take() {
+        lock.lock();
+        try {
+            if (queue.isEmpty()) {
+                scheduled = false;
+                return false;
+            }
+            ArrayDeque<ByteBuffer> empty = taken;
+            taken = queue;
+            queue = empty;
+            return true;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private void written(int length, Future<?> result) {
+        if (!result.isSuccess()) {
+            owner.failed(result.cause());
+            return;
+        }
+        lock.lock();
+        try {
+            waiting -= length;
+        } finally {
+            lock.unlock();
+        }
+        settle();
+    }
+
+    /** Says what is to be said once nothing waits. */
+    private void settle() {
+        boolean drained;
+        Then next;
+        lock.lock();
+        try {
+            if (waiting > 0 || closed) {
+                return;
+            }
+            drained = owesDrained && !sealed;
+            owesDrained = false;
+            next = then;
+            then = Then.GO_ON;
+        } finally {
+            lock.unlock();
+        }
+        if (drained) {
+            owner.drained();
+        }
+        if (next != Then.GO_ON) {
+            owner.written(next);
+        }
+    }
+
+    /** Forgets what waits, and takes no more. */
+    void close() {
+        taken.clear();
+        lock.lock();
+        try {
+            closed = true;
+            queue.clear();
+            waiting = 0;
+        } finally {
+            lock.unlock();
+        }
+    }
+}

@@ -1,0 +1,44 @@
+package io.realtime.netty;
+
+import java.nio.ByteBuffer;
+import java.util.Arrays;
+import org.jspecify.annotations.Nullable;
+
+/** Collects the head of an HTTP request, as far as it has arrived and up to a limit. For one thread. */
+final class RequestHead {
+    private final int limit;
+    private byte[] bytes = new byte[0];
+    private int length;
+
+    RequestHead(int limit) {
+        this.limit = limit;
+    }
+
+    /**
+     * Takes from the input what belongs to the head, and leaves what follows it.
+     *
+     * @return the whole head, its empty line included, or null as long as there is no end
+     */
+    @Nullable
+    ByteBuffer read(ByteBuffer in) {
+        int scanned = Math.max(0, length - 3);
+        int count = Math.min(in.remaining(), limit - length);
+        if (length + count > bytes.length) {
+            bytes = Arrays.copyOf(bytes, Math.min(limit, Math.max(length + count, 2 * bytes.length)));
+        }
+        in.get(bytes, length, count);
+        length += count;
+        for (int i = scanned; i + 3 < length; i++) {
+            if (bytes[i] == '\r' && bytes[i + 1] == '\n' && bytes[i + 2] == '\r' && bytes[i + 3] == '\n') {
+                in.position(in.position() - (length - (i + 4)));
+                return ByteBuffer.wrap(bytes, 0, i + 4);
+            }
+        }
+        return null;
+    }
+
+    /** Returns whether the limit is reached, so that there will be no end. */
+    boolean isFull() {
+        return length == limit;
+    }
+}

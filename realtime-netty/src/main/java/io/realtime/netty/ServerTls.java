@@ -1,0 +1,73 @@
+package io.realtime.netty;
+
+import io.netty.handler.ssl.SslHandler;
+import io.realtime.spi.Tls;
+import java.io.IOException;
+import java.security.GeneralSecurityException;
+import java.security.KeyStore;
+import java.security.cert.Certificate;
+import java.util.Arrays;
+import java.util.List;
+import javax.net.ssl.KeyManagerFactory;
+import javax.net.ssl.SSLContext;
+import javax.net.ssl.SSLEngine;
+
+/** Makes the TLS handler of each connection: the JDK's TLS, 1.2 and 1.3, without ALPN. Immutable. */
+final class ServerTls {
+    private static final List<String> PROTOCOLS = List.of("TLSv1.3", "TLSv1.2");
+
+    private final SSLContext context;
+    private final String[] protocols;
+
+    private ServerTls(SSLContext context) throws IOException {
+        this.context = context;
+        String[] enabled = newEngine().getEnabledProtocols();
+        this.protocols = Arrays.stream(enabled).filter(PROTOCOLS::contains).toArray(String[]::new);
+        if (protocols.length == 0) {
+            throw new IOException("the SSLContext enables only " + Arrays.toString(enabled) + ", none of " + PROTOCOLS);
+        }
+    }
+
+    /**
+     * Reads what the configuration names.
+     *
+     * @throws IOException naming the file that cannot be used, and why
+     */
+    static ServerTls of(Tls tls) throws IOException {
+        return new ServerTls(
+                tls instanceof Tls.Context ready ? ready.context() : context(PemFiles.read((Tls.Pem) tls)));
+    }
+
+    private static SSLContext context(PemFiles.Identity identity) throws IOException {
+        try {
+            char[] password = new char[0]; // of a store that never leaves this method
+            KeyStore store = KeyStore.getInstance("PKCS12");
+            store.load(null, password);
+            store.setKeyEntry(
+                    "server", identity.key(), password, identity.chain().toArray(new Certificate[0]));
+            KeyManagerFactory keys = KeyManagerFactory.getInstance(KeyManagerFactory.getDefaultAlgorithm());
+            keys.init(store, password);
+            SSLContext context = SSLContext.getInstance("TLS");
+            context.init(keys.getKeyManagers(), null, null);
+            return context;
+        } catch (GeneralSecurityException failure) {
+            throw new IOException("TLS cannot be set up: " + failure.getMessage(), failure);
+        }
+    }
+
+    /** A handler for one connection. Whom clients must prove to be is what the context's engines say. */
+    SslHandler newHandler() {
+        SSLEngine engine = newEngine();
+        engine.setEnabledProtocols(protocols);
+        SslHandler handler = new SslHandler(engine);
+        handler.setHandshakeTimeoutMillis(0); // the connection's deadline for the upgrade includes the handshake,
+        handler.setCloseNotifyFlushTimeoutMillis(0); // and its grace the farewell
+        return handler;
+    }
+
+    private SSLEngine newEngine() {
+        SSLEngine engine = context.createSSLEngine();
+        engine.setUseClientMode(false);
+        return engine;
+    }
+}

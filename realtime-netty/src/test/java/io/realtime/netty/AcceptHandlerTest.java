@@ -1,0 +1,55 @@
+package io.realtime.netty;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.netty.channel.embedded.EmbeddedChannel;
+import io.netty.channel.socket.nio.NioSocketChannel;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+/** A listening socket that fails as it is told, in virtual time. */
+class AcceptHandlerTest {
+    private final EmbeddedChannel listening = new EmbeddedChannel();
+    private final AcceptHandler accepted = new AcceptHandler(
+            listening.eventLoop(), Echo.config(null, Duration.ofSeconds(10)), null, new Echo(), () -> {});
+
+    @AfterEach
+    void close() {
+        listening.finishAndReleaseAll();
+    }
+
+    @Test
+    void aFailureIsToldAndAcceptingPausesUntilItIsTriedAgain() {
+        listening.pipeline().addLast(accepted);
+        listening.freezeTime();
+        assertNull(accepted.failure());
+
+        listening.pipeline().fireExceptionCaught(new IOException("Too many open files"));
+        assertEquals("Too many open files", accepted.failure());
+        assertFalse(listening.config().isAutoRead());
+        listening.advanceTimeBy(499, TimeUnit.MILLISECONDS);
+        listening.runScheduledPendingTasks();
+        assertFalse(listening.config().isAutoRead());
+        listening.advanceTimeBy(1, TimeUnit.MILLISECONDS);
+        listening.runScheduledPendingTasks();
+        assertTrue(listening.config().isAutoRead());
+        assertEquals("Too many open files", accepted.failure(), "until one is accepted");
+    }
+
+    @Test
+    void acceptingOneEndsTheFailure() {
+        listening.pipeline().addLast(accepted);
+        listening.pipeline().fireExceptionCaught(new IOException("Too many open files"));
+        NioSocketChannel gone = new NioSocketChannel(); // its peer has left already: it has no address
+        listening.writeInbound(gone);
+        assertNull(accepted.failure());
+        assertFalse(gone.isOpen());
+        assertTrue(accepted.open().isEmpty());
+    }
+}

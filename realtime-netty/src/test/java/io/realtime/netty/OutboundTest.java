@@ -1,0 +1,251 @@
+package io.realtime.netty;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.netty.buffer.ByteBuf;
+import io.netty.channel.ChannelHandlerContext;
+import io.netty.channel.ChannelInboundHandlerAdapter;
+import io.netty.channel.ChannelOutboundHandlerAdapter;
+import io.netty.channel.embedded.EmbeddedChannel;
+import java.io.IOException;
+import java.nio.ByteBuffer;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+/** On an event loop that runs when it is told to. */
+class OutboundTest {
+    private static final int BOUND = 100_000;
+
+    private final List<String> heard = new ArrayList<>();
+    private final Flushes flushes = new Flushes();
+    private final EmbeddedChannel channel = new EmbeddedChannel(flushes, new Writability());
+    private final Outbound outbound = new Outbound(channel, channel.eventLoop(), BOUND, new Owner());
+
+    @AfterEach
+    void release() {
+        channel.finishAndReleaseAll();
+    }
+
+    @Test
+    void nothingIsWrittenOnTheSendersStack() {
+        assertTrue(outbound.send(bytes(10)));
+        assertNull(channel.readOutbound());
+        assertEquals(10, outbound.waiting());
+        channel.runPendingTasks();
+        assertEquals(List.of(10), written());
+        assertEquals(0, outbound.waiting());
+    }
+
+    @Test
+    void aBurstIsOneChunkOfDirectMemoryAndOneFlush() {
+        for (int i = 0; i < 100; i++) {
+            outbound.send(ByteBuffer.wrap(new byte[] {(byte) i}));
+        }
+        channel.runPendingTasks();
+        ByteBuf chunk = channel.readOutbound();
+        assertNotNull(chunk);
+        assertTrue(chunk.isDirect());
+        assertEquals(100, chunk.readableBytes());
+        for (int i = 0; i < 100; i++) {
+            assertEquals(i, chunk.readByte());
+        }
+        chunk.release();
+        assertEquals(1, flushes.count);
+    }
+
+    @Test
+    void aLargeBatchIsCutIntoChunks() {
+        outbound.send(bytes(70_000));
+        channel.runPendingTasks();
+        assertEquals(List.of(32_768, 32_768, 4_464), written());
+    }
+
+    @Test
+    void whatReceiversShareIsNotChanged() {
+        ByteBuffer shared = bytes(10);
+        outbound.send(shared.asReadOnlyBuffer());
+        outbound.send(shared.asReadOnlyBuffer());
+        channel.runPendingTasks();
+        assertEquals(List.of(20), written());
+        assertEquals(10, shared.remaining());
+    }
+
+    @Test
+    void beyondTheBoundNothingIsTakenThoughNothingIsWrittenYet() {
+        assertTrue(outbound.send(bytes(BOUND)));
+        assertFalse(outbound.send(bytes(1)));
+        outbound.control(bytes(1));
+        assertEquals(BOUND, outbound.waiting());
+        channel.runPendingTasks();
+        assertTrue(outbound.send(bytes(1)));
+        channel.runPendingTasks();
+        assertEquals(BOUND + 1, written().stream().mapToInt(Integer::intValue).sum());
+    }
+
+    @Test
+    void aBatchBeyondTheBoundIsRefusedThoughNothingWaitsAndNothingHasToDrain() {
+        assertFalse(outbound.send(bytes(BOUND + 1)));
+        outbound.send(bytes(1));
+        channel.runPendingTasks();
+        assertEquals(List.of(), heard);
+        written();
+    }
+
+    @Test
+    void drainedIsSaidAfterMoreThanHalfOfTheBoundAndNotAfterLess() {
+        outbound.send(bytes(BOUND / 2));
+        channel.runPendingTasks();
+        assertEquals(List.of(), heard);
+        outbound.send(bytes(BOUND / 2 + 1));
+        assertEquals(List.of(), heard);
+        channel.runPendingTasks();
+        assertEquals(List.of("drained"), heard);
+        written();
+    }
+
+    @Test
+    void aChannelThatTakesNoMoreIsGivenNoMore() {
+        setWritable(false);
+        outbound.send(bytes(1_000));
+        channel.runPendingTasks();
+        outbound.send(bytes(1_000));
+        channel.runPendingTasks();
+        assertEquals(List.of(), written());
+        assertEquals(2_000, outbound.waiting());
+        setWritable(true);
+        channel.runPendingTasks();
+        assertEquals(List.of(2_000), written());
+        assertEquals(0, outbound.waiting());
+    }
+
+    @Test
+    void whatComesWhileTheChannelBecomesWritableIsNotForgotten() {
+        setWritable(false);
+        outbound.send(bytes(1));
+        channel.runPendingTasks();
+        setWritable(true); // asks the loop to write, which finds
+        setWritable(false); // the channel full again
+        channel.runPendingTasks();
+        outbound.send(bytes(2));
+        setWritable(true);
+        channel.runPendingTasks();
+        assertEquals(3, written().stream().mapToInt(Integer::intValue).sum());
+        outbound.send(bytes(4));
+        channel.runPendingTasks();
+        assertEquals(List.of(4), written());
+    }
+
+    @Test
+    void behindTheLastNothingIsTakenAndItsEndIsToldOnceAllIsWritten() {
+        outbound.send(bytes(BOUND));
+        outbound.seal(bytes(10), Outbound.Then.SHUT_OUTPUT);
+        outbound.seal(bytes(10), Outbound.Then.FINISH);
+        assertFalse(outbound.send(bytes(1)));
+        outbound.control(bytes(1));
+        assertEquals(List.of(), heard);
+        channel.runPendingTasks();
+        assertEquals(List.of("SHUT_OUTPUT"), heard);
+        assertEquals(BOUND + 10, written().stream().mapToInt(Integer::intValue).sum());
+        assertTrue(outbound.finish());
+        channel.runPendingTasks();
+        assertEquals(List.of("SHUT_OUTPUT", "FINISH"), heard);
+    }
+
+    @Test
+    void whatIsNotSealedCannotFinish() {
+        outbound.send(bytes(1));
+        assertFalse(outbound.finish());
+        channel.runPendingTasks();
+        assertEquals(List.of(), heard);
+        written();
+    }
+
+    @Test
+    void whatCannotBeWrittenIsTold() {
+        outbound.send(bytes(1));
+        flushes.failure = new IOException("broken");
+        channel.runPendingTasks();
+        assertEquals(List.of("failed broken"), heard);
+    }
+
+    @Test
+    void onceClosedNothingWaitsAndNothingIsTaken() {
+        outbound.send(bytes(1));
+        outbound.close();
+        assertEquals(0, outbound.waiting());
+        assertFalse(outbound.send(bytes(1)));
+        outbound.seal(bytes(1), Outbound.Then.FINISH);
+        assertFalse(outbound.finish());
+        channel.runPendingTasks();
+        assertEquals(List.of(), written());
+        assertEquals(List.of(), heard);
+    }
+
+    private void setWritable(boolean writable) {
+        channel.unsafe().outboundBuffer().setUserDefinedWritability(1, writable);
+    }
+
+    /** Takes what was written, as lengths. */
+    private List<Integer> written() {
+        List<Integer> lengths = new ArrayList<>();
+        for (ByteBuf next = channel.readOutbound(); next != null; next = channel.readOutbound()) {
+            lengths.add(next.readableBytes());
+            next.release();
+        }
+        return lengths;
+    }
+
+    private static ByteBuffer bytes(int length) {
+        return ByteBuffer.wrap(new byte[length]);
+    }
+
+    private final class Owner implements Outbound.Owner {
+        @Override
+        public void drained() {
+            heard.add("drained");
+        }
+
+        @Override
+        public void written(Outbound.Then then) {
+            heard.add(then.toString());
+        }
+
+        @Override
+        public void failed(Throwable cause) {
+            heard.add("failed " + cause.getMessage());
+        }
+    }
+
+    private final class Writability extends ChannelInboundHandlerAdapter {
+        @Override
+        public void channelWritabilityChanged(ChannelHandlerContext context) {
+            if (context.channel().isWritable()) {
+                outbound.writable();
+            }
+        }
+    }
+
+    private static final class Flushes extends ChannelOutboundHandlerAdapter {
+        private int count;
+        private @Nullable IOException failure;
+
+        @Override
+        public void flush(ChannelHandlerContext context) {
+            count++;
+            IOException cause = failure;
+            if (cause == null) {
+                context.flush();
+            } else {
+                context.channel().unsafe().outboundBuffer().addFlush();
+                context.channel().unsafe().outboundBuffer().remove(cause);
+            }
+        }
+    }
+}
