@@ -22,7 +22,7 @@ class OutboxJournalFuzzTest {
     private static final int ID_LENGTH = 24;
 
     @TempDir
-    Path directory;
+    static Path directory; // one for all inputs: making it costs more than all else
 
     /** @param input the file as it is; or, behind a 0, a header's number and records that get their right checksums */
     @FuzzTest
