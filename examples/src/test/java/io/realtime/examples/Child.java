@@ -20,7 +20,16 @@ final class Child implements AutoCloseable {
 
     /** @param lines told each line that it prints, in order, on a thread of its own */
     Child(Class<?> main, Consumer<String> lines, String... args) throws IOException {
-        List<String> command = new ArrayList<>();
+        this(List.of(), main, lines, args);
+    }
+
+    /**
+     * As above.
+     *
+     * @param prefix a command that turns into the one that follows it, such as a shell that sets a limit before
+     */
+    Child(List<String> prefix, Class<?> main, Consumer<String> lines, String... args) throws IOException {
+        List<String> command = new ArrayList<>(prefix);
         command.add(ProcessHandle.current().info().command().orElseThrow());
         command.addAll(List.of("-XX:TieredStopAtLevel=1", "-cp", System.getProperty("java.class.path")));
         command.add(main.getName());
