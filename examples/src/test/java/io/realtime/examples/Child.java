@@ -25,7 +25,17 @@ public final class Child implements AutoCloseable {
 
     /** As the other, with these options of the JVM. */
     public Child(List<String> options, Class<?> main, Consumer<String> lines, String... args) throws IOException {
-        List<String> command = new ArrayList<>();
+        this(List.of(), options, main, lines, args);
+    }
+
+    /**
+     * As above.
+     *
+     * @param prefix a command that turns into the one that follows it, such as a shell that sets a limit before
+     */
+    Child(List<String> prefix, List<String> options, Class<?> main, Consumer<String> lines, String... args)
+            throws IOException {
+        List<String> command = new ArrayList<>(prefix);
         command.add(ProcessHandle.current().info().command().orElseThrow());
         command.addAll(options);
         command.addAll(List.of("-cp", System.getProperty("java.class.path")));

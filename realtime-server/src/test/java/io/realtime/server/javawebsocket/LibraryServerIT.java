@@ -7,17 +7,24 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.mockito.ArgumentMatchers.anyBoolean;
 import static org.mockito.Mockito.doThrow;
 import static org.mockito.Mockito.mock;
+import static org.mockito.Mockito.never;
+import static org.mockito.Mockito.times;
+import static org.mockito.Mockito.verify;
 import static org.mockito.Mockito.when;
 
 import io.realtime.internal.SystemScheduler;
 import io.realtime.spi.Scheduler;
 import io.realtime.spi.ServerTransport;
+import io.realtime.testing.ManualScheduler;
 import io.realtime.testing.RawWebSocket;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.ByteBuffer;
+import java.nio.channels.CancelledKeyException;
+import java.nio.channels.SelectionKey;
+import java.nio.channels.Selector;
 import java.nio.channels.ServerSocketChannel;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
@@ -149,6 +156,34 @@ class LibraryServerIT {
         }
     }
 
+    /** As above; the library would begin each round with the same ones. */
+    @Test
+    void thoseBehindAcceptingHaveTheirTurnHoweverManyCome() throws Exception {
+        OnSchedule well = onSchedule;
+        for (int i = 0; i < 20; i++) {
+            RawWebSocket client = upgraded();
+            Queue<Runnable> held = new ConcurrentLinkedQueue<>();
+            onSchedule = (delay, task) -> {
+                if (!isPause(delay)) {
+                    return well.schedule(delay, task);
+                }
+                try (RawWebSocket another = connect()) { // on the selector: there is always one more
+                    if (held.isEmpty()) {
+                        client.text("hi");
+                    }
+                    held.add(task);
+                } catch (IOException failure) {
+                    throw new UncheckedIOException(failure);
+                }
+                return () -> {};
+            };
+            connect();
+            assertEquals("hi", client.read().text(), "round " + i);
+            onSchedule = well;
+            held.forEach(Runnable::run);
+        }
+    }
+
     private static void sendUpgradeAndText(RawWebSocket client) {
         String upgrade = String.join(
                 "\r\n",
@@ -207,6 +242,31 @@ class LibraryServerIT {
                 .orElseThrow();
         worker.interrupt();
         until(() -> "a worker has ended; see the log".equals(server.problem()));
+    }
+
+    @Test
+    void anAcceptThatFailsIsTriedAgainAndTheLibraryIsNotToldOfIt() throws Exception {
+        for (Throwable failure : List.of(
+                new IOException("Too many open files"), new IllegalStateException(), new OutOfMemoryError())) {
+            ServerSocketChannel exhausted = mock(ServerSocketChannel.class);
+            when(exhausted.isOpen()).thenReturn(true);
+            when(exhausted.getLocalAddress()).thenReturn(new InetSocketAddress(0));
+            doThrow(failure).when(exhausted).accept();
+            SelectionKey key = mock(SelectionKey.class);
+            Selector selector = mock(Selector.class);
+            when(key.selector()).thenReturn(selector);
+            when(selector.selectedKeys()).thenReturn(new HashSet<>(Set.of(key)));
+            ManualScheduler clock = new ManualScheduler();
+            onSchedule = clock::schedule;
+            assertThrows(CancelledKeyException.class, () -> newServer(exhausted).onConnect(key));
+            assertEquals(Set.of(), selector.selectedKeys());
+            verify(key).interestOps(0);
+            clock.advance(Duration.ofMillis(499));
+            verify(key, never()).interestOps(SelectionKey.OP_ACCEPT);
+            clock.advance(Duration.ofMillis(1));
+            verify(key).interestOps(SelectionKey.OP_ACCEPT);
+            verify(selector, times(2)).wakeup();
+        }
     }
 
     @Test

@@ -14,12 +14,14 @@ import io.realtime.spi.ServerTransport;
 import io.realtime.spi.Tls;
 import io.realtime.testing.RawWebSocket;
 import java.io.IOException;
+import java.net.BindException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.StandardSocketOptions;
 import java.nio.ByteBuffer;
 import java.nio.channels.SelectionKey;
 import java.nio.channels.Selector;
+import java.nio.channels.ServerSocketChannel;
 import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -186,6 +188,21 @@ class WorkaroundsIT {
         open();
         SocketChannel socket = (SocketChannel) key(acceptor.next()).channel();
         assertTrue(socket.getOption(StandardSocketOptions.TCP_NODELAY));
+    }
+
+    /** A closed socket stays bound until its selector has a turn. */
+    @Test
+    void thePortIsFreeWhenAcceptingHasStoppedThoughNothingElseHappens() {
+        int port = transport.port();
+        transport.stopAccepting();
+        await().until(() -> {
+            try (ServerSocketChannel successor = ServerSocketChannel.open()) {
+                successor.bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), port));
+                return true;
+            } catch (BindException inUse) {
+                return false;
+            }
+        });
     }
 
     /** Twice as many as a listening socket holds by default. Callbacks that block stop the selector, too. */
