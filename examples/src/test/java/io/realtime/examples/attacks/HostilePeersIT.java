@@ -206,14 +206,19 @@ class HostilePeersIT {
                 (arena, attackers) -> attackers.each(broken.size() * Scale.of(3, 50), number -> {
                     Broken frame = broken.get(number % broken.size());
                     RawWebSocket socket = attackers.open();
-                    socket.send(frame.bytes.array());
+                    socket.send(frame.bytes);
                     assertEquals(frame.code, closeCode(socket), () -> "frame " + number % broken.size());
                 }));
     }
 
-    private record Broken(int code, ByteBuffer bytes) {
+    /** Bytes, and what they are refused with. */
+    private static final class Broken {
+        final int code;
+        final byte[] bytes;
+
         Broken(int code, byte[] bytes) {
-            this(code, ByteBuffer.wrap(bytes));
+            this.code = code;
+            this.bytes = bytes;
         }
     }
 
