@@ -24,7 +24,7 @@ public final class Main {
     private static final TimeValue ITERATION = TimeValue.milliseconds(300);
     private static final int SESSIONS = 20_000;
     private static final int TOP = 15;
-    private static final List<String> ALL = List.of("retention", "idle", "resume");
+    private static final List<String> ALL = List.of("retention", "idle", "resume", "connections");
 
     private final PrintStream out;
 
@@ -33,7 +33,7 @@ public final class Main {
     }
 
     /**
-     * Runs {@code retention}, {@code idle}, {@code resume} or {@code all}.
+     * Runs {@code retention}, {@code idle}, {@code resume}, {@code connections} or {@code all}.
      *
      * @throws RunnerException when a benchmark fails
      */
@@ -44,6 +44,7 @@ public final class Main {
                 case "retention" -> main.retention();
                 case "idle" -> main.idle();
                 case "resume" -> main.resume();
+                case "connections" -> Capacity.print(main.out);
                 default -> throw new IllegalArgumentException("'" + name + "' is none of " + ALL + " and all");
             }
         }

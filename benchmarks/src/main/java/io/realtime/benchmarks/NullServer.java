@@ -3,6 +3,8 @@ package io.realtime.benchmarks;
 import io.realtime.internal.wire.Frames;
 import io.realtime.internal.wire.Outgoing;
 import io.realtime.server.Authentication;
+import io.realtime.server.Limits;
+import io.realtime.server.RateLimit;
 import io.realtime.server.RealtimeServer;
 import io.realtime.spi.ServerTransport;
 import java.time.Duration;
@@ -26,7 +28,11 @@ final class NullServer implements AutoCloseable {
 
     /** A started server, configured by this. */
     NullServer(UnaryOperator<RealtimeServer.Builder> config) {
-        this.server = config.apply(RealtimeServer.builder())
+        Limits limits = Limits.builder()
+                .rate(RateLimit.none())
+                .resumptionsPerSession(RateLimit.none())
+                .build();
+        this.server = config.apply(RealtimeServer.builder().limits(limits))
                 .transport(transport)
                 .executor(tasks::add)
                 .authenticator(credentials -> CompletableFuture.completedFuture(

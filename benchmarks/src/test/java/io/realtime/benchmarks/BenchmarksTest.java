@@ -52,4 +52,13 @@ class BenchmarksTest {
         assertNotNull(kept);
         assertEquals(100, kept.objects(), "a session that is away keeps its dead connection");
     }
+
+    @Test
+    void everyConnectionOfTheLoadIsHeldAndEveryQuestionAnswered() {
+        for (String transport : new String[] {"java-websocket", "netty"}) {
+            Capacity.Result result = Capacity.measure(new Capacity.Size(transport, 20, 5), 1);
+            assertEquals(0, result.lost());
+            assertTrue(result.replies() > 0, "nothing was answered");
+        }
+    }
 }

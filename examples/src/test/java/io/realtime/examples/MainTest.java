@@ -35,11 +35,13 @@ class MainTest {
             quoteCharacter = '`',
             value = {
                 "plaground | unknown demo 'plaground'; demos are playground, chat, console",
-                "chat --prot 1 | chat: unknown option --prot; options are --port N, --page-port N, --secret S",
+                "chat --prot 1 | chat: unknown option --prot;"
+                        + " options are --port N, --page-port N, --secret S, --transport NAME",
                 "chat --port 7 --page-port 7 | chat: --port and --page-port are both 7",
                 "playground --port x | playground: --port must be a number from 0 to 65535, not 'x'",
                 "playground --rate-limit 0 |"
                         + " playground: --rate-limit must be a number from 1 to 1000000, not '0'; or off",
+                "playground --transport tcp | playground: --transport must be java-websocket or netty, not 'tcp'",
                 "console | console: URL is missing",
                 "console ws://localhost:1/ws | console: --token is missing",
                 "console http://localhost:1/ws --token t |"

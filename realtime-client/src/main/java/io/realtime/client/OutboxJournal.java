@@ -60,7 +60,10 @@ final class OutboxJournal {
     /** More numbers than a damaged tail can have held: none of them is ever used again. */
     private static final long SKIPPED = 1L << 32;
 
-    static final long LARGEST_SEQ = 1L << 52; // of 2^53 - 1 on the wire
+    /** The largest number that is taken over from a server; there are as many behind it to go on with. */
+    static final long LARGEST_SEQ = 1L << 52;
+
+    private static final long LARGEST_ON_THE_WIRE = (1L << 53) - 1;
 
     private final Path file;
     private final Path successor;
@@ -239,7 +242,7 @@ final class OutboxJournal {
     }
 
     private static boolean isSeq(long seq) {
-        return seq >= 0 && seq <= LARGEST_SEQ;
+        return seq >= 0 && seq <= LARGEST_ON_THE_WIRE;
     }
 
     // Writing

@@ -129,6 +129,16 @@ class OutboxJournalTest {
     }
 
     @Test
+    void whatFollowsTheLargestNumberOfAServerIsReadAgainAlsoBehindADamagedTail() throws IOException {
+        long seq = OutboxJournal.LARGEST_SEQ + 1;
+        append(open(), messages(seq));
+        assertEquals(messages(seq), reopened());
+        Files.write(file, new byte[] {1, 2, 3}, StandardOpenOption.APPEND);
+        assertEquals(messages(seq), reopened());
+        assertEquals(messages(seq), reopened());
+    }
+
+    @Test
     void aTruncatedHeaderIsRefused() throws IOException {
         fiveRecords();
         byte[] whole = Files.readAllBytes(file);

@@ -22,6 +22,7 @@ import io.realtime.spi.Handshake;
 import io.realtime.spi.ServerTransport.Acceptor;
 import io.realtime.spi.ServerTransport.Config;
 import io.realtime.spi.ServerTransport.Upgrade;
+import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.nio.ByteBuffer;
 import java.time.Duration;
@@ -64,6 +65,7 @@ final class NettyConnection extends ChannelInboundHandlerAdapter
     private @Nullable RequestHead head;
     private @Nullable ConnectionListener listener;
     private @Nullable Future<?> deadline;
+    private boolean failed; // nothing more of the peer is heard
 
     /**
      * Takes an accepted channel that is about to be registered with this loop.
@@ -241,29 +243,35 @@ final class NettyConnection extends ChannelInboundHandlerAdapter
 
     @Override
     public void text(String text) {
-        call(to -> to.onText(text));
+        hear(to -> to.onText(text));
     }
 
     @Override
     public void binary(ByteBuffer payload) {
-        call(to -> to.onBinary(payload));
+        hear(to -> to.onBinary(payload));
     }
 
     @Override
     public void ping(byte[] payload) {
         outbound.control(ControlFrames.pong(payload));
-        call(ConnectionListener::onActivity);
+        hear(ConnectionListener::onActivity);
     }
 
     @Override
     public void pong() {
-        call(ConnectionListener::onActivity);
+        hear(ConnectionListener::onActivity);
     }
 
     @Override
     public void peerClosed(CloseReason why) {
         if (!closeWith(why, Outbound.Then.FINISH)) {
             outbound.finish();
+        }
+    }
+
+    private void hear(Consumer<ConnectionListener> call) {
+        if (!failed) {
+            call(call);
         }
     }
 
@@ -282,6 +290,7 @@ final class NettyConnection extends ChannelInboundHandlerAdapter
 
     /** Says why and hangs up: the peer is not asked, since nothing more of it can be understood. */
     private void fail(CloseReason why) {
+        failed = true;
         if (!closeWith(why, Outbound.Then.SHUT_OUTPUT)) {
             lose("failed while closing");
         }
@@ -312,7 +321,12 @@ final class NettyConnection extends ChannelInboundHandlerAdapter
 
     @Override
     public void failed(Throwable cause) {
-        LOG.debug("the connection of {} failed", remote, cause);
+        if (cause instanceof IOException
+                || cause.getCause() instanceof IOException) { // the network's, the peer's, TLS's
+            LOG.debug("the connection of {} broke", remote, cause);
+        } else {
+            LOG.error("the connection of {} failed", remote, cause);
+        }
         lose("the connection broke");
     }
 

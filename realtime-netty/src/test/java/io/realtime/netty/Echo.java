@@ -16,6 +16,7 @@ import java.time.Duration;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /** Accepts everyone, and says back what it is told. */
@@ -24,6 +25,9 @@ final class Echo implements ServerTransport.Acceptor {
 
     final BlockingQueue<Connection> opened = new LinkedBlockingQueue<>();
     final BlockingQueue<Handshake> handshakes = new LinkedBlockingQueue<>();
+    /** What it does with a text before it says it back. */
+    volatile Consumer<String> onText = text -> {};
+
     final BlockingQueue<CloseReason> closed = new LinkedBlockingQueue<>();
 
     static ServerTransport.Config config(@Nullable Tls tls, Duration handshakeTimeout) {
@@ -64,6 +68,7 @@ final class Echo implements ServerTransport.Acceptor {
         return new ConnectionListener() {
             @Override
             public void onText(String text) {
+                onText.accept(text);
                 connection.send(Echo.text(text));
             }
 

@@ -9,6 +9,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.netty.channel.epoll.Epoll;
+import io.realtime.CloseReason;
 import io.realtime.Event;
 import io.realtime.RealtimeException;
 import io.realtime.client.RealtimeClient;
@@ -35,6 +36,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.IntStream;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
@@ -178,6 +180,27 @@ class NettyServerIT {
         RawWebSocket other = open();
         other.text("others are served");
         assertEquals("others are served", other.read().text());
+    }
+
+    @Test
+    void aListenerThatThrowsHearsNothingMoreButTheEnd() throws Exception {
+        start();
+        AtomicInteger heard = new AtomicInteger();
+        echo.onText = text -> {
+            heard.incrementAndGet();
+            throw new IllegalStateException("expected by the test: a listener that throws");
+        };
+        RawWebSocket client = open();
+        byte[] boom = RawWebSocket.encode(true, RawWebSocket.TEXT, new byte[] {'b'});
+        client.send(ByteBuffer.allocate(3 * boom.length)
+                .put(boom)
+                .put(boom)
+                .put(boom)
+                .array());
+        assertEquals(CloseReason.INTERNAL_ERROR, client.read().closeReason().code());
+        client.close();
+        assertEquals(CloseReason.INTERNAL_ERROR, Echo.next(echo.closed).code());
+        assertEquals(1, heard.get());
     }
 
     @Test

@@ -34,7 +34,10 @@ public record Authentication(
             throw new IllegalArgumentException("user " + fault);
         }
         attributes = Collections.unmodifiableMap(new HashMap<>(attributes));
-        expiresAt = expiresAt == null || expiresAt.isAfter(LATEST) ? null : expiresAt;
+        if (expiresAt != null) {
+            expiresAt =
+                    expiresAt.isAfter(LATEST) ? null : expiresAt.isBefore(Instant.EPOCH) ? Instant.EPOCH : expiresAt;
+        }
     }
 
     /** A proof without attributes that does not end. */

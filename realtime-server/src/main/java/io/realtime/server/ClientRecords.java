@@ -6,6 +6,7 @@ import java.util.HashMap;
 import java.util.Iterator;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.BooleanSupplier;
 import java.util.function.Function;
@@ -19,15 +20,18 @@ import org.jspecify.annotations.Nullable;
 final class ClientRecords {
     private final Scheduler scheduler;
     private final int max;
+    private final int perUser;
     private final long ttlNanos;
     private final Function<ReentrantLock, Mailbox> mailboxes;
     private final ReentrantLock lock = new ReentrantLock();
     private final Map<Key, ClientRecord> used = new HashMap<>(); // guarded by lock; bounded by the sessions
     private final Map<Key, ClientRecord> unused = new LinkedHashMap<>(); // guarded by lock; longest unused first
+    private final Map<String, Integer> unusedOf = new HashMap<>(); // guarded by lock; how many a user has of these
 
-    ClientRecords(Scheduler scheduler, int max, Duration ttl, Function<ReentrantLock, Mailbox> mailboxes) {
+    ClientRecords(Scheduler scheduler, int max, int perUser, Duration ttl, Function<ReentrantLock, Mailbox> mailboxes) {
         this.scheduler = scheduler;
         this.max = max;
+        this.perUser = perUser;
         this.ttlNanos = ttl.toNanos();
         this.mailboxes = mailboxes;
     }
@@ -47,6 +51,9 @@ final class ClientRecords {
             ClientRecord known = used.get(key);
             if (known == null) {
                 known = unused.remove(key);
+                if (known != null) {
+                    forgotten(key);
+                }
             }
             ClientRecord record = known == null ? new ClientRecord(key, mailboxes) : known;
             used.put(key, record);
@@ -70,6 +77,10 @@ final class ClientRecords {
                 used.remove(key);
                 record.unusedSince = scheduler.nanoTime();
                 unused.put(key, record);
+                int ofUser = unusedOf.merge(key.user, 1, Integer::sum);
+                if (ofUser > perUser) {
+                    forgetHalf(key.user);
+                }
                 forgetOld();
             }
         } finally {
@@ -85,7 +96,25 @@ final class ClientRecords {
                 return;
             }
             oldest.remove();
+            forgotten(Objects.requireNonNull(record.key)); // a record without one is in no table
         }
+    }
+
+    /** Makes room among a user's own records, the longest unused first; half of them, so that it is seldom done. */
+    private void forgetHalf(String user) {
+        int tooMany = (perUser + 1) / 2;
+        for (Iterator<Key> oldest = unused.keySet().iterator(); tooMany > 0 && oldest.hasNext(); ) {
+            Key key = oldest.next();
+            if (key.user.equals(user)) {
+                oldest.remove();
+                forgotten(key);
+                tooMany--;
+            }
+        }
+    }
+
+    private void forgotten(Key key) {
+        unusedOf.computeIfPresent(key.user, (user, count) -> count == 1 ? null : count - 1);
     }
 
     int size() {
@@ -100,7 +129,14 @@ final class ClientRecords {
     /** A record, and whether it was there before. */
     record Opened(ClientRecord record, boolean known) {}
 
-    private record Key(String user, String client) {}
+    /** Comparable, so that clients that choose ids of one hash code do not make the table slow for all. */
+    private record Key(String user, String client) implements Comparable<Key> {
+        @Override
+        public int compareTo(Key other) {
+            int byUser = user.compareTo(other.user);
+            return byUser != 0 ? byUser : client.compareTo(other.client);
+        }
+    }
 
     /**
      * How far one client has come. Its messages are handled in the mailbox that is kept here, so that they stay in order

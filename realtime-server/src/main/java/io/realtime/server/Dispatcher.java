@@ -142,13 +142,15 @@ final class Dispatcher {
     }
 
     private void application(Session session, Envelope envelope) throws Exception {
-        Handler handler = handlers.get(envelope.type());
+        boolean isBinary = envelope.payload() != null; // no handler takes bytes yet
+        Handler handler = isBinary ? null : handlers.get(envelope.type());
         if (handler == null) {
             core.countUnhandled();
             if (envelope.ref() == null && envelope.seq() == 0) {
                 return;
             }
-            throw new RealtimeException(ErrorCode.NO_HANDLER, "nothing handles '" + envelope.type() + "'");
+            String what = (isBinary ? "binary '" : "'") + envelope.type() + "'";
+            throw new RealtimeException(ErrorCode.NO_HANDLER, "nothing handles " + what);
         }
         handler.handle(session, envelope);
     }

@@ -1,6 +1,8 @@
 package io.realtime.server;
 
+import io.realtime.ErrorCode;
 import io.realtime.Position;
+import io.realtime.RealtimeException;
 import io.realtime.internal.Ids;
 import io.realtime.internal.wire.Frames;
 import io.realtime.internal.wire.Names;
@@ -42,6 +44,7 @@ final class LocalBroker {
     private final Function<String, Retention> retention;
     private final long budget;
     private final int batchBytes;
+    private final int mostBytes;
     private final Duration idle;
     private final ReentrantLock endsLock = new ReentrantLock();
     private final Map<String, Position> ends = new HashMap<>(); // guarded by endsLock: of forgotten logs, by key
@@ -62,6 +65,7 @@ final class LocalBroker {
         this.random = random;
         this.retention = retention;
         this.budget = limits.logBytes();
+        this.mostBytes = limits.outboundBytes() / 2;
         this.batchBytes = Math.min(MOST_BATCH_BYTES, limits.outboundBytes() / 4);
         this.idle = idle;
         this.epoch = Ids.name(random);
@@ -216,6 +220,18 @@ final class LocalBroker {
     }
 
     /** How much leaves at once, unless one message is longer: a receiver that is half full still takes it. */
+    /**
+     * Checks that every connection takes a message of this size: one that does not would be closed at it again and again,
+     * each time it resumes.
+     */
+    void requireSendable(int bytes) {
+        if (bytes > mostBytes) {
+            throw new RealtimeException(
+                    ErrorCode.TOO_BIG,
+                    "a message of " + bytes + " bytes is more than half of limits.outboundBytes, " + 2 * mostBytes);
+        }
+    }
+
     int batchBytes() {
         return batchBytes;
     }

@@ -4,9 +4,11 @@ import com.google.gson.JsonElement;
 import io.realtime.CloseReason;
 import io.realtime.ErrorCode;
 import io.realtime.Heartbeat;
+import io.realtime.PayloadException;
 import io.realtime.Position;
 import io.realtime.RealtimeException;
 import io.realtime.internal.HeartbeatMonitor;
+import io.realtime.internal.wire.BinaryEnvelope;
 import io.realtime.internal.wire.Envelope;
 import io.realtime.internal.wire.ErrorData;
 import io.realtime.internal.wire.Frames;
@@ -30,6 +32,7 @@ import java.util.Queue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.BooleanSupplier;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -139,21 +142,24 @@ final class Peer implements ConnectionListener, Outlet {
 
     @Override
     public void onText(String text) {
+        decode(() -> Envelope.parse(text));
+    }
+
+    @Override
+    public void onBinary(ByteBuffer payload) {
+        decode(() -> BinaryEnvelope.parse(payload));
+    }
+
+    private void decode(Supplier<Envelope> parser) {
         heartbeat.received();
         Envelope envelope;
         try {
-            envelope = Envelope.parse(text);
+            envelope = parser.get();
         } catch (MalformedException malformed) {
             bad(malformed);
             return;
         }
         receive(envelope);
-    }
-
-    @Override
-    public void onBinary(ByteBuffer payload) {
-        heartbeat.received();
-        bad(new RealtimeException(ErrorCode.BAD_MESSAGE, "binary frames are not supported"));
     }
 
     @Override
@@ -223,11 +229,7 @@ final class Peer implements ConnectionListener, Outlet {
             return;
         }
         if (isPing) {
-            JsonElement data = envelope.data(JsonElement.class);
-            send(FrameBatch.of(Outgoing.of(Frames.PONG)
-                    .ref(envelope.ref())
-                    .data(data, JsonElement.class)
-                    .frame()));
+            pong(envelope);
             return;
         }
         if (!to.receives()) {
@@ -304,6 +306,18 @@ final class Peer implements ConnectionListener, Outlet {
             close(new CloseReason(CloseReason.RATE_LIMITED, "went on above the rate limit"));
         }
         return has;
+    }
+
+    private void pong(Envelope ping) {
+        Outgoing frame;
+        try {
+            JsonElement data = ping.data(JsonElement.class);
+            frame = Outgoing.of(Frames.PONG).ref(ping.ref()).data(data, JsonElement.class);
+        } catch (PayloadException unreadable) { // half a surrogate pair, which no frame could carry back
+            send(error(ErrorData.of(unreadable), ping.ref()));
+            return;
+        }
+        send(FrameBatch.of(frame.frame()));
     }
 
     private void overloaded() {

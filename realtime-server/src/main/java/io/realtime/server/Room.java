@@ -82,6 +82,7 @@ public final class Room {
      *
      * @return its place in the log; null for an ephemeral event, which has none
      * @throws io.realtime.PayloadException when the data cannot be written
+     * @throws io.realtime.RealtimeException with {@code too_big} when it exceeds half of {@link Limits#outboundBytes}
      */
     public <T> @Nullable Position send(Event<T> event, T data) {
         Outgoing message = event.isEphemeral() ? Outgoing.ephemeral(event.name()) : Outgoing.of(event.name());

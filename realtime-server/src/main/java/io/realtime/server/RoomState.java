@@ -84,9 +84,7 @@ final class RoomState {
     @Nullable
     Position publish(Outgoing message, Audience audience) {
         Frame ready = message.isEphemeral() ? message.frame() : null;
-        if (ready == null) {
-            message.prepare();
-        }
+        broker.requireSendable(ready == null ? message.prepare() : ready.length());
         Position position = null;
         long before;
         long after;

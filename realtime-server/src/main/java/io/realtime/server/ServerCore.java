@@ -46,6 +46,7 @@ import org.slf4j.LoggerFactory;
 final class ServerCore implements ServerTransport.Acceptor {
     private static final Logger LOG = LoggerFactory.getLogger(RealtimeServer.class);
     private static final int MAX_CLIENT_RECORDS = 100_000;
+    private static final int CLIENT_RECORDS_PER_USER = 1_000;
     private static final Duration CLIENT_RECORD_TTL = Duration.ofHours(24);
     private static final int SESSION_MESSAGES = 1000;
     private static final Duration SESSION_MARGIN =
@@ -84,7 +85,8 @@ final class ServerCore implements ServerTransport.Acceptor {
         this.inboxes = new Inboxes(broker);
         this.userRates = new TokenBuckets(config.limits.ratePerUser(), scheduler);
         this.failedResumptions = new TokenBuckets(config.limits.failedResumptionsPerAddress(), scheduler);
-        this.records = new ClientRecords(scheduler, MAX_CLIENT_RECORDS, CLIENT_RECORD_TTL, this::newMailbox);
+        this.records = new ClientRecords(
+                scheduler, MAX_CLIENT_RECORDS, CLIENT_RECORDS_PER_USER, CLIENT_RECORD_TTL, this::newMailbox);
         Map<String, Dispatcher.Handler> handlers = new HashMap<>();
         this.dispatcher = new Dispatcher(this, handlers);
         config.handlers.forEach((name, maker) -> handlers.put(name, maker.apply(dispatcher)));

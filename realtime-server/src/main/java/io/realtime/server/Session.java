@@ -203,6 +203,7 @@ public final class Session {
      * Sends to this session alone, by way of its inbox: a client that is away gets it when it comes back in time.
      *
      * @throws io.realtime.PayloadException when the data cannot be written
+     * @throws RealtimeException with {@code too_big} when it exceeds half of {@link Limits#outboundBytes}
      */
     public <T> void send(Event<T> event, T data) {
         Outgoing message = event.isEphemeral() ? Outgoing.ephemeral(event.name()) : Outgoing.of(event.name());
@@ -619,7 +620,9 @@ public final class Session {
             (newest == null ? this : newest)
                     .toInbox(frame.room(Names.SESSION).ts(core.scheduler().currentTimeMillis()));
         } else {
-            control(frame.ts(core.scheduler().currentTimeMillis()).frame());
+            Frame ready = frame.ts(core.scheduler().currentTimeMillis()).frame();
+            core.broker().requireSendable(ready.length());
+            control(ready);
         }
     }
 

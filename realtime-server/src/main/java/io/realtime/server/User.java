@@ -33,6 +33,7 @@ public final class User {
      * for as long as the retention keeps it. Returns when the message is in the inbox.
      *
      * @throws io.realtime.PayloadException when the data cannot be written
+     * @throws io.realtime.RealtimeException with {@code too_big} when it exceeds half of {@link Limits#outboundBytes}
      */
     public <T> void send(Event<T> event, T data) {
         inbox().send(event, data);

@@ -47,6 +47,16 @@ class AuthenticationTest {
     }
 
     @Test
+    void endBeforeAllTimeIsOneThatHasPassed() {
+        Authentication ended = new Authentication("ann", Map.of(), Instant.MIN);
+        assertEquals(Instant.EPOCH, ended.expiresAt());
+        try (TestServer test =
+                new TestServer(credentials -> CompletableFuture.completedFuture(ended), builder -> builder)) {
+            assertEquals(4300, test.connect("", "/ws").closeCode());
+        }
+    }
+
+    @Test
     void attributesStayOutOfItsText() {
         Authentication proof = new Authentication("ann", Map.of("upstream", "token-of-another-service"), null);
         assertEquals("Authentication{user=ann, expiresAt=null}", proof.toString());

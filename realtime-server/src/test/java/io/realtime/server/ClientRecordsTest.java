@@ -13,7 +13,7 @@ import org.junit.jupiter.api.Test;
 class ClientRecordsTest {
     private final ManualScheduler time = new ManualScheduler();
     private final ClientRecords records =
-            new ClientRecords(time, 3, Duration.ofHours(24), lock -> new Mailbox(time, time, 10, 1000, lock));
+            new ClientRecords(time, 3, 100, Duration.ofHours(24), lock -> new Mailbox(time, time, 10, 1000, lock));
 
     private ClientRecords.ClientRecord openAndClose(String client) {
         ClientRecords.ClientRecord record = records.open("ann", client).record();
@@ -60,6 +60,25 @@ class ClientRecordsTest {
         assertEquals(3, records.size());
         assertTrue(knows("a"));
         assertFalse(knows("b"));
+    }
+
+    @Test
+    void aUserWithManyClientsForgetsItsOwn() {
+        ClientRecords bounded =
+                new ClientRecords(time, 100, 4, Duration.ofHours(24), lock -> new Mailbox(time, time, 10, 1000, lock));
+        bounded.close(bounded.open("bob", "b").record());
+        for (int i = 0; i < 50; i++) {
+            bounded.close(bounded.open("eve", "e" + i).record());
+        }
+        assertTrue(bounded.size() <= 5, () -> bounded.size() + " are kept");
+        assertTrue(bounded.open("bob", "b").known());
+        assertTrue(bounded.open("eve", "e49").known());
+        assertFalse(bounded.open("eve", "e0").known());
+        time.advance(Duration.ofDays(2));
+        for (int i = 0; i < 3; i++) {
+            bounded.close(bounded.open("eve", "f" + i).record());
+        }
+        assertTrue(bounded.open("eve", "f0").known(), "what is forgotten by age does not count");
     }
 
     @Test

@@ -9,7 +9,9 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.google.gson.JsonObject;
 import io.realtime.CloseReason;
+import io.realtime.ErrorCode;
 import io.realtime.Event;
+import io.realtime.RealtimeException;
 import io.realtime.internal.wire.Frames;
 import io.realtime.server.TestServer.TestPeer;
 import java.time.Duration;
@@ -348,6 +350,22 @@ class LimitsTest {
         }
         assertTrue(resumed > 0 && resumed <= 8, resumed + " were let in");
         assertEquals(CloseReason.OVERLOADED, last.closeCode());
+    }
+
+    // ---- what is sent
+
+    @Test
+    void aMessageThatNoConnectionCouldTakeIsRefusedToItsSenderAndClosesNobody() {
+        start(limits -> limits.messageBytes(1_000).outboundBytes(10_000));
+        Event<String> news = Event.of("news", String.class);
+        TestPeer ann = test.plain("ann");
+        RealtimeException refused =
+                assertThrows(RealtimeException.class, () -> test.server.all().send(news, "x".repeat(5_000)));
+        assertEquals(ErrorCode.TOO_BIG, refused.code());
+        test.server.all().send(news, "x".repeat(4_800));
+        test.settle();
+        assertEquals(4_800, ann.next("news").get("data").getAsString().length());
+        assertNull(ann.closed);
     }
 
     // ---- time

@@ -740,6 +740,16 @@ class RealtimeServerTest {
         assertEquals(1, ann.data("$pong").get("n").getAsInt());
     }
 
+    @Test
+    void pingWhoseDataCannotBeSentBackIsAnsweredByAnError() {
+        TestPeer ann = test.plain("ann");
+        ann.send("{'type':'$ping','ref':'7','data':'\\ud83d'}");
+        JsonObject answer = ann.next("$error");
+        assertEquals("7", answer.get("ref").getAsString());
+        assertEquals("bad_data", answer.getAsJsonObject("data").get("code").getAsString());
+        assertNull(ann.closed);
+    }
+
     // ------------------------------------------------------------ bounds and time
 
     @Test

@@ -4,8 +4,8 @@ import io.realtime.CloseReason;
 import java.io.IOException;
 
 /**
- * The far end of a connection in a {@link ServerTransportContract}: a peer that behaves, unless it is told not to. It answers pings and closes when it
- * reads them, in {@link #next}.
+ * The far end of a connection in a {@link ServerTransportContract}: a peer that behaves, unless it is told not to. It
+ * answers pings and closes when it reads them, in {@link #next}. For one thread.
  */
 public interface ContractPeer {
     /** Sends a text message. */

@@ -127,7 +127,11 @@ public final class InMemoryNetwork {
         return links.size();
     }
 
-    /** A transport for one server, on a host of its own. */
+    /**
+     * A transport for one server, on a host of its own. It keeps the {@link ServerTransportContract}, in this time: its
+     * stop returns at once, and the drain passes as the time is moved. An upgrade arrives whole, all clients have one
+     * address and nothing is encrypted: what bounds those does nothing here.
+     */
     public ServerTransport serverTransport() {
         return new SimulatedServer(this);
     }

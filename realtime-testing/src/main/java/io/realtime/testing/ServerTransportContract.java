@@ -25,8 +25,9 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /**
- * What every {@link ServerTransport} keeps to, whatever carries it. A transport over sockets extends {@link
- * WebSocketServerTransportContract} instead, which knows how to connect and asks for more.
+ * What every {@link ServerTransport} keeps to, whatever carries it, and that each of its listeners hears one thing at a
+ * time and its end once and last. A transport over sockets extends {@link WebSocketServerTransportContract} instead,
+ * which knows how to connect and asks for more.
  */
 @Timeout(60)
 public abstract class ServerTransportContract extends ServerTransportFixture {

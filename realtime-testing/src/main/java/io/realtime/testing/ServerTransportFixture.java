@@ -61,15 +61,20 @@ abstract class ServerTransportFixture {
 
     /** A configuration for this port, with the contract's limits. */
     protected static ServerTransport.Config config(int port) {
+        return config(port, HANDSHAKE_TIMEOUT, CONNECTIONS, CONNECTIONS);
+    }
+
+    static ServerTransport.Config config(
+            int port, Duration handshakeTimeout, int connectionsPerAddress, int pendingUpgrades) {
         return new ServerTransport.Config(
                 new InetSocketAddress(InetAddress.getLoopbackAddress(), port),
                 MESSAGE_BYTES,
                 HANDSHAKE_BYTES,
-                HANDSHAKE_TIMEOUT,
+                handshakeTimeout,
                 OUTBOUND_BYTES,
                 CONNECTIONS,
-                CONNECTIONS,
-                CONNECTIONS,
+                connectionsPerAddress,
+                pendingUpgrades,
                 null);
     }
 

@@ -12,6 +12,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.realtime.CloseReason;
+import io.realtime.spi.ServerTransport;
 import io.realtime.testing.ContractServer.Accepted;
 import io.realtime.testing.RawWebSocket.RawFrame;
 import java.io.ByteArrayOutputStream;
@@ -75,7 +76,11 @@ abstract class WebSocketFramesContract extends ServerTransportContract {
 
     /** A socket that has not asked for an upgrade; closed after the test. */
     protected final RawWebSocket connectRaw() throws IOException {
-        RawWebSocket socket = connectRaw(transport().port(), RECEIVE_BUFFER);
+        return connectRaw(transport());
+    }
+
+    final RawWebSocket connectRaw(ServerTransport to) throws IOException {
+        RawWebSocket socket = connectRaw(to.port(), RECEIVE_BUFFER);
         sockets.add(socket);
         return socket;
     }

@@ -3,6 +3,7 @@ package io.realtime.testing;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.realtime.CloseReason;
@@ -12,6 +13,7 @@ import io.realtime.spi.ServerTransport.Upgrade;
 import io.realtime.testing.ContractServer.Accepted;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
@@ -109,6 +111,42 @@ public abstract class WebSocketServerTransportContract extends WebSocketFramesCo
         RawWebSocket client = connectRaw();
         client.send(ascii("GET / HTTP/1.1\r\nX: " + "y".repeat(HANDSHAKE_BYTES)));
         assertTrue(new String(client.readToEnd(), StandardCharsets.US_ASCII).startsWith("HTTP/1.1 431 "));
+    }
+
+    // ---- bounds
+
+    @Test
+    void oneAddressHasItsShareOfTheConnectionsAndNotMore() throws Exception {
+        ServerTransport small = newTransport();
+        small.start(config(0, HANDSHAKE_TIMEOUT, 2, CONNECTIONS), server);
+        try {
+            RawWebSocket first = connectRaw(small);
+            first.upgrade("/");
+            Accepted accepted = server.next();
+            connectRaw(small).upgrade("/");
+            assertThrows(IOException.class, () -> connectRaw(small).upgrade("/"));
+            first.close();
+            assertTrue(accepted.next().startsWith("closed 1006"));
+            connectRaw(small).upgrade("/");
+        } finally {
+            small.stop(Duration.ZERO);
+        }
+    }
+
+    @Test
+    void theUpgradeThatHasWaitedLongestMakesRoomForANewcomer() throws Exception {
+        ServerTransport small = newTransport();
+        small.start(config(0, Duration.ofMinutes(1), CONNECTIONS, 2), server);
+        try {
+            RawWebSocket longest = connectRaw(small);
+            longest.send(new byte[] {'G'}); // through TLS, where there is one, but not through the upgrade
+            RawWebSocket second = connectRaw(small);
+            connectRaw(small).upgrade("/");
+            assertEquals(0, longest.readToEnd().length); // within the read's ten seconds
+            second.upgrade("/");
+        } finally {
+            small.stop(Duration.ZERO);
+        }
     }
 
     // ---- callbacks that throw

@@ -8,6 +8,7 @@ import io.realtime.PayloadException;
 import io.realtime.Position;
 import java.io.IOException;
 import java.lang.reflect.Type;
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;
 import java.util.HashSet;
@@ -24,6 +25,7 @@ public final class Envelope {
 
     private final String text;
     private final int nesting;
+    private final @Nullable ByteBuffer payload;
     private boolean hasData;
     private @Nullable String type;
     private @Nullable String ref;
@@ -34,9 +36,10 @@ public final class Envelope {
     private long ts;
     private boolean redelivered;
 
-    private Envelope(String text, int nesting) {
+    private Envelope(String text, int nesting, @Nullable ByteBuffer payload) {
         this.text = text;
         this.nesting = nesting;
+        this.payload = payload;
     }
 
     /**
@@ -46,7 +49,7 @@ public final class Envelope {
      * @throws MalformedException saying what is wrong with it
      */
     public static Envelope parse(String text) {
-        return parse(text, Json.MAX_NESTING);
+        return parse(text, Json.MAX_NESTING, null);
     }
 
     /**
@@ -56,11 +59,16 @@ public final class Envelope {
      * @throws MalformedException saying what is wrong with it
      */
     public static Envelope parseFromServer(String text) {
-        return parse(text, Json.MAX_NESTING_FROM_SERVER);
+        return parse(text, Json.MAX_NESTING_FROM_SERVER, null);
     }
 
-    private static Envelope parse(String text, int nesting) {
-        Envelope envelope = new Envelope(text, nesting);
+    /** Checks the header of a binary frame, which has its payload beside it instead of {@code data}. */
+    static Envelope parse(String header, ByteBuffer payload) {
+        return parse(header, Json.MAX_NESTING, payload);
+    }
+
+    private static Envelope parse(String text, int nesting, @Nullable ByteBuffer payload) {
+        Envelope envelope = new Envelope(text, nesting, payload);
         if (Json.holdsWhatSkippingMisses(text)) {
             throw notJson(nesting);
         }
@@ -104,6 +112,9 @@ public final class Envelope {
                 }
             }
             case "data" -> {
+                if (payload != null) {
+                    throw new MalformedException("the header of a binary frame has a field 'data'");
+                }
                 hasData = in.peek() != JsonToken.NULL;
                 in.skipValue();
             }
@@ -203,12 +214,17 @@ public final class Envelope {
         return redelivered;
     }
 
-    /** Returns how many characters the frame has: what it costs to keep. */
+    /** Returns how many characters of text and bytes of binary payload the frame has: what it costs to keep. */
     public int length() {
-        return text.length();
+        return text.length() + (payload == null ? 0 : payload.remaining());
     }
 
-    /** Returns whether there is a payload other than null. */
+    /** Returns the payload of a binary frame, read-only, with a position of its own; null for a text frame. */
+    public @Nullable ByteBuffer payload() {
+        return payload == null ? null : payload.duplicate();
+    }
+
+    /** Returns whether there is a payload in JSON other than null. */
     public boolean hasData() {
         return hasData;
     }

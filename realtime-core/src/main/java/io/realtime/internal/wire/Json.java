@@ -31,6 +31,10 @@ public final class Json {
     /** How deep a frame from the server may nest: the reply to {@code $history} holds envelopes, three levels down. */
     public static final int MAX_NESTING_FROM_SERVER = MAX_NESTING + 3;
 
+    // What a peer sent comes back to it in messages, which are kept and logged: as much of it as people can use.
+    private static final int MAX_PATH = 128;
+    private static final int MAX_REJECTION = 256;
+
     private static final Gson GSON = new GsonBuilder()
             .disableHtmlEscaping()
             .registerTypeAdapter(String.class, new StringAdapter())
@@ -128,13 +132,13 @@ public final class Json {
         } catch (IOException | RuntimeException unfit) {
             String rejection = rejection(unfit);
             if (rejection != null) {
-                throw new PayloadException(rejection, unfit);
+                throw new PayloadException(Names.abbreviate(rejection, MAX_REJECTION), unfit);
             }
             // An adapter that took the value before it refused it has moved the reader on; Gson's message has not.
             Matcher located = LOCATED.matcher(String.valueOf(unfit.getMessage()));
             String path = located.matches() ? located.group(1) : reader.getPath();
             path = path.startsWith(base) ? "$" + path.substring(base.length()) : path;
-            throw new PayloadException(path + ": " + describeToPeer(unfit), unfit);
+            throw new PayloadException(Names.abbreviate(path, MAX_PATH) + ": " + describeToPeer(unfit), unfit);
         }
     }
 

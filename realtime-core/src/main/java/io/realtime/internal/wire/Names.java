@@ -32,7 +32,8 @@ public final class Names {
     /** Returns the name if an application may use it for a contract. */
     public static String requireContract(String name) {
         if (name.startsWith("$")) {
-            throw new IllegalArgumentException("'" + name + "': names that begin with $ belong to the protocol");
+            throw new IllegalArgumentException(
+                    "'" + abbreviate(name) + "': names that begin with $ belong to the protocol");
         }
         return requireName("name", name, MAX_TYPE);
     }
@@ -68,8 +69,11 @@ public final class Names {
         if (!isText(name)) {
             return "room holds half a surrogate pair";
         }
+        if (CONTROL.matcher(name).find()) {
+            return "room '" + abbreviate(name) + "' holds a control character";
+        }
         if (name.charAt(0) == '@') {
-            return "room '" + name + "': names that begin with @ belong to the protocol";
+            return "room '" + abbreviate(name) + "': names that begin with @ belong to the protocol";
         }
         return null;
     }
@@ -92,10 +96,19 @@ public final class Names {
         return true;
     }
 
-    /** Returns the text, cut and without control characters, so that a message or a log line stays one short line. */
+    /** Returns the text as one line of at most 64 characters, for a message or a log. */
     public static String abbreviate(String text) {
-        String cut = text.length() <= 64 ? text : text.substring(0, 61) + "...";
-        return CONTROL.matcher(cut).replaceAll("?");
+        return abbreviate(text, 64);
+    }
+
+    /** Returns the text as one line of at most {@code max} characters, a question mark for every control character. */
+    static String abbreviate(String text, int max) {
+        String brief = text;
+        if (text.length() > max) {
+            int end = max - 3;
+            brief = text.substring(0, Character.isHighSurrogate(text.charAt(end - 1)) ? end - 1 : end) + "...";
+        }
+        return CONTROL.matcher(brief).replaceAll("?");
     }
 
     private static boolean isName(String name, int from, int max) {

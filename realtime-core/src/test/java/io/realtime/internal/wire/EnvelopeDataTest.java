@@ -74,6 +74,15 @@ class EnvelopeDataTest {
         return Envelope.parse("{\"type\":\"t\",\"data\":" + data + "}");
     }
 
+    /** Quotes what it refuses. */
+    record Place(String name) {
+        Place {
+            if (name.length() > 2) {
+                throw new IllegalArgumentException("no place: " + name);
+            }
+        }
+    }
+
     private static String written(@Nullable Object value, Type type) {
         return Json.write(value, type);
     }
@@ -191,6 +200,19 @@ class EnvelopeDataTest {
         var refused = assertThrows(PayloadException.class, () -> with(data).data(type));
         assertEquals(why, refused.getMessage());
         assertEquals(ErrorCode.BAD_DATA, refused.code());
+    }
+
+    @Test
+    void aRefusalIsOneShortLineWhateverThePayloadHolds() {
+        Type counts = new TypeRef<Map<String, Integer>>() {}.type();
+        assertEquals(
+                "$." + "k".repeat(123) + "...: the number does not fit",
+                refusal("{\"" + "k".repeat(10_000) + "\":\"x\"}", counts));
+        assertEquals("$.a?b: the number does not fit", refusal("{\"a\\nb\":\"x\"}", counts));
+        assertEquals(
+                "no place: " + "x".repeat(243) + "...",
+                refusal("{\"name\":\"" + "x".repeat(10_000) + "\"}", Place.class));
+        assertEquals("no place: a?b", refusal("{\"name\":\"a\\nb\"}", Place.class));
     }
 
     @Test

@@ -30,6 +30,8 @@ class NamesTest {
     @Test
     void otherRoomsAreRefusedWithWhy() {
         assertEquals("room is empty", Names.roomFault(""));
+        assertEquals("room 'a?INFO b' holds a control character", Names.roomFault("a\nINFO b"));
+        assertEquals("room '?' holds a control character", Names.roomFault("\u2028"));
         assertEquals("room '@all': names that begin with @ belong to the protocol", Names.roomFault("@all"));
         var refused = assertThrows(IllegalArgumentException.class, () -> Names.requireRoom("@user"));
         assertEquals("room '@user': names that begin with @ belong to the protocol", refused.getMessage());
@@ -55,6 +57,10 @@ class NamesTest {
 
     @Test
     void aLongTextIsCutForPeople() {
+        assertEquals(
+                "x".repeat(60) + "...",
+                Names.abbreviate("x".repeat(60) + "\uD83D\uDE00" + "x".repeat(10)),
+                "a pair stays whole");
         assertEquals("x".repeat(64), Names.abbreviate("x".repeat(64)));
         assertEquals("x".repeat(61) + "...", Names.abbreviate("x".repeat(65)));
     }

@@ -31,8 +31,8 @@ final class Callbacks {
         this.onFailure = onFailure;
     }
 
-    /** Starts the calls; what was noted before is called now. */
-    void begin(ConnectionListener to) {
+    /** Starts the calls; what was noted before is called now. With null nobody listens, and no call is made. */
+    void begin(@Nullable ConnectionListener to) {
         lock.lock();
         try {
             listener = to;

@@ -100,24 +100,25 @@ public final class JavaWebSocketTransport implements ServerTransport {
         try {
             // Java-WebSocket 1.6.0: its own stop ends the selector before anything is sent.
             server.open().forEach(connection -> connection.close(goingAway));
-            if (!awaitNone(server, drain)) {
-                server.open().forEach(PeerConnection::abort);
+            awaitNone(server, drain);
+        } finally { // when interrupted too
+            server.open().forEach(PeerConnection::abort);
+            try {
                 awaitNone(server, LAST_CALLS);
+            } finally {
+                server.stopThreads();
+                now.timer().close();
             }
-        } finally {
-            server.stopThreads();
-            now.timer().close();
         }
     }
 
-    private boolean awaitNone(LibraryServer server, Duration limit) throws InterruptedException {
+    private void awaitNone(LibraryServer server, Duration limit) throws InterruptedException {
         long left = TimeUnit.NANOSECONDS.convert(limit);
         lock.lock();
         try {
             while (!server.open().isEmpty() && left > 0) {
                 left = empty.awaitNanos(left);
             }
-            return server.open().isEmpty();
         } finally {
             lock.unlock();
         }

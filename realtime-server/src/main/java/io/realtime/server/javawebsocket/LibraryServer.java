@@ -16,6 +16,7 @@ import java.time.Duration;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import org.java_websocket.WebSocket;
 import org.java_websocket.handshake.ClientHandshake;
@@ -40,7 +41,8 @@ final class LibraryServer extends WebSocketServer {
     private final Runnable onEmpty;
     private final Admission admission;
     private final Set<PeerConnection> connections = ConcurrentHashMap.newKeySet();
-    private final CompletableFuture<Thread> started = new CompletableFuture<>();
+    private final CompletableFuture<Void> started = new CompletableFuture<>();
+    private volatile @Nullable Thread selector;
     private volatile @Nullable String acceptFailure;
     private volatile boolean stopping;
 
@@ -60,13 +62,23 @@ final class LibraryServer extends WebSocketServer {
         setConnectionLostTimeout(0);
     }
 
-    /** Starts the library's threads and waits until its selector runs. */
+    /**
+     * Starts the library's threads and waits until its selector runs.
+     *
+     * @throws IOException when it does not; no thread is left then
+     */
     void startAndWait() throws IOException, InterruptedException {
         start();
+        boolean runs = false;
         try {
             started.get();
-        } catch (java.util.concurrent.ExecutionException failure) {
+            runs = true;
+        } catch (ExecutionException failure) {
             throw new IOException("the selector did not start", failure.getCause());
+        } finally {
+            if (!runs) {
+                stopThreads();
+            }
         }
     }
 
@@ -76,11 +88,11 @@ final class LibraryServer extends WebSocketServer {
 
     @Nullable
     String problem() {
-        Thread selector = started.getNow(null);
-        if (stopping || selector == null) {
+        Thread selecting = selector;
+        if (stopping || selecting == null) {
             return null;
         }
-        if (!selector.isAlive()) {
+        if (!selecting.isAlive()) {
             return "the selector has ended; see the log";
         }
         if (decoders.stream().anyMatch(worker -> !worker.isAlive())) {
@@ -106,10 +118,10 @@ final class LibraryServer extends WebSocketServer {
     /** Ends the library's threads; every connection must be over. */
     void stopThreads() throws InterruptedException {
         stop(200);
-        Thread selector = started.getNow(null);
-        if (selector != null) {
-            selector.interrupt();
-            join(selector);
+        Thread selecting = selector;
+        if (selecting != null) {
+            selecting.interrupt();
+            join(selecting);
         }
         for (WebSocketWorker worker : decoders) {
             worker.interrupt();
@@ -127,6 +139,33 @@ final class LibraryServer extends WebSocketServer {
     @SuppressWarnings("NullAway")
     private void wakeSelector() {
         onWebsocketClose(null, 0, "", false);
+    }
+
+    /**
+     * Java-WebSocket 1.6.0 tells nobody when an Error ends its selector, or while it starts anything but an
+     * IOException: the start would wait for ever, and connections that nobody reads would stay open.
+     */
+    @Override
+    public void run() {
+        selector = Thread.currentThread();
+        try {
+            super.run();
+        } catch (Throwable failure) {
+            LOG.error("the selector failed", failure);
+            started.completeExceptionally(failure);
+        } finally {
+            started.completeExceptionally(new IOException("the selector has ended")); // no news after onStart
+            connections.forEach(PeerConnection::abort);
+        }
+    }
+
+    /**
+     * After a failure Java-WebSocket 1.6.0 stops itself on its selector with 0, which means to wait for ever, for its
+     * own end: the port stayed open and nobody answered.
+     */
+    @Override
+    public void stop(int timeout, String message) throws InterruptedException {
+        super.stop(Math.max(1, timeout), message);
     }
 
     // ---- accepting, on the selector
@@ -151,15 +190,16 @@ final class LibraryServer extends WebSocketServer {
             acceptFailure = null;
         } catch (ClosedChannelException stopped) {
             throw new CancelledKeyException(); // the library ignores this kind, as of a connection cut meanwhile
-        } catch (IOException | RuntimeException failure) {
+        } catch (Throwable failure) { // an Error would end the selector
             if (acceptFailure == null) {
                 LOG.error("accepting fails; trying again every {} ms", RETRY_PAUSE.toMillis(), failure);
             }
-            acceptFailure = String.valueOf(failure.getMessage());
+            acceptFailure = failure.toString();
             pause = RETRY_PAUSE;
         }
         key.selector().selectedKeys().remove(key);
         listen(key, 0);
+        key.selector().wakeup(); // at once a round that is not cut short: what came with a head may wait for it
         timer.schedule(pause, () -> {
             listen(key, SelectionKey.OP_ACCEPT);
             key.selector().wakeup();
@@ -193,11 +233,15 @@ final class LibraryServer extends WebSocketServer {
             key.attach(connection.impl());
             allocateBuffers(connection.impl());
             place.upgrading(connection::abort);
-        } catch (IOException | RuntimeException failure) { // this peer's alone
-            LOG.debug("a connection ended while it was accepted", failure);
-            turnAway(socket, place);
         } catch (InterruptedException stopped) {
             Thread.currentThread().interrupt();
+            turnAway(socket, place);
+        } catch (Throwable failure) { // this peer's alone
+            if (failure instanceof IOException) {
+                LOG.debug("a connection ended while it was accepted", failure);
+            } else {
+                LOG.error("a connection could not be taken", failure);
+            }
             turnAway(socket, place);
         }
     }
@@ -226,15 +270,14 @@ final class LibraryServer extends WebSocketServer {
 
     @Override
     public void onStart() {
-        started.complete(Thread.currentThread());
+        started.complete(null);
     }
 
     @Override
     public void onError(@Nullable WebSocket socket, Exception failure) {
         if (socket == null) {
             started.completeExceptionally(failure);
-            LOG.error("the library's server failed", failure);
-            connections.forEach(PeerConnection::abort); // nobody reads them any more
+            LOG.error("the library's server failed", failure); // its selector ends; see run
         } else if (socket.<Object>getAttachment() instanceof PeerConnection connection) {
             LOG.debug("the library failed on a connection", failure);
             connection.abort();

@@ -38,7 +38,7 @@ final class PeerChannel implements WrappedByteChannel {
         /** The peer sends no more, and all that it sent was decoded. */
         void inputEnded();
 
-        /** The socket failed. */
+        /** The socket failed, or we did: nothing more is read or written. */
         void failed(Throwable cause);
 
         /** Nothing waits any more, after it was said that much did. */
@@ -206,7 +206,7 @@ final class PeerChannel implements WrappedByteChannel {
                 }
             }
             leaveToSelector();
-        } catch (IOException | RuntimeException | OutOfMemoryError failure) { // of direct memory: ends this one alone
+        } catch (Throwable failure) { // memory for the write may be short, and the turn is still ours
             owner.failed(failure);
         }
     }
@@ -365,7 +365,7 @@ final class PeerChannel implements WrappedByteChannel {
                 endInput();
             }
             return Math.max(0, count);
-        } catch (IOException | RuntimeException failure) {
+        } catch (Throwable failure) { // Java-WebSocket 1.6.0: an Error would end the selector
             inputOver = true;
             stopReading();
             owner.failed(failure);
@@ -499,10 +499,8 @@ final class PeerChannel implements WrappedByteChannel {
         }
         try {
             socket.close();
-        } catch (IOException ignored) { // Java-WebSocket 1.6.0 would log it as an error, for a peer that is gone
-            return;
-        } finally {
-            key.selector().wakeup(); // a selector frees a closed socket at its next turn only
+        } catch (IOException ignored) {
+            // Java-WebSocket 1.6.0 would log it as an error, for a peer that is gone
         }
     }
 }

@@ -13,6 +13,7 @@ import io.realtime.spi.Scheduler;
 import io.realtime.spi.ServerTransport.Acceptor;
 import io.realtime.spi.ServerTransport.Config;
 import io.realtime.spi.ServerTransport.Upgrade;
+import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.nio.ByteBuffer;
 import java.nio.channels.SelectionKey;
@@ -168,13 +169,14 @@ final class PeerConnection implements Connection, FrameDecoder.Sink, PeerChannel
         opened = true;
         place.upgraded();
         deadline.cancel();
+        ConnectionListener listener = null;
         try {
-            ConnectionListener listener = acceptor.open(this, handshake);
-            callbacks.begin(listener);
+            listener = acceptor.open(this, handshake);
         } catch (Throwable failure) {
             LOG.error("opening a connection failed", failure);
             fail(new CloseReason(CloseReason.INTERNAL_ERROR, "the server failed to open the connection"));
         }
+        callbacks.begin(listener);
     }
 
     private void refuse(int status, String phrase) {
@@ -252,7 +254,11 @@ final class PeerConnection implements Connection, FrameDecoder.Sink, PeerChannel
 
     @Override
     public void failed(Throwable cause) {
-        LOG.debug("the connection of {} failed", remote, cause);
+        if (cause instanceof IOException) {
+            LOG.debug("the connection of {} failed", remote, cause);
+        } else {
+            LOG.error("a connection failed, and not because of its socket", cause);
+        }
         lose("the connection broke");
     }
 

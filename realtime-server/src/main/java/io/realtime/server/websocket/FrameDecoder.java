@@ -8,8 +8,8 @@ import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Turns a client's bytes into messages (RFC 6455 section 5), holding no more of a message than has arrived, and never
- * more than the limit.
+ * Turns a client's bytes into messages (RFC 6455 section 5), holding at most twice what has arrived of a message, and
+ * never more than the limit.
  *
  * <p>Instead of the library's: Draft_6455 of Java-WebSocket 1.6.0 allocates what a header claims before it arrives,
  * counts fragments only at the last one, lets unmasked frames pass, drops the good frames of a read in which a bad one
@@ -112,6 +112,11 @@ public final class FrameDecoder {
         }
     }
 
+    /** Returns how many bytes of memory a message that is not whole has. */
+    int held() {
+        return message.length;
+    }
+
     private void end() {
         over = true;
         message = NONE;
@@ -198,8 +203,8 @@ public final class FrameDecoder {
             unmask(in, control, frameRead, count);
         } else {
             int needed = messageLength + count;
-            if (needed > message.length) { // doubles, but never beyond what this frame can still need
-                int most = messageLength + frameLength - frameRead;
+            if (needed > message.length) { // doubles, but never beyond what the message can still need
+                int most = fin ? messageLength + frameLength - frameRead : limit;
                 message = Arrays.copyOf(message, (int) Math.min(most, Math.max(needed, 2L * message.length)));
             }
             unmask(in, message, messageLength, count);

@@ -59,7 +59,8 @@ public final class UpgradeRequest {
     public static UpgradeRequest parse(ByteBuffer head) throws Refused {
         String[] lines = StandardCharsets.ISO_8859_1.decode(head).toString().split("\r\n", -1);
         String[] request = lines[0].split(" ", -1);
-        if (request.length != 3 || !request[1].startsWith("/") || !request[2].startsWith("HTTP/")) {
+        boolean isRequest = request.length == 3 && request[1].startsWith("/") && request[2].startsWith("HTTP/");
+        if (!isRequest || hasControl(lines[0])) {
             throw new Refused(400, "Bad Request");
         }
         if (!request[0].equals("GET")) {
@@ -71,8 +72,11 @@ public final class UpgradeRequest {
             if (colon <= 0 || !isToken(lines[i].substring(0, colon)) || hasControl(lines[i])) {
                 throw new Refused(400, "Bad Request");
             }
-            headers.merge(
-                    lines[i].substring(0, colon), lines[i].substring(colon + 1).trim(), (a, b) -> a + ", " + b);
+            String name = lines[i].substring(0, colon);
+            if (name.equalsIgnoreCase("Host") && headers.containsKey(name)) { // RFC 9112 section 3.2
+                throw new Refused(400, "Bad Request");
+            }
+            headers.merge(name, lines[i].substring(colon + 1).trim(), (a, b) -> a + ", " + b);
         }
         UpgradeRequest parsed = new UpgradeRequest(request[1], headers);
         parsed.check(request[2]);

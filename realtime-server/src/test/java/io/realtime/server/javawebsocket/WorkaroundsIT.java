@@ -2,31 +2,39 @@ package io.realtime.server.javawebsocket;
 
 import static org.awaitility.Awaitility.await;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.realtime.CloseReason;
-import io.realtime.spi.Connection;
-import io.realtime.spi.ConnectionListener;
-import io.realtime.spi.Frame;
-import io.realtime.spi.FrameBatch;
-import io.realtime.spi.Handshake;
 import io.realtime.spi.ServerTransport;
+import io.realtime.spi.Tls;
 import io.realtime.testing.RawWebSocket;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
+import java.net.StandardSocketOptions;
 import java.nio.ByteBuffer;
+import java.nio.channels.SelectionKey;
+import java.nio.channels.Selector;
+import java.nio.channels.SocketChannel;
 import java.nio.charset.StandardCharsets;
+import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -37,23 +45,26 @@ import org.junit.jupiter.api.Timeout;
 class WorkaroundsIT {
     private final Set<Thread> before = ConcurrentHashMap.newKeySet();
     private final JavaWebSocketTransport transport = new JavaWebSocketTransport();
-    private final LinkedBlockingQueue<Connection> opened = new LinkedBlockingQueue<>();
+    private final EchoAcceptor acceptor = new EchoAcceptor();
     private final List<RawWebSocket> clients = new ArrayList<>();
 
     @BeforeEach
     void start() throws IOException {
         before.addAll(Thread.getAllStackTraces().keySet());
-        ServerTransport.Config config = new ServerTransport.Config(
+        transport.start(config(null), acceptor);
+    }
+
+    private static ServerTransport.Config config(@Nullable Tls tls) {
+        return new ServerTransport.Config(
                 new InetSocketAddress(InetAddress.getLoopbackAddress(), 0),
                 1 << 16,
                 4096,
-                Duration.ofSeconds(10),
+                Duration.ofMinutes(1),
                 1 << 16,
                 5_000,
                 5_000,
                 5_000,
-                null);
-        transport.start(config, new Echo());
+                tls);
     }
 
     @AfterEach
@@ -62,24 +73,159 @@ class WorkaroundsIT {
             client.close();
         }
         transport.stop(Duration.ofSeconds(5));
-        await().atMost(Duration.ofSeconds(5))
-                .until(() -> Thread.getAllStackTraces().keySet().stream()
-                        .filter(thread -> thread.getName().startsWith("WebSocket")
-                                || thread.getName().startsWith("realtime-transport"))
-                        .allMatch(before::contains));
+        await().atMost(Duration.ofSeconds(5)).until(() -> threads().isEmpty());
+    }
+
+    /** The transport's threads, the library's included. */
+    private Set<Thread> threads() {
+        Set<Thread> all = new HashSet<>(Thread.getAllStackTraces().keySet());
+        all.removeAll(before);
+        all.removeIf(thread -> !thread.getName().matches("(WebSocket|realtime-transport|connectionLost).*"));
+        return all;
+    }
+
+    private Thread selector() {
+        return threads().stream()
+                .filter(thread -> thread.getName().startsWith("WebSocketSelector"))
+                .findAny()
+                .orElseThrow();
+    }
+
+    // ---- threads
+
+    @Test
+    void noThreadKeepsTheJvmAliveAndNonePingsConnections() throws Exception {
+        open();
+        acceptor.next();
+        assertTrue(threads().size() >= 3, () -> "a selector, workers, a timer: " + threads());
+        for (Thread thread : threads()) {
+            assertTrue(thread.isDaemon(), thread::getName);
+            assertFalse(thread.getName().startsWith("connectionLost"), thread::getName);
+        }
+    }
+
+    @Test
+    void anErrorInACallStopsNoWorker() throws Exception {
+        acceptor.interceptor = call -> {
+            throw new NoClassDefFoundError("expected by the test: a call that fails");
+        };
+        for (int i = 0; i < 2 * Runtime.getRuntime().availableProcessors(); i++) { // every worker
+            RawWebSocket undecided = connect();
+            undecided.sendUpgrade("/");
+            assertTrue(undecided.readHead().startsWith("HTTP/1.1 500 "));
+        }
+        for (String where : List.of("open", "text", "closed")) {
+            acceptor.interceptor = call -> {
+                if (call.equals(where)) {
+                    throw new NoClassDefFoundError("expected by the test: a call that fails");
+                }
+            };
+            for (int i = 0; i < 2 * Runtime.getRuntime().availableProcessors(); i++) {
+                RawWebSocket client = open();
+                client.text("hello");
+                RawWebSocket.RawFrame answer = client.read();
+                if (!where.equals("closed")) {
+                    assertEquals(CloseReason.INTERNAL_ERROR, answer.closeReason().code());
+                }
+                client.close();
+                if (!where.equals("open")) { // nobody was there to hear of its end
+                    assertNotNull(acceptor.closed.poll(10, TimeUnit.SECONDS));
+                }
+            }
+        }
+        acceptor.interceptor = call -> {};
+        assertEchoes(open());
+        assertNull(transport.problem());
+    }
+
+    @Test
+    void aSelectorThatEndedIsAProblemAndItsConnectionsAreCut() throws Exception {
+        RawWebSocket client = open();
+        selector().interrupt();
+        assertEquals(0, client.readToEnd().length);
+        await().until(() -> "the selector has ended; see the log".equals(transport.problem()));
+    }
+
+    @Test
+    void startingWhileInterruptedLeavesNoThreadBehind() throws Exception {
+        JavaWebSocketTransport second = new JavaWebSocketTransport();
+        Thread.currentThread().interrupt();
+        try {
+            second.start(config(null), acceptor);
+        } catch (IOException failure) {
+            assertInstanceOf(InterruptedException.class, failure.getCause());
+        }
+        assertTrue(Thread.interrupted());
+        second.stop(Duration.ZERO); // in case it was ready before the interrupt was noticed
+    }
+
+    @Test
+    void stoppingWhileInterruptedStillCutsConnections() throws Exception {
+        RawWebSocket client = open();
+        acceptor.next();
+        Thread.currentThread().interrupt();
+        assertThrows(InterruptedException.class, () -> transport.stop(Duration.ofMinutes(1)));
+        assertEquals(CloseReason.GOING_AWAY, client.read().closeReason().code());
+        assertEquals(0, client.readToEnd().length);
+        assertNotNull(acceptor.closed.poll(10, TimeUnit.SECONDS));
+    }
+
+    @Test
+    void tlsIsRefusedAndTheMessageSaysWhatToDo() throws Exception {
+        Tls tls = new Tls.Pem(Path.of("chain.pem"), Path.of("key.pem"), null);
+        IOException refused =
+                assertThrows(IOException.class, () -> new JavaWebSocketTransport().start(config(tls), acceptor));
+        assertTrue(String.valueOf(refused.getMessage()).contains("realtime-netty"), refused::getMessage);
+    }
+
+    // ---- accepting
+
+    @Test
+    void acceptedSocketsDoNotWaitToFillTheirSegments() throws Exception {
+        open();
+        SocketChannel socket = (SocketChannel) key(acceptor.next()).channel();
+        assertTrue(socket.getOption(StandardSocketOptions.TCP_NODELAY));
+    }
+
+    /** Twice as many as a listening socket holds by default. Callbacks that block stop the selector, too. */
+    @Test
+    void newcomersWaitInLineWhileNobodyAccepts() throws Exception {
+        CountDownLatch go = new CountDownLatch(1);
+        acceptor.interceptor = call -> awaitUninterruptibly(go);
+        int buffers = 2 * Runtime.getRuntime().availableProcessors() + 1;
+        for (int i = 0; i <= buffers; i++) {
+            connect().sendUpgrade("/");
+        }
+        await().until(() -> Arrays.stream(selector().getStackTrace())
+                .anyMatch(frame -> frame.getMethodName().equals("takeBuffer")));
+        List<RawWebSocket> waiting = new ArrayList<>();
+        for (int i = 0; i < 100; i++) {
+            waiting.add(connect()); // within its ten seconds
+        }
+        go.countDown();
+        for (RawWebSocket client : waiting) {
+            client.upgrade("/");
+        }
+    }
+
+    private static void awaitUninterruptibly(CountDownLatch latch) {
+        try {
+            latch.await();
+        } catch (InterruptedException interrupted) {
+            Thread.currentThread().interrupt();
+        }
     }
 
     @Test
     void anInterruptedSenderDoesNotCloseTheConnection() throws Exception {
         RawWebSocket client = open();
-        Connection connection = next();
+        PeerConnection connection = acceptor.next();
         Thread.currentThread().interrupt();
-        boolean sent = connection.send(text("from an interrupted thread"));
+        boolean sent = connection.send(EchoAcceptor.text("from an interrupted thread"));
         assertTrue(Thread.interrupted(), "the interrupt is the sender's to handle");
         assertTrue(sent);
         assertEquals("from an interrupted thread", client.read().text());
-        client.text("still open");
-        assertEquals("still open", client.read().text());
+        assertEchoes(client);
     }
 
     @Test
@@ -87,7 +233,7 @@ class WorkaroundsIT {
         RawWebSocket client = RawWebSocket.connect(transport.port(), 4096);
         clients.add(client);
         client.upgrade("/");
-        Connection connection = next();
+        PeerConnection connection = acceptor.next();
         byte[] ping = RawWebSocket.encode(true, RawWebSocket.PING, new byte[125]);
         ByteBuffer many = ByteBuffer.allocate(ping.length * 500);
         while (many.hasRemaining()) {
@@ -97,9 +243,7 @@ class WorkaroundsIT {
             client.send(many.array());
             assertTrue(connection.outboundBytes() <= 1 << 16);
         }
-        RawWebSocket other = open();
-        other.text("others are served");
-        assertEquals("others are served", other.read().text());
+        assertEchoes(open());
     }
 
     @Test
@@ -133,18 +277,35 @@ class WorkaroundsIT {
         assertNull(transport.problem());
     }
 
+    /** The library leaves a key selected, and visits it at each turn, after a write and after a read of nothing. */
     @Test
-    void connectionsAreServedBesideManyThatWereWrittenTo() throws Exception {
-        for (int i = 0; i < 300; i++) {
-            RawWebSocket idle = open();
-            next().send(text("hello"));
-            assertEquals("hello", idle.read().text());
+    void aTurnOfTheSelectorDoesNotVisitConnectionsThatAreIdle() throws Exception {
+        String large = "x".repeat(1 << 16);
+        for (int i = 0; i < 50; i++) {
+            connect().send(new byte[] {'G'}); // no whole head: for the library a read of nothing
+            RawWebSocket slow = RawWebSocket.connect(transport.port(), 4096);
+            clients.add(slow);
+            slow.upgrade("/");
+            PeerConnection connection = acceptor.next();
+            while (connection.send(EchoAcceptor.text(large.substring(100)))) {} // until the selector has to write
+            while (connection.outboundBytes() > 0) {
+                slow.read();
+            }
         }
         RawWebSocket client = open();
-        for (int i = 0; i < 2_000; i++) {
-            client.text("e" + i);
-            assertEquals("e" + i, client.read().text());
-        }
+        Selector selector = key(acceptor.next()).selector();
+        await().until(() -> {
+            assertEchoes(client);
+            return selector.selectedKeys().size() <= 17;
+        });
+    }
+
+    @Test
+    void whatTheLibraryClosesIsOverForUsToo() throws Exception {
+        RawWebSocket client = open();
+        acceptor.next().impl().closeConnection(CloseReason.ABNORMAL, "");
+        assertNotNull(acceptor.closed.poll(10, TimeUnit.SECONDS));
+        assertEquals(0, client.readToEnd().length);
     }
 
     @Test
@@ -160,62 +321,35 @@ class WorkaroundsIT {
                 "",
                 "");
         for (String head : List.of("GET / HTTP/1.1\r\nHost: x\r\n\r\n", otherVersion)) {
-            RawWebSocket client = RawWebSocket.connect(transport.port());
-            clients.add(client);
+            RawWebSocket client = connect();
             client.send(head.getBytes(StandardCharsets.US_ASCII));
             String answer = client.readHead();
             assertTrue(answer.startsWith("HTTP/1.1 426 "), answer);
             assertTrue(answer.contains("\r\nSec-WebSocket-Version: 13\r\n"), answer);
         }
-        RawWebSocket garbage = RawWebSocket.connect(transport.port());
-        clients.add(garbage);
+        RawWebSocket garbage = connect();
         garbage.send("\u0016\u0003\u0001 hello tls\r\n\r\n".getBytes(StandardCharsets.ISO_8859_1));
         assertTrue(garbage.readHead().startsWith("HTTP/1.1 400 "));
     }
 
-    private RawWebSocket open() throws IOException {
-        RawWebSocket client = RawWebSocket.open(transport.port());
+    private RawWebSocket connect() throws IOException {
+        RawWebSocket client = RawWebSocket.connect(transport.port());
         clients.add(client);
         return client;
     }
 
-    private Connection next() throws InterruptedException {
-        Connection connection = opened.poll(10, TimeUnit.SECONDS);
-        assertNotNull(connection);
-        return connection;
+    private RawWebSocket open() throws IOException {
+        RawWebSocket client = connect();
+        client.upgrade("/");
+        return client;
     }
 
-    private static FrameBatch text(String text) {
-        return FrameBatch.of(Frame.text(text.getBytes(StandardCharsets.UTF_8)));
+    private static SelectionKey key(PeerConnection connection) {
+        return connection.impl().getSelectionKey();
     }
 
-    private final class Echo implements ServerTransport.Acceptor {
-        @Override
-        public ServerTransport.Upgrade upgrade(Handshake handshake) {
-            return ServerTransport.Upgrade.accept(null);
-        }
-
-        @Override
-        public ConnectionListener open(Connection connection, Handshake handshake) {
-            opened.add(connection);
-            return new ConnectionListener() {
-                @Override
-                public void onText(String text) {
-                    connection.send(WorkaroundsIT.text(text));
-                }
-
-                @Override
-                public void onBinary(ByteBuffer payload) {}
-
-                @Override
-                public void onActivity() {}
-
-                @Override
-                public void onDrained() {}
-
-                @Override
-                public void onClosed(CloseReason reason) {}
-            };
-        }
+    private static void assertEchoes(RawWebSocket client) throws IOException {
+        client.text("served");
+        assertEquals("served", client.read().text());
     }
 }

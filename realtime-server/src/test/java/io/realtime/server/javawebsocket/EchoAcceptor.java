@@ -1,0 +1,73 @@
+package io.realtime.server.javawebsocket;
+
+import io.realtime.CloseReason;
+import io.realtime.spi.Connection;
+import io.realtime.spi.ConnectionListener;
+import io.realtime.spi.Frame;
+import io.realtime.spi.FrameBatch;
+import io.realtime.spi.Handshake;
+import io.realtime.spi.ServerTransport;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.TimeUnit;
+
+/** Accepts everyone, answers each text with itself and keeps what was opened, until a test has it do something else. */
+final class EchoAcceptor implements ServerTransport.Acceptor {
+    final LinkedBlockingQueue<PeerConnection> opened = new LinkedBlockingQueue<>();
+    final LinkedBlockingQueue<CloseReason> closed = new LinkedBlockingQueue<>();
+
+    /** Runs first in the call of this name: {@code upgrade}, {@code open}, {@code text}, {@code closed}. */
+    volatile Interceptor interceptor = call -> {};
+
+    interface Interceptor {
+        void before(String call);
+    }
+
+    /** Returns the next connection that was opened. */
+    PeerConnection next() throws InterruptedException {
+        PeerConnection connection = opened.poll(10, TimeUnit.SECONDS);
+        if (connection == null) {
+            throw new AssertionError("no connection was opened");
+        }
+        return connection;
+    }
+
+    static FrameBatch text(String text) {
+        return FrameBatch.of(Frame.text(text.getBytes(StandardCharsets.UTF_8)));
+    }
+
+    @Override
+    public ServerTransport.Upgrade upgrade(Handshake handshake) {
+        interceptor.before("upgrade");
+        return ServerTransport.Upgrade.accept(null);
+    }
+
+    @Override
+    public ConnectionListener open(Connection connection, Handshake handshake) {
+        interceptor.before("open");
+        opened.add((PeerConnection) connection);
+        return new ConnectionListener() {
+            @Override
+            public void onText(String text) {
+                interceptor.before("text");
+                connection.send(EchoAcceptor.text(text));
+            }
+
+            @Override
+            public void onBinary(ByteBuffer payload) {}
+
+            @Override
+            public void onActivity() {}
+
+            @Override
+            public void onDrained() {}
+
+            @Override
+            public void onClosed(CloseReason reason) {
+                closed.add(reason);
+                interceptor.before("closed");
+            }
+        };
+    }
+}

@@ -1,0 +1,251 @@
+package io.realtime.server.javawebsocket;
+
+import static org.awaitility.Awaitility.await;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.mockito.ArgumentMatchers.anyBoolean;
+import static org.mockito.Mockito.doThrow;
+import static org.mockito.Mockito.mock;
+import static org.mockito.Mockito.when;
+
+import io.realtime.internal.SystemScheduler;
+import io.realtime.spi.Scheduler;
+import io.realtime.spi.ServerTransport;
+import io.realtime.testing.RawWebSocket;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.nio.ByteBuffer;
+import java.nio.channels.ServerSocketChannel;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Queue;
+import java.util.Set;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** What becomes of the selector when something fails on it, with a timer that fails or holds back when it is told to. */
+@Timeout(60)
+class LibraryServerIT {
+    private static final Duration PENDING = Duration.ofMinutes(1); // tells an upgrade's deadline from a pause
+    private static final int HANDSHAKE_BYTES = 100_000; // more than the library would read at once
+
+    private final EchoAcceptor acceptor = new EchoAcceptor();
+    private final Queue<RawWebSocket> clients = new ConcurrentLinkedQueue<>();
+    private final Set<Thread> before = new HashSet<>();
+    private final SystemScheduler time = new SystemScheduler("library-server-test");
+    private volatile OnSchedule onSchedule = (delay, task) -> time.schedule(delay, task);
+    private ServerSocketChannel listening;
+    private LibraryServer server;
+
+    private interface OnSchedule {
+        Scheduler.Cancellable schedule(Duration delay, Runnable task);
+    }
+
+    private final Scheduler timer = new Scheduler() {
+        @Override
+        public long nanoTime() {
+            return time.nanoTime();
+        }
+
+        @Override
+        public long currentTimeMillis() {
+            return time.currentTimeMillis();
+        }
+
+        @Override
+        public Cancellable schedule(Duration delay, Runnable task) {
+            return onSchedule.schedule(delay, task);
+        }
+    };
+
+    @BeforeEach
+    void start() throws Exception {
+        before.addAll(Thread.getAllStackTraces().keySet());
+        listening = ServerSocketChannel.open();
+        listening.bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0));
+        server = newServer(listening);
+        server.startAndWait();
+    }
+
+    private LibraryServer newServer(ServerSocketChannel on) {
+        ServerTransport.Config config = new ServerTransport.Config(
+                new InetSocketAddress(0), 1 << 16, HANDSHAKE_BYTES, PENDING, 1 << 16, 100, 100, 100, null);
+        return new LibraryServer(on, config, acceptor, timer, () -> {});
+    }
+
+    @AfterEach
+    void stop() throws Exception {
+        for (RawWebSocket client : clients) {
+            client.close();
+        }
+        server.stopAccepting();
+        server.open().forEach(PeerConnection::abort);
+        until(() -> server.open().isEmpty());
+        server.stopThreads();
+        time.close();
+    }
+
+    @Test
+    void whatFailsWhileOneIsAcceptedIsThatOnesAlone() throws Exception {
+        for (Throwable failure :
+                List.of(new IllegalStateException("expected by the test"), new OutOfMemoryError("expected too"))) {
+            OnSchedule well = onSchedule;
+            onSchedule = (delay, task) -> {
+                if (delay.equals(PENDING)) {
+                    onSchedule = well;
+                    throwIt(failure);
+                }
+                return well.schedule(delay, task);
+            };
+            assertEquals(0, connect().readToEnd().length);
+            assertEchoes(upgraded());
+            assertNull(server.problem());
+        }
+    }
+
+    /** In which order a selector sees its keys is chance: twenty times. */
+    @Test
+    void whatCameWithAHeadIsReadThoughAcceptingCutsTheRoundShort() throws Exception {
+        OnSchedule well = onSchedule;
+        for (int i = 0; i < 20; i++) {
+            int accepted = 3 * i + 1;
+            RawWebSocket client = connect();
+            until(() -> server.open().size() == accepted);
+            AtomicInteger pauses = new AtomicInteger();
+            AtomicReference<Runnable> held = new AtomicReference<>();
+            onSchedule = (delay, task) -> {
+                if (!isPause(delay)) {
+                    return well.schedule(delay, task);
+                }
+                if (pauses.incrementAndGet() == 1) { // on the selector, whose next round reads and accepts
+                    sendUpgradeAndText(client);
+                    connect();
+                    task.run();
+                } else { // and after that it sleeps
+                    held.set(task);
+                }
+                return () -> {};
+            };
+            connect();
+            client.readHead();
+            assertEquals("hi", client.read().text(), "round " + i);
+            until(() -> pauses.get() == 2 && held.get() != null);
+            onSchedule = well;
+            held.get().run();
+        }
+    }
+
+    private static void sendUpgradeAndText(RawWebSocket client) {
+        String upgrade = "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                + "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+        byte[] frame = RawWebSocket.encode(true, RawWebSocket.TEXT, new byte[] {'h', 'i'});
+        ByteBuffer both = ByteBuffer.allocate(upgrade.length() + frame.length);
+        both.put(upgrade.getBytes(StandardCharsets.US_ASCII)).put(frame);
+        try {
+            client.send(both.array());
+        } catch (IOException failure) {
+            throw new UncheckedIOException(failure);
+        }
+    }
+
+    @Test
+    void aHeadLongerThanTheLibrarysBufferIsRead() throws Exception {
+        RawWebSocket client = connect();
+        client.upgrade("/", "X-Long: " + "y".repeat(HANDSHAKE_BYTES - 1_000));
+        assertEchoes(client);
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void aSelectorThatFailsIsAProblemAndItsConnectionsAreCut(boolean isError) throws Exception {
+        RawWebSocket client = upgraded();
+        OnSchedule well = onSchedule;
+        onSchedule = (delay, task) -> {
+            if (isPause(delay)) {
+                throwIt(isError ? new StackOverflowError("expected by the test") : new IllegalStateException("too"));
+            }
+            return well.schedule(delay, task);
+        };
+        connect();
+        assertEquals(0, client.readToEnd().length);
+        until(() -> "the selector has ended; see the log".equals(server.problem()));
+    }
+
+    @Test
+    void aListeningSocketThatWasClosedIsAProblem() throws Exception {
+        listening.close();
+        assertEquals("the listening socket was closed", server.problem());
+    }
+
+    @Test
+    void aWorkerThatEndedIsAProblem() throws Exception {
+        Thread worker = Thread.getAllStackTraces().keySet().stream()
+                .filter(thread -> thread.getName().startsWith("WebSocketWorker") && !before.contains(thread))
+                .findAny()
+                .orElseThrow();
+        worker.interrupt();
+        until(() -> "a worker has ended; see the log".equals(server.problem()));
+    }
+
+    @Test
+    void aSelectorThatCannotBeginFailsTheStart() throws Exception {
+        for (Throwable failure :
+                List.of(new IOException("expected by the test"), new IllegalStateException(), new OutOfMemoryError())) {
+            ServerSocketChannel broken = mock(ServerSocketChannel.class);
+            when(broken.isOpen()).thenReturn(true);
+            when(broken.getLocalAddress()).thenReturn(new InetSocketAddress(0));
+            doThrow(failure).when(broken).configureBlocking(anyBoolean());
+            IOException thrown = assertThrows(IOException.class, () -> newServer(broken).startAndWait());
+            assertEquals(failure, thrown.getCause());
+        }
+    }
+
+    private static boolean isPause(Duration delay) {
+        return !delay.equals(PENDING) && !delay.isZero();
+    }
+
+    private static void until(Callable<Boolean> condition) {
+        await().pollDelay(Duration.ZERO).pollInterval(Duration.ofMillis(1)).until(condition);
+    }
+
+    private static void throwIt(Throwable failure) {
+        if (failure instanceof Error error) {
+            throw error;
+        }
+        throw (RuntimeException) failure;
+    }
+
+    private static void assertEchoes(RawWebSocket client) throws IOException {
+        client.text("well");
+        assertEquals("well", client.read().text());
+    }
+
+    private RawWebSocket connect() {
+        try {
+            RawWebSocket client = RawWebSocket.connect(((InetSocketAddress) listening.getLocalAddress()).getPort());
+            clients.add(client);
+            return client;
+        } catch (IOException failure) {
+            throw new UncheckedIOException(failure);
+        }
+    }
+
+    private RawWebSocket upgraded() throws IOException {
+        RawWebSocket client = connect();
+        client.upgrade("/");
+        return client;
+    }
+}
