@@ -23,6 +23,7 @@ import java.net.Inet4Address;
 import java.net.InetSocketAddress;
 import java.net.URI;
 import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -180,6 +181,22 @@ class NettyServerIT {
         RawWebSocket other = open();
         other.text("others are served");
         assertEquals("others are served", other.read().text());
+    }
+
+    @Test
+    void aPeerThatHasSaidItsLastStillHearsTheAnswer() throws Exception {
+        start();
+        for (int i = 0; i < 20; i++) {
+            RawWebSocket client = open();
+            client.close(4001, "bye");
+            client.shutdownOutput();
+            assertEquals(4001, client.read().closeReason().code());
+            RawWebSocket noUpgrade = RawWebSocket.connect(transport.port());
+            clients.add(noUpgrade);
+            noUpgrade.send("GET / HTTP/1.1\r\n\r\n".getBytes(StandardCharsets.US_ASCII));
+            noUpgrade.shutdownOutput();
+            assertTrue(noUpgrade.readHead().startsWith("HTTP/1.1 426 "));
+        }
     }
 
     @Test
