@@ -208,7 +208,8 @@ class LibraryServerIT {
             when(broken.isOpen()).thenReturn(true);
             when(broken.getLocalAddress()).thenReturn(new InetSocketAddress(0));
             doThrow(failure).when(broken).configureBlocking(anyBoolean());
-            IOException thrown = assertThrows(IOException.class, () -> newServer(broken).startAndWait());
+            IOException thrown =
+                    assertThrows(IOException.class, () -> newServer(broken).startAndWait());
             assertEquals(failure, thrown.getCause());
         }
     }

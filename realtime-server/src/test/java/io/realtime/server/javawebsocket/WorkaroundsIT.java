@@ -125,7 +125,8 @@ class WorkaroundsIT {
                 client.text("hello");
                 RawWebSocket.RawFrame answer = client.read();
                 if (!where.equals("closed")) {
-                    assertEquals(CloseReason.INTERNAL_ERROR, answer.closeReason().code());
+                    assertEquals(
+                            CloseReason.INTERNAL_ERROR, answer.closeReason().code());
                 }
                 client.close();
                 if (!where.equals("open")) { // nobody was there to hear of its end
