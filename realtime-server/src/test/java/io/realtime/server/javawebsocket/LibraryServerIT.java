@@ -23,6 +23,7 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Objects;
 import java.util.Queue;
 import java.util.Set;
 import java.util.concurrent.Callable;
@@ -144,13 +145,21 @@ class LibraryServerIT {
             assertEquals("hi", client.read().text(), "round " + i);
             until(() -> pauses.get() == 2 && held.get() != null);
             onSchedule = well;
-            held.get().run();
+            Objects.requireNonNull(held.get()).run();
         }
     }
 
     private static void sendUpgradeAndText(RawWebSocket client) {
-        String upgrade = "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                + "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+        String upgrade = String.join(
+                "\r\n",
+                "GET / HTTP/1.1",
+                "Host: x",
+                "Upgrade: websocket",
+                "Connection: Upgrade",
+                "Sec-WebSocket-Version: 13",
+                "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+                "",
+                "");
         byte[] frame = RawWebSocket.encode(true, RawWebSocket.TEXT, new byte[] {'h', 'i'});
         ByteBuffer both = ByteBuffer.allocate(upgrade.length() + frame.length);
         both.put(upgrade.getBytes(StandardCharsets.US_ASCII)).put(frame);

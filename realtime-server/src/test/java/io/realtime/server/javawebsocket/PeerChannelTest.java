@@ -222,6 +222,8 @@ class PeerChannelTest {
         int count = channel.read(target);
         target.flip();
         assertEquals(count, target.remaining());
-        return Arrays.copyOf(target.array(), count);
+        byte[] bytes = new byte[count];
+        target.get(bytes);
+        return bytes;
     }
 }
