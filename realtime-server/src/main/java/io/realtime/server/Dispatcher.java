@@ -235,7 +235,7 @@ final class Dispatcher {
                     } else {
                         reply(session, ref, request, reply);
                     }
-                } catch (Throwable unfit) { // a reply that cannot be written; one without end is an Error
+                } catch (RuntimeException unfit) { // a reply that cannot be written
                     fail(session, null, envelope, unfit);
                 }
             });

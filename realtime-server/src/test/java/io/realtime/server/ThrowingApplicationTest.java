@@ -8,21 +8,14 @@ import io.realtime.Event;
 import io.realtime.Request;
 import io.realtime.server.TestServer.TestPeer;
 import java.time.Duration;
-import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
 /** What an application's code throws, Errors too, is one answer and one line in the log, and ends nothing. */
 class ThrowingApplicationTest {
-    /** Has no JSON: it does not end. */
-    static final class Endless {
-        final Object[] self = {this};
-    }
-
     private static final Event<Void> FAIL = Event.of("fail", Void.class);
     private static final Request<Integer, Integer> ECHO = Request.of("echo", Integer.class, Integer.class);
-    private static final Request<Void, Endless> ENDLESS = Request.of("endless", Void.class, Endless.class);
 
     private final AtomicBoolean ruleThrows = new AtomicBoolean();
     private final TestServer test = new TestServer(
@@ -37,7 +30,6 @@ class ThrowingApplicationTest {
                         throw new AssertionError("of the handler");
                     })
                     .onRequest(ECHO, (session, number) -> number)
-                    .onRequestAsync(ENDLESS, (session, nothing) -> CompletableFuture.completedFuture(new Endless()))
                     .listener(new SessionListener() {
                         @Override
                         public void onError(Session session, Throwable failure) {
@@ -81,10 +73,5 @@ class ThrowingApplicationTest {
         assertTrue(welcome.get("resumed").getAsBoolean());
         JsonObject room = welcome.getAsJsonObject("rooms").getAsJsonObject("r");
         assertEquals("unauthorized", room.get("reason").getAsString());
-    }
-
-    @Test
-    void aReplyThatCannotBeWrittenIsAnswered() {
-        assertEquals("internal", test.plain("ann").errorOf("{'type':'endless','ref':'1'}"));
     }
 }

@@ -211,9 +211,10 @@ class HostilePeersIT {
                 }));
     }
 
+    /** Bytes, and what they are refused with. */
     private static final class Broken {
-        private final int code;
-        private final byte[] bytes;
+        final int code;
+        final byte[] bytes;
 
         Broken(int code, byte[] bytes) {
             this.code = code;
