@@ -13,6 +13,7 @@ import io.realtime.testing.RawWebSocket;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.Queue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentLinkedQueue;
@@ -62,8 +63,10 @@ class DescriptorsIT {
                             .rate(RateLimit.none())
                             .build())
                     .on(SAY, (session, message) -> session.room(ROOM).send(SAID, message.data()))
-                    .onRequest(PROBLEM, (session, nothing) -> String.valueOf(
-                            self.get().problem()))
+                    .onRequest(
+                            PROBLEM,
+                            (session, nothing) -> String.valueOf(
+                                    Objects.requireNonNull(self.get()).problem()))
                     .build();
             self.set(server);
             server.start();
@@ -93,7 +96,7 @@ class DescriptorsIT {
     private final Queue<String> log = new ConcurrentLinkedQueue<>();
 
     @ParameterizedTest
-    @ValueSource(strings = "java-websocket")
+    @ValueSource(strings = {"java-websocket", "netty"})
     void acceptingResumesWhenDescriptorsReturn(String transport) throws Exception {
         List<String> limited = List.of("sh", "-c", "ulimit -n " + DESCRIPTORS + "; exec \"$@\"", "sh");
         try (Child child = new Child(limited, List.of(), Server.class, this::onLine, transport)) {
