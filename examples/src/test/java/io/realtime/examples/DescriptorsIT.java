@@ -62,8 +62,9 @@ class DescriptorsIT {
                             .rate(RateLimit.none())
                             .build())
                     .on(SAY, (session, message) -> session.room(ROOM).send(SAID, message.data()))
-                    .onRequest(PROBLEM, (session, nothing) -> String.valueOf(
-                            self.get().problem()))
+                    .onRequest(
+                            PROBLEM,
+                            (session, nothing) -> String.valueOf(self.get().problem()))
                     .build();
             self.set(server);
             server.start();

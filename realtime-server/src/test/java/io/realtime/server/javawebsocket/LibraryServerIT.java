@@ -246,8 +246,8 @@ class LibraryServerIT {
 
     @Test
     void anAcceptThatFailsIsTriedAgainAndTheLibraryIsNotToldOfIt() throws Exception {
-        for (Throwable failure : List.of(
-                new IOException("Too many open files"), new IllegalStateException(), new OutOfMemoryError())) {
+        for (Throwable failure :
+                List.of(new IOException("Too many open files"), new IllegalStateException(), new OutOfMemoryError())) {
             ServerSocketChannel exhausted = mock(ServerSocketChannel.class);
             when(exhausted.isOpen()).thenReturn(true);
             when(exhausted.getLocalAddress()).thenReturn(new InetSocketAddress(0));
