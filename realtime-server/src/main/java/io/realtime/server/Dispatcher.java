@@ -235,7 +235,9 @@ final class Dispatcher {
                     } else {
                         reply(session, ref, request, reply);
                     }
-                } catch (RuntimeException unfit) { // a reply that cannot be written
+                } catch (
+                        Throwable unfit) { // a reply that cannot be written; one that is loaded lazily may fail with an
+                    // Error
                     fail(session, null, envelope, unfit);
                 }
             });

@@ -6,16 +6,35 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.google.gson.JsonObject;
 import io.realtime.Event;
 import io.realtime.Request;
+import io.realtime.TypeRef;
 import io.realtime.server.TestServer.TestPeer;
 import java.time.Duration;
+import java.util.AbstractList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
 /** What an application's code throws, Errors too, is one answer and one line in the log, and ends nothing. */
 class ThrowingApplicationTest {
+    /** Fails when it is read, as one may that is loaded lazily. */
+    private static final class Lazy extends AbstractList<Integer> {
+        @Override
+        public Integer get(int index) {
+            throw new AssertionError("of the reply");
+        }
+
+        @Override
+        public int size() {
+            return 1;
+        }
+    }
+
     private static final Event<Void> FAIL = Event.of("fail", Void.class);
     private static final Request<Integer, Integer> ECHO = Request.of("echo", Integer.class, Integer.class);
+    private static final Request<Void, List<Integer>> LAZY =
+            Request.of("lazy", Void.class, new TypeRef<List<Integer>>() {});
 
     private final AtomicBoolean ruleThrows = new AtomicBoolean();
     private final TestServer test = new TestServer(
@@ -30,6 +49,7 @@ class ThrowingApplicationTest {
                         throw new AssertionError("of the handler");
                     })
                     .onRequest(ECHO, (session, number) -> number)
+                    .onRequestAsync(LAZY, (session, nothing) -> CompletableFuture.completedFuture(new Lazy()))
                     .listener(new SessionListener() {
                         @Override
                         public void onError(Session session, Throwable failure) {
@@ -73,5 +93,10 @@ class ThrowingApplicationTest {
         assertTrue(welcome.get("resumed").getAsBoolean());
         JsonObject room = welcome.getAsJsonObject("rooms").getAsJsonObject("r");
         assertEquals("unauthorized", room.get("reason").getAsString());
+    }
+
+    @Test
+    void aReplyThatFailsWhileItIsWrittenIsAnswered() {
+        assertEquals("internal", test.plain("ann").errorOf("{'type':'lazy','ref':'1'}"));
     }
 }
