@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.mockito.ArgumentMatchers.anyBoolean;
+import static org.mockito.Mockito.doAnswer;
 import static org.mockito.Mockito.doThrow;
 import static org.mockito.Mockito.mock;
 import static org.mockito.Mockito.never;
@@ -33,7 +34,9 @@ import java.util.List;
 import java.util.Queue;
 import java.util.Set;
 import java.util.concurrent.Callable;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.AfterEach;
@@ -108,7 +111,7 @@ class LibraryServerIT {
     @Test
     void whatFailsWhileOneIsAcceptedIsThatOnesAlone() throws Exception {
         for (Throwable failure :
-                List.of(new IllegalStateException("expected by the test"), new OutOfMemoryError("expected too"))) {
+                List.of(new IllegalStateException("expected by the test"), new StackOverflowError("expected too"))) {
             OnSchedule well = onSchedule;
             onSchedule = (delay, task) -> {
                 if (delay.equals(PENDING)) {
@@ -238,10 +241,8 @@ class LibraryServerIT {
     @Test
     void anAcceptThatFailsIsTriedAgainAndTheLibraryIsNotToldOfIt() throws Exception {
         for (Throwable failure : List.of(
-                new IOException("Too many open files"), new IllegalStateException(), new OutOfMemoryError())) {
-            ServerSocketChannel exhausted = mock(ServerSocketChannel.class);
-            when(exhausted.isOpen()).thenReturn(true);
-            when(exhausted.getLocalAddress()).thenReturn(new InetSocketAddress(0));
+                new IOException("Too many open files"), new IllegalStateException(), new StackOverflowError())) {
+            ServerSocketChannel exhausted = bound();
             doThrow(failure).when(exhausted).accept();
             SelectionKey key = mock(SelectionKey.class);
             Selector selector = mock(Selector.class);
@@ -263,14 +264,37 @@ class LibraryServerIT {
     @Test
     void aSelectorThatCannotBeginFailsTheStart() throws Exception {
         for (Throwable failure :
-                List.of(new IOException("expected by the test"), new IllegalStateException(), new OutOfMemoryError())) {
-            ServerSocketChannel broken = mock(ServerSocketChannel.class);
-            when(broken.isOpen()).thenReturn(true);
-            when(broken.getLocalAddress()).thenReturn(new InetSocketAddress(0));
+                List.of(new IOException("expected by the test"), new IllegalStateException(), new StackOverflowError())) {
+            ServerSocketChannel broken = bound();
             doThrow(failure).when(broken).configureBlocking(anyBoolean());
             IOException thrown = assertThrows(IOException.class, () -> newServer(broken).startAndWait());
             assertEquals(failure, thrown.getCause());
         }
+    }
+
+    @Test
+    void startingWhileInterruptedLeavesNoThread() throws Exception {
+        Thread starter = Thread.currentThread();
+        CompletableFuture<Thread> selector = new CompletableFuture<>();
+        ServerSocketChannel slow = bound();
+        doAnswer(call -> {
+                    selector.complete(Thread.currentThread());
+                    starter.interrupt();
+                    new CountDownLatch(1).await();
+                    return null;
+                })
+                .when(slow)
+                .configureBlocking(anyBoolean());
+        LibraryServer starting = newServer(slow);
+        assertThrows(InterruptedException.class, starting::startAndWait);
+        until(() -> !selector.join().isAlive());
+    }
+
+    private static ServerSocketChannel bound() throws IOException {
+        ServerSocketChannel channel = mock(ServerSocketChannel.class);
+        when(channel.isOpen()).thenReturn(true);
+        when(channel.getLocalAddress()).thenReturn(new InetSocketAddress(0));
+        return channel;
     }
 
     private static boolean isPause(Duration delay) {
