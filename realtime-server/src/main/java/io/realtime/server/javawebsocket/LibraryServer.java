@@ -117,14 +117,14 @@ final class LibraryServer extends WebSocketServer {
 
     /** Ends the library's threads; every connection must be over. */
     void stopThreads() throws InterruptedException {
-        stop(200);
+        stop(200); // a selector that has not begun does not begin
         Thread selecting = selector;
         if (selecting != null) {
             selecting.interrupt();
             join(selecting);
         }
         for (WebSocketWorker worker : decoders) {
-            worker.interrupt();
+            worker.interrupt(); // the library leaves alone those that it started when starting another fails
             join(worker);
         }
     }

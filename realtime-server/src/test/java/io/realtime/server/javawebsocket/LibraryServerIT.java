@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.mockito.ArgumentMatchers.anyBoolean;
+import static org.mockito.Mockito.doAnswer;
 import static org.mockito.Mockito.doThrow;
 import static org.mockito.Mockito.mock;
 import static org.mockito.Mockito.never;
@@ -30,11 +31,12 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.HashSet;
 import java.util.List;
-import java.util.Objects;
 import java.util.Queue;
 import java.util.Set;
 import java.util.concurrent.Callable;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.AfterEach;
@@ -109,7 +111,7 @@ class LibraryServerIT {
     @Test
     void whatFailsWhileOneIsAcceptedIsThatOnesAlone() throws Exception {
         for (Throwable failure :
-                List.of(new IllegalStateException("expected by the test"), new OutOfMemoryError("expected too"))) {
+                List.of(new IllegalStateException("expected by the test"), new StackOverflowError("expected too"))) {
             OnSchedule well = onSchedule;
             onSchedule = (delay, task) -> {
                 if (delay.equals(PENDING)) {
@@ -152,7 +154,7 @@ class LibraryServerIT {
             assertEquals("hi", client.read().text(), "round " + i);
             until(() -> pauses.get() == 2 && held.get() != null);
             onSchedule = well;
-            Objects.requireNonNull(held.get()).run();
+            held.get().run();
         }
     }
 
@@ -167,8 +169,7 @@ class LibraryServerIT {
                 if (!isPause(delay)) {
                     return well.schedule(delay, task);
                 }
-                try {
-                    connect().close(); // on the selector: there is always one more
+                try (RawWebSocket another = connect()) { // on the selector: there is always one more
                     if (held.isEmpty()) {
                         client.text("hi");
                     }
@@ -186,16 +187,8 @@ class LibraryServerIT {
     }
 
     private static void sendUpgradeAndText(RawWebSocket client) {
-        String upgrade = String.join(
-                "\r\n",
-                "GET / HTTP/1.1",
-                "Host: x",
-                "Upgrade: websocket",
-                "Connection: Upgrade",
-                "Sec-WebSocket-Version: 13",
-                "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
-                "",
-                "");
+        String upgrade = "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+                + "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
         byte[] frame = RawWebSocket.encode(true, RawWebSocket.TEXT, new byte[] {'h', 'i'});
         ByteBuffer both = ByteBuffer.allocate(upgrade.length() + frame.length);
         both.put(upgrade.getBytes(StandardCharsets.US_ASCII)).put(frame);
@@ -247,21 +240,18 @@ class LibraryServerIT {
 
     @Test
     void anAcceptThatFailsIsTriedAgainAndTheLibraryIsNotToldOfIt() throws Exception {
-        for (Throwable failure :
-                List.of(new IOException("Too many open files"), new IllegalStateException(), new OutOfMemoryError())) {
-            ServerSocketChannel exhausted = mock(ServerSocketChannel.class);
-            when(exhausted.isOpen()).thenReturn(true);
-            when(exhausted.getLocalAddress()).thenReturn(new InetSocketAddress(0));
+        for (Throwable failure : List.of(
+                new IOException("Too many open files"), new IllegalStateException(), new StackOverflowError())) {
+            ServerSocketChannel exhausted = bound();
             doThrow(failure).when(exhausted).accept();
             SelectionKey key = mock(SelectionKey.class);
             Selector selector = mock(Selector.class);
             when(key.selector()).thenReturn(selector);
-            Set<SelectionKey> selected = new HashSet<>(Set.of(key));
-            when(selector.selectedKeys()).thenReturn(selected);
+            when(selector.selectedKeys()).thenReturn(new HashSet<>(Set.of(key)));
             ManualScheduler clock = new ManualScheduler();
             onSchedule = clock::schedule;
             assertThrows(CancelledKeyException.class, () -> newServer(exhausted).onConnect(key));
-            assertEquals(Set.of(), selected);
+            assertEquals(Set.of(), selector.selectedKeys());
             verify(key).interestOps(0);
             clock.advance(Duration.ofMillis(499));
             verify(key, never()).interestOps(SelectionKey.OP_ACCEPT);
@@ -274,15 +264,37 @@ class LibraryServerIT {
     @Test
     void aSelectorThatCannotBeginFailsTheStart() throws Exception {
         for (Throwable failure :
-                List.of(new IOException("expected by the test"), new IllegalStateException(), new OutOfMemoryError())) {
-            ServerSocketChannel broken = mock(ServerSocketChannel.class);
-            when(broken.isOpen()).thenReturn(true);
-            when(broken.getLocalAddress()).thenReturn(new InetSocketAddress(0));
+                List.of(new IOException("expected by the test"), new IllegalStateException(), new StackOverflowError())) {
+            ServerSocketChannel broken = bound();
             doThrow(failure).when(broken).configureBlocking(anyBoolean());
-            IOException thrown =
-                    assertThrows(IOException.class, () -> newServer(broken).startAndWait());
+            IOException thrown = assertThrows(IOException.class, () -> newServer(broken).startAndWait());
             assertEquals(failure, thrown.getCause());
         }
+    }
+
+    @Test
+    void startingWhileInterruptedLeavesNoThread() throws Exception {
+        Thread starter = Thread.currentThread();
+        CompletableFuture<Thread> selector = new CompletableFuture<>();
+        ServerSocketChannel slow = bound();
+        doAnswer(call -> {
+                    selector.complete(Thread.currentThread());
+                    starter.interrupt();
+                    new CountDownLatch(1).await();
+                    return null;
+                })
+                .when(slow)
+                .configureBlocking(anyBoolean());
+        LibraryServer starting = newServer(slow);
+        assertThrows(InterruptedException.class, starting::startAndWait);
+        until(() -> !selector.join().isAlive());
+    }
+
+    private static ServerSocketChannel bound() throws IOException {
+        ServerSocketChannel channel = mock(ServerSocketChannel.class);
+        when(channel.isOpen()).thenReturn(true);
+        when(channel.getLocalAddress()).thenReturn(new InetSocketAddress(0));
+        return channel;
     }
 
     private static boolean isPause(Duration delay) {

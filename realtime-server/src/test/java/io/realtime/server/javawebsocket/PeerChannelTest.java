@@ -128,7 +128,7 @@ class PeerChannelTest {
 
     @Test
     void aWriteThatFailsHasTheConnectionEndedAndDoesNotReachTheSender() throws IOException {
-        OutOfMemoryError failure = new OutOfMemoryError("expected by the test: no direct memory");
+        Error failure = new StackOverflowError("expected by the test; direct memory runs out sooner");
         doThrow(failure).when(socket).write(any(ByteBuffer[].class));
         assertTrue(channel.send(ByteBuffer.allocate(1)));
         verify(owner).failed(failure);
@@ -189,7 +189,7 @@ class PeerChannelTest {
 
     @Test
     void aReadThatFailsIsOursAndIsTheLast() throws IOException {
-        OutOfMemoryError failure = new OutOfMemoryError("expected by the test");
+        Error failure = new StackOverflowError("expected by the test");
         doThrow(failure).when(socket).read(any(ByteBuffer.class));
         ByteBuffer target = ByteBuffer.allocate(2_000);
         assertEquals(0, read(target).length);
