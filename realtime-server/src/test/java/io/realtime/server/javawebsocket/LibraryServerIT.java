@@ -31,6 +31,7 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Objects;
 import java.util.Queue;
 import java.util.Set;
 import java.util.concurrent.Callable;
@@ -154,7 +155,7 @@ class LibraryServerIT {
             assertEquals("hi", client.read().text(), "round " + i);
             until(() -> pauses.get() == 2 && held.get() != null);
             onSchedule = well;
-            held.get().run();
+            Objects.requireNonNull(held.get()).run();
         }
     }
 
@@ -188,8 +189,16 @@ class LibraryServerIT {
     }
 
     private static void sendUpgradeAndText(RawWebSocket client) {
-        String upgrade = "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-                + "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+        String upgrade = String.join(
+                "\r\n",
+                "GET / HTTP/1.1",
+                "Host: x",
+                "Upgrade: websocket",
+                "Connection: Upgrade",
+                "Sec-WebSocket-Version: 13",
+                "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+                "",
+                "");
         byte[] frame = RawWebSocket.encode(true, RawWebSocket.TEXT, new byte[] {'h', 'i'});
         ByteBuffer both = ByteBuffer.allocate(upgrade.length() + frame.length);
         both.put(upgrade.getBytes(StandardCharsets.US_ASCII)).put(frame);
@@ -248,11 +257,12 @@ class LibraryServerIT {
             SelectionKey key = mock(SelectionKey.class);
             Selector selector = mock(Selector.class);
             when(key.selector()).thenReturn(selector);
-            when(selector.selectedKeys()).thenReturn(new HashSet<>(Set.of(key)));
+            Set<SelectionKey> selected = new HashSet<>(Set.of(key));
+            when(selector.selectedKeys()).thenReturn(selected);
             ManualScheduler clock = new ManualScheduler();
             onSchedule = clock::schedule;
             assertThrows(CancelledKeyException.class, () -> newServer(exhausted).onConnect(key));
-            assertEquals(Set.of(), selector.selectedKeys());
+            assertEquals(Set.of(), selected);
             verify(key).interestOps(0);
             clock.advance(Duration.ofMillis(499));
             verify(key, never()).interestOps(SelectionKey.OP_ACCEPT);
@@ -264,11 +274,12 @@ class LibraryServerIT {
 
     @Test
     void aSelectorThatCannotBeginFailsTheStart() throws Exception {
-        for (Throwable failure :
-                List.of(new IOException("expected by the test"), new IllegalStateException(), new StackOverflowError())) {
+        for (Throwable failure : List.of(
+                new IOException("expected by the test"), new IllegalStateException(), new StackOverflowError())) {
             ServerSocketChannel broken = bound();
             doThrow(failure).when(broken).configureBlocking(anyBoolean());
-            IOException thrown = assertThrows(IOException.class, () -> newServer(broken).startAndWait());
+            IOException thrown =
+                    assertThrows(IOException.class, () -> newServer(broken).startAndWait());
             assertEquals(failure, thrown.getCause());
         }
     }
