@@ -21,6 +21,18 @@ public interface Connection {
      */
     long outboundBytes();
 
+    /**
+     * Returns whether much waits because the transport has not come to writing it yet, and not because the peer does not
+     * read: then whoever has more to send does well to wait. A peer keeps nobody waiting by this. Never true where those
+     * who send write to the socket themselves.
+     *
+     * @param caughtUp run once when true is returned, by an I/O thread, as soon as the transport has written what the
+     *     peer takes, or the connection is over; returns at once and never throws
+     */
+    default boolean lags(Runnable caughtUp) {
+        return false;
+    }
+
     /** Sends a ping control frame; its pong arrives as {@link ConnectionListener#onActivity}. */
     void ping();
 

@@ -106,6 +106,11 @@ final class NettyConnection extends ChannelInboundHandlerAdapter
     }
 
     @Override
+    public boolean lags(Runnable caughtUp) {
+        return outbound.lags(caughtUp);
+    }
+
+    @Override
     public void ping() {
         outbound.control(ControlFrames.ping());
     }

@@ -6,6 +6,8 @@ import io.netty.channel.EventLoop;
 import io.netty.util.concurrent.Future;
 import java.nio.ByteBuffer;
 import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
@@ -26,6 +28,9 @@ import org.slf4j.LoggerFactory;
 final class Outbound {
     private static final Logger LOG = LoggerFactory.getLogger(Outbound.class);
     private static final int CHUNK = 32 * 1024;
+
+    /** By which part of the bound the event loop may be behind before those who send should wait. */
+    private static final int LAG = 8;
 
     /** Who is told, on the event loop. */
     interface Owner {
@@ -60,10 +65,11 @@ final class Outbound {
     private boolean sealed; // Guarded by lock; the last frame is queued
     private boolean closed; // Guarded by lock
     private Then then = Then.GO_ON; // Guarded by lock
+    private boolean blocked; // Guarded by lock; the peer does not read: on until the channel can take more
+    private List<Runnable> lagging = List.of(); // Guarded by lock; who waits until the event loop has caught up
 
     // The event loop's
     private ArrayDeque<ByteBuffer> taken = new ArrayDeque<>(2);
-    private boolean blocked; // until the channel can take more
 
     Outbound(Channel channel, EventLoop loop, int bound, Owner owner) {
         this.channel = channel;
@@ -152,6 +158,20 @@ final class Outbound {
         }
     }
 
+    /** Returns whether the event loop, and not the peer, is behind; then the task is run once it has caught up. */
+    boolean lags(Runnable caughtUp) {
+        lock.lock();
+        try {
+            if (waiting <= bound / LAG || !scheduled || blocked || closed) {
+                return false;
+            }
+            lagging = lagging.isEmpty() ? new ArrayList<>(1) : lagging;
+            return lagging.add(caughtUp);
+        } finally {
+            lock.unlock();
+        }
+    }
+
     private void enqueue(ByteBuffer data) { // Guarded by lock
         if (data.hasRemaining()) {
             queue.add(data);
@@ -173,6 +193,7 @@ final class Outbound {
             return true;
         } catch (RejectedExecutionException stopped) { // with the loop every connection of it has ended
             LOG.debug("not sent, the transport has stopped: {}", channel);
+            shut();
             return false;
         }
     }
@@ -187,14 +208,19 @@ final class Outbound {
                 ByteBuf chunk = next();
                 if (chunk == null) {
                     flush(wrote);
+                    caughtUp(false);
                     return;
                 }
                 int length = chunk.readableBytes();
                 channel.write(chunk).addListener(result -> written(length, result));
                 wrote = true;
             }
-            blocked = true;
             flush(wrote);
+            if (channel.isWritable()) {
+                wake(); // after the other connections
+            } else {
+                caughtUp(true);
+            }
         } catch (RuntimeException
                 | OutOfMemoryError failure) { // of direct memory: this connection's end, not the loop's
             owner.failed(failure);
@@ -209,12 +235,32 @@ final class Outbound {
         }
     }
 
+    /** Nothing more can be written now; those who waited for that go on. */
+    private void caughtUp(boolean peerIsSlow) {
+        List<Runnable> waited;
+        lock.lock();
+        try {
+            blocked = peerIsSlow;
+            waited = lagging;
+            lagging = List.of();
+        } finally {
+            lock.unlock();
+        }
+        waited.forEach(Runnable::run);
+    }
+
     /** The channel may take more again. */
     void writable() {
-        if (blocked) {
+        lock.lock();
+        try {
+            if (!blocked) {
+                return; // it is our own flush that calls
+            }
             blocked = false;
-            wake(); // later, not now: it may be our own flush that calls
+        } finally {
+            lock.unlock();
         }
+        wake();
     }
 
     private @Nullable ByteBuf next() {
@@ -299,6 +345,10 @@ final class Outbound {
     /** Forgets what waits, and takes no more. */
     void close() {
         taken.clear();
+        shut();
+    }
+
+    private void shut() {
         lock.lock();
         try {
             closed = true;
@@ -307,5 +357,6 @@ final class Outbound {
         } finally {
             lock.unlock();
         }
+        caughtUp(false);
     }
 }

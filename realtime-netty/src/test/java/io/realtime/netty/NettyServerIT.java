@@ -1,12 +1,14 @@
 package io.realtime.netty;
 
 import static org.awaitility.Awaitility.await;
+import static org.junit.jupiter.api.Assertions.assertDoesNotThrow;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assertions.fail;
 
 import io.netty.channel.epoll.Epoll;
 import io.realtime.CloseReason;
@@ -34,6 +36,7 @@ import java.util.Set;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -127,6 +130,37 @@ class NettyServerIT {
         open();
         assertTrue(threads().findAny().isPresent());
         assertTrue(threads().allMatch(Thread::isDaemon));
+    }
+
+    /** A publisher is faster than an event loop that has much else to do; that is no fault of a peer that reads. */
+    @Test
+    void whoeverSendsIsToldThatTheEventLoopIsBehind() throws Exception {
+        CountDownLatch busy = new CountDownLatch(1);
+        CountDownLatch free = new CountDownLatch(1);
+        echo.onText = text -> {
+            busy.countDown();
+            assertDoesNotThrow(() -> free.await());
+        };
+        start();
+        RawWebSocket client = open();
+        Connection connection = Echo.next(echo.opened);
+        client.text("be busy");
+        busy.await();
+        CompletableFuture<Void> caughtUp = new CompletableFuture<>();
+        int sent = 0;
+        while (!connection.lags(() -> caughtUp.complete(null))) {
+            assertTrue(connection.send(Echo.text("message " + sent)), "refused though the peer reads");
+            sent++;
+        }
+        assertTrue(connection.outboundBytes() < Echo.OUTBOUND_BYTES / 2, () -> connection.outboundBytes() + " wait");
+        assertFalse(caughtUp.isDone());
+        free.countDown();
+        caughtUp.get(10, TimeUnit.SECONDS);
+        for (int i = 0; i < sent; i++) {
+            assertEquals("message " + i, client.read().text());
+        }
+        assertEquals("be busy", client.read().text());
+        assertFalse(connection.lags(() -> fail("nothing waits")));
     }
 
     /** Limits for one address would else count all of IPv4 as one network. */

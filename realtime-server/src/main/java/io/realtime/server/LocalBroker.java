@@ -16,6 +16,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.Executor;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.ReentrantLock;
@@ -40,6 +41,7 @@ final class LocalBroker {
     private final AtomicLong logBytes = new AtomicLong();
     private final AtomicBoolean evicting = new AtomicBoolean();
     private final Scheduler scheduler;
+    private final Executor executor;
     private final Random random;
     private final Function<String, Retention> retention;
     private final long budget;
@@ -56,12 +58,19 @@ final class LocalBroker {
     /**
      * A broker without rooms.
      *
+     * @param executor of flushes that waited for a transport
      * @param retention of a room, by its name on the wire
      * @param idle after how long an empty room without members is forgotten
      */
     LocalBroker(
-            Scheduler scheduler, Random random, Function<String, Retention> retention, Limits limits, Duration idle) {
+            Scheduler scheduler,
+            Executor executor,
+            Random random,
+            Function<String, Retention> retention,
+            Limits limits,
+            Duration idle) {
         this.scheduler = scheduler;
+        this.executor = executor;
         this.random = random;
         this.retention = retention;
         this.budget = limits.logBytes();
@@ -219,7 +228,6 @@ final class LocalBroker {
         return logBytes.get();
     }
 
-    /** How much leaves at once, unless one message is longer: a receiver that is half full still takes it. */
     /**
      * Checks that every connection takes a message of this size: one that does not would be closed at it again and again,
      * each time it resumes.
@@ -232,6 +240,11 @@ final class LocalBroker {
         }
     }
 
+    void execute(Runnable task) {
+        executor.execute(task);
+    }
+
+    /** How much leaves at once, unless one message is longer: a receiver that is half full still takes it. */
     int batchBytes() {
         return batchBytes;
     }

@@ -7,6 +7,14 @@ interface Outlet {
     /** Takes a batch; one that cannot be taken ends the connection, unless the batch may be dropped. */
     void send(FrameBatch batch);
 
+    /**
+     * Returns whether the transport, and not the peer, is behind with what was sent, so that the room should wait; then
+     * {@code proceed} is called later, by an I/O thread.
+     */
+    default boolean lags(Runnable proceed) {
+        return false;
+    }
+
     /** Returns whether so much waits that a replay should pause; then {@code proceed} is called later, by another thread. */
     boolean pauses(Runnable proceed);
 }

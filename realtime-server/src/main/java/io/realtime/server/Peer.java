@@ -584,9 +584,21 @@ final class Peer implements ConnectionListener, Outlet {
         if (batch.isEphemeral() && connection.outboundBytes() > core.limits().outboundBytes() / 2) {
             return; // the first to go when a receiver is slow; it is of no use later
         }
-        if (!connection.send(batch)) { // full, or closing already: then this does nothing
+        boolean isSent;
+        try {
+            isSent = connection.send(batch);
+        } catch (Throwable failure) { // without memory, say; what comes behind must not arrive without it
+            connection.abort();
+            throw failure;
+        }
+        if (!isSent) { // full, or closing already: then this does nothing
             connection.close(new CloseReason(CloseReason.SLOW_CONSUMER, "reads more slowly than it is sent to"));
         }
+    }
+
+    @Override
+    public boolean lags(Runnable proceed) {
+        return connection.lags(proceed);
     }
 
     @Override

@@ -58,6 +58,8 @@ final class RoomState {
     private long waitingBytes; // of all deliveries; what the pending batch holds is little beside it
     private final ArrayDeque<Delivery> deliveries = new ArrayDeque<>(0);
     private boolean flushing;
+    private Delivery current = Delivery.NONE; // the flusher's, without the lock
+    private int handedTo; // the flusher's; to how many of the current delivery's targets
     private boolean dead;
     private long acknowledged; // up to here each message has reached a session that it is for
     private volatile long lastUsed; // written under the lock, read by the broker's sweep without it
@@ -90,8 +92,8 @@ final class RoomState {
         long after;
         lock.lock();
         try {
-            requireAlive();
             awaitRoom();
+            requireAlive();
             before = log.bytes();
             Frame frame;
             if (ready == null) {
@@ -114,10 +116,22 @@ final class RoomState {
         return position;
     }
 
-    /** Holds a publisher that is faster than the flush: what is pending is bounded. The flush itself never blocks. */
+    /**
+     * Holds a publisher that is faster than the flush, or has it flush itself: what is pending is bounded. Gives the lock
+     * away meanwhile.
+     */
     private void awaitRoom() {
-        while (waitingBytes > MAX_WAITING_BYTES && flushing) {
-            flushed.awaitUninterruptibly();
+        while (waitingBytes > MAX_WAITING_BYTES) {
+            if (flushing) {
+                flushed.awaitUninterruptibly();
+                continue;
+            }
+            lock.unlock();
+            try {
+                flush();
+            } finally {
+                lock.lock();
+            }
         }
     }
 
@@ -188,33 +202,57 @@ final class RoomState {
         } finally {
             lock.unlock();
         }
-        while (true) {
-            Delivery next;
-            lock.lock();
-            try {
-                if (deliveries.isEmpty()) {
-                    closeBatch();
-                }
-                next = deliveries.poll();
-                if (next == null) {
-                    flushing = false;
-                    flushed.signalAll();
-                    return;
-                }
-                waitingBytes -= next.batch.bytes();
-                if (waitingBytes <= MAX_WAITING_BYTES) {
-                    flushed.signalAll();
-                }
-            } finally {
-                lock.unlock();
-            }
-            for (Link link : next.targets) {
+        while (nextDelivery()) {
+            while (handedTo < current.targets.length) {
+                int at = handedTo;
+                Outlet outlet = current.targets[at].outlet;
                 try {
-                    link.outlet.send(next.batch);
+                    if (outlet.lags(this::caughtUp)) {
+                        return; // still flushing, though no thread is at it; the flusher's fields may be another's now
+                    }
+                    handedTo = at + 1;
+                    outlet.send(current.batch);
                 } catch (Throwable broken) { // out of memory, say: what fails for one member must not stop the room
+                    handedTo = at + 1;
                     LOG.error("a member of room {} could not be sent to", name, broken);
                 }
             }
+        }
+    }
+
+    /** Has the flush go on that waited for a member's transport: on a publisher that waits for it, or on a thread of its own. */
+    private void caughtUp() {
+        lock.lock();
+        try {
+            flushing = false;
+            flushed.signalAll();
+        } finally {
+            lock.unlock();
+        }
+        broker.execute(this::flush);
+    }
+
+    /** Makes the next delivery the current one, once that was handed to all; false when none is left, and the flush over. */
+    private boolean nextDelivery() {
+        if (handedTo < current.targets.length) {
+            return true;
+        }
+        lock.lock();
+        try {
+            if (deliveries.isEmpty()) {
+                closeBatch();
+            }
+            Delivery next = deliveries.poll();
+            current = next == null ? Delivery.NONE : next;
+            handedTo = 0;
+            flushing = next != null;
+            waitingBytes -= current.batch.bytes();
+            if (waitingBytes <= MAX_WAITING_BYTES) {
+                flushed.signalAll();
+            }
+            return flushing;
+        } finally {
+            lock.unlock();
         }
     }
 
@@ -557,6 +595,8 @@ final class RoomState {
     }
 
     private static final class Delivery {
+        static final Delivery NONE = new Delivery(FrameBatch.of(List.of(), false), NOBODY);
+
         final FrameBatch batch;
         final Link[] targets;
 

@@ -81,7 +81,8 @@ final class ServerCore implements ServerTransport.Acceptor {
         this.random = config.random;
         this.origins = new OriginRule(config.origins, config.anyOrigin);
         this.sessionRetention = new Retention(SESSION_MESSAGES, config.sessionTtl.plus(SESSION_MARGIN));
-        this.broker = new LocalBroker(scheduler, random, this::retentionOf, config.limits, config.sessionTtl);
+        this.broker =
+                new LocalBroker(scheduler, this::execute, random, this::retentionOf, config.limits, config.sessionTtl);
         this.inboxes = new Inboxes(broker);
         this.userRates = new TokenBuckets(config.limits.ratePerUser(), scheduler);
         this.failedResumptions = new TokenBuckets(config.limits.failedResumptionsPerAddress(), scheduler);

@@ -16,7 +16,9 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.Random;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Executor;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -25,14 +27,19 @@ import java.util.concurrent.TimeUnit;
 import java.util.stream.LongStream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.mockito.Mockito;
 
 class RoomStateTest {
     private final ManualScheduler time = new ManualScheduler();
 
     private LocalBroker broker(Retention retention, long budget) {
+        return broker(retention, budget, Runnable::run);
+    }
+
+    private LocalBroker broker(Retention retention, long budget, Executor executor) {
         Limits limits = Limits.builder().logBytes(budget).build();
-        return new LocalBroker(time, new Random(1), room -> retention, limits, Duration.ofMinutes(5));
+        return new LocalBroker(time, executor, new Random(1), room -> retention, limits, Duration.ofMinutes(5));
     }
 
     /** The hand-over from replay to live, with publishers, joiners and leavers all at once: no gap, no repeat, in order. */
@@ -219,6 +226,55 @@ class RoomStateTest {
         assertEquals(List.of(1L, 2L, 3L), joiner.offsets());
     }
 
+    @Test
+    void aRoomWaitsForATransportThatLagsAndGoesOnWhereItWas() {
+        LocalBroker broker = broker(Retention.defaults(), 1 << 20);
+        Recorder before = new Recorder(null, new Phaser(1));
+        LaggingOutlet lagging = new LaggingOutlet();
+        Recorder behind = new Recorder(null, new Phaser(1));
+        for (Outlet member : List.of(before, lagging, behind)) {
+            LocalBroker.Joined joined = broker.link("r", "r", session(), member, null, 0);
+            joined.room().start(joined.link());
+        }
+        lagging.lags = true;
+        for (int i = 0; i < 3; i++) {
+            assertNotNull(positionOf(broker, "r"));
+        }
+        assertEquals(List.of(1L), before.offsets());
+        assertEquals(List.of(), lagging.offsets());
+        assertEquals(List.of(), behind.offsets());
+        lagging.catchUp();
+        assertEquals(List.of(List.of(1L), List.of(2L, 3L)), lagging.batches);
+        assertEquals(List.of(1L, 2L, 3L), before.offsets());
+        assertEquals(List.of(1L, 2L, 3L), behind.offsets());
+    }
+
+    /** A pool all of whose threads wait in a publish has none left for the flush that they wait for. */
+    @Test
+    @Timeout(60)
+    void aPublisherThatIsHeldByALaggingTransportFlushesItself() throws Exception {
+        LocalBroker broker = broker(Retention.defaults(), 1 << 30, task -> {});
+        LaggingOutlet member = new LaggingOutlet();
+        LocalBroker.Joined joined = broker.link("r", "r", session(), member, null, 0);
+        joined.room().start(joined.link());
+        member.lags = true;
+        String data = '"' + "x".repeat(100_000) + '"';
+        int messages = 100; // ten times what may be pending
+        Thread publisher = new Thread(() -> {
+            for (int i = 0; i < messages; i++) {
+                broker.publish("r", "r", Outgoing.of("e").rawData(data), Audience.EVERYONE);
+            }
+        });
+        publisher.start();
+        while (publisher.getState() != Thread.State.WAITING) {
+            Thread.onSpinWait();
+        }
+        assertTrue(broker.logBytes() < 2_000_000, "published " + broker.logBytes());
+        member.catchUp();
+        publisher.join(30_000);
+        assertEquals(LongStream.rangeClosed(1, messages).boxed().toList(), member.offsets());
+    }
+
     /** Memory that has run out on the way to one member, say. */
     @Test
     void anErrorOfOneMembersTransportKeepsNothingFromTheOthers() {
@@ -294,6 +350,40 @@ class RoomStateTest {
         Session session = Mockito.mock(Session.class);
         Mockito.when(session.id()).thenReturn("some session");
         return session;
+    }
+
+    /** Lags before each send, while told to. */
+    private static final class LaggingOutlet implements Outlet {
+        final List<List<Long>> batches = new CopyOnWriteArrayList<>();
+        volatile boolean lags;
+        private volatile @Nullable Runnable proceed;
+
+        @Override
+        public void send(FrameBatch batch) {
+            batches.add(batch.frames().stream().map(RoomStateTest::offset).toList());
+        }
+
+        @Override
+        public boolean lags(Runnable next) {
+            if (lags) {
+                proceed = next;
+            }
+            return lags;
+        }
+
+        @Override
+        public boolean pauses(Runnable next) {
+            return false;
+        }
+
+        void catchUp() {
+            lags = false;
+            Objects.requireNonNull(proceed).run();
+        }
+
+        List<Long> offsets() {
+            return batches.stream().flatMap(List::stream).toList();
+        }
     }
 
     private static final class PausingOutlet implements Outlet {

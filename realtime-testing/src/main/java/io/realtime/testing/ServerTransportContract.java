@@ -133,6 +133,28 @@ public abstract class ServerTransportContract extends ServerTransportFixture {
     }
 
     @Test
+    void aPeerThatDoesNotReadKeepsNobodyWaitingForTheTransport() throws Exception {
+        ContractPeer peer = open();
+        Accepted accepted = server.next();
+        peer.pauseReading();
+        BlockingQueue<String> caughtUp = new LinkedBlockingQueue<>();
+        int taken = 0;
+        do {
+            if (accepted.connection.lags(() -> caughtUp.add("caught up"))) {
+                assertEquals("caught up", await(caughtUp));
+            }
+            assertTrue(taken < 10_000, "a peer that reads nothing must be refused at some time");
+        } while (accepted.connection.send(text(taken++ + " " + BIG)));
+        boolean lags = accepted.connection.lags(() -> caughtUp.add("ended"));
+        accepted.connection.abort();
+        if (lags) {
+            assertEquals("ended", await(caughtUp));
+        }
+        assertTrue(accepted.next().startsWith("closed"));
+        assertFalse(accepted.connection.lags(() -> caughtUp.add("nothing lags that has ended")));
+    }
+
+    @Test
     void aBatchBeyondTheBoundIsRefusedWhole() throws Exception {
         ContractPeer peer = open();
         Accepted accepted = server.next();

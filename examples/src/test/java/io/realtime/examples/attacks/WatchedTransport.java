@@ -75,6 +75,11 @@ final class WatchedTransport implements ServerTransport {
         }
 
         @Override
+        public boolean lags(Runnable caughtUp) {
+            return connection.lags(caughtUp);
+        }
+
+        @Override
         public void ping() {
             connection.ping();
         }
