@@ -82,6 +82,7 @@ public final class Admission {
     public final class Place {
         private final String address;
         private Runnable cut = () -> {}; // Guarded by lock
+        private boolean isUpgraded; // Guarded by lock
         private boolean isLeft; // Guarded by lock
 
         private Place(String address) {
@@ -89,7 +90,8 @@ public final class Admission {
         }
 
         /**
-         * The upgrade begins. When too many have not finished theirs, the oldest of them is cut, on this thread.
+         * The upgrade begins, unless another thread has finished it already. When too many have not finished theirs, the
+         * oldest of them is cut, on this thread.
          *
          * @param abort cuts this one; returns at once
          */
@@ -97,7 +99,7 @@ public final class Admission {
             Runnable oldest;
             lock.lock();
             try {
-                if (isLeft) {
+                if (isLeft || isUpgraded) {
                     return;
                 }
                 cut = abort;
@@ -118,6 +120,7 @@ public final class Admission {
         public void upgraded() {
             lock.lock();
             try {
+                isUpgraded = true;
                 pending.remove(this);
             } finally {
                 lock.unlock();

@@ -68,6 +68,17 @@ class AdmissionTest {
         assertEquals(List.of("192.0.2.1", "192.0.2.3"), cut);
     }
 
+    /** Another thread may have read the request before the one that accepts is done. */
+    @Test
+    void anUpgradeThatIsFinishedBeforeItsBeginIsNotedMakesNoRoom() {
+        Admission.Place quick = enter("192.0.2.1");
+        quick.upgraded();
+        quick.upgrading(() -> cut.add("quick"));
+        upgrading("192.0.2.2");
+        upgrading("192.0.2.3");
+        assertEquals(List.of(), cut);
+    }
+
     @Test
     void whoHasLeftIsNotUpgrading() {
         Admission.Place gone = enter("192.0.2.1");
