@@ -3,7 +3,6 @@ package io.realtime.netty;
 import io.netty.channel.Channel;
 import io.netty.channel.ChannelFuture;
 import io.netty.channel.EventLoopGroup;
-import io.netty.channel.MultiThreadIoEventLoopGroup;
 import io.netty.channel.epoll.Epoll;
 import io.netty.channel.epoll.EpollIoHandler;
 import io.netty.channel.epoll.EpollServerSocketChannel;
@@ -63,11 +62,8 @@ public final class NettyTransport implements ServerTransport {
         }
         Tls wanted = config.tls();
         ServerTls tls = wanted == null ? null : ServerTls.of(wanted);
-        EventLoopGroup loops = new MultiThreadIoEventLoopGroup(
-                // Netty's default is two per core, for handlers that may wait. Ours never do.
-                Runtime.getRuntime().availableProcessors(),
-                threads(),
-                epoll ? EpollIoHandler.newFactory() : NioIoHandler.newFactory());
+        EventLoopGroup loops =
+                new EventLoops(threads(), epoll ? EpollIoHandler.newFactory() : NioIoHandler.newFactory());
         boolean done = false;
         try {
             AcceptHandler accepted = new AcceptHandler(loops, config, tls, acceptor, this::noneLeft);
