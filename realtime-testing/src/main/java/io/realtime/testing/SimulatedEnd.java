@@ -35,7 +35,6 @@ final class SimulatedEnd implements Connection {
     private Scheduler.Cancellable grace = () -> {};
     private Scheduler.Cancellable reset = () -> {};
     private long waiting;
-    private long unwritten; // since it last lagged
     private long lastArrival;
     private long bytesToReset = Long.MAX_VALUE;
     private boolean owesDrained;
@@ -91,7 +90,6 @@ final class SimulatedEnd implements Connection {
             return false;
         }
         waiting += batch.bytes();
-        unwritten += batch.bytes();
         owesDrained |= waiting > outboundBytes / 2;
         int left = batch.frames().size();
         for (Frame frame : batch.frames()) {
@@ -105,21 +103,6 @@ final class SimulatedEnd implements Connection {
     @Override
     public long outboundBytes() {
         return waiting;
-    }
-
-    /** Lags now and then, for no time: whoever sends has to cope with waiting. */
-    @Override
-    public boolean lags(Runnable caughtUp) {
-        if (unwritten <= outboundBytes / 16 || over) {
-            return false;
-        }
-        unwritten = 0;
-        network.after(Duration.ZERO, () -> {
-            if (!link.isHostDead(this)) {
-                caughtUp.run();
-            }
-        });
-        return true;
     }
 
     @Override
