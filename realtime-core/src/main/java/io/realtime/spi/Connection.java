@@ -27,7 +27,8 @@ public interface Connection {
      * who send write to the socket themselves.
      *
      * @param caughtUp run once when true is returned, by an I/O thread, as soon as the transport has written what the
-     *     peer takes, or the connection is over; returns at once and never throws
+     *     peer takes, or the connection is over; by whoever sends when the transport has stopped. Returns at once and
+     *     never throws
      */
     default boolean lags(Runnable caughtUp) {
         return false;

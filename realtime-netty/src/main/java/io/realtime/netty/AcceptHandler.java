@@ -1,9 +1,11 @@
 package io.realtime.netty;
 
+import io.netty.channel.AdaptiveRecvByteBufAllocator;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.EventLoop;
 import io.netty.channel.EventLoopGroup;
+import io.netty.channel.RecvByteBufAllocator;
 import io.netty.channel.socket.SocketChannel;
 import io.realtime.server.websocket.Admission;
 import io.realtime.spi.ServerTransport.Acceptor;
@@ -25,6 +27,10 @@ import org.slf4j.LoggerFactory;
 final class AcceptHandler extends ChannelInboundHandlerAdapter {
     private static final Logger LOG = LoggerFactory.getLogger(AcceptHandler.class);
     private static final Duration RETRY_PAUSE = Duration.ofMillis(500);
+
+    /** At most so much of one peer before the others have their turn; Netty's default would be 1 MiB: a flood of frames. */
+    private static final RecvByteBufAllocator READS =
+            new AdaptiveRecvByteBufAllocator(64, 2048, 16 * 1024).maxMessagesPerRead(1);
 
     private final EventLoopGroup loops;
     private final Config config;
@@ -69,6 +75,8 @@ final class AcceptHandler extends ChannelInboundHandlerAdapter {
                 return;
             }
             channel.config().setTcpNoDelay(true);
+            channel.config().setSendBufferSize(Admission.SEND_BUFFER);
+            channel.config().setRecvByteBufAllocator(READS);
             channel.config().setAllowHalfClosure(true); // what we said last reaches who has nothing more to say
             EventLoop loop = loops.next();
             NettyConnection connection =

@@ -257,14 +257,13 @@ final class NettyConnection extends ChannelInboundHandlerAdapter
     }
 
     @Override
-    public void ping(byte[] payload) {
-        outbound.control(ControlFrames.pong(payload));
+    public void activity() {
         hear(ConnectionListener::onActivity);
     }
 
     @Override
-    public void pong() {
-        hear(ConnectionListener::onActivity);
+    public void answer(ByteBuffer pongs) {
+        outbound.control(pongs);
     }
 
     @Override

@@ -3,6 +3,7 @@ package io.realtime.netty;
 import io.netty.buffer.ByteBuf;
 import io.netty.channel.Channel;
 import io.netty.channel.EventLoop;
+import io.netty.util.concurrent.FastThreadLocal;
 import io.netty.util.concurrent.Future;
 import java.nio.ByteBuffer;
 import java.util.ArrayDeque;
@@ -28,6 +29,22 @@ import org.slf4j.LoggerFactory;
 final class Outbound {
     private static final Logger LOG = LoggerFactory.getLogger(Outbound.class);
     private static final int CHUNK = 32 * 1024;
+
+    /** Up to here bytes are written in the order in which they came, beyond it connection by connection, a chunk at a time. */
+    private static final int SHORT = 4 * 1024;
+
+    /**
+     * Those with much to write. Between two of their pieces the event loop does what else it has to do: so many who are
+     * far behind hold up nobody who is not. The event loop's own.
+     */
+    private static final FastThreadLocal<ArrayDeque<Outbound>> LINE = new FastThreadLocal<>() {
+        @Override
+        protected ArrayDeque<Outbound> initialValue() {
+            return new ArrayDeque<>();
+        }
+    };
+
+    private static final Runnable NEXT_IN_LINE = Outbound::nextInLine;
 
     /** By which part of the bound the event loop may be behind before those who send should wait. */
     private static final int LAG = 8;
@@ -188,8 +205,12 @@ final class Outbound {
     }
 
     private boolean wake() {
+        return execute(write);
+    }
+
+    private boolean execute(Runnable task) {
         try {
-            loop.execute(write);
+            loop.execute(task);
             return true;
         } catch (RejectedExecutionException stopped) { // with the loop every connection of it has ended
             LOG.debug("not sent, the transport has stopped: {}", channel);
@@ -200,24 +221,48 @@ final class Outbound {
 
     // ---- the event loop
 
-    /** Writes what waits, as far as the channel takes it. */
+    /** Writes what waits: at once when that is short, else when it is the turn of this connection. */
     private void write() {
+        if (waiting() <= SHORT) {
+            writePiece();
+            return;
+        }
+        ArrayDeque<Outbound> line = LINE.get();
+        line.add(this);
+        if (line.size() == 1) {
+            execute(NEXT_IN_LINE);
+        }
+    }
+
+    /** One piece, and then whatever else the event loop has to do. */
+    private static void nextInLine() {
+        ArrayDeque<Outbound> line = LINE.get();
+        Outbound first = line.element();
+        first.writePiece();
+        line.remove();
+        if (!line.isEmpty()) {
+            first.execute(NEXT_IN_LINE);
+        }
+    }
+
+    /** Writes of what waits at most a chunk, as far as the channel takes it. */
+    private void writePiece() {
         try {
-            boolean wrote = false;
-            while (channel.isWritable()) {
-                ByteBuf chunk = next();
+            int written = 0;
+            while (written < CHUNK && channel.isWritable()) {
+                ByteBuf chunk = next(CHUNK - written);
                 if (chunk == null) {
-                    flush(wrote);
+                    flush(written > 0);
                     caughtUp(false);
                     return;
                 }
                 int length = chunk.readableBytes();
                 channel.write(chunk).addListener(result -> written(length, result));
-                wrote = true;
+                written += length;
             }
-            flush(wrote);
+            flush(written > 0);
             if (channel.isWritable()) {
-                wake(); // after the other connections
+                execute(write); // after the other connections
             } else {
                 caughtUp(true);
             }
@@ -263,14 +308,14 @@ final class Outbound {
         wake();
     }
 
-    private @Nullable ByteBuf next() {
+    private @Nullable ByteBuf next(int most) {
         if (taken.isEmpty() && !take()) {
             return null;
         }
         int length = 0;
         for (ByteBuffer data : taken) {
-            length += Math.min(CHUNK - length, data.remaining());
-            if (length == CHUNK) {
+            length += Math.min(most - length, data.remaining());
+            if (length == most) {
                 break;
             }
         }

@@ -30,6 +30,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.ServiceLoader;
 import java.util.Set;
@@ -161,6 +162,46 @@ class NettyServerIT {
         }
         assertEquals("be busy", client.read().text());
         assertFalse(connection.lags(() -> fail("nothing waits")));
+    }
+
+    @Test
+    void whoeverSendsWithoutPauseLeavesOthersTheirTurn() throws Exception {
+        List<String> heard = Collections.synchronizedList(new ArrayList<>());
+        CountDownLatch busy = new CountDownLatch(1);
+        CountDownLatch free = new CountDownLatch(1);
+        echo.onText = text -> {
+            heard.add(text);
+            if (text.equals("be busy")) {
+                busy.countDown();
+                assertDoesNotThrow(() -> free.await());
+            }
+        };
+        start();
+        RawWebSocket flooder = open();
+        List<RawWebSocket> others = new ArrayList<>(); // enough to have one on the flooder's loop
+        for (int i = 0; i < 4 * Runtime.getRuntime().availableProcessors(); i++) {
+            others.add(open());
+        }
+        flooder.text("be busy");
+        busy.await();
+        byte[] flood = RawWebSocket.encode(true, RawWebSocket.TEXT, "flood".getBytes(StandardCharsets.US_ASCII));
+        ByteBuffer many = ByteBuffer.allocate(flood.length * 10_000);
+        while (many.hasRemaining()) {
+            many.put(flood);
+        }
+        flooder.send(many.array());
+        for (RawWebSocket other : others) {
+            other.text("my turn");
+        }
+        free.countDown();
+        for (RawWebSocket other : others) {
+            assertEquals("my turn", other.read().text());
+        }
+        List<String> inOrder = new ArrayList<>(heard);
+        int before = inOrder.subList(0, inOrder.lastIndexOf("my turn")).stream()
+                .mapToInt(text -> text.equals("flood") ? flood.length : 0)
+                .sum();
+        assertTrue(before <= 3 * 16 * 1024, () -> before + " bytes of the flood had their turn before the others");
     }
 
     /** Limits for one address would else count all of IPv4 as one network. */

@@ -68,6 +68,17 @@ class OutboundTest {
     }
 
     @Test
+    void whoHasMuchToWriteGoesPieceByPieceBehindThoseWithLittle() {
+        Outbound other = new Outbound(channel, channel.eventLoop(), BOUND, new Owner());
+        Outbound third = new Outbound(channel, channel.eventLoop(), BOUND, new Owner());
+        outbound.send(bytes(70_000));
+        other.send(bytes(40_000));
+        third.send(bytes(1));
+        channel.runPendingTasks();
+        assertEquals(List.of(1, 32_768, 32_768, 32_768, 7_232, 4_464), written());
+    }
+
+    @Test
     void whatReceiversShareIsNotChanged() {
         ByteBuffer shared = bytes(10);
         outbound.send(shared.asReadOnlyBuffer());

@@ -62,6 +62,9 @@ final class Peer implements ConnectionListener, Outlet {
             Map.entry(CloseReason.DRAINING, ErrorCode.of("draining")),
             Map.entry(CloseReason.TOKEN_EXPIRED, ErrorCode.TOKEN_EXPIRED));
 
+    /** Pings and pongs, of the socket and of the protocol: far more than any heart beats, and cheap to answer. */
+    private static final RateLimit PINGS = RateLimit.perSecond(100).withBurst(200);
+
     private enum Phase {
         HELLO,
         AUTHENTICATING,
@@ -74,6 +77,7 @@ final class Peer implements ConnectionListener, Outlet {
     private final Handshake handshake;
     private final long number;
     private final boolean managed;
+    private final TokenBucket pings;
     private final HeartbeatMonitor heartbeat;
     private final @Nullable HeartbeatMonitor idle; // of messages alone
 
@@ -92,7 +96,7 @@ final class Peer implements ConnectionListener, Outlet {
     private int badMessages; // I/O thread only
     private long badMessagesSince; // I/O thread only
     private int duplicates; // with the messages, one at a time, as the next
-    private @Nullable TokenBucket patience;
+    private @Nullable TokenBucket patience; // for refused messages
 
     Peer(ServerCore core, Connection connection, Handshake handshake, boolean managed) {
         this.core = core;
@@ -100,6 +104,7 @@ final class Peer implements ConnectionListener, Outlet {
         this.handshake = handshake;
         this.number = core.nextNumber();
         this.managed = managed;
+        this.pings = new TokenBucket(PINGS, core.scheduler().nanoTime());
         this.phase = managed ? Phase.HELLO : Phase.AUTHENTICATING;
         this.heartbeat = HeartbeatMonitor.start(
                 core.heartbeat(),
@@ -151,6 +156,9 @@ final class Peer implements ConnectionListener, Outlet {
     }
 
     private void decode(Supplier<Envelope> parser) {
+        if (deaf) {
+            return; // a message that was refused is sent again, and so must be those behind it
+        }
         heartbeat.received();
         Envelope envelope;
         try {
@@ -164,13 +172,12 @@ final class Peer implements ConnectionListener, Outlet {
 
     @Override
     public void onActivity() {
-        heartbeat.received();
+        if (mayPing()) {
+            heartbeat.received();
+        }
     }
 
     private void receive(Envelope envelope) {
-        if (deaf) {
-            return; // a message that was refused is sent again, and so must be those behind it
-        }
         boolean isHello = envelope.type().equals(Frames.HELLO);
         boolean early;
         lock.lock();
@@ -225,11 +232,13 @@ final class Peer implements ConnectionListener, Outlet {
     private void deliver(Session to, Envelope envelope) {
         ClientRecords.ClientRecord record = to.record();
         boolean isPing = envelope.type().equals(Frames.PING);
-        if (record == null ? !isWithinRate(to, envelope) : isPing && !hasPatience()) {
+        if (isPing) {
+            if (mayPing()) {
+                pong(envelope);
+            }
             return;
         }
-        if (isPing) {
-            pong(envelope);
+        if (record == null && !isWithinRate(to, envelope)) {
             return;
         }
         if (!to.receives()) {
@@ -280,7 +289,7 @@ final class Peer implements ConnectionListener, Outlet {
         if (wait == 0) {
             return true;
         }
-        if (!hasPatience()) {
+        if (!isPatient()) {
             return false;
         }
         long retryAfterMs = TimeUnit.NANOSECONDS.toMillis(wait) + 1;
@@ -295,17 +304,30 @@ final class Peer implements ConnectionListener, Outlet {
         return false;
     }
 
-    /** Whether a peer may have one more answer that costs it nothing: a refusal, a pong; else it is closed. */
-    private boolean hasPatience() {
+    /** Whether a peer may be refused once more; else it is closed. */
+    private boolean isPatient() {
         long now = core.scheduler().nanoTime();
         if (patience == null) {
             patience = new TokenBucket(core.limits().ratePerSession(), now);
         }
-        boolean has = patience.take(now) == 0;
-        if (!has) {
+        boolean is = patience.take(now) == 0;
+        if (!is) {
             close(new CloseReason(CloseReason.RATE_LIMITED, "went on above the rate limit"));
         }
-        return has;
+        return is;
+    }
+
+    /** Whether a ping, or a pong, is one more than a heart beats; else the peer is closed. */
+    private boolean mayPing() {
+        if (deaf) {
+            return false;
+        }
+        boolean may = pings.take(core.scheduler().nanoTime()) == 0;
+        if (!may) { // a flood is not worth the wait for its answer
+            close(new CloseReason(CloseReason.RATE_LIMITED, "more pings and pongs than " + PINGS));
+            connection.abort();
+        }
+        return may;
     }
 
     private void pong(Envelope ping) {

@@ -193,15 +193,33 @@ class LimitsTest {
 
     @ParameterizedTest
     @ValueSource(booleans = {true, false})
-    void pingsAreBoundedToo(boolean isManaged) {
-        start(limits -> limits.rate(RateLimit.perSecond(10).withBurst(5)));
+    void pingsAreBoundedWhateverTheRateIs(boolean isManaged) {
+        start(limits -> limits.rate(RateLimit.none()));
         TestPeer ann = isManaged ? test.managed("ann") : test.plain("ann");
-        for (int i = 0; i < 100; i++) {
+        for (int i = 0; i < 150; i++) {
             ann.sendRaw("{\"type\":\"$ping\"}");
+            ann.ping();
         }
         test.settle();
         assertEquals(CloseReason.RATE_LIMITED, ann.closeCode());
-        assertTrue(ann.types().stream().filter("$pong"::equals).count() <= 5);
+        assertEquals(
+                100,
+                ann.types().stream().filter("$pong"::equals).count(),
+                "half of a burst of 200, the others control frames");
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = {true, false})
+    void aHeartMayBeatHoweverFewMessagesAreAllowed(boolean isManaged) {
+        start(limits -> limits.rate(RateLimit.perMinute(1)));
+        TestPeer ann = isManaged ? test.managed("ann") : test.plain("ann");
+        for (int i = 0; i < 100; i++) {
+            ann.sendRaw("{\"type\":\"$ping\"}");
+            ann.ping();
+            test.time.advance(Duration.ofSeconds(1));
+        }
+        assertNull(ann.closed);
+        assertEquals(100, ann.types().stream().filter("$pong"::equals).count());
     }
 
     @Test

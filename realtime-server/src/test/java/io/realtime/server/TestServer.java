@@ -11,6 +11,7 @@ import io.realtime.spi.Connection;
 import io.realtime.spi.ConnectionListener;
 import io.realtime.spi.Frame;
 import io.realtime.spi.FrameBatch;
+import io.realtime.spi.ServerTransport;
 import io.realtime.testing.InMemoryNetwork;
 import io.realtime.testing.ManualScheduler;
 import java.net.URI;
@@ -32,12 +33,20 @@ final class TestServer implements AutoCloseable {
     final RealtimeServer server;
 
     TestServer(@Nullable Authenticator authenticator, UnaryOperator<RealtimeServer.Builder> config) {
+        this(authenticator, config, UnaryOperator.identity());
+    }
+
+    /** @param edge puts something between the server and the network */
+    TestServer(
+            @Nullable Authenticator authenticator,
+            UnaryOperator<RealtimeServer.Builder> config,
+            UnaryOperator<ServerTransport> edge) {
         RealtimeServer.Builder builder = RealtimeServer.builder()
                 .port(0)
                 .scheduler(time)
                 .executor(time)
                 .random(new Random(42))
-                .transport(network.serverTransport());
+                .transport(edge.apply(network.serverTransport()));
         if (authenticator != null) {
             builder.authenticator(authenticator);
         }
@@ -155,6 +164,13 @@ final class TestServer implements AutoCloseable {
                 throw new AssertionError("not closed; received " + received);
             }
             return closed.code();
+        }
+
+        void ping() {
+            if (connection == null) {
+                throw new AssertionError("not connected: " + failed);
+            }
+            connection.ping();
         }
 
         void cut() {

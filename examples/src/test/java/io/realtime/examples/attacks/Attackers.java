@@ -17,15 +17,20 @@ import java.util.concurrent.ScheduledExecutorService;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 
-/** Sockets that are up to no good, and threads to use them. What is opened here ends with it. For many threads. */
+/**
+ * Sockets that are up to no good, and threads to use them. What is opened here ends with it. For many threads.
+ *
+ * <p>The threads have the lowest priority, which at full size counts (nice 19): attackers elsewhere would not take the time
+ * of the server's cores or of the crowd's. What they cost the server stays.
+ */
 final class Attackers implements AutoCloseable {
     private static final int THREADS = 8;
 
     private final int port;
     private final AtomicInteger users = new AtomicInteger();
     private final Queue<RawWebSocket> sockets = new ConcurrentLinkedQueue<>();
-    private final ExecutorService threads = Executors.newFixedThreadPool(THREADS);
-    private final ScheduledExecutorService clock = Executors.newSingleThreadScheduledExecutor();
+    private final ExecutorService threads = Executors.newFixedThreadPool(THREADS, Attackers::thread);
+    private final ScheduledExecutorService clock = Executors.newSingleThreadScheduledExecutor(Attackers::thread);
 
     Attackers(int port) {
         this.port = port;
@@ -120,6 +125,13 @@ final class Attackers implements AutoCloseable {
             frame = socket.read();
         }
         return frame.closeReason().code();
+    }
+
+    @SuppressWarnings("ThreadPriorityCheck") // a scheduler that heeds it is what the full size asks for
+    private static Thread thread(Runnable task) {
+        Thread thread = new Thread(task, "attacker");
+        thread.setPriority(Thread.MIN_PRIORITY);
+        return thread;
     }
 
     @Override

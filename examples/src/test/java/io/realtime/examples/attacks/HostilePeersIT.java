@@ -10,6 +10,7 @@ import static io.realtime.testing.RawWebSocket.PONG;
 import static io.realtime.testing.RawWebSocket.TEXT;
 import static io.realtime.testing.RawWebSocket.encode;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.realtime.CloseReason;
@@ -171,17 +172,23 @@ class HostilePeersIT {
     }
 
     @Test
-    void pingsWithoutPauseHoldUpNobody() throws Exception {
+    void pingsWithoutPauseAreRefusedWith4101() throws Exception {
         byte[] pings = repeat(1_000, i -> encode(true, PING, new byte[4]));
-        withstands(
-                "ping floods",
-                (arena, attackers) -> attackers.each(Scale.of(8, 16), number -> {
-                    RawWebSocket socket = attackers.open();
-                    for (int i = 0; i < Scale.of(10, 100); i++) {
-                        socket.send(pings);
-                    }
-                    assertEquals(PONG, socket.read().opcode());
-                }));
+        int floods = Scale.of(8, 16);
+        withstands("ping floods", (arena, attackers) -> {
+            int before = arena.closed(CloseReason.RATE_LIMITED);
+            attackers.each(floods, number -> {
+                RawWebSocket socket = attackers.open();
+                assertThrows(
+                        IOException.class,
+                        () -> { // cut in the middle, no matter what else it wanted to say
+                            for (int i = 0; i < 10_000; i++) {
+                                socket.send(pings);
+                            }
+                        });
+            });
+            arena.awaitClosed(CloseReason.RATE_LIMITED, before + floods);
+        });
     }
 
     @Test

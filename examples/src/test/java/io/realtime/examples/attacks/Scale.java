@@ -8,6 +8,7 @@ final class Scale {
 
     static final int CLIENTS = of(20, 100);
     static final int PER_SECOND = of(10, 5); // messages of each
+    static final int WARM_UP_ROUNDS = of(0, 100); // before the first of them: a cold server is slow without an attack
     static final int QUIET_ROUNDS = of(2, 50); // messages of each in the quiet run
 
     /** For how long an attack is made again and again; small ones once. */

@@ -30,6 +30,7 @@ import org.slf4j.LoggerFactory;
  * the selector; the registry and the volatile fields are anyone's.
  */
 final class LibraryServer extends WebSocketServer {
+    private static final int READ_BYTES = 16 * 1024;
     private static final Logger LOG = LoggerFactory.getLogger(LibraryServer.class);
     private static final int ACCEPTS = 256;
     private static final Duration ACCEPT_PAUSE = Duration.ofMillis(1);
@@ -226,6 +227,7 @@ final class LibraryServer extends WebSocketServer {
             }
             socket.configureBlocking(false);
             socket.socket().setTcpNoDelay(true);
+            socket.socket().setSendBufferSize(Admission.SEND_BUFFER);
             SelectionKey key = socket.register(accepting.selector(), SelectionKey.OP_READ);
             PeerConnection connection =
                     new PeerConnection(this, socket, key, remote, place, config, acceptor, timer, this::ended);
@@ -262,10 +264,13 @@ final class LibraryServer extends WebSocketServer {
 
     // ---- the library's callbacks
 
-    /** Large enough for the whole head of a request. */
+    /**
+     * Large enough for the whole head of a request. Otherwise a quarter of the library's: a flood of small frames has a
+     * worker no longer at a time.
+     */
     @Override
     public ByteBuffer createBuffer() {
-        return ByteBuffer.allocate(Math.max(DEFAULT_READ_BUFFER_SIZE, config.handshakeBytes()));
+        return ByteBuffer.allocate(Math.max(READ_BYTES, config.handshakeBytes()));
     }
 
     @Override

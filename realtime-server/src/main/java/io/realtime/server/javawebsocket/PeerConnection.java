@@ -13,7 +13,6 @@ import io.realtime.spi.Scheduler;
 import io.realtime.spi.ServerTransport.Acceptor;
 import io.realtime.spi.ServerTransport.Config;
 import io.realtime.spi.ServerTransport.Upgrade;
-import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.nio.ByteBuffer;
@@ -26,7 +25,6 @@ import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
 import org.java_websocket.WebSocketAdapter;
 import org.java_websocket.WebSocketImpl;
-import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -55,7 +53,6 @@ final class PeerConnection implements Connection, FrameDecoder.Sink, PeerChannel
     private final AtomicReference<CloseReason> reason = new AtomicReference<>();
     private final AtomicBoolean ended = new AtomicBoolean();
     private volatile boolean opened;
-    private @Nullable ByteArrayOutputStream pongs; // the worker's; null while none is owed
     private volatile Scheduler.Cancellable deadline;
 
     /**
@@ -194,7 +191,7 @@ final class PeerConnection implements Connection, FrameDecoder.Sink, PeerChannel
     void received(ByteBuffer read) {
         try {
             if (opened) {
-                decode(read);
+                decoder.decode(read);
             }
         } catch (FrameDecoder.Violation violation) {
             LOG.debug("{} broke the protocol: {}", remote, violation.reason());
@@ -205,23 +202,6 @@ final class PeerConnection implements Connection, FrameDecoder.Sink, PeerChannel
         } finally {
             read.position(read.limit());
             channel.decoded();
-        }
-    }
-
-    private void decode(ByteBuffer read) throws FrameDecoder.Violation {
-        try {
-            decoder.decode(read);
-        } finally {
-            answerPings();
-        }
-    }
-
-    /** All pings of one read at once: a write for each would keep the worker from others for as long as a flood lasts. */
-    private void answerPings() {
-        ByteArrayOutputStream owed = pongs;
-        if (owed != null) {
-            pongs = null;
-            channel.control(ByteBuffer.wrap(owed.toByteArray()));
         }
     }
 
@@ -243,22 +223,17 @@ final class PeerConnection implements Connection, FrameDecoder.Sink, PeerChannel
     }
 
     @Override
-    public void ping(byte[] payload) {
-        if (pongs == null) {
-            pongs = new ByteArrayOutputStream();
-        }
-        pongs.writeBytes(ControlFrames.pong(payload).array());
+    public void activity() {
         callbacks.call(ConnectionListener::onActivity);
     }
 
     @Override
-    public void pong() {
-        callbacks.call(ConnectionListener::onActivity);
+    public void answer(ByteBuffer pongs) {
+        channel.control(pongs);
     }
 
     @Override
     public void peerClosed(CloseReason why) {
-        answerPings();
         if (!closeWith(why, PeerChannel.Then.FINISH)) {
             channel.finish();
         }

@@ -24,6 +24,12 @@ import org.slf4j.LoggerFactory;
  * <p>Safe for use by many threads; one lock, under which nothing else is called.
  */
 public final class Admission {
+    /**
+     * What the kernel may keep of one connection's outbound bytes beside the transport's bound: else Linux takes up to 4 MiB
+     * of each peer that does not read, and copies it there while others wait.
+     */
+    public static final int SEND_BUFFER = 128 * 1024;
+
     private static final Logger LOG = LoggerFactory.getLogger(Admission.class);
     private static final Duration QUIET = Duration.ofMinutes(1);
     private static final int NETWORK_BYTES = 8;

@@ -1,6 +1,7 @@
 package io.realtime.server.websocket;
 
 import io.realtime.CloseReason;
+import java.io.ByteArrayOutputStream;
 import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
@@ -36,11 +37,14 @@ public final class FrameDecoder {
         /** A whole binary message; the buffer is the receiver's. */
         void binary(ByteBuffer payload);
 
-        /** A ping, which wants a pong with its payload. */
-        void ping(byte[] payload);
+        /** A ping or a pong, asked for or not. */
+        void activity();
 
-        /** A pong, asked for or not. */
-        void pong();
+        /**
+         * Frames that are owed to the peer: the pongs for all pings of one {@link #decode}. One write for each would keep
+         * the thread from others for as long as a flood lasts.
+         */
+        void answer(ByteBuffer pongs);
 
         /** The peer's close frame, its last; {@link CloseReason#NO_STATUS} when it bears no code. */
         void peerClosed(CloseReason reason);
@@ -78,6 +82,7 @@ public final class FrameDecoder {
     private byte[] message = NONE;
     private int messageLength;
     private byte[] control = NONE;
+    private @Nullable ByteArrayOutputStream pongs; // null while none is owed
     private boolean over;
 
     /**
@@ -109,6 +114,16 @@ public final class FrameDecoder {
         } catch (Violation violation) {
             end();
             throw violation;
+        } finally {
+            answer();
+        }
+    }
+
+    private void answer() {
+        ByteArrayOutputStream owed = pongs;
+        if (owed != null) {
+            pongs = null;
+            sink.answer(ByteBuffer.wrap(owed.toByteArray()));
         }
     }
 
@@ -227,11 +242,16 @@ public final class FrameDecoder {
 
     private void endFrame() throws Violation {
         switch (opcode) {
-            case PING -> sink.ping(control);
-            case PONG -> sink.pong();
+            case PING -> {
+                pongs = pongs == null ? new ByteArrayOutputStream() : pongs;
+                pongs.writeBytes(ControlFrames.pong(control).array());
+                sink.activity();
+            }
+            case PONG -> sink.activity();
             case CLOSE -> {
                 CloseReason reason = closeReason(control);
                 end();
+                answer();
                 sink.peerClosed(reason);
             }
             default -> {

@@ -1,10 +1,12 @@
 package io.realtime.server.websocket;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.code_intelligence.jazzer.junit.FuzzTest;
 import io.realtime.CloseReason;
+import java.io.ByteArrayOutputStream;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
@@ -15,7 +17,6 @@ import java.util.Random;
 /** Whatever bytes a client sends, and however the network cuts them: the same messages, and never too many bytes kept. */
 class FrameDecoderFuzzTest {
     private static final int[] LIMITS = {0, 1, 125, 126, 1000, 65_535, 65_536, 70_000};
-    private static final int MAX_CONTROL = 125;
 
     /** @param input which limit, how to cut, and then what the client sends */
     @FuzzTest
@@ -26,9 +27,14 @@ class FrameDecoderFuzzTest {
         int limit = LIMITS[input[0] & 7];
         byte[] bytes = Arrays.copyOfRange(input, 2, input.length);
         Seen whole = decoded(bytes, limit, new Random(0), bytes.length);
-        assertEquals(whole.calls, decoded(bytes, limit, new Random(0), 1).calls, "byte by byte");
+        assertSame(whole, decoded(bytes, limit, new Random(0), 1), "byte by byte");
         Random random = new Random(input[1]);
-        assertEquals(whole.calls, decoded(bytes, limit, random, 100).calls, "in pieces");
+        assertSame(whole, decoded(bytes, limit, random, 100), "in pieces");
+    }
+
+    private static void assertSame(Seen whole, Seen parts, String how) {
+        assertEquals(whole.calls, parts.calls, how);
+        assertArrayEquals(whole.pongs.toByteArray(), parts.pongs.toByteArray(), how);
     }
 
     /** Decodes in pieces of 1 to {@code most} bytes. */
@@ -61,6 +67,7 @@ class FrameDecoderFuzzTest {
         private final List<ByteBuffer> given = new ArrayList<>();
         private final List<ByteBuffer> copies = new ArrayList<>();
         private final int limit;
+        private final ByteArrayOutputStream pongs = new ByteArrayOutputStream();
         boolean over;
 
         Seen(int limit) {
@@ -105,14 +112,18 @@ class FrameDecoderFuzzTest {
         }
 
         @Override
-        public void ping(byte[] payload) {
-            assertTrue(payload.length <= MAX_CONTROL);
-            add("ping " + keep(ByteBuffer.wrap(payload)));
+        public void activity() {
+            add("activity");
         }
 
+        /** In as many pieces as the bytes came in. */
         @Override
-        public void pong() {
-            add("pong");
+        public void answer(ByteBuffer frames) {
+            assertTrue(!over, "an answer behind the end");
+            assertTrue(frames.hasRemaining());
+            byte[] copy = new byte[frames.remaining()];
+            frames.get(copy);
+            pongs.writeBytes(copy);
         }
 
         @Override

@@ -71,13 +71,13 @@ class FrameDecoderTest {
         }
 
         @Override
-        public void ping(byte[] payload) {
+        public void activity() {
             throw new AssertionError("no ping was sent");
         }
 
         @Override
-        public void pong() {
-            throw new AssertionError("no pong was sent");
+        public void answer(ByteBuffer pongs) {
+            throw new AssertionError("no ping was sent");
         }
 
         @Override

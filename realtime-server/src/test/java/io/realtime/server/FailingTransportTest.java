@@ -1,0 +1,114 @@
+package io.realtime.server;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.mockito.AdditionalAnswers.delegatesTo;
+import static org.mockito.ArgumentMatchers.any;
+import static org.mockito.Mockito.doAnswer;
+import static org.mockito.Mockito.mock;
+
+import io.realtime.CloseReason;
+import io.realtime.Event;
+import io.realtime.server.TestServer.TestPeer;
+import io.realtime.spi.Connection;
+import io.realtime.spi.Handshake;
+import io.realtime.spi.ServerTransport;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+/** A transport that throws while it sends, for want of memory, say, ends one connection, and leaves no gap in it. */
+class FailingTransportTest {
+    private static final Event<Integer> NEWS = Event.of("news", Integer.class);
+
+    private final AtomicBoolean fails = new AtomicBoolean();
+    private final List<CloseReason> detached = new ArrayList<>();
+    private final TestServer test = new TestServer(
+            TestServer::byName,
+            builder -> builder.allowJoin((session, room) -> true).listener(new SessionListener() {
+                @Override
+                public void onDetach(Session session, CloseReason reason) {
+                    detached.add(reason);
+                }
+            }),
+            this::failing);
+
+    private ServerTransport failing(ServerTransport transport) {
+        ServerTransport edge = mock(ServerTransport.class, delegatesTo(transport));
+        try {
+            doAnswer(start -> {
+                        transport.start(start.getArgument(0), failing(start.<ServerTransport.Acceptor>getArgument(1)));
+                        return null;
+                    })
+                    .when(edge)
+                    .start(any(), any());
+        } catch (IOException impossible) { // nothing is started here
+            throw new AssertionError(impossible);
+        }
+        return edge;
+    }
+
+    private ServerTransport.Acceptor failing(ServerTransport.Acceptor acceptor) {
+        ServerTransport.Acceptor edge = mock(ServerTransport.Acceptor.class, delegatesTo(acceptor));
+        doAnswer(open -> acceptor.open(failing(open.<Connection>getArgument(0)), open.getArgument(1)))
+                .when(edge)
+                .open(any(Connection.class), any(Handshake.class));
+        return edge;
+    }
+
+    private Connection failing(Connection connection) {
+        Connection edge = mock(Connection.class, delegatesTo(connection));
+        doAnswer(send -> {
+                    if (fails.getAndSet(false)) {
+                        throw new OutOfMemoryError("as the test wants");
+                    }
+                    return connection.send(send.getArgument(0));
+                })
+                .when(edge)
+                .send(any());
+        return edge;
+    }
+
+    @AfterEach
+    void close() {
+        test.close();
+    }
+
+    @Test
+    void whoeverWouldMissAMessageIsCutBeforeTheNext() {
+        TestPeer ann = test.managed("ann");
+        ann.send("{'type':'$join','room':'news','ref':'1'}");
+        test.server.room("news").send(NEWS, 1);
+        test.settle();
+        fails.set(true);
+        test.server.room("news").send(NEWS, 2);
+        test.server.room("news").send(NEWS, 3);
+        test.settle();
+        assertEquals(1, ann.next("news").get("data").getAsInt());
+        assertFalse(ann.types().contains("news"), "what comes behind the gap");
+        assertEquals(
+                List.of(CloseReason.ABNORMAL),
+                detached.stream().map(CloseReason::code).toList());
+    }
+
+    @Test
+    void othersInTheRoomMissNothing() {
+        TestPeer ann = test.plain("ann");
+        TestPeer bob = test.plain("bob");
+        for (TestPeer peer : List.of(ann, bob)) {
+            peer.send("{'type':'$join','room':'news','ref':'1'}");
+        }
+        fails.set(true);
+        for (int i = 0; i < 3; i++) {
+            test.server.room("news").send(NEWS, i);
+        }
+        test.settle();
+        assertEquals(0, ann.types().stream().filter("news"::equals).count());
+        assertEquals(3, bob.types().stream().filter("news"::equals).count());
+        assertNull(bob.closed);
+    }
+}
