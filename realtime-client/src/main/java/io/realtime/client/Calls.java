@@ -21,7 +21,9 @@ import io.realtime.internal.wire.Outgoing;
 import io.realtime.spi.Scheduler;
 import java.lang.reflect.Type;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
@@ -49,21 +51,26 @@ final class Calls {
 
     private static final int READ_LENGTH = 64 * 1024;
 
+    /** And at the latest after so long while something is asked. */
+    private static final Duration READ_PAUSE = Duration.ofMillis(100);
+
     private final Sender sender;
     private final Callbacks callbacks;
     private final Scheduler scheduler;
     private final Predicate<Outgoing> connection;
-    private final Questions questions = new Questions("q");
+    private final Questions questions;
     private final Sources sources = new Sources(MOST_SOURCES);
     private final Map<String, Answerer> answerers = new ConcurrentHashMap<>();
     private final ThreadPoolExecutor producers;
 
     // The scheduler's thread only.
     private final Map<String, Long> unsaid = new LinkedHashMap<>(); // credit that was granted since it was last said
+    private final List<Runnable> untold = new ArrayList<>(); // answers that the outbox had no room for
     private boolean isSayingSoon;
     private long read;
     private int unsaidFrames;
     private int unsaidLength;
+    private Scheduler.@Nullable Cancellable readTimer;
     private boolean isSessionLost;
     private long lostUpTo;
     private long lostBehind;
@@ -73,8 +80,12 @@ final class Calls {
         void answer(String ref, Envelope question) throws Exception;
     }
 
-    /** @param connection sends a frame; false when there is no connection, or it is full */
-    Calls(Sender sender, Callbacks callbacks, Scheduler scheduler, Predicate<Outgoing> connection) {
+    /**
+     * @param name nobody else's
+     * @param connection sends a frame; false when there is no connection, or it is full
+     */
+    Calls(String name, Sender sender, Callbacks callbacks, Scheduler scheduler, Predicate<Outgoing> connection) {
+        this.questions = new Questions(name + "-");
         this.sender = sender;
         this.callbacks = callbacks;
         this.scheduler = scheduler;
@@ -116,6 +127,7 @@ final class Calls {
         String json = json(data, request.type(), call);
         if (json != null) {
             ask(ref, request.name(), json, call);
+            post(this::saySoon);
         }
         return call::cancel;
     }
@@ -137,7 +149,7 @@ final class Calls {
             question.failed(new RealtimeException(ErrorCode.OVERLOADED, why, true, null));
             return;
         }
-        asked.entry = sender.send(type, ref, json, fate);
+        asked.entry = sender.send(type, ref, -1, json, fate);
         CompletableFuture<Void> unused = fate.whenComplete((done, failure) -> {
             if (failure != null) { // it was given up, or refused
                 questions.fail(ref, known(failure));
@@ -171,8 +183,8 @@ final class Calls {
         }
 
         @Override
-        public void end() {
-            question.end();
+        public void end(Envelope end) {
+            question.end(end);
         }
 
         @Override
@@ -212,7 +224,7 @@ final class Calls {
         post(() -> {
             unsaid.remove(ref);
             if (!(question instanceof Asked asked) || !asked.withdraw()) {
-                tell(Frames.CANCEL, ref, "null");
+                tell(Frames.CANCEL, ref, -1, "null");
             }
         });
     }
@@ -243,7 +255,16 @@ final class Calls {
             unsaidLength += length;
             if (unsaidFrames >= READ_FRAMES || unsaidLength >= READ_LENGTH) {
                 say();
+            } else {
+                saySoon();
             }
+        }
+    }
+
+    /** A stream may wait for less than a batch to be read: the server holds no more unread than its limits allow. */
+    private void saySoon() {
+        if (unsaidFrames > 0 && readTimer == null && !questions.isEmpty()) {
+            readTimer = scheduler.schedule(READ_PAUSE, this::say);
         }
     }
 
@@ -257,11 +278,19 @@ final class Calls {
 
     private void say() {
         isSayingSoon = false;
+        stopTimer();
         Frames.Credit credit = new Frames.Credit(read == 0 ? null : read, unsaid.isEmpty() ? null : unsaid);
         if (connection.test(Outgoing.of(Frames.CREDIT).data(credit, Frames.Credit.class))) {
             unsaid.clear();
             unsaidFrames = 0;
             unsaidLength = 0;
+        }
+    }
+
+    private void stopTimer() {
+        if (readTimer != null) {
+            readTimer.cancel();
+            readTimer = null;
         }
     }
 
@@ -286,6 +315,7 @@ final class Calls {
      */
     void sessionLost(long processed, long behind) {
         sources.cancelAll();
+        untold.clear();
         unsaidFrames = 0;
         isSessionLost = true;
         lostUpTo = processed;
@@ -311,7 +341,7 @@ final class Calls {
                 asked.forget();
                 questions.fail(ref, lost());
                 if (asked.question instanceof StreamCall) {
-                    tell(Frames.CANCEL, ref, "null"); // for the case that it lives on
+                    tell(Frames.CANCEL, ref, -1, "null"); // for the case that it lives on
                 }
             }
         });
@@ -324,6 +354,7 @@ final class Calls {
 
     /** The application has disconnected, or the server does not want this client. */
     void fail(RealtimeException why) {
+        stopTimer();
         questions.failAll(why);
         sources.cancelAll();
     }
@@ -343,7 +374,7 @@ final class Calls {
                     return;
                 }
                 try {
-                    tell(Frames.REPLY, ref, Json.write(reply, request.replyType()));
+                    tell(Frames.REPLY, ref, -1, Json.write(reply, request.replyType()));
                 } catch (PayloadException unfit) { // this side's fault, not the asker's data
                     fail(
                             ref,
@@ -412,12 +443,17 @@ final class Calls {
         }
     }
 
-    /** Sends what nobody waits for; when it is given up, whoever asked hears of a timeout, or of the session's end. */
-    private void tell(String type, String ref, String json) {
+    /**
+     * Sends an answer. One that the outbox has no room for is sent as soon as it has: there is one for each question at
+     * most, and whoever asked waits for it.
+     */
+    private void tell(String type, String ref, long index, String json) {
         CompletableFuture<Void> fate = new CompletableFuture<>();
-        Outbox.Entry unused = sender.send(type, ref, json, fate);
+        Outbox.Entry unused = sender.send(type, ref, index, json, fate);
         CompletableFuture<Void> unusedToo = fate.whenComplete((done, failure) -> {
-            if (failure != null) {
+            if (failure != null && known(failure).code().equals(ErrorCode.OVERLOADED)) {
+                post(() -> untold.add(() -> tell(type, ref, index, json)));
+            } else if (failure != null) {
                 callbacks.error(failure);
             }
         });
@@ -433,7 +469,7 @@ final class Calls {
             callbacks.error(failure);
             error = ErrorData.of(ErrorCode.INTERNAL, "the handler failed", false);
         }
-        tell(Frames.ERROR, ref, Json.write(error, ErrorData.class));
+        tell(Frames.ERROR, ref, -1, Json.write(error, ErrorData.class));
     }
 
     /** The server takes more items. */
@@ -453,6 +489,11 @@ final class Calls {
 
     /** Messages have left the outbox. */
     void roomAgain() {
+        if (!untold.isEmpty() && sender.hasRoom()) {
+            List<Runnable> again = new ArrayList<>(untold);
+            untold.clear();
+            again.forEach(Runnable::run);
+        }
         sources.roomAgain();
     }
 
@@ -470,17 +511,21 @@ final class Calls {
         }
 
         @Override
-        public void item(String json) {
-            tell(Frames.NEXT, ref, json);
+        public void item(long index, String json) {
+            CompletableFuture<Void> fate = new CompletableFuture<>();
+            if (sender.send(Frames.NEXT, ref, index, json, fate).seq() == 0) {
+                throw new RealtimeException(ErrorCode.OVERLOADED, "the outbox does not take an item", true, null);
+            }
         }
 
         @Override
-        public void over(@Nullable ErrorData error) {
+        public void over(long count, @Nullable ErrorData error) {
             sources.remove(ref);
-            tell(
-                    error == null ? Frames.END : Frames.ERROR,
-                    ref,
-                    error == null ? "null" : Json.write(error, ErrorData.class));
+            if (error == null) {
+                tell(Frames.END, ref, count, "null");
+            } else {
+                tell(Frames.ERROR, ref, -1, Json.write(error, ErrorData.class));
+            }
         }
 
         @Override

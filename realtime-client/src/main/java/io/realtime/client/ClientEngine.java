@@ -78,7 +78,7 @@ final class ClientEngine {
         this.sender = new Sender(config, callbacks, this::answersRead, this::asked, this::onProgress);
         this.rooms = new Rooms(callbacks, sender::isDone, this::retryRoomsLater);
         this.history = new HistoryReader(callbacks, scheduler, this::sendNow);
-        this.calls = new Calls(sender, callbacks, scheduler, this::sendNow);
+        this.calls = new Calls(Ids.name(config.random()), sender, callbacks, scheduler, this::sendNow);
         this.inboxAcks = new InboxAcks(scheduler, this::sendInboxAck);
         FileOutbox file = config.outboxFile();
         this.clientId = file == null ? Ids.secret(config.random()) : file.clientId();

@@ -515,6 +515,7 @@ final class Outbox {
         private boolean everSent; // guarded by lock of the outbox
 
         /**
+         * @param index of an item in its stream; -1 for none
          * @param created when, on the monotonic clock
          * @param createdMillis the same on the wall clock, for a later process
          */
@@ -522,11 +523,12 @@ final class Outbox {
                 String name,
                 @Nullable String room,
                 @Nullable String ref,
+                long index,
                 String json,
                 CompletableFuture<Void> result,
                 long created,
                 long createdMillis) {
-            this(name, room, ref, json, result, created, createdMillis, 0);
+            this(name, room, ref, index, json, result, created, createdMillis, 0);
         }
 
         /** What an earlier process left, with the number it had. */
@@ -535,6 +537,7 @@ final class Outbox {
                     stored.name(),
                     stored.room(),
                     null,
+                    -1,
                     stored.json(),
                     new CompletableFuture<>(),
                     created,
@@ -546,6 +549,7 @@ final class Outbox {
                 String name,
                 @Nullable String room,
                 @Nullable String ref,
+                long index,
                 String json,
                 CompletableFuture<Void> result,
                 long created,
@@ -559,7 +563,12 @@ final class Outbox {
             this.result = result;
             this.created = created;
             this.createdMillis = createdMillis;
-            Frame frame = Outgoing.of(name).ref(ref).room(room).rawData(json).frame();
+            Frame frame = Outgoing.of(name)
+                    .ref(ref)
+                    .index(index)
+                    .room(room)
+                    .rawData(json)
+                    .frame();
             this.body = new byte[frame.length()];
             frame.payload().get(body);
         }

@@ -99,7 +99,7 @@ final class Sender {
             result.completeExceptionally(unfit);
             return result;
         }
-        Outbox.Entry entry = entry(event.name(), room, null, json, result);
+        Outbox.Entry entry = entry(event.name(), room, null, -1, json, result);
         if (event.isEphemeral()) {
             postEphemeral(entry);
         } else {
@@ -108,16 +108,26 @@ final class Sender {
         return result;
     }
 
-    /** Sends what belongs to a question; its future fails when it is given up, and nobody else is told. */
-    Outbox.Entry send(String type, String ref, String json, CompletableFuture<Void> fate) {
-        Outbox.Entry entry = entry(type, null, ref, json, fate);
+    /**
+     * Sends what belongs to a question; its future fails when it is given up, and nobody else is told.
+     *
+     * @return has the number 0 when it was refused at once
+     */
+    Outbox.Entry send(String type, String ref, long index, String json, CompletableFuture<Void> fate) {
+        Outbox.Entry entry = entry(type, null, ref, index, json, fate);
         sendReliable(entry);
         return entry;
     }
 
     private Outbox.Entry entry(
-            String type, @Nullable String room, @Nullable String ref, String json, CompletableFuture<Void> fate) {
-        return new Outbox.Entry(type, room, ref, json, fate, scheduler.nanoTime(), scheduler.currentTimeMillis());
+            String type,
+            @Nullable String room,
+            @Nullable String ref,
+            long index,
+            String json,
+            CompletableFuture<Void> fate) {
+        return new Outbox.Entry(
+                type, room, ref, index, json, fate, scheduler.nanoTime(), scheduler.currentTimeMillis());
     }
 
     private void sendReliable(Outbox.Entry entry) {

@@ -29,12 +29,13 @@ import org.jspecify.annotations.Nullable;
 final class Calls {
     private final ServerCore core;
     private final Session session;
-    private final Questions questions = new Questions("s");
+    private final Questions questions;
     private final Sources sources;
 
     Calls(ServerCore core, Session session) {
         this.core = core;
         this.session = session;
+        this.questions = new Questions(session.id() + "-");
         this.sources = new Sources(core.limits().streamsPerSession());
     }
 
@@ -137,6 +138,13 @@ final class Calls {
         sources.roomAgain();
     }
 
+    /** Some of what was sent to the client is lost: a question may have been among it, or an item. */
+    void inboxLost() {
+        sources.cancelAll();
+        questions.failAll(new RealtimeException(
+                ErrorCode.CONNECTION_LOST, "some of what was sent to the client is lost", true, null));
+    }
+
     /** The session is over. */
     void over() {
         sources.cancelAll();
@@ -157,16 +165,16 @@ final class Calls {
         }
 
         @Override
-        public void item(String json) {
-            session.tell(Outgoing.of(Frames.NEXT).ref(ref).rawData(json));
+        public void item(long index, String json) {
+            session.tell(Outgoing.of(Frames.NEXT).ref(ref).index(index).rawData(json));
         }
 
         @Override
-        public void over(@Nullable ErrorData error) {
+        public void over(long count, @Nullable ErrorData error) {
             sources.remove(ref);
             Outgoing frame =
                     Outgoing.of(error == null ? Frames.END : Frames.ERROR).ref(ref);
-            session.tell(error == null ? frame : frame.data(error, ErrorData.class));
+            session.tell(error == null ? frame.index(count) : frame.data(error, ErrorData.class));
         }
 
         @Override

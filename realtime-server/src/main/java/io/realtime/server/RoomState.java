@@ -2,6 +2,7 @@ package io.realtime.server;
 
 import io.realtime.Position;
 import io.realtime.internal.wire.Frames;
+import io.realtime.internal.wire.Names;
 import io.realtime.internal.wire.Outgoing;
 import io.realtime.spi.Frame;
 import io.realtime.spi.FrameBatch;
@@ -401,6 +402,9 @@ final class RoomState {
             }
             if (gap != null) {
                 link.outlet.send(FrameBatch.of(gap));
+                if (name.equals(Names.SESSION)) {
+                    link.session.inboxLost();
+                }
             } else if (!frames.isEmpty()) {
                 link.outlet.send(FrameBatch.of(frames, false));
             }

@@ -336,6 +336,10 @@ public final class Session {
         } finally {
             lock.unlock();
         }
+        Frames.RoomState inbox = attached.rooms.get(Names.SESSION);
+        if (inbox != null && inbox.isLost()) {
+            inboxLost();
+        }
         if (evicted != null) {
             evicted.close(new CloseReason(CloseReason.SESSION_REPLACED, "a newer connection took over the session"));
         }
@@ -687,6 +691,14 @@ public final class Session {
             return known;
         } finally {
             lock.unlock();
+        }
+    }
+
+    /** The log of the inbox broke: the client has a gap in it. */
+    void inboxLost() {
+        Calls open = calls;
+        if (open != null) {
+            open.inboxLost();
         }
     }
 

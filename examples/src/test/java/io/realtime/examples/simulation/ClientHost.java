@@ -44,6 +44,11 @@ final class ClientHost {
     private final Set<String> orphans = new HashSet<>(); // what the file of a dead process holds, or may hold
     private int lives;
     private int sessionsLost;
+    private int closes;
+
+    @Nullable
+    Asking asking;
+
     private int sent;
 
     /** Names what reads: another in each life of the device, which begins without a session. */
@@ -102,6 +107,11 @@ final class ClientHost {
         }
         RealtimeClient made = builder.build();
         client = made;
+        int thisOne = lives;
+        Asking answering = new Asking(simulation, member, life, () -> thisOne == lives ? sessionsLost + closes : -1);
+        asking = answering;
+        made.onRequestAsync(Asking.NEXT, answering::next);
+        made.onStreamAsync(Asking.COUNT, answering::count);
         String mine = member;
         int thisLife = lives;
         made.on(ServerHost.SAID, said -> {
@@ -175,6 +185,7 @@ final class ClientHost {
         RealtimeClient up = client;
         if (up != null) {
             simulation.trace(member + " disconnects");
+            closes++;
             up.disconnect();
         }
     }
@@ -182,6 +193,7 @@ final class ClientHost {
     void reconnect() {
         RealtimeClient up = client;
         if (up != null) {
+            closes++;
             up.disconnect();
             connect();
         }
@@ -234,6 +246,19 @@ final class ClientHost {
             }
             return null;
         });
+    }
+
+    void ask() {
+        RealtimeClient up = client;
+        Asking mine = asking;
+        if (up == null || mine == null) {
+            return;
+        }
+        if (random.nextInt(3) == 0) {
+            mine.stream((count, reader) -> up.stream(Asking.COUNT, count, reader));
+        } else {
+            mine.request(number -> up.request(Asking.NEXT, number), simulation.nextNumber());
+        }
     }
 
     void send() {
@@ -294,6 +319,7 @@ final class ClientHost {
         @Override
         public void onState(ConnectionState state) {
             CloseReason reason = state.reason();
+            closes += state.status() == Status.CLOSED ? 1 : 0;
             if (isAlive() && reason != null && reason.code() == CloseReason.SESSION_REPLACED) {
                 simulation.history.broken(member + " lost its session to a connection of its own: " + state);
             }

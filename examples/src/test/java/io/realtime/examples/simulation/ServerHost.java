@@ -13,6 +13,7 @@ import io.realtime.testing.SimulatedProcess;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -56,6 +57,9 @@ final class ServerHost {
     @Nullable
     RealtimeServer server;
 
+    @Nullable
+    Asking asking;
+
     private @Nullable ServerTransport transport;
 
     ServerHost(Simulation simulation, int port) {
@@ -84,6 +88,8 @@ final class ServerHost {
         String name = "server" + ++lives;
         publishedBefore = published;
         process = life;
+        Asking answering = new Asking(simulation, name, life, () -> Integer.MAX_VALUE); // sessions end when they like
+        asking = answering;
         transport = simulation.network.serverTransport();
         server = RealtimeServer.builder()
                 .port(port)
@@ -101,6 +107,8 @@ final class ServerHost {
                         published(message.room(), at, message.data(), Set.of());
                     }
                 })
+                .onRequestAsync(Asking.NEXT, (session, number) -> answering.next(number))
+                .onStreamAsync(Asking.COUNT, (session, count, out) -> answering.count(count, out))
                 .retention(simulation.setup.retention())
                 .inboxRetention(simulation.setup.inboxRetention())
                 .limits(simulation.setup.limits())
@@ -219,6 +227,23 @@ final class ServerHost {
         if (up != null) {
             Note note = new Note("app", ++published);
             published("@all", up.all().send(SAID, note), note, Set.of());
+        }
+    }
+
+    /** Asks a client. */
+    void ask() {
+        RealtimeServer up = server;
+        Asking mine = asking;
+        if (up == null || mine == null || up.connections().sessionCount() == 0) {
+            return;
+        }
+        List<Session> sessions = new ArrayList<>(up.connections().sessions());
+        sessions.sort(Comparator.comparing(Session::id));
+        Session session = sessions.get(random.nextInt(sessions.size()));
+        if (random.nextInt(3) == 0) {
+            mine.stream((count, reader) -> session.stream(Asking.COUNT, count, reader));
+        } else {
+            mine.request(number -> session.request(Asking.NEXT, number), simulation.nextNumber());
         }
     }
 

@@ -15,10 +15,12 @@ import java.nio.file.FileSystem;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.function.Consumer;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -41,6 +43,7 @@ final class Simulation {
     final FileSystem disk = Jimfs.newFileSystem(Configuration.unix());
     private final List<ClientHost> clients = new ArrayList<>();
     private boolean serverRestarts;
+    private int numbers;
 
     Simulation(long seed, @Nullable Consumer<String> trace) {
         this.random = new Random(seed);
@@ -72,6 +75,9 @@ final class Simulation {
         }
         heal();
         history.settled();
+        Stream.concat(Stream.of(server.asking), clients.stream().map(client -> client.asking))
+                .filter(Objects::nonNull)
+                .forEach(Asking::requireSettled);
         for (String user : USERS) {
             checkInbox(user);
         }
@@ -87,15 +93,24 @@ final class Simulation {
             for (int i = random.nextInt(4); i > 0; i--) {
                 client.send();
             }
+            if (random.nextInt(4) == 0) {
+                client.ask();
+            }
         }
         switch (random.nextInt(10)) {
             case 0, 1, 2 -> server.publish(anyRoom());
             case 3 -> server.publishToUser(USERS.get(random.nextInt(USERS.size())));
             case 4 -> server.publishToAll();
+            case 8 -> server.ask();
             case 5 -> anyClient().leave(anyRoom());
             case 6, 7 -> anyClient().join(anyRoom());
             default -> {}
         }
+    }
+
+    /** Returns a number that was not asked about before. */
+    int nextNumber() {
+        return ++numbers;
     }
 
     private String anyRoom() {

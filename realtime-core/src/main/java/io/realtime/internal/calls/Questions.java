@@ -28,13 +28,16 @@ public final class Questions {
         default void item(Envelope item) {}
 
         /** A stream is complete. */
-        default void end() {}
+        default void end(Envelope end) {}
 
         /** There will be no answer, or no more of it. */
         void failed(RealtimeException why);
     }
 
-    /** @param prefix what the refs of this side begin with, where they share a name space with others */
+    /**
+     * @param prefix of the refs, which nobody else has: a late answer to a session before, or to a process before, must not be
+     *     taken for one to a question of these
+     */
     public Questions(String prefix) {
         this.prefix = prefix;
     }
@@ -57,6 +60,11 @@ public final class Questions {
     /** Returns a question that is open, or null. */
     public @Nullable Question get(String ref) {
         return open.get(ref);
+    }
+
+    /** Returns whether no question is open. */
+    public boolean isEmpty() {
+        return open.isEmpty();
     }
 
     /** Looks at what is open. */
@@ -90,7 +98,7 @@ public final class Questions {
     public void end(Envelope end) {
         Question question = remove(end.ref());
         if (question != null) {
-            question.end();
+            question.end(end);
         }
     }
 

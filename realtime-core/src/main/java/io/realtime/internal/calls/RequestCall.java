@@ -50,7 +50,7 @@ public final class RequestCall<R> implements Questions.Question {
     }
 
     @Override
-    public void end() {
+    public void end(Envelope end) {
         failed(new RealtimeException(ErrorCode.BAD_MESSAGE, "a request was answered by a stream"));
     }
 

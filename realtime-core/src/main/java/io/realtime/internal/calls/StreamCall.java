@@ -74,12 +74,22 @@ public final class StreamCall<T> implements Questions.Question {
 
     @Override
     public void item(Envelope item) {
+        if (item.index() != arrived) {
+            stop(lost(item.index()));
+            return;
+        }
         arrived++;
         if (arrived > granted) {
             stop(new RealtimeException(ErrorCode.OVERLOADED, "the producer sent more than it was asked for"));
         } else {
             executor.execute(() -> hand(item));
         }
+    }
+
+    private RealtimeException lost(long index) {
+        return new RealtimeException(
+                ErrorCode.CONNECTION_LOST,
+                "item " + arrived + " did not arrive, but what should follow item " + (index - 1));
     }
 
     private void hand(Envelope item) {
@@ -115,7 +125,11 @@ public final class StreamCall<T> implements Questions.Question {
     }
 
     @Override
-    public void end() {
+    public void end(Envelope end) {
+        if (end.index() != arrived) {
+            failed(lost(end.index()));
+            return;
+        }
         executor.execute(() -> {
             if (over.compareAndSet(false, true)) {
                 tell(listener::onEnd);

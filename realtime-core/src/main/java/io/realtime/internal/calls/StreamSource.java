@@ -21,11 +21,11 @@ public final class StreamSource<T> implements StreamSink<T> {
         /** Whether there is room for an item; {@link StreamSource#roomAgain} tells when there is again. */
         boolean hasRoom();
 
-        /** Sends an item. */
-        void item(String json);
+        /** Sends an item; when that fails the stream ends. */
+        void item(long index, String json);
 
-        /** Sends the end, or an error. The stream is over, and known to nobody any more. */
-        void over(@Nullable ErrorData error);
+        /** Sends the end behind so many items, or an error. The stream is over, and known to nobody any more. */
+        void over(long count, @Nullable ErrorData error);
 
         /** Notes a failure that is none of the receiver's business. */
         void report(Throwable failure);
@@ -104,7 +104,6 @@ public final class StreamSource<T> implements StreamSink<T> {
             }
             requireOpen();
             sending = true;
-            sent++;
         } catch (InterruptedException interrupted) {
             Thread.currentThread().interrupt();
             throw new RealtimeException(ErrorCode.CANCELLED, "interrupted while it waited for the receiver");
@@ -131,7 +130,6 @@ public final class StreamSource<T> implements StreamSink<T> {
                 return false;
             }
             sending = true;
-            sent++;
         } finally {
             lock.unlock();
         }
@@ -140,16 +138,28 @@ public final class StreamSource<T> implements StreamSink<T> {
     }
 
     private void sendInTurn(String json) {
+        RealtimeException failure = null;
         try {
-            outlet.item(json);
+            outlet.item(sent, json); // sent changes only in a turn
+        } catch (RealtimeException refused) {
+            failure = refused;
+        }
+        boolean isMine;
+        lock.lock();
+        try {
+            sent++;
+            sending = false;
+            isMine = failure != null && !over;
+            over |= isMine;
+            changed.signalAll();
         } finally {
-            lock.lock();
-            try {
-                sending = false;
-                changed.signalAll();
-            } finally {
-                lock.unlock();
+            lock.unlock();
+        }
+        if (failure != null) {
+            if (isMine) { // the receiver must not take what follows for the next
+                outlet.over(sent, ErrorData.of(failure));
             }
+            throw failure;
         }
     }
 
@@ -234,7 +244,7 @@ public final class StreamSource<T> implements StreamSink<T> {
         } finally {
             lock.unlock();
         }
-        outlet.over(error);
+        outlet.over(sent, error);
     }
 
     /** The receiver takes so many items in all; false when that is no more. None of the application's code runs on it. */
@@ -281,7 +291,7 @@ public final class StreamSource<T> implements StreamSink<T> {
         } finally {
             lock.unlock();
         }
-        executor.execute(() -> outlet.over(ErrorData.of(ErrorCode.CANCELLED, "cancelled", false)));
+        executor.execute(() -> outlet.over(0, ErrorData.of(ErrorCode.CANCELLED, "cancelled", false)));
         tellReady();
     }
 

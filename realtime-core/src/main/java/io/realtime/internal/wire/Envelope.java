@@ -33,6 +33,7 @@ public final class Envelope {
     private @Nullable String from;
     private long seq;
     private long offset;
+    private long index = -1;
     private long ts;
     private boolean redelivered;
 
@@ -135,6 +136,7 @@ public final class Envelope {
             case "from" -> from = string(name, in);
             case "seq" -> seq = integer(name, 1, in);
             case "offset" -> offset = integer(name, 1, in);
+            case "index" -> index = integer(name, 0, in);
             case "ts" -> ts = integer(name, 0, in);
             case "redelivered" -> {
                 if (in.peek() != JsonToken.BOOLEAN) {
@@ -202,6 +204,11 @@ public final class Envelope {
     /** Returns the place in the room's log, or 0. */
     public long offset() {
         return offset;
+    }
+
+    /** Returns which item of its stream it is, from 0 on, or how many there were; -1 for none. */
+    public long index() {
+        return index;
     }
 
     /** Returns the server's time in milliseconds since the epoch, or 0. */

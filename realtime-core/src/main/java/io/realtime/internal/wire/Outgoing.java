@@ -50,6 +50,11 @@ public final class Outgoing {
         return seq == 0 ? this : number("seq", seq);
     }
 
+    /** Sets which item of its stream it is, from 0 on, or how many there were; unless negative. */
+    public Outgoing index(long index) {
+        return index < 0 ? this : number("index", index);
+    }
+
     /** Sets the server's time. */
     public Outgoing ts(long millis) {
         return number("ts", millis);
