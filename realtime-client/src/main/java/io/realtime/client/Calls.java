@@ -287,6 +287,13 @@ final class Calls {
         }
     }
 
+    /** What the connection did not take may be said now. */
+    void drained() {
+        if (!unsaid.isEmpty() || unsaidFrames > 0) {
+            say();
+        }
+    }
+
     private void stopTimer() {
         if (readTimer != null) {
             readTimer.cancel();
@@ -301,9 +308,7 @@ final class Calls {
                 unsaid.put(ref, stream.granted());
             }
         });
-        if (!unsaid.isEmpty() || unsaidFrames > 0) {
-            say();
-        }
+        drained();
     }
 
     /**

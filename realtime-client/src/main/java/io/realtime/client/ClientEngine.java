@@ -437,6 +437,7 @@ final class ClientEngine {
         if (drained == openLink()) {
             rooms.retry();
             sender.pump();
+            calls.drained();
         }
     }
 

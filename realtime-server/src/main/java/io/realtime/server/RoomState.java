@@ -324,20 +324,24 @@ final class RoomState {
         }
     }
 
-    /** Drops what nobody needs any more, since the only member has it; false when that is nothing. */
+    /** Drops what the only member has; false when it said so before. */
     boolean forgetUpTo(long offset) {
         long before;
         long after;
+        boolean isNews;
         lock.lock();
         try {
+            long last = Math.min(offset, log.top());
+            isNews = last > acknowledged;
+            acknowledged = Math.max(acknowledged, last);
             before = log.bytes();
-            log.forgetUpTo(Math.min(offset, log.top()));
+            log.forgetUpTo(last);
             after = log.bytes();
         } finally {
             lock.unlock();
         }
         broker.logGrew(after - before);
-        return after < before;
+        return isNews;
     }
 
     /** Returns whether the log keeps less than so many messages, and less than so many bytes. */
