@@ -85,12 +85,12 @@ public final class Outgoing {
 
     /** Returns the frame, in no log. */
     public Frame frame() {
-        return Frame.text(json.append('}').toString().getBytes(StandardCharsets.UTF_8));
+        return Frame.text((json + "}").getBytes(StandardCharsets.UTF_8));
     }
 
     /** Encodes all but the offset, so that {@link #frame(long)} has only bytes to copy. Returns the encoded size. */
     public int prepare() {
-        byte[] encoded = json.append(",\"offset\":").toString().getBytes(StandardCharsets.UTF_8);
+        byte[] encoded = (json + ",\"offset\":").getBytes(StandardCharsets.UTF_8);
         open = encoded;
         return encoded.length;
     }
