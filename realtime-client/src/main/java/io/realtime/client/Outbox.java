@@ -3,6 +3,7 @@ package io.realtime.client;
 import io.realtime.ErrorCode;
 import io.realtime.PayloadException;
 import io.realtime.RealtimeException;
+import io.realtime.internal.wire.BinaryEnvelope;
 import io.realtime.internal.wire.Envelope;
 import io.realtime.internal.wire.MalformedException;
 import io.realtime.internal.wire.Outgoing;
@@ -11,7 +12,6 @@ import java.io.IOException;
 import java.io.OutputStream;
 import java.lang.reflect.Type;
 import java.nio.ByteBuffer;
-import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -477,7 +477,7 @@ final class Outbox {
         final long created;
         final long createdMillis;
         private final boolean restored;
-        private final byte[] body;
+        private final Frame body;
         private long seq; // guarded by lock of the outbox until it has one
         private Stage stage = Stage.NEW; // guarded by lock of the outbox
         private boolean admitted; // guarded by lock of the outbox
@@ -490,11 +490,11 @@ final class Outbox {
         Entry(
                 String name,
                 @Nullable String room,
-                String json,
+                Outgoing message,
                 CompletableFuture<Void> result,
                 long created,
                 long createdMillis) {
-            this(name, room, json, result, created, createdMillis, 0);
+            this(name, room, message, result, created, createdMillis, 0);
         }
 
         /** What an earlier process left, with the number it had. */
@@ -502,7 +502,7 @@ final class Outbox {
             this(
                     stored.name(),
                     stored.room(),
-                    stored.json(),
+                    stored.message(),
                     new CompletableFuture<>(),
                     created,
                     stored.createdMillis(),
@@ -512,7 +512,7 @@ final class Outbox {
         private Entry(
                 String name,
                 @Nullable String room,
-                String json,
+                Outgoing message,
                 CompletableFuture<Void> result,
                 long created,
                 long createdMillis,
@@ -524,9 +524,7 @@ final class Outbox {
             this.result = result;
             this.created = created;
             this.createdMillis = createdMillis;
-            Frame frame = Outgoing.of(name).room(room).rawData(json).frame();
-            this.body = new byte[frame.length()];
-            frame.payload().get(body);
+            this.body = message.frame();
         }
 
         /** Returns whether an earlier process sent it. */
@@ -535,11 +533,11 @@ final class Outbox {
         }
 
         int wireLength() {
-            return body.length + SUFFIX;
+            return body.length() + SUFFIX;
         }
 
         long cost() {
-            return (long) body.length + OVERHEAD;
+            return (long) body.length() + OVERHEAD;
         }
 
         /** Returns the number; 0 for what was never in the outbox. */
@@ -547,10 +545,20 @@ final class Outbox {
             return seq;
         }
 
-        /** Writes the JSON of the payload, which stands between the fields before it and the last brace. */
-        void writeJson(OutputStream out) throws IOException {
-            int before = Outgoing.of(name).room(room).rawData("").frame().length() - 1;
-            out.write(body, before, body.length - 1 - before);
+        /** Returns whether the payload is bytes, and not JSON. */
+        boolean isBinary() {
+            return !body.isText();
+        }
+
+        /** Writes the payload as it was given: bytes, or JSON. */
+        void writePayload(OutputStream out) throws IOException {
+            Outgoing empty = Outgoing.of(name).room(room);
+            Frame around = (isBinary() ? empty.rawData(ByteBuffer.allocate(0)) : empty.rawData("")).frame();
+            int after = isBinary() ? 0 : 1; // the last brace is behind JSON, and before bytes
+            int before = around.length() - after;
+            byte[] bytes = new byte[body.length() - after];
+            body.payload().get(bytes);
+            out.write(bytes, before, bytes.length - before);
         }
 
         /**
@@ -561,8 +569,8 @@ final class Outbox {
         @SuppressWarnings("TypeParameterUnusedInFormals") // the caller names the contract's type
         <T> T data(Type type) {
             try {
-                T payload =
-                        Envelope.parse(new String(body, StandardCharsets.UTF_8)).data(type);
+                Envelope envelope = isBinary() ? BinaryEnvelope.parse(body.payload()) : Envelope.parse(body.asText());
+                T payload = envelope.data(type);
                 return payload;
             } catch (MalformedException unfit) { // what no server would take either: too deep a nesting, say
                 throw new PayloadException(unfit.getMessage(), unfit);
@@ -572,11 +580,7 @@ final class Outbox {
         /** Returns the frame; for the engine, which alone sends and numbers nothing anew. */
         Frame frame() {
             String number = seq == 0 ? "" : ",\"seq\":" + seq; // an ephemeral message has none
-            String suffix = number + (everSent ? ",\"redelivered\":true}" : "}");
-            byte[] tail = suffix.getBytes(StandardCharsets.US_ASCII);
-            byte[] bytes = new byte[body.length - 1 + tail.length];
-            ByteBuffer.wrap(bytes).put(body, 0, body.length - 1).put(tail);
-            return Frame.text(bytes);
+            return Outgoing.extend(body, number + (everSent ? ",\"redelivered\":true" : ""));
         }
     }
 }

@@ -6,7 +6,7 @@ import io.realtime.Event;
 import io.realtime.PayloadException;
 import io.realtime.RealtimeException;
 import io.realtime.RemoteException;
-import io.realtime.internal.wire.Json;
+import io.realtime.internal.wire.Outgoing;
 import io.realtime.spi.Frame;
 import io.realtime.spi.FrameBatch;
 import io.realtime.spi.Scheduler;
@@ -92,15 +92,15 @@ final class Sender {
 
     <T> CompletableFuture<Void> send(Event<T> event, T data, @Nullable String room) {
         CompletableFuture<Void> result = new CompletableFuture<>();
-        String json;
+        Outgoing message;
         try {
-            json = Json.write(data, event.type());
+            message = Outgoing.of(event.name()).room(room).data(data, event.type());
         } catch (PayloadException unfit) {
             result.completeExceptionally(unfit);
             return result;
         }
-        Outbox.Entry entry =
-                new Outbox.Entry(event.name(), room, json, result, scheduler.nanoTime(), scheduler.currentTimeMillis());
+        Outbox.Entry entry = new Outbox.Entry(
+                event.name(), room, message, result, scheduler.nanoTime(), scheduler.currentTimeMillis());
         if (event.isEphemeral()) {
             postEphemeral(entry);
         } else {
