@@ -142,6 +142,17 @@ final class Outbox {
                 "the message has " + entry.wireLength() + " bytes, the server takes " + messageBytes);
     }
 
+    /** Returns why a message is too long for the server, or null when it is not. */
+    @Nullable
+    RealtimeException tooBigOrNull(Entry entry) {
+        lock.lock();
+        try {
+            return entry.wireLength() > messageBytes ? tooBig(entry) : null;
+        } finally {
+            lock.unlock();
+        }
+    }
+
     /** Learns how long a message may be; returns those that are too long. */
     List<Dropped> limitMessages(int newMessageBytes) {
         lock.lock();

@@ -166,8 +166,11 @@ final class Sender {
     }
 
     private void sendEphemeral(Outbox.Entry entry) {
+        RealtimeException tooBig = outbox.tooBigOrNull(entry);
         if (open == null) {
             drop(entry, ErrorCode.CONNECTION_LOST, "an ephemeral message is not kept while offline");
+        } else if (tooBig != null) {
+            report(Collections.singletonList(new Outbox.Dropped(entry, tooBig)));
         } else if (open.isCrowded(ClientEngine.OUTBOUND_BYTES) || !open.send(FrameBatch.of(entry.frame()))) {
             drop(entry, ErrorCode.OVERLOADED, "the connection is slow");
         } else {
