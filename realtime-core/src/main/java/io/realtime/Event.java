@@ -11,6 +11,9 @@ import java.util.Objects;
  * <p>An event without a payload is an {@code Event<Void>}; every other payload is never null: a message that
  * arrives without one is refused with {@code bad_data} before a handler sees it.
  *
+ * <p>An {@code Event<byte[]>} or {@code Event<ByteBuffer>} is binary: its payload travels as it is, and not as JSON. What is
+ * sent is copied before the call returns; a buffer is read from its position to its limit, and not moved.
+ *
  * @param <T> the payload's type: a record, a class, a {@code List}, whatever Gson maps
  */
 @SuppressWarnings("UnusedTypeParameter") // it types the handlers that are registered for it

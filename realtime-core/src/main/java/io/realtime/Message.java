@@ -1,5 +1,6 @@
 package io.realtime;
 
+import java.nio.ByteBuffer;
 import java.time.Instant;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
@@ -39,9 +40,14 @@ public final class Message<T> {
         this.redelivered = redelivered;
     }
 
-    /** Returns the payload; null only for an {@code Event<Void>}. */
+    /**
+     * Returns the payload; null only for an {@code Event<Void>}. A {@code ByteBuffer} comes read-only, each time with a
+     * position of its own at its beginning; a {@code byte[]} is no part of a buffer of the library, and is the same for all
+     * handlers of the message.
+     */
+    @SuppressWarnings("unchecked") // a read-only view of a buffer has the type of that buffer
     public T data() {
-        return data;
+        return data instanceof ByteBuffer bytes ? (T) bytes.asReadOnlyBuffer() : data;
     }
 
     /** Returns whether the message names a room. */

@@ -1,5 +1,6 @@
 package io.realtime;
 
+import io.realtime.internal.wire.Bytes;
 import io.realtime.internal.wire.Names;
 import java.lang.reflect.Type;
 import java.util.Objects;
@@ -7,7 +8,8 @@ import java.util.Objects;
 /**
  * The contract of a question with exactly one answer: its name on the wire and the Java types of both.
  *
- * <p>{@code Void} on either side means that there is no payload; every other payload is never null.
+ * <p>{@code Void} on either side means that there is no payload; every other payload is never null. Both are JSON: bytes
+ * are for events.
  *
  * @param <Q> the question's type
  * @param <R> the reply's type
@@ -20,14 +22,22 @@ public final class Request<Q, R> {
 
     private Request(String name, Type type, Type replyType) {
         this.name = Names.requireContract(name);
-        this.type = Objects.requireNonNull(type, "type");
-        this.replyType = Objects.requireNonNull(replyType, "replyType");
+        this.type = requireJson(Objects.requireNonNull(type, "type"));
+        this.replyType = requireJson(Objects.requireNonNull(replyType, "replyType"));
+    }
+
+    private Type requireJson(Type of) {
+        if (Bytes.is(of)) {
+            throw new IllegalArgumentException("request '" + name + "' is of bytes, which only an event may be");
+        }
+        return of;
     }
 
     /**
      * A request.
      *
-     * @throws IllegalArgumentException when the name is not 1 to 128 of {@code A-Z a-z 0-9 _ . : / -}
+     * @throws IllegalArgumentException when the name is not 1 to 128 of {@code A-Z a-z 0-9 _ . : / -}, or a type is
+     *     {@code byte[]} or {@code ByteBuffer}
      */
     public static <Q, R> Request<Q, R> of(String name, Class<Q> type, Class<R> replyType) {
         return new Request<>(name, type, replyType);

@@ -1,5 +1,6 @@
 package io.realtime;
 
+import io.realtime.internal.wire.Bytes;
 import io.realtime.internal.wire.Names;
 import java.lang.reflect.Type;
 import java.util.Objects;
@@ -20,14 +21,22 @@ public final class StreamRequest<Q, T> {
 
     private StreamRequest(String name, Type type, Type itemType) {
         this.name = Names.requireContract(name);
-        this.type = Objects.requireNonNull(type, "type");
-        this.itemType = Objects.requireNonNull(itemType, "itemType");
+        this.type = requireJson(Objects.requireNonNull(type, "type"));
+        this.itemType = requireJson(Objects.requireNonNull(itemType, "itemType"));
+    }
+
+    private Type requireJson(Type of) {
+        if (Bytes.is(of)) {
+            throw new IllegalArgumentException("stream '" + name + "' is of bytes, which only an event may be");
+        }
+        return of;
     }
 
     /**
      * A request for a stream.
      *
-     * @throws IllegalArgumentException when the name is not 1 to 128 of {@code A-Z a-z 0-9 _ . : / -}
+     * @throws IllegalArgumentException when the name is not 1 to 128 of {@code A-Z a-z 0-9 _ . : / -}, or a type is
+     *     {@code byte[]} or {@code ByteBuffer}
      */
     public static <Q, T> StreamRequest<Q, T> of(String name, Class<Q> type, Class<T> itemType) {
         return new StreamRequest<>(name, type, itemType);

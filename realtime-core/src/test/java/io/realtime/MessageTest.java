@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import java.nio.ByteBuffer;
 import java.time.Instant;
 import org.junit.jupiter.api.Test;
 
@@ -34,5 +35,13 @@ class MessageTest {
         assertEquals(0, new Position("e", 0).offset());
         var refused = assertThrows(IllegalArgumentException.class, () -> new Position("e", -1));
         assertEquals("offset -1 is negative", refused.getMessage());
+    }
+
+    @Test
+    void aBufferIsReadOnlyAndEachHandlerReadsItFromItsBeginning() {
+        var message = new Message<>(ByteBuffer.wrap(new byte[] {1, 2}), null, null, null, Instant.EPOCH, false);
+        assertEquals(1, message.data().get());
+        assertEquals(1, message.data().get());
+        assertTrue(message.data().isReadOnly());
     }
 }

@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
+import java.nio.ByteBuffer;
 import java.util.List;
 import org.junit.jupiter.api.Test;
 
@@ -42,5 +43,13 @@ class RequestTest {
         assertThrows(IllegalArgumentException.class, () -> Request.of("$join", String.class, Page.class));
         assertThrows(IllegalArgumentException.class, () -> Request.of("", String.class, Page.class));
         assertThrows(IllegalArgumentException.class, () -> Request.of("x".repeat(129), String.class, Page.class));
+    }
+
+    @Test
+    void bytesAreForEvents() {
+        var asked = assertThrows(IllegalArgumentException.class, () -> Request.of("a", byte[].class, Page.class));
+        assertEquals("request 'a' is of bytes, which only an event may be", asked.getMessage());
+        var replied = assertThrows(IllegalArgumentException.class, () -> Request.of("a", Page.class, ByteBuffer.class));
+        assertEquals("request 'a' is of bytes, which only an event may be", replied.getMessage());
     }
 }

@@ -58,6 +58,7 @@ interface Chat {
     Event<SomebodyTyping> SOMEBODY_TYPING = Event.ephemeral("typing", SomebodyTyping.class);
     Event<Direct> DIRECT = Event.of("direct", Direct.class);
     Event<Say> SHOUT = Event.of("shout", Say.class);
+    Event<byte[]> BLOB = Event.of("blob", byte[].class);
     Event<JsonElement> FAIL = Event.of("fail", JsonElement.class);
 
     Request<JsonElement, JsonElement> ECHO = Request.of("echo", JsonElement.class, JsonElement.class);

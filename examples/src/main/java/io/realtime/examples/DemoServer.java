@@ -128,6 +128,9 @@ final class DemoServer {
                                         new Said(
                                                 session.user().id(),
                                                 message.data().text())))
+                .on(
+                        Chat.BLOB,
+                        (session, message) -> session.room(message.room()).send(Chat.BLOB, message.data()))
                 .on(Chat.FAIL, (session, message) -> {
                     throw new IllegalStateException("this handler always fails");
                 })

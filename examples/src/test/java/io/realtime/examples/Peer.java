@@ -6,9 +6,13 @@ import static org.junit.jupiter.api.Assertions.fail;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
+import java.io.ByteArrayOutputStream;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.WebSocket;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.util.HexFormat;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.LinkedBlockingQueue;
@@ -21,6 +25,7 @@ final class Peer implements AutoCloseable, WebSocket.Listener {
 
     private final BlockingQueue<JsonObject> frames = new LinkedBlockingQueue<>();
     private final StringBuilder partial = new StringBuilder();
+    private final ByteArrayOutputStream partialBinary = new ByteArrayOutputStream();
     private final WebSocket socket;
     private int refs;
 
@@ -41,6 +46,41 @@ final class Peer implements AutoCloseable, WebSocket.Listener {
         }
         from.request(1);
         return null;
+    }
+
+    @Override
+    public @Nullable CompletionStage<?> onBinary(WebSocket from, ByteBuffer data, boolean last) {
+        byte[] part = new byte[data.remaining()];
+        data.get(part);
+        partialBinary.writeBytes(part);
+        if (last) {
+            ByteBuffer frame = ByteBuffer.wrap(partialBinary.toByteArray());
+            assertEquals(1, frame.get());
+            byte[] header = new byte[frame.getShort()];
+            frame.get(header);
+            byte[] payload = new byte[frame.remaining()];
+            frame.get(payload);
+            JsonObject envelope = JsonParser.parseString(new String(header, StandardCharsets.UTF_8))
+                    .getAsJsonObject();
+            envelope.addProperty("hex", HexFormat.of().formatHex(payload));
+            frames.add(envelope);
+            partialBinary.reset();
+        }
+        from.request(1);
+        return null;
+    }
+
+    /** Sends an event of bytes; of one that arrives, {@code hex} is the payload. */
+    void sendBinary(String type, String room, byte[] payload) {
+        byte[] header = ("{\"type\":\"" + type + "\",\"room\":\"" + room + "\",\"ref\":\"b\"}")
+                .getBytes(StandardCharsets.UTF_8);
+        ByteBuffer frame = ByteBuffer.allocate(3 + header.length + payload.length)
+                .put((byte) 1)
+                .putShort((short) header.length)
+                .put(header)
+                .put(payload)
+                .flip();
+        socket.sendBinary(frame, true).join();
     }
 
     /** Sends text as it is. */

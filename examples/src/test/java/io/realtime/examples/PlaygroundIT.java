@@ -112,6 +112,37 @@ class PlaygroundIT {
     }
 
     @Test
+    void bytesReachTheMembersAsTheyAre() throws InterruptedException {
+        ada.join(LOBBY);
+        bob.join(LOBBY);
+
+        ada.sendBinary("blob", LOBBY, new byte[] {0, -1, '{'});
+
+        JsonObject own = ada.next("blob");
+        JsonObject blob = bob.next("blob");
+        assertEquals(own, blob);
+        assertEquals("00ff7b", blob.get("hex").getAsString());
+        assertEquals("ada", blob.get("from").getAsString());
+        assertEquals(1, blob.get("offset").getAsLong());
+        assertEquals("b", ada.next("$reply").get("ref").getAsString());
+        JsonObject kept = ada.reply("$history", LOBBY, "{}")
+                .getAsJsonObject()
+                .getAsJsonArray("messages")
+                .get(0)
+                .getAsJsonObject();
+        assertEquals("AP97", kept.get("base64").getAsString());
+    }
+
+    @Test
+    void bytesAndTextAreNotTakenForEachOther() throws InterruptedException {
+        ada.join(LOBBY);
+
+        assertEquals("bad_data: 'blob' comes in a binary frame, not in a text one", ada.error("blob", LOBBY, "'AP97'"));
+        ada.sendBinary("say", LOBBY, new byte[] {1});
+        assertEquals("bad_data: 'say' comes in a text frame, not in a binary one", Peer.error(ada.next("$error")));
+    }
+
+    @Test
     void directReachesTheUserInTheInbox() throws InterruptedException {
         ada.send("direct", null, "{'to':'bob','text':'psst'}");
 

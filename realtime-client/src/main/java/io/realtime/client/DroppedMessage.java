@@ -26,7 +26,7 @@ public final class DroppedMessage {
     }
 
     /**
-     * Returns the payload, read anew from its JSON, as it was sent; null only for an {@code Event<Void>}.
+     * Returns the payload, read anew from what would have been sent; null only for an {@code Event<Void>}.
      *
      * @throws IllegalArgumentException when the message is of an event with another name
      * @throws PayloadException when the payload does not fit the event's type: the message was stored by an earlier

@@ -4,6 +4,7 @@ import com.google.gson.JsonElement;
 import io.realtime.ErrorCode;
 import io.realtime.Position;
 import io.realtime.RealtimeException;
+import io.realtime.internal.wire.BinaryEnvelope;
 import io.realtime.internal.wire.Envelope;
 import io.realtime.internal.wire.Frames;
 import io.realtime.internal.wire.Outgoing;
@@ -114,7 +115,7 @@ final class HistoryReader {
         }
         List<Envelope> messages = new ArrayList<>();
         for (JsonElement message : data.messages()) {
-            messages.add(Envelope.parse(message.toString()));
+            messages.add(BinaryEnvelope.fromHistory(message));
         }
         return new HistoryPage(query, data, messages, callbacks::error);
     }

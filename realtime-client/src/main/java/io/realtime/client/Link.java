@@ -2,6 +2,7 @@ package io.realtime.client;
 
 import io.realtime.CloseReason;
 import io.realtime.internal.HeartbeatMonitor;
+import io.realtime.internal.wire.BinaryEnvelope;
 import io.realtime.internal.wire.Envelope;
 import io.realtime.internal.wire.ErrorData;
 import io.realtime.internal.wire.Frames;
@@ -13,6 +14,7 @@ import io.realtime.spi.ConnectionListener;
 import io.realtime.spi.FrameBatch;
 import io.realtime.spi.Scheduler;
 import java.nio.ByteBuffer;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -65,29 +67,33 @@ final class Link implements ClientTransport.Callback, ConnectionListener {
 
     @Override
     public void onText(String text) {
-        onActivity();
-        if (deaf) {
-            return;
-        }
-        if (!callbacks.arrived(text.length())) {
-            callbacks.done(text.length());
-            deaf = true;
-            engine.post(() -> engine.onOverload(this));
-            return;
-        }
-        try {
-            Envelope frame = Envelope.parseFromServer(text);
-            engine.post(() -> engine.onFrame(this, frame));
-        } catch (MalformedException nonsense) {
-            callbacks.done(text.length());
-            engine.post(() -> engine.onBadFrame(this, nonsense));
-        }
+        receive(() -> Envelope.parseFromServer(text));
     }
 
     @Override
     public void onBinary(ByteBuffer payload) {
+        receive(() -> BinaryEnvelope.parseFromServer(payload));
+    }
+
+    private void receive(Supplier<Envelope> parser) {
         onActivity();
-        engine.post(() -> engine.onBadFrame(this, ClientEngine.nonsense("a binary frame, which nobody asked for")));
+        if (deaf) {
+            return;
+        }
+        Envelope frame;
+        try {
+            frame = parser.get();
+        } catch (MalformedException nonsense) {
+            engine.post(() -> engine.onBadFrame(this, nonsense));
+            return;
+        }
+        if (callbacks.arrived(frame.length())) {
+            engine.post(() -> engine.onFrame(this, frame));
+        } else {
+            callbacks.done(frame.length());
+            deaf = true;
+            engine.post(() -> engine.onOverload(this));
+        }
     }
 
     @Override

@@ -3,6 +3,7 @@ package io.realtime.client;
 import io.realtime.ErrorCode;
 import io.realtime.PayloadException;
 import io.realtime.RealtimeException;
+import io.realtime.internal.wire.BinaryEnvelope;
 import io.realtime.internal.wire.Envelope;
 import io.realtime.internal.wire.MalformedException;
 import io.realtime.internal.wire.Outgoing;
@@ -11,7 +12,6 @@ import java.io.IOException;
 import java.io.OutputStream;
 import java.lang.reflect.Type;
 import java.nio.ByteBuffer;
-import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -167,6 +167,17 @@ final class Outbox {
         lock.lock();
         try {
             return size() >= limits.messages() / 2 || bytes >= limits.bytes() / 2;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Returns why a message is too long for the server, or null when it is not. */
+    @Nullable
+    RealtimeException tooBigOrNull(Entry entry) {
+        lock.lock();
+        try {
+            return entry.wireLength() > messageBytes ? tooBig(entry) : null;
         } finally {
             lock.unlock();
         }
@@ -508,14 +519,13 @@ final class Outbox {
         final long created;
         final long createdMillis;
         private final boolean restored;
-        private final byte[] body;
+        private final Frame body;
         private long seq; // guarded by lock of the outbox until it has one
         private Stage stage = Stage.NEW; // guarded by lock of the outbox
         private boolean admitted; // guarded by lock of the outbox
         private boolean everSent; // guarded by lock of the outbox
 
         /**
-         * @param index of an item in its stream; -1 for none
          * @param created when, on the monotonic clock
          * @param createdMillis the same on the wall clock, for a later process
          */
@@ -523,12 +533,11 @@ final class Outbox {
                 String name,
                 @Nullable String room,
                 @Nullable String ref,
-                long index,
-                String json,
+                Outgoing message,
                 CompletableFuture<Void> result,
                 long created,
                 long createdMillis) {
-            this(name, room, ref, index, json, result, created, createdMillis, 0);
+            this(name, room, ref, message, result, created, createdMillis, 0);
         }
 
         /** What an earlier process left, with the number it had. */
@@ -537,8 +546,7 @@ final class Outbox {
                     stored.name(),
                     stored.room(),
                     null,
-                    -1,
-                    stored.json(),
+                    stored.message(),
                     new CompletableFuture<>(),
                     created,
                     stored.createdMillis(),
@@ -549,8 +557,7 @@ final class Outbox {
                 String name,
                 @Nullable String room,
                 @Nullable String ref,
-                long index,
-                String json,
+                Outgoing message,
                 CompletableFuture<Void> result,
                 long created,
                 long createdMillis,
@@ -563,14 +570,7 @@ final class Outbox {
             this.result = result;
             this.created = created;
             this.createdMillis = createdMillis;
-            Frame frame = Outgoing.of(name)
-                    .ref(ref)
-                    .index(index)
-                    .room(room)
-                    .rawData(json)
-                    .frame();
-            this.body = new byte[frame.length()];
-            frame.payload().get(body);
+            this.body = message.frame();
         }
 
         /** Returns whether an earlier process sent it. */
@@ -579,11 +579,11 @@ final class Outbox {
         }
 
         int wireLength() {
-            return body.length + SUFFIX;
+            return body.length() + SUFFIX;
         }
 
         long cost() {
-            return (long) body.length + OVERHEAD;
+            return (long) body.length() + OVERHEAD;
         }
 
         /** Returns the number; 0 for what was never in the outbox. */
@@ -591,10 +591,20 @@ final class Outbox {
             return seq;
         }
 
-        /** Writes the JSON of the payload, which stands between the fields before it and the last brace. */
-        void writeJson(OutputStream out) throws IOException {
-            int before = Outgoing.of(name).room(room).rawData("").frame().length() - 1;
-            out.write(body, before, body.length - 1 - before);
+        /** Returns whether the payload is bytes, and not JSON. */
+        boolean isBinary() {
+            return !body.isText();
+        }
+
+        /** Writes the payload as it was given: bytes, or JSON. */
+        void writePayload(OutputStream out) throws IOException {
+            Outgoing empty = Outgoing.of(name).room(room);
+            Frame around = (isBinary() ? empty.rawData(ByteBuffer.allocate(0)) : empty.rawData("")).frame();
+            int after = isBinary() ? 0 : 1; // the last brace is behind JSON, and before bytes
+            int before = around.length() - after;
+            byte[] bytes = new byte[body.length() - after];
+            body.payload().get(bytes);
+            out.write(bytes, before, bytes.length - before);
         }
 
         /**
@@ -605,8 +615,8 @@ final class Outbox {
         @SuppressWarnings("TypeParameterUnusedInFormals") // the caller names the contract's type
         <T> T data(Type type) {
             try {
-                T payload =
-                        Envelope.parse(new String(body, StandardCharsets.UTF_8)).data(type);
+                Envelope envelope = isBinary() ? BinaryEnvelope.parse(body.payload()) : Envelope.parse(body.asText());
+                T payload = envelope.data(type);
                 return payload;
             } catch (MalformedException unfit) { // what no server would take either: too deep a nesting, say
                 throw new PayloadException(unfit.getMessage(), unfit);
@@ -616,11 +626,7 @@ final class Outbox {
         /** Returns the frame; for the engine, which alone sends and numbers nothing anew. */
         Frame frame() {
             String number = seq == 0 ? "" : ",\"seq\":" + seq; // an ephemeral message has none
-            String suffix = number + (everSent ? ",\"redelivered\":true}" : "}");
-            byte[] tail = suffix.getBytes(StandardCharsets.US_ASCII);
-            byte[] bytes = new byte[body.length - 1 + tail.length];
-            ByteBuffer.wrap(bytes).put(body, 0, body.length - 1).put(tail);
-            return Frame.text(bytes);
+            return Outgoing.extend(body, number + (everSent ? ",\"redelivered\":true" : ""));
         }
     }
 }

@@ -2,6 +2,7 @@ package io.realtime.client;
 
 import io.realtime.internal.Ids;
 import io.realtime.internal.wire.Names;
+import io.realtime.internal.wire.Outgoing;
 import java.io.BufferedInputStream;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
@@ -31,8 +32,9 @@ import org.slf4j.LoggerFactory;
 /**
  * The file of a {@link FileOutbox}. It begins with a header (magic, version, highest number given out, client id, CRC32)
  * and goes on with records: the length of the body, the CRC32 of length and body, and the body, which is either an added
- * message (1, number, wall-clock milliseconds, event, room, JSON) or the numbers of removed ones (2, numbers). All
- * integers are big-endian. Blocks on the disk; one thread at a time, which the {@link FileOutbox} sees to.
+ * message (1, number, wall-clock milliseconds, event, room, JSON), one of bytes (3, and the same with these in place of the
+ * JSON) or the numbers of removed ones (2, numbers). All integers are big-endian. Blocks on the disk; one thread at a time,
+ * which the {@link FileOutbox} sees to.
  */
 final class OutboxJournal {
     private static final Logger LOG = LoggerFactory.getLogger(OutboxJournal.class);
@@ -44,6 +46,7 @@ final class OutboxJournal {
     private static final int RECORD_HEADER = 4 + 4;
     private static final byte ADDED = 1;
     private static final byte REMOVED = 2;
+    private static final byte ADDED_BINARY = 3;
 
     /** No record is longer: {@link Outbox} refuses messages beyond half of this. */
     private static final int LONGEST_BODY = ClientEngine.OUTBOUND_BYTES;
@@ -84,13 +87,26 @@ final class OutboxJournal {
     /** Where a record lies. */
     private record Slot(long offset, int length) {}
 
-    /** A message as the file has it. */
+    /**
+     * A message as the file has it.
+     *
+     * @param payload bytes when it is binary, else JSON in UTF-8
+     */
     record Stored(
             long seq,
             long createdMillis,
             String name,
             @Nullable String room,
-            String json) {}
+            boolean isBinary,
+            ByteBuffer payload) {
+        Outgoing message() {
+            Outgoing message = Outgoing.of(name).room(room);
+            return isBinary
+                    ? message.rawData(payload)
+                    : message.rawData(
+                            StandardCharsets.UTF_8.decode(payload.duplicate()).toString());
+        }
+    }
 
     private OutboxJournal(Path file, Disk disk) {
         this.file = file;
@@ -203,8 +219,8 @@ final class OutboxJournal {
         }
         DataInputStream body = new DataInputStream(new ByteArrayInputStream(record, RECORD_HEADER, bodyLength));
         byte kind = body.readByte();
-        if (kind == ADDED) {
-            Stored message = readMessage(body);
+        if (kind == ADDED || kind == ADDED_BINARY) {
+            Stored message = readMessage(body, kind == ADDED_BINARY);
             if (message == null) {
                 return false;
             }
@@ -225,17 +241,18 @@ final class OutboxJournal {
     }
 
     /** Returns null for a message that no client writes, whatever its checksum. */
-    private @Nullable Stored readMessage(DataInputStream body) {
+    private @Nullable Stored readMessage(DataInputStream body, boolean isBinary) {
         try {
             long seq = body.readLong();
             long createdMillis = body.readLong();
             String name = Names.requireContract(body.readUTF());
             String room = body.readUTF();
-            byte[] json = new byte[body.available()];
-            body.readFully(json);
+            byte[] payload = new byte[body.available()];
+            body.readFully(payload);
             String checkedRoom = room.isEmpty() ? null : Names.requireRoom(room);
-            String text = new String(json, StandardCharsets.UTF_8);
-            return seq > newestSeq && isSeq(seq) ? new Stored(seq, createdMillis, name, checkedRoom, text) : null;
+            return seq > newestSeq && isSeq(seq)
+                    ? new Stored(seq, createdMillis, name, checkedRoom, isBinary, ByteBuffer.wrap(payload))
+                    : null;
         } catch (IOException | IllegalArgumentException nonsense) {
             LOG.warn("'{}' holds a record that makes no sense: {}", file, nonsense.toString());
             return null;
@@ -460,12 +477,12 @@ final class OutboxJournal {
         ByteArrayOutputStream bytes = new ByteArrayOutputStream(message.wireLength() + 64);
         DataOutputStream out = new DataOutputStream(bytes);
         out.writeLong(0); // length and checksum
-        out.writeByte(ADDED);
+        out.writeByte(message.isBinary() ? ADDED_BINARY : ADDED);
         out.writeLong(message.seq());
         out.writeLong(message.createdMillis);
         out.writeUTF(message.name);
         out.writeUTF(message.room == null ? "" : message.room); // no room has an empty name
-        message.writeJson(out);
+        message.writePayload(out);
         return seal(bytes.toByteArray());
     }
 

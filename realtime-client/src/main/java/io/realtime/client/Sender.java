@@ -6,7 +6,7 @@ import io.realtime.Event;
 import io.realtime.PayloadException;
 import io.realtime.RealtimeException;
 import io.realtime.RemoteException;
-import io.realtime.internal.wire.Json;
+import io.realtime.internal.wire.Outgoing;
 import io.realtime.spi.Frame;
 import io.realtime.spi.FrameBatch;
 import io.realtime.spi.Scheduler;
@@ -92,14 +92,14 @@ final class Sender {
 
     <T> CompletableFuture<Void> send(Event<T> event, T data, @Nullable String room) {
         CompletableFuture<Void> result = new CompletableFuture<>();
-        String json;
+        Outgoing message;
         try {
-            json = Json.write(data, event.type());
+            message = Outgoing.of(event.name()).room(room).data(data, event.type());
         } catch (PayloadException unfit) {
             result.completeExceptionally(unfit);
             return result;
         }
-        Outbox.Entry entry = entry(event.name(), room, null, -1, json, result);
+        Outbox.Entry entry = entry(event.name(), room, null, message, result);
         if (event.isEphemeral()) {
             postEphemeral(entry);
         } else {
@@ -114,20 +114,15 @@ final class Sender {
      * @return has the number 0 when it was refused at once
      */
     Outbox.Entry send(String type, String ref, long index, String json, CompletableFuture<Void> fate) {
-        Outbox.Entry entry = entry(type, null, ref, index, json, fate);
+        Outgoing message = Outgoing.of(type).ref(ref).index(index).rawData(json);
+        Outbox.Entry entry = entry(type, null, ref, message, fate);
         sendReliable(entry);
         return entry;
     }
 
     private Outbox.Entry entry(
-            String type,
-            @Nullable String room,
-            @Nullable String ref,
-            long index,
-            String json,
-            CompletableFuture<Void> fate) {
-        return new Outbox.Entry(
-                type, room, ref, index, json, fate, scheduler.nanoTime(), scheduler.currentTimeMillis());
+            String type, @Nullable String room, @Nullable String ref, Outgoing message, CompletableFuture<Void> fate) {
+        return new Outbox.Entry(type, room, ref, message, fate, scheduler.nanoTime(), scheduler.currentTimeMillis());
     }
 
     private void sendReliable(Outbox.Entry entry) {
@@ -201,8 +196,11 @@ final class Sender {
     }
 
     private void sendEphemeral(Outbox.Entry entry) {
+        RealtimeException tooBig = outbox.tooBigOrNull(entry);
         if (open == null) {
             drop(entry, ErrorCode.CONNECTION_LOST, "an ephemeral message is not kept while offline");
+        } else if (tooBig != null) {
+            report(Collections.singletonList(new Outbox.Dropped(entry, tooBig)));
         } else if (open.isCrowded(ClientEngine.OUTBOUND_BYTES) || !open.send(FrameBatch.of(entry.frame()))) {
             drop(entry, ErrorCode.OVERLOADED, "the connection is slow");
         } else {

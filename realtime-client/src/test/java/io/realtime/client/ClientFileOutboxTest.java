@@ -13,6 +13,7 @@ import io.realtime.client.World.Say;
 import io.realtime.internal.wire.Envelope;
 import io.realtime.internal.wire.Frames;
 import java.io.IOException;
+import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -161,6 +162,34 @@ class ClientFileOutboxTest {
         world.connected();
         assertEquals(List.of(), world.peer().says());
         assertEquals(List.of(), world.dropped);
+    }
+
+    @Test
+    void bytesAreSentByTheNextProcessToo() {
+        Event<byte[]> blob = Event.of("blob", byte[].class);
+        start();
+        world.acks = false;
+        world.connected();
+        byte[] bytes = {0, -1, 1};
+        var sent = List.of(
+                say("one"),
+                world.client().room("r").send(blob, bytes),
+                world.client().send(Event.of("view", ByteBuffer.class), ByteBuffer.allocate(0)),
+                say("four"));
+        bytes[0] = 7;
+        world.settle();
+        restart(OutboxLimits.builder().messages(3).build());
+        sent.forEach(fate -> assertEquals(ErrorCode.CLOSED, failure(fate).code()));
+        world.connected();
+        List<Envelope> blobs = world.peer().all("blob");
+        assertEquals(1, blobs.size());
+        assertEquals(2, blobs.get(0).seq());
+        assertEquals("r", blobs.get(0).room());
+        assertTrue(blobs.get(0).isRedelivered());
+        assertEquals(ByteBuffer.wrap(new byte[] {0, -1, 1}), blobs.get(0).payload());
+        assertEquals(ByteBuffer.allocate(0), world.peer().all("view").get(0).payload());
+        assertEquals(List.of("one*"), world.peer().says());
+        assertEquals(List.of("four overloaded"), dropped());
     }
 
     @Test

@@ -187,8 +187,8 @@ class ClientSendTest {
         CompletableFuture<Void> sent = say("bad");
         world.settle();
         world.peer()
-                .send(
-                        "{\"type\":\"$error\",\"seq\":1,\"data\":{\"code\":\"no_handler\",\"message\":\"nobody listens\"}}");
+                .send("{\"type\":\"$error\",\"seq\":1,\"data\":{\"code\":\"no_handler\",\"message\":\"nobody"
+                        + " listens\"}}");
         world.settle();
         assertFailed(ErrorCode.NO_HANDLER, sent);
         assertEquals(RemoteException.class, world.errors.get(0).getClass());
@@ -205,6 +205,20 @@ class ClientSendTest {
         assertFailed(ErrorCode.TOO_BIG, before);
         assertFailed(ErrorCode.TOO_BIG, after);
         assertDone(fits);
+    }
+
+    /** The server would close with 1009, and another message be taken for the one that was too long. */
+    @Test
+    void anEphemeralMessageLongerThanTheServerTakesFailsHereToo() {
+        world.messageBytes = 1_000;
+        world.connected();
+        CompletableFuture<Void> tooLong = world.client().send(World.TYPING, new Say("x".repeat(2_000)));
+        CompletableFuture<Void> fits = world.client().send(World.TYPING, new Say("x".repeat(500)));
+        world.settle();
+        assertFailed(ErrorCode.TOO_BIG, tooLong);
+        assertDone(fits);
+        assertEquals(1, world.peer().all("chat.typing").size());
+        assertEquals(1, world.dropped.size());
     }
 
     @Test

@@ -54,7 +54,9 @@ class OutboxJournalFuzzTest {
             return; // no client counts up to there
         }
 
-        Stored next = new Stored(journal.lastSeq() + 1, 1, "chat.say", null, "{}");
+        boolean isBinary = input.length % 2 == 0;
+        ByteBuffer payload = isBinary ? ByteBuffer.wrap(input) : StandardCharsets.UTF_8.encode("{}");
+        Stored next = new Stored(journal.lastSeq() + 1, 1, "chat.say", null, isBinary, payload);
         journal.append(Collections.singletonList(new Outbox.Entry(next, 0)), Collections.emptyList());
         journal.close();
         OutboxJournal again = OutboxJournal.open(file, new BrokenDisk());

@@ -9,6 +9,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.realtime.client.OutboxJournal.Stored;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -35,9 +36,13 @@ class OutboxJournalTest {
         file = directory.resolve("outbox");
     }
 
+    /** Some are of bytes, which are no UTF-8. */
     private static Stored message(long seq) {
+        boolean isBinary = seq % 3 == 0;
         String json = "{\"text\":\"" + "ä€😀".repeat((int) (seq % 5)) + seq + "\"}";
-        return new Stored(seq, 1_700_000_000_000L + seq, "chat.say", seq % 2 == 0 ? "raum-ü" : null, json);
+        byte[] payload = json.getBytes(isBinary ? StandardCharsets.UTF_16 : StandardCharsets.UTF_8);
+        String room = seq % 2 == 0 ? "raum-ü" : null;
+        return new Stored(seq, 1_700_000_000_000L + seq, "chat.say", room, isBinary, ByteBuffer.wrap(payload));
     }
 
     private static List<Stored> messages(long... numbers) {
@@ -338,8 +343,8 @@ class OutboxJournalTest {
                 for (long seq = 1; seq <= 12; seq++) {
                     Long removed = seq > 2 ? seq - 2 : 0;
                     tried.add(seq);
-                    String json = "\"" + "x".repeat(40_000) + "\"";
-                    append(journal, List.of(new Stored(seq, 0, "big", null, json)), removed);
+                    ByteBuffer payload = ByteBuffer.allocate(40_000);
+                    append(journal, List.of(new Stored(seq, 0, "big", null, true, payload)), removed);
                     stored.add(seq);
                     journal.compact();
                 }

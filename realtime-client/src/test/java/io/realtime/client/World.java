@@ -5,8 +5,10 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import io.realtime.Backoff;
 import io.realtime.CloseReason;
 import io.realtime.Event;
+import io.realtime.internal.wire.BinaryEnvelope;
 import io.realtime.internal.wire.Envelope;
 import io.realtime.internal.wire.Frames;
+import io.realtime.internal.wire.Outgoing;
 import io.realtime.spi.Connection;
 import io.realtime.spi.ConnectionListener;
 import io.realtime.spi.Frame;
@@ -191,6 +193,10 @@ final class World implements ServerTransport.Acceptor, ClientListener, AutoClose
             connection.send(FrameBatch.of(Frame.text(json.getBytes(StandardCharsets.UTF_8))));
         }
 
+        void send(Outgoing frame) {
+            connection.send(FrameBatch.of(frame.frame()));
+        }
+
         void close(int code) {
             connection.close(new CloseReason(code, ""));
         }
@@ -245,7 +251,10 @@ final class World implements ServerTransport.Acceptor, ClientListener, AutoClose
 
         @Override
         public void onText(String text) {
-            Envelope frame = Envelope.parse(text);
+            take(Envelope.parse(text));
+        }
+
+        private void take(Envelope frame) {
             frames.add(frame);
             switch (frame.type()) {
                 case Frames.HELLO -> onHello.accept(this);
@@ -264,7 +273,7 @@ final class World implements ServerTransport.Acceptor, ClientListener, AutoClose
 
         @Override
         public void onBinary(ByteBuffer payload) {
-            throw new AssertionError("a binary frame");
+            take(BinaryEnvelope.parse(payload));
         }
 
         @Override

@@ -8,6 +8,7 @@ import io.realtime.RealtimeException;
 import io.realtime.Request;
 import io.realtime.StreamRequest;
 import io.realtime.internal.calls.StreamSource;
+import io.realtime.internal.wire.BinaryEnvelope;
 import io.realtime.internal.wire.Envelope;
 import io.realtime.internal.wire.ErrorData;
 import io.realtime.internal.wire.Frames;
@@ -124,7 +125,8 @@ final class Dispatcher {
         StringBuilder json =
                 new StringBuilder("{\"epoch\":\"").append(page.epoch()).append("\",\"messages\":[");
         for (int i = 0; i < page.messages().size(); i++) {
-            json.append(i == 0 ? "" : ",").append(page.messages().get(i).asText());
+            json.append(i == 0 ? "" : ",")
+                    .append(BinaryEnvelope.toHistory(page.messages().get(i)));
         }
         json.append("],\"more\":").append(page.more());
         json.append(",\"next\":").append(page.next());
@@ -154,14 +156,13 @@ final class Dispatcher {
     }
 
     private void application(Session session, Envelope envelope) throws Exception {
-        boolean isBinary = envelope.payload() != null; // no handler takes bytes yet
-        Handler handler = isBinary ? null : handlers.get(envelope.type());
+        Handler handler = handlers.get(envelope.type());
         if (handler == null) {
             core.countUnhandled();
             if (envelope.ref() == null && envelope.seq() == 0) {
                 return;
             }
-            String what = (isBinary ? "binary '" : "'") + envelope.type() + "'";
+            String what = (envelope.payload() == null ? "'" : "binary '") + envelope.type() + "'";
             throw new RealtimeException(ErrorCode.NO_HANDLER, "nothing handles " + what);
         }
         handler.handle(session, envelope);

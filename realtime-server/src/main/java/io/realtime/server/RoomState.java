@@ -1,6 +1,7 @@
 package io.realtime.server;
 
 import io.realtime.Position;
+import io.realtime.internal.wire.BinaryEnvelope;
 import io.realtime.internal.wire.Frames;
 import io.realtime.internal.wire.Names;
 import io.realtime.internal.wire.Outgoing;
@@ -479,7 +480,7 @@ final class RoomState {
 
     // ---------------------------------------------------------------- reading
 
-    /** A piece of the log, oldest first, of at most so many bytes, without what is not for this session. */
+    /** A piece of the log, oldest first, of at most so many bytes in the reply, without what is not for this session. */
     Page page(Session reader, Frames.HistoryQuery query, int maxBytes) {
         Long after = query.after();
         int limit = Math.max(1, Math.min(query.limit() == null ? 100 : query.limit(), 1000));
@@ -504,12 +505,13 @@ final class RoomState {
             int taken = 0;
             while (taken < entries.size()) {
                 RoomLog.Entry entry = entries.get(forwards ? taken : entries.size() - 1 - taken);
-                if (taken > 0 && bytes + entry.frame().length() > maxBytes) {
+                int length = BinaryEnvelope.historyLength(entry.frame());
+                if (taken > 0 && bytes + length > maxBytes) {
                     break;
                 }
                 taken++;
                 if (entry.audience().includes(reader.id())) {
-                    bytes += entry.frame().length();
+                    bytes += length;
                     if (forwards) {
                         frames.addLast(entry.frame());
                     } else {

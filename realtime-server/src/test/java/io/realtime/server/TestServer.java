@@ -109,6 +109,7 @@ final class TestServer implements AutoCloseable {
     /** A peer that records what it is sent. */
     final class TestPeer implements ClientTransport.Callback, ConnectionListener {
         final List<JsonObject> received = new ArrayList<>();
+        final List<ByteBuffer> binary = new ArrayList<>();
 
         @Nullable
         Connection connection;
@@ -198,7 +199,7 @@ final class TestServer implements AutoCloseable {
 
         @Override
         public void onBinary(ByteBuffer payload) {
-            throw new AssertionError("binary");
+            binary.add(payload);
         }
 
         @Override

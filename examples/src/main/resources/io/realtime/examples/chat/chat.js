@@ -32,7 +32,8 @@ class Link {
       const socket = this.socket = new WebSocket(url);
       this.heard = Date.now();
       this.pinged = 0;
-      socket.onmessage = event => socket === this.socket && this.receive(JSON.parse(event.data));
+      socket.onmessage = event => socket === this.socket
+        && this.receive(typeof event.data === 'string' ? JSON.parse(event.data) : {});  // bytes are for others
       socket.onclose = event => socket === this.socket && this.lost(event.code, event.reason);
     } catch (failure) {
       this.later(failure);

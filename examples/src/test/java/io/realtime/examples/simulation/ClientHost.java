@@ -1,6 +1,8 @@
 package io.realtime.examples.simulation;
 
 import io.realtime.CloseReason;
+import io.realtime.Event;
+import io.realtime.Message;
 import io.realtime.Position;
 import io.realtime.client.ClientListener;
 import io.realtime.client.ConnectionState;
@@ -114,11 +116,11 @@ final class ClientHost {
         made.onStreamAsync(Asking.COUNT, answering::count);
         String mine = member;
         int thisLife = lives;
-        made.on(ServerHost.SAID, said -> {
-            if (thisLife == lives && isUp()) {
-                simulation.history.delivered(
-                        mine, log(said.room()), said.position(), said.data().text());
-            }
+        made.on(ServerHost.SAID, said -> delivered(thisLife, mine, said, said.data()));
+        made.on(ServerHost.SAID_BYTES, said -> {
+            byte[] bytes = new byte[said.data().remaining()];
+            said.data().get(bytes);
+            delivered(thisLife, mine, said, Note.of(bytes));
         });
         simulation.history.joined(mine, log("@user"), null);
         simulation.history.joined(mine, log("@all"), null);
@@ -130,6 +132,12 @@ final class ClientHost {
             }
         }
         connect();
+    }
+
+    private void delivered(int life, String reader, Message<?> said, Note note) {
+        if (life == lives && isUp()) {
+            simulation.history.delivered(reader, log(said.room()), said.position(), note.text());
+        }
     }
 
     /** The disk takes its time. */
@@ -275,8 +283,9 @@ final class ClientHost {
         int sessionsBefore = sessionsLost;
         unsettled.add(note.text());
         simulation.history.sent(mine, note.text());
-        CompletableFuture<Void> fate =
-                room == null ? up.send(ServerHost.SAY, note) : up.room(room).send(ServerHost.SAY, note);
+        CompletableFuture<Void> fate = note.isBinary()
+                ? send(up, room, ServerHost.SAY_BYTES, note.bytes())
+                : send(up, room, ServerHost.SAY, note);
         CompletableFuture<Void> unused = fate.handle((nothing, failure) -> {
             if (thisLife == lives && unsettled.remove(note.text())) {
                 boolean isToldOfRefusal =
@@ -301,6 +310,11 @@ final class ClientHost {
             });
             simulation.ignore(stored);
         }
+    }
+
+    private static <T> CompletableFuture<Void> send(
+            RealtimeClient from, @Nullable String room, Event<T> event, T data) {
+        return room == null ? from.send(event, data) : from.room(room).send(event, data);
     }
 
     // ---------------------------------------------------------------- what the client says
@@ -343,7 +357,10 @@ final class ClientHost {
 
         @Override
         public void onDropped(DroppedMessage message) {
-            String text = message.data(ServerHost.SAY).text();
+            Note note = message.name().equals(ServerHost.SAY.name())
+                    ? message.data(ServerHost.SAY)
+                    : Note.of(message.data(ServerHost.SAY_BYTES));
+            String text = note.text();
             if (isAlive() && orphans.remove(text) && !message.cause().code().equals(ServerHost.REFUSED)) {
                 simulation.history.gaveUp(sender, text, message.cause().code().value());
             }

@@ -2,14 +2,18 @@ package io.realtime.examples.simulation;
 
 import io.realtime.ErrorCode;
 import io.realtime.Event;
+import io.realtime.Message;
 import io.realtime.Position;
 import io.realtime.RealtimeException;
 import io.realtime.server.Authentication;
 import io.realtime.server.Credentials;
 import io.realtime.server.RealtimeServer;
+import io.realtime.server.Room;
 import io.realtime.server.Session;
 import io.realtime.spi.ServerTransport;
 import io.realtime.testing.SimulatedProcess;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
@@ -31,6 +35,21 @@ final class ServerHost {
             return by + "-" + number;
         }
 
+        byte[] bytes() {
+            return text().getBytes(StandardCharsets.UTF_8);
+        }
+
+        static Note of(byte[] bytes) {
+            String text = new String(bytes, StandardCharsets.UTF_8);
+            int dash = text.lastIndexOf('-');
+            return new Note(text.substring(0, dash), Integer.parseInt(text.substring(dash + 1)));
+        }
+
+        /** Some messages travel as bytes. */
+        boolean isBinary() {
+            return number % 3 == 0;
+        }
+
         /** Some messages are refused by their handler, which their sender must be told. */
         boolean isRefused() {
             return number % 11 == 0;
@@ -39,6 +58,8 @@ final class ServerHost {
 
     static final Event<Note> SAY = Event.of("say", Note.class);
     static final Event<Note> SAID = Event.of("said", Note.class);
+    static final Event<byte[]> SAY_BYTES = Event.of("say.bytes", byte[].class);
+    static final Event<ByteBuffer> SAID_BYTES = Event.of("said.bytes", ByteBuffer.class);
     static final ErrorCode REFUSED = ErrorCode.of("refused");
     private static final String MEMBER = "member";
 
@@ -95,18 +116,8 @@ final class ServerHost {
                 .port(port)
                 .authenticator(this::authenticate)
                 .allowJoin((session, room) -> true)
-                .on(SAY, (session, message) -> {
-                    simulation.history.handled(
-                            name, message.data().by(), message.data().text(), message.isRedelivered());
-                    if (message.data().isRefused()) {
-                        throw new RealtimeException(
-                                REFUSED, "number " + message.data().number());
-                    }
-                    if (message.hasRoom()) {
-                        Position at = session.room(message.room()).send(SAID, message.data());
-                        published(message.room(), at, message.data(), Set.of());
-                    }
-                })
+                .on(SAY, (session, message) -> handle(name, session, message, message.data()))
+                .on(SAY_BYTES, (session, message) -> handle(name, session, message, Note.of(message.data())))
                 .onRequestAsync(Asking.NEXT, (session, number) -> answering.next(number))
                 .onStreamAsync(Asking.COUNT, (session, count, out) -> answering.count(count, out))
                 .retention(simulation.setup.retention())
@@ -121,6 +132,20 @@ final class ServerHost {
                 .build()
                 .start();
         simulation.trace("starts " + name);
+    }
+
+    private void handle(String life, Session session, Message<?> message, Note note) {
+        simulation.history.handled(life, note.by(), note.text(), message.isRedelivered());
+        if (note.isRefused()) {
+            throw new RealtimeException(REFUSED, "number " + note.number());
+        }
+        if (message.hasRoom()) {
+            published(message.room(), send(session.room(message.room()), note), note, Set.of());
+        }
+    }
+
+    private static @Nullable Position send(Room room, Note note) {
+        return note.isBinary() ? room.send(SAID_BYTES, ByteBuffer.wrap(note.bytes())) : room.send(SAID, note);
     }
 
     /** Handlers that dawdle: what was received is often not yet processed when something breaks. */
@@ -202,14 +227,14 @@ final class ServerHost {
         List<Session> members = up.room(room).members();
         if (!members.isEmpty() && random.nextInt(5) == 0) {
             Session out = members.get(random.nextInt(members.size()));
-            Position at = up.room(room).except(out).send(SAID, note);
+            Position at = send(up.room(room).except(out), note);
             simulation.history.published(
                     room,
                     at,
                     note.text(),
                     Set.of(String.valueOf(out.attributes().get(MEMBER))));
         } else {
-            published(room, up.room(room).send(SAID, note), note, Set.of());
+            published(room, send(up.room(room), note), note, Set.of());
         }
     }
 
@@ -217,7 +242,7 @@ final class ServerHost {
         RealtimeServer up = server;
         if (up != null) {
             Note note = new Note("app", ++published);
-            Position at = up.user(user).inbox().send(SAID, note);
+            Position at = send(up.user(user).inbox(), note);
             published("@user:" + user, at, note, Set.of());
         }
     }
@@ -226,7 +251,7 @@ final class ServerHost {
         RealtimeServer up = server;
         if (up != null) {
             Note note = new Note("app", ++published);
-            published("@all", up.all().send(SAID, note), note, Set.of());
+            published("@all", send(up.all(), note), note, Set.of());
         }
     }
 

@@ -1,18 +1,24 @@
 package io.realtime.internal.wire;
 
+import com.google.gson.JsonElement;
+import com.google.gson.JsonObject;
+import com.google.gson.JsonPrimitive;
 import io.realtime.spi.Frame;
 import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
+import java.util.Base64;
 
 /**
  * The form of a binary frame, section 8 of {@code docs/protocol.md}: a byte 1, the length of the header in two bytes, the
- * header, which is an envelope without {@code data}, and the payload as it is.
+ * header, which is an envelope without {@code data}, and the payload as it is. In the reply to {@code $history}, which is
+ * text, it is the header with the payload in a field of its own.
  */
 public final class BinaryEnvelope {
     private static final int VERSION = 1;
     private static final int PREFIX = 3;
     private static final int MAX_HEADER = 0xFFFF;
+    private static final String BASE64 = "base64";
 
     private BinaryEnvelope() {}
 
@@ -24,6 +30,19 @@ public final class BinaryEnvelope {
      * @throws MalformedException saying what is wrong with it
      */
     public static Envelope parse(ByteBuffer frame) {
+        return parse(frame, Json.MAX_NESTING);
+    }
+
+    /**
+     * Checks a binary frame that a server sent: like {@link #parse}, with nesting as in {@link Envelope#parseFromServer}.
+     *
+     * @throws MalformedException saying what is wrong with it
+     */
+    public static Envelope parseFromServer(ByteBuffer frame) {
+        return parse(frame, Json.MAX_NESTING_FROM_SERVER);
+    }
+
+    private static Envelope parse(ByteBuffer frame, int nesting) {
         ByteBuffer in = frame.asReadOnlyBuffer();
         if (in.remaining() < PREFIX) {
             throw new MalformedException("a binary frame has at least " + PREFIX + " bytes");
@@ -39,7 +58,7 @@ public final class BinaryEnvelope {
         }
         byte[] header = new byte[length];
         in.get(header);
-        Envelope envelope = Envelope.parse(utf8(header), in.slice());
+        Envelope envelope = Envelope.parse(utf8(header), nesting, in.slice());
         if (envelope.isProtocol()) {
             throw new MalformedException("'" + envelope.type() + "' comes in a text frame, not in a binary one");
         }
@@ -58,22 +77,83 @@ public final class BinaryEnvelope {
     }
 
     /**
-     * Returns the frame of an envelope without {@code data} and a payload, which is copied.
+     * Returns the frame of a header and a payload, both of which are copied.
      *
-     * @throws IllegalArgumentException when the envelope is longer than 65,535 bytes
+     * @throws IllegalArgumentException when the header is longer than 65,535 bytes
      */
-    public static Frame encode(Outgoing envelope, ByteBuffer payload) {
-        ByteBuffer header = envelope.frame().payload();
-        if (header.remaining() > MAX_HEADER) {
-            throw new IllegalArgumentException(
-                    "a header of " + header.remaining() + " bytes is longer than " + MAX_HEADER);
-        }
-        byte[] bytes = new byte[PREFIX + header.remaining() + payload.remaining()];
+    static Frame encode(byte[] header, ByteBuffer payload) {
+        byte[] bytes = new byte[PREFIX + header.length + payload.remaining()];
         ByteBuffer.wrap(bytes)
                 .put((byte) VERSION)
-                .putShort((short) header.remaining())
+                .putShort((short) 0)
                 .put(header)
                 .put(payload.duplicate());
-        return Frame.binary(bytes);
+        return Frame.binary(endHeader(bytes, PREFIX + header.length));
+    }
+
+    /** Returns where the header of a frame of ours ends. */
+    static int headerEnd(ByteBuffer frame) {
+        return PREFIX + (frame.getShort(1) & 0xFFFF);
+    }
+
+    /**
+     * Notes in a frame where its header ends, and returns it.
+     *
+     * @throws IllegalArgumentException when that is too far for the two bytes of its length
+     */
+    static byte[] endHeader(byte[] frame, int end) {
+        int length = end - PREFIX;
+        if (length > MAX_HEADER) {
+            throw new IllegalArgumentException("a header of " + length + " bytes is longer than " + MAX_HEADER);
+        }
+        ByteBuffer.wrap(frame).putShort(1, (short) length);
+        return frame;
+    }
+
+    // ---------------------------------------------------------------- history
+
+    /** Returns a frame of ours, binary or not, as the JSON that it is in the reply to {@code $history}. */
+    public static String toHistory(Frame frame) {
+        if (frame.isText()) {
+            return frame.asText();
+        }
+        ByteBuffer in = frame.payload();
+        byte[] header = new byte[headerEnd(in)];
+        in.get(header);
+        String open =
+                new String(header, PREFIX, header.length - PREFIX - 1, StandardCharsets.UTF_8); // but for its brace
+        String payload =
+                StandardCharsets.US_ASCII.decode(Base64.getEncoder().encode(in)).toString();
+        return open + ",\"" + BASE64 + "\":\"" + payload + "\"}";
+    }
+
+    /** Returns at least as many bytes as {@link #toHistory} makes of a frame, and not many more. */
+    public static int historyLength(Frame frame) {
+        return frame.isText() ? frame.length() : (frame.length() + 2) / 3 * 4 + 16;
+    }
+
+    /**
+     * Checks a message, binary or not, of the reply to {@code $history}.
+     *
+     * @param message is consumed: the payload is not kept twice
+     * @throws MalformedException saying what is wrong with it
+     */
+    public static Envelope fromHistory(JsonElement message) {
+        JsonElement base64 = message instanceof JsonObject object ? object.remove(BASE64) : null;
+        return base64 == null
+                ? Envelope.parse(message.toString())
+                : Envelope.parse(message.toString(), Json.MAX_NESTING, decode(base64));
+    }
+
+    private static ByteBuffer decode(JsonElement base64) {
+        if (!(base64 instanceof JsonPrimitive primitive) || !primitive.isString()) {
+            throw new MalformedException("field '" + BASE64 + "' is not a string");
+        }
+        try {
+            return ByteBuffer.wrap(Base64.getDecoder().decode(primitive.getAsString()))
+                    .asReadOnlyBuffer();
+        } catch (IllegalArgumentException malformed) {
+            throw new MalformedException("field '" + BASE64 + "' is not base64");
+        }
     }
 }

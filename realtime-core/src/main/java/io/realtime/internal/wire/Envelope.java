@@ -16,9 +16,9 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One frame as it came: the fields of the envelope, checked, and the payload still as JSON. {@link #parse} runs on I/O
- * threads and reads no application type; {@link #data} reads the payload straight into its Java type, on the thread of
- * the handler that wants it. Immutable.
+ * One frame as it came: the fields of the envelope, checked, and the payload still as JSON, or as bytes. {@link #parse} runs
+ * on I/O threads and reads no application type; {@link #data} reads the payload straight into its Java type, on the thread
+ * of the handler that wants it. Immutable.
  */
 public final class Envelope {
     private static final long MAX_INTEGER = 1L << 53;
@@ -63,12 +63,12 @@ public final class Envelope {
         return parse(text, Json.MAX_NESTING_FROM_SERVER, null);
     }
 
-    /** Checks the header of a binary frame, which has its payload beside it instead of {@code data}. */
-    static Envelope parse(String header, ByteBuffer payload) {
-        return parse(header, Json.MAX_NESTING, payload);
-    }
-
-    private static Envelope parse(String text, int nesting, @Nullable ByteBuffer payload) {
+    /**
+     * Checks an envelope.
+     *
+     * @param payload what a binary frame has beside its header instead of {@code data}, read-only; null for a text frame
+     */
+    static Envelope parse(String text, int nesting, @Nullable ByteBuffer payload) {
         Envelope envelope = new Envelope(text, nesting, payload);
         if (Json.holdsWhatSkippingMisses(text)) {
             throw notJson(nesting);
@@ -237,13 +237,21 @@ public final class Envelope {
     }
 
     /**
-     * Reads the payload.
+     * Reads the payload. Bytes are a copy, or a view of the frame that nobody can write to.
      *
-     * @throws PayloadException when it does not fit the type
+     * @throws PayloadException when it does not fit the type: also when it is JSON and the type is one of bytes, or the
+     *     other way round
      */
     @SuppressWarnings({"unchecked", "NullAway", "TypeParameterUnusedInFormals"
     }) // the caller names the contract's type; null is a Void's only value
     public <T> T data(Type javaType) {
+        if (Bytes.is(javaType) != (payload != null)) {
+            throw new PayloadException("'" + type + "' comes in a "
+                    + (payload == null ? "binary frame, not in a text one" : "text frame, not in a binary one"));
+        }
+        if (payload != null) {
+            return (T) Bytes.as(javaType, payload);
+        }
         if (!hasData) {
             return (T) Json.absent(javaType);
         }

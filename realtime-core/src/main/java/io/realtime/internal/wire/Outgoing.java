@@ -2,6 +2,7 @@ package io.realtime.internal.wire;
 
 import io.realtime.spi.Frame;
 import java.lang.reflect.Type;
+import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import org.jspecify.annotations.Nullable;
 
@@ -11,9 +12,12 @@ import org.jspecify.annotations.Nullable;
  * set.
  */
 public final class Outgoing {
+    private static final String OFFSET = ",\"offset\":";
+
     private final StringBuilder json;
     private final boolean ephemeral;
-    private byte @Nullable [] open;
+    private @Nullable ByteBuffer payload; // of a binary frame
+    private @Nullable Frame prepared;
 
     private Outgoing(String type, boolean ephemeral) {
         this.json = new StringBuilder(128).append("{\"type\":\"").append(type).append('"'); // names need no escaping
@@ -69,12 +73,18 @@ public final class Outgoing {
     }
 
     /**
-     * Sets the payload.
+     * Sets the payload. Bytes are taken as they are when the frame is made, which is binary then.
      *
      * @throws io.realtime.PayloadException when the value is none that can be written
      */
     public Outgoing data(@Nullable Object value, Type type) {
-        return rawData(Json.write(value, type));
+        return Bytes.is(type) ? rawData(Bytes.of(value, type)) : rawData(Json.write(value, type));
+    }
+
+    /** Sets the payload to bytes as they are. */
+    public Outgoing rawData(ByteBuffer bytes) {
+        payload = bytes;
+        return this;
     }
 
     /** Sets the payload to JSON that was written before. */
@@ -90,27 +100,39 @@ public final class Outgoing {
 
     /** Returns the frame, in no log. */
     public Frame frame() {
-        return Frame.text(json.append('}').toString().getBytes(StandardCharsets.UTF_8));
+        byte[] envelope = (json + "}").getBytes(StandardCharsets.UTF_8);
+        return payload == null ? Frame.text(envelope) : BinaryEnvelope.encode(envelope, payload);
     }
 
     /** Encodes all but the offset, so that {@link #frame(long)} has only bytes to copy. Returns the encoded size. */
     public int prepare() {
-        byte[] encoded = json.append(",\"offset\":").toString().getBytes(StandardCharsets.UTF_8);
-        open = encoded;
-        return encoded.length;
+        Frame encoded = frame();
+        prepared = encoded;
+        return encoded.length() - 1 + OFFSET.length();
     }
 
     /** Returns the frame with its place in a log; {@link #prepare} comes first. */
     public Frame frame(long offset) {
-        byte[] prepared = open;
         if (prepared == null) {
             throw new IllegalStateException("prepare comes first");
         }
-        byte[] digits = (offset + "}").getBytes(StandardCharsets.US_ASCII);
-        byte[] bytes = new byte[prepared.length + digits.length];
-        System.arraycopy(prepared, 0, bytes, 0, prepared.length);
-        System.arraycopy(digits, 0, bytes, prepared.length, digits.length);
-        return Frame.text(bytes);
+        return extend(prepared, OFFSET + offset);
+    }
+
+    /**
+     * Returns a frame of an envelope with more fields at its end, without encoding anything again.
+     *
+     * @param fields JSON in ASCII that begins with a comma, or nothing
+     */
+    public static Frame extend(Frame frame, String fields) {
+        byte[] tail = (fields + "}").getBytes(StandardCharsets.US_ASCII);
+        ByteBuffer in = frame.payload();
+        int brace = (frame.isText() ? in.remaining() : BinaryEnvelope.headerEnd(in)) - 1;
+        byte[] bytes = new byte[in.remaining() - 1 + tail.length];
+        in.get(bytes, 0, brace + 1);
+        System.arraycopy(tail, 0, bytes, brace, tail.length);
+        in.get(bytes, brace + tail.length, in.remaining());
+        return frame.isText() ? Frame.text(bytes) : Frame.binary(BinaryEnvelope.endHeader(bytes, brace + tail.length));
     }
 
     private Outgoing string(String name, @Nullable String value) {

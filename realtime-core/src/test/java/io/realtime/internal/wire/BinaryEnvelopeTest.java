@@ -1,5 +1,6 @@
 package io.realtime.internal.wire;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
@@ -8,9 +9,13 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.params.provider.Arguments.arguments;
 
+import com.google.gson.JsonElement;
+import com.google.gson.JsonParser;
 import io.realtime.ErrorCode;
+import io.realtime.PayloadException;
 import io.realtime.spi.Frame;
 import java.io.ByteArrayOutputStream;
+import java.lang.reflect.Type;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.nio.charset.StandardCharsets;
@@ -19,6 +24,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class BinaryEnvelopeTest {
     private static final String NOT_JSON = "a frame must hold JSON (RFC 8259), nested at most 32 deep";
@@ -151,7 +157,7 @@ class BinaryEnvelopeTest {
     @Test
     void whatIsEncodedIsReadAgain() {
         Outgoing header = Outgoing.of("file").room("räume").ref("r").seq(3);
-        Frame frame = BinaryEnvelope.encode(header, bytes(1, 0, 255));
+        Frame frame = header.rawData(bytes(1, 0, 255)).frame();
         assertFalse(frame.isText());
         Envelope envelope = BinaryEnvelope.parse(frame.payload());
         assertEquals("file", envelope.type());
@@ -166,14 +172,145 @@ class BinaryEnvelopeTest {
         ByteBuffer example = bytes(
                 0x01, 0x00, 0x0F, 0x7b, 0x22, 0x74, 0x79, 0x70, 0x65, 0x22, 0x3a, 0x22, 0x66, 0x69, 0x6c, 0x65, 0x22,
                 0x7d, 0xCA, 0xFE);
-        Frame frame = BinaryEnvelope.encode(Outgoing.of("file"), bytes(0xCA, 0xFE));
+        Frame frame = Outgoing.of("file").rawData(bytes(0xCA, 0xFE)).frame();
         assertEquals(example, frame.payload());
     }
 
     @Test
     void aHeaderThatItsLengthCannotSayIsRefused() {
-        Outgoing header = Outgoing.of("t").from("x".repeat(65535));
-        var refused = assertThrows(IllegalArgumentException.class, () -> BinaryEnvelope.encode(header, bytes()));
+        Outgoing header = Outgoing.of("t").from("x".repeat(65535)).rawData(bytes());
+        var refused = assertThrows(IllegalArgumentException.class, header::frame);
         assertEquals("a header of 65557 bytes is longer than 65535", refused.getMessage());
+    }
+
+    @Test
+    void aLogAddsItsOffsetToTheHeader() {
+        Outgoing outgoing = Outgoing.of("t").room("é").data(new byte[] {1, 0, -1}, byte[].class);
+        int size = outgoing.prepare();
+        for (long offset : new long[] {1, 9007199254740991L}) {
+            Frame frame = outgoing.frame(offset);
+            assertEquals(size + Long.toString(offset).length() + 1, frame.length());
+            Envelope envelope = BinaryEnvelope.parse(frame.payload());
+            assertEquals(offset, envelope.offset());
+            assertEquals("é", envelope.room());
+            assertEquals(bytes(1, 0, 255), payload(envelope));
+        }
+    }
+
+    @Test
+    void aHeaderThatGrowsTooLongIsRefused() {
+        Outgoing header = Outgoing.of("t").from("x".repeat(65535 - 22)).rawData(bytes(1));
+        assertEquals(3 + 65535 + 1, header.frame().length());
+        assertEquals(65535 + 13, header.prepare());
+        var refused = assertThrows(IllegalArgumentException.class, () -> header.frame(1));
+        assertEquals("a header of 65546 bytes is longer than 65535", refused.getMessage());
+    }
+
+    @Test
+    void whatIsSentIsWhatTheArrayHeldThen() {
+        byte[] array = {1, 2};
+        Frame frame = Outgoing.of("t").data(array, byte[].class).frame();
+        array[0] = 9;
+        assertEquals(bytes(1, 2), payload(BinaryEnvelope.parse(frame.payload())));
+    }
+
+    @Test
+    void aBufferIsSentFromItsPositionToItsLimitAndNotMoved() {
+        ByteBuffer buffer = bytes(1, 2, 3, 4).order(ByteOrder.LITTLE_ENDIAN);
+        buffer.position(1).limit(3);
+        Frame frame = Outgoing.of("t").data(buffer, ByteBuffer.class).frame();
+        assertEquals(bytes(2, 3), payload(BinaryEnvelope.parse(frame.payload())));
+        assertEquals(1, buffer.position());
+    }
+
+    @Test
+    void anArrayIsACopyAndABufferAViewThatIsReadOnly() {
+        ByteBuffer frame = frame("{\"type\":\"t\"}", 1, 2);
+        Envelope envelope = BinaryEnvelope.parse(frame);
+        byte[] first = envelope.data(byte[].class);
+        first[0] = 9;
+        byte[] second = envelope.data(byte[].class);
+        assertArrayEquals(new byte[] {1, 2}, second);
+        ByteBuffer view = envelope.data(ByteBuffer.class);
+        assertTrue(view.isReadOnly());
+        frame.put(frame.limit() - 1, (byte) 7);
+        assertEquals(bytes(1, 7), view);
+        assertArrayEquals(new byte[] {1, 2}, second);
+    }
+
+    @Test
+    void noPayloadIsRefusedAndAnEmptyOneIsNot() {
+        Outgoing outgoing = Outgoing.of("t");
+        var array = assertThrows(PayloadException.class, () -> outgoing.data(null, byte[].class));
+        assertEquals("data is required: null is not a byte[]", array.getMessage());
+        assertThrows(PayloadException.class, () -> outgoing.data(null, ByteBuffer.class));
+        assertEquals(15, outgoing.data(new byte[0], byte[].class).frame().length());
+    }
+
+    @Test
+    void bytesAreForAContractOfBytesAndJsonForTheOthers() {
+        Envelope binary = BinaryEnvelope.parse(frame("{\"type\":\"t\"}", 1));
+        for (Type type : new Type[] {String.class, int[].class, Byte[].class, Void.class, JsonElement.class}) {
+            var refused = assertThrows(PayloadException.class, () -> binary.data(type));
+            assertEquals("'t' comes in a text frame, not in a binary one", refused.getMessage());
+        }
+        for (String data : new String[] {"[1,2]", "\"yv4=\"", "null"}) {
+            Envelope text = Envelope.parse("{\"type\":\"t\",\"data\":" + data + "}");
+            for (Type type : new Type[] {byte[].class, ByteBuffer.class}) {
+                var refused = assertThrows(PayloadException.class, () -> text.data(type));
+                assertEquals("'t' comes in a binary frame, not in a text one", refused.getMessage());
+            }
+        }
+    }
+
+    @Test
+    void aServersHeaderMayNestAsDeepAsItsText() {
+        String deep = "{\"type\":\"t\",\"x\":" + "[".repeat(34) + "]".repeat(34) + "}";
+        assertThrows(MalformedException.class, () -> BinaryEnvelope.parse(frame(deep)));
+        assertEquals("t", BinaryEnvelope.parseFromServer(frame(deep, 1)).type());
+        assertEquals("t", Envelope.parseFromServer(deep).type());
+        String deeper = deep.replace("[]", "[[]]");
+        assertThrows(MalformedException.class, () -> BinaryEnvelope.parseFromServer(frame(deeper)));
+    }
+
+    @Test
+    void inAHistoryThePayloadIsBase64() {
+        Outgoing outgoing = Outgoing.of("file").room("räume").ts(7).rawData(bytes(0xCA, 0xFE));
+        outgoing.prepare();
+        Frame frame = outgoing.frame(3);
+        String json = "{\"type\":\"file\",\"room\":\"räume\",\"ts\":7,\"offset\":3,\"base64\":\"yv4=\"}";
+        assertEquals(json, BinaryEnvelope.toHistory(frame));
+        assertTrue(json.getBytes(StandardCharsets.UTF_8).length <= BinaryEnvelope.historyLength(frame));
+        Envelope envelope = BinaryEnvelope.fromHistory(JsonParser.parseString(json));
+        assertEquals(3, envelope.offset());
+        assertEquals("räume", envelope.room());
+        assertEquals(bytes(0xCA, 0xFE), payload(envelope));
+        assertTrue(payload(envelope).isReadOnly());
+    }
+
+    @Test
+    void whatATextFrameHoldsIsThereInAHistoryAsItIs() {
+        Frame frame = Outgoing.of("t").data("x", String.class).frame();
+        assertEquals(frame.asText(), BinaryEnvelope.toHistory(frame));
+        assertEquals(frame.length(), BinaryEnvelope.historyLength(frame));
+        Envelope envelope = BinaryEnvelope.fromHistory(JsonParser.parseString(frame.asText()));
+        assertNull(envelope.payload());
+        assertEquals("x", envelope.<String>data(String.class));
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "{'type':'t','base64':'y v4='",
+                "{'type':'t','base64':'-_-_'",
+                "{'type':'t','base64':1234",
+                "{'type':'t','base64':null",
+                "{'type':'t','base64':['yv4=']",
+                "{'type':'t','base64':'','data':1",
+                "{'base64':''"
+            })
+    void whatIsNoBase64InAHistoryIsRefused(String json) {
+        JsonElement message = JsonParser.parseString(json.replace('\'', '"') + "}");
+        assertThrows(MalformedException.class, () -> BinaryEnvelope.fromHistory(message));
     }
 }

@@ -92,6 +92,18 @@ class OutgoingTest {
         assertEquals(1, Envelope.parse(outgoing.frame(1).asText()).offset());
     }
 
+    /** A room that is gone is looked up again, and published to again. */
+    @Test
+    void aSecondTimeItIsTheSame() {
+        Outgoing outgoing = Outgoing.of("t").data(1, Integer.class);
+        Frame first = outgoing.frame();
+        int size = outgoing.prepare();
+        assertEquals(size, outgoing.prepare());
+        assertEquals(
+                "{\"type\":\"t\",\"data\":1,\"offset\":5}", outgoing.frame(5).asText());
+        assertEquals(first.asText(), outgoing.frame().asText());
+    }
+
     @Test
     void anOffsetNeedsPreparation() {
         assertThrows(IllegalStateException.class, () -> Outgoing.of("t").frame(1));
