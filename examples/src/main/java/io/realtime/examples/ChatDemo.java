@@ -36,7 +36,7 @@ final class ChatDemo implements Demo {
             throw new UsageException("--port and --page-port are both " + port);
         }
         DemoServer demo = DemoServer.withSecret(options.find("--secret"));
-        try (RealtimeServer server = demo.start(port, Limits.defaults(), options);
+        try (RealtimeServer server = demo.start(port, Limits.defaults(), options, DemoServer::chat);
                 DemoPage page = DemoPage.start(pagePort, "chat", FILES, server.port(), demo)) {
             terminal.out().println("socket " + DemoServer.url(server));
             terminal.out().println("page " + page.url());

@@ -34,7 +34,10 @@ public final class Main {
         CountDownLatch ended = new CountDownLatch(1);
         Runtime.getRuntime().addShutdownHook(new Thread(() -> stop(demo, ended), "stop"));
         Terminal terminal = new Terminal(
-                new BufferedReader(new InputStreamReader(System.in, Charset.defaultCharset())), System.out, System.err);
+                new BufferedReader(new InputStreamReader(System.in, Charset.defaultCharset())),
+                System.out,
+                System.err,
+                System::getenv);
         int code = new Main(terminal).run(args);
         ended.countDown(); // before the exit: it waits for the hook, which waits for this
         System.exit(code);
