@@ -10,6 +10,9 @@ module io.realtime.core {
             io.realtime.client,
             io.realtime.server,
             io.realtime.testing;
+    exports io.realtime.internal.calls to
+            io.realtime.client,
+            io.realtime.server;
     exports io.realtime.internal.wire to
             io.realtime.client,
             io.realtime.server,

@@ -34,6 +34,10 @@ public record ErrorCode(String value) {
     public static final ErrorCode CONNECTION_LOST = of("connection_lost");
     /** The disk could not be written. */
     public static final ErrorCode STORAGE = of("storage");
+    /** No answer came in time. */
+    public static final ErrorCode TIMEOUT = of("timeout");
+    /** Whoever asked does not want the answer any more. */
+    public static final ErrorCode CANCELLED = of("cancelled");
     /** The client, server or room is closed. */
     public static final ErrorCode CLOSED = of("closed");
 

@@ -34,11 +34,17 @@ final class Callbacks {
     private final EventBus everywhere = new EventBus(this::handlerFailed);
     private final ConcurrentHashMap<String, EventBus> perRoom = new ConcurrentHashMap<>();
     private final AtomicLong backlog = new AtomicLong();
+    private volatile Consumer<Envelope> questions = question -> {};
 
     Callbacks(Executor executor, ClientListener listener, Scheduler scheduler) {
         this.executor = new SerialExecutor(executor);
         this.listener = listener;
         this.reloads = new Reloads(this, scheduler);
+    }
+
+    /** Who answers what the server asks, on the executor; before anything is connected. */
+    void answerWith(Consumer<Envelope> answerer) {
+        questions = answerer;
     }
 
     void execute(Runnable task) {
@@ -100,6 +106,10 @@ final class Callbacks {
 
     /** Hands a message to the handlers of its event; on the executor only. */
     void hand(Inbound message) {
+        if (message.envelope().ref() != null) {
+            questions.accept(message.envelope());
+            return;
+        }
         String type = message.envelope().type();
         Event<?> event = everywhere.event(type);
         if (event == null) {

@@ -54,6 +54,7 @@ final class ClientEngine {
     private final Sender sender;
     private final Rooms rooms;
     private final HistoryReader history;
+    private final Calls calls;
     private final InboxAcks inboxAcks;
     private final String clientId;
 
@@ -77,6 +78,7 @@ final class ClientEngine {
         this.sender = new Sender(config, callbacks, this::answersRead, this::asked, this::onProgress);
         this.rooms = new Rooms(callbacks, sender::isDone, this::retryRoomsLater);
         this.history = new HistoryReader(callbacks, scheduler, this::sendNow);
+        this.calls = new Calls(sender, callbacks, scheduler, this::sendNow);
         this.inboxAcks = new InboxAcks(scheduler, this::sendInboxAck);
         FileOutbox file = config.outboxFile();
         this.clientId = file == null ? Ids.secret(config.random()) : file.clientId();
@@ -147,6 +149,11 @@ final class ClientEngine {
         return sender.send(event, data, room);
     }
 
+    /** Returns who asks and answers requests and streams. */
+    Calls calls() {
+        return calls;
+    }
+
     void reconnectNow() {
         post(() -> {
             if (state.status() == Status.WAITING) {
@@ -183,6 +190,8 @@ final class ClientEngine {
             stop(new CloseReason(CloseReason.NORMAL, "the client is closed"), null);
             terminated = true;
             rooms.fail(closed());
+            calls.fail(closed());
+            calls.close();
             inboxAcks.stop();
             callbacks.close();
             sender.finish(last);
@@ -339,6 +348,7 @@ final class ClientEngine {
         }
         opening.clear();
         rooms.fail(failure);
+        calls.fail(failure);
     }
 
     private static ErrorCode errorCode(CloseReason reason) {
@@ -492,6 +502,8 @@ final class ClientEngine {
         }
         if (Names.SESSION.equals(frame.room())) {
             sender.settle(); // the event of a handler is an answer like any other
+            calls.settle(answersRead());
+            calls.arrived(frame.offset(), frame.length());
         }
         return delivered;
     }
@@ -531,15 +543,24 @@ final class ClientEngine {
                 sender.acknowledged(ack.seq(), ack.answers());
             }
             case Frames.REPLY -> {
-                if (!rooms.reply(frame)) {
+                if (!rooms.reply(frame) && !calls.reply(frame)) {
                     history.reply(frame);
                 }
                 sender.pump(); // messages wait behind questions
             }
+            case Frames.NEXT -> calls.item(frame);
+            case Frames.END -> calls.end(frame);
+            case Frames.CREDIT -> calls.credit(frame);
+            case Frames.CANCEL -> calls.cancelled(frame);
             case Frames.ERROR -> takeError(from, frame);
             case Frames.JOINED -> rooms.put(requireRoom(frame), frame.data(Frames.RoomState.class));
             case Frames.LEFT -> rooms.taken(requireRoom(frame));
-            case Frames.GAP -> rooms.gap(requireRoom(frame), frame.data(Frames.Gap.class));
+            case Frames.GAP -> {
+                rooms.gap(requireRoom(frame), frame.data(Frames.Gap.class));
+                if (Names.SESSION.equals(frame.room())) {
+                    calls.answersLost(sender.lastSeq());
+                }
+            }
             case Frames.GOODBYE -> takeGoodbye(from, frame);
             case Frames.PING -> pong(from, frame);
             case Frames.WELCOME -> throw nonsense("a second welcome");
@@ -589,6 +610,17 @@ final class ClientEngine {
         callbacks.welcomed();
         inboxAcks.welcomed();
         sender.welcomed(from, welcome.seq(), welcome.answers(), Math.min(messageBytes, OUTBOUND_BYTES / 2));
+        if (!welcome.resumed()) {
+            calls.sessionLost(welcome.seq(), welcome.answers());
+        } else if (isLost(states.get(Names.SESSION))) {
+            calls.answersLost(welcome.seq());
+        }
+        calls.welcomed();
+        calls.settle(answersRead());
+    }
+
+    private static boolean isLost(Frames.@Nullable RoomState state) {
+        return state != null && state.isLost();
     }
 
     private void watch(Link from, Frames.@Nullable HeartbeatMs said) {
@@ -629,7 +661,7 @@ final class ClientEngine {
         ErrorData error = frame.error();
         RemoteException failure = error.exception();
         if (frame.ref() != null) {
-            if (!rooms.error(frame, failure)) {
+            if (!rooms.error(frame, failure) && !calls.error(frame, failure)) {
                 history.error(frame, failure);
             }
             sender.pump();
@@ -688,6 +720,7 @@ final class ClientEngine {
 
     private void onProgress() {
         rooms.leaveWhatMay();
+        calls.roomAgain();
     }
 
     private void retryRoomsLater() {

@@ -59,7 +59,7 @@ final class HistoryReader {
         }
         Scheduler.Cancellable timer = scheduler.schedule(TIMEOUT, () -> {
             open.remove(ref);
-            callbacks.fail(result, failure(ErrorCode.of("timeout"), "no history within " + TIMEOUT));
+            callbacks.fail(result, failure(ErrorCode.TIMEOUT, "no history within " + TIMEOUT));
         });
         open.put(ref, new Question(room, query, result, timer));
     }

@@ -142,6 +142,36 @@ final class Outbox {
                 "the message has " + entry.wireLength() + " bytes, the server takes " + messageBytes);
     }
 
+    /** Removes a message that nobody waits for any more; false when it was sent, or is not here. */
+    boolean withdraw(Entry entry) {
+        lock.lock();
+        try {
+            return !entry.everSent && !removeWaiting(other -> other == entry).isEmpty();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Returns whether a message is not acknowledged, and has no other fate yet. */
+    boolean holds(Entry entry) {
+        lock.lock();
+        try {
+            return entry.stage != Stage.GONE;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Returns whether so much waits that a producer had better wait too. */
+    boolean isHalfFull() {
+        lock.lock();
+        try {
+            return size() >= limits.messages() / 2 || bytes >= limits.bytes() / 2;
+        } finally {
+            lock.unlock();
+        }
+    }
+
     /** Learns how long a message may be; returns those that are too long. */
     List<Dropped> limitMessages(int newMessageBytes) {
         lock.lock();
@@ -473,6 +503,7 @@ final class Outbox {
 
         final String name;
         final @Nullable String room;
+        final @Nullable String ref; // of a question or an answer, which ends with this process: no file keeps it
         final CompletableFuture<Void> result;
         final long created;
         final long createdMillis;
@@ -490,11 +521,12 @@ final class Outbox {
         Entry(
                 String name,
                 @Nullable String room,
+                @Nullable String ref,
                 String json,
                 CompletableFuture<Void> result,
                 long created,
                 long createdMillis) {
-            this(name, room, json, result, created, createdMillis, 0);
+            this(name, room, ref, json, result, created, createdMillis, 0);
         }
 
         /** What an earlier process left, with the number it had. */
@@ -502,6 +534,7 @@ final class Outbox {
             this(
                     stored.name(),
                     stored.room(),
+                    null,
                     stored.json(),
                     new CompletableFuture<>(),
                     created,
@@ -512,6 +545,7 @@ final class Outbox {
         private Entry(
                 String name,
                 @Nullable String room,
+                @Nullable String ref,
                 String json,
                 CompletableFuture<Void> result,
                 long created,
@@ -521,10 +555,11 @@ final class Outbox {
             this.restored = seq > 0;
             this.name = name;
             this.room = room;
+            this.ref = ref;
             this.result = result;
             this.created = created;
             this.createdMillis = createdMillis;
-            Frame frame = Outgoing.of(name).room(room).rawData(json).frame();
+            Frame frame = Outgoing.of(name).ref(ref).room(room).rawData(json).frame();
             this.body = new byte[frame.length()];
             frame.payload().get(body);
         }

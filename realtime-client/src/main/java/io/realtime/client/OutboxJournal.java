@@ -215,6 +215,7 @@ final class OutboxJournal {
                 long seq = body.readLong();
                 removed(seq);
                 messages.remove(seq);
+                used(seq);
             }
         } else {
             return false;
@@ -281,6 +282,10 @@ final class OutboxJournal {
                     end = write(out, end, pending.toByteArray());
                     pending.reset();
                 }
+                if (message.ref != null) { // only its number outlives this process
+                    pending.write(removal(Collections.singletonList(message.seq())));
+                    continue;
+                }
                 byte[] record = addition(message);
                 slots.put(message.seq(), new Slot(end + pending.size(), record.length));
                 pending.write(record);
@@ -298,6 +303,9 @@ final class OutboxJournal {
         broken = false;
         size = end;
         slots.forEach(this::added);
+        for (Outbox.Entry message : messages) {
+            used(message.seq());
+        }
         if (!messages.isEmpty()) {
             forced = end;
             unforced.clear();
@@ -415,8 +423,15 @@ final class OutboxJournal {
     private void added(long seq, Slot slot) {
         live.put(seq, slot);
         liveBytes += slot.length();
-        newestSeq = seq;
-        lastSeq = Math.max(lastSeq, seq);
+        used(seq);
+    }
+
+    /** Notes a number that no other message may have. */
+    private void used(long seq) {
+        if (isSeq(seq)) {
+            newestSeq = Math.max(newestSeq, seq);
+            lastSeq = Math.max(lastSeq, seq);
+        }
     }
 
     private boolean removed(long seq) {

@@ -4,6 +4,9 @@ import io.realtime.Backoff;
 import io.realtime.Event;
 import io.realtime.Heartbeat;
 import io.realtime.Message;
+import io.realtime.Request;
+import io.realtime.StreamListener;
+import io.realtime.StreamRequest;
 import io.realtime.Subscription;
 import io.realtime.client.ConnectionState.Status;
 import io.realtime.client.javawebsocket.JavaWebSocketClientTransport;
@@ -38,6 +41,8 @@ import org.jspecify.annotations.Nullable;
  * future run on the callback executor, in order, one at a time. Waiting for a future on that executor waits for ever.
  */
 public final class RealtimeClient implements AutoCloseable {
+    private static final Duration REQUEST_TIMEOUT = Duration.ofSeconds(10);
+
     private final ClientEngine engine;
     private final Callbacks callbacks;
     private final Runnable release;
@@ -123,6 +128,77 @@ public final class RealtimeClient implements AutoCloseable {
      */
     public <T> CompletableFuture<Void> send(Event<T> event, T data) {
         return engine.send(event, data, null);
+    }
+
+    /** Like {@link #request(Request, Object, Duration)}, within 10 s. */
+    public <Q, R> CompletableFuture<R> request(Request<Q, R> request, Q data) {
+        return request(request, data, REQUEST_TIMEOUT);
+    }
+
+    /**
+     * Asks the server. The question waits in the outbox like a message, and is asked once, through lost connections; so is
+     * the answer.
+     *
+     * @param timeout how long to wait for the answer, the time without a connection included
+     * @return completes with the answer. Fails with a {@link io.realtime.RemoteException} when the server answered with an
+     *     error, with a {@link io.realtime.PayloadException} when the question or the answer does not fit the contract,
+     *     and with another {@link io.realtime.RealtimeException}: {@code timeout}, {@code connection_lost} when the
+     *     session was lost before the answer came, {@code closed}, {@code overloaded} when the outbox is full or 1,000
+     *     questions are open
+     */
+    public <Q, R> CompletableFuture<R> request(Request<Q, R> request, Q data, Duration timeout) {
+        if (timeout.isNegative() || timeout.isZero()) {
+            throw new IllegalArgumentException("timeout " + timeout + " is not positive");
+        }
+        return engine.calls().request(request, data, timeout);
+    }
+
+    /**
+     * Asks the server for a stream, whose items go to the listener on the callback executor. It outlives a lost connection
+     * without a gap or a repeat as long as the session does, and ends with {@code connection_lost} otherwise.
+     *
+     * @return cancels the stream when closed: the listener hears nothing more, and the producer stops at once
+     */
+    public <Q, T> Subscription stream(StreamRequest<Q, T> request, Q data, StreamListener<? super T> listener) {
+        return engine.calls().stream(request, data, Objects.requireNonNull(listener, "listener"), callbacks::execute);
+    }
+
+    /**
+     * Like {@link #stream(StreamRequest, Object, StreamListener)}, with the listener on an executor of its own, in order and
+     * one call at a time: it may wait there, for a disk, say, and slows this stream's producer and nothing else.
+     */
+    public <Q, T> Subscription stream(
+            StreamRequest<Q, T> request, Q data, StreamListener<? super T> listener, Executor executor) {
+        Executor inOrder = new SerialExecutor(Objects.requireNonNull(executor, "executor"));
+        return engine.calls().stream(request, data, Objects.requireNonNull(listener, "listener"), inOrder);
+    }
+
+    /**
+     * Answers the server's requests of this name, until the subscription is closed.
+     *
+     * @throws IllegalArgumentException when the name has a handler already
+     */
+    public <Q, R> Subscription onRequest(Request<Q, R> request, RequestHandler<Q, R> handler) {
+        return onRequestAsync(request, question -> CompletableFuture.completedFuture(handler.handle(question)));
+    }
+
+    /** Like {@link #onRequest}, with an answer that comes later. */
+    public <Q, R> Subscription onRequestAsync(Request<Q, R> request, RequestHandler.Async<Q, R> handler) {
+        return engine.calls().onRequest(request, handler);
+    }
+
+    /**
+     * Answers the server's requests for streams of this name, until the subscription is closed; what has begun goes on.
+     *
+     * @throws IllegalArgumentException when the name has a handler already
+     */
+    public <Q, T> Subscription onStream(StreamRequest<Q, T> request, StreamHandler<Q, T> handler) {
+        return engine.calls().onStream(request, handler);
+    }
+
+    /** Like {@link #onStream}, without a thread for each stream. */
+    public <Q, T> Subscription onStreamAsync(StreamRequest<Q, T> request, StreamHandler.Async<Q, T> handler) {
+        return engine.calls().onStreamAsync(request, handler);
     }
 
     /**

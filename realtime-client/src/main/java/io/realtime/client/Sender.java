@@ -99,21 +99,46 @@ final class Sender {
             result.completeExceptionally(unfit);
             return result;
         }
-        Outbox.Entry entry =
-                new Outbox.Entry(event.name(), room, json, result, scheduler.nanoTime(), scheduler.currentTimeMillis());
+        Outbox.Entry entry = entry(event.name(), room, null, json, result);
         if (event.isEphemeral()) {
             postEphemeral(entry);
         } else {
-            report(outbox.add(entry));
-            changed();
-            if (entry.seq() > 0) { // it was not refused
-                scheduler.schedule(Duration.ZERO, () -> {
-                    outbox.admit(entry);
-                    pumpLater();
-                });
-            }
+            sendReliable(entry);
         }
         return result;
+    }
+
+    /** Sends what belongs to a question; its future fails when it is given up, and nobody else is told. */
+    Outbox.Entry send(String type, String ref, String json, CompletableFuture<Void> fate) {
+        Outbox.Entry entry = entry(type, null, ref, json, fate);
+        sendReliable(entry);
+        return entry;
+    }
+
+    private Outbox.Entry entry(
+            String type, @Nullable String room, @Nullable String ref, String json, CompletableFuture<Void> fate) {
+        return new Outbox.Entry(type, room, ref, json, fate, scheduler.nanoTime(), scheduler.currentTimeMillis());
+    }
+
+    private void sendReliable(Outbox.Entry entry) {
+        report(outbox.add(entry));
+        changed();
+        if (entry.seq() > 0) { // it was not refused
+            scheduler.schedule(Duration.ZERO, () -> {
+                outbox.admit(entry);
+                pumpLater();
+            });
+        }
+    }
+
+    /** Returns whether the outbox has room for more than a few messages. */
+    boolean hasRoom() {
+        return !outbox.isHalfFull();
+    }
+
+    /** Returns whether a message may still have to be sent. */
+    boolean holds(Outbox.Entry entry) {
+        return outbox.holds(entry);
     }
 
     private void postEphemeral(Outbox.Entry entry) {
@@ -255,6 +280,23 @@ final class Sender {
         onProgress.run();
     }
 
+    /** Gives up a message that nobody waits for; false when it was sent, or has had its fate. */
+    boolean withdraw(Outbox.Entry entry) {
+        boolean isWithdrawn = outbox.withdraw(entry);
+        if (isWithdrawn) {
+            changed();
+            onProgress.run();
+        }
+        return isWithdrawn;
+    }
+
+    /** Gives up a message that was sent, and must not be sent again. */
+    void forget(Outbox.Entry entry) {
+        if (outbox.failed(entry.seq()) != null) {
+            changed();
+        }
+    }
+
     private void expire() {
         stopExpiry();
         report(outbox.expire(scheduler.nanoTime()));
@@ -295,7 +337,11 @@ final class Sender {
 
     private void report(List<Outbox.Dropped> dropped) {
         for (Outbox.Dropped one : dropped) {
-            callbacks.dropped(one.entry().result, one.message());
+            if (one.entry().ref == null) {
+                callbacks.dropped(one.entry().result, one.message());
+            } else { // whoever asked is told by the question
+                callbacks.fail(one.entry().result, one.cause());
+            }
         }
     }
 

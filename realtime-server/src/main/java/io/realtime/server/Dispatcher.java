@@ -6,6 +6,8 @@ import io.realtime.Message;
 import io.realtime.PayloadException;
 import io.realtime.RealtimeException;
 import io.realtime.Request;
+import io.realtime.StreamRequest;
+import io.realtime.internal.calls.StreamSource;
 import io.realtime.internal.wire.Envelope;
 import io.realtime.internal.wire.ErrorData;
 import io.realtime.internal.wire.Frames;
@@ -56,6 +58,16 @@ final class Dispatcher {
             }
             case Frames.HISTORY -> history(session, peer, envelope);
             case Frames.AUTH -> auth(session, peer, envelope);
+            case Frames.REPLY, Frames.NEXT, Frames.END, Frames.ERROR -> {
+                if (session.hasCalls()) {
+                    session.calls().answered(envelope);
+                }
+            }
+            case Frames.CANCEL -> {
+                if (session.hasCalls() && envelope.ref() != null) {
+                    session.calls().cancel(envelope.ref());
+                }
+            }
             case Frames.ACK ->
                 session.inboxHandled(
                         envelope.<Frames.InboxAck>data(Frames.InboxAck.class).offset());
@@ -241,6 +253,26 @@ final class Dispatcher {
                     fail(session, null, envelope, unfit);
                 }
             });
+        };
+    }
+
+    <Q, T> Handler stream(StreamRequest<Q, T> request, StreamHandler<Q, T> handler) {
+        return (session, envelope) -> {
+            Q question = envelope.data(request.type());
+            StreamSource<T> source = session.calls().begin(requireRef(envelope), request.itemType());
+            core.produce(() -> source.run(out -> handler.handle(session, question, out)), source);
+        };
+    }
+
+    <Q, T> Handler asyncStream(StreamRequest<Q, T> request, StreamHandler.Async<Q, T> handler) {
+        return (session, envelope) -> {
+            Q question = envelope.data(request.type());
+            StreamSource<T> source = session.calls().begin(requireRef(envelope), request.itemType());
+            try {
+                handler.handle(session, question, source);
+            } catch (Throwable failure) { // the application's code: an Error, too, ends this stream alone
+                source.fail(failure);
+            }
         };
     }
 

@@ -122,6 +122,11 @@ public final class Limits {
         return values.roomsPerSession;
     }
 
+    /** How many streams one session may have asked for at once; further ones are refused with {@code overloaded}. */
+    public int streamsPerSession() {
+        return values.streamsPerSession;
+    }
+
     /** How many bytes all logs together may hold; beyond it the coldest rooms are trimmed. */
     public long logBytes() {
         return values.logBytes;
@@ -140,7 +145,8 @@ public final class Limits {
                 + ratePerSession() + ", ratePerUser=" + ratePerUser() + ", resumptionsPerSession="
                 + resumptionsPerSession() + ", failedResumptionsPerAddress=" + failedResumptionsPerAddress()
                 + ", mailbox=" + mailbox() + ", inflight=" + inflight() + ", badMessages=" + badMessages()
-                + ", roomsPerSession=" + roomsPerSession() + ", logBytes=" + logBytes() + "}";
+                + ", roomsPerSession=" + roomsPerSession() + ", streamsPerSession=" + streamsPerSession()
+                + ", logBytes=" + logBytes() + "}";
     }
 
     /** Builds {@link Limits}; not safe for use by many threads. */
@@ -164,6 +170,7 @@ public final class Limits {
         private int inflight = 256;
         private int badMessages = 10;
         private int roomsPerSession = 1000;
+        private int streamsPerSession = 100;
         private long logBytes = Math.min(256L << 20, Runtime.getRuntime().maxMemory() / 4);
 
         private Builder() {}
@@ -291,6 +298,12 @@ public final class Limits {
             return this;
         }
 
+        /** Default 100. */
+        public Builder streamsPerSession(int streams) {
+            this.streamsPerSession = streams;
+            return this;
+        }
+
         /** Default 256 MiB, but at most a quarter of the heap. */
         public Builder logBytes(long bytes) {
             this.logBytes = bytes;
@@ -318,6 +331,7 @@ public final class Limits {
             positive("inflight", inflight);
             positive("badMessages", badMessages);
             positive("roomsPerSession", roomsPerSession);
+            positive("streamsPerSession", streamsPerSession);
             positive("logBytes", logBytes);
             if (inflight > mailbox) {
                 throw new IllegalArgumentException("inflight " + inflight + " exceeds mailbox " + mailbox

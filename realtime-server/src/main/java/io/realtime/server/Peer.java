@@ -231,12 +231,19 @@ final class Peer implements ConnectionListener, Outlet {
 
     private void deliver(Session to, Envelope envelope) {
         ClientRecords.ClientRecord record = to.record();
-        boolean isPing = envelope.type().equals(Frames.PING);
-        if (isPing) {
-            if (mayPing()) {
-                pong(envelope);
+        switch (envelope.type()) {
+            case Frames.PING -> {
+                if (mayPing()) {
+                    pong(envelope);
+                }
+                return;
             }
-            return;
+            case Frames.CREDIT -> { // must not wait behind messages whose handlers are slow
+                credit(to, envelope);
+                return;
+            }
+            case Frames.CANCEL -> cancel(to, envelope); // and once more in its turn, behind the question
+            default -> {}
         }
         if (record == null && !isWithinRate(to, envelope)) {
             return;
@@ -328,6 +335,23 @@ final class Peer implements ConnectionListener, Outlet {
             connection.abort();
         }
         return may;
+    }
+
+    private void credit(Session to, Envelope envelope) {
+        try {
+            if (to.credit(envelope.data(Frames.Credit.class))
+                    || mayPing()) { // what changes nothing is no more than a ping
+                return;
+            }
+        } catch (PayloadException unfit) {
+            bad(unfit);
+        }
+    }
+
+    private static void cancel(Session to, Envelope envelope) {
+        if (envelope.ref() != null && to.hasCalls()) {
+            to.calls().cancel(envelope.ref());
+        }
     }
 
     private void pong(Envelope ping) {
@@ -618,6 +642,10 @@ final class Peer implements ConnectionListener, Outlet {
         }
     }
 
+    long outboundBytes() {
+        return connection.outboundBytes();
+    }
+
     @Override
     public boolean lags(Runnable proceed) {
         return connection.lags(proceed);
@@ -650,6 +678,10 @@ final class Peer implements ConnectionListener, Outlet {
             paused = List.of();
         } finally {
             lock.unlock();
+        }
+        Session known = session;
+        if (known != null && known.hasCalls()) {
+            known.calls().roomAgain();
         }
         if (!waiting.isEmpty()) { // one after the other: all at once would be more than the connection holds
             core.execute(() -> waiting.forEach(Runnable::run));

@@ -6,6 +6,7 @@ import io.realtime.Event;
 import io.realtime.Heartbeat;
 import io.realtime.RealtimeException;
 import io.realtime.Request;
+import io.realtime.StreamRequest;
 import io.realtime.internal.Ids;
 import io.realtime.internal.SystemScheduler;
 import io.realtime.internal.wire.Names;
@@ -48,6 +49,7 @@ public final class RealtimeServer implements AutoCloseable {
     private final ServerTransport transport;
     private final Scheduler scheduler;
     private final @Nullable ExecutorService ownExecutor;
+    private final ExecutorService producers;
     private final ServerCore core;
 
     private RealtimeServer(Builder config) {
@@ -58,7 +60,8 @@ public final class RealtimeServer implements AutoCloseable {
         this.ownExecutor = supplied == null ? HandlerExecutor.create() : null;
         Executor executor = ownExecutor == null ? Objects.requireNonNull(supplied) : ownExecutor;
         this.transport = config.transport == null ? Transports.choose(config.transportName) : config.transport;
-        this.core = new ServerCore(config, scheduler, executor);
+        this.producers = HandlerExecutor.createForStreams();
+        this.core = new ServerCore(config, scheduler, executor, producers);
     }
 
     /** A builder that begins with the defaults. */
@@ -205,6 +208,7 @@ public final class RealtimeServer implements AutoCloseable {
         if (scheduler instanceof SystemScheduler own && config.scheduler == null) {
             own.close();
         }
+        producers.shutdownNow(); // their sessions are over
         if (ownExecutor != null) {
             ownExecutor.shutdown(); // what was accepted is still run
         }
@@ -321,6 +325,38 @@ public final class RealtimeServer implements AutoCloseable {
         public <Q, R> Builder onRequestAsync(Request<Q, R> request, RequestHandler.Async<Q, R> handler) {
             Objects.requireNonNull(handler, "handler");
             return register(request.name(), dispatcher -> dispatcher.asyncRequest(request, handler));
+        }
+
+        /**
+         * Answers a request for a stream.
+         *
+         * @throws IllegalArgumentException when its name has a handler already
+         */
+        public <Q, T> Builder onStream(StreamRequest<Q, T> request, StreamHandler<Q, T> handler) {
+            Objects.requireNonNull(handler, "handler");
+            return register(request.name(), dispatcher -> dispatcher.stream(request, handler));
+        }
+
+        /**
+         * Answers a request for a stream, without a thread for each.
+         *
+         * @throws IllegalArgumentException when its name has a handler already
+         */
+        public <Q, T> Builder onStreamAsync(StreamRequest<Q, T> request, StreamHandler.Async<Q, T> handler) {
+            Objects.requireNonNull(handler, "handler");
+            return register(request.name(), dispatcher -> dispatcher.asyncStream(request, handler));
+        }
+
+        /**
+         * Answers a request for a stream with what a publisher publishes.
+         *
+         * @throws IllegalArgumentException when its name has a handler already
+         */
+        public <Q, T> Builder onStreamPublisher(StreamRequest<Q, T> request, StreamHandler.Source<Q, T> source) {
+            Objects.requireNonNull(source, "source");
+            return onStreamAsync(
+                    request,
+                    (session, question, out) -> PublisherStream.subscribe(source.open(session, question), out));
         }
 
         private Builder register(String name, Function<Dispatcher, Dispatcher.Handler> handler) {

@@ -71,6 +71,18 @@ final class RoomLog {
         }
     }
 
+    /** Drops everything up to an offset. */
+    void forgetUpTo(long offset) {
+        while (size > 0 && floor() < offset) {
+            dropOldest();
+        }
+    }
+
+    /** Returns how many entries are kept. */
+    int size() {
+        return size;
+    }
+
     /** Drops everything; the offsets go on. */
     void clear() {
         ring = new Entry[0];

@@ -323,6 +323,32 @@ final class RoomState {
         }
     }
 
+    /** Drops what nobody needs any more, since the only member has it; false when that is nothing. */
+    boolean forgetUpTo(long offset) {
+        long before;
+        long after;
+        lock.lock();
+        try {
+            before = log.bytes();
+            log.forgetUpTo(Math.min(offset, log.top()));
+            after = log.bytes();
+        } finally {
+            lock.unlock();
+        }
+        broker.logGrew(after - before);
+        return after < before;
+    }
+
+    /** Returns whether the log keeps less than so many messages, and less than so many bytes. */
+    boolean keepsLessThan(int messages, long bytes) {
+        lock.lock();
+        try {
+            return log.size() < messages && log.bytes() < bytes;
+        } finally {
+            lock.unlock();
+        }
+    }
+
     /** Begins the delivery to a link: first what it has not seen, then what is published. Does nothing the second time. */
     void start(Link link) {
         lock.lock();

@@ -4,6 +4,7 @@ import io.realtime.CloseReason;
 import io.realtime.ErrorCode;
 import io.realtime.Heartbeat;
 import io.realtime.RealtimeException;
+import io.realtime.StreamSink;
 import io.realtime.internal.Ids;
 import io.realtime.internal.wire.Frames;
 import io.realtime.internal.wire.Names;
@@ -57,6 +58,7 @@ final class ServerCore implements ServerTransport.Acceptor {
     private final Scheduler scheduler;
     private final Executor executor;
     private final Executor guarded = this::execute; // one for all mailboxes
+    private final Executor producers;
     private final Random random;
     private final OriginRule origins;
     private final LocalBroker broker;
@@ -74,7 +76,9 @@ final class ServerCore implements ServerTransport.Acceptor {
     private volatile boolean closing;
     private volatile boolean stopped;
 
-    ServerCore(RealtimeServer.Builder config, Scheduler scheduler, Executor executor) {
+    /** @param producers has a thread for each stream that waits, or refuses it */
+    ServerCore(RealtimeServer.Builder config, Scheduler scheduler, Executor executor, Executor producers) {
+        this.producers = producers;
         this.config = config;
         this.scheduler = scheduler;
         this.executor = executor;
@@ -427,6 +431,16 @@ final class ServerCore implements ServerTransport.Acceptor {
             });
         } catch (RejectedExecutionException stopped) {
             LOG.debug("a task came after the executor had stopped");
+        }
+    }
+
+    /** Runs what produces a stream, on a thread that it may block. */
+    void produce(Runnable task, StreamSink<?> stream) {
+        try {
+            producers.execute(task);
+        } catch (RejectedExecutionException busy) {
+            stream.fail(
+                    new RealtimeException(ErrorCode.OVERLOADED, "the server produces too many streams", true, busy));
         }
     }
 

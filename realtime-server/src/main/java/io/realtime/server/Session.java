@@ -5,6 +5,10 @@ import io.realtime.ErrorCode;
 import io.realtime.Event;
 import io.realtime.Position;
 import io.realtime.RealtimeException;
+import io.realtime.Request;
+import io.realtime.StreamListener;
+import io.realtime.StreamRequest;
+import io.realtime.Subscription;
 import io.realtime.internal.wire.Frames;
 import io.realtime.internal.wire.Names;
 import io.realtime.internal.wire.Outgoing;
@@ -21,8 +25,10 @@ import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
@@ -37,6 +43,10 @@ import org.jspecify.annotations.Nullable;
 public final class Session {
     private static final Duration ACK_DELAY = Duration.ofMillis(100);
     private static final int ACK_EVERY = 32;
+    private static final Duration REQUEST_TIMEOUT = Duration.ofSeconds(10);
+
+    /** What streams leave unread in the inbox; its log keeps four times as much. */
+    private static final int MOST_UNREAD = 250;
 
     private final ServerCore core;
     private final String id;
@@ -56,6 +66,7 @@ public final class Session {
     private Set<String> placed = Set.of(); // guarded by lock: rooms that the application put it in
     private boolean left; // guarded by lock: the session is over and joins nothing any more
 
+    private volatile @Nullable Calls calls; // written once, under lock
     private volatile @Nullable Peer peer; // written under lock
     private volatile Handshake handshake; // written under lock
     private boolean over; // guarded by lock
@@ -210,6 +221,42 @@ public final class Session {
         toInbox(message.room(Names.SESSION)
                 .ts(core.scheduler().currentTimeMillis())
                 .data(data, event.type()));
+    }
+
+    /** Like {@link #request(Request, Object, Duration)}, within 10 s. */
+    public <Q, R> CompletableFuture<R> request(Request<Q, R> request, Q data) {
+        return request(request, data, REQUEST_TIMEOUT);
+    }
+
+    /**
+     * Asks this session's client, once, by way of the session's inbox: a client that is away is asked when it comes back in
+     * time. A handler must not wait for the answer, which comes behind the message that it handles.
+     *
+     * @param timeout how long to wait for the answer, the time without a connection included
+     * @return completes on the executor with the answer. Fails with a {@link io.realtime.RemoteException} when the client
+     *     answered with an error, with a {@link io.realtime.PayloadException} when the answer does not fit the contract,
+     *     and with another {@link RealtimeException}: {@code timeout}, {@code connection_lost} when the session is over,
+     *     {@code overloaded} when 1,000 questions to it are open
+     * @throws io.realtime.PayloadException when the data cannot be written
+     * @throws RealtimeException with {@code too_big} when it exceeds half of {@link Limits#outboundBytes}
+     */
+    public <Q, R> CompletableFuture<R> request(Request<Q, R> request, Q data, Duration timeout) {
+        if (timeout.isNegative() || timeout.isZero()) {
+            throw new IllegalArgumentException("timeout " + timeout + " is not positive");
+        }
+        return calls().request(request, data, timeout);
+    }
+
+    /**
+     * Asks this session's client for a stream, whose items go to the listener with the session's messages, in order. It ends
+     * with {@code connection_lost} when the session is over.
+     *
+     * @return cancels the stream when closed: the listener hears nothing more, and the producer stops at once
+     * @throws io.realtime.PayloadException when the data cannot be written
+     * @throws RealtimeException with {@code too_big} when it exceeds half of {@link Limits#outboundBytes}
+     */
+    public <Q, T> Subscription stream(StreamRequest<Q, T> request, Q data, StreamListener<? super T> listener) {
+        return calls().stream(request, data, Objects.requireNonNull(listener, "listener"));
     }
 
     /** Ends the session for good, with 4005 and this text; the client stays closed. */
@@ -378,6 +425,10 @@ public final class Session {
             last.close(reason);
         }
         rooms.forEach((name, room) -> room.detach(this, last));
+        Calls open = calls;
+        if (open != null) {
+            open.over();
+        }
         if (isIdle) {
             leaveAll();
         }
@@ -617,13 +668,73 @@ public final class Session {
         if (managed) {
             Session newest =
                     record == null ? null : record.session(); // of this client, which is acknowledged to as well
-            (newest == null ? this : newest)
-                    .toInbox(frame.room(Names.SESSION).ts(core.scheduler().currentTimeMillis()));
+            (newest == null ? this : newest).tell(frame);
+        } else {
+            tell(frame);
+        }
+    }
+
+    /** Returns what the client is asked and has asked for; made on first use. */
+    Calls calls() {
+        Calls known = calls;
+        if (known != null) {
+            return known;
+        }
+        lock.lock();
+        try {
+            known = calls == null ? new Calls(core, this) : calls;
+            calls = known;
+            return known;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Returns whether the client was ever asked, or has asked for a stream. */
+    boolean hasCalls() {
+        return calls != null;
+    }
+
+    /** Sends what belongs to a question between the application and this session's client. */
+    void tell(Outgoing frame) {
+        if (managed) {
+            toInbox(frame.room(Names.SESSION).ts(core.scheduler().currentTimeMillis()));
         } else {
             Frame ready = frame.ts(core.scheduler().currentTimeMillis()).frame();
             core.broker().requireSendable(ready.length());
             control(ready);
         }
+    }
+
+    /**
+     * Returns whether a stream may send: no more than a part of what the connection, or the log of the inbox, could hold is
+     * on its way. So the streams of a session never cost it its connection, or a message that is still to be read.
+     */
+    boolean hasRoomForStreams() {
+        int most = core.limits().outboundBytes() / 2;
+        if (!managed) {
+            Peer to = peer;
+            return to == null || to.outboundBytes() <= most;
+        }
+        RoomState inbox = rooms.get(Names.SESSION);
+        return inbox == null || inbox.keepsLessThan(MOST_UNREAD, most);
+    }
+
+    /** On an I/O thread: what the client says of how far it has come; false when that is nothing new. */
+    boolean credit(Frames.Credit credit) {
+        boolean isNews = false;
+        RoomState inbox = rooms.get(Names.SESSION);
+        if (managed && credit.read() != null && inbox != null) {
+            isNews = inbox.forgetUpTo(credit.read());
+        }
+        Calls open = calls;
+        if (open == null) {
+            return isNews;
+        }
+        if (isNews) {
+            open.roomAgain();
+        }
+        return (credit.streams() != null && open.grant(credit.streams())) || isNews;
     }
 
     /** Sends a frame of this connection's own, in no log; lost when there is no connection. */

@@ -24,6 +24,10 @@ public final class Frames {
     public static final String ACK = "$ack";
     public static final String REPLY = "$reply";
     public static final String ERROR = "$error";
+    public static final String NEXT = "$next";
+    public static final String END = "$end";
+    public static final String CREDIT = "$credit";
+    public static final String CANCEL = "$cancel";
     public static final String GAP = "$gap";
     public static final String GOODBYE = "$goodbye";
 
@@ -131,6 +135,14 @@ public final class Frames {
 
     /** How far the client has handed the user's inbox to its application. */
     public record InboxAck(long offset) {}
+
+    /**
+     * How much more may come; each number says how much in all, so that it may be said again.
+     *
+     * @param read up to where the session's inbox has arrived
+     * @param streams how many items of each stream are taken, by its ref
+     */
+    public record Credit(@Nullable Long read, @Nullable Map<String, Long> streams) {}
 
     /** The room's log broke while live; what follows begins after {@code offset}. */
     public record Gap(String epoch, long offset, String reason) {}

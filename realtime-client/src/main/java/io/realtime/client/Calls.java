@@ -1,0 +1,491 @@
+package io.realtime.client;
+
+import io.realtime.ErrorCode;
+import io.realtime.PayloadException;
+import io.realtime.RealtimeException;
+import io.realtime.Request;
+import io.realtime.StreamListener;
+import io.realtime.StreamRequest;
+import io.realtime.Subscription;
+import io.realtime.internal.calls.Questions;
+import io.realtime.internal.calls.Questions.Question;
+import io.realtime.internal.calls.RequestCall;
+import io.realtime.internal.calls.Sources;
+import io.realtime.internal.calls.StreamCall;
+import io.realtime.internal.calls.StreamSource;
+import io.realtime.internal.wire.Envelope;
+import io.realtime.internal.wire.ErrorData;
+import io.realtime.internal.wire.Frames;
+import io.realtime.internal.wire.Json;
+import io.realtime.internal.wire.Outgoing;
+import io.realtime.spi.Scheduler;
+import java.lang.reflect.Type;
+import java.time.Duration;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.Executor;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.SynchronousQueue;
+import java.util.concurrent.ThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
+import java.util.function.Predicate;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Requests and streams, asked and answered. Questions go by the outbox, answers come by the session's inbox: both outlive
+ * a lost connection, and what is asked ends when the session does. Asked by any thread; the rest is the scheduler's
+ * thread's, but for what the application produces.
+ */
+final class Calls {
+    /** So many streams may be produced here at once. */
+    private static final int MOST_SOURCES = 100;
+
+    /** The server hears how far its inbox has arrived once in so many frames, or so many characters. */
+    private static final int READ_FRAMES = 32;
+
+    private static final int READ_LENGTH = 64 * 1024;
+
+    private final Sender sender;
+    private final Callbacks callbacks;
+    private final Scheduler scheduler;
+    private final Predicate<Outgoing> connection;
+    private final Questions questions = new Questions("q");
+    private final Sources sources = new Sources(MOST_SOURCES);
+    private final Map<String, Answerer> answerers = new ConcurrentHashMap<>();
+    private final ThreadPoolExecutor producers;
+
+    // The scheduler's thread only.
+    private final Map<String, Long> unsaid = new LinkedHashMap<>(); // credit that was granted since it was last said
+    private boolean isSayingSoon;
+    private long read;
+    private int unsaidFrames;
+    private int unsaidLength;
+    private boolean isSessionLost;
+    private long lostUpTo;
+    private long lostBehind;
+
+    /** What answers the server's questions of one name, on the callback executor. */
+    private interface Answerer {
+        void answer(String ref, Envelope question) throws Exception;
+    }
+
+    /** @param connection sends a frame; false when there is no connection, or it is full */
+    Calls(Sender sender, Callbacks callbacks, Scheduler scheduler, Predicate<Outgoing> connection) {
+        this.sender = sender;
+        this.callbacks = callbacks;
+        this.scheduler = scheduler;
+        this.connection = connection;
+        this.producers =
+                new ThreadPoolExecutor(0, MOST_SOURCES, 10, TimeUnit.SECONDS, new SynchronousQueue<>(), task -> {
+                    Thread thread = new Thread(task, "realtime-client-stream");
+                    thread.setDaemon(true);
+                    return thread;
+                });
+        callbacks.answerWith(this::answer);
+    }
+
+    // ---- asking, on any thread
+
+    <Q, R> CompletableFuture<R> request(Request<Q, R> request, Q data, Duration timeout) {
+        CompletableFuture<R> result = new CompletableFuture<>();
+        RequestCall<R> call = new RequestCall<>(result, request.replyType(), callbacks::execute);
+        String json = json(data, request.type(), call);
+        if (json != null) {
+            String ref = questions.newRef();
+            ask(ref, request.name(), json, call);
+            call.within(timeout, scheduler, questions, ref);
+        }
+        return result;
+    }
+
+    /** @param executor runs the listener, in order and one call at a time */
+    <Q, T> Subscription stream(
+            StreamRequest<Q, T> request, Q data, StreamListener<? super T> listener, Executor executor) {
+        String ref = questions.newRef();
+        StreamCall<T> call = new StreamCall<>(
+                listener,
+                request.itemType(),
+                executor,
+                upTo -> post(() -> grant(ref, upTo)),
+                () -> cancel(ref),
+                callbacks::tell);
+        String json = json(data, request.type(), call);
+        if (json != null) {
+            ask(ref, request.name(), json, call);
+        }
+        return call::cancel;
+    }
+
+    private static @Nullable String json(@Nullable Object data, Type type, Question question) {
+        try {
+            return Json.write(data, type);
+        } catch (PayloadException unfit) {
+            question.failed(unfit);
+            return null;
+        }
+    }
+
+    private void ask(String ref, String type, String json, Question question) {
+        CompletableFuture<Void> fate = new CompletableFuture<>();
+        Asked asked = new Asked(question);
+        if (!questions.open(ref, asked)) {
+            String why = Questions.MOST + " questions are open";
+            question.failed(new RealtimeException(ErrorCode.OVERLOADED, why, true, null));
+            return;
+        }
+        asked.entry = sender.send(type, ref, json, fate);
+        CompletableFuture<Void> unused = fate.whenComplete((done, failure) -> {
+            if (failure != null) { // it was given up, or refused
+                questions.fail(ref, known(failure));
+            }
+        });
+    }
+
+    private static RealtimeException known(Throwable failure) {
+        return failure instanceof RealtimeException known
+                ? known
+                : new RealtimeException(ErrorCode.INTERNAL, String.valueOf(failure), false, failure);
+    }
+
+    /** A question, and the message that asks it. */
+    private final class Asked implements Question {
+        final Question question;
+        volatile Outbox.@Nullable Entry entry;
+
+        Asked(Question question) {
+            this.question = question;
+        }
+
+        @Override
+        public void reply(Envelope reply) {
+            question.reply(reply);
+        }
+
+        @Override
+        public void item(Envelope item) {
+            question.item(item);
+        }
+
+        @Override
+        public void end() {
+            question.end();
+        }
+
+        @Override
+        public void failed(RealtimeException why) {
+            question.failed(why);
+            post(this::withdraw);
+        }
+
+        /** Returns whether the question had not left, and never will. */
+        boolean withdraw() {
+            Outbox.Entry mine = entry;
+            return mine != null && sender.withdraw(mine);
+        }
+
+        /** Whether nothing of an answer has come, and the message is yet to be processed. */
+        boolean isUnheard(long processed) {
+            Outbox.Entry mine = entry;
+            boolean hasBegun = question instanceof StreamCall<?> stream && stream.hasBegun();
+            return mine != null && !hasBegun && mine.seq() > processed && sender.holds(mine);
+        }
+
+        void forget() {
+            Outbox.Entry mine = entry;
+            if (mine != null) {
+                sender.forget(mine);
+            }
+        }
+    }
+
+    private void post(Runnable task) {
+        scheduler.schedule(Duration.ZERO, task);
+    }
+
+    private void cancel(String ref) {
+        Question question = questions.get(ref);
+        questions.close(ref);
+        post(() -> {
+            unsaid.remove(ref);
+            if (!(question instanceof Asked asked) || !asked.withdraw()) {
+                tell(Frames.CANCEL, ref, "null");
+            }
+        });
+    }
+
+    // ---- what the server answers, on the scheduler's thread
+
+    boolean reply(Envelope frame) {
+        return questions.reply(frame);
+    }
+
+    void item(Envelope frame) {
+        questions.item(frame);
+    }
+
+    void end(Envelope frame) {
+        questions.end(frame);
+    }
+
+    boolean error(Envelope frame, RealtimeException failure) {
+        return questions.fail(frame.ref(), failure);
+    }
+
+    /** A frame of the session's inbox has arrived. */
+    void arrived(long offset, int length) {
+        if (offset > 0) {
+            read = offset;
+            unsaidFrames++;
+            unsaidLength += length;
+            if (unsaidFrames >= READ_FRAMES || unsaidLength >= READ_LENGTH) {
+                say();
+            }
+        }
+    }
+
+    private void grant(String ref, long upTo) {
+        unsaid.put(ref, upTo);
+        if (!isSayingSoon) { // together with what others grant now
+            isSayingSoon = true;
+            post(this::say);
+        }
+    }
+
+    private void say() {
+        isSayingSoon = false;
+        Frames.Credit credit = new Frames.Credit(read == 0 ? null : read, unsaid.isEmpty() ? null : unsaid);
+        if (connection.test(Outgoing.of(Frames.CREDIT).data(credit, Frames.Credit.class))) {
+            unsaid.clear();
+            unsaidFrames = 0;
+            unsaidLength = 0;
+        }
+    }
+
+    /** There is a connection: the server learns again what it may have missed. */
+    void welcomed() {
+        questions.forEach((ref, question) -> {
+            if (question instanceof Asked asked && asked.question instanceof StreamCall<?> stream) {
+                unsaid.put(ref, stream.granted());
+            }
+        });
+        if (!unsaid.isEmpty() || unsaidFrames > 0) {
+            say();
+        }
+    }
+
+    /**
+     * The session is another one. What the one before has not answered it never will, but for what it did answer in the
+     * new one's inbox.
+     *
+     * @param processed up to which number messages are processed
+     * @param behind up to where in the new inbox the answers to these stand
+     */
+    void sessionLost(long processed, long behind) {
+        sources.cancelAll();
+        unsaidFrames = 0;
+        isSessionLost = true;
+        lostUpTo = processed;
+        lostBehind = behind;
+    }
+
+    /** Ends what a lost session will not answer any more, once what it did answer is read. */
+    void settle(long answersRead) {
+        if (isSessionLost && answersRead >= lostBehind) {
+            isSessionLost = false;
+            failUnanswered(lostUpTo);
+        }
+    }
+
+    /** Some of the inbox was lost: the answer to any message that is processed may have been in it. */
+    void answersLost(long processed) {
+        failUnanswered(processed);
+    }
+
+    private void failUnanswered(long processed) {
+        questions.forEach((ref, question) -> {
+            if (question instanceof Asked asked && !asked.isUnheard(processed)) {
+                asked.forget();
+                questions.fail(ref, lost());
+                if (asked.question instanceof StreamCall) {
+                    tell(Frames.CANCEL, ref, "null"); // for the case that it lives on
+                }
+            }
+        });
+    }
+
+    private static RealtimeException lost() {
+        return new RealtimeException(
+                ErrorCode.CONNECTION_LOST, "the session was lost before the answer had come", true, null);
+    }
+
+    /** The application has disconnected, or the server does not want this client. */
+    void fail(RealtimeException why) {
+        questions.failAll(why);
+        sources.cancelAll();
+    }
+
+    void close() {
+        producers.shutdown();
+    }
+
+    // ---- answering
+
+    <Q, R> Subscription onRequest(Request<Q, R> request, RequestHandler.Async<Q, R> handler) {
+        return register(request.name(), (ref, question) -> {
+            CompletionStage<R> later = handler.handle(question.<Q>data(request.type()));
+            later.whenComplete((reply, failure) -> {
+                if (failure != null) {
+                    fail(ref, failure);
+                    return;
+                }
+                try {
+                    tell(Frames.REPLY, ref, Json.write(reply, request.replyType()));
+                } catch (PayloadException unfit) { // this side's fault, not the asker's data
+                    fail(
+                            ref,
+                            new IllegalStateException(
+                                    "the reply of '" + request.name() + "' cannot be written", unfit));
+                }
+            });
+        });
+    }
+
+    <Q, T> Subscription onStream(StreamRequest<Q, T> request, StreamHandler<Q, T> handler) {
+        return register(request.name(), (ref, question) -> {
+            Q asked = question.data(request.type());
+            StreamSource<T> source = begin(ref, request.itemType());
+            try {
+                producers.execute(() -> source.run(out -> handler.handle(asked, out)));
+            } catch (RejectedExecutionException busy) {
+                source.fail(new RealtimeException(ErrorCode.OVERLOADED, "too many streams", true, busy));
+            }
+        });
+    }
+
+    <Q, T> Subscription onStreamAsync(StreamRequest<Q, T> request, StreamHandler.Async<Q, T> handler) {
+        return register(request.name(), (ref, question) -> {
+            Q asked = question.data(request.type());
+            StreamSource<T> source = begin(ref, request.itemType());
+            try {
+                handler.handle(asked, source);
+            } catch (Throwable failure) { // the application's code: an Error, too, ends this stream alone
+                source.fail(failure);
+            }
+        });
+    }
+
+    private <T> StreamSource<T> begin(String ref, Type itemType) {
+        Executor executor = callbacks::execute;
+        StreamSource<T> source = new StreamSource<>(itemType, new Outlet(ref), executor);
+        if (!sources.add(ref, source)) {
+            throw new RealtimeException(ErrorCode.OVERLOADED, "too many streams", true, null);
+        }
+        return source;
+    }
+
+    private Subscription register(String name, Answerer answerer) {
+        if (answerers.putIfAbsent(name, answerer) != null) {
+            throw new IllegalArgumentException("'" + name + "' has a handler already");
+        }
+        return () -> answerers.remove(name, answerer);
+    }
+
+    /** On the callback executor. */
+    private void answer(Envelope question) {
+        String ref = question.ref();
+        Answerer answerer = answerers.get(question.type());
+        if (ref == null) {
+            return;
+        }
+        if (answerer == null) {
+            fail(ref, new RealtimeException(ErrorCode.NO_HANDLER, "nothing handles '" + question.type() + "'"));
+            return;
+        }
+        try {
+            answerer.answer(ref, question);
+        } catch (Throwable failure) { // the application's code: anything may come out of it
+            fail(ref, failure);
+        }
+    }
+
+    /** Sends what nobody waits for; when it is given up, whoever asked hears of a timeout, or of the session's end. */
+    private void tell(String type, String ref, String json) {
+        CompletableFuture<Void> fate = new CompletableFuture<>();
+        Outbox.Entry unused = sender.send(type, ref, json, fate);
+        CompletableFuture<Void> unusedToo = fate.whenComplete((done, failure) -> {
+            if (failure != null) {
+                callbacks.error(failure);
+            }
+        });
+    }
+
+    private void fail(String ref, Throwable thrown) {
+        Throwable failure =
+                thrown instanceof CompletionException && thrown.getCause() != null ? thrown.getCause() : thrown;
+        ErrorData error;
+        if (failure instanceof RealtimeException known) {
+            error = ErrorData.of(known);
+        } else {
+            callbacks.error(failure);
+            error = ErrorData.of(ErrorCode.INTERNAL, "the handler failed", false);
+        }
+        tell(Frames.ERROR, ref, Json.write(error, ErrorData.class));
+    }
+
+    /** The server takes more items. */
+    void credit(Envelope frame) {
+        Frames.Credit credit = frame.data(Frames.Credit.class);
+        if (credit.streams() != null) {
+            sources.grant(credit.streams());
+        }
+    }
+
+    /** The server does not want a stream any more. */
+    void cancelled(Envelope frame) {
+        if (frame.ref() != null) {
+            sources.cancel(frame.ref());
+        }
+    }
+
+    /** Messages have left the outbox. */
+    void roomAgain() {
+        sources.roomAgain();
+    }
+
+    /** The way of a stream's items to the server: by the outbox, which they may fill to one half. */
+    private final class Outlet implements StreamSource.Outlet {
+        private final String ref;
+
+        Outlet(String ref) {
+            this.ref = ref;
+        }
+
+        @Override
+        public boolean hasRoom() {
+            return sender.hasRoom();
+        }
+
+        @Override
+        public void item(String json) {
+            tell(Frames.NEXT, ref, json);
+        }
+
+        @Override
+        public void over(@Nullable ErrorData error) {
+            sources.remove(ref);
+            tell(
+                    error == null ? Frames.END : Frames.ERROR,
+                    ref,
+                    error == null ? "null" : Json.write(error, ErrorData.class));
+        }
+
+        @Override
+        public void report(Throwable failure) {
+            callbacks.error(failure);
+        }
+    }
+}

@@ -1,0 +1,142 @@
+package io.realtime.internal.calls;
+
+import io.realtime.ErrorCode;
+import io.realtime.RealtimeException;
+import io.realtime.StreamListener;
+import io.realtime.internal.wire.Envelope;
+import java.lang.reflect.Type;
+import java.util.concurrent.Executor;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Consumer;
+import java.util.function.LongConsumer;
+
+/**
+ * A question that is answered by a stream. Items go to the listener on the executor, and the producer may send more as
+ * the listener returns.
+ */
+public final class StreamCall<T> implements Questions.Question {
+    /** How many items may be on their way; as many are taken without being asked for. */
+    public static final int WINDOW = 64;
+
+    private final StreamListener<? super T> listener;
+    private final Type itemType;
+    private final Executor executor;
+    private final LongConsumer credit;
+    private final Runnable cancel;
+    private final Consumer<Throwable> failures;
+    private final AtomicBoolean over = new AtomicBoolean();
+
+    // With the frames, one at a time.
+    private long arrived;
+
+    // On the executor; what was granted is read with the frames too.
+    private long handed;
+    private volatile long granted = WINDOW;
+
+    /**
+     * A question that is not asked yet.
+     *
+     * @param credit says to the producer how many items are taken in all
+     * @param cancel forgets the question, and tells the producer
+     * @param failures told when the listener fails at an end, which it cannot be told itself
+     */
+    public StreamCall(
+            StreamListener<? super T> listener,
+            Type itemType,
+            Executor executor,
+            LongConsumer credit,
+            Runnable cancel,
+            Consumer<Throwable> failures) {
+        this.listener = listener;
+        this.itemType = itemType;
+        this.executor = executor;
+        this.credit = credit;
+        this.cancel = cancel;
+        this.failures = failures;
+    }
+
+    /** Has nothing more reach the listener, and the producer stop. Does nothing when the stream is over. */
+    public void cancel() {
+        if (over.compareAndSet(false, true)) {
+            cancel.run();
+        }
+    }
+
+    /** Returns how many items are taken in all. */
+    public long granted() {
+        return granted;
+    }
+
+    /** Returns whether an item has arrived. */
+    public boolean hasBegun() {
+        return arrived > 0;
+    }
+
+    @Override
+    public void item(Envelope item) {
+        arrived++;
+        if (arrived > granted) {
+            stop(new RealtimeException(ErrorCode.OVERLOADED, "the producer sent more than it was asked for"));
+        } else {
+            executor.execute(() -> hand(item));
+        }
+    }
+
+    private void hand(Envelope item) {
+        if (over.get()) {
+            return;
+        }
+        try {
+            T value = item.data(itemType);
+            listener.onItem(value);
+        } catch (Throwable failure) { // the application's code, a payload's constructor too
+            stop(failure);
+            return;
+        }
+        handed++;
+        if (granted - handed <= WINDOW / 2) {
+            granted = handed + WINDOW;
+            if (!over.get()) {
+                credit.accept(granted);
+            }
+        }
+    }
+
+    private void stop(Throwable why) {
+        if (over.compareAndSet(false, true)) {
+            cancel.run();
+            executor.execute(() -> tell(() -> listener.onError(why)));
+        }
+    }
+
+    @Override
+    public void reply(Envelope reply) {
+        failed(new RealtimeException(ErrorCode.BAD_MESSAGE, "a request for a stream was answered by a reply"));
+    }
+
+    @Override
+    public void end() {
+        executor.execute(() -> {
+            if (over.compareAndSet(false, true)) {
+                tell(listener::onEnd);
+            }
+        });
+    }
+
+    @Override
+    public void failed(RealtimeException why) {
+        executor.execute(() -> {
+            if (over.compareAndSet(false, true)) {
+                tell(() -> listener.onError(why));
+            }
+        });
+    }
+
+    private void tell(Runnable call) {
+        try {
+            call.run();
+        } catch (Throwable failure) { // as of every listener
+            failures.accept(failure);
+        }
+    }
+}

@@ -1,0 +1,326 @@
+package io.realtime.internal.calls;
+
+import io.realtime.ErrorCode;
+import io.realtime.RealtimeException;
+import io.realtime.StreamSink;
+import io.realtime.internal.wire.ErrorData;
+import io.realtime.internal.wire.Json;
+import java.lang.reflect.Type;
+import java.util.concurrent.Executor;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.ReentrantLock;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The producing end of a stream. Nothing is sent and nothing of the application runs under its lock; whoever sends has
+ * the turn meanwhile, so that items keep their order.
+ */
+public final class StreamSource<T> implements StreamSink<T> {
+    /** The way to whoever asked. */
+    public interface Outlet {
+        /** Whether there is room for an item; {@link StreamSource#roomAgain} tells when there is again. */
+        boolean hasRoom();
+
+        /** Sends an item. */
+        void item(String json);
+
+        /** Sends the end, or an error. The stream is over, and known to nobody any more. */
+        void over(@Nullable ErrorData error);
+
+        /** Notes a failure that is none of the receiver's business. */
+        void report(Throwable failure);
+    }
+
+    /** What produces the items, and may wait while it does. */
+    @FunctionalInterface
+    public interface Producer<T> {
+        /** Returns when all items were sent. */
+        void produce(StreamSink<T> out) throws Exception;
+    }
+
+    private final Type itemType;
+    private final Outlet outlet;
+    private final Executor executor;
+
+    private final ReentrantLock lock = new ReentrantLock();
+    private final Condition changed = lock.newCondition();
+    private long granted = StreamCall.WINDOW; // guarded by lock
+    private long sent; // guarded by lock
+    private boolean sending; // guarded by lock: somebody has the turn
+    private boolean over; // guarded by lock: nothing more is sent
+    private boolean cancelled; // guarded by lock
+    private @Nullable Thread worker; // guarded by lock: where a producer waits
+    private @Nullable Runnable onReady; // guarded by lock
+    private boolean owesReady; // guarded by lock: the producer was told to wait
+    private boolean running; // guarded by lock: onReady runs, or is about to
+
+    /** @param executor runs what {@link #onReady} was given, and sends the last frame of a stream that is cancelled */
+    public StreamSource(Type itemType, Outlet outlet, Executor executor) {
+        this.itemType = itemType;
+        this.outlet = outlet;
+        this.executor = executor;
+    }
+
+    /** Runs a producer to its end, on its thread, which is interrupted when the stream is cancelled. */
+    public void run(Producer<T> producer) {
+        lock.lock();
+        try {
+            if (over) {
+                return;
+            }
+            worker = Thread.currentThread();
+        } finally {
+            lock.unlock();
+        }
+        Throwable failure = null;
+        try {
+            producer.produce(this);
+        } catch (Throwable thrown) { // the application's code: an Error, too, ends this stream alone
+            failure = thrown;
+        }
+        lock.lock();
+        try {
+            worker = null;
+            if (cancelled) {
+                Thread.interrupted(); // it was meant for the producer
+            }
+        } finally {
+            lock.unlock();
+        }
+        if (failure == null) {
+            end();
+        } else {
+            fail(failure);
+        }
+    }
+
+    @Override
+    public void send(T item) {
+        String json = Json.write(item, itemType);
+        lock.lock();
+        try {
+            while (!over && !mayTakeTurn()) {
+                changed.await();
+            }
+            requireOpen();
+            sending = true;
+            sent++;
+        } catch (InterruptedException interrupted) {
+            Thread.currentThread().interrupt();
+            throw new RealtimeException(ErrorCode.CANCELLED, "interrupted while it waited for the receiver");
+        } finally {
+            lock.unlock();
+        }
+        sendInTurn(json);
+    }
+
+    @Override
+    public boolean offer(T item) {
+        String json = Json.write(item, itemType);
+        lock.lock();
+        try {
+            while (sending && !over) {
+                changed.awaitUninterruptibly();
+            }
+            if (cancelled) {
+                return false;
+            }
+            requireOpen();
+            if (!mayTakeTurn()) {
+                owesReady = true;
+                return false;
+            }
+            sending = true;
+            sent++;
+        } finally {
+            lock.unlock();
+        }
+        sendInTurn(json);
+        return true;
+    }
+
+    private void sendInTurn(String json) {
+        try {
+            outlet.item(json);
+        } finally {
+            lock.lock();
+            try {
+                sending = false;
+                changed.signalAll();
+            } finally {
+                lock.unlock();
+            }
+        }
+    }
+
+    private boolean mayTakeTurn() { // guarded by lock
+        return !sending && hasCredit();
+    }
+
+    private boolean hasCredit() { // guarded by lock
+        return sent < granted && outlet.hasRoom();
+    }
+
+    private void requireOpen() { // guarded by lock
+        if (cancelled) {
+            throw new RealtimeException(ErrorCode.CANCELLED, "nobody wants the stream any more");
+        }
+        if (over) {
+            throw new RealtimeException(ErrorCode.CLOSED, "the stream has ended");
+        }
+    }
+
+    @Override
+    public boolean isReady() {
+        lock.lock();
+        try {
+            return !over && hasCredit();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    @Override
+    public void onReady(Runnable task) {
+        lock.lock();
+        try {
+            onReady = task;
+            owesReady = true;
+        } finally {
+            lock.unlock();
+        }
+        tellReady();
+    }
+
+    @Override
+    public boolean isCancelled() {
+        lock.lock();
+        try {
+            return cancelled;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    @Override
+    public void end() {
+        finish(null);
+    }
+
+    @Override
+    public void fail(Throwable cause) {
+        if (isCancelled()) {
+            return; // what came of the interruption is nobody's trouble
+        }
+        if (cause instanceof RealtimeException known) {
+            finish(ErrorData.of(known));
+        } else {
+            outlet.report(cause);
+            finish(ErrorData.of(ErrorCode.INTERNAL, "the stream failed", false));
+        }
+    }
+
+    private void finish(@Nullable ErrorData error) {
+        lock.lock();
+        try {
+            while (sending) {
+                changed.awaitUninterruptibly();
+            }
+            if (over) {
+                return;
+            }
+            over = true;
+            changed.signalAll();
+        } finally {
+            lock.unlock();
+        }
+        outlet.over(error);
+    }
+
+    /** The receiver takes so many items in all; false when that is no more. None of the application's code runs on it. */
+    public boolean grant(long upTo) {
+        lock.lock();
+        try {
+            if (upTo <= granted) {
+                return false;
+            }
+            granted = upTo;
+            changed.signalAll();
+        } finally {
+            lock.unlock();
+        }
+        tellReady();
+        return true;
+    }
+
+    /** There may be room again. */
+    public void roomAgain() {
+        lock.lock();
+        try {
+            changed.signalAll();
+        } finally {
+            lock.unlock();
+        }
+        tellReady();
+    }
+
+    /** Nobody wants the stream any more: wakes the producer, on whatever it waits, and says that this is the end. */
+    public void cancel() {
+        lock.lock();
+        try {
+            if (over) {
+                return;
+            }
+            over = true;
+            cancelled = true;
+            owesReady = true;
+            changed.signalAll();
+            if (worker != null) {
+                worker.interrupt();
+            }
+        } finally {
+            lock.unlock();
+        }
+        executor.execute(() -> outlet.over(ErrorData.of(ErrorCode.CANCELLED, "cancelled", false)));
+        tellReady();
+    }
+
+    private void tellReady() {
+        lock.lock();
+        try {
+            if (running || !isReadyOwed()) {
+                return;
+            }
+            running = true;
+        } finally {
+            lock.unlock();
+        }
+        executor.execute(this::runReady);
+    }
+
+    private boolean isReadyOwed() { // guarded by lock
+        return onReady != null && owesReady && (cancelled || (!over && hasCredit()));
+    }
+
+    private void runReady() {
+        while (true) {
+            Runnable task;
+            lock.lock();
+            try {
+                task = onReady;
+                if (task == null || !isReadyOwed()) {
+                    running = false;
+                    return;
+                }
+                owesReady = false;
+            } finally {
+                lock.unlock();
+            }
+            try {
+                task.run();
+            } catch (Throwable failure) { // the application's code: an Error, too, ends this stream alone
+                fail(failure);
+            }
+        }
+    }
+}

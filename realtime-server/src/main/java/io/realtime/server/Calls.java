@@ -1,0 +1,177 @@
+package io.realtime.server;
+
+import io.realtime.ErrorCode;
+import io.realtime.RealtimeException;
+import io.realtime.Request;
+import io.realtime.StreamListener;
+import io.realtime.StreamRequest;
+import io.realtime.Subscription;
+import io.realtime.internal.calls.Questions;
+import io.realtime.internal.calls.Questions.Question;
+import io.realtime.internal.calls.RequestCall;
+import io.realtime.internal.calls.Sources;
+import io.realtime.internal.calls.StreamCall;
+import io.realtime.internal.calls.StreamSource;
+import io.realtime.internal.wire.Envelope;
+import io.realtime.internal.wire.ErrorData;
+import io.realtime.internal.wire.Frames;
+import io.realtime.internal.wire.Outgoing;
+import java.lang.reflect.Type;
+import java.time.Duration;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What a session's client is asked, and the streams that it has asked for. All of it ends with the session. Safe for use by
+ * many threads.
+ */
+final class Calls {
+    private final ServerCore core;
+    private final Session session;
+    private final Questions questions = new Questions("s");
+    private final Sources sources;
+
+    Calls(ServerCore core, Session session) {
+        this.core = core;
+        this.session = session;
+        this.sources = new Sources(core.limits().streamsPerSession());
+    }
+
+    // ---- asking
+
+    <Q, R> CompletableFuture<R> request(Request<Q, R> request, Q data, Duration timeout) {
+        CompletableFuture<R> result = new CompletableFuture<>();
+        String ref = questions.newRef();
+        RequestCall<R> call = new RequestCall<>(result, request.replyType(), core::execute);
+        ask(ref, call, Outgoing.of(request.name()).ref(ref).data(data, request.type()));
+        call.within(timeout, core.scheduler(), questions, ref);
+        return result;
+    }
+
+    <Q, T> Subscription stream(StreamRequest<Q, T> request, Q data, StreamListener<? super T> listener) {
+        String ref = questions.newRef();
+        StreamCall<T> call = new StreamCall<>(
+                listener,
+                request.itemType(),
+                task -> session.mailbox().post(task),
+                upTo -> session.tell(Outgoing.of(Frames.CREDIT)
+                        .data(new Frames.Credit(null, Map.of(ref, upTo)), Frames.Credit.class)),
+                () -> {
+                    questions.close(ref);
+                    session.tell(Outgoing.of(Frames.CANCEL).ref(ref));
+                },
+                failure -> core.report(session, "a stream's listener failed", failure));
+        ask(ref, call, Outgoing.of(request.name()).ref(ref).data(data, request.type()));
+        return call::cancel;
+    }
+
+    private void ask(String ref, Question question, Outgoing frame) {
+        if (!questions.open(ref, question)) {
+            String why = Questions.MOST + " questions to this session are open";
+            question.failed(new RealtimeException(ErrorCode.OVERLOADED, why, true, null));
+            return;
+        }
+        boolean isAsked = false;
+        try {
+            session.tell(frame);
+            isAsked = true;
+        } finally {
+            if (!isAsked) { // too big, say, which the caller is told
+                questions.close(ref);
+            }
+        }
+        if (session.isOver()) {
+            questions.fail(ref, gone());
+        }
+    }
+
+    private static RealtimeException gone() {
+        return new RealtimeException(ErrorCode.CONNECTION_LOST, "the session is over", false, null);
+    }
+
+    /** In the mailbox: what the client answers. What nobody waits for any more is dropped. */
+    void answered(Envelope frame) {
+        switch (frame.type()) {
+            case Frames.REPLY -> questions.reply(frame);
+            case Frames.NEXT -> questions.item(frame);
+            case Frames.END -> questions.end(frame);
+            default -> questions.fail(frame.ref(), frame.error().exception());
+        }
+    }
+
+    // ---- producing
+
+    /**
+     * Begins a stream.
+     *
+     * @throws RealtimeException when there are too many, or one has this ref
+     */
+    <T> StreamSource<T> begin(String ref, Type itemType) {
+        if (sources.has(ref)) {
+            throw new RealtimeException(ErrorCode.BAD_MESSAGE, "a stream with this ref is open");
+        }
+        StreamSource<T> source = new StreamSource<>(itemType, new Outlet(ref), core::execute);
+        if (!sources.add(ref, source)) {
+            String why = core.limits().streamsPerSession() + " streams are open";
+            throw new RealtimeException(ErrorCode.OVERLOADED, why, true, null);
+        }
+        if (session.isOver()) {
+            source.cancel();
+        }
+        return source;
+    }
+
+    /** On an I/O thread: the client takes more items; false when it takes none that it did not take before. */
+    boolean grant(Map<String, Long> streams) {
+        return sources.grant(streams);
+    }
+
+    /** On any thread: the client does not want a stream any more. */
+    void cancel(String ref) {
+        sources.cancel(ref);
+    }
+
+    /** There may be room for items again. */
+    void roomAgain() {
+        sources.roomAgain();
+    }
+
+    /** The session is over. */
+    void over() {
+        sources.cancelAll();
+        questions.failAll(gone());
+    }
+
+    /** The way of a stream's items to the client. */
+    private final class Outlet implements StreamSource.Outlet {
+        private final String ref;
+
+        Outlet(String ref) {
+            this.ref = ref;
+        }
+
+        @Override
+        public boolean hasRoom() {
+            return session.hasRoomForStreams();
+        }
+
+        @Override
+        public void item(String json) {
+            session.tell(Outgoing.of(Frames.NEXT).ref(ref).rawData(json));
+        }
+
+        @Override
+        public void over(@Nullable ErrorData error) {
+            sources.remove(ref);
+            Outgoing frame =
+                    Outgoing.of(error == null ? Frames.END : Frames.ERROR).ref(ref);
+            session.tell(error == null ? frame : frame.data(error, ErrorData.class));
+        }
+
+        @Override
+        public void report(Throwable failure) {
+            core.report(session, "a stream failed", failure);
+        }
+    }
+}

@@ -1,0 +1,102 @@
+package io.realtime.server;
+
+import io.realtime.StreamSink;
+import java.util.concurrent.Flow;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Carries what a publisher publishes to a stream: one item is requested when the stream is ready for one. Whoever brings
+ * news, the publisher or the stream, does the next step, and one of them at a time.
+ */
+final class PublisherStream<T> implements Flow.Subscriber<T> {
+    private final StreamSink<T> out;
+    private final AtomicInteger news = new AtomicInteger();
+    private volatile @Nullable T pending;
+    private volatile @Nullable Throwable failure;
+    private volatile boolean isComplete;
+
+    // Whoever does the step.
+    private Flow.@Nullable Subscription subscription;
+    private boolean isRequested;
+
+    private PublisherStream(StreamSink<T> out) {
+        this.out = out;
+    }
+
+    static <T> void subscribe(Flow.Publisher<? extends T> publisher, StreamSink<T> out) {
+        publisher.subscribe(new PublisherStream<T>(out));
+    }
+
+    @Override
+    public void onSubscribe(Flow.Subscription begun) {
+        if (subscription != null) {
+            begun.cancel(); // a second one is a mistake, by the rules of Flow
+            return;
+        }
+        subscription = begun;
+        out.onReady(this::proceed);
+    }
+
+    @Override
+    public void onNext(T item) {
+        if (pending != null) {
+            failure = new IllegalStateException("the publisher published more than was requested");
+        } else {
+            pending = item;
+        }
+        proceed();
+    }
+
+    @Override
+    public void onError(Throwable cause) {
+        failure = cause;
+        proceed();
+    }
+
+    @Override
+    public void onComplete() {
+        isComplete = true;
+        proceed();
+    }
+
+    private void proceed() {
+        int seen = news.incrementAndGet();
+        if (seen == 1) {
+            do {
+                step();
+                seen = news.addAndGet(-seen);
+            } while (seen > 0);
+        }
+    }
+
+    private void step() {
+        Flow.Subscription from = subscription;
+        if (from == null) {
+            return;
+        }
+        if (out.isCancelled() || failure != null) {
+            from.cancel();
+            if (failure != null) {
+                out.fail(failure);
+            }
+            return;
+        }
+        T item = pending;
+        if (item != null) {
+            if (!out.offer(item)) {
+                return; // the stream says when to try again
+            }
+            pending = null;
+            isRequested = false;
+        }
+        if (isComplete) {
+            out.end();
+        } else if (!isRequested && out.isReady()) {
+            isRequested = true;
+            from.request(1);
+        } else if (!isRequested) {
+            out.onReady(this::proceed);
+        }
+    }
+}
