@@ -20,7 +20,8 @@ public final class Main {
     static final int USAGE = 2;
 
     private static final String COMMAND = "java -jar realtime-examples.jar";
-    private static final List<Demo> DEMOS = List.of(new PlaygroundDemo(), new ChatDemo(), new ConsoleDemo());
+    private static final List<Demo> DEMOS =
+            List.of(new PlaygroundDemo(), new ChatDemo(), new AiStreamDemo(), new ConsoleDemo());
 
     private final Terminal terminal;
 

@@ -1,9 +1,13 @@
 package io.realtime.examples;
 
+import io.realtime.StreamRequest;
 import org.jspecify.annotations.Nullable;
 
 /** The contract of the script demo, shared by its server and, in JSON, the page. */
 interface Script {
+    /** A script about a topic; {@code bad_data} without one, {@code writer_failed} when it cannot go on. */
+    StreamRequest<Topic, Piece> GENERATE = StreamRequest.of("script.generate", Topic.class, Piece.class);
+
     /** The longest topic. */
     int MAX_TOPIC = 200;
 
