@@ -2,10 +2,13 @@ package io.realtime.examples;
 
 import io.realtime.server.Limits;
 import io.realtime.server.RealtimeServer;
+import java.util.List;
 import java.util.concurrent.CountDownLatch;
 
 /** A chat for people, with a page. */
 final class ChatDemo implements Demo {
+    private static final List<String> FILES = List.of("index.html", "chat.css", "chat.js");
+
     @Override
     public String name() {
         return "chat";
@@ -33,8 +36,8 @@ final class ChatDemo implements Demo {
             throw new UsageException("--port and --page-port are both " + port);
         }
         DemoServer demo = DemoServer.withSecret(options.find("--secret"));
-        try (RealtimeServer server = demo.start(port, Limits.defaults(), options);
-                ChatPage page = ChatPage.start(pagePort, server.port(), demo)) {
+        try (RealtimeServer server = demo.start(port, Limits.defaults(), options, DemoServer::chat);
+                DemoPage page = DemoPage.start(pagePort, "chat", FILES, server.port(), demo)) {
             terminal.out().println("socket " + DemoServer.url(server));
             terminal.out().println("page " + page.url());
             terminal.out()

@@ -16,9 +16,10 @@ import java.util.Base64;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 
-/** The server behind the demos: one handler of each kind, rooms that begin with {@code chat:}, tokens for anyone. */
+/** The server behind the demos, with tokens for anyone. */
 final class DemoServer {
     /** Nobody but this computer: whoever reaches the chat's page gets a token. */
     static final String HOST = "127.0.0.1";
@@ -74,12 +75,17 @@ final class DemoServer {
     /**
      * Starts the server; port 0 lets the system choose.
      *
+     * @param handlers adds what the demo answers, {@link #chat} for one
      * @param options with that of {@link #transportOption}
      * @throws io.realtime.RealtimeException naming the port when it is taken
      */
-    RealtimeServer start(int port, Limits limits, Options options) {
-        RealtimeServer.Builder builder =
-                builder().host(HOST).port(port).path(PATH).limits(limits);
+    RealtimeServer start(int port, Limits limits, Options options, UnaryOperator<RealtimeServer.Builder> handlers) {
+        RealtimeServer.Builder builder = handlers.apply(RealtimeServer.builder())
+                .authenticator(JwtAuthenticator.hmac256(secret))
+                .host(HOST)
+                .port(port)
+                .path(PATH)
+                .limits(limits);
         String transport = options.choice("--transport", TRANSPORTS);
         return (transport == null ? builder : builder.transport(transport))
                 .build()
@@ -91,10 +97,9 @@ final class DemoServer {
         return "ws://" + HOST + ":" + server.port() + PATH;
     }
 
-    private RealtimeServer.Builder builder() {
-        return RealtimeServer.builder()
-                .authenticator(JwtAuthenticator.hmac256(secret))
-                .allowJoin((session, room) -> room.startsWith("chat:"))
+    /** Adds a handler of each kind, and rooms that begin with {@code chat:}. */
+    static RealtimeServer.Builder chat(RealtimeServer.Builder builder) {
+        return builder.allowJoin((session, room) -> room.startsWith("chat:"))
                 .on(
                         Chat.SAY,
                         (session, message) -> session.room(message.room())

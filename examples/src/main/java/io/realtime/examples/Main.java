@@ -20,7 +20,8 @@ public final class Main {
     static final int USAGE = 2;
 
     private static final String COMMAND = "java -jar realtime-examples.jar";
-    private static final List<Demo> DEMOS = List.of(new PlaygroundDemo(), new ChatDemo(), new ConsoleDemo());
+    private static final List<Demo> DEMOS =
+            List.of(new PlaygroundDemo(), new ChatDemo(), new AiStreamDemo(), new ConsoleDemo());
 
     private final Terminal terminal;
 
@@ -34,7 +35,10 @@ public final class Main {
         CountDownLatch ended = new CountDownLatch(1);
         Runtime.getRuntime().addShutdownHook(new Thread(() -> stop(demo, ended), "stop"));
         Terminal terminal = new Terminal(
-                new BufferedReader(new InputStreamReader(System.in, Charset.defaultCharset())), System.out, System.err);
+                new BufferedReader(new InputStreamReader(System.in, Charset.defaultCharset())),
+                System.out,
+                System.err,
+                System::getenv);
         int code = new Main(terminal).run(args);
         ended.countDown(); // before the exit: it waits for the hook, which waits for this
         System.exit(code);

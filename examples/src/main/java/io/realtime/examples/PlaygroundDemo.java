@@ -31,7 +31,7 @@ final class PlaygroundDemo implements Demo {
         int port = options.port("--port", 0);
         DemoServer demo = DemoServer.withSecret(options.find("--secret"));
         try (RealtimeServer server =
-                demo.start(port, Limits.builder().rate(rateLimit(options)).build(), options)) {
+                demo.start(port, Limits.builder().rate(rateLimit(options)).build(), options, DemoServer::chat)) {
             if (options.find("--secret") == null) {
                 terminal.out().println("secret " + demo.secret());
             }

@@ -14,13 +14,20 @@ class MainTest {
     void withoutADemoItListsThem() throws InterruptedException {
         try (Run run = new Run()) {
             assertEquals(0, run.code());
-            assertTrue(run.out().matches("(?s).*\\n  playground +\\S.*\\n  chat +\\S.*\\n  console +\\S.*"), run.out());
+            assertTrue(
+                    run.out()
+                            .matches("(?s).*\\n"
+                                    + "  playground +\\S.*\\n"
+                                    + "  chat +\\S.*\\n"
+                                    + "  ai-stream +\\S.*\\n"
+                                    + "  console +\\S.*"),
+                    run.out());
             assertEquals("", run.err());
         }
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"--help", "playground --help", "chat --help", "console URL -h"})
+    @ValueSource(strings = {"--help", "playground --help", "chat --help", "ai-stream --help", "console URL -h"})
     void helpIsNoMistake(String line) throws InterruptedException {
         try (Run run = new Run(line.split(" "))) {
             assertEquals(0, run.code());
@@ -34,10 +41,14 @@ class MainTest {
             delimiter = '|',
             quoteCharacter = '`',
             value = {
-                "plaground | unknown demo 'plaground'; demos are playground, chat, console",
+                "plaground | unknown demo 'plaground'; demos are playground, chat, ai-stream, console",
                 "chat --prot 1 | chat: unknown option --prot;"
                         + " options are --port N, --page-port N, --secret S, --transport NAME",
                 "chat --port 7 --page-port 7 | chat: --port and --page-port are both 7",
+                "ai-stream --port 7 --page-port 7 | ai-stream: --port and --page-port are both 7",
+                "ai-stream --provider magic | ai-stream: --provider must be mock or openai, not 'magic'",
+                "ai-stream --provider openai | ai-stream: OPENAI_API_KEY is missing from the environment",
+                "ai-stream --word-ms -1 | ai-stream: --word-ms must be a number from 0 to 60000, not '-1'",
                 "playground --port x | playground: --port must be a number from 0 to 65535, not 'x'",
                 "playground --rate-limit 0 |"
                         + " playground: --rate-limit must be a number from 1 to 1000000, not '0'; or off",

@@ -11,6 +11,7 @@ import java.io.PipedOutputStream;
 import java.io.PrintStream;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
+import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
@@ -25,13 +26,18 @@ final class Run implements AutoCloseable {
     private volatile int code = -1;
 
     Run(String... args) {
+        this(Map.of(), args);
+    }
+
+    /** A run with these variables in its environment, and no others. */
+    Run(Map<String, String> environment, String... args) {
         BufferedReader typed;
         try {
             typed = new BufferedReader(new InputStreamReader(new PipedInputStream(in), StandardCharsets.UTF_8));
         } catch (IOException impossible) {
             throw new AssertionError(impossible);
         }
-        Main main = new Main(new Terminal(typed, print(out), print(err)));
+        Main main = new Main(new Terminal(typed, print(out), print(err), environment::get));
         thread = new Thread(() -> code = main.run(args), "run");
         thread.start();
     }

@@ -13,34 +13,42 @@ import java.net.BindException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.function.Function;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
-/** Serves the chat's page, and a token to whoever says a name: a demo login, with no proof of anything. */
-final class ChatPage implements AutoCloseable {
+/** Serves a demo's page, and a token to whoever says a name: a demo login, with no proof of anything. */
+final class DemoPage implements AutoCloseable {
     private static final int MAX_BODY = 4096;
     private static final int MAX_NAME = 32;
     private static final int ZERO_WIDTH_JOINER = 0x200D; // inside emoji
     private static final Gson GSON = new Gson();
-    private static final Map<String, Asset> ASSETS = Map.of(
-            "/", new Asset("index.html", "text/html; charset=utf-8"),
-            "/chat.css", new Asset("chat.css", "text/css; charset=utf-8"),
-            "/chat.js", new Asset("chat.js", "text/javascript; charset=utf-8"));
+    private static final Map<String, String> TYPES = Map.of(
+            "html",
+            "text/html; charset=utf-8",
+            "css",
+            "text/css; charset=utf-8",
+            "js",
+            "text/javascript; charset=utf-8");
 
     private final HttpServer http;
     private final ExecutorService executor;
     private final DemoServer demo;
     private final int socketPort;
+    private final Map<String, Asset> assets;
 
-    private ChatPage(HttpServer http, int socketPort, DemoServer demo) {
+    private DemoPage(HttpServer http, List<Asset> assets, int socketPort, DemoServer demo) {
         this.http = http;
+        this.assets = assets.stream().collect(Collectors.toUnmodifiableMap(Asset::path, Function.identity()));
         this.socketPort = socketPort;
         this.demo = demo;
         this.executor = Executors.newFixedThreadPool(4, task -> {
-            Thread thread = new Thread(task, "chat-page");
+            Thread thread = new Thread(task, "demo-page");
             thread.setDaemon(true);
             return thread;
         });
@@ -51,10 +59,12 @@ final class ChatPage implements AutoCloseable {
     /**
      * Starts on the loopback address; port 0 lets the system choose.
      *
+     * @param folder where the page's files are, beside this class
+     * @param files what is served of it; {@code index.html} is the page itself
      * @param socketPort where the page finds the WebSocket
      * @throws RealtimeException naming the port when it is taken
      */
-    static ChatPage start(int port, int socketPort, DemoServer demo) {
+    static DemoPage start(int port, String folder, List<String> files, int socketPort, DemoServer demo) {
         HttpServer http;
         try {
             http = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), port), 0);
@@ -64,7 +74,8 @@ final class ChatPage implements AutoCloseable {
                     : "cannot listen on port " + port + ": " + unbound.getMessage();
             throw new RealtimeException(ErrorCode.of("bind_failed"), why, true, unbound);
         }
-        ChatPage page = new ChatPage(http, socketPort, demo);
+        DemoPage page = new DemoPage(
+                http, files.stream().map(file -> new Asset(folder, file)).toList(), socketPort, demo);
         http.start();
         return page;
     }
@@ -79,7 +90,7 @@ final class ChatPage implements AutoCloseable {
             secure(exchange.getResponseHeaders());
             String path = exchange.getRequestURI().getPath();
             String method = exchange.getRequestMethod();
-            Asset asset = ASSETS.get(path);
+            Asset asset = assets.get(path);
             if (asset == null && !"/token".equals(path)) {
                 refuse(exchange, 404, "there is nothing at this address");
             } else if (asset == null && method.equals("POST")) {
@@ -176,9 +187,18 @@ final class ChatPage implements AutoCloseable {
 
     private record Pass(String token, String user, int port, String path) {}
 
-    private record Asset(String file, String type) {
+    private record Asset(String folder, String file) {
+        String path() {
+            return file.equals("index.html") ? "/" : "/" + file;
+        }
+
+        String type() {
+            return Objects.requireNonNull(TYPES.get(file.substring(file.lastIndexOf('.') + 1)), file);
+        }
+
         byte[] bytes() throws IOException {
-            try (InputStream in = Objects.requireNonNull(ChatPage.class.getResourceAsStream("chat/" + file), file)) {
+            String name = folder + "/" + file;
+            try (InputStream in = Objects.requireNonNull(DemoPage.class.getResourceAsStream(name), name)) {
                 return in.readAllBytes();
             }
         }
