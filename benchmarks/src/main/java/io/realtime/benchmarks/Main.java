@@ -24,7 +24,7 @@ public final class Main {
     private static final TimeValue ITERATION = TimeValue.milliseconds(300);
     private static final int SESSIONS = 20_000;
     private static final int TOP = 15;
-    private static final List<String> ALL = List.of("retention", "idle", "resume", "connections");
+    private static final List<String> ALL = List.of("retention", "idle", "resume", "connections", "calls");
 
     private final PrintStream out;
 
@@ -33,11 +33,11 @@ public final class Main {
     }
 
     /**
-     * Runs {@code retention}, {@code idle}, {@code resume}, {@code connections} or {@code all}.
+     * Runs {@code retention}, {@code idle}, {@code resume}, {@code connections}, {@code calls} or {@code all}.
      *
-     * @throws RunnerException when a benchmark fails
+     * @throws Exception when a benchmark fails
      */
-    public static void main(String[] names) throws RunnerException {
+    public static void main(String[] names) throws Exception {
         Main main = new Main(System.out);
         for (String name : names.length == 1 && names[0].equals("all") ? ALL : List.of(names)) {
             switch (name) {
@@ -45,6 +45,7 @@ public final class Main {
                 case "idle" -> main.idle();
                 case "resume" -> main.resume();
                 case "connections" -> Capacity.print(main.out);
+                case "calls" -> CallRates.print(main.out);
                 default -> throw new IllegalArgumentException("'" + name + "' is none of " + ALL + " and all");
             }
         }
@@ -188,7 +189,7 @@ public final class Main {
         return new Runner(options.build()).run().iterator().next();
     }
 
-    private static double quantile(List<Double> values, double share) {
+    static double quantile(List<Double> values, double share) {
         List<Double> sorted = new ArrayList<>(values);
         Collections.sort(sorted);
         return sorted.get((int) (share * (sorted.size() - 1)));

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.realtime.Position;
+import java.time.Duration;
 import org.junit.jupiter.api.Test;
 
 /** That the benchmarks do what they say, at tiny sizes; their figures are for {@link Main}. */
@@ -59,6 +60,13 @@ class BenchmarksTest {
             Capacity.Result result = Capacity.measure(new Capacity.Size(transport, 20, 5), 1);
             assertEquals(0, result.lost());
             assertTrue(result.replies() > 0, "nothing was answered");
+        }
+    }
+
+    @Test
+    void callsAreMadeAndCounted() throws Exception {
+        for (CallRates.Row row : CallRates.measure(1, Duration.ofMillis(50))) {
+            assertTrue(row.medianPerSecond() > 0, row.name());
         }
     }
 }
