@@ -24,8 +24,10 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Locale;
 import java.util.Map;
+import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicLong;
@@ -37,6 +39,9 @@ import java.util.concurrent.atomic.AtomicLong;
 final class CallRates {
     private static final int BYTES = 120;
     private static final int ROUNDS = 5;
+    private static final int CANCELS = 1_000;
+    private static final List<String> TRANSPORTS = List.of("java-websocket", "netty");
+    private static final BlockingQueue<Long> CANCELLED = new LinkedBlockingQueue<>(); // when producers had to stop
     private static final Duration ROUND = Duration.ofSeconds(2);
     private static final String TEXT = "x".repeat(BYTES);
     private static final Event<String> SAY = Event.of("say", String.class);
@@ -60,7 +65,43 @@ final class CallRates {
         for (Row row : measure(ROUNDS, ROUND)) {
             out.println(String.format(Locale.ROOT, "| %s | %,.0f |", row.name, row.medianPerSecond));
         }
+        out.println("\n| from the reader's close() until the producer is out of send, µs | median | 99 % |");
+        out.println("| --- | --- | --- |");
+        for (String transport : TRANSPORTS) {
+            List<Double> micros = cancels(transport, CANCELS);
+            out.println(String.format(
+                    Locale.ROOT,
+                    "| %s | %,.0f | %,.0f |",
+                    transport,
+                    Main.quantile(micros, 0.5),
+                    Main.quantile(micros, 0.99)));
+        }
         out.println();
+    }
+
+    /** Cancels streams that wait for their reader, and returns how long each producer took to notice, in microseconds. */
+    static List<Double> cancels(String transport, int count) throws Exception {
+        CANCELLED.clear();
+        List<Double> micros = new ArrayList<>();
+        try (RealtimeServer server = server(transport);
+                RealtimeClient client = client(server)) {
+            for (int i = 0; i < count; i++) {
+                CountDownLatch began = new CountDownLatch(1);
+                Subscription stream = client.stream(FLOW, TEXT, item -> began.countDown());
+                began.await();
+                long start = System.nanoTime();
+                stream.close();
+                micros.add((CANCELLED.take() - start) / 1e3);
+            }
+        }
+        return micros;
+    }
+
+    private static RealtimeClient client(RealtimeServer server) throws Exception {
+        RealtimeClient client = RealtimeClient.builder(URI.create("ws://localhost:" + server.port() + "/ws"))
+                .build();
+        client.connect().get(10, TimeUnit.SECONDS);
+        return client;
     }
 
     static List<Row> measure(int rounds, Duration time) throws Exception {
@@ -68,13 +109,11 @@ final class CallRates {
         List<AutoCloseable> open = new ArrayList<>();
         try {
             loads.put("bare socket: echo, 1 in flight", CallRates::bareEcho);
-            for (String transport : List.of("java-websocket", "netty")) {
+            for (String transport : TRANSPORTS) {
                 RealtimeServer server = server(transport);
                 open.add(server);
-                RealtimeClient client = RealtimeClient.builder(URI.create("ws://localhost:" + server.port() + "/ws"))
-                        .build();
+                RealtimeClient client = client(server);
                 open.add(0, client);
-                client.connect().get(10, TimeUnit.SECONDS);
                 loads.put(transport + ": echo of events, 1 in flight", duration -> echo(client, duration));
                 loads.put(transport + ": requests, 1 in flight", duration -> requests(client, 1, duration));
                 loads.put(transport + ": requests, 32 in flight", duration -> requests(client, 32, duration));
@@ -112,8 +151,12 @@ final class CallRates {
                 .on(SAY, (session, message) -> session.send(SAY, message.data()))
                 .onRequest(ECHO, (session, text) -> text)
                 .onStream(FLOW, (session, text, out) -> {
-                    while (!out.isCancelled()) {
-                        out.send(text);
+                    try {
+                        while (true) {
+                            out.send(text);
+                        }
+                    } finally {
+                        CANCELLED.add(System.nanoTime());
                     }
                 })
                 .build()

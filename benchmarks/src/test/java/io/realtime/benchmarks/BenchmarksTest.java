@@ -68,5 +68,6 @@ class BenchmarksTest {
         for (CallRates.Row row : CallRates.measure(1, Duration.ofMillis(50))) {
             assertTrue(row.medianPerSecond() > 0, row.name());
         }
+        assertEquals(3, CallRates.cancels("netty", 3).size());
     }
 }
