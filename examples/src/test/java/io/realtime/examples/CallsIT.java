@@ -21,6 +21,7 @@ import io.realtime.server.Limits;
 import io.realtime.server.RateLimit;
 import io.realtime.server.RealtimeServer;
 import io.realtime.server.Session;
+import io.realtime.server.SessionListener;
 import io.realtime.testing.FaultProxy;
 import java.net.URI;
 import java.time.Duration;
@@ -128,7 +129,7 @@ class CallsIT {
                     });
                     return publisher;
                 })
-                .listener(new io.realtime.server.SessionListener() {
+                .listener(new SessionListener() {
                     @Override
                     public void onOpen(Session session) {
                         sessions.add(session);

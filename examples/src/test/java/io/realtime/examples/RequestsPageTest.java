@@ -10,6 +10,7 @@ import io.realtime.Subscription;
 import io.realtime.client.RealtimeClient;
 import io.realtime.server.RealtimeServer;
 import io.realtime.server.Session;
+import io.realtime.server.SessionListener;
 import java.net.URI;
 import java.time.Duration;
 import java.util.List;
@@ -81,7 +82,7 @@ class RequestsPageTest {
         return RealtimeServer.builder()
                 .port(0)
                 .anonymous()
-                .listener(new io.realtime.server.SessionListener() {
+                .listener(new SessionListener() {
                     @Override
                     public void onOpen(Session session) {
                         sessions.add(session);

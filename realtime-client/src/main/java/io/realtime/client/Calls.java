@@ -202,8 +202,11 @@ final class Calls {
         /** Whether nothing of an answer has come, and the message is yet to be processed. */
         boolean isUnheard(long processed) {
             Outbox.Entry mine = entry;
+            if (mine == null) { // another thread is about to ask it
+                return true;
+            }
             boolean hasBegun = question instanceof StreamCall<?> stream && stream.hasBegun();
-            return mine != null && !hasBegun && mine.seq() > processed && sender.holds(mine);
+            return !hasBegun && mine.seq() > processed && sender.holds(mine);
         }
 
         void forget() {
