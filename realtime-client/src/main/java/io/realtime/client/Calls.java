@@ -324,7 +324,9 @@ final class Calls {
     void sessionLost(long processed, long behind) {
         sources.cancelAll();
         untold.clear();
+        read = 0; // of another inbox
         unsaidFrames = 0;
+        unsaidLength = 0;
         isSessionLost = true;
         lostUpTo = processed;
         lostBehind = behind;
