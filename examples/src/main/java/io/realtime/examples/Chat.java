@@ -3,6 +3,7 @@ package io.realtime.examples;
 import com.google.gson.JsonElement;
 import io.realtime.Event;
 import io.realtime.Request;
+import io.realtime.StreamRequest;
 import java.util.Map;
 import java.util.Objects;
 
@@ -42,10 +43,15 @@ interface Chat {
     /** A wait in milliseconds, at most a minute. */
     record Slow(Integer ms) {
         public Slow {
-            Objects.requireNonNull(ms, "ms is required");
-            if (ms < 0 || ms > 60_000) {
-                throw new IllegalArgumentException("ms " + ms + " is not 0 to 60000");
-            }
+            requireWithin(ms, 60_000, "ms");
+        }
+    }
+
+    /** How far to count, at most to 10,000, and how many milliseconds to wait before each number, at most a second. */
+    record Count(Integer n, Integer delayMs) {
+        public Count {
+            requireWithin(n, 10_000, "n");
+            requireWithin(delayMs, 1000, "delayMs");
         }
     }
 
@@ -65,9 +71,24 @@ interface Chat {
     Request<JsonElement, WhoAmI> WHO_AM_I = Request.of("whoami", JsonElement.class, WhoAmI.class);
     Request<Slow, Slow> SLOW = Request.of("slow", Slow.class, Slow.class);
 
+    /** Has the server ask the asker {@link #CONFIRM}, and answers what that answered. */
+    Request<JsonElement, JsonElement> ASK = Request.of("ask", JsonElement.class, JsonElement.class);
+
+    /** What the server asks a client. */
+    Request<JsonElement, JsonElement> CONFIRM = Request.of("confirm", JsonElement.class, JsonElement.class);
+
+    StreamRequest<Count, Integer> COUNT = StreamRequest.of("count", Count.class, Integer.class);
+
     private static void require(String value, String name) {
         if (value == null || value.isBlank()) {
             throw new IllegalArgumentException(name + " is required");
+        }
+    }
+
+    private static void requireWithin(Integer value, int max, String name) {
+        Objects.requireNonNull(value, name + " is required"); // an absent number would read as 0
+        if (value < 0 || value > max) {
+            throw new IllegalArgumentException(name + " " + value + " is not 0 to " + max);
         }
     }
 

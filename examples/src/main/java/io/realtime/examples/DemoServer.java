@@ -146,6 +146,14 @@ final class DemoServer {
                 .onRequestAsync(
                         Chat.SLOW,
                         (session, slow) -> CompletableFuture.supplyAsync(
-                                () -> slow, CompletableFuture.delayedExecutor(slow.ms(), TimeUnit.MILLISECONDS)));
+                                () -> slow, CompletableFuture.delayedExecutor(slow.ms(), TimeUnit.MILLISECONDS)))
+                // The answer to a question comes behind the message that is handled, so a handler must not wait for it.
+                .onRequestAsync(Chat.ASK, (session, question) -> session.request(Chat.CONFIRM, question))
+                .onStream(Chat.COUNT, (session, count, out) -> {
+                    for (int i = 0; i < count.n(); i++) {
+                        Thread.sleep(count.delayMs());
+                        out.send(i);
+                    }
+                });
     }
 }

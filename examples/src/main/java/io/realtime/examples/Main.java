@@ -21,7 +21,7 @@ public final class Main {
 
     private static final String COMMAND = "java -jar realtime-examples.jar";
     private static final List<Demo> DEMOS =
-            List.of(new PlaygroundDemo(), new ChatDemo(), new AiStreamDemo(), new ConsoleDemo());
+            List.of(new PlaygroundDemo(), new ChatDemo(), new AiStreamDemo(), new VoiceDemo(), new ConsoleDemo());
 
     private final Terminal terminal;
 

@@ -9,7 +9,10 @@ import java.util.Map;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
-/** What a demo was asked for: {@code --name value} or {@code --name=value}, and arguments without a name. Immutable. */
+/**
+ * What a demo was asked for: {@code --name value} or {@code --name=value}, {@code --flag}, and arguments without a name.
+ * Immutable.
+ */
 final class Options {
     private final Map<String, String> values;
 
@@ -26,6 +29,11 @@ final class Options {
     @Nullable
     String find(String name) {
         return values.get(name);
+    }
+
+    /** Returns whether a value or a flag was given. */
+    boolean has(String name) {
+        return values.containsKey(name);
     }
 
     /**
@@ -103,10 +111,17 @@ final class Options {
             return this;
         }
 
+        /** An option without a value, {@code --quietly}. */
+        Spec flag(String name, String meaning) {
+            options.put(name, "");
+            help.add(String.format("  %-24s %s", name, meaning));
+            return this;
+        }
+
         /** Returns one line that shows all: {@code URL [--room R]}. */
         String usage() {
             List<String> words = new ArrayList<>(arguments);
-            options.forEach((name, value) -> words.add("[" + name + " " + value + "]"));
+            options.forEach((name, value) -> words.add("[" + (name + " " + value).strip() + "]"));
             return String.join(" ", words);
         }
 
@@ -134,14 +149,13 @@ final class Options {
                 }
                 int equals = word.indexOf('=');
                 String name = equals < 0 ? word : word.substring(0, equals);
-                if (!options.containsKey(name)) {
+                String placeholder = options.get(name);
+                if (placeholder == null) {
                     throw new UsageException("unknown option " + name + "; " + takes());
                 }
-                String value = equals >= 0 ? word.substring(equals + 1) : rest.hasNext() ? rest.next() : "";
-                // The next option in place of a value is a value forgotten; one that begins so is given with '='.
-                if (value.isEmpty() || (equals < 0 && value.startsWith("--"))) {
-                    throw new UsageException(name + " needs a value: " + name + " " + options.get(name));
-                }
+                String joined = equals < 0 ? null : word.substring(equals + 1);
+                String value =
+                        placeholder.isEmpty() ? withoutValue(name, joined) : value(name, placeholder, joined, rest);
                 if (values.putIfAbsent(name, value) != null) {
                     throw new UsageException(name + " is given twice");
                 }
@@ -149,9 +163,25 @@ final class Options {
             return new Options(values);
         }
 
+        private static String withoutValue(String name, @Nullable String joined) {
+            if (joined != null) {
+                throw new UsageException(name + " takes no value");
+            }
+            return "given";
+        }
+
+        private static String value(String name, String placeholder, @Nullable String joined, Iterator<String> rest) {
+            String value = joined != null ? joined : rest.hasNext() ? rest.next() : "";
+            // The next option in place of a value is a value forgotten; one that begins so is given with '='.
+            if (value.isEmpty() || (joined == null && value.startsWith("--"))) {
+                throw new UsageException(name + " needs a value: " + name + " " + placeholder);
+            }
+            return value;
+        }
+
         private String takes() {
             String names = options.entrySet().stream()
-                    .map(option -> option.getKey() + " " + option.getValue())
+                    .map(option -> (option.getKey() + " " + option.getValue()).strip())
                     .collect(Collectors.joining(", "));
             return "options are " + names;
         }

@@ -14,7 +14,7 @@ final class PlaygroundDemo implements Demo {
 
     @Override
     public String summary() {
-        return "a server with a bit of everything, to try with any WebSocket client";
+        return "a server with events, bytes, requests and streams, to try with any WebSocket client";
     }
 
     @Override

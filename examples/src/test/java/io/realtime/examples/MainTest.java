@@ -20,6 +20,7 @@ class MainTest {
                                     + "  playground +\\S.*\\n"
                                     + "  chat +\\S.*\\n"
                                     + "  ai-stream +\\S.*\\n"
+                                    + "  voice +\\S.*\\n"
                                     + "  console +\\S.*"),
                     run.out());
             assertEquals("", run.err());
@@ -27,7 +28,15 @@ class MainTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"--help", "playground --help", "chat --help", "ai-stream --help", "console URL -h"})
+    @ValueSource(
+            strings = {
+                "--help",
+                "playground --help",
+                "chat --help",
+                "ai-stream --help",
+                "voice --help",
+                "console URL -h"
+            })
     void helpIsNoMistake(String line) throws InterruptedException {
         try (Run run = new Run(line.split(" "))) {
             assertEquals(0, run.code());
@@ -41,7 +50,7 @@ class MainTest {
             delimiter = '|',
             quoteCharacter = '`',
             value = {
-                "plaground | unknown demo 'plaground'; demos are playground, chat, ai-stream, console",
+                "plaground | unknown demo 'plaground'; demos are playground, chat, ai-stream, voice, console",
                 "chat --prot 1 | chat: unknown option --prot;"
                         + " options are --port N, --page-port N, --secret S, --transport NAME",
                 "chat --port 7 --page-port 7 | chat: --port and --page-port are both 7",
@@ -53,6 +62,10 @@ class MainTest {
                 "playground --rate-limit 0 |"
                         + " playground: --rate-limit must be a number from 1 to 1000000, not '0'; or off",
                 "playground --transport tcp | playground: --transport must be java-websocket or netty, not 'tcp'",
+                "voice --seconds 0 | voice: --seconds must be a number from 1 to 3600, not '0'",
+                "voice --seconds 3601 | voice: --seconds must be a number from 1 to 3600, not '3601'",
+                "voice --reliable=no | voice: --reliable takes no value",
+                "voice --reliable --wav | voice: --wav needs a value: --wav FILE",
                 "console | console: URL is missing",
                 "console ws://localhost:1/ws | console: --token is missing",
                 "console http://localhost:1/ws --token t |"

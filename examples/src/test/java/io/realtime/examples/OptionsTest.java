@@ -1,6 +1,7 @@
 package io.realtime.examples;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -14,7 +15,8 @@ class OptionsTest {
     private static final Options.Spec SPEC = Options.spec()
             .argument("URL", "where")
             .option("--port", "N", "which port")
-            .option("--token", "T", "who");
+            .option("--token", "T", "who")
+            .flag("--loud", "how");
 
     @Test
     void readsNamesWithValuesAndArgumentsInAnyOrder() {
@@ -34,6 +36,15 @@ class OptionsTest {
     }
 
     @Test
+    void aFlagIsGivenOrNot() {
+        Options options = parse("--loud", "ws://host");
+
+        assertTrue(options.has("--loud"));
+        assertEquals("ws://host", options.require("URL"));
+        assertFalse(parse("--port", "80").has("--loud"));
+    }
+
+    @Test
     void aValueThatLooksLikeAnOptionIsGivenWithAnEqualsSign() {
         assertEquals("--x", parse("--token=--x").find("--token"));
     }
@@ -43,13 +54,15 @@ class OptionsTest {
             delimiter = '|',
             quoteCharacter = '`',
             value = {
-                "--prot 80        | unknown option --prot; options are --port N, --token T",
-                "-p 80            | unknown option -p; options are --port N, --token T",
+                "--prot 80        | unknown option --prot; options are --port N, --token T, --loud",
+                "-p 80            | unknown option -p; options are --port N, --token T, --loud",
                 "--port           | --port needs a value: --port N",
                 "--port=          | --port needs a value: --port N",
                 "--port --token x | --port needs a value: --port N",
                 "--token a --token b | --token is given twice",
-                "ws://a ws://b    | 'ws://b' is one too many; options are --port N, --token T",
+                "--loud --loud    | --loud is given twice",
+                "--loud=no        | --loud takes no value",
+                "ws://a ws://b    | 'ws://b' is one too many; options are --port N, --token T, --loud",
             })
     void whatDoesNotFitIsNamedTogetherWithWhatWould(String line, String told) {
         assertEquals(
@@ -91,8 +104,8 @@ class OptionsTest {
 
     @Test
     void theHelpHasALineForEach() {
-        assertEquals("URL [--port N] [--token T]", SPEC.usage());
-        assertEquals(3, SPEC.help().size());
+        assertEquals("URL [--port N] [--token T] [--loud]", SPEC.usage());
+        assertEquals(4, SPEC.help().size());
         assertTrue(SPEC.help().get(1).contains("which port"));
     }
 

@@ -2,19 +2,35 @@ package io.realtime.examples;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
+import io.realtime.ErrorCode;
+import io.realtime.RealtimeException;
+import io.realtime.StreamListener;
+import io.realtime.Subscription;
+import io.realtime.client.RealtimeClient;
+import io.realtime.examples.Chat.Count;
 import java.net.URI;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedClass;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** The playground as any WebSocket client meets it. */
+@Timeout(60)
 @ParameterizedClass
 @ValueSource(strings = {"java-websocket", "netty"})
 class PlaygroundIT {
@@ -179,6 +195,86 @@ class PlaygroundIT {
     }
 
     @Test
+    void theServerAsksTheAskerBackAndReturnsTheAnswer() throws InterruptedException {
+        ada.raw("{\"type\":\"ask\",\"ref\":\"mine\",\"data\":{\"sure\":true}}");
+
+        JsonObject question = ada.next("confirm");
+        assertEquals(json("{'sure':true}"), question.get("data"));
+        assertEquals(json("'not held up'"), ada.reply("echo", null, "'not held up'"));
+        String ref = question.get("ref").getAsString();
+        ada.raw("{\"type\":\"$reply\",\"ref\":\"" + ref + "\",\"data\":[1,\"yes\"]}");
+        JsonObject answer = ada.next("$reply");
+        assertEquals("mine", answer.get("ref").getAsString());
+        assertEquals(json("[1,'yes']"), answer.get("data"));
+    }
+
+    @Test
+    void theJavaClientIsAskedToo() throws Exception {
+        try (RealtimeClient client = client()) {
+            assertEquals(
+                    ErrorCode.NO_HANDLER,
+                    failure(client.request(Chat.ASK, json("'?'"))).code());
+
+            client.onRequest(Chat.CONFIRM, question -> {
+                if (question.equals(json("'no'"))) {
+                    throw new RealtimeException(ErrorCode.of("refused"), "I would rather not");
+                }
+                return question;
+            });
+
+            assertEquals(
+                    json("{'a':[1]}"),
+                    client.request(Chat.ASK, json("{'a':[1]}")).get());
+            RealtimeException refused = failure(client.request(Chat.ASK, json("'no'")));
+            assertEquals("refused: I would rather not", refused.code() + ": " + refused.getMessage());
+        }
+    }
+
+    @Test
+    void countStreamsEveryNumber() {
+        try (RealtimeClient client = client()) {
+            assertEquals(
+                    List.of(0, 1, 2, 3, 4), counted(client, new Count(5, 10)).join());
+            assertEquals(List.of(), counted(client, new Count(0, 0)).join());
+            assertEquals(
+                    IntStream.range(0, 1000).boxed().toList(),
+                    counted(client, new Count(1000, 0)).join());
+        }
+    }
+
+    @Test
+    void aRawPeerCountsAsFarAsItGivesCredit() throws InterruptedException {
+        ada.raw("{\"type\":\"count\",\"ref\":\"c\",\"data\":{\"n\":70,\"delayMs\":0}}");
+
+        for (int i = 0; i < 64; i++) {
+            assertNumber(i, ada.next("$next"));
+        }
+        assertEquals(json("'all that it may'"), ada.reply("echo", null, "'all that it may'"));
+        ada.raw("{\"type\":\"$credit\",\"data\":{\"streams\":{\"c\":100}}}");
+        for (int i = 64; i < 70; i++) {
+            assertNumber(i, ada.next("$next"));
+        }
+        assertEquals("c", ada.next("$end").get("ref").getAsString());
+    }
+
+    @Test
+    void aRawPeerThatCancelsIsCountedNoFurther() throws InterruptedException {
+        ada.raw("{\"type\":\"count\",\"ref\":\"c\",\"data\":{\"n\":10000,\"delayMs\":1}}");
+        assertNumber(0, ada.next("$next"));
+
+        ada.raw("{\"type\":\"$cancel\",\"ref\":\"c\"}");
+
+        JsonObject frame = ada.next();
+        for (int i = 1; frame.get("type").getAsString().equals("$next"); i++) {
+            assertNumber(i, frame);
+            frame = ada.next();
+        }
+        assertEquals("c", frame.get("ref").getAsString());
+        assertTrue(Peer.error(frame).startsWith("cancelled: "), frame::toString);
+        assertEquals(json("'nothing more'"), ada.reply("echo", null, "'nothing more'"));
+    }
+
+    @Test
     void aHandlerThatThrowsTellsNothingOfItself() throws InterruptedException {
         assertEquals("internal: the handler of 'fail' failed", ada.error("fail", null, "{}"));
     }
@@ -200,6 +296,12 @@ class PlaygroundIT {
         assertEquals("bad_data: to is required", ada.error("direct", null, "{'text':'x'}"));
         assertEquals("bad_data: on is required", ada.error("typing", LOBBY, "{}"));
         assertEquals("bad_data: ms 60001 is not 0 to 60000", ada.error("slow", null, "{'ms':60001}"));
+        assertEquals("bad_data: n -1 is not 0 to 10000", ada.error("count", null, "{'n':-1,'delayMs':0}"));
+        assertEquals("bad_data: n 10001 is not 0 to 10000", ada.error("count", null, "{'n':10001,'delayMs':0}"));
+        assertEquals("bad_data: delayMs -1 is not 0 to 1000", ada.error("count", null, "{'n':1,'delayMs':-1}"));
+        assertEquals("bad_data: delayMs 1001 is not 0 to 1000", ada.error("count", null, "{'n':1,'delayMs':1001}"));
+        assertEquals("bad_data: n is required", ada.error("count", null, "{'delayMs':0}"));
+        assertEquals("bad_data: delayMs is required", ada.error("count", null, "{'n':1}"));
         assertTrue(ada.error("say", LOBBY, "{'text':7}").startsWith("bad_data: $.text: "));
     }
 
@@ -230,6 +332,46 @@ class PlaygroundIT {
 
         assertEquals(0, run.code());
         ada.next("$goodbye");
+    }
+
+    private RealtimeClient client() {
+        RealtimeClient client = RealtimeClient.builder(URI.create(url))
+                .token(DemoServer.withSecret(SECRET).token("eve"))
+                .build();
+        client.connect().join();
+        return client;
+    }
+
+    private static CompletableFuture<List<Integer>> counted(RealtimeClient client, Count count) {
+        List<Integer> items = new ArrayList<>();
+        CompletableFuture<List<Integer>> all = new CompletableFuture<>();
+        Subscription unused = client.stream(Chat.COUNT, count, new StreamListener<>() {
+            @Override
+            public void onItem(Integer item) {
+                items.add(item);
+            }
+
+            @Override
+            public void onEnd() {
+                all.complete(items);
+            }
+
+            @Override
+            public void onError(Throwable failure) {
+                all.completeExceptionally(failure);
+            }
+        });
+        return all;
+    }
+
+    private static RealtimeException failure(CompletableFuture<?> failing) {
+        ExecutionException failed = assertThrows(ExecutionException.class, () -> failing.get(10, TimeUnit.SECONDS));
+        return assertInstanceOf(RealtimeException.class, failed.getCause());
+    }
+
+    private static void assertNumber(int expected, JsonObject next) {
+        assertEquals("c", next.get("ref").getAsString());
+        assertEquals(expected, next.get("data").getAsInt());
     }
 
     private static int messages(JsonElement history) {
