@@ -220,7 +220,7 @@ class EnvelopeTest {
             strings = {
                 "{\"x\":{\"type\":\"other\",\"data\":2},\"type\":\"t\",\"data\":1}",
                 "{\"data\":1,\"type\":\"t\"}",
-                "{\"data\":1,\"index\":[1,{\"data\":3}],\"type\":\"t\",\"X\":\"\\\"}\"}",
+                "{\"data\":1,\"later\":[1,{\"data\":3}],\"type\":\"t\",\"X\":\"\\\"}\"}",
                 " \t\r\n{ \"\\u0074ype\" : \"t\" , \"dat\\u0061\" : 1 } \n"
             })
     void unknownFieldsAreIgnoredAndTheOrderIsFree(String frame) {
