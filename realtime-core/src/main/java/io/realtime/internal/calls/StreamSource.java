@@ -138,28 +138,34 @@ public final class StreamSource<T> implements StreamSink<T> {
     }
 
     private void sendInTurn(String json) {
-        RealtimeException failure = null;
+        boolean isSent = false;
+        ErrorData error = ErrorData.of(ErrorCode.INTERNAL, "the stream failed", false);
         try {
             outlet.item(sent, json); // sent changes only in a turn
+            isSent = true;
         } catch (RealtimeException refused) {
-            failure = refused;
+            error = ErrorData.of(refused);
+            throw refused;
+        } finally { // an Error must not keep the turn: whoever ends the stream waits for it
+            if (isEndAfterTurn(isSent)) { // the receiver must not take what follows for the next
+                outlet.over(sent, error);
+            }
         }
-        boolean isMine;
+    }
+
+    /** Gives the turn back; returns whether it has ended the stream. */
+    private boolean isEndAfterTurn(boolean isSent) {
         lock.lock();
         try {
             sent++;
             sending = false;
-            isMine = failure != null && !over;
-            over |= isMine;
+            boolean isEnd = !isSent && !over;
+            over |= isEnd;
+            owesReady |= onReady != null && !over && !hasCredit();
             changed.signalAll();
+            return isEnd;
         } finally {
             lock.unlock();
-        }
-        if (failure != null) {
-            if (isMine) { // the receiver must not take what follows for the next
-                outlet.over(sent, ErrorData.of(failure));
-            }
-            throw failure;
         }
     }
 
@@ -184,7 +190,9 @@ public final class StreamSource<T> implements StreamSink<T> {
     public boolean isReady() {
         lock.lock();
         try {
-            return !over && hasCredit();
+            boolean isReady = !over && hasCredit();
+            owesReady |= !over && !isReady; // who asks before it offers is told to wait by this
+            return isReady;
         } finally {
             lock.unlock();
         }
