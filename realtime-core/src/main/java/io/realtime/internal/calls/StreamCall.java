@@ -67,11 +67,6 @@ public final class StreamCall<T> implements Questions.Question {
         return granted;
     }
 
-    /** Returns whether an item has arrived. */
-    public boolean hasBegun() {
-        return arrived > 0;
-    }
-
     @Override
     public void item(Envelope item) {
         if (item.index() != arrived) {
