@@ -46,6 +46,7 @@ public final class StreamSource<T> implements StreamSink<T> {
     private final Condition changed = lock.newCondition();
     private long granted = StreamCall.WINDOW; // guarded by lock
     private long sent; // guarded by lock
+    private long grants; // guarded by lock: those that were progress, at most one for each item
     private boolean sending; // guarded by lock: somebody has the turn
     private boolean over; // guarded by lock: nothing more is sent
     private boolean cancelled; // guarded by lock
@@ -255,20 +256,26 @@ public final class StreamSource<T> implements StreamSink<T> {
         outlet.over(sent, error);
     }
 
-    /** The receiver takes so many items in all; false when that is no more. None of the application's code runs on it. */
+    /**
+     * The receiver takes so many items in all; false when that is no more, or there were as many grants as items: one who
+     * says a little more over and over costs work, and moves nothing. None of the application's code runs on it.
+     */
     public boolean grant(long upTo) {
+        boolean isProgress;
         lock.lock();
         try {
             if (upTo <= granted) {
                 return false;
             }
             granted = upTo;
+            isProgress = grants < sent;
+            grants += isProgress ? 1 : 0;
             changed.signalAll();
         } finally {
             lock.unlock();
         }
         tellReady();
-        return true;
+        return isProgress;
     }
 
     /** There may be room again. */

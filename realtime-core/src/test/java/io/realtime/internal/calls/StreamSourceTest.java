@@ -158,10 +158,22 @@ class StreamSourceTest {
         assertFalse(source.grant(0));
         assertFalse(source.grant(-1));
         assertFalse(source.grant(Long.MIN_VALUE));
-        assertTrue(source.grant(Long.MAX_VALUE));
+        source.grant(Long.MAX_VALUE);
         assertFalse(source.grant(Long.MAX_VALUE));
         sendAll(3 * WINDOW);
         assertEquals(3 * WINDOW, way.items.size());
+    }
+
+    @Test
+    void noMoreGrantsAreProgressThanItemsWereSent() {
+        assertFalse(source.grant(WINDOW + 1), "nothing was sent");
+        sendAll(2);
+        assertTrue(source.grant(WINDOW + 2));
+        assertTrue(source.grant(WINDOW + 3));
+        assertFalse(source.grant(WINDOW + 4));
+        sendAll(WINDOW + 2);
+        assertEquals(WINDOW + 4, way.items.size(), "they count all the same");
+        assertTrue(source.grant(WINDOW + 5));
     }
 
     @Test
