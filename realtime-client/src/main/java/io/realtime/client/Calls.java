@@ -324,7 +324,13 @@ final class Calls {
                 unsaid.put(ref, stream.granted());
             }
         });
-        drained();
+        unsaidFrames =
+                read > 0 ? Math.max(1, unsaidFrames) : unsaidFrames; // a word of it may be lost with a connection
+        if (unsaid.isEmpty()) {
+            saySoon();
+        } else {
+            say();
+        }
     }
 
     /**
@@ -333,11 +339,12 @@ final class Calls {
      *
      * @param processed up to which number messages are processed
      * @param behind up to where in the new inbox the answers to these stand
+     * @param inbox where the new inbox begins for this client
      */
-    void sessionLost(long processed, long behind) {
+    void sessionLost(long processed, long behind, long inbox) {
         sources.cancelAll();
         untold.clear();
-        unreadInbox();
+        readFrom(inbox);
         isSessionLost = true;
         lostUpTo = processed;
         lostBehind = behind;
@@ -352,15 +359,19 @@ final class Calls {
     }
 
     /** Some of the inbox was lost: the answer to any message that is processed may have been in it. */
-    void answersLost(long processed) {
-        unreadInbox();
+    void answersLost(long processed, long inbox) {
+        readFrom(inbox);
         failUnanswered(processed);
+        saySoon();
     }
 
-    /** What was read was of another log: the server would forget as much of this one, before it has arrived. */
-    private void unreadInbox() {
-        read = 0;
-        unsaidFrames = 0;
+    /**
+     * The inbox is another one, or goes on elsewhere. What was read before was of another log: the server would forget as
+     * much of this one, before it has arrived. What does not arrive any more must be said too: it leaves streams no room.
+     */
+    private void readFrom(long inbox) {
+        read = inbox;
+        unsaidFrames = inbox > 0 ? 1 : 0;
         unsaidLength = 0;
     }
 

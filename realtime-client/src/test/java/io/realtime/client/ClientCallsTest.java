@@ -404,6 +404,22 @@ class ClientCallsTest {
     }
 
     @Test
+    void whatIsReadIsSaidAgainToALaterStreamsServerAfterAResume() {
+        world.connected();
+        Subscription first = stream(new Heard());
+        items(refOf("count"), 0, 32);
+        assertEquals(32L, credits().get(0).read(), "which the server may not have heard");
+        first.close();
+        world.settle();
+        resume(2, 32);
+        world.advance(1_000);
+        assertEquals(List.of(), credits(), "nobody waits for it");
+        stream(new Heard());
+        world.advance(200);
+        assertEquals(32L, credits().get(0).read());
+    }
+
+    @Test
     void nothingOfALostSessionsInboxIsSaidOfTheNext() {
         world.connected();
         stream(new Heard());
@@ -423,16 +439,21 @@ class ClientCallsTest {
     }
 
     @Test
-    void nothingIsSaidOfAnInboxWhoseBeginningIsLostBeforeItIsRead() {
+    void whatIsLostOfAnInboxIsSaidToBeReadSoThatStreamsHaveItsRoom() {
         world.connected();
         stream(new Heard());
         items(refOf("count"), 0, 5);
         world.rooms = "{\"@session\":{\"epoch\":\"s2\",\"offset\":2,\"recovered\":false,\"reason\":\"epoch\"}}";
         stream(new Heard());
         resume(1, 2);
-        for (Frames.Credit credit : credits()) {
-            assertNull(credit.read());
-        }
+        assertEquals(2L, credits().get(0).read(), "and no 5 of another log");
+        world.peer()
+                .send("{\"type\":\"$gap\",\"room\":\"@session\",\"data\":{\"epoch\":\"s2\",\"offset\":9,"
+                        + "\"reason\":\"trimmed\"}}");
+        world.settle();
+        stream(new Heard());
+        world.advance(200);
+        assertEquals(9L, credits().get(credits().size() - 1).read());
     }
 
     @Test
