@@ -314,6 +314,24 @@ class CallsTest {
     }
 
     @Test
+    void aStreamWhoseTurnComesAfterItsSessionIsRefusedInTheNext() {
+        TestPeer ann = test.managed("ann");
+        holding = true;
+        ann.send("{'type':'count','ref':'q','seq':1,'data':100}");
+        holding = false;
+        TestPeer again = test.managed("ann"); // who has lost the name of the session
+        assertEquals(CloseReason.SESSION_REPLACED, ann.closeCode());
+        held.forEach(Runnable::run);
+        held.clear();
+        test.settle();
+        JsonObject error = again.next("$error");
+        assertEquals("q", error.get("ref").getAsString());
+        assertEquals(
+                "connection_lost", error.getAsJsonObject("data").get("code").getAsString());
+        assertEquals(List.of(), sinks);
+    }
+
+    @Test
     void aClientWithAGapInItsInboxLosesItsStreamsAndItsQuestions() {
         TestPeer ann = test.connect("realtime.v1", "/ws");
         ann.send("{'type':'$hello','data':{'token':'ann','client':'client-of-ann-0123456789'}}");
