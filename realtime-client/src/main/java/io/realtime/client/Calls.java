@@ -167,6 +167,7 @@ final class Calls {
     private final class Asked implements Question {
         final Question question;
         volatile Outbox.@Nullable Entry entry;
+        private boolean isHeard; // the scheduler's thread only: some of an answer has come
 
         Asked(Question question) {
             this.question = question;
@@ -174,17 +175,28 @@ final class Calls {
 
         @Override
         public void reply(Envelope reply) {
+            heard();
             question.reply(reply);
         }
 
         @Override
         public void item(Envelope item) {
+            heard();
             question.item(item);
         }
 
         @Override
         public void end(Envelope end) {
+            heard();
             question.end(end);
+        }
+
+        /** An answer says that the message was taken: it is not sent again, whatever the next server has forgotten. */
+        void heard() {
+            if (!isHeard) {
+                isHeard = true;
+                forget();
+            }
         }
 
         @Override
@@ -205,8 +217,7 @@ final class Calls {
             if (mine == null) { // another thread is about to ask it
                 return true;
             }
-            boolean hasBegun = question instanceof StreamCall<?> stream && stream.hasBegun();
-            return !hasBegun && mine.seq() > processed && sender.holds(mine);
+            return !isHeard && mine.seq() > processed && sender.holds(mine);
         }
 
         void forget() {
@@ -223,10 +234,10 @@ final class Calls {
 
     private void cancel(String ref) {
         Question question = questions.get(ref);
-        questions.close(ref);
+        boolean isOpen = questions.close(ref); // else it was refused, or the server has said its last word
         post(() -> {
             unsaid.remove(ref);
-            if (!(question instanceof Asked asked) || !asked.withdraw()) {
+            if (isOpen && (!(question instanceof Asked asked) || !asked.withdraw())) {
                 tell(Frames.CANCEL, ref, -1, "null");
             }
         });
@@ -247,6 +258,10 @@ final class Calls {
     }
 
     boolean error(Envelope frame, RealtimeException failure) {
+        String ref = frame.ref();
+        if (ref != null && questions.get(ref) instanceof Asked asked) {
+            asked.heard();
+        }
         return questions.fail(frame.ref(), failure);
     }
 
@@ -282,6 +297,9 @@ final class Calls {
     private void say() {
         isSayingSoon = false;
         stopTimer();
+        if (unsaid.isEmpty() && unsaidFrames == 0) {
+            return;
+        }
         Frames.Credit credit = new Frames.Credit(read == 0 ? null : read, unsaid.isEmpty() ? null : unsaid);
         if (connection.test(Outgoing.of(Frames.CREDIT).data(credit, Frames.Credit.class))) {
             unsaid.clear();
@@ -292,9 +310,7 @@ final class Calls {
 
     /** What the connection did not take may be said now. */
     void drained() {
-        if (!unsaid.isEmpty() || unsaidFrames > 0) {
-            say();
-        }
+        say();
     }
 
     private void stopTimer() {
@@ -311,7 +327,13 @@ final class Calls {
                 unsaid.put(ref, stream.granted());
             }
         });
-        drained();
+        unsaidFrames =
+                read > 0 ? Math.max(1, unsaidFrames) : unsaidFrames; // a word of it may be lost with a connection
+        if (unsaid.isEmpty()) {
+            saySoon();
+        } else {
+            say();
+        }
     }
 
     /**
@@ -320,13 +342,12 @@ final class Calls {
      *
      * @param processed up to which number messages are processed
      * @param behind up to where in the new inbox the answers to these stand
+     * @param inbox where the new inbox begins for this client
      */
-    void sessionLost(long processed, long behind) {
+    void sessionLost(long processed, long behind, long inbox) {
         sources.cancelAll();
         untold.clear();
-        read = 0; // of another inbox
-        unsaidFrames = 0;
-        unsaidLength = 0;
+        readFrom(inbox);
         isSessionLost = true;
         lostUpTo = processed;
         lostBehind = behind;
@@ -341,8 +362,20 @@ final class Calls {
     }
 
     /** Some of the inbox was lost: the answer to any message that is processed may have been in it. */
-    void answersLost(long processed) {
+    void answersLost(long processed, long inbox) {
+        readFrom(inbox);
         failUnanswered(processed);
+        saySoon();
+    }
+
+    /**
+     * The inbox is another one, or goes on elsewhere. What was read before was of another log: the server would forget as
+     * much of this one, before it has arrived. What does not arrive any more must be said too: it leaves streams no room.
+     */
+    private void readFrom(long inbox) {
+        read = inbox;
+        unsaidFrames = inbox > 0 ? 1 : 0;
+        unsaidLength = 0;
     }
 
     private void failUnanswered(long processed) {
@@ -461,9 +494,15 @@ final class Calls {
         CompletableFuture<Void> fate = new CompletableFuture<>();
         Outbox.Entry unused = sender.send(type, ref, index, json, fate);
         CompletableFuture<Void> unusedToo = fate.whenComplete((done, failure) -> {
-            if (failure != null && known(failure).code().equals(ErrorCode.OVERLOADED)) {
+            if (failure == null) {
+                return;
+            }
+            ErrorCode code = known(failure).code();
+            if (code.equals(ErrorCode.OVERLOADED)) {
                 post(() -> untold.add(() -> tell(type, ref, index, json)));
-            } else if (failure != null) {
+            } else if (code.equals(ErrorCode.TOO_BIG) && type.equals(Frames.REPLY)) {
+                fail(ref, failure); // else whoever asked would wait for its timeout
+            } else if (!code.equals(ErrorCode.CLOSED)) { // the questions of a client that is closed end with it
                 callbacks.error(failure);
             }
         });
@@ -523,8 +562,9 @@ final class Calls {
         @Override
         public void item(long index, String json) {
             CompletableFuture<Void> fate = new CompletableFuture<>();
-            if (sender.send(Frames.NEXT, ref, index, json, fate).seq() == 0) {
-                throw new RealtimeException(ErrorCode.OVERLOADED, "the outbox does not take an item", true, null);
+            Outbox.Entry entry = sender.send(Frames.NEXT, ref, index, json, fate);
+            if (entry.seq() == 0) {
+                throw sender.whyRefused(entry);
             }
         }
 

@@ -559,7 +559,7 @@ final class ClientEngine {
             case Frames.GAP -> {
                 rooms.gap(requireRoom(frame), frame.data(Frames.Gap.class));
                 if (Names.SESSION.equals(frame.room())) {
-                    calls.answersLost(sender.lastSeq());
+                    calls.answersLost(sender.lastSeq(), answersRead());
                 }
             }
             case Frames.GOODBYE -> takeGoodbye(from, frame);
@@ -612,9 +612,9 @@ final class ClientEngine {
         inboxAcks.welcomed();
         sender.welcomed(from, welcome.seq(), welcome.answers(), Math.min(messageBytes, OUTBOUND_BYTES / 2));
         if (!welcome.resumed()) {
-            calls.sessionLost(welcome.seq(), welcome.answers());
+            calls.sessionLost(welcome.seq(), welcome.answers(), answersRead());
         } else if (isLost(states.get(Names.SESSION))) {
-            calls.answersLost(welcome.seq());
+            calls.answersLost(welcome.seq(), answersRead());
         }
         calls.welcomed();
         calls.settle(answersRead());

@@ -136,6 +136,17 @@ final class Sender {
         }
     }
 
+    /** Returns why a message that has no number was refused. */
+    RealtimeException whyRefused(Outbox.Entry entry) {
+        RealtimeException tooBig = outbox.tooBigOrNull(entry);
+        if (tooBig != null) {
+            return tooBig;
+        }
+        return closed
+                ? new RealtimeException(ErrorCode.CLOSED, "the client is closed")
+                : new RealtimeException(ErrorCode.OVERLOADED, "the outbox is full", true, null);
+    }
+
     /** Returns whether the outbox has room for more than a few messages. */
     boolean hasRoom() {
         return !outbox.isHalfFull();

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.realtime.client.OutboxJournal.Stored;
+import io.realtime.internal.wire.Outgoing;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
@@ -18,7 +19,9 @@ import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
 import java.util.Random;
+import java.util.concurrent.CompletableFuture;
 import java.util.zip.CRC32;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -260,6 +263,61 @@ class OutboxJournalTest {
         journal.close();
         assertEquals(OutboxJournal.HEADER, Files.size(file));
         assertEquals(2_000, open().lastSeq());
+    }
+
+    private static Outbox.Entry numbered(Outbox outbox, String name, @Nullable String ref) {
+        Outgoing message = Outgoing.of(name).ref(ref).rawData("\"kept to itself\"");
+        Outbox.Entry entry = new Outbox.Entry(name, null, ref, message, new CompletableFuture<>(), 0, 0);
+        assertEquals(List.of(), outbox.add(entry));
+        return entry;
+    }
+
+    @Test
+    void aQuestionLeavesItsNumberAndNothingElse() throws IOException {
+        Outbox outbox = new Outbox(OutboxLimits.defaults(), true);
+        OutboxJournal journal = open();
+        Outbox.Entry first = numbered(outbox, "length", "r-1");
+        Outbox.Entry message = numbered(outbox, "chat.say", null);
+        Outbox.Entry last = numbered(outbox, "length", "r-2");
+        journal.append(List.of(first, message, last), List.of());
+        journal.append(List.of(), List.of(1L, 3L)); // acknowledged
+        journal.close();
+        OutboxJournal again = open();
+        List<Stored> restored = again.takeRestored();
+        assertEquals(1, restored.size());
+        assertEquals(2, restored.get(0).seq());
+        assertEquals(3, again.lastSeq());
+        again.close();
+        assertEquals(-1, Files.readString(file, StandardCharsets.ISO_8859_1).indexOf("r-1"));
+        assertEquals(-1, Files.readString(file, StandardCharsets.ISO_8859_1).indexOf("length"));
+    }
+
+    @Test
+    void compactionOfQuestionsRemembersTheNumber() throws IOException {
+        Outbox outbox = new Outbox(OutboxLimits.builder().messages(10_000).build(), true);
+        OutboxJournal journal = open();
+        List<Outbox.Entry> questions = new ArrayList<>();
+        for (int i = 0; i < 10_000; i++) {
+            questions.add(numbered(outbox, "q", "r"));
+        }
+        journal.append(questions, List.of());
+        journal.compact();
+        journal.close();
+        assertEquals(OutboxJournal.HEADER, Files.size(file));
+        assertEquals(10_000, open().lastSeq());
+    }
+
+    @Test
+    void aQuestionThatCouldNotBeWrittenCostsNoOtherMessage() throws IOException {
+        Outbox outbox = new Outbox(OutboxLimits.defaults(), true);
+        BrokenDisk disk = new BrokenDisk();
+        OutboxJournal journal = OutboxJournal.open(file, disk);
+        journal.append(List.of(numbered(outbox, "chat.say", null)), List.of());
+        disk.failsAt = disk.changes.size();
+        Outbox.Entry question = numbered(outbox, "length", "r-1");
+        assertThrows(IOException.class, () -> journal.append(List.of(question), List.of()));
+        journal.close();
+        assertEquals(List.of(1L), reopened().stream().map(Stored::seq).toList());
     }
 
     @Test

@@ -106,7 +106,7 @@ final class Calls {
     /**
      * Begins a stream.
      *
-     * @throws RealtimeException when there are too many, or one has this ref
+     * @throws RealtimeException when there are too many, one has this ref, or the session is over
      */
     <T> StreamSource<T> begin(String ref, Type itemType) {
         if (sources.has(ref)) {
@@ -117,8 +117,9 @@ final class Calls {
             String why = core.limits().streamsPerSession() + " streams are open";
             throw new RealtimeException(ErrorCode.OVERLOADED, why, true, null);
         }
-        if (session.isOver()) {
-            source.cancel();
+        if (session.isOver()) { // the client waits in its next session, where this answer goes
+            sources.remove(ref);
+            throw gone();
         }
         return source;
     }

@@ -19,6 +19,7 @@ final class PublisherStream<T> implements Flow.Subscriber<T> {
     // Whoever does the step.
     private Flow.@Nullable Subscription subscription;
     private boolean isRequested;
+    private boolean isOver;
 
     private PublisherStream(StreamSink<T> out) {
         this.out = out;
@@ -72,16 +73,34 @@ final class PublisherStream<T> implements Flow.Subscriber<T> {
 
     private void step() {
         Flow.Subscription from = subscription;
-        if (from == null) {
+        if (from == null || isOver) {
             return;
         }
-        if (out.isCancelled() || failure != null) {
+        Throwable cause = failure;
+        if (out.isCancelled()) {
+            isOver = true;
             from.cancel();
-            if (failure != null) {
-                out.fail(failure);
+        } else if (cause != null) {
+            fail(from, cause);
+        } else {
+            try {
+                carry(from);
+            } catch (Throwable unfit) { // an item that nobody can be sent, a subscription that breaks the rules
+                fail(from, unfit);
             }
-            return;
         }
+    }
+
+    private void fail(Flow.Subscription from, Throwable cause) {
+        isOver = true;
+        try {
+            from.cancel();
+        } finally {
+            out.fail(cause);
+        }
+    }
+
+    private void carry(Flow.Subscription from) {
         T item = pending;
         if (item != null) {
             if (!out.offer(item)) {
@@ -91,12 +110,11 @@ final class PublisherStream<T> implements Flow.Subscriber<T> {
             isRequested = false;
         }
         if (isComplete) {
+            isOver = true;
             out.end();
-        } else if (!isRequested && out.isReady()) {
+        } else if (!isRequested && out.isReady()) { // else the stream says when it is
             isRequested = true;
             from.request(1);
-        } else if (!isRequested) {
-            out.onReady(this::proceed);
         }
     }
 }

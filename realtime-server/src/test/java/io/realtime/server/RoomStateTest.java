@@ -1,6 +1,7 @@
 package io.realtime.server;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -128,6 +129,66 @@ class RoomStateTest {
         Objects.requireNonNull(outlet.proceed).run();
         String last = outlet.frames.get(outlet.frames.size() - 1).asText();
         assertTrue(last.contains("$gap") && last.contains("\"offset\":600"), last);
+    }
+
+    @Test
+    void whatIsForgottenIsGoneAndTheRestStaysInItsPlace() {
+        LocalBroker broker = broker(Retention.defaults(), 1 << 20);
+        LocalBroker.Joined joined = broker.link("r", "r", session(), null, null, 0);
+        RoomState room = joined.room();
+        String epoch = joined.at().epoch();
+        assertFalse(room.forgetUpTo(5), "there is nothing yet");
+        for (int i = 0; i < 10; i++) {
+            broker.publish("r", "r", Outgoing.of("e"), Audience.EVERYONE);
+        }
+        long full = broker.logBytes();
+        assertFalse(room.keepsLessThan(10, Long.MAX_VALUE));
+        assertTrue(room.keepsLessThan(11, full + 1));
+        assertFalse(room.keepsLessThan(11, full));
+
+        assertTrue(room.forgetUpTo(4));
+        assertFalse(room.forgetUpTo(4));
+        assertFalse(room.forgetUpTo(3));
+        assertFalse(room.forgetUpTo(Long.MIN_VALUE));
+        assertTrue(broker.logBytes() < full && broker.logBytes() > full / 2);
+        assertTrue(room.keepsLessThan(7, Long.MAX_VALUE));
+        assertFalse(room.keepsLessThan(6, Long.MAX_VALUE));
+        assertTrue(recovers(broker, epoch, 4));
+        assertFalse(recovers(broker, epoch, 3));
+
+        assertTrue(room.forgetUpTo(Long.MAX_VALUE));
+        assertFalse(room.forgetUpTo(Long.MAX_VALUE));
+        assertEquals(0, broker.logBytes());
+        assertTrue(recovers(broker, epoch, 10));
+        Position next = Objects.requireNonNull(broker.publish("r", "r", Outgoing.of("e"), Audience.EVERYONE));
+        assertEquals(11, next.offset());
+        assertTrue(room.forgetUpTo(Long.MAX_VALUE), "there is news to forget");
+    }
+
+    private static boolean recovers(LocalBroker broker, String epoch, long offset) {
+        return broker.link("r", "r", session(), null, new Position(epoch, offset), 0)
+                .at()
+                .recovered();
+    }
+
+    @Test
+    void replayOfWhatIsForgottenMeanwhileIsToldOfTheGap() {
+        LocalBroker broker = broker(Retention.defaults(), 1 << 20);
+        for (int i = 0; i < 1000; i++) {
+            broker.publish("r", "r", Outgoing.of("e"), Audience.EVERYONE);
+        }
+        PausingOutlet outlet = new PausingOutlet();
+        LocalBroker.Joined joined = broker.link("r", "r", session(), outlet, null, 1000);
+        joined.room().start(joined.link());
+        assertTrue(joined.room().forgetUpTo(100), "what it has is forgotten without harm");
+        Runnable proceed = Objects.requireNonNull(outlet.proceed);
+        outlet.proceed = null;
+        proceed.run();
+        assertEquals(512, outlet.offsets().size());
+        joined.room().forgetUpTo(Long.MAX_VALUE); // a reader that claims what it cannot have
+        Objects.requireNonNull(outlet.proceed).run();
+        String last = outlet.frames.get(outlet.frames.size() - 1).asText();
+        assertTrue(last.contains("$gap") && last.contains("\"offset\":1000"), last);
     }
 
     @Test

@@ -29,7 +29,7 @@ public final class RequestCall<R> implements Questions.Question {
                 timeout,
                 () -> questions.fail(
                         ref, new RealtimeException(ErrorCode.TIMEOUT, "no answer within " + timeout, true, null)));
-        if (result.isDone()) {
+        if (questions.get(ref) == null) { // it has ended meanwhile, or was refused: nobody else calls the timer off
             timer.cancel();
         }
     }

@@ -32,7 +32,7 @@ public final class Sources {
         open.remove(ref);
     }
 
-    /** Lets streams go on; false when that changes nothing. */
+    /** Lets streams go on; false when that is no {@linkplain StreamSource#grant progress}. */
     public boolean grant(Map<String, Long> streams) {
         boolean isProgress = false;
         for (Map.Entry<String, Long> stream : streams.entrySet()) {

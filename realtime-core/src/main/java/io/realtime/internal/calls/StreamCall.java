@@ -38,7 +38,7 @@ public final class StreamCall<T> implements Questions.Question {
      *
      * @param credit says to the producer how many items are taken in all
      * @param cancel forgets the question, and tells the producer
-     * @param failures told when the listener fails at an end, which it cannot be told itself
+     * @param failures told when the listener fails at an end, or behind one, which it cannot be told itself
      */
     public StreamCall(
             StreamListener<? super T> listener,
@@ -65,11 +65,6 @@ public final class StreamCall<T> implements Questions.Question {
     /** Returns how many items are taken in all. */
     public long granted() {
         return granted;
-    }
-
-    /** Returns whether an item has arrived. */
-    public boolean hasBegun() {
-        return arrived > 0;
     }
 
     @Override
@@ -100,7 +95,9 @@ public final class StreamCall<T> implements Questions.Question {
             T value = item.data(itemType);
             listener.onItem(value);
         } catch (Throwable failure) { // the application's code, a payload's constructor too
-            stop(failure);
+            if (!stop(failure)) { // the listener had cancelled, and hears nothing more
+                failures.accept(failure);
+            }
             return;
         }
         handed++;
@@ -112,11 +109,14 @@ public final class StreamCall<T> implements Questions.Question {
         }
     }
 
-    private void stop(Throwable why) {
-        if (over.compareAndSet(false, true)) {
+    /** Returns whether that is the end, and not another that came before. */
+    private boolean stop(Throwable why) {
+        boolean isEnd = over.compareAndSet(false, true);
+        if (isEnd) {
             cancel.run();
             executor.execute(() -> tell(() -> listener.onError(why)));
         }
+        return isEnd;
     }
 
     @Override

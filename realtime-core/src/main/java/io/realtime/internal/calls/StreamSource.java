@@ -46,6 +46,7 @@ public final class StreamSource<T> implements StreamSink<T> {
     private final Condition changed = lock.newCondition();
     private long granted = StreamCall.WINDOW; // guarded by lock
     private long sent; // guarded by lock
+    private long grants; // guarded by lock: those that were progress, at most one for each item
     private boolean sending; // guarded by lock: somebody has the turn
     private boolean over; // guarded by lock: nothing more is sent
     private boolean cancelled; // guarded by lock
@@ -138,28 +139,34 @@ public final class StreamSource<T> implements StreamSink<T> {
     }
 
     private void sendInTurn(String json) {
-        RealtimeException failure = null;
+        boolean isSent = false;
+        ErrorData error = ErrorData.of(ErrorCode.INTERNAL, "the stream failed", false);
         try {
             outlet.item(sent, json); // sent changes only in a turn
+            isSent = true;
         } catch (RealtimeException refused) {
-            failure = refused;
+            error = ErrorData.of(refused);
+            throw refused;
+        } finally { // an Error must not keep the turn: whoever ends the stream waits for it
+            if (isEndAfterTurn(isSent)) { // the receiver must not take what follows for the next
+                outlet.over(sent, error);
+            }
         }
-        boolean isMine;
+    }
+
+    /** Gives the turn back; returns whether it has ended the stream. */
+    private boolean isEndAfterTurn(boolean isSent) {
         lock.lock();
         try {
             sent++;
             sending = false;
-            isMine = failure != null && !over;
-            over |= isMine;
+            boolean isEnd = !isSent && !over;
+            over |= isEnd;
+            owesReady |= onReady != null && !over && !hasCredit();
             changed.signalAll();
+            return isEnd;
         } finally {
             lock.unlock();
-        }
-        if (failure != null) {
-            if (isMine) { // the receiver must not take what follows for the next
-                outlet.over(sent, ErrorData.of(failure));
-            }
-            throw failure;
         }
     }
 
@@ -184,7 +191,9 @@ public final class StreamSource<T> implements StreamSink<T> {
     public boolean isReady() {
         lock.lock();
         try {
-            return !over && hasCredit();
+            boolean isReady = !over && hasCredit();
+            owesReady |= !over && !isReady; // who asks before it offers is told to wait by this
+            return isReady;
         } finally {
             lock.unlock();
         }
@@ -247,20 +256,26 @@ public final class StreamSource<T> implements StreamSink<T> {
         outlet.over(sent, error);
     }
 
-    /** The receiver takes so many items in all; false when that is no more. None of the application's code runs on it. */
+    /**
+     * The receiver takes so many items in all; false when that is no more, or there were as many grants as items: one who
+     * says a little more over and over costs work, and moves nothing. None of the application's code runs on it.
+     */
     public boolean grant(long upTo) {
+        boolean isProgress;
         lock.lock();
         try {
             if (upTo <= granted) {
                 return false;
             }
             granted = upTo;
+            isProgress = grants < sent;
+            grants += isProgress ? 1 : 0;
             changed.signalAll();
         } finally {
             lock.unlock();
         }
         tellReady();
-        return true;
+        return isProgress;
     }
 
     /** There may be room again. */
