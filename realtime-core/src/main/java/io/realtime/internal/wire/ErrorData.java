@@ -21,14 +21,17 @@ public record ErrorData(
         @Nullable Long retryAfterMs,
         @Nullable Integer closeCode) {
 
+    private static final int MAX_MESSAGE = 1_000;
+
     /** What a peer is told of a failure. */
     public static ErrorData of(RealtimeException failure) {
         return of(failure.code(), failure.getMessage(), failure.isRetryable());
     }
 
-    /** What a peer is told. */
+    /** What a peer is told; of a message that is very long, its beginning: an error must fit wherever it is due. */
     public static ErrorData of(ErrorCode code, String message, boolean retryable) {
-        return new ErrorData(code.value(), message, retryable, null, null);
+        String brief = message.length() > MAX_MESSAGE ? Names.abbreviate(message, MAX_MESSAGE) : message;
+        return new ErrorData(code.value(), brief, retryable, null, null);
     }
 
     /** Returns what the receiver of the frame throws or reports; tolerates what a careless peer left out. */

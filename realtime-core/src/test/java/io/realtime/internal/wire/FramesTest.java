@@ -2,6 +2,8 @@ package io.realtime.internal.wire;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 
+import io.realtime.ErrorCode;
+import io.realtime.RealtimeException;
 import java.util.Map;
 import org.junit.jupiter.api.Test;
 
@@ -30,5 +32,16 @@ class FramesTest {
     void envelopeShowsNoPayload() {
         Envelope hello = Envelope.parse("{\"type\":\"$hello\",\"ref\":\"1\",\"data\":{\"token\":\"secret\"}}");
         assertEquals("Envelope{type=$hello, ref=1, room=null, seq=0, offset=0}", hello.toString());
+    }
+
+    @Test
+    void anErrorFitsHoweverMuchItsThrowerHadToSay() {
+        ErrorData error = ErrorData.of(new RealtimeException(ErrorCode.of("long"), "x".repeat(1_000_000)));
+        assertEquals(1_000, error.message().length());
+        String whole = "two\nlines";
+        assertEquals(
+                whole,
+                ErrorData.of(new RealtimeException(ErrorCode.of("short"), whole))
+                        .message());
     }
 }
