@@ -339,12 +339,13 @@ final class Peer implements ConnectionListener, Outlet {
 
     private void credit(Session to, Envelope envelope) {
         try {
-            if (to.credit(envelope.data(Frames.Credit.class))
-                    || mayPing()) { // what changes nothing is no more than a ping
-                return;
+            if (!to.credit(envelope.data(Frames.Credit.class))) {
+                mayPing(); // what changes nothing is no more than a ping
             }
-        } catch (PayloadException unfit) {
-            bad(unfit);
+        } catch (PayloadException unfit) { // no more than a ping either: what came early is not heard on the I/O thread
+            if (mayPing()) {
+                send(error(ErrorData.of(unfit), envelope.ref()));
+            }
         }
     }
 
