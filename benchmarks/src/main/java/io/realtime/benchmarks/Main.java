@@ -1,6 +1,8 @@
 package io.realtime.benchmarks;
 
+import io.realtime.benchmarks.load.Comparison;
 import java.io.PrintStream;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.Comparator;
@@ -39,7 +41,13 @@ public final class Main {
      */
     public static void main(String[] names) throws Exception {
         Main main = new Main(System.out);
-        for (String name : names.length == 1 && names[0].equals("all") ? ALL : List.of(names)) {
+        List<String> wanted = new ArrayList<>(List.of(names));
+        wanted.removeIf(name -> name.startsWith("--"));
+        for (String name : wanted.equals(List.of("all")) ? ALL : wanted) {
+            if (Comparison.SCENARIOS.contains(name)) {
+                comparison(main.out, names).run(name);
+                continue;
+            }
             switch (name) {
                 case "retention" -> main.retention();
                 case "idle" -> main.idle();
@@ -49,6 +57,24 @@ public final class Main {
                 default -> throw new IllegalArgumentException("'" + name + "' is none of " + ALL + " and all");
             }
         }
+    }
+
+    private static Comparison comparison(PrintStream out, String[] arguments) {
+        Map<String, String> options = new TreeMap<>(Map.of("--rounds", "5", "--seconds", "2", "--servers", ""));
+        for (String argument : arguments) {
+            if (argument.startsWith("--")) {
+                String[] option = argument.split("=", 2);
+                if (option.length < 2 || options.replace(option[0], option[1]) == null) {
+                    throw new IllegalArgumentException("'" + argument + "' is none of " + options.keySet() + " with =");
+                }
+            }
+        }
+        String servers = options.getOrDefault("--servers", "");
+        return new Comparison(
+                out,
+                Integer.parseInt(options.getOrDefault("--rounds", "")),
+                Duration.ofSeconds(Integer.parseInt(options.getOrDefault("--seconds", ""))),
+                servers.isEmpty() ? List.of() : List.of(servers.split(",", -1)));
     }
 
     // ---------------------------------------------------------------- retention

@@ -1,0 +1,312 @@
+package io.realtime.benchmarks.load;
+
+import com.auth0.jwt.JWT;
+import com.auth0.jwt.algorithms.Algorithm;
+import io.realtime.benchmarks.servers.Realtime;
+import java.io.IOException;
+import java.io.PrintStream;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Locale;
+import java.util.Map;
+import java.util.Objects;
+
+/**
+ * The same load on one server after the other, round by round, and a table of medians and ratios. All servers run from
+ * the beginning to the end; one at a time has clients. A ratio is the median of the rounds' ratios, each of two
+ * neighbours in time, so that what slows the machine for a while slows both. The first round warms up and does not count.
+ */
+public final class Comparison {
+    /** What is compared, and over how many clients. */
+    public static final List<String> SCENARIOS = List.of("fanout", "latency", "echo", "connect", "slow");
+
+    private static final int MEMBERS = 1_000;
+    private static final int SHORT = 120;
+    private static final int LONG = 1024;
+    private static final int IDLE = 10_000;
+    private static final String TOKEN = JWT.create().withSubject("load").sign(Algorithm.HMAC256(Realtime.SECRET));
+
+    private final PrintStream out;
+    private final int rounds;
+    private final Duration time;
+    private final List<Candidate> candidates = new ArrayList<>();
+
+    /**
+     * A comparison.
+     *
+     * @param only the candidates whose names contain one of these; all when empty
+     */
+    public Comparison(PrintStream out, int rounds, Duration time, List<String> only) {
+        this.out = out;
+        this.rounds = rounds;
+        this.time = time;
+        for (Candidate each : Candidate.all()) {
+            if (!only.isEmpty() && !only.contains(each.name())) {
+                continue;
+            }
+            if (each.missing() == null) {
+                candidates.add(each);
+            } else {
+                out.println("Left out: " + each.name() + ", " + each.missing() + ".\n");
+            }
+        }
+    }
+
+    /** One kind of figure, by candidate and round. */
+    private static final class Figures {
+        private final String name;
+        private final String format;
+        private final Map<String, List<Double>> values = new LinkedHashMap<>();
+
+        Figures(String name, String format) {
+            this.name = name;
+            this.format = format;
+        }
+
+        void add(Candidate candidate, double value) {
+            values.computeIfAbsent(candidate.name(), each -> new ArrayList<>()).add(value);
+        }
+
+        String median(String candidate) {
+            List<Double> all = values.get(candidate);
+            return all == null ? "–" : String.format(Locale.ROOT, format, middle(all));
+        }
+
+        String ratio(String candidate) {
+            List<Double> all = values.get(candidate);
+            List<Double> base = values.get(Candidate.BASE);
+            if (all == null || base == null) {
+                return "–";
+            }
+            List<Double> ratios = new ArrayList<>();
+            for (int i = 0; i < Math.min(all.size(), base.size()); i++) {
+                ratios.add(all.get(i) / base.get(i));
+            }
+            return String.format(Locale.ROOT, "%.2f", middle(ratios));
+        }
+
+        private static double middle(List<Double> values) {
+            List<Double> sorted = new ArrayList<>(values);
+            Collections.sort(sorted);
+            int half = sorted.size() / 2;
+            return sorted.size() % 2 == 1 ? sorted.get(half) : (sorted.get(half - 1) + sorted.get(half)) / 2;
+        }
+    }
+
+    /** Runs a scenario and prints its table. */
+    public void run(String scenario) throws IOException {
+        switch (scenario) {
+            case "fanout" -> {
+                title("Fan-out, 1 publisher to %,d subscribers, %d publishes outstanding", MEMBERS, 16);
+                fanOut(SHORT, 16);
+                title("Fan-out, 1 publisher to %,d subscribers, one publish outstanding", MEMBERS);
+                fanOut(SHORT, 1);
+                title("Fan-out of %,d bytes, 1 publisher to %,d subscribers, 16 outstanding", LONG, MEMBERS);
+                fanOut(LONG, 16);
+            }
+            case "latency" -> {
+                paced(20_000);
+                paced(50_000);
+            }
+            case "echo" -> {
+                echo(1, 1);
+                echo(64, 1);
+                echo(64, 32);
+                echo(512, 1);
+                echo(512, 32);
+            }
+            case "connect" -> connect();
+            case "slow" -> slow();
+            default -> throw new IllegalArgumentException("'" + scenario + "' is none of " + SCENARIOS);
+        }
+    }
+
+    // ---------------------------------------------------------------- scenarios
+
+    private void fanOut(int bytes, int outstanding) throws IOException {
+        Figures rate = new Figures("deliveries a second", "%,.0f");
+        Figures cpu = new Figures("CPU s per million", "%.2f");
+        Figures p99 = new Figures("p99 ms", "%.1f");
+        rounds(candidates, (candidate, server, counts) -> {
+            try (Load load = load(candidate, server)) {
+                load.open(1 + MEMBERS);
+                load.joinAllButFirst();
+                Load.Outcome outcome = load.fanOut(bytes, outstanding, time);
+                if (counts) {
+                    rate.add(candidate, outcome.perSecond());
+                    cpu.add(candidate, outcome.cpuPerMillion());
+                    p99.add(candidate, outcome.micros(99) / 1e3);
+                }
+            }
+        });
+        table(candidates, rate, cpu, p99);
+    }
+
+    private void paced(int perSecond) throws IOException {
+        title("Fan-out at %,d deliveries a second to %,d subscribers", perSecond, MEMBERS);
+        Figures p50 = new Figures("p50 ms", "%.1f");
+        Figures p99 = new Figures("p99 ms", "%.1f");
+        Figures cpu = new Figures("CPU s per million", "%.2f");
+        rounds(candidates, (candidate, server, counts) -> {
+            try (Load load = load(candidate, server)) {
+                load.open(1 + MEMBERS);
+                load.joinAllButFirst();
+                Load.Outcome outcome = load.fanOutPaced(SHORT, (double) perSecond / MEMBERS, time.multipliedBy(2));
+                if (counts) {
+                    p50.add(candidate, outcome.micros(50) / 1e3);
+                    p99.add(candidate, outcome.micros(99) / 1e3);
+                    cpu.add(candidate, outcome.cpuPerMillion());
+                }
+            }
+        });
+        table(candidates, p50, p99, cpu);
+    }
+
+    private void echo(int asking, int inFlight) throws IOException {
+        title("Echo, %,d connections, %d in flight each", asking, inFlight);
+        List<Candidate> all = new ArrayList<>(candidates);
+        for (Candidate each : candidates) {
+            if (each.name().equals(Candidate.DEFAULT) || each.name().equals(Candidate.NETTY)) {
+                all.add(new Candidate(each.name() + " request", Dialect.REALTIME_REQUEST, each.command(), null));
+            }
+        }
+        Figures rate = new Figures("a second", "%,.0f");
+        Figures p50 = new Figures("p50 µs", "%,.0f");
+        Figures p99 = new Figures("p99 µs", "%,.0f");
+        rounds(all, (candidate, server, counts) -> {
+            try (Load load = load(candidate, server)) {
+                load.open(asking);
+                Load.Outcome outcome = load.echo(SHORT, asking, inFlight, time);
+                if (counts) {
+                    rate.add(candidate, outcome.perSecond());
+                    p50.add(candidate, outcome.micros(50));
+                    p99.add(candidate, outcome.micros(99));
+                }
+            }
+        });
+        table(all, rate, p50, p99);
+    }
+
+    /** Each round has servers of its own: what it keeps is measured from the beginning. */
+    private void connect() throws IOException {
+        title("%,d connections that are idle", IDLE);
+        Figures rate = new Figures("opened a second", "%,.0f");
+        Figures heap = new Figures("live heap each, bytes", "%,.0f");
+        Figures resident = new Figures("resident each, bytes", "%,.0f");
+        Figures alone = new Figures("echo p50 µs alone", "%,.0f");
+        Figures beside = new Figures("echo p50 µs beside them", "%,.0f");
+        for (int round = 0; round < rounds; round++) {
+            for (Candidate candidate : candidates) {
+                try (ServerProcess server = candidate.start()) {
+                    try (Load load =
+                            load(candidate, server)) { // warms up, and leaves sessions behind that are the same
+                        load.open(2_000);
+                        load.echo(SHORT, 1, 1, time);
+                        alone.add(candidate, load.echo(SHORT, 1, 1, time).micros(50));
+                        long heapBefore = server.liveHeap();
+                        long residentBefore = server.resident();
+                        rate.add(candidate, load.open(IDLE));
+                        beside.add(candidate, load.echo(SHORT, 1, 1, time).micros(50));
+                        heap.add(candidate, (double) (server.liveHeap() - heapBefore) / IDLE);
+                        resident.add(candidate, (double) (server.resident() - residentBefore) / IDLE);
+                    }
+                } catch (IOException failure) {
+                    out.println("Failed: " + candidate.name() + ", " + failure.getMessage() + "\n");
+                }
+            }
+        }
+        table(candidates, rate, heap, resident, alone, beside);
+    }
+
+    private void slow() throws IOException {
+        title("Fan-out at 20,000 deliveries a second, 1 KiB, one of %,d does not read", MEMBERS);
+        Figures without = new Figures("p99 ms, all read", "%.1f");
+        Figures with = new Figures("p99 ms of the others", "%.1f");
+        Figures change = new Figures("ratio of both", "%.2f");
+        Figures grown = new Figures("resident grown, MiB", "%.1f");
+        rounds(candidates, (candidate, server, counts) -> {
+            try (Load load = load(candidate, server)) {
+                load.open(1 + MEMBERS);
+                load.joinAllButFirst();
+                double before = load.fanOutPaced(LONG, 20, time.multipliedBy(2)).micros(99) / 1e3;
+                long resident = server.resident();
+                load.stopReading(1 + MEMBERS / 2);
+                double after = load.fanOutPaced(LONG, 20, time.multipliedBy(2)).micros(99) / 1e3;
+                if (counts) {
+                    without.add(candidate, before);
+                    with.add(candidate, after);
+                    change.add(candidate, after / before);
+                    grown.add(candidate, (server.resident() - resident) / 1048576.0);
+                }
+            }
+        });
+        table(candidates, without, with, change, grown);
+    }
+
+    // ---------------------------------------------------------------- shared
+
+    @FunctionalInterface
+    private interface Round {
+        void run(Candidate candidate, ServerProcess server, boolean counts) throws IOException;
+    }
+
+    /** Runs a warm-up and the rounds on servers that live as long as this takes. One that fails is named and left out. */
+    private void rounds(List<Candidate> all, Round round) throws IOException {
+        Map<List<String>, ServerProcess> servers = new LinkedHashMap<>();
+        List<Candidate> able = new ArrayList<>(all);
+        try {
+            for (Candidate each : all) {
+                if (!servers.containsKey(each.command())) {
+                    servers.put(each.command(), each.start());
+                }
+            }
+            for (int number = 0; number <= rounds; number++) {
+                for (Candidate each : List.copyOf(able)) {
+                    try {
+                        round.run(each, Objects.requireNonNull(servers.get(each.command())), number > 0);
+                    } catch (IOException failure) {
+                        out.println("Failed: " + each.name() + ", " + failure.getMessage() + ".\n");
+                        able.remove(each);
+                    }
+                }
+            }
+        } finally {
+            servers.values().forEach(ServerProcess::close);
+        }
+    }
+
+    private static Load load(Candidate candidate, ServerProcess server) throws IOException {
+        return new Load(server.address(), candidate.dialect(), TOKEN, server::cpu);
+    }
+
+    private void title(String format, Object... values) {
+        out.println("### " + String.format(Locale.ROOT, format, values) + "\n");
+    }
+
+    private void table(List<Candidate> all, Figures... figures) {
+        StringBuilder head = new StringBuilder("| server |");
+        StringBuilder line = new StringBuilder("| --- |");
+        for (Figures each : figures) {
+            head.append(' ')
+                    .append(each.name)
+                    .append(" | × ")
+                    .append(Candidate.BASE)
+                    .append(" |");
+            line.append(" --- | --- |");
+        }
+        out.println(head);
+        out.println(line);
+        for (Candidate candidate : all) {
+            StringBuilder row = new StringBuilder("| " + candidate.name() + " |");
+            for (Figures each : figures) {
+                row.append(' ').append(each.median(candidate.name())).append(" | ");
+                row.append(each.ratio(candidate.name())).append(" |");
+            }
+            out.println(row);
+        }
+        out.println();
+    }
+}

@@ -1,0 +1,100 @@
+package io.realtime.benchmarks.load;
+
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStream;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.nio.charset.Charset;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+
+/**
+ * A server in a process of its own. It says {@code PORT n} when it is ready, and ends when its input does. Closing kills it.
+ */
+public final class ServerProcess implements AutoCloseable {
+    private static final Pattern TOTAL = Pattern.compile("Total +\\d+ +(\\d+)");
+
+    private final Process process;
+    private final BufferedReader says;
+    private final int port;
+
+    /** Starts a command and waits until its server is ready. */
+    public ServerProcess(List<String> command) throws IOException {
+        process = new ProcessBuilder(command)
+                .redirectError(ProcessBuilder.Redirect.INHERIT)
+                .start();
+        says = process.inputReader(Charset.defaultCharset());
+        String line = says.readLine();
+        if (line == null || !line.startsWith("PORT ")) {
+            process.destroyForcibly();
+            throw new IOException("the server says '" + line + "' and not its port: " + command);
+        }
+        port = Integer.parseInt(line.substring(5));
+    }
+
+    /** The command for a server of this class path, with so much heap. */
+    public static List<String> java(String heap, String classPath, String mainClass, String... arguments) {
+        List<String> command = new ArrayList<>(List.of(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-Xms" + heap,
+                "-Xmx" + heap,
+                "-XX:+ExitOnOutOfMemoryError",
+                "-cp",
+                classPath,
+                mainClass));
+        command.addAll(List.of(arguments));
+        return command;
+    }
+
+    public InetSocketAddress address() {
+        return new InetSocketAddress(InetAddress.getLoopbackAddress(), port);
+    }
+
+    /** Returns how much processor time it has used, in steps of 10 ms on Linux. */
+    public Duration cpu() {
+        return process.info().totalCpuDuration().orElse(Duration.ZERO);
+    }
+
+    /** Returns the memory it occupies in bytes, or 0 where that is not known. */
+    public long resident() throws IOException {
+        Path status = Path.of("/proc", Long.toString(process.pid()), "status");
+        if (!Files.exists(status)) {
+            return 0;
+        }
+        return Files.readAllLines(status).stream()
+                .filter(line -> line.startsWith("VmRSS:"))
+                .mapToLong(line -> Long.parseLong(line.replaceAll("\\D", "")) * 1024)
+                .sum();
+    }
+
+    /** Returns the bytes of its live objects, counted after a full collection; 0 when it is no JVM. */
+    public long liveHeap() throws IOException {
+        Process counting = new ProcessBuilder(
+                        Path.of(System.getProperty("java.home"), "bin", "jcmd").toString(),
+                        Long.toString(process.pid()),
+                        "GC.class_histogram")
+                .redirectErrorStream(true)
+                .start();
+        try (InputStream out = counting.getInputStream()) {
+            Matcher total = TOTAL.matcher(new String(out.readAllBytes(), Charset.defaultCharset()));
+            return total.find() ? Long.parseLong(total.group(1)) : 0;
+        }
+    }
+
+    /** Asks a server of this library what it holds. */
+    public String ask() throws IOException {
+        process.outputWriter(Charset.defaultCharset()).append("\n").flush();
+        return String.valueOf(says.readLine());
+    }
+
+    @Override
+    public void close() {
+        process.destroyForcibly();
+    }
+}

@@ -1,0 +1,9 @@
+/**
+ * The load generator and what it compares: {@link io.realtime.benchmarks.load.Load} is the clients of one server, {@link
+ * io.realtime.benchmarks.load.Dialect} how they talk to it, {@link io.realtime.benchmarks.load.Comparison} the rounds and
+ * tables.
+ */
+@NullMarked
+package io.realtime.benchmarks.load;
+
+import org.jspecify.annotations.NullMarked;
