@@ -1,5 +1,5 @@
 #!/bin/sh
-# Builds, runs a benchmark and prints its result as Markdown: retention, idle, resume, connections, calls, or all of them.
+# Builds, runs a benchmark and prints its result as Markdown: retention, idle, resume, connections, calls, parts, or all of them.
 set -eu
 cd "$(dirname "$0")/.."
 mvn -B -ntp -q -Dstyle.color=never -pl benchmarks -am package -DskipTests

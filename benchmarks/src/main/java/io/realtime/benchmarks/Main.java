@@ -26,7 +26,7 @@ public final class Main {
     private static final TimeValue ITERATION = TimeValue.milliseconds(300);
     private static final int SESSIONS = 20_000;
     private static final int TOP = 15;
-    private static final List<String> ALL = List.of("retention", "idle", "resume", "connections", "calls");
+    private static final List<String> ALL = List.of("retention", "idle", "resume", "connections", "calls", "parts");
 
     private final PrintStream out;
 
@@ -35,7 +35,8 @@ public final class Main {
     }
 
     /**
-     * Runs {@code retention}, {@code idle}, {@code resume}, {@code connections}, {@code calls} or {@code all}.
+     * Runs {@code retention}, {@code idle}, {@code resume}, {@code connections}, {@code calls}, {@code parts} or
+     * {@code all}.
      *
      * @throws Exception when a benchmark fails
      */
@@ -54,6 +55,7 @@ public final class Main {
                 case "resume" -> main.resume();
                 case "connections" -> Capacity.print(main.out);
                 case "calls" -> CallRates.print(main.out);
+                case "parts" -> Parts.print(main.out);
                 default -> throw new IllegalArgumentException("'" + name + "' is none of " + ALL + " and all");
             }
         }

@@ -12,6 +12,7 @@ import io.realtime.spi.ServerTransport;
 import java.net.InetSocketAddress;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -31,6 +32,7 @@ final class NullConnection implements Connection {
     private final InetSocketAddress remote;
     private @Nullable ConnectionListener listener;
     private boolean isKept;
+    private @Nullable Consumer<FrameBatch> ear;
     private @Nullable Frame last;
     private long frames;
 
@@ -45,6 +47,12 @@ final class NullConnection implements Connection {
      */
     NullConnection keepLast() {
         isKept = true;
+        return this;
+    }
+
+    /** Has what it is sent heard by this, on the thread that sends. */
+    NullConnection hear(Consumer<FrameBatch> listening) {
+        ear = listening;
         return this;
     }
 
@@ -116,6 +124,9 @@ final class NullConnection implements Connection {
         frames += batch.frames().size();
         if (isKept) {
             last = batch.frames().get(batch.frames().size() - 1);
+        }
+        if (ear != null) {
+            ear.accept(batch);
         }
         return true;
     }

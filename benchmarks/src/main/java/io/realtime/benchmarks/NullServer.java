@@ -28,17 +28,21 @@ final class NullServer implements AutoCloseable {
 
     /** A started server, configured by this. */
     NullServer(UnaryOperator<RealtimeServer.Builder> config) {
+        this(false, config);
+    }
+
+    /** A started server that may have an executor of its own, and then leaves nothing to {@link #work}. */
+    NullServer(boolean hasExecutor, UnaryOperator<RealtimeServer.Builder> config) {
         Limits limits = Limits.builder()
                 .rate(RateLimit.none())
                 .resumptionsPerSession(RateLimit.none())
                 .build();
-        this.server = config.apply(RealtimeServer.builder().limits(limits))
+        RealtimeServer.Builder builder = config.apply(RealtimeServer.builder().limits(limits))
                 .transport(transport)
-                .executor(tasks::add)
                 .authenticator(credentials -> CompletableFuture.completedFuture(
-                        Authentication.of(Objects.requireNonNull(credentials.token(), "token"))))
-                .build()
-                .start();
+                        Authentication.of(Objects.requireNonNull(credentials.token(), "token"))));
+        this.server =
+                (hasExecutor ? builder : builder.executor(tasks::add)).build().start();
     }
 
     RealtimeServer server() {

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.realtime.Position;
+import io.realtime.internal.wire.Envelope;
 import java.time.Duration;
 import org.junit.jupiter.api.Test;
 
@@ -69,5 +70,42 @@ class BenchmarksTest {
             assertTrue(row.medianPerSecond() > 0, row.name());
         }
         assertEquals(3, CallRates.cancels("netty", 3).size());
+    }
+
+    @Test
+    void aPayloadIsReadAsItWasWritten() throws Exception {
+        WireBenchmark benchmark = new WireBenchmark();
+        benchmark.payload = 1024;
+        benchmark.fill();
+        assertEquals(1024, benchmark.decodeTree().toString().length());
+        assertEquals(
+                benchmark.decodeTyped(),
+                Envelope.parse(benchmark.encodeForLog().asText()).data(WireBenchmark.Said.class));
+        assertEquals(123_456, Envelope.parse(benchmark.encodeForLog().asText()).offset());
+        assertEquals(1234, benchmark.parse().seq());
+        assertEquals("chat:42", Envelope.parse(benchmark.encode().asText()).room());
+    }
+
+    @Test
+    void whatIsHandedOverIsHandledAndAnsweredOnce() {
+        for (String executor : new String[] {"caller", "own"}) {
+            HandOverBenchmark benchmark = new HandOverBenchmark();
+            benchmark.executor = executor;
+            benchmark.open();
+            assertEquals(2, benchmark.tell(), executor);
+            assertEquals(1, benchmark.ask(), executor);
+            assertEquals(2 + HandOverBenchmark.BURST, benchmark.tellMany(), executor);
+            assertEquals(1 + HandOverBenchmark.BURST, benchmark.askMany(), executor);
+            benchmark.check();
+        }
+    }
+
+    @Test
+    void theBusCallsEveryHandler() {
+        EventBusBenchmark benchmark = new EventBusBenchmark();
+        benchmark.handlers = 3;
+        benchmark.fill();
+        assertEquals(3, benchmark.publish());
+        assertEquals(4, benchmark.publishObserved());
     }
 }

@@ -1,0 +1,157 @@
+package io.realtime.benchmarks;
+
+import com.google.gson.JsonElement;
+import io.realtime.CloseReason;
+import io.realtime.internal.wire.Envelope;
+import io.realtime.internal.wire.Outgoing;
+import io.realtime.server.websocket.FrameDecoder;
+import io.realtime.spi.Frame;
+import java.nio.ByteBuffer;
+import java.util.List;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+import org.openjdk.jmh.annotations.Benchmark;
+import org.openjdk.jmh.annotations.BenchmarkMode;
+import org.openjdk.jmh.annotations.Mode;
+import org.openjdk.jmh.annotations.OutputTimeUnit;
+import org.openjdk.jmh.annotations.Param;
+import org.openjdk.jmh.annotations.Scope;
+import org.openjdk.jmh.annotations.Setup;
+import org.openjdk.jmh.annotations.State;
+
+/**
+ * What the envelope costs: from a payload to the frame that leaves, and from the masked bytes of a client's frame to the
+ * payload that its handler gets.
+ */
+@State(Scope.Benchmark)
+@BenchmarkMode(Mode.AverageTime)
+@OutputTimeUnit(TimeUnit.NANOSECONDS)
+public class WireBenchmark {
+    private static final int MASK = 0x5A3C_96E1;
+    private static final int LONGEST = 1 << 16;
+    private static final String TYPE = "chat.said";
+    private static final String ROOM = "chat:42";
+    private static final long TIME = 1_760_000_000_000L;
+
+    /** How many bytes of JSON the payload is. */
+    @Param({"120", "1024"})
+    public int payload = 120;
+
+    private final Heard heard = new Heard();
+    private final FrameDecoder decoder = new FrameDecoder(LONGEST, heard);
+    private Said said;
+    private byte[] received;
+    private String text;
+
+    /** A payload of the sort that applications have. */
+    record Said(String text, long at, boolean edited, List<String> tags) {}
+
+    /** Makes what is sent and what is received. */
+    @Setup
+    public void fill() {
+        int rest = payload - encoded("").length();
+        said = said("m".repeat(rest));
+        Frame frame = Outgoing.of(TYPE)
+                .room(ROOM)
+                .ref("r-1234567")
+                .seq(1234)
+                .data(said, Said.class)
+                .frame();
+        text = frame.asText();
+        received = masked(frame.payload());
+    }
+
+    private static Said said(String words) {
+        return new Said(words, TIME, false, List.of("news", "team"));
+    }
+
+    private static String encoded(String words) {
+        String all = Outgoing.of("t").data(said(words), Said.class).frame().asText();
+        return all.substring("{\"type\":\"t\",\"data\":".length(), all.length() - 1);
+    }
+
+    /** The frame as a client sends it (RFC 6455 section 5.2); longer than 125 bytes. */
+    private static byte[] masked(ByteBuffer data) {
+        ByteBuffer out = ByteBuffer.allocate(8 + data.remaining());
+        out.put((byte) 0x81).put((byte) (0x80 | 126)).putShort((short) data.remaining());
+        out.putInt(MASK);
+        for (int i = 0; data.hasRemaining(); i++) {
+            out.put((byte) (data.get() ^ (MASK >>> (24 - 8 * (i & 3)))));
+        }
+        return out.array();
+    }
+
+    /** An event that is in no log. */
+    @Benchmark
+    public Frame encode() {
+        return outgoing().frame();
+    }
+
+    /** An event that gets its place in a log. */
+    @Benchmark
+    public Frame encodeForLog() {
+        Outgoing message = outgoing();
+        message.prepare();
+        return message.frame(123_456);
+    }
+
+    private Outgoing outgoing() {
+        return Outgoing.of(TYPE).room(ROOM).from("user-1").ts(TIME).data(said, Said.class);
+    }
+
+    /** What the transport does: from bytes to text. */
+    @Benchmark
+    public String unmask() throws FrameDecoder.Violation {
+        decoder.decode(ByteBuffer.wrap(received));
+        return heard.take();
+    }
+
+    /** What an I/O thread does with the text: it checks the frame and reads no payload. */
+    @Benchmark
+    public Envelope parse() {
+        return Envelope.parse(text);
+    }
+
+    /** From bytes to the payload, of a type that is known. */
+    @Benchmark
+    public Said decodeTyped() throws FrameDecoder.Violation {
+        return Envelope.parse(unmask()).data(Said.class);
+    }
+
+    /** From bytes to the payload, as a tree. */
+    @Benchmark
+    public JsonElement decodeTree() throws FrameDecoder.Violation {
+        return Envelope.parse(unmask()).data(JsonElement.class);
+    }
+
+    /** Keeps the newest text. */
+    private static final class Heard implements FrameDecoder.Sink {
+        private @Nullable String last;
+
+        String take() {
+            String taken = last;
+            if (taken == null) {
+                throw new IllegalStateException("no text was decoded");
+            }
+            last = null;
+            return taken;
+        }
+
+        @Override
+        public void text(String text) {
+            last = text;
+        }
+
+        @Override
+        public void binary(ByteBuffer payload) {}
+
+        @Override
+        public void activity() {}
+
+        @Override
+        public void answer(ByteBuffer pongs) {}
+
+        @Override
+        public void peerClosed(CloseReason reason) {}
+    }
+}
