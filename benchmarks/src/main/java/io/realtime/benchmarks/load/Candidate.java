@@ -30,6 +30,7 @@ record Candidate(
         all.add(own(DEFAULT + " without log", Dialect.REALTIME, "Realtime", "java-websocket", "none"));
         all.add(own(NETTY, Dialect.REALTIME, "Realtime", "netty"));
         all.add(own(NETTY + " without log", Dialect.REALTIME, "Realtime", "netty", "none"));
+        all.add(own("raw Netty merged", Dialect.RAW, "RawNetty", "merged"));
         all.add(own("raw Java-WebSocket", Dialect.RAW, "RawJavaWebSocket"));
         all.add(peer("Vert.x", Dialect.RAW, "vertx", "VertxServer"));
         all.add(peer("netty-socketio", Dialect.SOCKET_IO, "netty-socketio", "NettySocketIoServer"));
