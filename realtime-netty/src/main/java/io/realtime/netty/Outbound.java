@@ -26,6 +26,7 @@ import org.slf4j.LoggerFactory;
  *
  * <p>The lock is a leaf: nothing is written or called under it.
  */
+@SuppressWarnings("NonAtomicVolatileUpdate") // updated under the lock, read by those who only want to know
 final class Outbound {
     private static final Logger LOG = LoggerFactory.getLogger(Outbound.class);
     private static final int CHUNK = 32 * 1024;
@@ -76,7 +77,7 @@ final class Outbound {
 
     private final ReentrantLock lock = new ReentrantLock();
     private ArrayDeque<ByteBuffer> queue = new ArrayDeque<>(2); // Guarded by lock
-    private long waiting; // Guarded by lock; bytes in the queue, taken from it, and in the channel
+    private volatile long waiting; // Written under lock; bytes in the queue, taken from it, and in the channel
     private boolean scheduled; // Guarded by lock; the event loop will write, now or when the channel can take more
     private boolean owesDrained; // Guarded by lock
     private boolean sealed; // Guarded by lock; the last frame is queued
@@ -167,16 +168,14 @@ final class Outbound {
 
     /** Returns how many bytes wait. */
     long waiting() {
-        lock.lock();
-        try {
-            return waiting;
-        } finally {
-            lock.unlock();
-        }
+        return waiting;
     }
 
     /** Returns whether the event loop, and not the peer, is behind; then the task is run once it has caught up. */
     boolean lags(Runnable caughtUp) {
+        if (waiting <= bound / LAG) {
+            return false;
+        }
         lock.lock();
         try {
             if (waiting <= bound / LAG || !scheduled || blocked || closed) {
@@ -223,7 +222,7 @@ final class Outbound {
 
     /** Writes what waits: at once when that is short, else when it is the turn of this connection. */
     private void write() {
-        if (waiting() <= SHORT) {
+        if (waiting <= SHORT) {
             writePiece();
             return;
         }

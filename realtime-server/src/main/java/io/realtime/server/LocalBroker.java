@@ -220,6 +220,11 @@ final class LocalBroker {
         logBytes.addAndGet(-room.kill());
     }
 
+    /** Hands over what handlers have published and a burst holds back. */
+    void flush() {
+        rooms.values().forEach(RoomState::flush);
+    }
+
     int size() {
         return rooms.size();
     }

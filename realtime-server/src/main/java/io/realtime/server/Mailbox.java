@@ -3,8 +3,8 @@ package io.realtime.server;
 import io.realtime.spi.Scheduler;
 import java.time.Duration;
 import java.util.ArrayDeque;
+import java.util.Deque;
 import java.util.Objects;
-import java.util.Queue;
 import java.util.concurrent.Executor;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
@@ -22,18 +22,21 @@ final class Mailbox {
 
     private final Executor executor;
     private final Scheduler scheduler;
+    private final Bursts bursts;
     private final int maxTasks;
     private final int maxSize;
     private final ReentrantLock lock;
-    private @Nullable Queue<Task> tasks; // guarded by lock; null when none waits and none runs
+    private @Nullable Deque<Task> tasks; // guarded by lock; null when none waits and none runs
     private int size; // guarded by lock
     private boolean scheduled; // guarded by lock
+    private boolean burstGoesOn; // the running thread's: another task waited when it took the last
     private boolean isHeld; // guarded by lock: the next task waits for its turn by the rate limit
 
     /** @param lock what guards it: nothing is run under it */
-    Mailbox(Executor executor, Scheduler scheduler, int maxTasks, int maxSize, ReentrantLock lock) {
+    Mailbox(Executor executor, Scheduler scheduler, Bursts bursts, int maxTasks, int maxSize, ReentrantLock lock) {
         this.executor = executor;
         this.scheduler = scheduler;
+        this.bursts = bursts;
         this.lock = lock;
         this.maxTasks = maxTasks;
         this.maxSize = maxSize;
@@ -79,7 +82,7 @@ final class Mailbox {
     private boolean add(Task task, boolean bounded) {
         lock.lock();
         try {
-            Queue<Task> waiting = tasks == null ? new ArrayDeque<>() : tasks;
+            Deque<Task> waiting = tasks == null ? new ArrayDeque<>() : tasks;
             boolean isFull = waiting.size() >= maxTasks || ((long) size + task.cost > maxSize && !waiting.isEmpty());
             if (bounded && isFull) {
                 return false;
@@ -122,40 +125,59 @@ final class Mailbox {
     }
 
     private void run() {
-        for (int ran = 0; ran < TURN; ran++) {
-            Task next = first();
-            if (next == null) {
-                return;
+        Bursts.Burst burst = null;
+        boolean goesOn = true;
+        try {
+            for (int ran = 0; goesOn && ran < TURN; ran++) {
+                Task next = take();
+                if (next == null) {
+                    return;
+                }
+                boolean hasMore = burstGoesOn;
+                if (burst == null && (hasMore || Bursts.isUnderWay())) {
+                    burst = bursts.begin();
+                }
+                if (burst != null) {
+                    burst.hasMore(hasMore && ran < TURN - 1);
+                }
+                goesOn = run(next);
             }
-            long wait = next.turn.take();
-            if (wait > 0) {
-                hold(wait);
-                return;
-            }
-            lock.lock();
-            try {
-                Objects.requireNonNull(tasks).remove(); // only this thread takes
-                size -= next.cost;
-            } finally {
-                lock.unlock();
-            }
-            try {
-                next.action.run();
-            } catch (Throwable failure) { // one task's failure must not stop the session's others
-                LOG.error("a task of a session failed", failure);
+        } finally {
+            if (burst != null) {
+                burst.end();
             }
         }
-        executor.execute(this::run);
+        if (goesOn) {
+            executor.execute(this::run);
+        }
     }
 
-    /** Returns the task whose turn is next; null, and the mailbox at rest, when there is none. */
-    private @Nullable Task first() {
+    /** Runs a task; or returns false when it has to wait for its turn, and goes on then. */
+    private boolean run(Task task) {
+        long wait = task.turn.take();
+        if (wait > 0) {
+            hold(task, wait);
+            return false;
+        }
+        try {
+            task.action.run();
+        } catch (Throwable failure) { // one task's failure must not stop the session's others
+            LOG.error("a task of a session failed", failure);
+        }
+        return true;
+    }
+
+    /** Takes the next task; null, and the mailbox at rest, when there is none. */
+    private @Nullable Task take() {
         lock.lock();
         try {
-            Task next = tasks == null ? null : tasks.peek();
+            Task next = tasks == null ? null : tasks.poll();
             if (next == null) {
                 tasks = null;
                 scheduled = false;
+            } else {
+                size -= next.cost;
+                burstGoesOn = !Objects.requireNonNull(tasks).isEmpty();
             }
             return next;
         } finally {
@@ -163,11 +185,13 @@ final class Mailbox {
         }
     }
 
-    /** Goes on after a time; until then no thread is held. */
-    private void hold(long nanos) {
+    /** Puts a task back whose turn has not come, and goes on after a time; until then no thread is held. */
+    private void hold(Task task, long nanos) {
         lock.lock();
         try {
             isHeld = true;
+            Objects.requireNonNull(tasks).addFirst(task); // only this thread takes
+            size += task.cost;
         } finally {
             lock.unlock();
         }

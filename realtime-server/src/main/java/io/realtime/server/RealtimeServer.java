@@ -178,6 +178,7 @@ public final class RealtimeServer implements AutoCloseable {
                 () -> core.sessions().stream()
                         .allMatch(session -> session.mailbox().isIdle()));
         core.stopped();
+        core.broker().flush(); // what the last handlers sent goes before the close
         CloseReason draining = new CloseReason(CloseReason.DRAINING, "server is draining");
         for (Peer peer : core.peers()) {
             peer.close(draining);

@@ -62,6 +62,7 @@ final class RoomState {
     private boolean flushing;
     private Delivery current = Delivery.NONE; // the flusher's, without the lock
     private int handedTo; // the flusher's; to how many of the current delivery's targets
+    private final Runnable caughtUp = this::caughtUp;
     private boolean dead;
     private long acknowledged; // up to here each message has reached a session that it is for
     private volatile long lastUsed; // written under the lock, read by the broker's sweep without it
@@ -113,7 +114,9 @@ final class RoomState {
         } finally {
             lock.unlock();
         }
-        flush();
+        if (!Bursts.defer(this)) {
+            flush();
+        }
         broker.logGrew(after - before);
         return position;
     }
@@ -194,7 +197,7 @@ final class RoomState {
     }
 
     /** Hands over what is pending, unless another thread is at it: that one then takes ours too. */
-    private void flush() {
+    void flush() {
         lock.lock();
         try {
             if (flushing) {
@@ -205,20 +208,21 @@ final class RoomState {
             lock.unlock();
         }
         while (nextDelivery()) {
-            while (handedTo < current.targets.length) {
-                int at = handedTo;
-                Outlet outlet = current.targets[at].outlet;
+            Link[] targets = current.targets;
+            FrameBatch batch = current.batch;
+            for (int at = handedTo; at < targets.length; at++) {
+                Outlet outlet = targets[at].outlet;
                 try {
-                    if (outlet.lags(this::caughtUp)) {
+                    handedTo = at;
+                    if (outlet.lags(caughtUp)) {
                         return; // still flushing, though no thread is at it; the flusher's fields may be another's now
                     }
-                    handedTo = at + 1;
-                    outlet.send(current.batch);
+                    outlet.send(batch);
                 } catch (Throwable broken) { // out of memory, say: what fails for one member must not stop the room
-                    handedTo = at + 1;
                     LOG.error("a member of room {} could not be sent to", name, broken);
                 }
             }
+            handedTo = targets.length;
         }
     }
 

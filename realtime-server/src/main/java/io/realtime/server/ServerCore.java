@@ -62,6 +62,7 @@ final class ServerCore implements ServerTransport.Acceptor {
     private final Random random;
     private final OriginRule origins;
     private final LocalBroker broker;
+    private final Bursts bursts;
     private final Retention sessionRetention;
     private final Dispatcher dispatcher;
     private final ClientRecords records;
@@ -87,6 +88,7 @@ final class ServerCore implements ServerTransport.Acceptor {
         this.sessionRetention = new Retention(SESSION_MESSAGES, config.sessionTtl.plus(SESSION_MARGIN));
         this.broker =
                 new LocalBroker(scheduler, this::execute, random, this::retentionOf, config.limits, config.sessionTtl);
+        this.bursts = new Bursts(scheduler, guarded);
         this.inboxes = new Inboxes(broker);
         this.userRates = new TokenBuckets(config.limits.ratePerUser(), scheduler);
         this.failedResumptions = new TokenBuckets(config.limits.failedResumptionsPerAddress(), scheduler);
@@ -306,7 +308,7 @@ final class ServerCore implements ServerTransport.Acceptor {
     }
 
     Mailbox newMailbox(ReentrantLock lock) {
-        return new Mailbox(guarded, scheduler, config.limits.mailbox(), mailboxBytes(), lock);
+        return new Mailbox(guarded, scheduler, bursts, config.limits.mailbox(), mailboxBytes(), lock);
     }
 
     int mailboxBytes() {

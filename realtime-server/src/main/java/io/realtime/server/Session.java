@@ -426,6 +426,7 @@ public final class Session {
             lock.unlock();
         }
         if (last != null) {
+            rooms.values().forEach(RoomState::flush); // what was sent before reaches the connection before its end
             last.close(reason);
         }
         rooms.forEach((name, room) -> room.detach(this, last));

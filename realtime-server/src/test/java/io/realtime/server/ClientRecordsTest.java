@@ -12,8 +12,12 @@ import org.junit.jupiter.api.Test;
 
 class ClientRecordsTest {
     private final ManualScheduler time = new ManualScheduler();
-    private final ClientRecords records =
-            new ClientRecords(time, 3, 100, Duration.ofHours(24), lock -> new Mailbox(time, time, 10, 1000, lock));
+    private final ClientRecords records = new ClientRecords(
+            time,
+            3,
+            100,
+            Duration.ofHours(24),
+            lock -> new Mailbox(time, time, new Bursts(time, time), 10, 1000, lock));
 
     private ClientRecords.ClientRecord openAndClose(String client) {
         ClientRecords.ClientRecord record = records.open("ann", client).record();
@@ -64,8 +68,12 @@ class ClientRecordsTest {
 
     @Test
     void aUserWithManyClientsForgetsItsOwn() {
-        ClientRecords bounded =
-                new ClientRecords(time, 100, 4, Duration.ofHours(24), lock -> new Mailbox(time, time, 10, 1000, lock));
+        ClientRecords bounded = new ClientRecords(
+                time,
+                100,
+                4,
+                Duration.ofHours(24),
+                lock -> new Mailbox(time, time, new Bursts(time, time), 10, 1000, lock));
         bounded.close(bounded.open("bob", "b").record());
         for (int i = 0; i < 50; i++) {
             bounded.close(bounded.open("eve", "e" + i).record());

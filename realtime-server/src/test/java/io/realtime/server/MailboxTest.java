@@ -18,11 +18,12 @@ import org.junit.jupiter.api.Test;
 
 class MailboxTest {
     private final ManualScheduler executor = new ManualScheduler();
+    private final Bursts bursts = new Bursts(executor, executor);
     private final List<String> ran = new ArrayList<>();
 
     @Test
     void tasksRunInOrderAndAFailingOneHarmsNoOther() {
-        Mailbox mailbox = new Mailbox(executor, executor, 10, 1000, new ReentrantLock());
+        Mailbox mailbox = new Mailbox(executor, executor, bursts, 10, 1000, new ReentrantLock());
         mailbox.offer(1, () -> 0, () -> ran.add("a"));
         mailbox.offer(1, () -> 0, () -> {
             throw new AssertionError("expected in the log");
@@ -36,14 +37,14 @@ class MailboxTest {
 
     @Test
     void boundByCountAndBySizeButOneMessageAlwaysFits() {
-        Mailbox byCount = new Mailbox(executor, executor, 2, 1000, new ReentrantLock());
+        Mailbox byCount = new Mailbox(executor, executor, bursts, 2, 1000, new ReentrantLock());
         assertTrue(byCount.offer(1, () -> 0, () -> ran.add("1")));
         assertTrue(byCount.offer(1, () -> 0, () -> ran.add("2")));
         assertFalse(byCount.offer(1, () -> 0, () -> ran.add("3")));
         byCount.post(() -> ran.add("own"));
         executor.runDue();
         assertEquals(List.of("1", "2", "own"), ran);
-        Mailbox bySize = new Mailbox(executor, executor, 100, 10, new ReentrantLock());
+        Mailbox bySize = new Mailbox(executor, executor, bursts, 100, 10, new ReentrantLock());
         assertTrue(bySize.offer(50, () -> 0, () -> ran.add("large")));
         assertFalse(bySize.offer(1, () -> 0, () -> ran.add("no")));
         executor.runDue();
@@ -53,7 +54,7 @@ class MailboxTest {
 
     @Test
     void aTaskWaitsForItsTurnAndThoseBehindItWithIt() {
-        Mailbox mailbox = new Mailbox(executor, executor, 2, 1000, new ReentrantLock());
+        Mailbox mailbox = new Mailbox(executor, executor, bursts, 2, 1000, new ReentrantLock());
         long begin = executor.nanoTime();
         Mailbox.Turn inASecond = () -> Math.max(0, begin + 1_000_000_000L - executor.nanoTime());
         mailbox.offer(1, inASecond, () -> ran.add("late"));
@@ -74,7 +75,7 @@ class MailboxTest {
     @Test
     void neverTwoTasksOfOneMailboxAtOnce() throws Exception {
         ExecutorService pool = Executors.newFixedThreadPool(4);
-        Mailbox mailbox = new Mailbox(pool, executor, 1_000_000, Integer.MAX_VALUE, new ReentrantLock());
+        Mailbox mailbox = new Mailbox(pool, executor, bursts, 1_000_000, Integer.MAX_VALUE, new ReentrantLock());
         AtomicInteger inside = new AtomicInteger();
         AtomicInteger collisions = new AtomicInteger();
         int[] unguarded = new int[1];

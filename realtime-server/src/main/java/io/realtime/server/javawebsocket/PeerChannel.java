@@ -22,6 +22,7 @@ import org.jspecify.annotations.Nullable;
  * <p>The selector reads; anyone may send. The lock guards the outbound side and the key's interest; no I/O and no call
  * outward is made under it.
  */
+@SuppressWarnings("NonAtomicVolatileUpdate") // updated under the lock, read by those who only want to know
 final class PeerChannel implements WrappedByteChannel {
     private static final int WRITE_BYTES = 64 * 1024;
     private static final int WRITE_BUFFERS = 32;
@@ -74,7 +75,7 @@ final class PeerChannel implements WrappedByteChannel {
 
     private final ReentrantLock lock = new ReentrantLock();
     private final ArrayDeque<ByteBuffer> queue = new ArrayDeque<>(2); // Guarded by lock
-    private long waiting; // Guarded by lock; bytes in the queue
+    private volatile long waiting; // Written under lock; bytes in the queue
     private boolean writing; // Guarded by lock; a thread is emptying the queue
     private boolean armed; // Guarded by lock; the selector will empty the queue
     private boolean owesDrained; // Guarded by lock
@@ -161,12 +162,7 @@ final class PeerChannel implements WrappedByteChannel {
     }
 
     long waiting() {
-        lock.lock();
-        try {
-            return waiting;
-        } finally {
-            lock.unlock();
-        }
+        return waiting;
     }
 
     private void enqueue(ByteBuffer data) { // Guarded by lock

@@ -1,0 +1,136 @@
+package io.realtime.server;
+
+import io.realtime.spi.Scheduler;
+import java.time.Duration;
+import java.util.LinkedHashSet;
+import java.util.Queue;
+import java.util.Set;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.Executor;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.locks.ReentrantLock;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Has leave in one write what handlers publish while their mailbox has more messages waiting. It is in the log at once;
+ * only the flush waits, until the mailbox has drained, or for 1 ms when a handler takes longer. The last message of a
+ * burst, and one that comes alone, waits for nothing.
+ */
+final class Bursts {
+    private static final Duration LATEST = Duration.ofMillis(1);
+    private static final int MOST_ROOMS = 64;
+    private static final ThreadLocal<@Nullable Burst> CURRENT = new ThreadLocal<>();
+
+    private final Scheduler scheduler;
+    private final Executor executor;
+    private final Queue<Burst> open = new ConcurrentLinkedQueue<>(); // bounded by the runs of mailboxes in 1 ms
+    private final AtomicBoolean watching = new AtomicBoolean();
+
+    /** @param executor of flushes that are late */
+    Bursts(Scheduler scheduler, Executor executor) {
+        this.scheduler = scheduler;
+        this.executor = executor;
+    }
+
+    /** Returns whether this thread is in a burst: then what it runs inside needs one of its own. */
+    static boolean isUnderWay() {
+        return CURRENT.get() != null;
+    }
+
+    /** Begins a burst of this thread. */
+    Burst begin() {
+        return new Burst();
+    }
+
+    /** Leaves a room's flush to the burst of this thread; false when there is none, and the caller has to flush. */
+    static boolean defer(RoomState room) {
+        Burst burst = CURRENT.get();
+        if (burst == null || !burst.hasMore) {
+            return false;
+        }
+        burst.add(room);
+        return true;
+    }
+
+    private void watch() {
+        if (watching.compareAndSet(false, true)) {
+            scheduler.schedule(LATEST, () -> {
+                watching.set(false);
+                for (Burst late = open.poll(); late != null; late = open.poll()) {
+                    if (late.isOwing()) {
+                        executor.execute(late::flush);
+                    }
+                }
+            });
+        }
+    }
+
+    /** The rooms that one run of a mailbox has published to and not flushed. */
+    final class Burst {
+        private final @Nullable Burst outer = CURRENT.get(); // where an executor runs one mailbox inside another
+        private final ReentrantLock lock = new ReentrantLock(); // a leaf
+        private Set<RoomState> rooms = Set.of(); // guarded by lock
+        private boolean hasMore; // its thread's: another message waits behind the one that is handled
+
+        private Burst() {
+            CURRENT.set(this);
+        }
+
+        void hasMore(boolean more) {
+            hasMore = more;
+        }
+
+        private void add(RoomState room) {
+            boolean isFirst;
+            boolean isFull;
+            lock.lock();
+            try {
+                isFirst = rooms.isEmpty();
+                if (isFirst) {
+                    rooms = new LinkedHashSet<>();
+                }
+                rooms.add(room);
+                isFull = rooms.size() >= MOST_ROOMS;
+            } finally {
+                lock.unlock();
+            }
+            if (isFull) {
+                flush();
+            } else if (isFirst) {
+                open.add(this);
+                watch();
+            }
+        }
+
+        private boolean isOwing() {
+            lock.lock();
+            try {
+                return !rooms.isEmpty();
+            } finally {
+                lock.unlock();
+            }
+        }
+
+        private void flush() {
+            Set<RoomState> owed;
+            lock.lock();
+            try {
+                owed = rooms;
+                rooms = Set.of();
+            } finally {
+                lock.unlock();
+            }
+            owed.forEach(RoomState::flush);
+        }
+
+        /** Ends it, on its thread: whatever was published is handed over. */
+        void end() {
+            if (outer == null) {
+                CURRENT.remove();
+            } else {
+                CURRENT.set(outer);
+            }
+            flush();
+        }
+    }
+}

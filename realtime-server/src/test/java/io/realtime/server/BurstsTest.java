@@ -1,0 +1,220 @@
+package io.realtime.server;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.fail;
+
+import io.realtime.CloseReason;
+import io.realtime.Event;
+import io.realtime.internal.wire.Outgoing;
+import io.realtime.server.TestServer.TestPeer;
+import io.realtime.spi.FrameBatch;
+import io.realtime.testing.ManualScheduler;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Random;
+import java.util.concurrent.locks.ReentrantLock;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.Test;
+import org.mockito.Mockito;
+
+/** What handlers publish in one run of their mailbox leaves together, and never late. */
+class BurstsTest {
+    private static final Event<String> SAY = Event.of("say", String.class);
+    private static final Event<String> SAID = Event.of("said", String.class);
+
+    private final ManualScheduler time = new ManualScheduler();
+    private final List<Throwable> failures = new ArrayList<>();
+    private final ArrayDeque<Runnable> executor = new ArrayDeque<>();
+    private final Bursts bursts = new Bursts(time, Runnable::run);
+    private final Mailbox mailbox = new Mailbox(executor::add, time, bursts, 1000, 1000, new ReentrantLock());
+    private final LocalBroker broker = new LocalBroker(
+            time, Runnable::run, new Random(1), room -> Retention.defaults(), Limits.defaults(), Duration.ofMinutes(5));
+
+    @Test
+    void aBurstLeavesInOneBatchPerRoom() {
+        List<Integer> a = member("a");
+        List<Integer> b = member("b");
+        for (String room : List.of("a", "b", "a", "a")) {
+            post(() -> publish(room));
+        }
+        run();
+        assertEquals(List.of(3), a);
+        assertEquals(List.of(1), b);
+    }
+
+    @Test
+    void aMessageWithNoneBehindItLeavesWhileItsHandlerStillRuns() {
+        List<Integer> a = member("a");
+        post(() -> {
+            publish("a");
+            assertEquals(List.of(1), a);
+            publish("a");
+            assertEquals(List.of(1, 1), a);
+        });
+        run();
+    }
+
+    @Test
+    void aHandlerThatTakesLongHoldsBackForAMillisecondOnly() {
+        List<Integer> a = member("a");
+        post(() -> {
+            publish("a");
+            publish("a");
+            assertEquals(List.of(), a);
+            time.advance(Duration.ofMillis(1));
+            assertEquals(List.of(2), a);
+            publish("a");
+            time.advance(Duration.ofMillis(1));
+            assertEquals(List.of(2, 1), a, "watched again");
+        });
+        post(() -> {});
+        run();
+    }
+
+    @Test
+    void aTaskThatFailsTakesNothingWithIt() {
+        List<Integer> a = member("a");
+        mailbox.post(() -> {
+            publish("a");
+            throw new AssertionError("expected in the log");
+        });
+        post(() -> {});
+        run();
+        assertEquals(List.of(1), a);
+    }
+
+    @Test
+    void aTurnThatWaitsForTheRateLimitHoldsBackNothing() {
+        List<Integer> a = member("a");
+        post(() -> publish("a"));
+        mailbox.offer(1, () -> 1_000_000_000, () -> {});
+        run();
+        assertEquals(List.of(1), a);
+    }
+
+    @Test
+    void whoeverElsePublishesWaitsForNobody() {
+        List<Integer> a = member("a");
+        post(() -> {
+            publish("a");
+            Thread other = new Thread(() -> publish("a"));
+            other.start();
+            join(other);
+            assertEquals(List.of(2), a, "the other has taken ours along");
+        });
+        post(() -> {});
+        run();
+        assertEquals(List.of(2), a);
+    }
+
+    @Test
+    void manyRoomsDoNotPileUp() {
+        List<List<Integer>> members =
+                IntStream.range(0, 100).mapToObj(i -> member("r" + i)).toList();
+        post(() -> {
+            IntStream.range(0, 100).forEach(i -> publish("r" + i));
+            assertEquals(64, members.stream().mapToInt(List::size).sum());
+        });
+        post(() -> {});
+        run();
+        assertEquals(100, members.stream().mapToInt(List::size).sum());
+    }
+
+    /** A mailbox that is run inside another, by an executor that runs at once, has a burst of its own. */
+    @Test
+    void burstsNest() {
+        List<Integer> a = member("a");
+        List<Integer> b = member("b");
+        Mailbox inner = new Mailbox(Runnable::run, time, bursts, 1000, 1000, new ReentrantLock());
+        post(() -> {
+            publish("a");
+            inner.post(() -> {
+                inner.post(() -> {});
+                publish("b");
+            });
+            assertEquals(List.of(1), b);
+            publish("a");
+            assertEquals(List.of(), a);
+        });
+        post(() -> {});
+        run();
+        assertEquals(List.of(2), a);
+    }
+
+    @Test
+    void whatIsHeldBackGoesBeforeTheSessionsEnd() {
+        try (TestServer test = new TestServer(
+                TestServer::byName,
+                builder -> builder.on(SAY, (session, message) -> {
+                    session.send(SAID, message.data());
+                    session.disconnect("enough");
+                }))) {
+            TestPeer peer = test.managed("alice");
+            peer.sendRaw("{\"type\":\"say\",\"seq\":1,\"data\":\"last\"}");
+            peer.sendRaw("{\"type\":\"say\",\"seq\":2,\"data\":\"too late\"}");
+            test.settle();
+            assertEquals("last", peer.next("said").get("data").getAsString());
+            assertNotNull(peer.closed);
+            assertEquals(CloseReason.KICKED, peer.closed.code());
+        }
+    }
+
+    /** Has a task run, and its failure told by {@link #run}: a mailbox only logs it. */
+    private void post(Runnable task) {
+        mailbox.post(() -> {
+            try {
+                task.run();
+            } catch (Throwable failure) {
+                failures.add(failure);
+            }
+        });
+    }
+
+    private void run() {
+        for (Runnable next = executor.poll(); next != null; next = executor.poll()) {
+            next.run();
+        }
+        failures.forEach(failure -> fail(failure));
+    }
+
+    private void publish(String room) {
+        broker.publish(room, room, Outgoing.of("e").rawData("1"), Audience.EVERYONE);
+    }
+
+    /** Returns how many frames each batch has that a new member is sent. */
+    private List<Integer> member(String room) {
+        List<Integer> batches = new ArrayList<>();
+        Session session = Mockito.mock(Session.class);
+        Mockito.when(session.id()).thenReturn("some session");
+        LocalBroker.Joined joined = broker.link(
+                room,
+                room,
+                session,
+                new Outlet() {
+                    @Override
+                    public void send(FrameBatch batch) {
+                        batches.add(batch.frames().size());
+                    }
+
+                    @Override
+                    public boolean pauses(Runnable proceed) {
+                        return false;
+                    }
+                },
+                null,
+                0);
+        joined.start();
+        return batches;
+    }
+
+    private static void join(Thread thread) {
+        try {
+            thread.join();
+        } catch (InterruptedException interrupted) {
+            Thread.currentThread().interrupt();
+        }
+    }
+}
