@@ -4,6 +4,7 @@ import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * One or more frames that leave in one write. Immutable and shared: a room hands the same batch to all its members, so
@@ -13,7 +14,7 @@ public final class FrameBatch {
     private final List<Frame> frames;
     private final boolean ephemeral;
     private final int bytes;
-    private volatile ByteBuffer wire = ByteBuffer.allocate(0);
+    private volatile @Nullable ByteBuffer wire;
 
     private FrameBatch(List<Frame> frames, boolean ephemeral) {
         int sum = 0;
@@ -54,19 +55,22 @@ public final class FrameBatch {
         return bytes;
     }
 
-    /** Returns what a server puts on the wire: all frames, unmasked; read-only, with a position of its own. */
+    /**
+     * Returns what a server puts on the wire: all frames, unmasked; read-only. It is one buffer for all receivers, whose
+     * position nobody may move: read a duplicate.
+     */
     public ByteBuffer wire() {
         ByteBuffer encoded = wire;
-        if (encoded.capacity() == 0 && bytes > 0) { // two threads may both do the work; the results are equal
+        if (encoded == null) { // two threads may both do the work; the results are equal
             byte[] target = new byte[bytes];
             ByteBuffer out = ByteBuffer.wrap(target);
             for (Frame frame : frames) {
                 frame.writeUnmasked(out);
             }
-            encoded = ByteBuffer.wrap(target);
+            encoded = ByteBuffer.wrap(target).asReadOnlyBuffer();
             wire = encoded;
         }
-        return encoded.asReadOnlyBuffer();
+        return encoded;
     }
 
     @Override

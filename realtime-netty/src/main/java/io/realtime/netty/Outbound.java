@@ -1,6 +1,7 @@
 package io.realtime.netty;
 
 import io.netty.buffer.ByteBuf;
+import io.netty.buffer.ByteBufAllocator;
 import io.netty.channel.Channel;
 import io.netty.channel.EventLoop;
 import io.netty.util.concurrent.FastThreadLocal;
@@ -21,8 +22,9 @@ import org.slf4j.LoggerFactory;
  *
  * <p>Only as much as the channel calls writable, 64 KiB, goes to Netty at a time; what is behind it stays here as views
  * of arrays that all receivers of a broadcast share. So a reader that has stopped costs its share of direct memory, not
- * its bound. The bytes are copied to direct memory once per receiver, which a socket needs in any case; frames of a
- * burst are joined on the way, so that they cost one entry in Netty's queue and one TLS record.
+ * its bound. A socket needs the bytes in direct memory: what many receivers of one event loop are sent is copied there
+ * once, all else once per receiver, and the frames of a burst are joined on the way, so that they cost one entry in
+ * Netty's queue and one TLS record.
  *
  * <p>The lock is a leaf: nothing is written or called under it.
  */
@@ -42,6 +44,18 @@ final class Outbound {
         @Override
         protected ArrayDeque<Outbound> initialValue() {
             return new ArrayDeque<>();
+        }
+    };
+
+    private static final FastThreadLocal<Broadcast> BROADCAST = new FastThreadLocal<>() {
+        @Override
+        protected Broadcast initialValue() {
+            return new Broadcast();
+        }
+
+        @Override
+        protected void onRemoval(Broadcast of) {
+            of.forget();
         }
     };
 
@@ -83,11 +97,13 @@ final class Outbound {
     private boolean sealed; // Guarded by lock; the last frame is queued
     private boolean closed; // Guarded by lock
     private Then then = Then.GO_ON; // Guarded by lock
-    private boolean blocked; // Guarded by lock; the peer does not read: on until the channel can take more
-    private List<Runnable> lagging = List.of(); // Guarded by lock; who waits until the event loop has caught up
+    private volatile boolean blocked; // Written under lock; the peer does not read: on until the channel can take more
+    private volatile List<Runnable> lagging =
+            List.of(); // Written under lock; who waits until the event loop has caught up
 
     // The event loop's
     private ArrayDeque<ByteBuffer> taken = new ArrayDeque<>(2);
+    private int done; // of the first that is taken: others read the same buffer
 
     Outbound(Channel channel, EventLoop loop, int bound, Owner owner) {
         this.channel = channel;
@@ -275,12 +291,15 @@ final class Outbound {
         if (wrote) {
             channel.flush();
         } else {
-            settle();
+            settle(0);
         }
     }
 
     /** Nothing more can be written now; those who waited for that go on. */
     private void caughtUp(boolean peerIsSlow) {
+        if (!peerIsSlow && !blocked && lagging.isEmpty()) {
+            return; // who comes now finds that this loop is not scheduled
+        }
         List<Runnable> waited;
         lock.lock();
         try {
@@ -311,20 +330,27 @@ final class Outbound {
         if (taken.isEmpty() && !take()) {
             return null;
         }
-        int length = 0;
+        ByteBuffer only = taken.element();
+        if (taken.size() == 1 && done == 0 && only.remaining() <= most) {
+            taken.remove();
+            return BROADCAST.get().inDirectMemory(only, channel.alloc());
+        }
+        int length = -done;
         for (ByteBuffer data : taken) {
-            length += Math.min(most - length, data.remaining());
-            if (length == most) {
+            length += data.remaining();
+            if (length >= most) {
+                length = most;
                 break;
             }
         }
         ByteBuf chunk = channel.alloc().ioBuffer(length, length);
         while (chunk.isWritable()) {
-            ByteBuffer first = taken.element();
-            int count = Math.min(chunk.writableBytes(), first.remaining());
-            chunk.writeBytes(first.duplicate().limit(first.position() + count));
-            first.position(first.position() + count);
-            if (!first.hasRemaining()) {
+            ByteBuffer rest = taken.element().duplicate();
+            rest.position(rest.position() + done);
+            int count = Math.min(chunk.writableBytes(), rest.remaining());
+            done = count == rest.remaining() ? 0 : done + count;
+            chunk.writeBytes(rest.limit(rest.position() + count));
+            if (done == 0) {
                 taken.remove();
             }
         }
@@ -349,26 +375,24 @@ final class Outbound {
     }
 
     private void written(int length, Future<?> result) {
-        if (!result.isSuccess()) {
+        if (result.isSuccess()) {
+            settle(length);
+        } else {
             owner.failed(result.cause());
-            return;
         }
-        lock.lock();
-        try {
-            waiting -= length;
-        } finally {
-            lock.unlock();
-        }
-        settle();
     }
 
-    /** Says what is to be said once nothing waits. */
-    private void settle() {
+    /** Notes what was written, and says what is to be said once nothing waits. */
+    private void settle(int written) {
         boolean drained;
         Then next;
         lock.lock();
         try {
-            if (waiting > 0 || closed) {
+            if (closed) {
+                return;
+            }
+            waiting -= written;
+            if (waiting > 0) {
                 return;
             }
             drained = owesDrained && !sealed;
@@ -402,5 +426,42 @@ final class Outbound {
             lock.unlock();
         }
         caughtUp(false);
+    }
+
+    /**
+     * What was written last, and in direct memory from its second receiver on, until something else is written: at most a
+     * chunk. The event loop's own.
+     */
+    private static final class Broadcast {
+        private @Nullable ByteBuffer last;
+        private @Nullable ByteBuf direct;
+
+        @SuppressWarnings("ReferenceEquality") // the same buffer: comparing bytes would cost what it is to save
+        ByteBuf inDirectMemory(ByteBuffer data, ByteBufAllocator memory) {
+            if (data != last) {
+                forget();
+                last = data;
+                return copy(data, memory);
+            }
+            ByteBuf shared = direct;
+            if (shared == null) {
+                shared = copy(data, memory);
+                direct = shared;
+            }
+            return shared.retainedDuplicate();
+        }
+
+        private static ByteBuf copy(ByteBuffer data, ByteBufAllocator memory) {
+            int length = data.remaining();
+            return memory.ioBuffer(length, length).writeBytes(data.duplicate());
+        }
+
+        void forget() {
+            last = null;
+            if (direct != null) {
+                direct.release();
+                direct = null;
+            }
+        }
     }
 }

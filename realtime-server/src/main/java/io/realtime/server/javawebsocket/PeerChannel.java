@@ -26,6 +26,7 @@ import org.jspecify.annotations.Nullable;
 final class PeerChannel implements WrappedByteChannel {
     private static final int WRITE_BYTES = 64 * 1024;
     private static final int WRITE_BUFFERS = 32;
+    private static final ByteBuffer[] NOTHING = {};
     /** How many writes one thread makes for others' frames before it leaves the rest to the selector. */
     private static final int WRITES = 16;
     /** Above this many selected keys the selector cleans up. */
@@ -106,6 +107,7 @@ final class PeerChannel implements WrappedByteChannel {
     }
 
     private boolean offer(ByteBuffer data, boolean isData) {
+        ByteBuffer first;
         lock.lock();
         try {
             if (sealed || closed) {
@@ -121,10 +123,11 @@ final class PeerChannel implements WrappedByteChannel {
             if (!takeTurn()) {
                 return true;
             }
+            first = queue.size() == 1 && data.remaining() <= WRITE_BYTES ? data.duplicate() : null;
         } finally {
             lock.unlock();
         }
-        flush();
+        flush(first == null ? next(0) : new ByteBuffer[] {first});
         return true;
     }
 
@@ -144,7 +147,7 @@ final class PeerChannel implements WrappedByteChannel {
         } finally {
             lock.unlock();
         }
-        flush();
+        flush(next(0));
     }
 
     /** Ends the connection as soon as all is written; to be called after {@link #seal}. */
@@ -158,7 +161,7 @@ final class PeerChannel implements WrappedByteChannel {
         } finally {
             lock.unlock();
         }
-        flush();
+        flush(next(0));
     }
 
     long waiting() {
@@ -180,81 +183,40 @@ final class PeerChannel implements WrappedByteChannel {
         return true;
     }
 
-    /** Writes what waits, as far as the socket takes it. The caller has set {@code writing}. */
-    private void flush() {
+    /**
+     * Writes what waits, as far as the socket takes it. The caller has set {@code writing}.
+     *
+     * @param begin what to begin with; nothing when there was nothing, and the turn is over
+     */
+    private void flush(ByteBuffer[] begin) {
         try {
-            for (int i = 0; i < WRITES; i++) {
-                ByteBuffer[] chunk = nextChunk();
-                if (chunk.length == 0) {
-                    if (endTurn()) {
-                        return;
-                    }
-                    continue;
-                }
+            ByteBuffer[] chunk = begin;
+            for (int i = 1; chunk.length > 0; i++) {
                 long wanted = 0;
                 for (ByteBuffer part : chunk) {
                     wanted += part.remaining();
                 }
-                long written = socket.write(chunk);
-                written(written);
-                if (written < wanted) {
-                    break;
+                long written = chunk.length == 1 ? socket.write(chunk[0]) : socket.write(chunk);
+                if (written < wanted || i == WRITES) {
+                    leaveToSelector(written);
+                    return;
                 }
+                chunk = next(written);
             }
-            leaveToSelector();
         } catch (Throwable failure) { // memory for the write may be short, and the turn is still ours
             owner.failed(failure);
         }
     }
 
-    private ByteBuffer[] nextChunk() {
-        lock.lock();
-        try {
-            ByteBuffer[] chunk = new ByteBuffer[Math.min(queue.size(), WRITE_BUFFERS)];
-            int count = 0;
-            int bytes = 0;
-            for (ByteBuffer data : queue) {
-                if (count == chunk.length || bytes == WRITE_BYTES) {
-                    break;
-                }
-                // The JDK copies what it writes to memory that each thread keeps: no more than a socket may take.
-                int length = Math.min(data.remaining(), WRITE_BYTES - bytes);
-                chunk[count++] = data.duplicate().limit(data.position() + length);
-                bytes += length;
-            }
-            return count == chunk.length ? chunk : Arrays.copyOf(chunk, count);
-        } finally {
-            lock.unlock();
-        }
-    }
-
-    private void written(long count) {
-        lock.lock();
-        try {
-            long left = count;
-            while (left > 0 && !queue.isEmpty()) {
-                ByteBuffer first = queue.element();
-                int taken = (int) Math.min(left, first.remaining());
-                first.position(first.position() + taken);
-                left -= taken;
-                waiting -= taken;
-                if (!first.hasRemaining()) {
-                    queue.remove();
-                }
-            }
-        } finally {
-            lock.unlock();
-        }
-    }
-
-    /** Lets the next sender write; false when something was queued meanwhile. */
-    private boolean endTurn() throws IOException {
+    /** Notes what was written, and returns what to write next: nothing when nothing waits, and then the turn is over. */
+    private ByteBuffer[] next(long written) {
         Then next;
         boolean drained;
         lock.lock();
         try {
+            remove(written);
             if (!queue.isEmpty()) {
-                return false;
+                return chunk();
             }
             writing = false;
             updateInterest();
@@ -269,16 +231,54 @@ final class PeerChannel implements WrappedByteChannel {
             owner.drained();
         }
         if (next == Then.SHUT_OUTPUT) {
-            socket.shutdownOutput();
+            shutOutput();
         } else if (next == Then.FINISH) {
             owner.finished();
         }
-        return true;
+        return NOTHING;
     }
 
-    private void leaveToSelector() {
+    private void shutOutput() {
+        try {
+            socket.shutdownOutput();
+        } catch (IOException failure) {
+            owner.failed(failure);
+        }
+    }
+
+    private ByteBuffer[] chunk() { // Guarded by lock
+        ByteBuffer[] chunk = new ByteBuffer[Math.min(queue.size(), WRITE_BUFFERS)];
+        int count = 0;
+        int bytes = 0;
+        for (ByteBuffer data : queue) {
+            if (count == chunk.length || bytes == WRITE_BYTES) {
+                break;
+            }
+            // The JDK copies what it writes to memory that each thread keeps: no more than a socket may take.
+            int length = Math.min(data.remaining(), WRITE_BYTES - bytes);
+            chunk[count++] = data.duplicate().limit(data.position() + length);
+            bytes += length;
+        }
+        return count == chunk.length ? chunk : Arrays.copyOf(chunk, count);
+    }
+
+    private void remove(long written) { // Guarded by lock
+        long left = written;
+        while (left > 0 && !queue.isEmpty()) {
+            ByteBuffer first = queue.remove();
+            int taken = (int) Math.min(left, first.remaining());
+            left -= taken;
+            waiting -= taken;
+            if (taken < first.remaining()) { // others read the same buffer: its position is not ours
+                queue.addFirst(first.duplicate().position(first.position() + taken));
+            }
+        }
+    }
+
+    private void leaveToSelector(long written) {
         lock.lock();
         try {
+            remove(written);
             writing = false;
             if (closed) {
                 return;
@@ -324,7 +324,7 @@ final class PeerChannel implements WrappedByteChannel {
         } finally {
             lock.unlock();
         }
-        flush();
+        flush(next(0));
     }
 
     /** The library writes only what we let it produce: nothing. */
