@@ -45,7 +45,7 @@ public final class Main {
         List<String> wanted = new ArrayList<>(List.of(names));
         wanted.removeIf(name -> name.startsWith("--"));
         for (String name : wanted.equals(List.of("all")) ? ALL : wanted) {
-            if (Comparison.SCENARIOS.contains(name)) {
+            if (Comparison.has(name)) {
                 comparison(main.out, names).run(name);
                 continue;
             }

@@ -13,6 +13,8 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 
 /**
  * The same load on one server after the other, round by round, and a table of medians and ratios. All servers run from
@@ -23,6 +25,7 @@ public final class Comparison {
     /** What is compared, and over how many clients. */
     public static final List<String> SCENARIOS = List.of("fanout", "latency", "echo", "connect", "slow");
 
+    private static final Pattern ECHO = Pattern.compile("echo-(\\d+)x(\\d+)");
     private static final int MEMBERS = 1_000;
     private static final int SHORT = 120;
     private static final int LONG = 1024;
@@ -112,16 +115,25 @@ public final class Comparison {
                 paced(50_000);
             }
             case "echo" -> {
-                echo(1, 1);
-                echo(64, 1);
-                echo(64, 32);
-                echo(512, 1);
-                echo(512, 32);
+                for (String each : List.of("echo-1x1", "echo-64x1", "echo-64x32", "echo-512x1", "echo-512x32")) {
+                    run(each);
+                }
             }
             case "connect" -> connect();
             case "slow" -> slow();
-            default -> throw new IllegalArgumentException("'" + scenario + "' is none of " + SCENARIOS);
+            default -> {
+                Matcher echo = ECHO.matcher(scenario);
+                if (!echo.matches()) {
+                    throw new IllegalArgumentException("'" + scenario + "' is none of " + SCENARIOS);
+                }
+                echo(Integer.parseInt(echo.group(1)), Integer.parseInt(echo.group(2)));
+            }
         }
+    }
+
+    /** Returns whether it is a scenario: one of {@link #SCENARIOS}, or {@code echo-CxF}: C connections, F in flight each. */
+    public static boolean has(String scenario) {
+        return SCENARIOS.contains(scenario) || ECHO.matcher(scenario).matches();
     }
 
     // ---------------------------------------------------------------- scenarios

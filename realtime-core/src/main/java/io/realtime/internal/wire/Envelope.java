@@ -1,17 +1,17 @@
 package io.realtime.internal.wire;
 
-import com.google.gson.stream.JsonReader;
-import com.google.gson.stream.JsonToken;
 import io.realtime.ErrorCode;
 import io.realtime.Message;
 import io.realtime.PayloadException;
 import io.realtime.Position;
-import java.io.IOException;
 import java.lang.reflect.Type;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;
+import java.util.Arrays;
+import java.util.Collections;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -22,11 +22,15 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Envelope {
     private static final long MAX_INTEGER = 1L << 53;
+    private static final List<String> FIELDS = Collections.unmodifiableList(
+            Arrays.asList("type", "data", "ref", "seq", "room", "offset", "from", "ts", "index", "redelivered"));
 
     private final String text;
     private final int nesting;
     private final @Nullable ByteBuffer payload;
     private boolean hasData;
+    private int dataFrom; // in the text
+    private int dataTo;
     private @Nullable String type;
     private @Nullable String ref;
     private @Nullable String room;
@@ -70,27 +74,9 @@ public final class Envelope {
      */
     static Envelope parse(String text, int nesting, @Nullable ByteBuffer payload) {
         Envelope envelope = new Envelope(text, nesting, payload);
-        if (Json.holdsWhatSkippingMisses(text)) {
-            throw notJson(nesting);
-        }
-        try (JsonReader in = Json.reader(text, nesting)) {
-            if (in.peek() != JsonToken.BEGIN_OBJECT) {
-                throw new MalformedException("a frame must hold one JSON object");
-            }
-            Set<String> seen = new HashSet<>();
-            in.beginObject();
-            while (in.hasNext()) {
-                String name = in.nextName();
-                if (!seen.add(name)) {
-                    throw new MalformedException("field '" + Names.abbreviate(name) + "' stands twice");
-                }
-                envelope.readField(name, in);
-            }
-            in.endObject();
-            if (in.peek() != JsonToken.END_DOCUMENT) {
-                throw new MalformedException("a frame must hold one JSON object and nothing after it");
-            }
-        } catch (IOException | IllegalStateException | NumberFormatException unfit) {
+        try {
+            envelope.read(new JsonScanner(text, nesting));
+        } catch (JsonScanner.NotJsonException unfit) {
             throw notJson(nesting);
         }
         if (envelope.type == null) {
@@ -99,11 +85,40 @@ public final class Envelope {
         return envelope;
     }
 
+    private void read(JsonScanner in) {
+        if (in.peek() != '{') {
+            in.value();
+            throw new MalformedException("a frame must hold one JSON object");
+        }
+        in.begin('{');
+        int known = 0;
+        Set<String> unknown = null;
+        for (boolean isFirst = true; in.hasNext('}', isFirst); isFirst = false) {
+            String name = in.name(FIELDS);
+            int number = FIELDS.indexOf(name);
+            boolean isNew;
+            if (number >= 0) {
+                isNew = (known & 1 << number) == 0;
+                known |= 1 << number;
+            } else {
+                unknown = unknown == null ? new HashSet<>() : unknown;
+                isNew = unknown.add(name);
+            }
+            if (!isNew) {
+                throw new MalformedException("field '" + Names.abbreviate(name) + "' stands twice");
+            }
+            readField(name, in);
+        }
+        if (!in.isAtEnd()) {
+            throw new MalformedException("a frame must hold one JSON object and nothing after it");
+        }
+    }
+
     private static MalformedException notJson(int nesting) {
         return new MalformedException("a frame must hold JSON (RFC 8259), nested at most " + nesting + " deep");
     }
 
-    private void readField(String name, JsonReader in) throws IOException {
+    private void readField(String name, JsonScanner in) {
         switch (name) {
             case "type" -> {
                 type = string(name, in);
@@ -116,8 +131,10 @@ public final class Envelope {
                 if (payload != null) {
                     throw new MalformedException("the header of a binary frame has a field 'data'");
                 }
-                hasData = in.peek() != JsonToken.NULL;
-                in.skipValue();
+                hasData = in.peek() != 'n';
+                dataFrom = in.position();
+                in.value();
+                dataTo = in.position();
             }
             case "ref" -> {
                 ref = string(name, in);
@@ -139,29 +156,39 @@ public final class Envelope {
             case "index" -> index = integer(name, 0, in);
             case "ts" -> ts = integer(name, 0, in);
             case "redelivered" -> {
-                if (in.peek() != JsonToken.BOOLEAN) {
+                Boolean value = in.bool();
+                if (value == null) {
+                    in.value(); // is JSON at least
                     throw new MalformedException("field 'redelivered' is not a boolean");
                 }
-                redelivered = in.nextBoolean();
+                redelivered = value;
             }
-            default -> in.skipValue();
+            default -> in.value();
         }
     }
 
-    private static String string(String name, JsonReader in) throws IOException {
-        if (in.peek() != JsonToken.STRING) {
+    private static String string(String name, JsonScanner in) {
+        if (in.peek() != '"') {
+            in.value(); // is JSON at least
             throw new MalformedException("field '" + name + "' is not a string");
         }
-        return in.nextString();
+        return in.string();
     }
 
-    private static long integer(String name, long min, JsonReader in) throws IOException {
-        String digits = in.peek() == JsonToken.NUMBER ? in.nextString() : "";
-        boolean isInteger = !digits.isEmpty() && digits.length() <= 16;
-        for (int i = 0; i < digits.length(); i++) {
-            isInteger &= digits.charAt(i) >= '0' && digits.charAt(i) <= '9';
+    private static long integer(String name, long min, JsonScanner in) {
+        String number = in.number();
+        String digits = number == null ? "" : number;
+        if (number == null) {
+            in.value(); // is JSON at least
         }
-        long value = isInteger ? Long.parseLong(digits) : -1;
+        boolean isInteger = !digits.isEmpty() && digits.length() <= 16;
+        long value = 0;
+        for (int i = 0; isInteger && i < digits.length(); i++) {
+            char c = digits.charAt(i);
+            isInteger = c >= '0' && c <= '9';
+            value = 10 * value + (c - '0');
+        }
+        value = isInteger ? value : -1;
         if (value < min || value >= MAX_INTEGER) {
             throw new MalformedException("field '" + name + "' is not an integer from " + min + " to 2^53-1");
         }
@@ -255,15 +282,8 @@ public final class Envelope {
         if (!hasData) {
             return (T) Json.absent(javaType);
         }
-        try (JsonReader in = Json.reader(text, nesting)) {
-            in.beginObject();
-            while (!in.nextName().equals("data")) {
-                in.skipValue();
-            }
-            return (T) Json.read(in, javaType);
-        } catch (IOException unreadable) {
-            throw new IllegalStateException("parse accepted a frame that cannot be read", unreadable);
-        }
+        return (T)
+                Json.read(text.substring(dataFrom, dataTo), nesting - 1, javaType); // the envelope is the first level
     }
 
     /** Reads the payload of an error frame. */

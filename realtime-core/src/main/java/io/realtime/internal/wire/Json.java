@@ -16,7 +16,6 @@ import io.realtime.PayloadException;
 import io.realtime.Position;
 import java.io.IOException;
 import java.io.StringReader;
-import java.io.StringWriter;
 import java.io.Writer;
 import java.lang.reflect.Type;
 import java.util.regex.Matcher;
@@ -52,33 +51,6 @@ public final class Json {
 
     private Json() {}
 
-    /** Returns a reader that accepts RFC 8259 and nothing else. */
-    static JsonReader reader(String text, int nesting) {
-        JsonReader reader = new JsonReader(new StringReader(text));
-        reader.setStrictness(Strictness.STRICT);
-        reader.setNestingLimit(nesting);
-        return reader;
-    }
-
-    /**
-     * Returns whether a text holds one of the two faults that Gson 2.15's strict reader lets pass: a control character
-     * inside a string that is skipped, and a byte order mark.
-     */
-    static boolean holdsWhatSkippingMisses(String text) {
-        boolean inString = false;
-        for (int i = 0; i < text.length(); i++) {
-            char c = text.charAt(i);
-            if (c == '"') {
-                inString = !inString;
-            } else if (inString && c < ' ') {
-                return true;
-            } else if (inString && c == '\\') {
-                i++;
-            }
-        }
-        return text.startsWith("\uFEFF");
-    }
-
     /**
      * Returns the JSON of a payload.
      *
@@ -92,9 +64,15 @@ public final class Json {
             }
             return "null";
         }
-        StringWriter out = new StringWriter();
+        StringBuilder out = new StringBuilder(128);
+        write(value, type, out);
+        return out.toString();
+    }
+
+    /** Like {@link #write(Object, Type)}, at the end of a text. */
+    static void write(Object value, Type type, StringBuilder out) {
         try {
-            JsonWriter writer = new BoundedWriter(out);
+            JsonWriter writer = new BoundedWriter(new Appender(out));
             writer.setHtmlSafe(false);
             writer.setSerializeNulls(value instanceof JsonElement); // raw JSON passes through as it is
             writer.setStrictness(Strictness.LEGACY_STRICT);
@@ -104,19 +82,62 @@ public final class Json {
         } catch (IOException | RuntimeException unfit) {
             throw new PayloadException("data is no JSON: " + describe(unfit), unfit);
         }
-        return out.toString();
+    }
+
+    /** Writes a string at the end of a text. */
+    static void write(String value, StringBuilder out) {
+        for (int i = 0; i < value.length(); i++) {
+            char c = value.charAt(i);
+            if (c < ' ' || c >= 0x7F || c == '"' || c == '\\') {
+                write(value, String.class, out);
+                return;
+            }
+        }
+        out.append('"').append(value).append('"');
+    }
+
+    /** Appends to a text, without the lock and the copy of a StringWriter. */
+    private static final class Appender extends Writer {
+        private final StringBuilder out;
+
+        Appender(StringBuilder out) {
+            this.out = out;
+        }
+
+        @Override
+        public void write(int c) {
+            out.append((char) c);
+        }
+
+        @Override
+        public void write(char[] chars, int from, int length) {
+            out.append(chars, from, length);
+        }
+
+        @Override
+        public void write(String text, int from, int length) {
+            out.append(text, from, from + length);
+        }
+
+        @Override
+        public void flush() {}
+
+        @Override
+        public void close() {}
     }
 
     /**
-     * Reads a payload straight into its Java type, from a reader that stands before it.
+     * Reads a payload straight into its Java type.
      *
+     * @param json checked before: one value, of this depth at most
      * @throws PayloadException naming the place in the payload that does not fit
      */
-    static @Nullable Object read(JsonReader reader, Type type) {
-        String base = reader.getPath();
+    static @Nullable Object read(String json, int nesting, Type type) {
+        JsonReader reader = new JsonReader(new StringReader(json));
+        reader.setStrictness(Strictness.STRICT);
+        reader.setNestingLimit(nesting);
         try {
             if (type == Void.class) {
-                reader.skipValue();
                 return null;
             }
             if (reader.peek() == JsonToken.NULL && type != JsonElement.class) {
@@ -137,7 +158,6 @@ public final class Json {
             // An adapter that took the value before it refused it has moved the reader on; Gson's message has not.
             Matcher located = LOCATED.matcher(String.valueOf(unfit.getMessage()));
             String path = located.matches() ? located.group(1) : reader.getPath();
-            path = path.startsWith(base) ? "$" + path.substring(base.length()) : path;
             throw new PayloadException(Names.abbreviate(path, MAX_PATH) + ": " + describeToPeer(unfit), unfit);
         }
     }

@@ -1,5 +1,6 @@
 package io.realtime.internal.wire;
 
+import io.realtime.PayloadException;
 import io.realtime.spi.Frame;
 import java.lang.reflect.Type;
 import java.nio.ByteBuffer;
@@ -75,10 +76,24 @@ public final class Outgoing {
     /**
      * Sets the payload. Bytes are taken as they are when the frame is made, which is binary then.
      *
-     * @throws io.realtime.PayloadException when the value is none that can be written
+     * @throws PayloadException when the value is none that can be written
      */
     public Outgoing data(@Nullable Object value, Type type) {
-        return Bytes.is(type) ? rawData(Bytes.of(value, type)) : rawData(Json.write(value, type));
+        if (Bytes.is(type)) {
+            return rawData(Bytes.of(value, type));
+        }
+        if (value == null) {
+            return rawData(Json.write(null, type));
+        }
+        int before = json.length();
+        json.append(",\"data\":");
+        try {
+            Json.write(value, type, json);
+        } catch (PayloadException unfit) { // it may have begun
+            json.setLength(before);
+            throw unfit;
+        }
+        return this;
     }
 
     /** Sets the payload to bytes as they are. */
@@ -100,7 +115,9 @@ public final class Outgoing {
 
     /** Returns the frame, in no log. */
     public Frame frame() {
-        byte[] envelope = (json + "}").getBytes(StandardCharsets.UTF_8);
+        int length = json.length();
+        byte[] envelope = json.append('}').toString().getBytes(StandardCharsets.UTF_8);
+        json.setLength(length);
         return payload == null ? Frame.text(envelope) : BinaryEnvelope.encode(envelope, payload);
     }
 
@@ -137,7 +154,8 @@ public final class Outgoing {
 
     private Outgoing string(String name, @Nullable String value) {
         if (value != null) {
-            json.append(",\"").append(name).append("\":").append(Json.write(value, String.class));
+            json.append(",\"").append(name).append("\":");
+            Json.write(value, json);
         }
         return this;
     }

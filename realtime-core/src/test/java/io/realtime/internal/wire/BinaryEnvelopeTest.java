@@ -78,7 +78,7 @@ class BinaryEnvelopeTest {
                 arguments(bytes(1, 0, 0, '{', '}'), NOT_JSON),
                 arguments(frame("{'type':'t'}"), NOT_JSON),
                 arguments(frame("\uFEFF{\"type\":\"t\"}"), NOT_JSON),
-                arguments(frame("{\"type\":\"t\"}{}"), NOT_JSON),
+                arguments(frame("{\"type\":\"t\"}{}"), "a frame must hold one JSON object and nothing after it"),
                 arguments(frame("{\"type\":\"t\",\"x\":" + "[".repeat(32) + "]".repeat(32) + "}"), NOT_JSON),
                 arguments(frame("[]"), "a frame must hold one JSON object"),
                 arguments(frame("{}"), "field 'type' is missing"),

@@ -21,6 +21,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 class EnvelopeTest {
     private static final String NOT_JSON = "a frame must hold JSON (RFC 8259), nested at most 32 deep";
     private static final String NOT_AN_OBJECT = "a frame must hold one JSON object";
+    private static final String NOT_ONE = "a frame must hold one JSON object and nothing after it";
     private static final String NO_TYPE = "field 'type' is missing";
     private static final String BAD_REF = "field 'ref' is not 1 to 64 characters";
     private static final String BAD_ROOM = "field 'room' is not 1 to 256 bytes";
@@ -49,7 +50,7 @@ class EnvelopeTest {
                 arguments("{\"type\":\"t\";\"data\":1}", NOT_JSON),
                 arguments("{\"type\"=\"t\"}", NOT_JSON),
                 arguments("\u0000", NOT_JSON),
-                arguments("{\"type\":\"t\"}\u0000", NOT_JSON),
+                arguments("{\"type\":\"t\"}\u0000", NOT_ONE),
                 arguments("\uFEFF{\"type\":\"t\"}", NOT_JSON),
                 arguments(")]}'\n{\"type\":\"t\"}", NOT_JSON),
                 // not an object, or not one
@@ -58,11 +59,11 @@ class EnvelopeTest {
                 arguments("null", NOT_AN_OBJECT),
                 arguments("\"type\"", NOT_AN_OBJECT),
                 arguments("42", NOT_AN_OBJECT),
-                arguments("{\"type\":\"t\"}{\"type\":\"t\"}", NOT_JSON),
-                arguments("{\"type\":\"t\"} {}", NOT_JSON),
-                arguments("{\"type\":\"t\"}x", NOT_JSON),
-                arguments("{\"type\":\"t\"},", NOT_JSON),
-                arguments("{\"type\":\"t\"}]", NOT_JSON),
+                arguments("{\"type\":\"t\"}{\"type\":\"t\"}", NOT_ONE),
+                arguments("{\"type\":\"t\"} {}", NOT_ONE),
+                arguments("{\"type\":\"t\"}x", NOT_ONE),
+                arguments("{\"type\":\"t\"},", NOT_ONE),
+                arguments("{\"type\":\"t\"}]", NOT_ONE),
                 // JSON's friends
                 arguments("{type:\"t\"}", NOT_JSON),
                 arguments("{'type':'t'}", NOT_JSON),
@@ -96,7 +97,7 @@ class EnvelopeTest {
                 // nesting, also where nobody looks
                 arguments(nested(33), NOT_JSON),
                 arguments(nested(100_000), NOT_JSON),
-                arguments("[".repeat(100_000), NOT_AN_OBJECT),
+                arguments("[".repeat(100_000), NOT_JSON),
                 arguments("{\"type\":\"t\",\"x\":" + "{\"a\":".repeat(40) + "1" + "}".repeat(41), NOT_JSON),
                 // twice
                 arguments("{\"type\":\"t\",\"type\":\"t\"}", "field 'type' stands twice"),

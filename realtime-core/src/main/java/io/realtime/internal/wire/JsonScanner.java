@@ -1,0 +1,274 @@
+package io.realtime.internal.wire;
+
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Goes through JSON by RFC 8259 and nothing more lenient, and makes nothing of what it skips: what every received frame
+ * passes, while its payload waits for {@link Json}. Gson's reader takes 3 KB for that, and lets two faults pass.
+ *
+ * <p>Not safe for use by many threads.
+ */
+final class JsonScanner {
+    /** Gson, which reads the payload, takes no longer one. */
+    private static final int LONGEST_NUMBER = 1023;
+
+    /** The text is no JSON, or nests too deep. */
+    static final class NotJsonException extends RuntimeException {
+        private static final long serialVersionUID = 1L;
+
+        NotJsonException() {
+            super("not JSON", null, false, false); // hostile input is normal input: no stack trace for it
+        }
+    }
+
+    private final String text;
+    private final int nesting;
+    private int at;
+    private int depth;
+
+    /** @param nesting how many arrays and objects may be inside each other */
+    JsonScanner(String text, int nesting) {
+        this.text = text;
+        this.nesting = nesting;
+    }
+
+    /** Returns where the next character stands that is not whitespace. */
+    int position() {
+        while (at < text.length()) {
+            char c = text.charAt(at);
+            if (c != ' ' && c != '\n' && c != '\r' && c != '\t') {
+                break;
+            }
+            at++;
+        }
+        return at;
+    }
+
+    boolean isAtEnd() {
+        return position() == text.length();
+    }
+
+    /** Returns the next character that is not whitespace. */
+    char peek() {
+        if (isAtEnd()) {
+            throw new NotJsonException();
+        }
+        return text.charAt(at);
+    }
+
+    /** Enters an object, or an array. */
+    void begin(char bracket) {
+        expect(bracket);
+        if (++depth > nesting) {
+            throw new NotJsonException();
+        }
+    }
+
+    /** Returns whether an object or an array has another element, and goes to it; else leaves it. */
+    boolean hasNext(char closing, boolean isFirst) {
+        char next = peek();
+        if (next == closing) {
+            at++;
+            depth--;
+            return false;
+        }
+        if (!isFirst) {
+            expect(',');
+        }
+        return true;
+    }
+
+    /** Reads the name of a field; one of these, the very object, if it is among them. */
+    String name(List<String> known) {
+        peek();
+        String name = null;
+        for (String each : known) {
+            int end = at + 1 + each.length();
+            if (end < text.length() && text.charAt(end) == '"' && text.startsWith(each, at + 1)) {
+                expect('"');
+                at = end + 1;
+                name = each;
+                break;
+            }
+        }
+        name = name == null ? string() : name;
+        expect(':');
+        return name;
+    }
+
+    /** Reads a string. */
+    String string() {
+        expect('"');
+        int from = at;
+        boolean isPlain = endString();
+        String raw = text.substring(from, at - 1);
+        return isPlain ? raw : whole(unescape(raw));
+    }
+
+    /** Goes over a string to behind its end; returns whether it is what it says, without escapes or surrogates. */
+    private boolean endString() {
+        boolean isPlain = true;
+        while (at < text.length()) {
+            char c = text.charAt(at++);
+            if (c == '"') {
+                return isPlain;
+            }
+            if (c < ' ') {
+                break;
+            }
+            if (c == '\\') {
+                isPlain = false;
+                escape();
+            } else if (c >= Character.MIN_SURROGATE) {
+                isPlain = false;
+            }
+        }
+        throw new NotJsonException();
+    }
+
+    private void escape() {
+        char c = at < text.length() ? text.charAt(at++) : 0;
+        if (c == 'u' && text.length() - at >= 4) {
+            for (int end = at + 4; at < end; at++) {
+                if (Character.digit(text.charAt(at), 16) < 0 || text.charAt(at) > 'f') {
+                    throw new NotJsonException();
+                }
+            }
+        } else if ("\"\\/bfnrt".indexOf(c) < 0) {
+            throw new NotJsonException();
+        }
+    }
+
+    private static String unescape(String raw) {
+        StringBuilder plain = new StringBuilder(raw.length());
+        for (int i = 0; i < raw.length(); i++) {
+            char c = raw.charAt(i);
+            if (c != '\\') {
+                plain.append(c);
+                continue;
+            }
+            char escaped = raw.charAt(++i);
+            if (escaped == 'u') {
+                plain.append((char) Integer.parseInt(raw.substring(i + 1, i + 5), 16));
+                i += 4;
+            } else {
+                int control = "bfnrt".indexOf(escaped);
+                plain.append(control < 0 ? escaped : "\b\f\n\r\t".charAt(control));
+            }
+        }
+        return plain.toString();
+    }
+
+    /** No frame could carry half a surrogate pair back. */
+    private static String whole(String string) {
+        for (int i = 0; i < string.length(); i++) {
+            char c = string.charAt(i);
+            if (Character.isHighSurrogate(c)
+                    && i + 1 < string.length()
+                    && Character.isLowSurrogate(string.charAt(i + 1))) {
+                i++;
+            } else if (Character.isSurrogate(c)) {
+                throw new NotJsonException();
+            }
+        }
+        return string;
+    }
+
+    /** Goes over a number and returns it as it is written, or null when there is none. */
+    @Nullable
+    String number() {
+        int from = position();
+        at += is('-') ? 1 : 0;
+        boolean isWhole = is('0') ? skip(1) : digits();
+        if (isWhole && is('.')) {
+            at++;
+            isWhole = digits();
+        }
+        if (isWhole && (is('e') || is('E'))) {
+            at++;
+            at += is('+') || is('-') ? 1 : 0;
+            isWhole = digits();
+        }
+        if (!isWhole || at - from > LONGEST_NUMBER) {
+            at = from;
+            return null;
+        }
+        return text.substring(from, at);
+    }
+
+    private boolean is(char c) {
+        return at < text.length() && text.charAt(at) == c;
+    }
+
+    private boolean skip(int count) {
+        at += count;
+        return true;
+    }
+
+    private boolean digits() {
+        int from = at;
+        while (at < text.length() && text.charAt(at) >= '0' && text.charAt(at) <= '9') {
+            at++;
+        }
+        return at > from;
+    }
+
+    /** Goes over a value of any kind. */
+    void value() {
+        switch (peek()) {
+            case '{' -> {
+                begin('{');
+                for (boolean isFirst = true; hasNext('}', isFirst); isFirst = false) {
+                    expect('"');
+                    endString();
+                    expect(':');
+                    value();
+                }
+            }
+            case '[' -> {
+                begin('[');
+                for (boolean isFirst = true; hasNext(']', isFirst); isFirst = false) {
+                    value();
+                }
+            }
+            case '"' -> {
+                at++;
+                endString();
+            }
+            case 't' -> literal("true");
+            case 'f' -> literal("false");
+            case 'n' -> literal("null");
+            default -> {
+                if (number() == null) {
+                    throw new NotJsonException();
+                }
+            }
+        }
+    }
+
+    private void literal(String word) {
+        if (!text.startsWith(word, at)) {
+            throw new NotJsonException();
+        }
+        at += word.length();
+    }
+
+    /** Returns whether the next value is true, false, or neither: then null, and nothing is read. */
+    @Nullable
+    Boolean bool() {
+        char next = peek();
+        if (next != 't' && next != 'f') {
+            return null;
+        }
+        literal(next == 't' ? "true" : "false");
+        return next == 't';
+    }
+
+    private void expect(char c) {
+        if (peek() != c) {
+            throw new NotJsonException();
+        }
+        at++;
+    }
+}
