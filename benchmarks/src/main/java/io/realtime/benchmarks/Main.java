@@ -26,7 +26,8 @@ public final class Main {
     private static final TimeValue ITERATION = TimeValue.milliseconds(300);
     private static final int SESSIONS = 20_000;
     private static final int TOP = 15;
-    private static final List<String> ALL = List.of("retention", "idle", "resume", "connections", "calls", "parts");
+    private static final List<String> ALL =
+            List.of("retention", "idle", "resume", "connections", "calls", "parts", "growth");
 
     private final PrintStream out;
 
@@ -35,7 +36,7 @@ public final class Main {
     }
 
     /**
-     * Runs {@code retention}, {@code idle}, {@code resume}, {@code connections}, {@code calls}, {@code parts} or
+     * Runs {@code retention}, {@code idle}, {@code resume}, {@code connections}, {@code calls}, {@code parts}, {@code growth}, a scenario of {@link Comparison} or
      * {@code all}.
      *
      * @throws Exception when a benchmark fails
@@ -56,6 +57,7 @@ public final class Main {
                 case "connections" -> Capacity.print(main.out);
                 case "calls" -> CallRates.print(main.out);
                 case "parts" -> Parts.print(main.out);
+                case "growth" -> Growth.print(main.out);
                 default -> throw new IllegalArgumentException("'" + name + "' is none of " + ALL + " and all");
             }
         }

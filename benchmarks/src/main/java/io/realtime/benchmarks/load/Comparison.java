@@ -15,6 +15,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.IntStream;
 
 /**
  * The same load on one server after the other, round by round, and a table of medians and ratios. All servers run from
@@ -23,14 +24,20 @@ import java.util.regex.Pattern;
  */
 public final class Comparison {
     /** What is compared, and over how many clients. */
-    public static final List<String> SCENARIOS = List.of("fanout", "latency", "echo", "connect", "slow");
+    public static final List<String> SCENARIOS = List.of("fanout", "latency", "echo", "connect", "slow", "return");
 
     private static final Pattern ECHO = Pattern.compile("echo-(\\d+)x(\\d+)");
     private static final int MEMBERS = 1_000;
     private static final int SHORT = 120;
     private static final int LONG = 1024;
     private static final int IDLE = 10_000;
-    private static final String TOKEN = JWT.create().withSubject("load").sign(Algorithm.HMAC256(Realtime.SECRET));
+    private static final int MISSED = 100;
+    private static final int WARMUP = 2_000;
+
+    /** A user for each client, made before anything is measured. */
+    private static final List<String> TOKENS = IntStream.range(0, IDLE + WARMUP)
+            .mapToObj(user -> JWT.create().withSubject("u" + user).sign(Algorithm.HMAC256(Realtime.SECRET)))
+            .toList();
 
     private final PrintStream out;
     private final int rounds;
@@ -121,6 +128,7 @@ public final class Comparison {
             }
             case "connect" -> connect();
             case "slow" -> slow();
+            case "return" -> comeBack();
             default -> {
                 Matcher echo = ECHO.matcher(scenario);
                 if (!echo.matches()) {
@@ -177,6 +185,14 @@ public final class Comparison {
         table(candidates, p50, p99, cpu);
     }
 
+    /** So few messages as a steady pace has would leave the code of the first rounds uncompiled. */
+    private void warmUp(Load load, boolean counts) throws IOException {
+        if (!counts) {
+            load.fanOut(SHORT, 1, time);
+            load.fanOut(SHORT, 16, time);
+        }
+    }
+
     private void echo(int asking, int inFlight) throws IOException {
         title("Echo, %,d connections, %d in flight each", asking, inFlight);
         List<Candidate> all = new ArrayList<>(candidates);
@@ -215,7 +231,7 @@ public final class Comparison {
                 try (ServerProcess server = candidate.start()) {
                     try (Load load =
                             load(candidate, server)) { // warms up, and leaves sessions behind that are the same
-                        load.open(2_000);
+                        load.open(WARMUP);
                         load.echo(SHORT, 1, 1, time);
                         alone.add(candidate, load.echo(SHORT, 1, 1, time).micros(50));
                         long heapBefore = server.liveHeap();
@@ -243,6 +259,7 @@ public final class Comparison {
             try (Load load = load(candidate, server)) {
                 load.open(1 + MEMBERS);
                 load.joinAllButFirst();
+                warmUp(load, counts);
                 double before = load.fanOutPaced(LONG, 20, time.multipliedBy(2)).micros(99) / 1e3;
                 long resident = server.resident();
                 load.stopReading(1 + MEMBERS / 2);
@@ -256,6 +273,32 @@ public final class Comparison {
             }
         });
         table(candidates, without, with, change, grown);
+    }
+
+    private void comeBack() throws IOException {
+        title("%,d sessions lose their connections and come back at once, each to %d missed messages", IDLE, MISSED);
+        List<Candidate> able = candidates.stream()
+                .filter(each ->
+                        each.name().equals(Candidate.DEFAULT) || each.name().equals(Candidate.NETTY))
+                .toList();
+        Figures seconds = new Figures("seconds until all are back", "%.1f");
+        Figures rate = new Figures("sessions a second", "%,.0f");
+        Figures p50 = new Figures("p50 ms of one", "%.0f");
+        Figures p99 = new Figures("p99 ms of one", "%.0f");
+        rounds(able, (candidate, server, counts) -> {
+            try (Load load = load(candidate, server)) {
+                load.open(1 + IDLE);
+                load.joinAllButFirst();
+                Load.Outcome outcome = load.comeBack(SHORT, MISSED);
+                if (counts) {
+                    seconds.add(candidate, outcome.seconds());
+                    rate.add(candidate, outcome.perSecond());
+                    p50.add(candidate, outcome.micros(50) / 1e3);
+                    p99.add(candidate, outcome.micros(99) / 1e3);
+                }
+            }
+        });
+        table(able, seconds, rate, p50, p99);
     }
 
     // ---------------------------------------------------------------- shared
@@ -291,7 +334,7 @@ public final class Comparison {
     }
 
     private static Load load(Candidate candidate, ServerProcess server) throws IOException {
-        return new Load(server.address(), candidate.dialect(), TOKEN, server::cpu);
+        return new Load(server.address(), candidate.dialect(), TOKENS::get, server::cpu);
     }
 
     private void title(String format, Object... values) {
@@ -301,21 +344,18 @@ public final class Comparison {
     private void table(List<Candidate> all, Figures... figures) {
         StringBuilder head = new StringBuilder("| server |");
         StringBuilder line = new StringBuilder("| --- |");
+        boolean hasBase = all.stream().anyMatch(each -> each.name().equals(Candidate.BASE));
         for (Figures each : figures) {
-            head.append(' ')
-                    .append(each.name)
-                    .append(" | × ")
-                    .append(Candidate.BASE)
-                    .append(" |");
-            line.append(" --- | --- |");
+            head.append(' ').append(each.name).append(hasBase ? " | × " + Candidate.BASE + " |" : " |");
+            line.append(hasBase ? " --- | --- |" : " --- |");
         }
         out.println(head);
         out.println(line);
         for (Candidate candidate : all) {
             StringBuilder row = new StringBuilder("| " + candidate.name() + " |");
             for (Figures each : figures) {
-                row.append(' ').append(each.median(candidate.name())).append(" | ");
-                row.append(each.ratio(candidate.name())).append(" |");
+                row.append(' ').append(each.median(candidate.name())).append(" |");
+                row.append(hasBase ? " " + each.ratio(candidate.name()) + " |" : "");
             }
             out.println(row);
         }

@@ -3,6 +3,8 @@ package io.realtime.benchmarks.load;
 import static java.nio.charset.StandardCharsets.US_ASCII;
 
 import java.util.List;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -36,9 +38,25 @@ public enum Dialect {
 
         @Override
         @Nullable
-        String hello(String client, @Nullable String token) {
+        String hello(String client, String token, String session, String position) {
+            String resumption =
+                    session.isEmpty() ? "" : ",\"session\":" + session + ",\"positions\":{\"g\":[" + position + "]}";
             return "{\"type\":\"$hello\",\"data\":{\"token\":\"" + token + "\",\"client\":\"c-load-" + client
-                    + "\",\"agent\":\"load\"}}";
+                    + "\",\"agent\":\"load\"" + resumption + "}}";
+        }
+
+        @Override
+        String session(String frame) {
+            return isReady(frame) ? first(SESSION, frame) : "";
+        }
+
+        @Override
+        String position(String frame, String before) {
+            if (frame.startsWith("{\"type\":\"$reply\"")) {
+                return first(POSITION, frame);
+            }
+            String offset = first(OFFSET, frame);
+            return offset.isEmpty() ? before : before.substring(0, before.indexOf(',') + 1) + offset;
         }
 
         @Override
@@ -70,8 +88,8 @@ public enum Dialect {
 
         @Override
         @Nullable
-        String hello(String client, @Nullable String token) {
-            return REALTIME.hello(client, token);
+        String hello(String client, String token, String session, String position) {
+            return REALTIME.hello(client, token, session, position);
         }
 
         @Override
@@ -123,7 +141,7 @@ public enum Dialect {
 
         @Override
         @Nullable
-        String hello(String client, @Nullable String token) {
+        String hello(String client, String token, String session, String position) {
             return "CONNECT\naccept-version:1.2\nhost:localhost\nheart-beat:0,0\n\n\0";
         }
 
@@ -176,10 +194,30 @@ public enum Dialect {
         return "";
     }
 
-    /** Returns the first frame of a client; null when the server or nobody has to speak first. */
+    /** Returns the first frame of a client, to begin or to resume a session; null when the server or nobody has to speak first. */
     @Nullable
-    String hello(String client, @Nullable String token) {
+    String hello(String client, String token, String session, String position) {
         return null;
+    }
+
+    /** Returns the session that a frame says one may resume, or nothing. */
+    String session(String frame) {
+        return "";
+    }
+
+    /** Returns the place in the group that a client has come to with this frame. */
+    String position(String frame, String before) {
+        return before;
+    }
+
+    private static final Pattern SESSION = Pattern.compile("\"session\":(\"[^\"]+\")");
+    private static final Pattern POSITION = Pattern.compile("\"epoch\":(\"[^\"]+\"),\"offset\":(\\d+)");
+
+    private static final Pattern OFFSET = Pattern.compile("\"room\":\"g\".*\"offset\":(\\d+)\\}");
+
+    static String first(Pattern pattern, String frame) {
+        Matcher found = pattern.matcher(frame);
+        return found.find() ? found.group(1) + (found.groupCount() > 1 ? "," + found.group(2) : "") : "";
     }
 
     /** Returns whether a client that got this frame may begin; who says no hello to a raw server may at once. */

@@ -16,6 +16,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.function.IntFunction;
 import java.util.function.Supplier;
 import org.HdrHistogram.Histogram;
 import org.jspecify.annotations.Nullable;
@@ -40,7 +41,7 @@ public final class Load implements AutoCloseable {
 
     private final InetSocketAddress server;
     private final Dialect dialect;
-    private final @Nullable String token;
+    private final IntFunction<String> tokens;
     private final Supplier<Duration> serverCpu;
     private final String name =
             Long.toHexString(System.nanoTime()) + "-"; // a client's number of another load is not its own
@@ -49,20 +50,21 @@ public final class Load implements AutoCloseable {
     private final ByteBuffer write = ByteBuffer.allocate(1 << 18);
     private final List<Client> clients = new ArrayList<>();
     private Receiver receiver = (from, stamp, now) -> {};
+    private boolean isTracking; // where each client stands
     private int ready;
     private int lost;
     private int pings;
     private long heard; // when the last message of the load came, or a client became ready
 
     /**
-     * @param token what each client shows, where the dialect has a place for it
+     * @param tokens what a client shows, by its number, where the dialect has a place for it
      * @param serverCpu how much processor time the server has used so far
      */
-    public Load(InetSocketAddress server, Dialect dialect, @Nullable String token, Supplier<Duration> serverCpu)
+    public Load(InetSocketAddress server, Dialect dialect, IntFunction<String> tokens, Supplier<Duration> serverCpu)
             throws IOException {
         this.server = server;
         this.dialect = dialect;
-        this.token = token;
+        this.tokens = tokens;
         this.serverCpu = serverCpu;
     }
 
@@ -96,6 +98,8 @@ public final class Load implements AutoCloseable {
         private boolean isReady;
         private boolean isReached; // by a probe
         private boolean isReading = true;
+        private String session = ""; // to resume, where the dialect knows of such
+        private String position = ""; // in the group, likewise
         private long sent;
         private long due; // of the question that is on its way at a steady pace; 0 for none
 
@@ -115,7 +119,7 @@ public final class Load implements AutoCloseable {
         heard = begin;
         while (ready < goal) {
             while (clients.size() < goal && clients.size() - ready < UPGRADING) {
-                connect();
+                clients.add(connect(clients.size(), "", ""));
             }
             turn(100);
             if (lost > 0) {
@@ -126,15 +130,18 @@ public final class Load implements AutoCloseable {
         return count * 1e9 / (System.nanoTime() - begin);
     }
 
-    private void connect() throws IOException {
+    private Client connect(int number, String session, String position) throws IOException {
         SocketChannel socket = SocketChannel.open();
         socket.configureBlocking(false);
         socket.setOption(StandardSocketOptions.TCP_NODELAY, true);
         if (server.getAddress().isLoopbackAddress()) { // one address has not enough ports for all
-            socket.bind(new InetSocketAddress("127.0.0." + (1 + clients.size() % ADDRESSES), 0));
+            socket.bind(new InetSocketAddress("127.0.0." + (1 + number % ADDRESSES), 0));
         }
-        clients.add(new Client(clients.size(), socket, selector));
+        Client client = new Client(number, socket, selector);
+        client.session = session;
+        client.position = position;
         socket.connect(server);
+        return client;
     }
 
     private void connected(Client client) throws IOException {
@@ -149,7 +156,8 @@ public final class Load implements AutoCloseable {
 
     private void upgraded(Client client) {
         client.isUpgraded = true;
-        String hello = dialect.hello(name + client.number, token);
+        String hello =
+                dialect.hello(name + client.number, tokens.apply(client.number), client.session, client.position);
         if (hello != null) {
             put(TEXT, hello.getBytes(UTF_8));
         } else if (dialect == Dialect.RAW) {
@@ -284,6 +292,58 @@ public final class Load implements AutoCloseable {
 
     private int members() {
         return (int) clients.stream().skip(1).filter(client -> client.isReading).count();
+    }
+
+    // ---------------------------------------------------------------- resumption
+
+    /**
+     * Cuts all connections but the first at once, publishes what they miss, and has all sessions resumed, as fast as the
+     * server lets them. The latency is one session's: from its connecting until it has all that it missed.
+     */
+    public Outcome comeBack(int bytes, int missed) throws IOException {
+        int members = clients.size() - 1;
+        isTracking = true;
+        probe(clients.subList(1, clients.size()), Operation.PUBLISH, List.of(clients.get(0)));
+        isTracking = false;
+        for (Client gone : clients.subList(1, clients.size())) {
+            gone.socket.close();
+        }
+        Client publisher = clients.get(0);
+        for (int i = 0; i < missed; i++) {
+            put(publisher, dialect.template(Operation.PUBLISH), bytes, 0);
+        }
+        flush(publisher);
+        probe(List.of(publisher), Operation.ECHO, List.of(publisher)); // behind what was published
+        long[] received = new long[clients.size()];
+        long[] begun = new long[clients.size()];
+        int[] back = new int[1];
+        Histogram nanos = histogram();
+        receiver = (from, stamp, now) -> {
+            if (++received[from.number] == missed) {
+                back[0]++;
+                nanos.recordValue(now - begun[from.number]);
+            } else if (received[from.number] > missed) {
+                throw new IllegalStateException("a session was sent more than it had missed");
+            }
+        };
+        Duration cpu = serverCpu.get();
+        long begin = System.nanoTime();
+        heard = begin;
+        int next = 1;
+        while (back[0] < members) {
+            while (next <= members && next - 1 - back[0] < UPGRADING) {
+                Client before = clients.get(next);
+                begun[next] = System.nanoTime();
+                clients.set(next, connect(next, before.session, before.position));
+                next++;
+            }
+            turn(100);
+            failIfStalled("of " + members + " sessions " + back[0] + " are back");
+        }
+        long end = System.nanoTime();
+        turn(50);
+        double used = serverCpu.get().minus(cpu).toNanos() / 1e9;
+        return new Outcome(members, (end - begin) / 1e9, used, nanos);
     }
 
     // ---------------------------------------------------------------- echo
@@ -512,11 +572,17 @@ public final class Load implements AutoCloseable {
             for (int i = from; i + STAMPED <= to; i++) {
                 if (read[i] == MARK && read[i + 1] == MARK) {
                     heard = now;
+                    if (isTracking) {
+                        client.position = dialect.position(new String(read, from, to - from, UTF_8), client.position);
+                    }
                     receiver.message(client, stamp(i + 2), now);
                     return;
                 }
             }
             String frame = new String(read, from, to - from, UTF_8);
+            String session = dialect.session(frame);
+            client.session = session.isEmpty() ? client.session : session;
+            client.position = dialect.position(frame, client.position);
             String answer = dialect.answer(frame);
             if (!answer.isEmpty()) {
                 put(TEXT, answer.getBytes(UTF_8));

@@ -11,11 +11,12 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * A server in a process of its own. It says {@code PORT n} when it is ready, and ends when its input does. Closing kills it.
+ * A server in a process of its own. It says {@code PORT n} when it is ready, and ends when its input does.
  */
 public final class ServerProcess implements AutoCloseable {
     private static final Pattern TOTAL = Pattern.compile("Total +\\d+ +(\\d+)");
@@ -31,23 +32,28 @@ public final class ServerProcess implements AutoCloseable {
                 .start();
         says = process.inputReader(Charset.defaultCharset());
         String line = says.readLine();
-        if (line == null || !line.startsWith("PORT ")) {
+        while (line != null && !line.startsWith("PORT ")) { // what its JVM has to say comes before
+            line = says.readLine();
+        }
+        if (line == null) {
             process.destroyForcibly();
-            throw new IOException("the server says '" + line + "' and not its port: " + command);
+            throw new IOException("the server has not said its port: " + command);
         }
         port = Integer.parseInt(line.substring(5));
     }
 
-    /** The command for a server of this class path, with so much heap. */
+    /** The command for a server of this class path, with so much heap; {@code -Dserver.options} of this JVM are its too. */
     public static List<String> java(String heap, String classPath, String mainClass, String... arguments) {
         List<String> command = new ArrayList<>(List.of(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "-Xms" + heap,
                 "-Xmx" + heap,
-                "-XX:+ExitOnOutOfMemoryError",
-                "-cp",
-                classPath,
-                mainClass));
+                "-XX:+ExitOnOutOfMemoryError"));
+        String options = System.getProperty("server.options", "");
+        if (!options.isEmpty()) {
+            command.addAll(List.of(options.split(" ", -1)));
+        }
+        command.addAll(List.of("-cp", classPath, mainClass));
         command.addAll(List.of(arguments));
         return command;
     }
@@ -95,6 +101,15 @@ public final class ServerProcess implements AutoCloseable {
 
     @Override
     public void close() {
-        process.destroyForcibly();
+        try {
+            process.getOutputStream().close();
+            process.waitFor(10, TimeUnit.SECONDS);
+        } catch (IOException gone) { // it has ended
+            return;
+        } catch (InterruptedException interrupted) {
+            Thread.currentThread().interrupt();
+        } finally {
+            process.destroyForcibly();
+        }
     }
 }

@@ -83,7 +83,8 @@ final class JsonScanner {
     String name(List<String> known) {
         peek();
         String name = null;
-        for (String each : known) {
+        for (int i = 0; i < known.size(); i++) {
+            String each = known.get(i);
             int end = at + 1 + each.length();
             if (end < text.length() && text.charAt(end) == '"' && text.startsWith(each, at + 1)) {
                 expect('"');
