@@ -6,8 +6,15 @@ import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.realtime.Position;
+import io.realtime.benchmarks.load.Dialect;
+import io.realtime.benchmarks.load.Load;
+import io.realtime.benchmarks.load.ServerProcess;
+import io.realtime.benchmarks.load.Tokens;
 import io.realtime.internal.wire.Envelope;
 import java.time.Duration;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
 import org.junit.jupiter.api.Test;
 
 /** That the benchmarks do what they say, at tiny sizes; their figures are for {@link Main}. */
@@ -42,6 +49,7 @@ class BenchmarksTest {
 
     @Test
     void whatAnIdleSessionCostsIsAttributedToItsParts() {
+        IdleSessions.measure(10); // loads what is loaded once
         IdleSessions.Result result = IdleSessions.measure(1000);
         for (IdleSessions.Cost cost : new IdleSessions.Cost[] {result.connected(), result.detached()}) {
             assertTrue(cost.attributed() > 0.8 && cost.attributed() < 1.2, () -> "attributed " + cost.attributed());
@@ -56,12 +64,53 @@ class BenchmarksTest {
     }
 
     @Test
-    void everyConnectionOfTheLoadIsHeldAndEveryQuestionAnswered() {
-        for (String transport : new String[] {"java-websocket", "netty"}) {
-            Capacity.Result result = Capacity.measure(new Capacity.Size(transport, 20, 5), 1);
+    void everyConnectionOfTheLoadIsHeldAndEveryQuestionAnswered() throws Exception {
+        for (String transport : List.of("java-websocket", "netty")) {
+            Capacity.Result result = Capacity.measure(new Capacity.Size(transport, 20, 5), Duration.ofMillis(500));
             assertEquals(0, result.lost());
-            assertTrue(result.replies() > 0, "nothing was answered");
+            assertTrue(result.echoes().messages() > 0, "nothing was answered");
         }
+    }
+
+    /** A load counts each delivery, and fails when one is missing or comes twice: so this only has to run. */
+    @Test
+    void everyServerThatIsComparedDeliversToTheLoad() throws Exception {
+        Duration time = Duration.ofMillis(200);
+        Map<String, Dialect> servers = new LinkedHashMap<>();
+        servers.put("Realtime java-websocket", Dialect.REALTIME);
+        servers.put("Realtime netty none", Dialect.REALTIME_REQUEST);
+        servers.put("RawNetty", Dialect.RAW);
+        servers.put("RawNetty merged", Dialect.RAW);
+        servers.put("RawJavaWebSocket", Dialect.RAW);
+        for (Map.Entry<String, Dialect> each : servers.entrySet()) {
+            String[] command = each.getKey().split(" ", 2);
+            String[] arguments = command.length == 1 ? new String[0] : command[1].split(" ", -1);
+            List<String> java = ServerProcess.java(
+                    "64m",
+                    System.getProperty("java.class.path"),
+                    "io.realtime.benchmarks.servers." + command[0],
+                    arguments);
+            try (ServerProcess server = new ServerProcess(java);
+                    Load load = new Load(server.address(), each.getValue(), Tokens::of, server::cpu)) {
+                load.open(5);
+                load.joinAllButFirst();
+                assertTrue(load.fanOut(120, 16, time).messages() > 0, each.getKey());
+                assertTrue(load.fanOutPaced(1024, 50, time).messages() > 0, each.getKey());
+                assertTrue(load.echo(120, 3, 8, time).messages() > 0, each.getKey());
+                assertEquals(0, load.lost(), each.getKey());
+                if (each.getKey().equals("Realtime java-websocket")) {
+                    assertEquals(4, load.comeBack(120, 100).messages());
+                    assertTrue(server.liveHeap() > 0);
+                }
+            }
+        }
+    }
+
+    @Test
+    void growthIsMeasured() {
+        Growth.Size size = new Growth.Size("rooms", 5, 10, 5, 2);
+        double nanos = Growth.measure(List.of(size), 1, Duration.ofMillis(10)).getOrDefault(size, 0.0);
+        assertTrue(nanos > 0);
     }
 
     @Test
