@@ -3,11 +3,9 @@ package io.realtime.server;
 import io.realtime.Position;
 import io.realtime.internal.wire.Names;
 import java.util.Collection;
-import java.util.Comparator;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.ConcurrentSkipListSet;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -46,7 +44,7 @@ final class Inboxes {
             }
             Collection<Session> sessions = known.sessions;
             if (!(sessions instanceof Set)) {
-                sessions = new ConcurrentSkipListSet<>(Comparator.comparing(Session::id));
+                sessions = ConcurrentHashMap.newKeySet();
                 sessions.addAll(known.sessions);
             }
             sessions.add(session);

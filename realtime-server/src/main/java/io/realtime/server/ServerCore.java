@@ -239,7 +239,7 @@ final class ServerCore implements ServerTransport.Acceptor {
     /** Ends what a user has too many of, for a new session; false when it is the new one itself that has to go. */
     boolean makeRoomFor(Session created) {
         Limits limits = config.limits;
-        if (limits.sessionsPerUser() == Integer.MAX_VALUE) {
+        if (inboxes.size(created.userId()) <= limits.sessionsPerUser()) {
             return true;
         }
         List<Session> before = new ArrayList<>(inboxes.sessions(created.userId()));

@@ -30,6 +30,7 @@ public final class Comparison {
     private static final int IDLE = 10_000;
     private static final int MISSED = 100;
     private static final int WARMUP = 2_000;
+    private static final int WARMER = 5; // times as long as a round: a JVM compiles while it runs
 
     private final PrintStream out;
     private final int rounds;
@@ -147,7 +148,7 @@ public final class Comparison {
             try (Load load = load(candidate, server)) {
                 load.open(1 + MEMBERS);
                 load.joinAllButFirst();
-                Load.Outcome outcome = load.fanOut(bytes, outstanding, time);
+                Load.Outcome outcome = load.fanOut(bytes, outstanding, counts ? time : time.multipliedBy(WARMER));
                 if (counts) {
                     rate.add(candidate, outcome.perSecond());
                     cpu.add(candidate, outcome.cpuPerMillion());
@@ -200,7 +201,7 @@ public final class Comparison {
         rounds(all, (candidate, server, counts) -> {
             try (Load load = load(candidate, server)) {
                 load.open(asking);
-                Load.Outcome outcome = load.echo(SHORT, asking, inFlight, time);
+                Load.Outcome outcome = load.echo(SHORT, asking, inFlight, counts ? time : time.multipliedBy(WARMER));
                 if (counts) {
                     rate.add(candidate, outcome.perSecond());
                     p50.add(candidate, outcome.micros(50));

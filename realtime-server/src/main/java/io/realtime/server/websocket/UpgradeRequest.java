@@ -10,6 +10,8 @@ import java.util.Base64;
 import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -20,6 +22,39 @@ import org.jspecify.annotations.Nullable;
  */
 public final class UpgradeRequest {
     private static final String GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
+
+    /** What most requests hold: sessions keep their headers, and share these. */
+    private static final Map<String, String> COMMON = Stream.of(
+                    "Host",
+                    "Upgrade",
+                    "websocket",
+                    "Connection",
+                    "keep-alive, Upgrade",
+                    "Sec-WebSocket-Key",
+                    "Sec-WebSocket-Version",
+                    "13",
+                    "Sec-WebSocket-Protocol",
+                    "realtime.v1",
+                    "Sec-WebSocket-Extensions",
+                    "permessage-deflate; client_max_window_bits",
+                    "Origin",
+                    "User-Agent",
+                    "Accept",
+                    "*/*",
+                    "Accept-Encoding",
+                    "gzip, deflate, br",
+                    "gzip, deflate, br, zstd",
+                    "Accept-Language",
+                    "Cache-Control",
+                    "Pragma",
+                    "no-cache",
+                    "Cookie",
+                    "Authorization",
+                    "X-Forwarded-For",
+                    "X-Forwarded-Host",
+                    "X-Forwarded-Proto",
+                    "X-Real-IP")
+            .collect(Collectors.toUnmodifiableMap(text -> text, text -> text));
 
     /** The request is none that can be upgraded; the message is the reason phrase. */
     public static final class Refused extends Exception {
@@ -72,15 +107,19 @@ public final class UpgradeRequest {
             if (colon <= 0 || !isToken(lines[i].substring(0, colon)) || hasControl(lines[i])) {
                 throw new Refused(400, "Bad Request");
             }
-            String name = lines[i].substring(0, colon);
+            String name = shared(lines[i].substring(0, colon));
             if (name.equalsIgnoreCase("Host") && headers.containsKey(name)) { // RFC 9112 section 3.2
                 throw new Refused(400, "Bad Request");
             }
-            headers.merge(name, lines[i].substring(colon + 1).trim(), (a, b) -> a + ", " + b);
+            headers.merge(name, shared(lines[i].substring(colon + 1).trim()), (a, b) -> a + ", " + b);
         }
         UpgradeRequest parsed = new UpgradeRequest(request[1], headers);
         parsed.check(request[2]);
         return parsed;
+    }
+
+    private static String shared(String text) {
+        return COMMON.getOrDefault(text, text);
     }
 
     private void check(String version) throws Refused {
@@ -121,15 +160,24 @@ public final class UpgradeRequest {
 
     /** A header's name may hold letters, digits and some marks (RFC 9110 section 5.6.2). */
     private static boolean isToken(String name) {
-        return name.chars()
-                .allMatch(c -> (c >= 'a' && c <= 'z')
-                        || (c >= 'A' && c <= 'Z')
-                        || (c >= '0' && c <= '9')
-                        || "!#$%&'*+-.^_`|~".indexOf(c) >= 0);
+        for (int i = 0; i < name.length(); i++) {
+            char c = name.charAt(i);
+            boolean isAlphanumeric = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+            if (!isAlphanumeric && "!#$%&'*+-.^_`|~".indexOf(c) < 0) {
+                return false;
+            }
+        }
+        return true;
     }
 
     private static boolean hasControl(String line) {
-        return line.chars().anyMatch(c -> (c < ' ' && c != '\t') || c == 0x7F);
+        for (int i = 0; i < line.length(); i++) {
+            char c = line.charAt(i);
+            if ((c < ' ' && c != '\t') || c == 0x7F) {
+                return true;
+            }
+        }
+        return false;
     }
 
     /** Returns what the client said, for the server to decide. */
