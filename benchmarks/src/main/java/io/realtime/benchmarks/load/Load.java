@@ -219,10 +219,7 @@ public final class Load implements AutoCloseable {
         Client publisher = clients.get(0);
         long[] received = new long[1];
         Histogram nanos = histogram();
-        receiver = (from, stamp, now) -> {
-            received[0]++;
-            nanos.recordValue(now - stamp);
-        };
+        receiver = counting(received, nanos);
         heard = System.nanoTime();
         Measure measure = new Measure(time, nanos);
         long published = 0;
@@ -246,10 +243,7 @@ public final class Load implements AutoCloseable {
         Client publisher = clients.get(0);
         long[] received = new long[1];
         Histogram nanos = histogram();
-        receiver = (from, stamp, now) -> {
-            received[0]++;
-            nanos.recordValue(now - stamp);
-        };
+        receiver = counting(received, nanos);
         heard = System.nanoTime();
         Measure measure = new Measure(time, nanos);
         double pace = 1e9 / publishesPerSecond;
@@ -268,6 +262,13 @@ public final class Load implements AutoCloseable {
         }
         settle(published * members, received);
         return measure.outcome();
+    }
+
+    private static Receiver counting(long[] received, Histogram nanos) {
+        return (from, stamp, now) -> {
+            received[0]++;
+            nanos.recordValue(now - stamp);
+        };
     }
 
     private void settle(long expected, long[] received) throws IOException {
