@@ -1,7 +1,9 @@
 package io.realtime.netty;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -86,6 +88,56 @@ class OutboundTest {
         channel.runPendingTasks();
         assertEquals(List.of(20), written());
         assertEquals(10, shared.remaining());
+    }
+
+    @Test
+    void aBroadcastIsCopiedOnceForAllButTheFirstOfItsReceivers() {
+        List<Outbound> receivers = new ArrayList<>();
+        for (int i = 0; i < 4; i++) {
+            receivers.add(new Outbound(channel, channel.eventLoop(), BOUND, new Owner()));
+        }
+        for (byte message = 1; message <= 2; message++) {
+            ByteBuffer shared = ByteBuffer.wrap(new byte[] {message, message}).asReadOnlyBuffer();
+            receivers.forEach(receiver -> receiver.send(shared));
+            channel.runPendingTasks();
+            List<Long> addresses = new ArrayList<>();
+            for (int i = 0; i < 4; i++) {
+                ByteBuf written = channel.readOutbound();
+                assertNotNull(written);
+                addresses.add(written.memoryAddress());
+                assertEquals(2, written.readableBytes());
+                assertEquals(message, written.readByte());
+                assertEquals(message, written.readByte());
+                written.release();
+            }
+            assertNotEquals(addresses.get(0), addresses.get(1));
+            assertEquals(addresses.get(1), addresses.get(2));
+            assertEquals(addresses.get(1), addresses.get(3));
+        }
+    }
+
+    @Test
+    void piecesOfWhatIsSharedFollowEachOtherWithoutMovingIt() {
+        byte[] bytes = new byte[50_000];
+        for (int i = 0; i < bytes.length; i++) {
+            bytes[i] = (byte) (i / 7);
+        }
+        ByteBuffer shared = ByteBuffer.wrap(bytes).asReadOnlyBuffer();
+        outbound.send(ByteBuffer.wrap(new byte[] {42}));
+        outbound.send(shared);
+        outbound.send(ByteBuffer.wrap(new byte[] {43}));
+        channel.runPendingTasks();
+        ByteBuffer all = ByteBuffer.allocate(bytes.length + 2);
+        for (ByteBuf chunk = channel.readOutbound(); chunk != null; chunk = channel.readOutbound()) {
+            chunk.readBytes(all.array(), all.position(), chunk.readableBytes());
+            all.position(all.position() + chunk.readerIndex());
+            chunk.release();
+        }
+        ByteBuffer expected =
+                ByteBuffer.allocate(bytes.length + 2).put((byte) 42).put(bytes).put((byte) 43);
+        assertArrayEquals(expected.array(), all.array());
+        assertEquals(0, shared.position());
+        assertEquals(0, outbound.waiting());
     }
 
     @Test

@@ -169,6 +169,7 @@ public final class Comparison {
             try (Load load = load(candidate, server)) {
                 load.open(1 + MEMBERS);
                 load.joinAllButFirst();
+                warmUp(load, counts);
                 Load.Outcome outcome = load.fanOutPaced(SHORT, (double) perSecond / MEMBERS, time.multipliedBy(2));
                 if (counts) {
                     p50.add(candidate, outcome.micros(50) / 1e3);

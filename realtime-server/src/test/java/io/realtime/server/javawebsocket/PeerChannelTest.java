@@ -93,6 +93,21 @@ class PeerChannelTest {
     }
 
     @Test
+    void whatReceiversShareIsNotMovedByAWriteThatTakesAPart() {
+        ByteBuffer shared = ByteBuffer.allocate(100).asReadOnlyBuffer();
+        takes = 30;
+        assertTrue(channel.send(shared));
+        assertEquals(70, channel.waiting());
+        assertEquals(100, shared.remaining());
+        channel.writeMore();
+        takes = Long.MAX_VALUE;
+        channel.writeMore();
+        assertEquals(List.of(100L, 70L, 40L), writes);
+        assertEquals(100, shared.remaining());
+        assertEquals(0, channel.waiting());
+    }
+
+    @Test
     void aWriteIsGivenNoMoreThanASocketMayTake() {
         assertTrue(channel.send(ByteBuffer.allocate(1 << 20)));
         assertEquals(16, writes.size());
