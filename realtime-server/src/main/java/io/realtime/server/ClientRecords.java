@@ -147,7 +147,7 @@ final class ClientRecords {
         private final Mailbox mailbox;
         private final ReentrantLock lock = new ReentrantLock(); // the mailbox's too
         private long received; // guarded by lock
-        private long processed; // guarded by lock
+        private volatile long processed; // written in the mailbox
         private long newest; // guarded by lock: the number of the newest connection of the client
         private volatile @Nullable Session session; // written under lock: the client's
         private int uses; // guarded by the table's lock
@@ -192,22 +192,13 @@ final class ClientRecords {
             return Receipt.ACCEPTED;
         }
 
+        /** In the mailbox: notes that a message is processed. */
         void processed(long seq) {
-            lock.lock();
-            try {
-                processed = Math.max(processed, seq);
-            } finally {
-                lock.unlock();
-            }
+            processed = Math.max(processed, seq);
         }
 
         long processed() {
-            lock.lock();
-            try {
-                return processed;
-            } finally {
-                lock.unlock();
-            }
+            return processed;
         }
 
         /** Notes a connection of the client; false when a newer one was here before. */

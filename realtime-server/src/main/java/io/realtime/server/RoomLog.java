@@ -7,15 +7,23 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The log of one room: entries with consecutive offsets, the oldest trimmed by the room's {@link Retention}. Reading
- * from an offset costs what is read, whatever the log holds.
+ * from an offset costs what is read, whatever the log holds. What trimming looks at stands in arrays of its own: the
+ * oldest message has long left the processor's caches when it is dropped.
  *
  * <p>Not safe for use by many threads: guarded by its room's lock.
  */
 final class RoomLog {
     private static final int OVERHEAD = 64;
+    private static final @Nullable Frame[] NO_FRAMES = new Frame[0];
+    private static final @Nullable Audience[] NO_AUDIENCES = new Audience[0];
+    private static final int[] NO_WEIGHTS = new int[0];
+    private static final long[] NO_TIMES = new long[0];
 
     private final Retention retention;
-    private @Nullable Entry[] ring = new Entry[0];
+    private @Nullable Frame[] frames = NO_FRAMES; // a ring, as are the next three
+    private @Nullable Audience[] audiences = NO_AUDIENCES;
+    private int[] weights = NO_WEIGHTS;
+    private long[] times = NO_TIMES;
     private int head;
     private int size;
     private long top;
@@ -51,13 +59,16 @@ final class RoomLog {
         if (size == retention.messages()) {
             dropOldest();
         }
-        if (size == ring.length) {
-            grow();
+        if (size == frames.length) {
+            resize(Math.max(8, size * 2));
         }
-        Entry entry = new Entry(frame, audience, nanoTime);
-        ring[(head + size) % ring.length] = entry;
+        int at = place(size);
+        frames[at] = frame;
+        audiences[at] = audience;
+        weights[at] = frame.length() + OVERHEAD + audience.weight();
+        times[at] = nanoTime;
         size++;
-        bytes += entry.weight();
+        bytes += weights[at];
         while (bytes > retention.bytes()) {
             dropOldest();
         }
@@ -66,7 +77,7 @@ final class RoomLog {
     /** Drops what is older than the retention allows. */
     void trim(long nanoTime) {
         long oldest = nanoTime - retention.age().toNanos();
-        while (size > 0 && at(0).nanoTime - oldest < 0) {
+        while (size > 0 && times[head] - oldest < 0) {
             dropOldest();
         }
     }
@@ -85,7 +96,10 @@ final class RoomLog {
 
     /** Drops everything; the offsets go on. */
     void clear() {
-        ring = new Entry[0];
+        frames = NO_FRAMES;
+        audiences = NO_AUDIENCES;
+        weights = NO_WEIGHTS;
+        times = NO_TIMES;
         head = 0;
         size = 0;
         bytes = 0;
@@ -108,33 +122,43 @@ final class RoomLog {
     }
 
     private Entry at(int index) {
-        Entry entry = ring[(head + index) % ring.length];
-        if (entry == null) {
+        Frame frame = frames[place(index)];
+        Audience audience = audiences[place(index)];
+        if (frame == null || audience == null) {
             throw new IllegalStateException("no entry at " + index + " of " + size);
         }
-        return entry;
+        return new Entry(frame, audience);
+    }
+
+    private int place(int index) {
+        int at = head + index;
+        return at < frames.length ? at : at - frames.length;
     }
 
     private void dropOldest() {
-        bytes -= at(0).weight();
-        ring[head] = null;
-        head = (head + 1) % ring.length;
+        bytes -= weights[head];
+        frames[head] = null;
+        audiences[head] = null;
+        head = place(1);
         size--;
     }
 
-    private void grow() {
-        @Nullable Entry[] larger = new Entry[Math.max(8, ring.length * 2)];
-        for (int i = 0; i < size; i++) {
-            larger[i] = at(i);
-        }
-        ring = larger;
+    private void resize(int length) {
+        int first = Math.min(size, frames.length - head); // up to the end of the ring; the others are at its beginning
+        frames = unrolled(frames, first, new Frame[length]);
+        audiences = unrolled(audiences, first, new Audience[length]);
+        weights = unrolled(weights, first, new int[length]);
+        times = unrolled(times, first, new long[length]);
         head = 0;
     }
 
-    /** One message in the log. */
-    record Entry(Frame frame, Audience audience, long nanoTime) {
-        int weight() {
-            return frame.length() + OVERHEAD + audience.weight();
-        }
+    @SuppressWarnings("SuspiciousSystemArraycopy") // both are the same kind of array
+    private <A> A unrolled(A ring, int first, A larger) {
+        System.arraycopy(ring, head, larger, 0, first);
+        System.arraycopy(ring, 0, larger, first, size - first);
+        return larger;
     }
+
+    /** One message in the log. */
+    record Entry(Frame frame, Audience audience) {}
 }

@@ -42,7 +42,6 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Session {
     private static final Duration ACK_DELAY = Duration.ofMillis(100);
-    private static final int ACK_EVERY = 32;
     private static final Duration REQUEST_TIMEOUT = Duration.ofSeconds(10);
 
     /** What streams leave unread in the inbox; its log keeps four times as much. */
@@ -833,32 +832,50 @@ public final class Session {
         }
     }
 
-    /** Acknowledges at 32 processed messages, or after 100 ms. */
+    /** Acknowledges when a quarter of what may be on the way is processed, or after 100 ms. */
     private void acknowledgeProcessed() {
-        boolean now;
         lock.lock();
         try {
             unacknowledged++;
-            now = unacknowledged >= ACK_EVERY;
+            if (unacknowledged < Math.max(1, core.limits().inflight() / 4)) {
+                scheduleAcknowledgement();
+                return;
+            }
         } finally {
             lock.unlock();
         }
-        if (now) {
-            acknowledge();
-        } else {
-            acknowledgeSoon();
-        }
+        acknowledge();
     }
 
     /** Acknowledges within 100 ms: the client seems to have missed an acknowledgement. */
     void acknowledgeSoon() {
         lock.lock();
         try {
-            if (ackTimer == null && !over) {
-                ackTimer = core.scheduler().schedule(ACK_DELAY, this::acknowledge);
-            }
+            unacknowledged++;
+            scheduleAcknowledgement();
         } finally {
             lock.unlock();
+        }
+    }
+
+    /** Under the lock. The timer is left to run when an acknowledgement leaves before: under load they are many. */
+    private void scheduleAcknowledgement() {
+        if (ackTimer == null && !over) {
+            ackTimer = core.scheduler().schedule(ACK_DELAY, this::acknowledgeLate);
+        }
+    }
+
+    private void acknowledgeLate() {
+        boolean isOwed;
+        lock.lock();
+        try {
+            ackTimer = null;
+            isOwed = unacknowledged > 0;
+        } finally {
+            lock.unlock();
+        }
+        if (isOwed) {
+            acknowledge();
         }
     }
 
@@ -876,10 +893,6 @@ public final class Session {
         lock.lock();
         try {
             unacknowledged = 0;
-            if (ackTimer != null) {
-                ackTimer.cancel();
-                ackTimer = null;
-            }
         } finally {
             lock.unlock();
         }

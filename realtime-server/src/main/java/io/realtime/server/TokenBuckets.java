@@ -24,7 +24,7 @@ final class TokenBuckets {
 
     /** Returns the nanoseconds until there is a token for a peer; 0 when there is one. */
     long untilNext(String peer, long now) {
-        TokenBucket bucket = buckets.get(peer);
+        TokenBucket bucket = limit.isNone() ? null : buckets.get(peer);
         return bucket == null ? 0 : bucket.untilNext(now);
     }
 

@@ -233,7 +233,7 @@ class LateHandlingTest {
     void acknowledgementOfManyReachesTheNewSessionWithoutDelay() {
         TestPeer old = member();
         holding = true;
-        for (int i = 1; i <= 32; i++) {
+        for (int i = 1; i <= 64; i++) {
             say(old, i, "m" + i);
         }
         test.settle();
@@ -241,7 +241,7 @@ class LateHandlingTest {
         TestPeer anew = hello("");
         anew.next("$welcome");
         release();
-        assertEquals(32, anew.data("$ack").get("seq").getAsLong());
+        assertEquals(64, anew.data("$ack").get("seq").getAsLong());
     }
 
     // ---------------------------------------------------------------- the server is closed

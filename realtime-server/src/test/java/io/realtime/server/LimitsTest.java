@@ -244,6 +244,22 @@ class LimitsTest {
         assertEquals(List.of(1), handled);
     }
 
+    @Test
+    void aQuarterOfWhatMayBeOnTheWayIsAcknowledgedAtOnce() {
+        start(limits -> limits.inflight(8));
+        TestPeer ann = test.managed("ann");
+        for (int seq = 1; seq <= 5; seq++) {
+            ann.send(reliable(seq));
+        }
+        assertEquals(2, ann.data("$ack").get("seq").getAsLong());
+        assertEquals(4, ann.data("$ack").get("seq").getAsLong());
+        assertFalse(ann.types().contains("$ack"), "the fifth waits for others");
+        test.time.advance(Duration.ofMillis(100));
+        assertEquals(5, ann.data("$ack").get("seq").getAsLong());
+        test.time.advance(Duration.ofSeconds(1));
+        assertFalse(ann.types().contains("$ack"), "nothing is owed");
+    }
+
     // ---- sessions
 
     @Test

@@ -96,6 +96,28 @@ public abstract class WebSocketServerTransportContract extends WebSocketFramesCo
         assertEquals("text hi", server.next().next());
     }
 
+    /** Else a listener that counts what it hears would take what it did not hear for what it had before. */
+    @Test
+    void behindAMessageThatTheListenerFailedOnNoneIsHeard() throws Exception {
+        RawWebSocket client = connectRaw();
+        client.upgrade("/");
+        Accepted accepted = server.next();
+        accepted.onText = text -> {
+            if (text.equals("boom")) {
+                throw new NoClassDefFoundError("expected by the test: a call that fails");
+            }
+        };
+        client.send(concat(
+                RawWebSocket.encode(true, RawWebSocket.TEXT, ascii("boom")),
+                RawWebSocket.encode(true, RawWebSocket.TEXT, ascii("of the same read"))));
+        assertEquals(CloseReason.INTERNAL_ERROR, client.read().closeReason().code());
+        client.text("of the next one");
+        client.close();
+        assertEquals("text boom", accepted.next());
+        String last = accepted.next();
+        assertTrue(last.startsWith("closed "), last);
+    }
+
     @Test
     void anUpgradeThatIsNotFinishedIsCutAtTheDeadline() throws Exception {
         RawWebSocket silent = connectRaw();

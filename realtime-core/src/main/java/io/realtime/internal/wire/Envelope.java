@@ -282,8 +282,7 @@ public final class Envelope {
         if (!hasData) {
             return (T) Json.absent(javaType);
         }
-        return (T)
-                Json.read(text.substring(dataFrom, dataTo), nesting - 1, javaType); // the envelope is the first level
+        return (T) Json.read(text, dataFrom, dataTo, nesting - 1, javaType); // the envelope is the first level
     }
 
     /** Reads the payload of an error frame. */

@@ -15,7 +15,7 @@ import com.google.gson.stream.JsonWriter;
 import io.realtime.PayloadException;
 import io.realtime.Position;
 import java.io.IOException;
-import java.io.StringReader;
+import java.io.Reader;
 import java.io.Writer;
 import java.lang.reflect.Type;
 import java.util.regex.Matcher;
@@ -126,14 +126,41 @@ public final class Json {
         public void close() {}
     }
 
+    /** Reads a part of a text, without the lock of a StringReader and a copy of the part. */
+    private static final class Part extends Reader {
+        private final String text;
+        private final int to;
+        private int at;
+
+        Part(String text, int from, int to) {
+            this.text = text;
+            this.to = to;
+            this.at = from;
+        }
+
+        @Override
+        public int read(char[] into, int offset, int length) {
+            int count = Math.min(length, to - at);
+            if (count == 0) {
+                return -1;
+            }
+            text.getChars(at, at + count, into, offset);
+            at += count;
+            return count;
+        }
+
+        @Override
+        public void close() {}
+    }
+
     /**
      * Reads a payload straight into its Java type.
      *
-     * @param json checked before: one value, of this depth at most
+     * @param text holds the payload in JSON that was checked before: one value, of this depth at most
      * @throws PayloadException naming the place in the payload that does not fit
      */
-    static @Nullable Object read(String json, int nesting, Type type) {
-        JsonReader reader = new JsonReader(new StringReader(json));
+    static @Nullable Object read(String text, int from, int to, int nesting, Type type) {
+        JsonReader reader = new JsonReader(new Part(text, from, to));
         reader.setStrictness(Strictness.STRICT);
         reader.setNestingLimit(nesting);
         try {

@@ -21,7 +21,7 @@ public final class Outgoing {
     private @Nullable Frame prepared;
 
     private Outgoing(String type, boolean ephemeral) {
-        this.json = new StringBuilder(128).append("{\"type\":\"").append(type).append('"'); // names need no escaping
+        this.json = new StringBuilder(256).append("{\"type\":\"").append(type).append('"'); // names need no escaping
         this.ephemeral = ephemeral;
     }
 
@@ -133,7 +133,7 @@ public final class Outgoing {
         if (prepared == null) {
             throw new IllegalStateException("prepare comes first");
         }
-        return extend(prepared, OFFSET + offset);
+        return extend(prepared, OFFSET.concat(Long.toString(offset)));
     }
 
     /**
@@ -142,7 +142,7 @@ public final class Outgoing {
      * @param fields JSON in ASCII that begins with a comma, or nothing
      */
     public static Frame extend(Frame frame, String fields) {
-        byte[] tail = (fields + "}").getBytes(StandardCharsets.US_ASCII);
+        byte[] tail = fields.concat("}").getBytes(StandardCharsets.US_ASCII);
         ByteBuffer in = frame.payload();
         int brace = (frame.isText() ? in.remaining() : BinaryEnvelope.headerEnd(in)) - 1;
         byte[] bytes = new byte[in.remaining() - 1 + tail.length];

@@ -4,7 +4,6 @@ import io.realtime.CloseReason;
 import io.realtime.spi.ConnectionListener;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
-import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -42,23 +41,23 @@ final class Callbacks {
         yieldTurn();
     }
 
-    /** For the worker: makes a call, after the one that runs now. Does nothing once the connection is over. */
-    void call(Consumer<ConnectionListener> call) {
-        ConnectionListener to;
+    /**
+     * For the worker: runs what calls the listener, after the call that runs now. Does nothing once the connection is over.
+     */
+    void call(Runnable calls) {
         lock.lock();
         try {
             while (taken) {
                 free.awaitUninterruptibly();
             }
-            to = listener;
-            if (over || to == null) {
+            if (over) {
                 return;
             }
             taken = true;
         } finally {
             lock.unlock();
         }
-        invoke(call, to);
+        invoke(calls);
         yieldTurn();
     }
 
@@ -96,7 +95,7 @@ final class Callbacks {
     private void yieldTurn() {
         while (true) {
             ConnectionListener to;
-            Consumer<ConnectionListener> call;
+            Runnable call;
             lock.lock();
             try {
                 to = listener;
@@ -107,22 +106,22 @@ final class Callbacks {
                     return;
                 }
                 if (reason == null) {
-                    call = ConnectionListener::onDrained;
+                    call = to::onDrained;
                 } else {
                     over = true;
-                    call = last -> last.onClosed(reason);
+                    call = () -> to.onClosed(reason);
                 }
                 drained = false;
             } finally {
                 lock.unlock();
             }
-            invoke(call, to);
+            invoke(call);
         }
     }
 
-    private void invoke(Consumer<ConnectionListener> call, ConnectionListener to) {
+    private void invoke(Runnable call) {
         try {
-            call.accept(to);
+            call.run();
         } catch (Throwable failure) { // Java-WebSocket 1.6.0: an escaping Error stops a worker or the whole server
             LOG.error("a connection's listener failed", failure);
             onFailure.run();

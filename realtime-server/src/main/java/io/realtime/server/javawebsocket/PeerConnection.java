@@ -25,6 +25,7 @@ import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.Consumer;
 import org.java_websocket.WebSocketAdapter;
 import org.java_websocket.WebSocketImpl;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -53,6 +54,8 @@ final class PeerConnection implements Connection, FrameDecoder.Sink, PeerChannel
     private final AtomicReference<CloseReason> reason = new AtomicReference<>();
     private final AtomicBoolean ended = new AtomicBoolean();
     private volatile boolean opened;
+    private volatile boolean failed;
+    private @Nullable ConnectionListener listener; // the worker's
     private volatile Scheduler.Cancellable deadline;
 
     /**
@@ -169,7 +172,6 @@ final class PeerConnection implements Connection, FrameDecoder.Sink, PeerChannel
         opened = true;
         place.upgraded();
         deadline.cancel();
-        ConnectionListener listener = null;
         try {
             listener = acceptor.open(this, handshake);
         } catch (Throwable failure) {
@@ -191,22 +193,29 @@ final class PeerConnection implements Connection, FrameDecoder.Sink, PeerChannel
     void received(ByteBuffer read) {
         try {
             if (opened) {
-                decoder.decode(read);
+                callbacks.call(() -> decode(read));
             }
-        } catch (FrameDecoder.Violation violation) {
-            LOG.debug("{} broke the protocol: {}", remote, violation.reason());
-            fail(violation.reason());
-        } catch (Throwable failure) { // Java-WebSocket 1.6.0: an escaping Error stops a worker or the whole server
-            LOG.error("receiving failed", failure);
-            fail(new CloseReason(CloseReason.INTERNAL_ERROR, "the server failed"));
         } finally {
             read.position(read.limit());
             channel.decoded();
         }
     }
 
+    private void decode(ByteBuffer read) {
+        try {
+            decoder.decode(read);
+        } catch (FrameDecoder.Violation violation) {
+            LOG.debug("{} broke the protocol: {}", remote, violation.reason());
+            fail(violation.reason());
+        } catch (Throwable failure) { // Java-WebSocket 1.6.0: an escaping Error stops a worker or the whole server
+            LOG.error("receiving failed", failure);
+            fail(new CloseReason(CloseReason.INTERNAL_ERROR, "the server failed to handle a message"));
+        }
+    }
+
     /** Says why and hangs up: the peer is not asked, since nothing more of it can be understood. */
     private void fail(CloseReason why) {
+        failed = true;
         if (!closeWith(why, PeerChannel.Then.SHUT_OUTPUT)) {
             timer.schedule(Duration.ZERO, this::end);
         }
@@ -214,17 +223,24 @@ final class PeerConnection implements Connection, FrameDecoder.Sink, PeerChannel
 
     @Override
     public void text(String text) {
-        callbacks.call(listener -> listener.onText(text));
+        hear(to -> to.onText(text));
     }
 
     @Override
     public void binary(ByteBuffer payload) {
-        callbacks.call(listener -> listener.onBinary(payload));
+        hear(to -> to.onBinary(payload));
     }
 
     @Override
     public void activity() {
-        callbacks.call(ConnectionListener::onActivity);
+        hear(ConnectionListener::onActivity);
+    }
+
+    private void hear(Consumer<ConnectionListener> call) {
+        ConnectionListener to = listener;
+        if (to != null && !failed) { // behind a message that was not heard none may be
+            call.accept(to);
+        }
     }
 
     @Override
