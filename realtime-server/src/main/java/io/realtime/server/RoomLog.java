@@ -7,23 +7,19 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The log of one room: entries with consecutive offsets, the oldest trimmed by the room's {@link Retention}. Reading
- * from an offset costs what is read, whatever the log holds. What trimming looks at stands in arrays of its own: the
+ * from an offset costs what is read, whatever the log holds. What trimming looks at stands in an array of its own: the
  * oldest message has long left the processor's caches when it is dropped.
  *
  * <p>Not safe for use by many threads: guarded by its room's lock.
  */
 final class RoomLog {
     private static final int OVERHEAD = 64;
-    private static final @Nullable Frame[] NO_FRAMES = new Frame[0];
-    private static final @Nullable Audience[] NO_AUDIENCES = new Audience[0];
-    private static final int[] NO_WEIGHTS = new int[0];
-    private static final long[] NO_TIMES = new long[0];
+    private static final @Nullable Entry[] NOTHING = new Entry[0];
+    private static final long[] NO_MARKS = new long[0];
 
     private final Retention retention;
-    private @Nullable Frame[] frames = NO_FRAMES; // a ring, as are the next three
-    private @Nullable Audience[] audiences = NO_AUDIENCES;
-    private int[] weights = NO_WEIGHTS;
-    private long[] times = NO_TIMES;
+    private @Nullable Entry[] ring = NOTHING;
+    private long[] marks = NO_MARKS; // likewise a ring: of each entry its time, then its weight
     private int head;
     private int size;
     private long top;
@@ -59,16 +55,16 @@ final class RoomLog {
         if (size == retention.messages()) {
             dropOldest();
         }
-        if (size == frames.length) {
-            resize(Math.max(8, size * 2));
+        if (size == ring.length) {
+            grow();
         }
         int at = place(size);
-        frames[at] = frame;
-        audiences[at] = audience;
-        weights[at] = frame.length() + OVERHEAD + audience.weight();
-        times[at] = nanoTime;
+        int weight = frame.length() + OVERHEAD + audience.weight();
+        ring[at] = new Entry(frame, audience);
+        marks[2 * at] = nanoTime;
+        marks[2 * at + 1] = weight;
         size++;
-        bytes += weights[at];
+        bytes += weight;
         while (bytes > retention.bytes()) {
             dropOldest();
         }
@@ -77,7 +73,7 @@ final class RoomLog {
     /** Drops what is older than the retention allows. */
     void trim(long nanoTime) {
         long oldest = nanoTime - retention.age().toNanos();
-        while (size > 0 && times[head] - oldest < 0) {
+        while (size > 0 && marks[2 * head] - oldest < 0) {
             dropOldest();
         }
     }
@@ -96,10 +92,8 @@ final class RoomLog {
 
     /** Drops everything; the offsets go on. */
     void clear() {
-        frames = NO_FRAMES;
-        audiences = NO_AUDIENCES;
-        weights = NO_WEIGHTS;
-        times = NO_TIMES;
+        ring = NOTHING;
+        marks = NO_MARKS;
         head = 0;
         size = 0;
         bytes = 0;
@@ -122,41 +116,36 @@ final class RoomLog {
     }
 
     private Entry at(int index) {
-        Frame frame = frames[place(index)];
-        Audience audience = audiences[place(index)];
-        if (frame == null || audience == null) {
+        Entry entry = ring[place(index)];
+        if (entry == null) {
             throw new IllegalStateException("no entry at " + index + " of " + size);
         }
-        return new Entry(frame, audience);
+        return entry;
     }
 
     private int place(int index) {
         int at = head + index;
-        return at < frames.length ? at : at - frames.length;
+        return at < ring.length ? at : at - ring.length;
     }
 
     private void dropOldest() {
-        bytes -= weights[head];
-        frames[head] = null;
-        audiences[head] = null;
+        bytes -= marks[2 * head + 1];
+        ring[head] = null;
         head = place(1);
         size--;
     }
 
-    private void resize(int length) {
-        int first = Math.min(size, frames.length - head); // up to the end of the ring; the others are at its beginning
-        frames = unrolled(frames, first, new Frame[length]);
-        audiences = unrolled(audiences, first, new Audience[length]);
-        weights = unrolled(weights, first, new int[length]);
-        times = unrolled(times, first, new long[length]);
-        head = 0;
-    }
-
-    @SuppressWarnings("SuspiciousSystemArraycopy") // both are the same kind of array
-    private <A> A unrolled(A ring, int first, A larger) {
+    private void grow() {
+        int first = ring.length - head; // up to the end of the ring; the others are at its beginning
+        @Nullable Entry[] larger = new Entry[Math.max(8, size * 2)];
         System.arraycopy(ring, head, larger, 0, first);
-        System.arraycopy(ring, 0, larger, first, size - first);
-        return larger;
+        System.arraycopy(ring, 0, larger, first, head);
+        long[] moreMarks = new long[2 * larger.length];
+        System.arraycopy(marks, 2 * head, moreMarks, 0, 2 * first);
+        System.arraycopy(marks, 0, moreMarks, 2 * first, 2 * head);
+        ring = larger;
+        marks = moreMarks;
+        head = 0;
     }
 
     /** One message in the log. */

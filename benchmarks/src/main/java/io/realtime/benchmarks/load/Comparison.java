@@ -117,7 +117,8 @@ public final class Comparison {
                 paced(50_000);
             }
             case "echo" -> {
-                for (String each : List.of("echo-1x1", "echo-64x1", "echo-64x32", "echo-512x1", "echo-512x32")) {
+                for (String each :
+                        List.of("echo-1x1", "echo-1x32", "echo-64x1", "echo-64x32", "echo-512x1", "echo-512x32")) {
                     run(each);
                 }
             }
@@ -230,11 +231,13 @@ public final class Comparison {
                         load.open(WARMUP);
                         load.echo(SHORT, 1, 1, time);
                         alone.add(candidate, load.echo(SHORT, 1, 1, time).micros(50));
-                        long heapBefore = server.liveHeap();
+                        long heapBefore = server.isJvm() ? server.liveHeap() : 0;
                         long residentBefore = server.resident();
                         rate.add(candidate, load.open(IDLE));
                         beside.add(candidate, load.echo(SHORT, 1, 1, time).micros(50));
-                        heap.add(candidate, (double) (server.liveHeap() - heapBefore) / IDLE);
+                        if (server.isJvm()) {
+                            heap.add(candidate, (double) (server.liveHeap() - heapBefore) / IDLE);
+                        }
                         resident.add(candidate, (double) (server.resident() - residentBefore) / IDLE);
                     }
                 } catch (IOException failure) {

@@ -685,10 +685,14 @@ public final class Load implements AutoCloseable {
     public void close() throws IOException {
         byte[] normal = {3, (byte) 232};
         for (Client client : clients) {
-            if (client.socket.isOpen()) {
-                put(CLOSE, normal);
-                flush(client);
-                client.socket.close();
+            try (SocketChannel leaving = client.socket) {
+                if (leaving.isOpen()) {
+                    put(CLOSE, normal);
+                    flush(client);
+                }
+            } catch (IOException gone) { // its server hung up first, which takes nothing from the others
+                lost++;
+                write.clear();
             }
         }
         selector.close();

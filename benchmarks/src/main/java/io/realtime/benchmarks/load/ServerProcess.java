@@ -79,7 +79,12 @@ public final class ServerProcess implements AutoCloseable {
                 .sum();
     }
 
-    /** Returns the bytes of its live objects, counted after a full collection; 0 when it is no JVM. */
+    /** Whether it is a JVM: anything else takes the question for its live heap for the order to end. */
+    public boolean isJvm() {
+        return process.info().command().filter(path -> path.endsWith("java")).isPresent();
+    }
+
+    /** Returns the bytes of a JVM's live objects, counted after a full collection. */
     public long liveHeap() throws IOException {
         Process counting = new ProcessBuilder(
                         Path.of(System.getProperty("java.home"), "bin", "jcmd").toString(),
@@ -89,7 +94,10 @@ public final class ServerProcess implements AutoCloseable {
                 .start();
         try (InputStream out = counting.getInputStream()) {
             Matcher total = TOTAL.matcher(new String(out.readAllBytes(), Charset.defaultCharset()));
-            return total.find() ? Long.parseLong(total.group(1)) : 0;
+            if (!total.find()) {
+                throw new IOException("its live heap could not be counted");
+            }
+            return Long.parseLong(total.group(1));
         }
     }
 
