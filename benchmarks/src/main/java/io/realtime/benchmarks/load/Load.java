@@ -690,8 +690,7 @@ public final class Load implements AutoCloseable {
                     put(CLOSE, normal);
                     flush(client);
                 }
-            } catch (IOException gone) { // its server hung up first, which takes nothing from the others
-                lost++;
+            } catch (IOException gone) { // its server hung up first: there is nobody to take leave of
                 write.clear();
             }
         }

@@ -79,7 +79,7 @@ public final class ServerProcess implements AutoCloseable {
                 .sum();
     }
 
-    /** Whether it is a JVM: anything else takes the question for its live heap for the order to end. */
+    /** Returns whether it is a JVM; jcmd's signal, by which a JVM says what it holds, ends any other process. */
     public boolean isJvm() {
         return process.info().command().filter(path -> path.endsWith("java")).isPresent();
     }

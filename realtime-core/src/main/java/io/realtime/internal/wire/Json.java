@@ -140,10 +140,10 @@ public final class Json {
 
         @Override
         public int read(char[] into, int offset, int length) {
-            int count = Math.min(length, to - at);
-            if (count == 0) {
+            if (at == to) {
                 return -1;
             }
+            int count = Math.min(length, to - at);
             text.getChars(at, at + count, into, offset);
             at += count;
             return count;

@@ -204,6 +204,17 @@ class EnvelopeTest {
         assertEquals(16, envelope.length());
     }
 
+    /** The lengths around those of the reader's buffer, with fields on both sides that are none of its business. */
+    @Test
+    void aPayloadOfAnyLengthIsReadFromBetweenTheOtherFields() {
+        for (int length : new int[] {0, 1, 1021, 1022, 1023, 1024, 1025, 2046, 2047, 2048, 50_000}) {
+            String data = "é".repeat(length);
+            Envelope envelope = Envelope.parse("{\"type\":\"t\",\"data\":\"" + data + "\",\"ref\":\"r\",\"seq\":7}");
+            assertEquals(data, envelope.<String>data(String.class));
+            assertEquals(7, envelope.seq());
+        }
+    }
+
     @Test
     void theLongestNamesAreTaken() {
         Envelope envelope = Envelope.parse("{\"type\":\"" + "t".repeat(128) + "\",\"ref\":\"" + "é".repeat(64)
