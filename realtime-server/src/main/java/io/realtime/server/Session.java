@@ -263,6 +263,12 @@ public final class Session {
         end(new CloseReason(CloseReason.KICKED, text));
     }
 
+    /** By its number, not by its address: so hash sets of sessions have the same order in each run of a simulation. */
+    @Override
+    public int hashCode() {
+        return Long.hashCode(number);
+    }
+
     @Override
     public String toString() {
         return "Session{" + id + ", user=" + userId + "}";
