@@ -735,6 +735,12 @@ final class Peer implements ConnectionListener, Outlet {
         }
     }
 
+    /** By its number, as a {@link Session}'s. */
+    @Override
+    public int hashCode() {
+        return Long.hashCode(number);
+    }
+
     /** Names the peer's address only. */
     @Override
     public String toString() {
