@@ -15,7 +15,6 @@ import com.google.gson.stream.JsonWriter;
 import io.realtime.PayloadException;
 import io.realtime.Position;
 import java.io.IOException;
-import java.io.Reader;
 import java.io.Writer;
 import java.lang.reflect.Type;
 import java.util.regex.Matcher;
@@ -126,33 +125,6 @@ public final class Json {
         public void close() {}
     }
 
-    /** Reads a part of a text, without the lock of a StringReader and a copy of the part. */
-    private static final class Part extends Reader {
-        private final String text;
-        private final int to;
-        private int at;
-
-        Part(String text, int from, int to) {
-            this.text = text;
-            this.to = to;
-            this.at = from;
-        }
-
-        @Override
-        public int read(char[] into, int offset, int length) {
-            if (at == to) {
-                return -1;
-            }
-            int count = Math.min(length, to - at);
-            text.getChars(at, at + count, into, offset);
-            at += count;
-            return count;
-        }
-
-        @Override
-        public void close() {}
-    }
-
     /**
      * Reads a payload straight into its Java type.
      *
@@ -160,21 +132,17 @@ public final class Json {
      * @throws PayloadException naming the place in the payload that does not fit
      */
     static @Nullable Object read(String text, int from, int to, int nesting, Type type) {
-        JsonReader reader = new JsonReader(new Part(text, from, to));
-        reader.setStrictness(Strictness.STRICT);
-        reader.setNestingLimit(nesting);
+        if (type == Void.class) {
+            return null;
+        }
+        PayloadReader reader = PayloadReader.take();
+        Object value;
         try {
-            if (type == Void.class) {
-                return null;
-            }
+            reader.begin(text, from, to, nesting);
             if (reader.peek() == JsonToken.NULL && type != JsonElement.class) {
                 throw missing();
             }
-            Object value = adapter(type).read(reader);
-            if (value == null) { // Gson's answer to a constant that the enum does not have
-                throw new PayloadException("$: the value does not fit");
-            }
-            return value;
+            value = adapter(type).read(reader);
         } catch (PayloadException unfit) {
             throw unfit;
         } catch (IOException | RuntimeException unfit) {
@@ -184,9 +152,14 @@ public final class Json {
             }
             // An adapter that took the value before it refused it has moved the reader on; Gson's message has not.
             Matcher located = LOCATED.matcher(String.valueOf(unfit.getMessage()));
-            String path = located.matches() ? located.group(1) : reader.getPath();
+            String path = PayloadReader.path(located.matches() ? located.group(1) : reader.getPath());
             throw new PayloadException(Names.abbreviate(path, MAX_PATH) + ": " + describeToPeer(unfit), unfit);
         }
+        reader.end();
+        if (value == null) { // Gson's answer to a constant that the enum does not have
+            throw new PayloadException("$: the value does not fit");
+        }
+        return value;
     }
 
     /** What an absent payload becomes: null for Void, JSON's null for raw JSON. */
