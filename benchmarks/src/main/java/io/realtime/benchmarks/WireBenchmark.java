@@ -91,7 +91,6 @@ public class WireBenchmark {
     @Benchmark
     public Frame encodeForLog() {
         Outgoing message = outgoing();
-        message.prepare();
         return message.frame(123_456);
     }
 

@@ -82,7 +82,6 @@ class ClientBinaryTest {
 
     private void send(String type, String room, long offset, byte[] bytes) {
         Outgoing frame = Outgoing.of(type).room(room).ts(1).rawData(ByteBuffer.wrap(bytes));
-        frame.prepare();
         world.peer().connection.send(FrameBatch.of(offset == 0 ? frame.frame() : frame.frame(offset)));
     }
 

@@ -28,7 +28,7 @@ final class Mailbox {
     private final ReentrantLock lock;
     private @Nullable Deque<Task> tasks; // guarded by lock; null when none waits and none runs
     private int size; // guarded by lock
-    private boolean scheduled; // guarded by lock
+    private volatile boolean scheduled; // written under lock; whoever has added a task and reads true is served
     private boolean burstGoesOn; // the running thread's: another task waited when it took the last
     private boolean isHeld; // guarded by lock: the next task waits for its turn by the rate limit
 
@@ -102,6 +102,9 @@ final class Mailbox {
 
     /** Has what waits run, unless it does so already. */
     void wake() {
+        if (scheduled) {
+            return;
+        }
         lock.lock();
         try {
             if (tasks == null || scheduled) {

@@ -82,7 +82,7 @@ final class Peer implements ConnectionListener, Outlet {
     private final @Nullable HeartbeatMonitor idle; // of messages alone
 
     private final ReentrantLock lock = new ReentrantLock();
-    private Phase phase; // guarded by lock
+    private volatile Phase phase; // written under lock
     private @Nullable Queue<Envelope> early; // guarded by lock: before the welcome; bounded like a mailbox
     private int earlySize; // guarded by lock
     private @Nullable List<Runnable> onWelcome = new ArrayList<>(0); // guarded by lock; null once welcomed
@@ -179,27 +179,29 @@ final class Peer implements ConnectionListener, Outlet {
 
     private void receive(Envelope envelope) {
         boolean isHello = envelope.type().equals(Frames.HELLO);
-        boolean early;
-        lock.lock();
-        try {
-            if (phase == Phase.CLOSED) {
-                return;
-            }
-            early = phase == Phase.HELLO;
-            if (early && isHello) {
-                phase = Phase.AUTHENTICATING;
-            } else if (phase == Phase.AUTHENTICATING && !isHello) {
-                if (this.early == null) {
-                    this.early = new ArrayDeque<>();
-                }
-                earlySize += envelope.length();
-                if (this.early.size() < core.limits().mailbox() && earlySize <= core.mailboxBytes()) {
-                    this.early.add(envelope);
+        boolean early = false;
+        if (phase != Phase.READY) { // which it stays until it is closed
+            lock.lock();
+            try {
+                if (phase == Phase.CLOSED) {
                     return;
                 }
+                early = phase == Phase.HELLO;
+                if (early && isHello) {
+                    phase = Phase.AUTHENTICATING;
+                } else if (phase == Phase.AUTHENTICATING && !isHello) {
+                    if (this.early == null) {
+                        this.early = new ArrayDeque<>();
+                    }
+                    earlySize += envelope.length();
+                    if (this.early.size() < core.limits().mailbox() && earlySize <= core.mailboxBytes()) {
+                        this.early.add(envelope);
+                        return;
+                    }
+                }
+            } finally {
+                lock.unlock();
             }
-        } finally {
-            lock.unlock();
         }
         if (idle != null
                 && !envelope.type().equals(Frames.PING)

@@ -89,7 +89,7 @@ final class RoomState {
     @Nullable
     Position publish(Outgoing message, Audience audience) {
         Frame ready = message.isEphemeral() ? message.frame() : null;
-        broker.requireSendable(ready == null ? message.prepare() : ready.length());
+        broker.requireSendable(ready == null ? message.length() : ready.length());
         Position position = null;
         long before;
         long after;

@@ -82,13 +82,29 @@ public final class BinaryEnvelope {
      * @throws IllegalArgumentException when the header is longer than 65,535 bytes
      */
     static Frame encode(byte[] header, ByteBuffer payload) {
-        byte[] bytes = new byte[PREFIX + header.length + payload.remaining()];
+        byte[] bytes = new byte[length(header.length, payload)];
         ByteBuffer.wrap(bytes)
                 .put((byte) VERSION)
                 .putShort((short) 0)
                 .put(header)
                 .put(payload.duplicate());
         return Frame.binary(endHeader(bytes, PREFIX + header.length));
+    }
+
+    /**
+     * Returns how long a frame is.
+     *
+     * @throws IllegalArgumentException when the header is longer than 65,535 bytes
+     */
+    static int length(int header, ByteBuffer payload) {
+        return PREFIX + requireHeader(header) + payload.remaining();
+    }
+
+    private static int requireHeader(int length) {
+        if (length > MAX_HEADER) {
+            throw new IllegalArgumentException("a header of " + length + " bytes is longer than " + MAX_HEADER);
+        }
+        return length;
     }
 
     /** Returns where the header of a frame of ours ends. */
@@ -102,11 +118,7 @@ public final class BinaryEnvelope {
      * @throws IllegalArgumentException when that is too far for the two bytes of its length
      */
     static byte[] endHeader(byte[] frame, int end) {
-        int length = end - PREFIX;
-        if (length > MAX_HEADER) {
-            throw new IllegalArgumentException("a header of " + length + " bytes is longer than " + MAX_HEADER);
-        }
-        ByteBuffer.wrap(frame).putShort(1, (short) length);
+        ByteBuffer.wrap(frame).putShort(1, (short) requireHeader(end - PREFIX));
         return frame;
     }
 

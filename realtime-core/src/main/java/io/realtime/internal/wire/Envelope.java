@@ -9,9 +9,7 @@ import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;
 import java.util.Arrays;
-import java.util.Collections;
 import java.util.HashSet;
-import java.util.List;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -21,9 +19,9 @@ import org.jspecify.annotations.Nullable;
  * of the handler that wants it. Immutable.
  */
 public final class Envelope {
-    private static final long MAX_INTEGER = 1L << 53;
-    private static final List<String> FIELDS = Collections.unmodifiableList(
-            Arrays.asList("type", "data", "ref", "seq", "room", "offset", "from", "ts", "index", "redelivered"));
+    private static final String[] FIELDS = {
+        "type", "data", "ref", "seq", "room", "offset", "from", "ts", "index", "redelivered"
+    };
 
     private final String text;
     private final int nesting;
@@ -94,8 +92,9 @@ public final class Envelope {
         int known = 0;
         Set<String> unknown = null;
         for (boolean isFirst = true; in.hasNext('}', isFirst); isFirst = false) {
-            String name = in.name(FIELDS);
-            int number = FIELDS.indexOf(name);
+            int number = in.name(FIELDS);
+            String name = number >= 0 ? FIELDS[number] : in.name();
+            number = number >= 0 ? number : Arrays.asList(FIELDS).indexOf(name); // it may be written with escapes
             boolean isNew;
             if (number >= 0) {
                 isNew = (known & 1 << number) == 0;
@@ -176,20 +175,8 @@ public final class Envelope {
     }
 
     private static long integer(String name, long min, JsonScanner in) {
-        String number = in.number();
-        String digits = number == null ? "" : number;
-        if (number == null) {
-            in.value(); // is JSON at least
-        }
-        boolean isInteger = !digits.isEmpty() && digits.length() <= 16;
-        long value = 0;
-        for (int i = 0; isInteger && i < digits.length(); i++) {
-            char c = digits.charAt(i);
-            isInteger = c >= '0' && c <= '9';
-            value = 10 * value + (c - '0');
-        }
-        value = isInteger ? value : -1;
-        if (value < min || value >= MAX_INTEGER) {
+        long value = in.integer();
+        if (value < min) {
             throw new MalformedException("field '" + name + "' is not an integer from " + min + " to 2^53-1");
         }
         return value;

@@ -63,15 +63,15 @@ public final class Json {
             }
             return "null";
         }
-        StringBuilder out = new StringBuilder(128);
+        Utf8 out = new Utf8();
         write(value, type, out);
         return out.toString();
     }
 
     /** Like {@link #write(Object, Type)}, at the end of a text. */
-    static void write(Object value, Type type, StringBuilder out) {
+    static void write(Object value, Type type, Utf8 out) {
         try {
-            JsonWriter writer = new BoundedWriter(new Appender(out));
+            JsonWriter writer = new BoundedWriter(out);
             writer.setHtmlSafe(false);
             writer.setSerializeNulls(value instanceof JsonElement); // raw JSON passes through as it is
             writer.setStrictness(Strictness.LEGACY_STRICT);
@@ -84,7 +84,7 @@ public final class Json {
     }
 
     /** Writes a string at the end of a text. */
-    static void write(String value, StringBuilder out) {
+    static void write(String value, Utf8 out) {
         for (int i = 0; i < value.length(); i++) {
             char c = value.charAt(i);
             if (c < ' ' || c >= 0x7F || c == '"' || c == '\\') {
@@ -92,37 +92,7 @@ public final class Json {
                 return;
             }
         }
-        out.append('"').append(value).append('"');
-    }
-
-    /** Appends to a text, without the lock and the copy of a StringWriter. */
-    private static final class Appender extends Writer {
-        private final StringBuilder out;
-
-        Appender(StringBuilder out) {
-            this.out = out;
-        }
-
-        @Override
-        public void write(int c) {
-            out.append((char) c);
-        }
-
-        @Override
-        public void write(char[] chars, int from, int length) {
-            out.append(chars, from, length);
-        }
-
-        @Override
-        public void write(String text, int from, int length) {
-            out.append(text, from, from + length);
-        }
-
-        @Override
-        public void flush() {}
-
-        @Override
-        public void close() {}
+        out.add("\"").add(value).add("\"");
     }
 
     /**

@@ -1,6 +1,5 @@
 package io.realtime.internal.wire;
 
-import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -12,6 +11,8 @@ import org.jspecify.annotations.Nullable;
 final class JsonScanner {
     /** Gson, which reads the payload, takes no longer one. */
     private static final int LONGEST_NUMBER = 1023;
+
+    private static final long MAX_INTEGER = 1L << 53;
 
     /** The text is no JSON, or nests too deep. */
     static final class NotJsonException extends RuntimeException {
@@ -79,23 +80,26 @@ final class JsonScanner {
         return true;
     }
 
-    /** Reads the name of a field; one of these, the very object, if it is among them. */
-    String name(List<String> known) {
-        peek();
-        String name = null;
-        for (int i = 0; i < known.size(); i++) {
-            String each = known.get(i);
-            int end = at + 1 + each.length();
-            if (end < text.length() && text.charAt(end) == '"' && text.startsWith(each, at + 1)) {
-                expect('"');
-                at = end + 1;
-                name = each;
-                break;
-            }
-        }
-        name = name == null ? string() : name;
+    /** Reads the name of a field. */
+    String name() {
+        String name = string();
         expect(':');
         return name;
+    }
+
+    /** Reads the name of a field if it is one of these, written without escapes; returns which, or -1. */
+    int name(String[] known) {
+        peek();
+        for (int i = 0; i < known.length; i++) {
+            int end = at + 1 + known[i].length();
+            if (end < text.length() && text.charAt(end) == '"' && text.startsWith(known[i], at + 1)) {
+                expect('"');
+                at = end + 1;
+                expect(':');
+                return i;
+            }
+        }
+        return -1;
     }
 
     /** Reads a string. */
@@ -110,9 +114,11 @@ final class JsonScanner {
     /** Goes over a string to behind its end; returns whether it is what it says, without escapes or surrogates. */
     private boolean endString() {
         boolean isPlain = true;
-        while (at < text.length()) {
-            char c = text.charAt(at++);
+        int next = at;
+        while (next < text.length()) {
+            char c = text.charAt(next++);
             if (c == '"') {
+                at = next;
                 return isPlain;
             }
             if (c < ' ') {
@@ -120,7 +126,9 @@ final class JsonScanner {
             }
             if (c == '\\') {
                 isPlain = false;
+                at = next;
                 escape();
+                next = at;
             } else if (c >= Character.MIN_SURROGATE) {
                 isPlain = false;
             }
@@ -176,9 +184,30 @@ final class JsonScanner {
         return string;
     }
 
-    /** Goes over a number and returns it as it is written, or null when there is none. */
-    @Nullable
-    String number() {
+    /**
+     * Goes over a number.
+     *
+     * @return it, when it is a whole one from 0 to 2^53-1, written without fraction and exponent; else -1
+     */
+    long integer() {
+        int from = position();
+        value();
+        if (at - from > 16) {
+            return -1;
+        }
+        long value = 0;
+        for (int i = from; i < at; i++) {
+            char c = text.charAt(i);
+            if (c < '0' || c > '9') {
+                return -1;
+            }
+            value = 10 * value + (c - '0');
+        }
+        return value < MAX_INTEGER ? value : -1;
+    }
+
+    /** Goes over a number; false when there is none, and then nowhere. */
+    private boolean number() {
         int from = position();
         at += is('-') ? 1 : 0;
         boolean isWhole = is('0') ? skip(1) : digits();
@@ -193,9 +222,9 @@ final class JsonScanner {
         }
         if (!isWhole || at - from > LONGEST_NUMBER) {
             at = from;
-            return null;
+            return false;
         }
-        return text.substring(from, at);
+        return true;
     }
 
     private boolean is(char c) {
@@ -241,7 +270,7 @@ final class JsonScanner {
             case 'f' -> literal("false");
             case 'n' -> literal("null");
             default -> {
-                if (number() == null) {
+                if (!number()) {
                     throw new NotJsonException();
                 }
             }

@@ -9,19 +9,17 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * An envelope on its way out. The payload is encoded once, when it is set; a log adds the offset, which it alone knows,
- * by {@link #frame(long)} without encoding anything again. Not safe for use by many threads until the last field is
- * set.
+ * by {@link #frame(long)}. Not safe for use by many threads.
  */
 public final class Outgoing {
     private static final String OFFSET = ",\"offset\":";
 
-    private final StringBuilder json;
+    private final Utf8 json = new Utf8(); // but for the last brace
     private final boolean ephemeral;
     private @Nullable ByteBuffer payload; // of a binary frame
-    private @Nullable Frame prepared;
 
     private Outgoing(String type, boolean ephemeral) {
-        this.json = new StringBuilder(256).append("{\"type\":\"").append(type).append('"'); // names need no escaping
+        json.add("{\"type\":\"").add(type).add("\""); // names need no escaping
         this.ephemeral = ephemeral;
     }
 
@@ -68,7 +66,7 @@ public final class Outgoing {
     /** Marks a message that was sent before. */
     public Outgoing redelivered(boolean redelivered) {
         if (redelivered) {
-            json.append(",\"redelivered\":true");
+            json.add(",\"redelivered\":true");
         }
         return this;
     }
@@ -86,11 +84,11 @@ public final class Outgoing {
             return rawData(Json.write(null, type));
         }
         int before = json.length();
-        json.append(",\"data\":");
+        json.add(",\"data\":");
         try {
             Json.write(value, type, json);
         } catch (PayloadException unfit) { // it may have begun
-            json.setLength(before);
+            json.truncate(before);
             throw unfit;
         }
         return this;
@@ -104,7 +102,7 @@ public final class Outgoing {
 
     /** Sets the payload to JSON that was written before. */
     public Outgoing rawData(String payload) {
-        json.append(",\"data\":").append(payload);
+        json.add(",\"data\":").add(payload);
         return this;
     }
 
@@ -115,25 +113,34 @@ public final class Outgoing {
 
     /** Returns the frame, in no log. */
     public Frame frame() {
-        int length = json.length();
-        byte[] envelope = json.append('}').toString().getBytes(StandardCharsets.UTF_8);
-        json.setLength(length);
-        return payload == null ? Frame.text(envelope) : BinaryEnvelope.encode(envelope, payload);
+        return end(json.length());
     }
 
-    /** Encodes all but the offset, so that {@link #frame(long)} has only bytes to copy. Returns the encoded size. */
-    public int prepare() {
-        Frame encoded = frame();
-        prepared = encoded;
-        return encoded.length() - 1 + OFFSET.length();
-    }
-
-    /** Returns the frame with its place in a log; {@link #prepare} comes first. */
+    /** Returns the frame with its place in a log. Encodes nothing again. */
     public Frame frame(long offset) {
-        if (prepared == null) {
-            throw new IllegalStateException("prepare comes first");
+        int fields = json.length();
+        json.add(OFFSET).add(offset);
+        return end(fields);
+    }
+
+    /**
+     * Returns how long the frame in a log is, but for the digits of its offset and the last brace.
+     *
+     * @throws IllegalArgumentException when the header of a binary frame is too long
+     */
+    public int length() {
+        int envelope = json.length() + 1;
+        int length = payload == null ? envelope : BinaryEnvelope.length(envelope, payload);
+        return length - 1 + OFFSET.length();
+    }
+
+    private Frame end(int fields) {
+        try {
+            byte[] envelope = json.add("}").bytes();
+            return payload == null ? Frame.text(envelope) : BinaryEnvelope.encode(envelope, payload);
+        } finally {
+            json.truncate(fields);
         }
-        return extend(prepared, OFFSET.concat(Long.toString(offset)));
     }
 
     /**
@@ -154,14 +161,14 @@ public final class Outgoing {
 
     private Outgoing string(String name, @Nullable String value) {
         if (value != null) {
-            json.append(",\"").append(name).append("\":");
+            json.add(",\"").add(name).add("\":");
             Json.write(value, json);
         }
         return this;
     }
 
     private Outgoing number(String name, long value) {
-        json.append(",\"").append(name).append("\":").append(value);
+        json.add(",\"").add(name).add("\":").add(value);
         return this;
     }
 }

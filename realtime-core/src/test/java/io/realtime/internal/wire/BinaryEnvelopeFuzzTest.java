@@ -40,7 +40,7 @@ class BinaryEnvelopeFuzzTest {
                 .seq(envelope.seq())
                 .redelivered(envelope.isRedelivered())
                 .ts(envelope.ts());
-        again.rawData(payload).prepare();
+        again.rawData(payload);
         Frame sent = envelope.offset() == 0 ? again.frame() : again.frame(envelope.offset());
         assertSame(envelope, BinaryEnvelope.parse(sent.payload()));
         assertSame(envelope, BinaryEnvelope.parseFromServer(sent.payload()));

@@ -186,7 +186,7 @@ class BinaryEnvelopeTest {
     @Test
     void aLogAddsItsOffsetToTheHeader() {
         Outgoing outgoing = Outgoing.of("t").room("é").data(new byte[] {1, 0, -1}, byte[].class);
-        int size = outgoing.prepare();
+        int size = outgoing.length();
         for (long offset : new long[] {1, 9007199254740991L}) {
             Frame frame = outgoing.frame(offset);
             assertEquals(size + Long.toString(offset).length() + 1, frame.length());
@@ -201,7 +201,7 @@ class BinaryEnvelopeTest {
     void aHeaderThatGrowsTooLongIsRefused() {
         Outgoing header = Outgoing.of("t").from("x".repeat(65535 - 22)).rawData(bytes(1));
         assertEquals(3 + 65535 + 1, header.frame().length());
-        assertEquals(65535 + 13, header.prepare());
+        assertEquals(65535 + 13, header.length());
         var refused = assertThrows(IllegalArgumentException.class, () -> header.frame(1));
         assertEquals("a header of 65546 bytes is longer than 65535", refused.getMessage());
     }
@@ -276,7 +276,6 @@ class BinaryEnvelopeTest {
     @Test
     void inAHistoryThePayloadIsBase64() {
         Outgoing outgoing = Outgoing.of("file").room("räume").ts(7).rawData(bytes(0xCA, 0xFE));
-        outgoing.prepare();
         Frame frame = outgoing.frame(3);
         String json = "{\"type\":\"file\",\"room\":\"räume\",\"ts\":7,\"offset\":3,\"base64\":\"yv4=\"}";
         assertEquals(json, BinaryEnvelope.toHistory(frame));

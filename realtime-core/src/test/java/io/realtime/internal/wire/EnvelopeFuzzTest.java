@@ -141,7 +141,6 @@ class EnvelopeFuzzTest {
         if (envelope.offset() == 0) {
             return out.frame().asText();
         }
-        out.prepare();
         return out.frame(envelope.offset()).asText();
     }
 

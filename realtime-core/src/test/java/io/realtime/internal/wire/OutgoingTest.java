@@ -82,7 +82,7 @@ class OutgoingTest {
     @Test
     void aLogAddsItsOffsetWithoutEncodingAgain() {
         Outgoing outgoing = Outgoing.of("t").room("é").data("x", String.class);
-        int size = outgoing.prepare();
+        int size = outgoing.length();
         String first = "{\"type\":\"t\",\"room\":\"é\",\"data\":\"x\",\"offset\":1}";
         assertEquals(first, outgoing.frame(1).asText());
         assertEquals(
@@ -97,16 +97,11 @@ class OutgoingTest {
     void aSecondTimeItIsTheSame() {
         Outgoing outgoing = Outgoing.of("t").data(1, Integer.class);
         Frame first = outgoing.frame();
-        int size = outgoing.prepare();
-        assertEquals(size, outgoing.prepare());
+        int size = outgoing.length();
+        assertEquals(size, outgoing.length());
         assertEquals(
                 "{\"type\":\"t\",\"data\":1,\"offset\":5}", outgoing.frame(5).asText());
         assertEquals(first.asText(), outgoing.frame().asText());
-    }
-
-    @Test
-    void anOffsetNeedsPreparation() {
-        assertThrows(IllegalStateException.class, () -> Outgoing.of("t").frame(1));
     }
 
     @Test
@@ -162,7 +157,6 @@ class OutgoingTest {
                     .ts(seed)
                     .redelivered(seed % 2 == 0)
                     .data(data, JsonElement.class);
-            outgoing.prepare();
 
             Envelope envelope = Envelope.parse(outgoing.frame(seed).asText());
             assertEquals("t" + seed, envelope.type(), about);

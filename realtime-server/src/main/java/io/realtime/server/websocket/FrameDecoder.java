@@ -2,7 +2,10 @@ package io.realtime.server.websocket;
 
 import io.realtime.CloseReason;
 import java.io.ByteArrayOutputStream;
+import java.lang.invoke.MethodHandles;
+import java.lang.invoke.VarHandle;
 import java.nio.ByteBuffer;
+import java.nio.ByteOrder;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
@@ -28,6 +31,7 @@ public final class FrameDecoder {
     private static final int PONG = 0xA;
     private static final int MAX_CONTROL = 125;
     private static final byte[] NONE = new byte[0];
+    private static final VarHandle LONGS = MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.BIG_ENDIAN);
 
     /** Where the decoded goes. */
     public interface Sink {
@@ -69,7 +73,8 @@ public final class FrameDecoder {
 
     private final int limit;
     private final Sink sink;
-    private final ByteBuffer header = ByteBuffer.allocate(14);
+    private final byte[] header = new byte[14];
+    private int headerRead;
 
     private boolean inPayload;
     private boolean fin;
@@ -81,6 +86,7 @@ public final class FrameDecoder {
     private int messageOpcode; // CONTINUATION when no message is under way
     private byte[] message = NONE;
     private int messageLength;
+    private byte[] spare = NONE; // of the last text of this decode(): whoever sends one sends more
     private byte[] control = NONE;
     private @Nullable ByteArrayOutputStream pongs; // null while none is owed
     private boolean over;
@@ -107,7 +113,6 @@ public final class FrameDecoder {
                     return;
                 }
                 inPayload = false;
-                header.clear();
                 endFrame();
             }
             in.position(in.limit());
@@ -115,6 +120,7 @@ public final class FrameDecoder {
             end();
             throw violation;
         } finally {
+            spare = NONE;
             answer();
         }
     }
@@ -139,26 +145,29 @@ public final class FrameDecoder {
     }
 
     private boolean readHeader(ByteBuffer in) throws Violation {
-        while (header.position() < headerLength()) {
+        int needed = headerLength();
+        while (headerRead < needed) {
             if (!in.hasRemaining()) {
                 return false;
             }
-            header.put(in.get());
-            if (header.position() == 2) {
+            header[headerRead++] = in.get();
+            if (headerRead == 2) {
                 checkFirstBytes();
+                needed = headerLength();
             }
         }
-        int length = header.get(1) & 0x7F;
-        long declared = length < 126 ? length : length == 126 ? header.getShort(2) & 0xFFFF : header.getLong(2);
-        if (length >= 126 && declared < (length == 126 ? 126 : 1 << 16)) {
+        headerRead = 0;
+        int maskAt = needed - Integer.BYTES;
+        long declared = needed == 6 ? header[1] & 0x7F : number(2, maskAt);
+        if (needed > 6 && declared < (needed == 8 ? 126 : 1 << 16)) {
             throw protocolError("length negative or not in its shortest form");
         }
         if (isControl()) {
-            control = new byte[length];
+            control = new byte[(int) declared];
         } else if (declared > limit - messageLength) {
             throw new Violation(CloseReason.TOO_BIG, "message longer than " + limit + " bytes");
         }
-        mask = header.getInt(header.position() - 4);
+        mask = (int) number(maskAt, needed);
         frameLength = (int) declared;
         frameRead = 0;
         inPayload = true;
@@ -166,16 +175,24 @@ public final class FrameDecoder {
     }
 
     private int headerLength() {
-        if (header.position() < 2) {
+        if (headerRead < 2) {
             return 2;
         }
-        int length = header.get(1) & 0x7F;
+        int length = header[1] & 0x7F;
         return length < 126 ? 6 : length == 126 ? 8 : 14;
     }
 
+    private long number(int from, int to) {
+        long number = 0;
+        for (int i = from; i < to; i++) {
+            number = (number << 8) | (header[i] & 0xFF);
+        }
+        return number;
+    }
+
     private void checkFirstBytes() throws Violation {
-        int first = header.get(0) & 0xFF;
-        int second = header.get(1) & 0xFF;
+        int first = header[0] & 0xFF;
+        int second = header[1] & 0xFF;
         fin = (first & 0x80) != 0;
         opcode = first & 0x0F;
         if ((first & 0x70) != 0) {
@@ -218,7 +235,10 @@ public final class FrameDecoder {
             unmask(in, control, frameRead, count);
         } else {
             int needed = messageLength + count;
-            if (needed > message.length) { // doubles, but never beyond what the message can still need
+            boolean isWhole = fin && count == frameLength && messageLength == 0;
+            if (isWhole && messageOpcode == TEXT && count <= spare.length) {
+                message = spare;
+            } else if (needed > message.length) { // doubles, but never beyond what the message can still need
                 int most = fin ? messageLength + frameLength - frameRead : limit;
                 message = Arrays.copyOf(message, (int) Math.min(most, Math.max(needed, 2L * message.length)));
             }
@@ -229,14 +249,15 @@ public final class FrameDecoder {
     }
 
     private void unmask(ByteBuffer in, byte[] out, int at, int count) {
+        in.get(out, at, count);
         int key = Integer.rotateLeft(mask, 8 * (frameRead & 3));
         long wide = ((long) key << 32) | (key & 0xFFFF_FFFFL);
-        ByteBuffer target = ByteBuffer.wrap(out, at, count);
-        while (target.remaining() >= Long.BYTES) {
-            target.putLong(in.getLong() ^ wide);
+        int next = at;
+        for (int end = at + count; end - next >= Long.BYTES; next += Long.BYTES) {
+            LONGS.set(out, next, (long) LONGS.get(out, next) ^ wide);
         }
-        for (int shift = 24; target.hasRemaining(); shift = (shift - 8) & 31) {
-            target.put((byte) (in.get() ^ (key >>> shift)));
+        for (int shift = 24; next < at + count; next++, shift = (shift - 8) & 31) {
+            out[next] ^= (byte) (key >>> shift);
         }
     }
 
@@ -278,6 +299,7 @@ public final class FrameDecoder {
         if (decoded == null) {
             throw new Violation(INVALID_UTF8, "text is not UTF-8");
         }
+        spare = bytes;
         sink.text(decoded);
     }
 

@@ -6,9 +6,16 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.realtime.CloseReason;
 import io.realtime.testing.RawWebSocket;
+import java.io.ByteArrayOutputStream;
 import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashSet;
+import java.util.List;
+import java.util.Random;
 import java.util.Set;
+import java.util.function.Supplier;
 import org.junit.jupiter.api.Test;
 
 /** What a message costs while it comes; what a peer sees is in the transport's contract. */
@@ -53,11 +60,57 @@ class FrameDecoderTest {
         assertEquals(0, decoder.held());
     }
 
+    /** Texts that come together share a buffer: none may show what another left there, or be changed by the next. */
+    @Test
+    void whateverComesTogetherIsHeardAsItWasSent() throws Exception {
+        for (long seed = 0; seed < 500; seed++) {
+            Random random = new Random(seed);
+            List<String> sent = new ArrayList<>();
+            ByteArrayOutputStream bytes = new ByteArrayOutputStream();
+            for (int messages = 30; messages > 0; messages--) {
+                String text = "\u00e9".repeat(random.nextInt(3)) + sent.size() + "x".repeat(random.nextInt(300));
+                boolean isText = random.nextInt(4) > 0;
+                sent.add(text);
+                byte[] payload = text.getBytes(StandardCharsets.UTF_8);
+                int opcode = isText ? RawWebSocket.TEXT : RawWebSocket.BINARY;
+                int cut = random.nextInt(4) == 0 ? random.nextInt(payload.length + 1) : payload.length;
+                if (cut < payload.length) {
+                    bytes.writeBytes(RawWebSocket.encode(false, opcode, Arrays.copyOf(payload, cut)));
+                    opcode = RawWebSocket.CONTINUATION;
+                }
+                byte[] rest = cut < payload.length ? Arrays.copyOfRange(payload, cut, payload.length) : payload;
+                bytes.writeBytes(RawWebSocket.encode(true, opcode, rest));
+            }
+            List<Supplier<String>> heard = new ArrayList<>();
+            FrameDecoder each = new FrameDecoder(LIMIT, new Lengths() {
+                @Override
+                public void text(String text) {
+                    heard.add(() -> text);
+                }
+
+                @Override
+                public void binary(ByteBuffer payload) {
+                    heard.add(() ->
+                            StandardCharsets.UTF_8.decode(payload.duplicate()).toString());
+                }
+            });
+            ByteBuffer all = ByteBuffer.wrap(bytes.toByteArray());
+            while (all.hasRemaining()) {
+                int count = Math.min(all.remaining(), 1 + random.nextInt(2000));
+                each.decode(all.duplicate().limit(all.position() + count));
+                all.position(all.position() + count);
+                assertTrue(each.held() <= 2 * 310, "seed " + seed);
+            }
+            assertEquals(sent, heard.stream().map(Supplier::get).toList(), "seed " + seed);
+            assertEquals(0, each.held(), "seed " + seed);
+        }
+    }
+
     private void decode(byte[] bytes) throws FrameDecoder.Violation {
         decoder.decode(ByteBuffer.wrap(bytes));
     }
 
-    private static final class Lengths implements FrameDecoder.Sink {
+    private static class Lengths implements FrameDecoder.Sink {
         private int last;
 
         @Override
