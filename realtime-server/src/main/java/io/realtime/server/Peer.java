@@ -13,6 +13,7 @@ import io.realtime.internal.wire.Envelope;
 import io.realtime.internal.wire.ErrorData;
 import io.realtime.internal.wire.Frames;
 import io.realtime.internal.wire.MalformedException;
+import io.realtime.internal.wire.Names;
 import io.realtime.internal.wire.Outgoing;
 import io.realtime.spi.Connection;
 import io.realtime.spi.ConnectionListener;
@@ -374,7 +375,7 @@ final class Peer implements ConnectionListener, Outlet {
     }
 
     /** Tells the peer what was wrong, a few times; then it is no peer of ours. */
-    private void bad(RealtimeException fault) {
+    private void bad(MalformedException fault) {
         long now = core.scheduler().nanoTime();
         if (badMessages == 0 || now - badMessagesSince > BAD_MESSAGE_WINDOW.toNanos()) {
             badMessages = 0;
@@ -392,14 +393,18 @@ final class Peer implements ConnectionListener, Outlet {
             close(new CloseReason(CloseReason.PROTOCOL_ERROR, fault.getMessage()));
             return;
         }
-        whenWelcomed(() -> send(error(ErrorData.of(fault), null))); // the welcome is the first frame that a peer sees
+        whenWelcomed(
+                () -> send(error(ErrorData.of(fault), fault.ref()))); // the welcome is the first frame that a peer sees
     }
 
     // ---------------------------------------------------------------- becoming a session
 
     private void authenticate(Frames.Hello hello) {
-        if (hello.client() != null && hello.client().length() > 128) {
-            close(new CloseReason(CloseReason.PROTOCOL_ERROR, "$hello: client is longer than 128 characters"));
+        String client = hello.client();
+        if (client != null && (client.length() > 128 || !Names.isLine(client, Integer.MAX_VALUE))) {
+            close(new CloseReason(
+                    CloseReason.PROTOCOL_ERROR,
+                    "$hello: client is not 1 to 128 characters without control characters"));
             return;
         }
         core.authenticate(new Credentials(hello.token(), hello.client(), handshake), (proof, refusal) -> {

@@ -209,7 +209,7 @@ class SecretsTest {
     void noPeerWritesLogLinesOfItsOwn(String control) {
         TestPeer ann = hello(GOOD, "");
         String join = "{'type':'$join','ref':'1','room':'broken" + control + "2026-01-01 ERROR forged'}";
-        assertEquals("bad_data", ann.errorOf(join));
+        assertEquals("bad_message", ann.errorOf(join));
         ann.send("{'type':'say','room':'broken" + control + "forged'}");
         ann.send("{'type':'" + control + "forged'}");
         List<String> messages = log.messages();

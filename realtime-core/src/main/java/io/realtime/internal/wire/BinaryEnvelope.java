@@ -60,7 +60,8 @@ public final class BinaryEnvelope {
         in.get(header);
         Envelope envelope = Envelope.parse(utf8(header), nesting, in.slice());
         if (envelope.isProtocol()) {
-            throw new MalformedException("'" + envelope.type() + "' comes in a text frame, not in a binary one");
+            throw new MalformedException("'" + envelope.type() + "' comes in a text frame, not in a binary one")
+                    .about(envelope.ref());
         }
         return envelope;
     }

@@ -6,7 +6,6 @@ import io.realtime.PayloadException;
 import io.realtime.Position;
 import java.lang.reflect.Type;
 import java.nio.ByteBuffer;
-import java.nio.charset.StandardCharsets;
 import java.time.Instant;
 import java.util.Arrays;
 import java.util.HashSet;
@@ -72,22 +71,28 @@ public final class Envelope {
      */
     static Envelope parse(String text, int nesting, @Nullable ByteBuffer payload) {
         Envelope envelope = new Envelope(text, nesting, payload);
+        MalformedException fault;
         try {
-            envelope.read(new JsonScanner(text, nesting));
+            fault = envelope.read(new JsonScanner(text, nesting));
         } catch (JsonScanner.NotJsonException unfit) {
-            throw notJson(nesting);
+            fault = new MalformedException("a frame must hold JSON (RFC 8259), nested at most " + nesting + " deep");
         }
-        if (envelope.type == null) {
-            throw new MalformedException("field 'type' is missing");
+        if (fault == null && envelope.type == null) {
+            fault = new MalformedException("field 'type' is missing");
+        }
+        if (fault != null) {
+            throw fault.about(envelope.ref);
         }
         return envelope;
     }
 
-    private void read(JsonScanner in) {
+    /** Reads all fields; returns the first fault, null when there is none. It reads on after a fault: the answer needs the ref. */
+    private @Nullable MalformedException read(JsonScanner in) {
         if (in.peek() != '{') {
             in.value();
-            throw new MalformedException("a frame must hold one JSON object");
+            return new MalformedException("a frame must hold one JSON object");
         }
+        MalformedException first = null;
         in.begin('{');
         int known = 0;
         Set<String> unknown = null;
@@ -103,51 +108,60 @@ public final class Envelope {
                 unknown = unknown == null ? new HashSet<>() : unknown;
                 isNew = unknown.add(name);
             }
-            if (!isNew) {
-                throw new MalformedException("field '" + Names.abbreviate(name) + "' stands twice");
+            MalformedException fault = null;
+            if (isNew) {
+                try {
+                    readField(name, in);
+                } catch (MalformedException unfit) {
+                    fault = unfit;
+                }
+            } else {
+                in.value();
+                fault = new MalformedException("field '" + Names.abbreviate(name) + "' stands twice");
             }
-            readField(name, in);
+            first = first == null ? fault : first;
         }
-        if (!in.isAtEnd()) {
-            throw new MalformedException("a frame must hold one JSON object and nothing after it");
+        if (first == null && !in.isAtEnd()) {
+            first = new MalformedException("a frame must hold one JSON object and nothing after it");
         }
+        return first;
     }
 
-    private static MalformedException notJson(int nesting) {
-        return new MalformedException("a frame must hold JSON (RFC 8259), nested at most " + nesting + " deep");
-    }
-
+    /** Goes over the field's value, also when that is refused. */
     private void readField(String name, JsonScanner in) {
         switch (name) {
             case "type" -> {
-                type = string(name, in);
-                if (!Names.isType(type)) {
-                    throw new MalformedException("type '" + Names.abbreviate(type)
+                String value = string(name, in);
+                if (!Names.isType(value)) {
+                    throw new MalformedException("type '" + Names.abbreviate(value)
                             + "' is not 1 to 128 of A-Z a-z 0-9 _ . : / - after an optional $");
                 }
+                type = value;
             }
             case "data" -> {
-                if (payload != null) {
-                    throw new MalformedException("the header of a binary frame has a field 'data'");
-                }
                 hasData = in.peek() != 'n';
                 dataFrom = in.position();
                 in.value();
                 dataTo = in.position();
+                if (payload != null) {
+                    throw new MalformedException("the header of a binary frame has a field 'data'");
+                }
             }
             case "ref" -> {
-                ref = string(name, in);
-                if (ref.isEmpty() || ref.length() > Names.MAX_REF) {
-                    throw new MalformedException("field 'ref' is not 1 to " + Names.MAX_REF + " characters");
+                String value = string(name, in);
+                if (value.length() > Names.MAX_REF || !Names.isLine(value, Integer.MAX_VALUE)) {
+                    throw new MalformedException(
+                            "field 'ref' is not 1 to " + Names.MAX_REF + " characters without control characters");
                 }
+                ref = value;
             }
             case "room" -> {
-                room = string(name, in);
-                boolean tooLong = room.length() > Names.MAX_ROOM_BYTES
-                        || room.getBytes(StandardCharsets.UTF_8).length > Names.MAX_ROOM_BYTES;
-                if (room.isEmpty() || tooLong) {
-                    throw new MalformedException("field 'room' is not 1 to " + Names.MAX_ROOM_BYTES + " bytes");
+                String value = string(name, in);
+                if (!Names.isLine(value, Names.MAX_ROOM_BYTES)) {
+                    throw new MalformedException(
+                            "field 'room' is not 1 to " + Names.MAX_ROOM_BYTES + " bytes without control characters");
                 }
+                room = value;
             }
             case "from" -> from = string(name, in);
             case "seq" -> seq = integer(name, 1, in);

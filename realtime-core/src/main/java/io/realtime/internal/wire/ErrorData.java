@@ -34,7 +34,10 @@ public record ErrorData(
         return new ErrorData(code.value(), brief, retryable, null, null);
     }
 
-    /** Returns what the receiver of the frame throws or reports; tolerates what a careless peer left out. */
+    /**
+     * Returns what the receiver of the frame throws or reports, with a message of one line: it may end in a log. Tolerates
+     * what a careless peer left out.
+     */
     @SuppressWarnings("ConstantValue") // Gson leaves a missing component null, whatever its annotation
     public RemoteException exception() {
         String word = code;
@@ -44,6 +47,6 @@ public record ErrorData(
         } catch (RuntimeException unfit) {
             known = ErrorCode.INTERNAL;
         }
-        return new RemoteException(known, String.valueOf(message), retryable);
+        return new RemoteException(known, Names.abbreviate(String.valueOf(message), MAX_MESSAGE), retryable);
     }
 }

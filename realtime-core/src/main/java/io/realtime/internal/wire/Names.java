@@ -1,6 +1,5 @@
 package io.realtime.internal.wire;
 
-import java.nio.charset.StandardCharsets;
 import java.util.Objects;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
@@ -63,14 +62,11 @@ public final class Names {
         if (name.isEmpty()) {
             return "room is empty";
         }
-        if (name.length() > MAX_ROOM_BYTES || name.getBytes(StandardCharsets.UTF_8).length > MAX_ROOM_BYTES) {
+        if (!isLine(name, Integer.MAX_VALUE)) {
+            return "room '" + abbreviate(name) + "' holds a control character or half a surrogate pair";
+        }
+        if (!isLine(name, MAX_ROOM_BYTES)) {
             return "room '" + abbreviate(name) + "' is longer than " + MAX_ROOM_BYTES + " bytes";
-        }
-        if (!isText(name)) {
-            return "room holds half a surrogate pair";
-        }
-        if (CONTROL.matcher(name).find()) {
-            return "room '" + abbreviate(name) + "' holds a control character";
         }
         if (name.charAt(0) == '@') {
             return "room '" + abbreviate(name) + "': names that begin with @ belong to the protocol";
@@ -83,17 +79,37 @@ public final class Names {
         return isName(type, type.startsWith("$") ? 1 : 0, MAX_TYPE);
     }
 
-    /** Returns whether UTF-8 can carry the text: no surrogate stands without its other half. */
-    private static boolean isText(String text) {
-        for (int i = 0; i < text.length(); i++) {
-            if (Character.isSurrogate(text.charAt(i))) {
-                if (i + 1 == text.length() || !Character.isSurrogatePair(text.charAt(i), text.charAt(i + 1))) {
+    /**
+     * Returns whether a text is one that can stand in a log line, and goes through UTF-8 as it is: not empty, at most so
+     * many bytes of UTF-8, without control characters and halves of surrogate pairs.
+     */
+    public static boolean isLine(String text, int maxBytes) {
+        int length = text.length();
+        int bytes = 0;
+        for (int i = 0; i < length; i++) {
+            char c = text.charAt(i);
+            if (c < 0x80) {
+                if (c < ' ' || c == 0x7F) {
+                    return false;
+                }
+                bytes++;
+            } else if (Character.isSurrogate(c)) {
+                if (i + 1 == length || !Character.isSurrogatePair(c, text.charAt(i + 1))) {
                     return false;
                 }
                 i++;
+                bytes += 4;
+            } else {
+                if (c < 0xA0 || c == 0x2028 || c == 0x2029) {
+                    return false;
+                }
+                bytes += c < 0x800 ? 2 : 3;
+            }
+            if (bytes > maxBytes) {
+                return false;
             }
         }
-        return true;
+        return length > 0;
     }
 
     /** Returns the text as one line of at most 64 characters, for a message or a log. */

@@ -23,8 +23,8 @@ class EnvelopeTest {
     private static final String NOT_AN_OBJECT = "a frame must hold one JSON object";
     private static final String NOT_ONE = "a frame must hold one JSON object and nothing after it";
     private static final String NO_TYPE = "field 'type' is missing";
-    private static final String BAD_REF = "field 'ref' is not 1 to 64 characters";
-    private static final String BAD_ROOM = "field 'room' is not 1 to 256 bytes";
+    private static final String BAD_REF = "field 'ref' is not 1 to 64 characters without control characters";
+    private static final String BAD_ROOM = "field 'room' is not 1 to 256 bytes without control characters";
     private static final String BAD_SEQ = "field 'seq' is not an integer from 1 to 2^53-1";
 
     private static String badType(String type) {
@@ -122,6 +122,14 @@ class EnvelopeTest {
                 // ref, room, from
                 arguments("{\"type\":\"t\",\"ref\":\"\"}", BAD_REF),
                 arguments("{\"type\":\"t\",\"ref\":\"" + "r".repeat(65) + "\"}", BAD_REF),
+                arguments("{\"type\":\"t\",\"ref\":\"a\\nb\"}", BAD_REF),
+                arguments("{\"type\":\"t\",\"ref\":\"\\u2028\"}", BAD_REF),
+                arguments("{\"type\":\"t\",\"room\":\"a\\nb\"}", BAD_ROOM),
+                arguments("{\"type\":\"t\",\"room\":\"a\\u0000\"}", BAD_ROOM),
+                arguments("{\"type\":\"t\",\"room\":\"\u007f\"}", BAD_ROOM),
+                arguments("{\"type\":\"t\",\"room\":\"\u0085\"}", BAD_ROOM),
+                arguments("{\"type\":\"t\",\"room\":\"\u2029\"}", BAD_ROOM),
+                arguments("{\"type\":\"t\",\"room\":\"" + "\uD83D\uDE00".repeat(64) + "x\"}", BAD_ROOM),
                 arguments("{\"type\":\"t\",\"ref\":1}", "field 'ref' is not a string"),
                 arguments("{\"type\":\"t\",\"ref\":null}", "field 'ref' is not a string"),
                 arguments("{\"type\":\"t\",\"ref\":{}}", "field 'ref' is not a string"),
@@ -163,6 +171,42 @@ class EnvelopeTest {
         assertEquals(why, refused.getMessage());
         assertEquals(ErrorCode.BAD_MESSAGE, refused.code());
         assertFalse(refused.isRetryable());
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "{'type':'$join','room':'','ref':'r'}",
+                "{'ref':'r','type':'$join','room':''}",
+                "{'type':'a b','ref':'r'}",
+                "{'data':1,'ref':'r'}",
+                "{'type':'t','seq':'1','x':[{}],'ref':'r'}",
+                "{'type':1,'ref':'r'}",
+                "{'redelivered':7,'type':'t','ref':'r'}",
+                "{'type':'t','type':'t','ref':'r'}",
+                "{'type':'t','ref':'r','ref':'s'}",
+                "{'type':'t','ref':'r'}{}",
+                "{'type':'t','ref':'r','data':NaN}",
+            })
+    void faultCarriesTheRefThatCouldBeRead(String frame) {
+        var refused = assertThrows(MalformedException.class, () -> Envelope.parse(frame.replace('\'', '"')));
+        assertEquals("r", refused.ref());
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {"{'type':'t','ref':'a\\nb'}", "{'type':'t','ref':''}", "{'type':'t','ref':7}", "[{'ref':'r'}]"})
+    void faultCarriesNoRefThatIsNone(String frame) {
+        var refused = assertThrows(MalformedException.class, () -> Envelope.parse(frame.replace('\'', '"')));
+        assertNull(refused.ref());
+    }
+
+    @Test
+    void firstOfTwoFaultsIsTold() {
+        var refused = assertThrows(
+                MalformedException.class,
+                () -> Envelope.parse("{\"type\":\"t\",\"room\":\"\",\"seq\":0,\"ref\":\"r\"}"));
+        assertEquals(BAD_ROOM, refused.getMessage());
     }
 
     @Test

@@ -30,8 +30,9 @@ class NamesTest {
     @Test
     void otherRoomsAreRefusedWithWhy() {
         assertEquals("room is empty", Names.roomFault(""));
-        assertEquals("room 'a?INFO b' holds a control character", Names.roomFault("a\nINFO b"));
-        assertEquals("room '?' holds a control character", Names.roomFault("\u2028"));
+        assertEquals(
+                "room 'a?INFO b' holds a control character or half a surrogate pair", Names.roomFault("a\nINFO b"));
+        assertEquals("room '?' holds a control character or half a surrogate pair", Names.roomFault("\u2028"));
         assertEquals("room '@all': names that begin with @ belong to the protocol", Names.roomFault("@all"));
         var refused = assertThrows(IllegalArgumentException.class, () -> Names.requireRoom("@user"));
         assertEquals("room '@user': names that begin with @ belong to the protocol", refused.getMessage());
@@ -39,8 +40,10 @@ class NamesTest {
 
     @Test
     void aRoomThatNoFrameCanCarryIsRefused() {
-        assertEquals("room holds half a surrogate pair", Names.roomFault("a\uD83D"));
-        assertEquals("room holds half a surrogate pair", Names.roomFault("\uDE00\uD83D"));
+        assertEquals("room 'a\uD83D' holds a control character or half a surrogate pair", Names.roomFault("a\uD83D"));
+        assertEquals(
+                "room '\uDE00\uD83D' holds a control character or half a surrogate pair",
+                Names.roomFault("\uDE00\uD83D"));
     }
 
     @Test
