@@ -83,7 +83,7 @@ final class NullConnection implements Connection {
 
     /** The network breaks: nothing more arrives, and the server is told. */
     void cut() {
-        listener().onClosed(new CloseReason(CloseReason.ABNORMAL, "cut"));
+        listener().onClosed(new CloseReason(CloseReason.ABNORMAL, "cut"), false);
         listener = null;
         last = null;
     }

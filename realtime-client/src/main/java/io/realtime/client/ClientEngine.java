@@ -380,12 +380,14 @@ final class ClientEngine {
         made.send(Outgoing.of(Frames.HELLO).data(hello, Frames.Hello.class));
     }
 
-    void onClosed(Link closed, CloseReason said) {
+    void onClosed(Link closed, CloseReason said, boolean byPeer) {
         if (closed != link) {
             return;
         }
-        CloseReason reason = closed.explain(said);
-        CloseRule rule = CloseRule.of(reason.code());
+        boolean isFault =
+                !byPeer && said.code() != CloseReason.ABNORMAL; // found by the transport: no word of the server
+        CloseReason reason = isFault ? said : closed.explain(said);
+        CloseRule rule = isFault ? CloseRule.BACKOFF : CloseRule.of(reason.code());
         if (rule == CloseRule.TOO_BIG) {
             sender.tooBig(reason);
         }

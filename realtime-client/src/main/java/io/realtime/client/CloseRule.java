@@ -15,10 +15,10 @@ enum CloseRule {
     /** Trouble: tries again after a while. */
     BACKOFF;
 
-    /** Returns the rule; an unknown code follows its range. */
+    /** Returns the rule for a code that the server sent; an unknown code follows its range. */
     static CloseRule of(int code) {
         return switch (code) {
-            case 1000, 1002, 1003, 1007, 1010 -> STOP;
+            case 1000, 1003, 1010 -> STOP;
             case 1008 -> UNAUTHORIZED;
             case 1009 -> TOO_BIG;
             case 1012 -> MOVE;

@@ -111,8 +111,8 @@ final class Link implements ClientTransport.Callback, ConnectionListener {
     }
 
     @Override
-    public void onClosed(CloseReason reason) {
-        engine.post(() -> engine.onClosed(this, reason));
+    public void onClosed(CloseReason reason, boolean byPeer) {
+        engine.post(() -> engine.onClosed(this, reason, byPeer));
     }
 
     // On the scheduler's thread

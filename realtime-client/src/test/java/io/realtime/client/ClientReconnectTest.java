@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.realtime.CloseReason;
 import io.realtime.client.ConnectionState.Status;
+import io.realtime.testing.InMemoryNetwork;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
@@ -54,9 +55,7 @@ class ClientReconnectTest {
     @ParameterizedTest
     @CsvSource({
         "1000,CLOSED,-1",
-        "1002,CLOSED,-1",
         "1003,CLOSED,-1",
-        "1007,CLOSED,-1",
         "1010,CLOSED,-1",
         "4000,CLOSED,-1",
         "4003,CLOSED,-1",
@@ -67,6 +66,8 @@ class ClientReconnectTest {
         "1008,CLOSED,-1",
         "1009,WAITING,500",
         "1001,WAITING,500",
+        "1002,WAITING,500",
+        "1007,WAITING,500",
         "1005,WAITING,500",
         "1011,WAITING,500",
         "1013,WAITING,500",
@@ -100,6 +101,30 @@ class ClientReconnectTest {
             world.advance(60_000);
             assertEquals(1, world.peers.size());
         }
+    }
+
+    @Test
+    void damagedFrameIsTroubleAndClientComesBack() {
+        world.connected();
+        world.states.clear();
+        world.network.links().get(0).damageNext(InMemoryNetwork.Direction.TO_CLIENT);
+        world.peer().send("{\"type\":\"$pong\"}");
+        world.settle();
+        assertEquals(Status.WAITING, world.lastState().status());
+        assertEquals(
+                new CloseReason(1002, "reserved bit set"), world.lastState().reason());
+        world.advance(1_000);
+        assertTrue(world.client().isConnected());
+    }
+
+    @Test
+    void damagedFrameIsNotExplainedByAnEarlierError() {
+        world.connected();
+        world.states.clear();
+        world.network.links().get(0).damageNext(InMemoryNetwork.Direction.TO_CLIENT);
+        world.peer().send("{\"type\":\"$error\",\"data\":{\"code\":\"kicked\",\"message\":\"m\",\"closeCode\":4005}}");
+        world.settle();
+        assertEquals(Status.WAITING, world.lastState().status());
     }
 
     @Test

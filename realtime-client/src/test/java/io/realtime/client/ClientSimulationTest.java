@@ -209,7 +209,7 @@ class ClientSimulationTest {
             public void onDrained() {}
 
             @Override
-            public void onClosed(CloseReason reason) {
+            public void onClosed(CloseReason reason, boolean byPeer) {
                 if (member == this) {
                     member = null;
                 }

@@ -283,7 +283,7 @@ final class World implements ServerTransport.Acceptor, ClientListener, AutoClose
         public void onDrained() {}
 
         @Override
-        public void onClosed(CloseReason reason) {
+        public void onClosed(CloseReason reason, boolean byPeer) {
             closed = reason;
         }
     }

@@ -20,6 +20,12 @@ public interface ConnectionListener {
     /** All that waited has been handed to the operating system; see {@link Connection#outboundBytes}. */
     void onDrained();
 
-    /** The connection is over; the last call, made exactly once. */
-    void onClosed(CloseReason reason);
+    /**
+     * The connection is over; the last call, made exactly once.
+     *
+     * @param reason why, as decided first
+     * @param byPeer true when the reason is the peer's, from its close frame; false when this side closed or aborted,
+     *     could not decode what it received, met a limit, or lost the connection
+     */
+    void onClosed(CloseReason reason, boolean byPeer);
 }

@@ -13,6 +13,7 @@ import io.netty.util.concurrent.Future;
 import io.realtime.CloseReason;
 import io.realtime.server.websocket.Admission;
 import io.realtime.server.websocket.ControlFrames;
+import io.realtime.server.websocket.Ending;
 import io.realtime.server.websocket.FrameDecoder;
 import io.realtime.server.websocket.UpgradeRequest;
 import io.realtime.spi.Connection;
@@ -57,7 +58,7 @@ final class NettyConnection extends ChannelInboundHandlerAdapter
     private final Consumer<NettyConnection> onEnded;
     private final Outbound outbound;
     private final FrameDecoder decoder;
-    private final AtomicReference<@Nullable CloseReason> reason = new AtomicReference<>();
+    private final AtomicReference<@Nullable Ending> ending = new AtomicReference<>();
     private final AtomicBoolean cutting = new AtomicBoolean();
     private volatile boolean opened;
 
@@ -118,7 +119,7 @@ final class NettyConnection extends ChannelInboundHandlerAdapter
     @Override
     public void close(CloseReason why) {
         if (opened) {
-            closeWith(why, Outbound.Then.GO_ON);
+            closeWith(Ending.local(why), Outbound.Then.GO_ON);
         } else { // at the server's end, before the upgrade was done
             lose("closed before the upgrade");
         }
@@ -134,17 +135,17 @@ final class NettyConnection extends ChannelInboundHandlerAdapter
         return remote.getAddress().getHostAddress() + ":" + remote.getPort();
     }
 
-    private boolean closeWith(CloseReason why, Outbound.Then then) {
-        if (!reason.compareAndSet(null, why)) {
+    private boolean closeWith(Ending why, Outbound.Then then) {
+        if (!ending.compareAndSet(null, why)) {
             return false;
         }
-        outbound.seal(ControlFrames.close(why), then);
+        outbound.seal(ControlFrames.close(why.reason()), then);
         execute(this::cutAfterGrace);
         return true;
     }
 
     private void lose(String why) {
-        reason.compareAndSet(null, new CloseReason(CloseReason.ABNORMAL, why));
+        ending.compareAndSet(null, Ending.lost(why));
         if (cutting.compareAndSet(false, true)) {
             execute(this::cut);
         }
@@ -201,7 +202,7 @@ final class NettyConnection extends ChannelInboundHandlerAdapter
     }
 
     private void refuse(int status, String phrase) {
-        if (reason.compareAndSet(null, new CloseReason(CloseReason.ABNORMAL, "upgrade refused"))) {
+        if (ending.compareAndSet(null, Ending.lost("upgrade refused"))) {
             LOG.debug("refused {} with {}", remote, status);
             outbound.seal(UpgradeRequest.refusal(status, phrase), Outbound.Then.SHUT_OUTPUT);
             cutAfterGrace();
@@ -268,7 +269,7 @@ final class NettyConnection extends ChannelInboundHandlerAdapter
 
     @Override
     public void peerClosed(CloseReason why) {
-        if (!closeWith(why, Outbound.Then.FINISH)) {
+        if (!closeWith(Ending.ofPeer(why), Outbound.Then.FINISH)) {
             outbound.finish();
         }
     }
@@ -295,7 +296,7 @@ final class NettyConnection extends ChannelInboundHandlerAdapter
     /** Says why and hangs up: the peer is not asked, since nothing more of it can be understood. */
     private void fail(CloseReason why) {
         failed = true;
-        if (!closeWith(why, Outbound.Then.SHUT_OUTPUT)) {
+        if (!closeWith(Ending.local(why), Outbound.Then.SHUT_OUTPUT)) {
             lose("failed while closing");
         }
     }
@@ -380,9 +381,10 @@ final class NettyConnection extends ChannelInboundHandlerAdapter
         cancelDeadline();
         outbound.close();
         place.leave();
-        CloseReason why = reason.get();
+        Ending decided = ending.get();
+        Ending why = decided == null ? Ending.lost("") : decided;
         try {
-            call(to -> to.onClosed(why == null ? new CloseReason(CloseReason.ABNORMAL, "") : why));
+            call(to -> to.onClosed(why.reason(), why.byPeer()));
         } finally {
             listener = null;
             onEnded.accept(this);

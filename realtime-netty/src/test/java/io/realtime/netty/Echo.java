@@ -82,7 +82,7 @@ final class Echo implements ServerTransport.Acceptor {
             public void onDrained() {}
 
             @Override
-            public void onClosed(CloseReason reason) {
+            public void onClosed(CloseReason reason, boolean byPeer) {
                 closed.add(reason);
             }
         };

@@ -89,6 +89,7 @@ final class Peer implements ConnectionListener, Outlet {
     private @Nullable List<Runnable> onWelcome = new ArrayList<>(0); // guarded by lock; null once welcomed
     private Scheduler.Cancellable deadline; // guarded by lock: of the handshake, then of the token
     private @Nullable CloseReason closed; // guarded by lock
+    private boolean isForGood; // guarded by lock: the client said that it does not come back
     private List<Runnable> paused = List.of(); // guarded by lock; at most one entry per room of the session
 
     private volatile @Nullable Session session; // set once, when authenticated
@@ -548,10 +549,12 @@ final class Peer implements ConnectionListener, Outlet {
     private boolean become(Session mine) {
         session = mine;
         CloseReason gone;
+        boolean forGood;
         List<Runnable> waiting = List.of();
         lock.lock();
         try {
             gone = closed;
+            forGood = isForGood;
             if (onWelcome != null) {
                 waiting = onWelcome;
                 onWelcome = null;
@@ -560,7 +563,7 @@ final class Peer implements ConnectionListener, Outlet {
             lock.unlock();
         }
         if (gone != null) {
-            mine.detached(this, gone, gone.code() == CloseReason.NORMAL);
+            mine.detached(this, gone, forGood);
             return false;
         }
         waiting.forEach(Runnable::run);
@@ -720,7 +723,8 @@ final class Peer implements ConnectionListener, Outlet {
     }
 
     @Override
-    public void onClosed(CloseReason reason) {
+    public void onClosed(CloseReason reason, boolean byPeer) {
+        boolean forGood = byPeer && reason.code() == CloseReason.NORMAL;
         heartbeat.stop();
         if (idle != null) {
             idle.stop();
@@ -729,6 +733,7 @@ final class Peer implements ConnectionListener, Outlet {
         try {
             phase = Phase.CLOSED;
             closed = reason;
+            isForGood = forGood;
             early = null;
             paused = List.of();
             deadline.cancel();
@@ -738,7 +743,7 @@ final class Peer implements ConnectionListener, Outlet {
         core.gone(this);
         Session mine = session;
         if (mine != null) {
-            mine.detached(this, reason, reason.code() == CloseReason.NORMAL);
+            mine.detached(this, reason, forGood);
         }
     }
 

@@ -161,7 +161,7 @@ class InboxesTest {
             JsonObject welcome = wire.welcome();
             String session = welcome.get("session").getAsString();
             JsonObject at = welcome.getAsJsonObject("rooms").getAsJsonObject("@user");
-            wire.listener.onClosed(new CloseReason(CloseReason.ABNORMAL, "cut"));
+            wire.listener.onClosed(new CloseReason(CloseReason.ABNORMAL, "cut"), false);
             wire = new Wire();
             wire.receive("{'type':'$hello','data':{'token':'" + user + "','client':'" + client + "','session':'"
                     + session + "','positions':{'@user':['" + at.get("epoch").getAsString() + "',0]}}}");

@@ -209,7 +209,7 @@ final class TestServer implements AutoCloseable {
         public void onDrained() {}
 
         @Override
-        public void onClosed(CloseReason reason) {
+        public void onClosed(CloseReason reason, boolean byPeer) {
             closed = reason;
         }
     }

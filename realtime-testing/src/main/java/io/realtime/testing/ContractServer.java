@@ -102,7 +102,8 @@ final class ContractServer implements ServerTransport.Acceptor {
             this.handshake = handshake;
         }
 
-        /** Returns the next call: {@code text …}, {@code binary […]}, {@code activity}, {@code drained}, {@code closed …}. */
+        /** Returns the next call: {@code text …}, {@code binary […]}, {@code activity}, {@code drained}, {@code closed …},
+         * {@code peer closed …}. */
         String next() throws InterruptedException {
             return take(calls, "the listener was not called");
         }
@@ -155,8 +156,8 @@ final class ContractServer implements ServerTransport.Acceptor {
         }
 
         @Override
-        public void onClosed(CloseReason reason) {
-            hear("closed " + reason, () -> ends.add(reason));
+        public void onClosed(CloseReason reason, boolean byPeer) {
+            hear((byPeer ? "peer closed " : "closed ") + reason, () -> ends.add(reason));
         }
     }
 }

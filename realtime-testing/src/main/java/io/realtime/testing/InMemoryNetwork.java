@@ -59,6 +59,12 @@ public final class InMemoryNetwork {
         void resetAfter(Direction direction, long bytes);
 
         /**
+         * Damages the next frame that arrives in a direction: the end that receives it cannot decode it, and closes
+         * with 1002.
+         */
+        void damageNext(Direction direction);
+
+        /**
          * Loses whatever is sent in these directions from now on, pings and closes included, and tells nobody; none
          * given means both. What was sent waits at its sender, against the outbound bound. It does not heal.
          */

@@ -278,7 +278,7 @@ public final class ScriptedPeer {
         public void onDrained() {}
 
         @Override
-        public void onClosed(CloseReason reason) {
+        public void onClosed(CloseReason reason, boolean byPeer) {
             lock.lock();
             try {
                 closed = reason;

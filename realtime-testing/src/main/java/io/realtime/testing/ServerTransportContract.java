@@ -286,7 +286,7 @@ public abstract class ServerTransportContract extends ServerTransportFixture {
             ContractPeer peer = open();
             Accepted accepted = server.next();
             peer.close(reason);
-            assertEquals("closed " + reason, accepted.next());
+            assertEquals("peer closed " + reason, accepted.next());
             assertTrue(peer.next().startsWith("closed " + reason.code()));
             assertFalse(accepted.connection.send(text("too late")));
             assertEquals(0, accepted.connection.outboundBytes());
@@ -326,7 +326,7 @@ public abstract class ServerTransportContract extends ServerTransportFixture {
             for (int n = 0; n < 50; n++) {
                 assertEquals("text n" + n, accepted.next());
             }
-            assertEquals("closed 4001 done", accepted.next());
+            assertEquals("peer closed 4001 done", accepted.next());
         }
     }
 

@@ -102,7 +102,7 @@ final class SimulatedClient implements ClientTransport {
                 return;
             }
             link = opened;
-            opened.client().whenOver(reason -> fail(new IOException(reason.text())));
+            opened.client().whenOver((reason, byPeer) -> fail(new IOException(reason.text())));
             opened.server().travel(() -> connected(opened.client(), subprotocol == null ? "" : subprotocol));
         }
 

@@ -11,7 +11,6 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
-import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -31,7 +30,8 @@ final class SimulatedEnd implements Connection {
 
     private @Nullable ConnectionListener listener;
     private @Nullable CloseReason reason; // why it closes or has closed, as decided first
-    private Consumer<CloseReason> whenOver = why -> {};
+    private boolean byPeer; // the reason is the other end's
+    private Ended whenOver = (why, byPeer) -> {};
     private Scheduler.Cancellable grace = () -> {};
     private Scheduler.Cancellable reset = () -> {};
     private long waiting;
@@ -41,9 +41,15 @@ final class SimulatedEnd implements Connection {
     private boolean isStalled;
     private boolean isHalfOpen;
     private boolean hasHole; // something that was sent got lost: nothing behind it arrives
-    private boolean isDeaf; // a message was too big: nothing more is understood
+    private boolean damagesNext; // the next frame to arrive cannot be decoded
+    private boolean isDeaf; // a message was damaged or too big: nothing more is understood
     private boolean closing;
     private boolean over;
+
+    /** Hears of an end. */
+    interface Ended {
+        void ended(CloseReason reason, boolean byPeer);
+    }
 
     SimulatedEnd(InMemoryNetwork network, SimulatedLink link, int messageBytes, int outboundBytes) {
         this.network = network;
@@ -62,7 +68,7 @@ final class SimulatedEnd implements Connection {
     }
 
     /** Says who hears of the end; until now nobody did. */
-    void whenOver(Consumer<CloseReason> told) {
+    void whenOver(Ended told) {
         whenOver = told;
     }
 
@@ -175,6 +181,10 @@ final class SimulatedEnd implements Connection {
         isHalfOpen = true;
     }
 
+    void damageNext() {
+        damagesNext = true;
+    }
+
     void resetAfter(long bytes) {
         bytesToReset = bytes;
     }
@@ -212,17 +222,22 @@ final class SimulatedEnd implements Connection {
             owesDrained = false;
             listener.onDrained();
         }
-        peer().receive(frame);
+        boolean isDamaged = damagesNext;
+        damagesNext = false;
+        peer().receive(frame, isDamaged);
         if (bytesToReset == 0) {
             link.reset();
         }
     }
 
-    private void receive(Frame frame) {
+    private void receive(Frame frame, boolean isDamaged) {
         if (isDeaf || over || listener == null) {
             return;
         }
-        if (frame.length() > messageBytes) {
+        if (isDamaged) {
+            isDeaf = true;
+            close(new CloseReason(CloseReason.WEBSOCKET_PROTOCOL_ERROR, "reserved bit set"));
+        } else if (frame.length() > messageBytes) {
             isDeaf = true;
             close(new CloseReason(CloseReason.TOO_BIG, "message longer than " + messageBytes + " bytes"));
         } else if (frame.isText()) {
@@ -243,6 +258,7 @@ final class SimulatedEnd implements Connection {
     private void closedByPeer(CloseReason why) {
         closing = true;
         travel(() -> peer().ended(why));
+        byPeer = reason == null;
         ended(why);
     }
 
@@ -275,10 +291,10 @@ final class SimulatedEnd implements Connection {
     }
 
     private void tellOfEnd() {
-        Consumer<CloseReason> told = whenOver;
+        Ended told = whenOver;
         if (reason != null && !link.isHostDead(this)) {
-            whenOver = why -> {};
-            told.accept(reason);
+            whenOver = (why, byPeer) -> {};
+            told.ended(reason, byPeer);
         }
     }
 

@@ -61,6 +61,11 @@ final class SimulatedLink implements InMemoryNetwork.Link {
     }
 
     @Override
+    public void damageNext(Direction direction) {
+        senderOf(direction).damageNext();
+    }
+
+    @Override
     public void halfOpen(Direction... directions) {
         for (Direction direction : directions.length == 0 ? Direction.values() : directions) {
             senderOf(direction).halfOpen();

@@ -345,7 +345,7 @@ abstract class WebSocketFramesContract extends ServerTransportContract {
             RawWebSocket client = openRaw();
             Accepted accepted = server.next();
             client.close(code, "why");
-            assertEquals("closed " + code + " why", accepted.next());
+            assertEquals("peer closed " + code + " why", accepted.next());
             assertEquals(code, client.read().closeReason().code());
             assertThrows(EOFException.class, client::read);
         }
@@ -356,14 +356,14 @@ abstract class WebSocketFramesContract extends ServerTransportContract {
         RawWebSocket empty = openRaw();
         Accepted accepted = server.next();
         empty.frame(true, CLOSE, NONE);
-        assertEquals("closed 1005", accepted.next());
+        assertEquals("peer closed 1005", accepted.next());
         assertFrame(CLOSE, NONE, empty.read());
         assertThrows(EOFException.class, empty::read);
 
         RawWebSocket longest = openRaw();
         accepted = server.next();
         longest.close(1000, "ü".repeat(61) + "!");
-        assertEquals("closed 1000 " + "ü".repeat(61) + "!", accepted.next());
+        assertEquals("peer closed 1000 " + "ü".repeat(61) + "!", accepted.next());
         assertEquals(1000, longest.read().closeReason().code());
     }
 
@@ -383,7 +383,7 @@ abstract class WebSocketFramesContract extends ServerTransportContract {
         byte[] close = encode(true, CLOSE, new byte[] {3, (byte) 0xE8});
         byte[] text = encode(true, TEXT, ascii("late"));
         client.send(concat(close, text, encode(true, PING, NONE), encode(true, CLOSE, ONE), text));
-        assertEquals("closed 1000", accepted.next());
+        assertEquals("peer closed 1000", accepted.next());
         assertEquals(1000, client.read().closeReason().code());
         assertThrows(EOFException.class, client::read);
     }

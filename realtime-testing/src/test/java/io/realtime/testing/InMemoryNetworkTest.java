@@ -157,7 +157,7 @@ class InMemoryNetworkTest extends NetworkFixture {
         assertEquals(List.of(), clientEnd().seen, "it does not read, so it does not see the close either");
         network.stallClients(false);
         advance(2);
-        assertEquals(List.of("before@13", "closed 4102 slow@13"), clientEnd().seen);
+        assertEquals(List.of("before@13", "peer closed 4102 slow@13"), clientEnd().seen);
         assertEquals(List.of("closed 4102 slow@14"), serverEnd().seen);
     }
 
@@ -180,7 +180,7 @@ class InMemoryNetworkTest extends NetworkFixture {
         serverEnd().connection.close(new CloseReason(CloseReason.KICKED, "enough"));
         assertFalse(serverEnd().connection.send(text("too late")));
         advance(2);
-        assertEquals(List.of("last@3", "closed 4005 enough@3"), clientEnd().seen);
+        assertEquals(List.of("last@3", "peer closed 4005 enough@3"), clientEnd().seen);
         assertEquals(List.of("closed 4005 enough@4"), serverEnd().seen);
         assertEquals(0, network.connections());
         advance(60_000);
@@ -194,7 +194,7 @@ class InMemoryNetworkTest extends NetworkFixture {
         clientEnd().connection.close(new CloseReason(CloseReason.NORMAL, "bye"));
         clientEnd().connection.close(new CloseReason(CloseReason.GOING_AWAY, "ignored"));
         advance(2);
-        assertEquals(List.of("closed 1000 bye@3"), serverEnd().seen);
+        assertEquals(List.of("peer closed 1000 bye@3"), serverEnd().seen);
         assertEquals(List.of("closed 1000 bye@4"), clientEnd().seen);
     }
 
@@ -255,7 +255,7 @@ class InMemoryNetworkTest extends NetworkFixture {
         advance(2);
         server.stop(Duration.ZERO);
         advance(2);
-        assertEquals(List.of("closed 1001 server stops@5"), connected.get(0).seen);
+        assertEquals(List.of("peer closed 1001 server stops@5"), connected.get(0).seen);
         assertEquals(List.of(), connected.get(1).seen);
         assertEquals(1, network.connections());
     }

@@ -159,7 +159,7 @@ class InMemoryTransportContractTest extends ServerTransportContract {
         public void onDrained() {}
 
         @Override
-        public void onClosed(CloseReason reason) {
+        public void onClosed(CloseReason reason, boolean byPeer) {
             seen.add("closed " + reason);
         }
     }

@@ -295,7 +295,7 @@ class LinkFaultsTest extends NetworkFixture {
         serverEnd().connection.send(text("welcome"));
         serverEnd().connection.close(new CloseReason(CloseReason.KICKED, "enough"));
         advance(1);
-        assertEquals(List.of("welcome@2", "closed 4005 enough@2"), clientEnd().seen);
+        assertEquals(List.of("welcome@2", "peer closed 4005 enough@2"), clientEnd().seen);
     }
 
     @Test
@@ -345,7 +345,7 @@ class LinkFaultsTest extends NetworkFixture {
         advance(2);
         String told = "closed 1009 message longer than 80 bytes@";
         assertEquals(List.of("x".repeat(MESSAGE) + "@3", told + "6"), serverEnd().seen);
-        assertEquals(List.of("drained@3", "drained@4", told + "5"), clientEnd().seen);
+        assertEquals(List.of("drained@3", "drained@4", "peer " + told + "5"), clientEnd().seen);
     }
 
     @Test
@@ -355,7 +355,17 @@ class LinkFaultsTest extends NetworkFixture {
         advance(3);
         String told = "closed 1009 message longer than 80 bytes@";
         assertEquals(List.of("x@3", told + "5"), clientEnd().seen);
-        assertEquals(List.of("drained@3", told + "4"), serverEnd().seen);
+        assertEquals(List.of("drained@3", "peer " + told + "4"), serverEnd().seen);
+    }
+
+    @Test
+    void damagedFrameClosesWith1002AndNothingAfterItIsHeard() {
+        connect();
+        link().damageNext(Direction.TO_CLIENT);
+        serverEnd().connection.send(batch("x", "y"));
+        advance(3);
+        assertEquals(List.of("closed 1002 reserved bit set@5"), clientEnd().seen);
+        assertEquals(List.of("peer closed 1002 reserved bit set@4"), serverEnd().seen);
     }
 
     @Test

@@ -74,8 +74,8 @@ abstract class NetworkFixture {
         }
 
         @Override
-        public void onClosed(CloseReason reason) {
-            saw("closed " + reason);
+        public void onClosed(CloseReason reason, boolean byPeer) {
+            saw((byPeer ? "peer closed " : "closed ") + reason);
         }
     }
 

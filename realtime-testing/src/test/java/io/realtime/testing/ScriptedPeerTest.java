@@ -119,7 +119,7 @@ class ScriptedPeerTest extends NetworkFixture {
         plain().close(4999, "done");
         plain().abort();
         advance(2);
-        assertEquals(List.of("closed 4999 done@3"), accepted.get(0).seen);
+        assertEquals(List.of("peer closed 4999 done@3"), accepted.get(0).seen);
         assertEquals(List.of("closed 1006 connection reset@5"), accepted.get(1).seen);
     }
 

@@ -90,7 +90,7 @@ final class Attempt extends WebSocketClient implements Connection {
             LOG.error("the reading thread of {} failed", target, failure);
             onError(new IOException("the reading thread failed", failure));
         }
-        end(new CloseReason(CloseReason.ABNORMAL, "the connection ended"));
+        end(new CloseReason(CloseReason.ABNORMAL, "the connection ended"), false);
     }
 
     @Override
@@ -142,17 +142,18 @@ final class Attempt extends WebSocketClient implements Connection {
         } else if (code == CloseReason.NORMAL && remote && socket.endedWithEmptyClose()) {
             known = CloseReason.NO_STATUS; // RFC 6455 section 7.1.5; 1.6.0 says 1000
         }
-        end(new CloseReason(known, reason == null ? "" : reason));
+        boolean byPeer = remote && known != CloseReason.ABNORMAL; // 1.6.0 calls an end of input remote, too
+        end(new CloseReason(known, reason == null ? "" : reason), byPeer);
     }
 
-    private void end(CloseReason reason) {
+    private void end(CloseReason reason, boolean byPeer) {
         tell(() -> {
             if (over) {
                 return;
             }
             over = true;
             if (listener != null) {
-                listener.onClosed(reason);
+                listener.onClosed(reason, byPeer);
             } else {
                 String why = problem == null ? reason.text() : String.valueOf(problem.getMessage());
                 callback.failed(new IOException("cannot connect to " + target + ": " + why, problem));
@@ -264,7 +265,7 @@ final class Attempt extends WebSocketClient implements Connection {
         inBackground(() -> {
             if (!ended.await(CLOSE_GRACE_SECONDS, TimeUnit.SECONDS)) {
                 socket.cut();
-                end(reason);
+                end(reason, false);
             }
         });
     }
@@ -273,7 +274,7 @@ final class Attempt extends WebSocketClient implements Connection {
     public void abort() {
         inBackground(() -> {
             socket.cut();
-            end(new CloseReason(CloseReason.ABNORMAL, "aborted"));
+            end(new CloseReason(CloseReason.ABNORMAL, "aborted"), false);
         });
     }
 

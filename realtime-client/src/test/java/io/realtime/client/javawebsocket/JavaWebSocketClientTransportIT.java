@@ -33,6 +33,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Base64;
 import java.util.Collections;
+import java.util.HexFormat;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
@@ -56,6 +57,9 @@ import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class JavaWebSocketClientTransportIT {
     private final List<AutoCloseable> toClose = new ArrayList<>();
@@ -124,6 +128,7 @@ class JavaWebSocketClientTransportIT {
                 !server.getConnections().isEmpty()); // it answers the upgrade before it lists the connection
         server.getConnections().iterator().next().close(4102, "slow");
         assertEquals(new CloseReason(4102, "slow"), client.closed.get(10, TimeUnit.SECONDS));
+        assertTrue(client.closedByPeer);
     }
 
     @Test
@@ -175,6 +180,7 @@ class JavaWebSocketClientTransportIT {
         server.peer().send("x".repeat(1_001));
         assertEquals(
                 CloseReason.TOO_BIG, client.closed.get(10, TimeUnit.SECONDS).code());
+        assertFalse(client.closedByPeer);
     }
 
     @Test
@@ -192,17 +198,44 @@ class JavaWebSocketClientTransportIT {
 
     @Test
     void aCloseWithoutACodeIs1005() throws Exception {
+        assertClosed(new byte[] {(byte) 0x88, 0}, CloseReason.NO_STATUS, true);
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "c1 01 61, 1002", // a reserved bit
+        "83 01 61, 1002", // a reserved opcode
+        "80 01 61, 1002", // a continuation of nothing
+        "81 02 c3 28, 1007", // text that is not UTF-8
+        "88 02 03 ed, 1002" // a close code that is never sent
+    })
+    void damagedFrameClosesByClientNotByPeer(String frame, int code) throws Exception {
+        assertClosed(HexFormat.ofDelimiter(" ").parseHex(frame), code, false);
+    }
+
+    @Test
+    void lostConnectionIsNotClosedByPeer() throws Exception {
+        assertClosed(new byte[] {(byte) 0x81}, CloseReason.ABNORMAL, false);
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {1002, 1009, 4000})
+    void closeWithoutTextIsByPeerWhateverItsCode(int code) throws Exception {
+        assertClosed(new byte[] {(byte) 0x88, 2, (byte) (code >> 8), (byte) code}, code, true);
+    }
+
+    /** Connects to a server that sends these bytes and no more. */
+    private void assertClosed(byte[] bytes, int code, boolean byPeer) throws Exception {
         try (ServerSocket plain = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-            CompletableFuture<Void> served = CompletableFuture.runAsync(() -> closeWithoutCode(plain));
+            CompletableFuture<Void> served = CompletableFuture.runAsync(() -> serve(plain, bytes));
             Client client = connect(target(plain.getLocalPort(), 1_000, 1_000));
-            assertEquals(
-                    CloseReason.NO_STATUS,
-                    client.closed.get(10, TimeUnit.SECONDS).code());
+            assertEquals(code, client.closed.get(10, TimeUnit.SECONDS).code());
+            assertEquals(byPeer, client.closedByPeer);
             served.get(10, TimeUnit.SECONDS);
         }
     }
 
-    private static void closeWithoutCode(ServerSocket listening) {
+    private static void serve(ServerSocket listening, byte[] bytes) {
         try (Socket socket = listening.accept()) {
             byte[] buffer = new byte[4096];
             int length = socket.getInputStream().read(buffer);
@@ -214,7 +247,8 @@ class JavaWebSocketClientTransportIT {
                     + "Sec-WebSocket-Protocol: realtime.v1\r\nSec-WebSocket-Accept: "
                     + Base64.getEncoder().encodeToString(hash) + "\r\n\r\n";
             socket.getOutputStream().write(answer.getBytes(StandardCharsets.US_ASCII));
-            socket.getOutputStream().write(new byte[] {(byte) 0x88, 0});
+            socket.getOutputStream().write(bytes);
+            socket.shutdownOutput();
             while (socket.getInputStream().read(buffer) > 0) {
                 // until the client has closed
             }
@@ -370,6 +404,7 @@ class JavaWebSocketClientTransportIT {
         final CompletableFuture<Connection> connected = new CompletableFuture<>();
         final CompletableFuture<Exception> failed = new CompletableFuture<>();
         final CompletableFuture<CloseReason> closed = new CompletableFuture<>();
+        volatile boolean closedByPeer;
         final LinkedBlockingQueue<String> texts = new LinkedBlockingQueue<>();
         volatile int activity;
         volatile int drained;
@@ -413,7 +448,8 @@ class JavaWebSocketClientTransportIT {
         }
 
         @Override
-        public void onClosed(CloseReason reason) {
+        public void onClosed(CloseReason reason, boolean byPeer) {
+            closedByPeer = byPeer;
             closed.complete(reason);
         }
     }

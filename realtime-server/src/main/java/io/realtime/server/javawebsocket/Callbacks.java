@@ -1,6 +1,6 @@
 package io.realtime.server.javawebsocket;
 
-import io.realtime.CloseReason;
+import io.realtime.server.websocket.Ending;
 import io.realtime.spi.ConnectionListener;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
@@ -22,7 +22,7 @@ final class Callbacks {
     private @Nullable ConnectionListener listener; // Guarded by lock
     private boolean taken = true; // Guarded by lock; until begin
     private boolean drained; // Guarded by lock
-    private @Nullable CloseReason closed; // Guarded by lock
+    private @Nullable Ending closed; // Guarded by lock
     private boolean over; // Guarded by lock
 
     /** @param onFailure what to do when the listener throws, at most once a call */
@@ -77,10 +77,10 @@ final class Callbacks {
     }
 
     /** Notes the end, and tells the listener as soon as it is free: its last call. */
-    void closed(CloseReason reason) {
+    void closed(Ending ending) {
         lock.lock();
         try {
-            closed = reason;
+            closed = ending;
             if (taken) {
                 return;
             }
@@ -99,17 +99,17 @@ final class Callbacks {
             lock.lock();
             try {
                 to = listener;
-                CloseReason reason = closed;
-                if (over || to == null || (reason == null && !drained)) {
+                Ending ending = closed;
+                if (over || to == null || (ending == null && !drained)) {
                     taken = false;
                     free.signal();
                     return;
                 }
-                if (reason == null) {
+                if (ending == null) {
                     call = to::onDrained;
                 } else {
                     over = true;
-                    call = () -> to.onClosed(reason);
+                    call = () -> to.onClosed(ending.reason(), ending.byPeer());
                 }
                 drained = false;
             } finally {

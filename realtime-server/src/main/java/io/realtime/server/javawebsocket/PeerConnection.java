@@ -3,6 +3,7 @@ package io.realtime.server.javawebsocket;
 import io.realtime.CloseReason;
 import io.realtime.server.websocket.Admission;
 import io.realtime.server.websocket.ControlFrames;
+import io.realtime.server.websocket.Ending;
 import io.realtime.server.websocket.FrameDecoder;
 import io.realtime.server.websocket.UpgradeRequest;
 import io.realtime.spi.Connection;
@@ -51,7 +52,7 @@ final class PeerConnection implements Connection, FrameDecoder.Sink, PeerChannel
     private final FrameDecoder decoder;
     private final Callbacks callbacks = new Callbacks(
             () -> fail(new CloseReason(CloseReason.INTERNAL_ERROR, "the server failed to handle a message")));
-    private final AtomicReference<CloseReason> reason = new AtomicReference<>();
+    private final AtomicReference<Ending> ending = new AtomicReference<>();
     private final AtomicBoolean ended = new AtomicBoolean();
     private volatile boolean opened;
     private volatile boolean failed;
@@ -111,7 +112,7 @@ final class PeerConnection implements Connection, FrameDecoder.Sink, PeerChannel
     @Override
     public void close(CloseReason why) {
         if (opened) {
-            closeWith(why, PeerChannel.Then.GO_ON);
+            closeWith(Ending.local(why), PeerChannel.Then.GO_ON);
         } else { // at the server's end, before the upgrade was done
             lose("closed before the upgrade");
         }
@@ -130,11 +131,11 @@ final class PeerConnection implements Connection, FrameDecoder.Sink, PeerChannel
         return host + ":" + remote.getPort();
     }
 
-    private boolean closeWith(CloseReason why, PeerChannel.Then then) {
-        if (!reason.compareAndSet(null, why)) {
+    private boolean closeWith(Ending why, PeerChannel.Then then) {
+        if (!ending.compareAndSet(null, why)) {
             return false;
         }
-        channel.seal(ControlFrames.close(why), then);
+        channel.seal(ControlFrames.close(why.reason()), then);
         cutAfterGrace();
         return true;
     }
@@ -182,7 +183,7 @@ final class PeerConnection implements Connection, FrameDecoder.Sink, PeerChannel
     }
 
     private void refuse(int status, String phrase) {
-        if (reason.compareAndSet(null, new CloseReason(CloseReason.ABNORMAL, "upgrade refused"))) {
+        if (ending.compareAndSet(null, Ending.lost("upgrade refused"))) {
             LOG.debug("refused {} with {}", remote, status);
             channel.seal(UpgradeRequest.refusal(status, phrase), PeerChannel.Then.SHUT_OUTPUT);
             cutAfterGrace();
@@ -216,7 +217,7 @@ final class PeerConnection implements Connection, FrameDecoder.Sink, PeerChannel
     /** Says why and hangs up: the peer is not asked, since nothing more of it can be understood. */
     private void fail(CloseReason why) {
         failed = true;
-        if (!closeWith(why, PeerChannel.Then.SHUT_OUTPUT)) {
+        if (!closeWith(Ending.local(why), PeerChannel.Then.SHUT_OUTPUT)) {
             timer.schedule(Duration.ZERO, this::end);
         }
     }
@@ -250,7 +251,7 @@ final class PeerConnection implements Connection, FrameDecoder.Sink, PeerChannel
 
     @Override
     public void peerClosed(CloseReason why) {
-        if (!closeWith(why, PeerChannel.Then.FINISH)) {
+        if (!closeWith(Ending.ofPeer(why), PeerChannel.Then.FINISH)) {
             channel.finish();
         }
     }
@@ -288,7 +289,7 @@ final class PeerConnection implements Connection, FrameDecoder.Sink, PeerChannel
     }
 
     private void lose(String why) {
-        reason.compareAndSet(null, new CloseReason(CloseReason.ABNORMAL, why));
+        ending.compareAndSet(null, Ending.lost(why));
         timer.schedule(Duration.ZERO, this::end);
     }
 
@@ -307,14 +308,14 @@ final class PeerConnection implements Connection, FrameDecoder.Sink, PeerChannel
             return;
         }
         deadline.cancel();
-        CloseReason why = reason.get();
+        Ending why = ending.get();
         try {
             impl.closeConnection(CloseReason.ABNORMAL, "");
         } finally {
             place.leave();
             onEnded.accept(this);
             // Even before the upgrade was done: it may be under way, and its listener is owed its last call.
-            callbacks.closed(why == null ? new CloseReason(CloseReason.ABNORMAL, "") : why);
+            callbacks.closed(why == null ? Ending.lost("") : why);
         }
     }
 }

@@ -64,7 +64,7 @@ final class EchoAcceptor implements ServerTransport.Acceptor {
             public void onDrained() {}
 
             @Override
-            public void onClosed(CloseReason reason) {
+            public void onClosed(CloseReason reason, boolean byPeer) {
                 closed.add(reason);
                 interceptor.before("closed");
             }
