@@ -38,6 +38,8 @@ public record ErrorCode(String value) {
     public static final ErrorCode TIMEOUT = of("timeout");
     /** Whoever asked does not want the answer any more. */
     public static final ErrorCode CANCELLED = of("cancelled");
+    /** It belonged to the user before: the server names another one now. */
+    public static final ErrorCode USER_CHANGED = of("user_changed");
     /** The client, server or room is closed. */
     public static final ErrorCode CLOSED = of("closed");
 

@@ -34,6 +34,7 @@ import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.SynchronousQueue;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
@@ -62,6 +63,8 @@ final class Calls {
     private final Sources sources = new Sources(MOST_SOURCES);
     private final Map<String, Answerer> answerers = new ConcurrentHashMap<>();
     private final ThreadPoolExecutor producers;
+
+    private final AtomicInteger era = new AtomicInteger(); // another for each user
 
     // The scheduler's thread only.
     private final Map<String, Long> unsaid = new LinkedHashMap<>(); // credit that was granted since it was last said
@@ -402,6 +405,15 @@ final class Calls {
         sources.cancelAll();
     }
 
+    /** What was asked and answered was another user's. */
+    void userChanged(RealtimeException why) {
+        era.incrementAndGet();
+        fail(why);
+        untold.clear();
+        unsaid.clear();
+        readFrom(0);
+    }
+
     void close() {
         producers.shutdown();
     }
@@ -410,8 +422,12 @@ final class Calls {
 
     <Q, R> Subscription onRequest(Request<Q, R> request, RequestHandler.Async<Q, R> handler) {
         return register(request.name(), (ref, question) -> {
+            int asked = era.get();
             CompletionStage<R> later = handler.handle(question.<Q>data(request.type()));
             later.whenComplete((reply, failure) -> {
+                if (asked != era.get()) { // nobody waits for it, and it is not for the user that came after
+                    return;
+                }
                 if (failure != null) {
                     fail(ref, failure);
                     return;
@@ -502,7 +518,7 @@ final class Calls {
                 post(() -> untold.add(() -> tell(type, ref, index, json)));
             } else if (code.equals(ErrorCode.TOO_BIG) && type.equals(Frames.REPLY)) {
                 fail(ref, failure); // else whoever asked would wait for its timeout
-            } else if (!code.equals(ErrorCode.CLOSED)) { // the questions of a client that is closed end with it
+            } else if (!code.equals(ErrorCode.CLOSED) && !code.equals(ErrorCode.USER_CHANGED)) { // what asked is over
                 callbacks.error(failure);
             }
         });

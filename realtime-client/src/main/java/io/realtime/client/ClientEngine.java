@@ -56,7 +56,6 @@ final class ClientEngine {
     private final HistoryReader history;
     private final Calls calls;
     private final InboxAcks inboxAcks;
-    private final String clientId;
 
     private volatile ConnectionState state = ConnectionState.IDLE;
     private volatile boolean terminated;
@@ -65,6 +64,9 @@ final class ClientEngine {
     private @Nullable Link link;
     private Scheduler.Cancellable retry = Link.NOTHING;
     private int attempt;
+    private String clientId;
+    private @Nullable String user; // whose messages, rooms and positions these are; null before the first welcome
+    private int era; // another for each user
     private @Nullable String session;
     private @Nullable String lastToken;
     private @Nullable String refusedToken;
@@ -514,10 +516,11 @@ final class ClientEngine {
     private void deliver(Envelope frame) {
         String epoch = rooms.epoch(frame.room());
         boolean inInbox = Names.USER.equals(frame.room()) && frame.offset() > 0;
+        int current = era;
         callbacks.deliver(new Inbound(frame, epoch, scheduler.currentTimeMillis()), () -> {
             callbacks.done(frame.length());
             if (inInbox) {
-                post(() -> onHandled(epoch, frame.offset()));
+                post(() -> onHandled(current, epoch, frame.offset()));
             }
         });
     }
@@ -586,6 +589,15 @@ final class ClientEngine {
         }
         Map<String, Frames.RoomState> states = welcome.rooms() == null ? Collections.emptyMap() : welcome.rooms();
         Rooms.check(states);
+        String named = welcome.user() == null ? "" : welcome.user();
+        if (user == null ? sender.isForeignTo(named) : !user.equals(named)) {
+            changeUser(named);
+            return;
+        }
+        if (user == null) {
+            user = named;
+            sender.own(named, clientId);
+        }
         Frames.LimitsData limits = welcome.limits();
         from.inflight = limits == null || limits.inflight() < 1 ? DEFAULT_INFLIGHT : limits.inflight();
         from.spreadMs =
@@ -620,6 +632,27 @@ final class ClientEngine {
         }
         calls.welcomed();
         calls.settle(answersRead());
+    }
+
+    /**
+     * The server takes this client for another user than before. The hello has named the former's client, session and
+     * positions, so nothing begins on this connection: all that was the former's is dropped and told, and the client comes
+     * back as a new one.
+     */
+    private void changeUser(String named) {
+        CloseReason reason = new CloseReason(CloseReason.NORMAL, "another user");
+        RealtimeException cause = new RealtimeException(ErrorCode.USER_CHANGED, "it belonged to the user before");
+        abandon(reason);
+        user = named;
+        era++;
+        session = null;
+        clientId = Ids.secret(config.random());
+        inboxAcks.forget();
+        calls.userChanged(cause);
+        rooms.forgetAll(cause);
+        sender.dropAll(cause);
+        sender.own(named, clientId);
+        retrySoon(reason, Duration.ZERO);
     }
 
     private static boolean isLost(Frames.@Nullable RoomState state) {
@@ -697,8 +730,8 @@ final class ClientEngine {
         return open != null && open.send(frame);
     }
 
-    private void onHandled(@Nullable String epoch, long offset) {
-        if (!terminated) {
+    private void onHandled(int then, @Nullable String epoch, long offset) {
+        if (!terminated && then == era) {
             inboxAcks.handled(epoch, offset);
         }
     }

@@ -42,7 +42,8 @@ public final class DroppedMessage {
     /**
      * Returns why: {@code overloaded} when the outbox overflowed, {@code too_big}, {@code storage} when it could not be
      * written to its file, {@code connection_lost} for an ephemeral message while offline or a message that became too
-     * old, {@code closed}; and whatever the server answered to a message of an earlier process.
+     * old, {@code closed}, {@code user_changed} when the server named another user than before (it may have been processed
+     * for the former); and whatever the server answered to a message of an earlier process.
      */
     public RealtimeException cause() {
         return cause;

@@ -40,7 +40,9 @@ import org.slf4j.LoggerFactory;
  * within about twice their bytes. While the disk cannot be written, messages fail with code {@code storage} and reach
  * {@link ClientListener#onDropped}; later ones are tried again.
  *
- * <p><b>One file per user</b>: what one user wrote would be sent as the next. <b>One device per file</b>: two would use the
+ * <p><b>One file per user</b>: the file belongs to the user whom the server's first welcome names. When a welcome names
+ * another one, what the file holds is dropped with code {@code user_changed}, never sent, and the file is that user's.
+ * <b>One device per file</b>: two would use the
  * same numbers, and the server would take the second message of a number for a repeat. An old copy of the file is noticed
  * when the server welcomes the client, and what it has numbered twice is dropped with code {@code storage}. On Android it
  * belongs into {@code Context.getNoBackupFilesDir()}. It holds messages as they are, so its directory should be private.
@@ -64,6 +66,7 @@ public final class FileOutbox implements Closeable {
     private @Nullable Client client; // guarded by lock
     private boolean closing; // guarded by lock
     private volatile boolean closed; // set under lock
+    private @Nullable Owner newOwner; // guarded by lock; whom the file is to belong to, until that is on the disk
     private @Nullable RealtimeException lost; // guarded by lock; since the last sync
     private List<CompletableFuture<Void>> syncs = new ArrayList<>(); // guarded by lock
 
@@ -72,6 +75,8 @@ public final class FileOutbox implements Closeable {
 
     /** Whose messages these are, and who is told what became of them. */
     record Client(Outbox outbox, Executor callbacks, Runnable onStored, Consumer<List<Outbox.Dropped>> onNotStored) {}
+
+    private record Owner(String user, String clientId) {}
 
     private FileOutbox(
             Path file, FileChannel lockChannel, OutboxJournal journal, Executor writer, Runnable stopWriter) {
@@ -227,6 +232,25 @@ public final class FileOutbox implements Closeable {
         return journal.clientId();
     }
 
+    /** Returns whether an earlier process had another user; before the first {@link #own}. */
+    boolean isForeignTo(String user) {
+        return journal.isOwned() && !journal.isOwnedBy(user);
+    }
+
+    /**
+     * Makes the file a user's: the outbox is {@linkplain Outbox#owned told} when that is on the disk, behind what was
+     * dropped before. Tried again at each {@link #wake} until then. Returns immediately.
+     */
+    void own(String user, String clientId) {
+        lock.lock();
+        try {
+            newOwner = new Owner(user, clientId);
+        } finally {
+            lock.unlock();
+        }
+        wake();
+    }
+
     /**
      * Takes the client in, and gives its outbox what an earlier process left; on the thread that builds the client.
      *
@@ -295,6 +319,7 @@ public final class FileOutbox implements Closeable {
     private void write() {
         Client served;
         List<CompletableFuture<Void>> waiting;
+        Owner owner;
         lock.lock();
         try {
             served = client;
@@ -303,10 +328,14 @@ public final class FileOutbox implements Closeable {
             }
             waiting =
                     closing ? Collections.emptyList() : takeSyncs(); // before the changes, which hold all that was sent
+            owner = newOwner;
         } finally {
             lock.unlock();
         }
         store(served);
+        if (owner != null) {
+            store(served, owner);
+        }
         completeAll(waiting);
         journal.compact();
     }
@@ -334,6 +363,29 @@ public final class FileOutbox implements Closeable {
         if (!changes.added().isEmpty()) {
             served.onStored().run();
         }
+    }
+
+    private void store(Client served, Owner owner) {
+        try {
+            if (!journal.isOwnedBy(owner.user())) {
+                journal.own(owner.user(), owner.clientId());
+            }
+        } catch (IOException failure) { // no message leaves before it is tried again
+            LOG.warn("'{}' could not be made the user's", file, failure);
+            served.onNotStored().accept(Collections.emptyList());
+            return;
+        }
+        lock.lock();
+        try {
+            if (!owner.equals(newOwner)) {
+                return;
+            }
+            newOwner = null;
+        } finally {
+            lock.unlock();
+        }
+        served.outbox().owned();
+        served.onStored().run();
     }
 
     private void noteLost(RealtimeException cause) {

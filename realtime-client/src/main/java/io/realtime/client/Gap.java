@@ -11,11 +11,15 @@ import java.util.Objects;
  * @param position what follows is complete behind this place: whatever is loaded must hold everything up to it
  * @param reason why, in the protocol's words: {@code epoch} (the log is another one: the server restarted, the session is
  *     a new one), {@code trimmed} (no longer kept), {@code limit} (more than the server replays), {@code ahead} (the
- *     server has less than it had), {@code unauthorized} (the room is left, and nothing follows); or {@link #OVERFLOW}
+ *     server has less than it had), {@code unauthorized} (the room is left, and nothing follows); {@link #OVERFLOW}; or
+ *     {@link #USER_CHANGED}
  */
 public record Gap(String room, Position position, String reason) {
     /** The {@link #reason} when more arrived during a {@link Reload} than is held back. */
     public static final String OVERFLOW = "overflow";
+
+    /** The {@link #reason} when the server names another user than before: the room is left, and nothing follows. */
+    public static final String USER_CHANGED = "user_changed";
 
     /** A gap; applications call this in tests of their own listeners. */
     public Gap {

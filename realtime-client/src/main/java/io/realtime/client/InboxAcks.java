@@ -59,6 +59,14 @@ final class InboxAcks {
         }
     }
 
+    /** The inbox is another user's. */
+    void forget() {
+        stop();
+        epoch = null;
+        handled = 0;
+        unsaid = 0;
+    }
+
     /** Ends the timer; what is unsaid stays so. */
     void stop() {
         if (timer != null) {

@@ -40,6 +40,7 @@ final class Outbox {
     private long lastSeq; // guarded by lock
     private long bytes; // guarded by lock
     private boolean closed; // guarded by lock
+    private boolean owned = true; // guarded by lock; false while the file does not name the user yet
     private int messageBytes = ClientEngine.OUTBOUND_BYTES / 2; // guarded by lock
     private List<Long> removed = new ArrayList<>(); // guarded by lock; no longer here, but in the file
 
@@ -198,6 +199,52 @@ final class Outbox {
         }
     }
 
+    /** Removes and returns everything: it was another user's. */
+    List<Dropped> removeAll(RealtimeException cause) {
+        List<Dropped> dropped = new ArrayList<>();
+        lock.lock();
+        try {
+            waiting.addAll(inflight); // only to be removed with the others
+            inflight.clear();
+            for (Entry entry : removeWaiting(entry -> true)) {
+                dropped.add(new Dropped(entry, cause));
+            }
+        } finally {
+            lock.unlock();
+        }
+        return dropped;
+    }
+
+    /** Holds all back until the file names the user. */
+    void disown() {
+        lock.lock();
+        try {
+            owned = false;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** The file names the user. */
+    void owned() {
+        lock.lock();
+        try {
+            owned = true;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Returns whether messages may leave, as far as the file's user is concerned. */
+    boolean isOwned() {
+        lock.lock();
+        try {
+            return owned;
+        } finally {
+            lock.unlock();
+        }
+    }
+
     /** Lets a message be sent, in its turn behind those that were added before it, once it is stored. */
     void admit(Entry entry) {
         lock.lock();
@@ -292,7 +339,7 @@ final class Outbox {
             for (Entry entry : waiting) {
                 sum += entry.wireLength();
                 boolean mayLeave = entry.admitted && entry.stage == Stage.STORED;
-                if (closed || !mayLeave || next.size() >= room || (sum > maxBytes && !next.isEmpty())) {
+                if (closed || !owned || !mayLeave || next.size() >= room || (sum > maxBytes && !next.isEmpty())) {
                     break;
                 }
                 next.add(entry);

@@ -18,8 +18,11 @@ import java.nio.file.OpenOption;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
 import java.security.SecureRandom;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -30,8 +33,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The file of a {@link FileOutbox}. It begins with a header (magic, version, highest number given out, client id, CRC32)
- * and goes on with records: the length of the body, the CRC32 of length and body, and the body, which is either an added
+ * The file of a {@link FileOutbox}. It begins with a header (magic, version, highest number given out, client id, SHA-256
+ * of the user's id or zeros before the first welcome, CRC32) and goes on with records: the length of the body, the CRC32 of length and body, and the body, which is either an added
  * message (1, number, wall-clock milliseconds, event, room, JSON), one of bytes (3, and the same with these in place of the
  * JSON) or the numbers of removed ones (2, numbers). All integers are big-endian. Blocks on the disk; one thread at a time,
  * which the {@link FileOutbox} sees to.
@@ -42,7 +45,8 @@ final class OutboxJournal {
     private static final long MAGIC = 0x52544f5554424f58L; // "RTOUTBOX"
     private static final int VERSION = 1;
     private static final int ID_LENGTH = 24;
-    static final int HEADER = 8 + 4 + 8 + 2 + ID_LENGTH + 4;
+    private static final int OWNER_LENGTH = 32;
+    static final int HEADER = 8 + 4 + 8 + 2 + ID_LENGTH + OWNER_LENGTH + 4;
     private static final int RECORD_HEADER = 4 + 4;
     private static final byte ADDED = 1;
     private static final byte REMOVED = 2;
@@ -73,6 +77,7 @@ final class OutboxJournal {
     private final Disk disk;
     private @Nullable FileChannel channel;
     private String clientId = "";
+    private byte[] owner = new byte[OWNER_LENGTH];
     private long lastSeq;
     private long newestSeq; // of the records; a header may name a higher one
     private Map<Long, Slot> live = new LinkedHashMap<>(); // in the order of the file
@@ -139,9 +144,48 @@ final class OutboxJournal {
         }
     }
 
-    /** Returns the client id, which is as old as the file. */
+    /** Returns the client id, which is as old as the file, or as its being the user's. */
     String clientId() {
         return clientId;
+    }
+
+    /** Returns whether the messages are any user's. */
+    boolean isOwned() {
+        return !Arrays.equals(owner, new byte[OWNER_LENGTH]);
+    }
+
+    boolean isOwnedBy(String user) {
+        return Arrays.equals(owner, fingerprint(user));
+    }
+
+    /**
+     * Makes the file a user's, under this client id; on the disk when it returns.
+     *
+     * @throws IOException when it is as it was before
+     */
+    void own(String user, String newClientId) throws IOException {
+        byte[] ownerBefore = owner;
+        String idBefore = clientId;
+        owner = fingerprint(user);
+        clientId = newClientId;
+        boolean complete = false;
+        try {
+            rewrite();
+            complete = true;
+        } finally {
+            if (!complete) {
+                owner = ownerBefore;
+                clientId = idBefore;
+            }
+        }
+    }
+
+    private static byte[] fingerprint(String user) {
+        try {
+            return MessageDigest.getInstance("SHA-256").digest(user.getBytes(StandardCharsets.UTF_8));
+        } catch (NoSuchAlgorithmException impossible) { // every Java platform has it
+            throw new IllegalStateException(impossible);
+        }
     }
 
     /** Returns the highest number that was ever stored, or may have been. */
@@ -194,6 +238,7 @@ final class OutboxJournal {
         int idLength = fields.readUnsignedShort();
         byte[] id = new byte[ID_LENGTH];
         fields.readFully(id);
+        fields.readFully(owner);
         if (fields.readInt() != checksum(header, 0, HEADER - 4) || idLength != ID_LENGTH || !isSeq(lastSeq)) {
             throw new IOException("the first " + HEADER + " bytes of '" + file + "' are damaged");
         }
@@ -469,6 +514,7 @@ final class OutboxJournal {
         out.writeInt(VERSION);
         out.writeLong(lastSeq);
         out.writeUTF(clientId);
+        out.write(owner);
         out.writeInt(checksum(bytes.toByteArray(), 0, HEADER - 4));
         return bytes.toByteArray();
     }

@@ -190,6 +190,17 @@ final class Rooms {
         }
     }
 
+    /** All rooms and positions were another user's; there is no connection. */
+    void forgetAll(RealtimeException cause) {
+        for (Room room : new ArrayList<>(rooms.values())) {
+            failWaiting(room, cause);
+            if (room.position != null) {
+                callbacks.unauthorized(new Gap(room.name, room.position, Gap.USER_CHANGED));
+            }
+            forget(room.name);
+        }
+    }
+
     // Connections
 
     /** Returns all positions, for {@code $hello}. */

@@ -33,6 +33,9 @@ final class Sender {
     /** How many ephemeral messages may be between {@link #send} and the scheduler's thread. */
     private static final int MOST_EPHEMERAL = 1_000;
 
+    /** After so long a file that could not be made the user's is tried again. */
+    private static final Duration OWNER_RETRY = Duration.ofSeconds(1);
+
     private final Scheduler scheduler;
     private final Callbacks callbacks;
     private final LongSupplier answersRead;
@@ -72,7 +75,7 @@ final class Sender {
     void restore() {
         if (file != null) {
             FileOutbox.Client client = new FileOutbox.Client(
-                    outbox, callbacks::execute, () -> scheduler.schedule(Duration.ZERO, this::pump), this::report);
+                    outbox, callbacks::execute, () -> scheduler.schedule(Duration.ZERO, this::pump), this::notStored);
             report(file.attach(client, scheduler.nanoTime(), scheduler.currentTimeMillis()));
             scheduler.schedule(Duration.ZERO, this::expire);
         }
@@ -228,6 +231,34 @@ final class Sender {
         open = link;
         acknowledged(processed, behind);
         pump();
+    }
+
+    /** Returns whether what an earlier process left is another user's; before the first {@link #own}. */
+    boolean isForeignTo(String user) {
+        return file != null && file.isForeignTo(user);
+    }
+
+    /** What is here, and what comes, is this user's; with a file nothing leaves before that stands in it. */
+    void own(String user, String clientId) {
+        if (file != null) {
+            outbox.disown();
+            file.own(user, clientId);
+        }
+    }
+
+    /** What is here was another user's; there is no connection. */
+    void dropAll(RealtimeException cause) {
+        report(outbox.removeAll(cause));
+        changed();
+        onProgress.run();
+    }
+
+    /** On the file's writer. */
+    private void notStored(List<Outbox.Dropped> dropped) {
+        report(dropped);
+        if (!outbox.isOwned()) {
+            scheduler.schedule(OWNER_RETRY, this::changed);
+        }
     }
 
     void connectionLost() {

@@ -89,7 +89,7 @@ class FileOutboxTest {
 
     @Test
     void aRefusedFileIsNotLocked() throws IOException {
-        Files.writeString(file(), "something else, and long enough to hold a header of an outbox");
+        Files.writeString(file(), "something else, and long enough to hold a header of an outbox".repeat(2));
         assertEquals("'" + file() + "' is not an outbox", refusal(file()));
         Files.delete(file());
         FileOutbox.open(file()).close();

@@ -75,6 +75,7 @@ class OutboxJournalFuzzTest {
         out.putLong(0x52544f5554424f58L).putInt(1);
         out.putLong(in.remaining() < Long.BYTES ? 0 : in.getLong());
         out.putShort((short) ID_LENGTH).put("abcdefghijklmnopqrstuvwx".getBytes(StandardCharsets.US_ASCII));
+        out.put(new byte[32]); // nobody's
         out.putInt(checksum(out.array(), 0, out.position()));
         while (in.remaining() > 2) {
             int length = Math.min(in.getShort() & 0xFFFF, in.remaining());

@@ -59,6 +59,9 @@ final class World implements ServerTransport.Acceptor, ClientListener, AutoClose
     int messageBytes = 65_536;
     long spreadMs;
 
+    @Nullable
+    String user;
+
     private @Nullable RealtimeClient client;
 
     World() {
@@ -202,7 +205,8 @@ final class World implements ServerTransport.Acceptor, ClientListener, AutoClose
         }
 
         void welcome() {
-            send("{\"type\":\"$welcome\",\"data\":{\"session\":\"secret-" + peers.size() + "\",\"resumed\":" + resumed
+            send("{\"type\":\"$welcome\",\"data\":{\"session\":\"secret-" + peers.size() + "\""
+                    + (user == null ? "" : ",\"user\":\"" + user + "\"") + ",\"resumed\":" + resumed
                     + ",\"seq\":" + seq + ",\"answers\":" + answers + ",\"known\":true,\"rooms\":" + rooms
                     + ",\"heartbeat\":{\"intervalMs\":30000,\"timeoutMs\":60000}"
                     + ",\"limits\":{\"messageBytes\":" + messageBytes + ",\"inflight\":" + inflight
