@@ -47,6 +47,7 @@ final class ClientEngine {
     private static final Duration BAD_FRAMES_WITHIN = Duration.ofMinutes(1);
     private static final int BAD_FRAMES = 10;
     private static final int DEFAULT_INFLIGHT = 256;
+    private static final int MOST_QUESTION_BYTES = 64 << 10; // of the protocol's own
 
     private final ClientConfig config;
     private final Scheduler scheduler;
@@ -72,13 +73,15 @@ final class ClientEngine {
     private @Nullable String refusedToken;
     private @Nullable CloseReason refusal; // of refusedToken
     private boolean tokenRetried;
+    private int longestQuestion = Frames.MOST_HELLO_BYTES; // that the server takes, as it last said
+    private boolean isHelloTooBig; // for this server: the next names the protocol's rooms alone
 
     ClientEngine(ClientConfig config, Callbacks callbacks) {
         this.config = config;
         this.scheduler = config.scheduler();
         this.callbacks = callbacks;
         this.sender = new Sender(config, callbacks, this::answersRead, this::asked, this::onProgress);
-        this.rooms = new Rooms(callbacks, sender::isDone, this::retryRoomsLater);
+        this.rooms = new Rooms(callbacks, scheduler, sender::isDone, this::retryRoomsLater);
         this.history = new HistoryReader(callbacks, scheduler, this::sendNow);
         this.calls = new Calls(Ids.name(config.random()), sender, callbacks, scheduler, this::sendNow);
         this.inboxAcks = new InboxAcks(scheduler, this::sendInboxAck);
@@ -122,11 +125,11 @@ final class ClientEngine {
         post(() -> stop(new CloseReason(CloseReason.NORMAL, "the client disconnects"), null));
     }
 
-    CompletableFuture<JoinResult> join(String room, int history) {
+    CompletableFuture<JoinResult> join(String room, int history, Duration timeout) {
         CompletableFuture<JoinResult> result = new CompletableFuture<>();
         ask(result, () -> {
             sender.pump(); // what was sent before leaves before, unless it waits for the disk or its turn
-            rooms.join(room, history, result);
+            rooms.join(room, history, timeout, result);
         });
         return result;
     }
@@ -378,8 +381,17 @@ final class ClientEngine {
         }
         made.dialing = Link.NOTHING;
         made.opened(connection);
-        Frames.Hello hello = new Frames.Hello(lastToken, clientId, session, rooms.positions(), AGENT, false);
-        made.send(Outgoing.of(Frames.HELLO).data(hello, Frames.Hello.class));
+        int without =
+                hello(new Rooms.Positions(Collections.emptyMap(), true)).frame().length();
+        int bytes = Math.min(Frames.MOST_HELLO_BYTES, longestQuestion) - without;
+        made.send(
+                hello(rooms.positions(isHelloTooBig ? 0 : bytes, config.target().messageBytes())));
+    }
+
+    private Outgoing hello(Rooms.Positions positions) {
+        Boolean isPartial = positions.isPartial() ? true : null;
+        Frames.Hello hello = new Frames.Hello(lastToken, clientId, session, positions.named(), isPartial, AGENT, false);
+        return Outgoing.of(Frames.HELLO).data(hello, Frames.Hello.class);
     }
 
     void onClosed(Link closed, CloseReason said, boolean byPeer) {
@@ -390,7 +402,9 @@ final class ClientEngine {
                 !byPeer && said.code() != CloseReason.ABNORMAL; // found by the transport: no word of the server
         CloseReason reason = isFault ? said : closed.explain(said);
         CloseRule rule = isFault ? CloseRule.BACKOFF : CloseRule.of(reason.code());
-        if (rule == CloseRule.TOO_BIG) {
+        if (rule == CloseRule.TOO_BIG && !closed.welcomed) {
+            isHelloTooBig = true;
+        } else if (rule == CloseRule.TOO_BIG) {
             sender.tooBig(reason);
         }
         drop(closed);
@@ -617,11 +631,16 @@ final class ClientEngine {
             callbacks.completeVoid(waiter);
         }
         opening.clear();
-        rooms.welcomed(
+        longestQuestion = Math.min(messageBytes, MOST_QUESTION_BYTES);
+        isHelloTooBig = false;
+        rooms.welcomed( // before the messages, which may be for these rooms
                 welcome.resumed(),
                 states,
+                Boolean.TRUE.equals(welcome.partial()),
                 from.inflight,
-                from::send); // before the messages, which may be for these rooms
+                longestQuestion,
+                Math.min(longestQuestion, config.target().messageBytes()),
+                from::send);
         callbacks.welcomed();
         inboxAcks.welcomed();
         sender.welcomed(from, welcome.seq(), welcome.answers(), Math.min(messageBytes, OUTBOUND_BYTES / 2));

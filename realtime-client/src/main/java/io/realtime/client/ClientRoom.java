@@ -3,6 +3,7 @@ package io.realtime.client;
 import io.realtime.Event;
 import io.realtime.Message;
 import io.realtime.Subscription;
+import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Consumer;
 
@@ -11,6 +12,8 @@ import java.util.function.Consumer;
  * many threads; every method returns immediately.
  */
 public final class ClientRoom {
+    private static final Duration JOIN_TIMEOUT = Duration.ofSeconds(10);
+
     private final ClientEngine engine;
     private final Callbacks callbacks;
     private final String name;
@@ -26,9 +29,14 @@ public final class ClientRoom {
         return name;
     }
 
-    /** Like {@link #join(int)}, without history. */
+    /** Like {@link #join(int, Duration)}, without history and within 10 s. */
     public CompletableFuture<JoinResult> join() {
         return join(0);
+    }
+
+    /** Like {@link #join(int, Duration)}, within 10 s. */
+    public CompletableFuture<JoinResult> join(int history) {
+        return join(history, JOIN_TIMEOUT);
     }
 
     /**
@@ -36,23 +44,34 @@ public final class ClientRoom {
      * was published in between is delivered first; where it is gone, {@link ClientListener#onGap} says so, and {@link
      * #onReload} holds back what follows while the room is loaded again.
      *
+     * <p>Each call returns a future of its own. A future that times out, or that its caller cancels, ends the wait of this
+     * caller alone: the room stays wanted, and is joined when the server answers. A refusal that comes then reaches {@link
+     * ClientListener#onError}. Call {@link #leave} to give the room up.
+     *
      * @param history how many of the newest messages to deliver first on a first join; the server may give fewer
+     * @param timeout how long to wait for the answer, the time without a connection included
      * @return completes on the callback executor when the server answered; fails with a {@link
-     *     io.realtime.RemoteException} when it refused, and the room is not joined again then, and with a {@link
-     *     io.realtime.RealtimeException} when the client closes before
-     * @throws IllegalArgumentException when the number is negative
+     *     io.realtime.RemoteException} when it refused, and the room is not joined again then, and with another {@link
+     *     io.realtime.RealtimeException}: {@code timeout}; {@code closed} when the client closes, the room is left or the
+     *     server takes the session out of it before; {@code overloaded} when 1,000 callers wait for this room
+     * @throws IllegalArgumentException when the number is negative or the timeout is not positive
      */
-    public CompletableFuture<JoinResult> join(int history) {
+    public CompletableFuture<JoinResult> join(int history, Duration timeout) {
         if (history < 0) {
             throw new IllegalArgumentException("history " + history + " is negative");
         }
-        return engine.join(name, history);
+        if (timeout.isNegative() || timeout.isZero()) {
+            throw new IllegalArgumentException("timeout " + timeout + " is not positive");
+        }
+        return engine.join(name, history, timeout);
     }
 
     /**
-     * Leaves the room, now or at the next connect, and forgets the place in its log.
+     * Leaves the room, now or at the next connect, and forgets the place in its log. Each call returns a future of its own;
+     * one that its caller cancels changes nothing.
      *
-     * @return completes on the callback executor when the server knows; fails when the client closes before
+     * @return completes on the callback executor when the server knows, or when the room is joined again; fails when the
+     *     client closes before
      */
     public CompletableFuture<Void> leave() {
         return engine.leave(name);

@@ -4,15 +4,19 @@ import io.realtime.ErrorCode;
 import io.realtime.Position;
 import io.realtime.RealtimeException;
 import io.realtime.RemoteException;
+import io.realtime.internal.wire.EntryBudget;
 import io.realtime.internal.wire.Envelope;
 import io.realtime.internal.wire.Frames;
 import io.realtime.internal.wire.Names;
 import io.realtime.internal.wire.Outgoing;
+import io.realtime.spi.Scheduler;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.HashMap;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
@@ -28,13 +32,30 @@ final class Rooms {
     /** A server that puts a session into more rooms than this does not mean it. */
     private static final int MOST_ROOMS = 100_000;
 
+    /** What {@code $rejoin} and its answer may say of a room beside its name and the name of its log. */
+    private static final int WISH_BYTES = 64;
+
+    private static final int ANSWER_BYTES = 320;
+
+    /** What they say beside the rooms, and {@code $welcome} beside the application's rooms. */
+    private static final int FRAME_BYTES = 128;
+
+    private static final int STATE_BYTES = 120;
+    private static final int WELCOME_BYTES = 4 * 1024;
+
     private final Callbacks callbacks;
+    private final Scheduler scheduler;
     private final LongPredicate isDone;
     private final Runnable retryLater;
     private final Set<Room> staying = new LinkedHashSet<>(); // to be left once messages for them have arrived
     private final Map<String, Room> rooms = new LinkedHashMap<>();
     private final Map<String, Room> byRef = new HashMap<>();
     private final Set<Room> unasked = new LinkedHashSet<>(); // too many questions are under way
+    private final Set<Room> returning = new LinkedHashSet<>(); // since the welcome, and $rejoin has not named them yet
+    private boolean owesLast; // the server waits to hear that $rejoin has named all
+    private @Nullable Rejoin rejoin; // one at a time: it may be as long as a message may be
+    private int questionBytes;
+    private int answerBytes;
     private int mostAsked = 1;
     private Predicate<Outgoing> connection = Rooms::offline;
     private long lastRef;
@@ -45,8 +66,9 @@ final class Rooms {
      * @param isDone whether every message up to a number has had its fate
      * @param retryLater has {@link #retry} called after a while, unless the connection ends before
      */
-    Rooms(Callbacks callbacks, LongPredicate isDone, Runnable retryLater) {
+    Rooms(Callbacks callbacks, Scheduler scheduler, LongPredicate isDone, Runnable retryLater) {
         this.callbacks = callbacks;
+        this.scheduler = scheduler;
         this.isDone = isDone;
         this.retryLater = retryLater;
     }
@@ -64,6 +86,8 @@ final class Rooms {
 
     private static final class Room {
         final String name;
+        final Waiters<JoinResult> joining;
+        final Waiters<Void> leaving;
         Wish wish = Wish.NONE;
         long leaveBehind; // messages up to this number are sent before the room is left
         boolean joined;
@@ -74,36 +98,40 @@ final class Rooms {
         Position position;
 
         @Nullable
-        CompletableFuture<JoinResult> joining;
-
-        @Nullable
-        CompletableFuture<Void> leaving;
-
-        @Nullable
         String ref;
 
         Wish asked = Wish.NONE; // what ref asks for
+        boolean namedPosition; // in what ref asks
 
-        Room(String name) {
+        Room(String name, Callbacks callbacks) {
             this.name = name;
+            this.joining = new Waiters<>(callbacks);
+            this.leaving = new Waiters<>(callbacks);
         }
     }
 
+    /** A question about many rooms that is under way. */
+    private record Rejoin(String ref, List<Room> rooms) {}
+
     // What the application wants
 
-    void join(String name, int history, CompletableFuture<JoinResult> result) {
+    /** @param timeout after which the caller waits no more; the room is joined all the same */
+    void join(String name, int history, Duration timeout, CompletableFuture<JoinResult> result) {
         Room room = room(name);
         room.wish = Wish.JOINED;
         room.history = history;
-        if (room.leaving != null) { // it never left, or is on its way back
-            callbacks.completeVoid(room.leaving);
-            room.leaving = null;
-        }
-        if (room.joining == null) {
-            room.joining = result;
-        } else {
-            follow(room.joining, result);
-        }
+        room.leaving.complete(null); // it never left, or is on its way back
+        room.joining.add(
+                result,
+                scheduler.schedule(
+                        timeout,
+                        () -> room.joining.fail(
+                                result,
+                                new RealtimeException(
+                                        ErrorCode.TIMEOUT,
+                                        "no answer to the join of room '" + name + "' within " + timeout,
+                                        true,
+                                        null))));
         sync(room);
     }
 
@@ -119,11 +147,7 @@ final class Rooms {
             room.leaveBehind = behind;
         }
         room.wish = Wish.LEFT;
-        if (room.leaving == null) {
-            room.leaving = result;
-        } else {
-            follow(room.leaving, result);
-        }
+        room.leaving.add(result, Link.NOTHING);
         if (stays(room)) {
             staying.add(room);
         } else {
@@ -152,24 +176,11 @@ final class Rooms {
     }
 
     private void failJoining(Room room) {
-        if (room.joining != null) {
-            callbacks.fail(room.joining, new RealtimeException(ErrorCode.CLOSED, "left before it was joined"));
-            room.joining = null;
-        }
+        room.joining.fail(new RealtimeException(ErrorCode.CLOSED, "left before it was joined"));
     }
 
     private boolean stays(Room room) {
         return room.wish == Wish.JOINED || (room.wish == Wish.LEFT && !isDone.test(room.leaveBehind));
-    }
-
-    private static <V> void follow(CompletableFuture<V> first, CompletableFuture<V> second) {
-        CompletableFuture<V> unused = first.whenComplete((value, failure) -> {
-            if (failure != null) {
-                second.completeExceptionally(failure);
-            } else {
-                second.complete(value);
-            }
-        });
     }
 
     /** Fails who waits; what is wanted stays so. */
@@ -180,14 +191,8 @@ final class Rooms {
     }
 
     private void failWaiting(Room room, RealtimeException cause) {
-        if (room.joining != null) {
-            callbacks.fail(room.joining, cause);
-            room.joining = null;
-        }
-        if (room.leaving != null) {
-            callbacks.fail(room.leaving, cause);
-            room.leaving = null;
-        }
+        room.joining.fail(cause);
+        room.leaving.fail(cause);
     }
 
     /** All rooms and positions were another user's; there is no connection. */
@@ -203,15 +208,35 @@ final class Rooms {
 
     // Connections
 
-    /** Returns all positions, for {@code $hello}. */
-    Map<String, Position> positions() {
-        Map<String, Position> positions = new LinkedHashMap<>();
-        for (Room room : rooms.values()) {
-            if (room.position != null) {
-                positions.put(room.name, room.position);
+    /** What {@code $hello} says of positions, and whether there are more. */
+    record Positions(Map<String, Position> named, boolean isPartial) {}
+
+    /**
+     * Returns positions for {@code $hello}: those of the protocol's rooms, and of as many others as fit.
+     *
+     * @param bytes how long they may be
+     * @param answer how long the answer may be, {@code $welcome}
+     */
+    Positions positions(int bytes, int answer) {
+        Map<String, Position> named = new LinkedHashMap<>();
+        EntryBudget mine = new EntryBudget(bytes);
+        EntryBudget theirs = new EntryBudget(answer - WELCOME_BYTES);
+        boolean isPartial = answer < Frames.MOST_HELLO_BYTES + WELCOME_BYTES; // it would not hold what is not asked for
+        for (boolean protocols : new boolean[] {true, false}) {
+            for (Room room : rooms.values()) {
+                Position position = room.position;
+                if (position != null && isProtocols(room) == protocols) {
+                    int length = WISH_BYTES + EntryBudget.length(position.epoch());
+                    boolean fits = mine.take(room.name, length) & theirs.take(room.name, STATE_BYTES);
+                    if (fits || protocols) {
+                        named.put(room.name, position);
+                    } else {
+                        isPartial = true;
+                    }
+                }
             }
         }
-        return positions;
+        return new Positions(named, isPartial);
     }
 
     /**
@@ -236,9 +261,21 @@ final class Rooms {
         return new RealtimeException(ErrorCode.BAD_DATA, "the server named no place in room '" + room + "'");
     }
 
-    /** The session is open: takes over where the server says it stands, and asks for what is missing. */
+    /**
+     * The session is open: takes over where the server says it stands, and asks for what is missing.
+     *
+     * @param isPartial whether the session is in rooms that are not among the states
+     * @param longestQuestion in bytes
+     * @param longestAnswer in bytes
+     */
     void welcomed(
-            boolean resumed, Map<String, Frames.RoomState> states, int inflight, Predicate<Outgoing> newConnection) {
+            boolean resumed,
+            Map<String, Frames.RoomState> states,
+            boolean isPartial,
+            int inflight,
+            int longestQuestion,
+            int longestAnswer,
+            Predicate<Outgoing> newConnection) {
         Room inbox = resumed ? null : rooms.remove(Names.SESSION); // another session has another inbox
         for (Map.Entry<String, Frames.RoomState> entry : states.entrySet()) {
             resumed(room(entry.getKey()), entry.getValue());
@@ -249,13 +286,21 @@ final class Rooms {
         unasked.clear();
         connection = newConnection;
         mostAsked = Math.max(1, inflight / 2);
+        questionBytes = longestQuestion - FRAME_BYTES;
+        answerBytes = longestAnswer - FRAME_BYTES;
         for (Room room : new ArrayList<>(rooms.values())) {
             if (!resumed && room.wish == Wish.LEFT && !stays(room) && room.asked == Wish.NONE) {
                 left(room);
-            } else {
-                sync(room);
+            } else if (isToJoin(room)) {
+                returning.add(room);
             }
         }
+        if (isPartial || returning.size() > 1) {
+            owesLast = true;
+        } else {
+            returning.clear();
+        }
+        retry();
     }
 
     /** The old session's inbox is gone with what it held. */
@@ -292,6 +337,9 @@ final class Rooms {
         connection = Rooms::offline;
         byRef.clear();
         unasked.clear();
+        returning.clear();
+        owesLast = false;
+        rejoin = null;
         for (Room room : rooms.values()) {
             room.ref = null;
             room.asked = Wish.NONE;
@@ -301,6 +349,7 @@ final class Rooms {
 
     /** Asks again for what could not be asked, or was refused for now. */
     void retry() {
+        rejoin();
         for (Room room : new ArrayList<>(rooms.values())) {
             sync(room);
         }
@@ -317,22 +366,74 @@ final class Rooms {
             }
             return;
         }
-        if (room.leaving != null && !stays(room)) {
+        if (isToLeave(room)) {
+            returning.remove(room);
             ask(room, Wish.LEFT, Outgoing.of(Frames.LEAVE));
-        } else if (room.joining != null || (stays(room) && !room.joined)) {
-            Integer history = room.firstTime && room.history > 0 ? room.history : null;
-            Frames.Join data = new Frames.Join(room.position, history);
-            ask(room, Wish.JOINED, Outgoing.of(Frames.JOIN).data(data, Frames.Join.class));
+        } else if (isToJoin(room) && !returning.contains(room)) {
+            ask(room, Wish.JOINED, Outgoing.of(Frames.JOIN).data(wish(room), Frames.Join.class));
         }
     }
 
-    private void ask(Room room, Wish wish, Outgoing frame) {
+    private boolean isToLeave(Room room) {
+        return !isProtocols(room) && !room.leaving.isEmpty() && !stays(room);
+    }
+
+    private boolean isToJoin(Room room) {
+        return !isProtocols(room) && !isToLeave(room) && (!room.joining.isEmpty() || (stays(room) && !room.joined));
+    }
+
+    private static Frames.Join wish(Room room) {
+        Integer history = room.firstTime && room.history > 0 ? room.history : null;
+        return new Frames.Join(room.position, history);
+    }
+
+    /** Asks in one question for as many rooms as fit: after a restart of the server none is left of thousands. */
+    private void rejoin() {
+        if (!owesLast || rejoin != null) {
+            return;
+        }
+        EntryBudget question = new EntryBudget(questionBytes);
+        EntryBudget answer = new EntryBudget(answerBytes);
+        Map<String, Frames.Join> wishes = new LinkedHashMap<>();
+        List<Room> asked = new ArrayList<>();
+        returning.removeIf(room -> !isToJoin(room));
+        for (Room room : returning) {
+            Position position = room.position;
+            int length = WISH_BYTES + (position == null ? 0 : EntryBudget.length(position.epoch()));
+            boolean fits = question.take(room.name, length) & answer.take(room.name, ANSWER_BYTES);
+            if (!fits && !asked.isEmpty()) {
+                break;
+            }
+            wishes.put(room.name, wish(room));
+            asked.add(room);
+        }
+        boolean isLast = asked.size() == returning.size();
+        Frames.Rejoin data = new Frames.Rejoin(wishes, isLast ? true : null);
+        String ref = nextRef();
+        if (connection.test(Outgoing.of(Frames.REJOIN).ref(ref).data(data, Frames.Rejoin.class))) {
+            asked.forEach(room -> asked(room, Wish.JOINED, ref));
+            returning.removeAll(asked);
+            owesLast = !isLast;
+            rejoin = new Rejoin(ref, asked);
+        } // else when the connection is drained
+    }
+
+    private String nextRef() {
         lastRef++;
-        String ref = "r" + lastRef;
+        return "r" + lastRef;
+    }
+
+    private static void asked(Room room, Wish wish, String ref) {
+        room.ref = ref;
+        room.asked = wish;
+        room.namedPosition = room.position != null;
+    }
+
+    private void ask(Room room, Wish wish, Outgoing frame) {
+        String ref = nextRef();
         if (byRef.size() < mostAsked && connection.test(frame.ref(ref).room(room.name))) {
             unasked.remove(room);
-            room.ref = ref;
-            room.asked = wish;
+            asked(room, wish, ref);
             byRef.put(ref, room);
         } else {
             unasked.add(room); // until the next answer, or until the connection is drained
@@ -343,58 +444,113 @@ final class Rooms {
 
     /** Takes an answer; false when it is about no question of a room. */
     boolean reply(Envelope answer) {
+        Rejoin many = rejoin;
+        if (many != null && many.ref.equals(answer.ref())) {
+            rejoin = null;
+            rejoined(many, answer);
+            askNext();
+            return true;
+        }
         Room room = answered(answer);
         if (room == null) {
             return false;
         }
-        Wish asked = room.asked;
-        room.asked = Wish.NONE;
-        if (asked == Wish.LEFT) {
+        if (over(room) == Wish.LEFT) {
             left(room);
+            sync(room);
         } else {
             try {
-                joined(room, answer);
+                joined(room, answer.data(Frames.Joined.class));
             } catch (RealtimeException nonsense) {
                 failWaiting(room, nonsense);
                 askNext();
                 throw nonsense;
             }
+            sync(room);
         }
-        sync(room);
         askNext();
         return true;
     }
 
+    @SuppressWarnings("ConstantValue") // Gson leaves a missing component null, whatever its annotation
+    private void rejoined(Rejoin many, Envelope answer) {
+        Frames.Rejoins data;
+        try {
+            data = answer.data(Frames.Rejoins.class);
+        } catch (RealtimeException nonsense) {
+            many.rooms.forEach(room -> refused(room, nonsense));
+            return;
+        }
+        for (Room room : many.rooms) {
+            if (room.ref == null) {
+                continue; // it was forgotten meanwhile
+            }
+            over(room);
+            Frames.Rejoined one = data.rooms() == null ? null : data.rooms().get(room.name);
+            if (one == null || (one.error() == null && (one.epoch() == null || one.offset() < 0))) {
+                refused(room, noPlace(room.name));
+            } else if (one.error() != null) {
+                failed(room, one.error().exception());
+            } else {
+                joined(
+                        room,
+                        new Frames.Joined(one.epoch(), one.offset(), one.recovered(), one.reason(), one.members()));
+                sync(room);
+            }
+        }
+    }
+
     /** Takes an error; false when it is about no question of a room. */
     boolean error(Envelope answer, RemoteException failure) {
+        Rejoin many = rejoin;
+        if (many != null && many.ref.equals(answer.ref())) {
+            rejoin = null;
+            for (Room room : many.rooms) {
+                if (room.ref != null) {
+                    over(room);
+                    failed(room, failure);
+                }
+            }
+            askNext();
+            return true;
+        }
         Room room = answered(answer);
         if (room == null) {
             return false;
         }
-        Wish asked = room.asked;
-        room.asked = Wish.NONE;
-        if (asked == Wish.LEFT) {
+        if (over(room) == Wish.LEFT) {
             left(room); // whatever it was, nothing will be joined again
             sync(room);
-        } else if (room.joining == null && failure.isRetryable()) {
+        } else {
+            failed(room, failure);
+        }
+        askNext();
+        return true;
+    }
+
+    private void failed(Room room, RemoteException failure) {
+        if (room.joining.isEmpty() && failure.isRetryable()) {
             callbacks.error(failure);
             retryLater.run();
         } else {
             refused(room, failure);
         }
-        askNext();
-        return true;
     }
 
     private @Nullable Room answered(Envelope answer) {
-        Room room = answer.ref() == null ? null : byRef.remove(answer.ref());
-        if (room != null) {
-            room.ref = null;
-        }
-        return room;
+        return answer.ref() == null ? null : byRef.remove(answer.ref());
+    }
+
+    /** The question about a room has its answer; returns what it asked for. */
+    private static Wish over(Room room) {
+        Wish asked = room.asked;
+        room.ref = null;
+        room.asked = Wish.NONE;
+        return asked;
     }
 
     private void askNext() {
+        rejoin();
         while (byRef.size() < mostAsked && !unasked.isEmpty()) {
             Room next = unasked.iterator().next();
             unasked.remove(next);
@@ -410,23 +566,26 @@ final class Rooms {
      * may be sent while a question waits to be asked, since it may be for that room.
      */
     int asked() {
-        return unasked.isEmpty() ? byRef.size() : Integer.MAX_VALUE;
+        int asked = byRef.size() + (rejoin == null ? 0 : 1);
+        return unasked.isEmpty() && !owesLast ? asked : Integer.MAX_VALUE;
     }
 
-    private void joined(Room room, Envelope answer) {
-        Frames.Joined data = answer.data(Frames.Joined.class);
-        boolean asReturning = room.position != null;
+    private void joined(Room room, Frames.Joined data) {
+        Position own = room.position;
         room.joined = true;
         room.firstTime = false;
-        Position begin = move(room, data.epoch(), data.offset(), asReturning && !data.recovered(), data.reason());
-        if (room.joining != null) {
-            callbacks.complete(room.joining, new JoinResult(begin, data.recovered(), data.reason(), data.members()));
-            room.joining = null;
+        Position begin;
+        if (own != null && !room.namedPosition && own.epoch().equals(data.epoch())) {
+            begin = own; // $joined said it meanwhile, and what is behind it comes
+        } else {
+            boolean lost = own != null && !(room.namedPosition && data.recovered());
+            begin = move(room, data.epoch(), data.offset(), lost, data.reason());
         }
+        room.joining.complete(new JoinResult(begin, data.recovered(), data.reason(), data.members()));
     }
 
     private void refused(Room room, RealtimeException failure) {
-        if (room.joining == null) { // nobody waits: it was joined before
+        if (room.joining.isEmpty()) { // it was joined before, or its caller has given up
             callbacks.error(failure);
         }
         failWaiting(room, failure);
@@ -441,19 +600,16 @@ final class Rooms {
             callbacks.left(room.name);
             return;
         }
-        if (room.leaving != null) {
-            callbacks.completeVoid(room.leaving);
-            room.leaving = null;
-        }
+        room.leaving.complete(null);
         failJoining(room);
         forget(room.name);
     }
 
-    /** The server put the session into a room. */
+    /** The server put the session into a room; what the application has asked for meanwhile comes behind that. */
     void put(String name, Frames.RoomState place) {
         Room room = room(name);
         if (!isProtocols(room)) {
-            room.wish = Wish.JOINED;
+            room.wish = room.wish == Wish.NONE ? Wish.JOINED : room.wish;
             room.joined = true;
             room.firstTime = false;
         }
@@ -462,13 +618,18 @@ final class Rooms {
         move(room, place.epoch(), place.offset(), !goesOn, goesOn ? null : "epoch");
     }
 
-    /** The server took the session out of a room. */
+    /** The server took the session out of a room; what the application has asked for meanwhile comes behind that. */
     void taken(String name) {
         Room room = rooms.get(name);
-        if (room != null && room.ref == null) {
-            failWaiting(room, new RealtimeException(ErrorCode.CLOSED, "the server took the session out of the room"));
-            forget(name);
+        if (room == null || room.ref != null) {
+            return;
         }
+        if (returning.contains(room) || unasked.contains(room)) {
+            room.joined = false;
+            return;
+        }
+        failWaiting(room, new RealtimeException(ErrorCode.CLOSED, "the server took the session out of the room"));
+        forget(name);
     }
 
     /** The room's log broke. */
@@ -528,7 +689,7 @@ final class Rooms {
             if (rooms.size() >= MOST_ROOMS) {
                 throw new RealtimeException(ErrorCode.OVERLOADED, "more than " + MOST_ROOMS + " rooms");
             }
-            room = new Room(name);
+            room = new Room(name, callbacks);
             rooms.put(name, room);
         }
         return room;
@@ -536,9 +697,14 @@ final class Rooms {
 
     private void forget(String name) {
         Room room = rooms.remove(name);
-        staying.remove(room);
-        if (room != null && room.ref != null) {
-            byRef.remove(room.ref);
+        if (room != null) {
+            staying.remove(room);
+            unasked.remove(room);
+            returning.remove(room);
+            if (room.ref != null) {
+                byRef.remove(room.ref);
+                over(room);
+            }
         }
         callbacks.left(name);
     }

@@ -24,9 +24,13 @@ import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.Objects;
 import java.util.Random;
 import java.util.function.Consumer;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /** One client and one scripted server in virtual time; what both see is recorded. */
@@ -54,6 +58,7 @@ final class World implements ServerTransport.Acceptor, ClientListener, AutoClose
     long seq;
     long answers;
     String rooms = "{}";
+    boolean partial;
     String joinReply = "{\"epoch\":\"e1\",\"offset\":0,\"recovered\":true,\"members\":3}";
     int inflight = 256;
     int messageBytes = 65_536;
@@ -208,6 +213,7 @@ final class World implements ServerTransport.Acceptor, ClientListener, AutoClose
             send("{\"type\":\"$welcome\",\"data\":{\"session\":\"secret-" + peers.size() + "\""
                     + (user == null ? "" : ",\"user\":\"" + user + "\"") + ",\"resumed\":" + resumed
                     + ",\"seq\":" + seq + ",\"answers\":" + answers + ",\"known\":true,\"rooms\":" + rooms
+                    + ",\"partial\":" + partial
                     + ",\"heartbeat\":{\"intervalMs\":30000,\"timeoutMs\":60000}"
                     + ",\"limits\":{\"messageBytes\":" + messageBytes + ",\"inflight\":" + inflight
                     + ",\"ttlMs\":300000},\"retry\":{\"spreadMs\":" + spreadMs + "}}}");
@@ -225,8 +231,26 @@ final class World implements ServerTransport.Acceptor, ClientListener, AutoClose
 
         /** Answers the client's question about a room. */
         void reply(Envelope question) {
-            String data = question.type().equals(Frames.JOIN) ? joinReply : "null";
+            String data = switch (question.type()) {
+                case Frames.JOIN -> joinReply;
+                case Frames.REJOIN -> rejoinReply(question);
+                default -> "null";
+            };
             send("{\"type\":\"$reply\",\"ref\":\"" + question.ref() + "\",\"data\":" + data + "}");
+        }
+
+        private String rejoinReply(Envelope question) {
+            Map<String, String> answers = new LinkedHashMap<>();
+            rejoined(question).keySet().forEach(room -> answers.put(room, joinReply));
+            return answers.entrySet().stream()
+                    .map(answer -> "\"" + answer.getKey() + "\":" + answer.getValue())
+                    .collect(Collectors.joining(",", "{\"rooms\":{", "}}"));
+        }
+
+        /** The rooms that a question names, and what is wanted there. */
+        Map<String, Frames.Join> rejoined(Envelope question) {
+            return Objects.requireNonNull(
+                    question.<Frames.Rejoin>data(Frames.Rejoin.class).rooms());
         }
 
         Frames.Hello hello() {
@@ -262,7 +286,7 @@ final class World implements ServerTransport.Acceptor, ClientListener, AutoClose
             frames.add(frame);
             switch (frame.type()) {
                 case Frames.HELLO -> onHello.accept(this);
-                case Frames.JOIN, Frames.LEAVE -> {
+                case Frames.JOIN, Frames.REJOIN, Frames.LEAVE -> {
                     if (answersJoins) {
                         reply(frame);
                     }

@@ -16,7 +16,12 @@ import io.realtime.internal.wire.Names;
 import io.realtime.internal.wire.Outgoing;
 import io.realtime.spi.FrameBatch;
 import java.time.Instant;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import org.jspecify.annotations.Nullable;
 
@@ -30,34 +35,73 @@ final class Dispatcher {
         this.handlers = handlers;
     }
 
-    /** Handles one message to its end; whatever comes of it, it counts as processed. */
-    void dispatch(Session session, Peer peer, Envelope envelope) {
-        try {
+    /**
+     * Handles one message to its end, which may come later, when a rule has answered; the mailbox waits for that. Whatever
+     * comes of it, it counts as processed, unless the server stops before.
+     *
+     * @param done runs at the end
+     */
+    void dispatch(Session session, Peer peer, Envelope envelope, Runnable done) {
+        step(session, peer, envelope, done, () -> {
             if (envelope.isProtocol()) {
-                protocol(session, peer, envelope);
-            } else {
-                application(session, envelope);
+                return protocol(session, peer, envelope);
             }
-        } catch (Throwable failure) { // an Error of one handler must not cost the session its next message
-            fail(session, peer, envelope, failure);
-        }
-        if (envelope.seq() > 0) {
-            session.processed(envelope.seq());
+            return application(session, envelope);
+        });
+    }
+
+    private void step(Session session, Peer peer, Envelope envelope, Runnable done, Step step) {
+        boolean isPaused = false;
+        try {
+            if (core.isStopped()) {
+                return; // another server's turn has come: what is not acknowledged is sent to it
+            }
+            Pause pause = attempt(session, peer, envelope, step);
+            if (pause != null) {
+                session.mailbox().await(pause.until, () -> step(session, peer, envelope, done, pause.then));
+                isPaused = true;
+            } else if (envelope.seq() > 0) {
+                session.processed(envelope.seq());
+            }
+        } finally {
+            if (!isPaused) {
+                done.run();
+            }
         }
     }
 
-    private void protocol(Session session, Peer peer, Envelope envelope) {
+    private @Nullable Pause attempt(Session session, Peer peer, Envelope envelope, Step step) {
+        try {
+            return step.run();
+        } catch (Throwable failure) { // an Error of one handler must not cost the session its next message
+            fail(session, peer, envelope, failure);
+            return null;
+        }
+    }
+
+    /** What a message does; or the first part of it. */
+    @FunctionalInterface
+    interface Step {
+        /** Returns null when it is done. */
+        @Nullable
+        Pause run() throws Exception;
+    }
+
+    /** What a message has to wait for, and what it then does. */
+    record Pause(CompletionStage<?> until, Step then) {}
+
+    private @Nullable Pause protocol(Session session, Peer peer, Envelope envelope) {
         switch (envelope.type()) {
-            case Frames.JOIN -> join(session, peer, envelope);
-            case Frames.LEAVE -> {
-                if (session.peer() != peer) {
-                    return; // asked on a connection that is gone: on the next one the client asks again, or thinks
-                    // better
-                }
-                session.exit(named(envelope));
-                answer(peer, Outgoing.of(Frames.REPLY).ref(envelope.ref()).room(envelope.room()));
+            case Frames.JOIN -> {
+                return join(session, peer, envelope);
             }
-            case Frames.HISTORY -> history(session, peer, envelope);
+            case Frames.REJOIN -> {
+                return rejoin(session, peer, envelope);
+            }
+            case Frames.LEAVE -> session.leave(peer, envelope.ref(), named(envelope));
+            case Frames.HISTORY -> {
+                return history(session, peer, envelope);
+            }
             case Frames.AUTH -> auth(session, peer, envelope);
             case Frames.REPLY, Frames.NEXT, Frames.END, Frames.ERROR -> {
                 if (session.hasCalls()) {
@@ -76,6 +120,7 @@ final class Dispatcher {
                 throw new RealtimeException(
                         ErrorCode.UNKNOWN_TYPE, "there is no '" + envelope.type() + "' in this version");
         }
+        return null;
     }
 
     /** Answers a question of the protocol, on the connection that asked. */
@@ -83,37 +128,61 @@ final class Dispatcher {
         peer.send(FrameBatch.of(frame.frame()));
     }
 
-    private void join(Session session, Peer peer, Envelope envelope) {
+    private Pause join(Session session, Peer peer, Envelope envelope) {
         String room = named(envelope);
         Frames.Join wish = envelope.hasData() ? envelope.data(Frames.Join.class) : new Frames.Join(null, null);
-        if (!core.hasJoinRule()) {
-            throw new RealtimeException(
-                    ErrorCode.FORBIDDEN, "no rule says who may join '" + room + "': the server has no allowJoin");
-        }
-        if (!core.mayJoin(session, room)) {
-            throw new RealtimeException(ErrorCode.FORBIDDEN, "joining '" + room + "' is not allowed");
-        }
-        if (!session.isIn(room) && session.rooms().size() >= core.limits().roomsPerSession()) {
-            throw new RealtimeException(
-                    ErrorCode.OVERLOADED,
-                    "the session is in " + core.limits().roomsPerSession() + " rooms and may join no more");
-        }
-        int history = wish.history() == null ? 0 : Math.max(0, wish.history());
-        Session.Joined joined = session.reenter(peer, room, wish.since(), history);
-        if (joined != null) {
-            session.announce(joined, envelope.ref());
-        }
+        CompletableFuture<Set<String>> forbidden = core.rules().forbidden(session, Set.of(room));
+        return new Pause(forbidden, () -> {
+            session.join(peer, envelope.ref(), room, wish, forbidden.join().isEmpty());
+            return null;
+        });
     }
 
-    private void history(Session session, Peer peer, Envelope envelope) {
+    /** Many joins in one question; a room that the session is in was asked about when it was resumed. */
+    private Pause rejoin(Session session, Peer peer, Envelope envelope) {
+        Frames.Rejoin question = envelope.data(Frames.Rejoin.class);
+        Map<String, Frames.Join> wishes = question.rooms() == null ? Map.of() : question.rooms();
+        for (String room : wishes.keySet()) {
+            String fault = Names.roomFault(room);
+            if (fault != null) {
+                throw new PayloadException(fault);
+            }
+        }
+        session.countRejoins(peer, wishes.size());
+        List<String> asked = new ArrayList<>(wishes.keySet());
+        asked.removeIf(session::isIn);
+        CompletableFuture<Set<String>> forbidden = core.rules().forbidden(session, asked);
+        return new Pause(forbidden, () -> {
+            Set<String> allowed = new HashSet<>(asked);
+            allowed.removeAll(forbidden.join());
+            session.rejoin(peer, envelope.ref(), wishes, allowed, Boolean.TRUE.equals(question.last()));
+            return null;
+        });
+    }
+
+    private @Nullable Pause history(Session session, Peer peer, Envelope envelope) {
         String room = envelope.room();
         if (room == null) {
             throw new PayloadException("room is required");
         }
-        boolean isInbox = room.startsWith("@");
-        if (isInbox ? !session.isIn(room) : !session.isIn(room) && !core.mayJoin(session, room)) {
-            throw new RealtimeException(ErrorCode.FORBIDDEN, "reading '" + Names.abbreviate(room) + "' is not allowed");
+        if (session.isIn(room)) {
+            readHistory(session, peer, envelope, room);
+            return null;
         }
+        CompletableFuture<Set<String>> forbidden = room.startsWith("@")
+                ? CompletableFuture.completedFuture(Set.of(room))
+                : core.rules().forbidden(session, Set.of(room));
+        return new Pause(forbidden, () -> {
+            if (!forbidden.join().isEmpty()) {
+                throw new RealtimeException(
+                        ErrorCode.FORBIDDEN, "reading '" + Names.abbreviate(room) + "' is not allowed");
+            }
+            readHistory(session, peer, envelope, room);
+            return null;
+        });
+    }
+
+    private void readHistory(Session session, Peer peer, Envelope envelope, String room) {
         Frames.HistoryQuery query = envelope.hasData()
                 ? envelope.data(Frames.HistoryQuery.class)
                 : new Frames.HistoryQuery(null, null, null);
@@ -155,17 +224,17 @@ final class Dispatcher {
         });
     }
 
-    private void application(Session session, Envelope envelope) throws Exception {
+    private @Nullable Pause application(Session session, Envelope envelope) throws Exception {
         Handler handler = handlers.get(envelope.type());
         if (handler == null) {
             core.countUnhandled();
             if (envelope.ref() == null && envelope.seq() == 0) {
-                return;
+                return null;
             }
             String what = (envelope.payload() == null ? "'" : "binary '") + envelope.type() + "'";
             throw new RealtimeException(ErrorCode.NO_HANDLER, "nothing handles " + what);
         }
-        handler.handle(session, envelope);
+        return handler.handle(session, envelope);
     }
 
     private static String named(Envelope envelope) {
@@ -204,36 +273,57 @@ final class Dispatcher {
     /** What takes the messages of one name. */
     @FunctionalInterface
     interface Handler {
-        void handle(Session session, Envelope envelope) throws Exception;
+        /** Returns null when the message is handled as far as its mailbox is concerned. */
+        @Nullable
+        Pause handle(Session session, Envelope envelope) throws Exception;
     }
 
     <T> Handler event(Event<T> event, EventHandler<T> handler) {
         return (session, envelope) -> {
             String room = envelope.room();
-            if (room != null && (room.startsWith("@") || !core.sendRule().allows(session, event, room))) {
-                throw new RealtimeException(
-                        ErrorCode.FORBIDDEN,
-                        "sending '" + event.name() + "' to room '" + Names.abbreviate(room) + "' is not allowed");
+            boolean isInbox = room != null && room.startsWith("@");
+            if (room != null && !isInbox && core.rules().sendsLater()) {
+                CompletableFuture<Boolean> answer = core.rules().maySendLater(session, event, room);
+                return new Pause(answer, () -> {
+                    handle(event, handler, session, envelope, answer.join());
+                    return null;
+                });
             }
-            handler.handle(
-                    session,
-                    new Message<>(
-                            envelope.<T>data(event.type()),
-                            room,
-                            null,
-                            session.user().id(), // never what the envelope claims
-                            Instant.ofEpochMilli(core.scheduler().currentTimeMillis()),
-                            envelope.isRedelivered()));
-            if (envelope.ref() != null) {
-                session.answer(Outgoing.of(Frames.REPLY).ref(envelope.ref()).rawData("null"));
-            }
+            boolean isAllowed = room == null || (!isInbox && core.rules().maySend(session, event, room));
+            handle(event, handler, session, envelope, isAllowed);
+            return null;
         };
+    }
+
+    private <T> void handle(
+            Event<T> event, EventHandler<T> handler, Session session, Envelope envelope, boolean isAllowed)
+            throws Exception {
+        String room = envelope.room();
+        if (!isAllowed) {
+            throw new RealtimeException(
+                    ErrorCode.FORBIDDEN,
+                    "sending '" + event.name() + "' to room '" + Names.abbreviate(String.valueOf(room))
+                            + "' is not allowed");
+        }
+        handler.handle(
+                session,
+                new Message<>(
+                        envelope.<T>data(event.type()),
+                        room,
+                        null,
+                        session.user().id(), // never what the envelope claims
+                        Instant.ofEpochMilli(core.scheduler().currentTimeMillis()),
+                        envelope.isRedelivered()));
+        if (envelope.ref() != null) {
+            session.answer(Outgoing.of(Frames.REPLY).ref(envelope.ref()).rawData("null"));
+        }
     }
 
     <Q, R> Handler request(Request<Q, R> request, RequestHandler<Q, R> handler) {
         return (session, envelope) -> {
             String ref = requireRef(envelope);
             reply(session, ref, request, handler.handle(session, envelope.<Q>data(request.type())));
+            return null;
         };
     }
 
@@ -254,6 +344,7 @@ final class Dispatcher {
                     fail(session, null, envelope, unfit);
                 }
             });
+            return null;
         };
     }
 
@@ -262,6 +353,7 @@ final class Dispatcher {
             Q question = envelope.data(request.type());
             StreamSource<T> source = session.calls().begin(requireRef(envelope), request.itemType());
             core.produce(() -> source.run(out -> handler.handle(session, question, out)), source);
+            return null;
         };
     }
 
@@ -274,6 +366,7 @@ final class Dispatcher {
             } catch (Throwable failure) { // the application's code: an Error, too, ends this stream alone
                 source.fail(failure);
             }
+            return null;
         };
     }
 

@@ -4,6 +4,9 @@ import java.time.Duration;
 
 /** What one peer may cost. Immutable; every bound has a safe default and a named refusal. */
 public final class Limits {
+    /** What the protocol's own questions and answers about one room of the longest name need. */
+    private static final int LEAST_MESSAGE_BYTES = 1000;
+
     private final Builder values;
 
     private Limits(Builder values) {
@@ -58,6 +61,11 @@ public final class Limits {
     /** How long a managed client may take to its {@code $hello}, and any to be authenticated; beyond it 4103. */
     public Duration helloTimeout() {
         return values.helloTimeout;
+    }
+
+    /** How long the rules may take over one question, all of its rooms together; what is not answered then is not allowed. */
+    public Duration ruleTimeout() {
+        return values.ruleTimeout;
     }
 
     /** How many sessions one user may have. */
@@ -138,7 +146,7 @@ public final class Limits {
                 + connections() + ", connectionsPerAddress=" + connectionsPerAddress() + ", pendingUpgrades="
                 + pendingUpgrades()
                 + ", handshakeBytes=" + handshakeBytes() + ", handshakeTimeout=" + handshakeTimeout()
-                + ", helloTimeout=" + helloTimeout() + ", sessionsPerUser="
+                + ", helloTimeout=" + helloTimeout() + ", ruleTimeout=" + ruleTimeout() + ", sessionsPerUser="
                 + (sessionsPerUser() == Integer.MAX_VALUE ? "unlimited" : sessionsPerUser()) + ", sessionOverflow="
                 + sessionOverflow() + ", idleTimeout="
                 + (idleTimeout().isZero() ? "off" : idleTimeout()) + ", ratePerSession="
@@ -159,6 +167,7 @@ public final class Limits {
         private int handshakeBytes = 8 * 1024;
         private Duration handshakeTimeout = Duration.ofSeconds(10);
         private Duration helloTimeout = Duration.ofSeconds(10);
+        private Duration ruleTimeout = Duration.ofSeconds(5);
         private int sessionsPerUser = Integer.MAX_VALUE;
         private SessionOverflow sessionOverflow = SessionOverflow.REFUSE_NEW;
         private Duration idleTimeout = Duration.ZERO;
@@ -224,6 +233,12 @@ public final class Limits {
         /** Default 10 s. */
         public Builder helloTimeout(Duration timeout) {
             this.helloTimeout = timeout;
+            return this;
+        }
+
+        /** Default 5 s. A client of this project gives a connection up that has not welcomed it within 10 s. */
+        public Builder ruleTimeout(Duration timeout) {
+            this.ruleTimeout = timeout;
             return this;
         }
 
@@ -323,6 +338,7 @@ public final class Limits {
             positive("handshakeBytes", handshakeBytes);
             positive("handshakeTimeout", handshakeTimeout.toMillis());
             positive("helloTimeout", helloTimeout.toMillis());
+            positive("ruleTimeout", ruleTimeout.toMillis());
             positive("sessionsPerUser", sessionsPerUser);
             if (!idleTimeout.isZero()) {
                 positive("idleTimeout", idleTimeout.toMillis());
@@ -333,6 +349,10 @@ public final class Limits {
             positive("roomsPerSession", roomsPerSession);
             positive("streamsPerSession", streamsPerSession);
             positive("logBytes", logBytes);
+            if (messageBytes < LEAST_MESSAGE_BYTES) {
+                throw new IllegalArgumentException("messageBytes " + messageBytes + " is below " + LEAST_MESSAGE_BYTES
+                        + ": a room of the longest name could not be joined again");
+            }
             if (inflight > mailbox) {
                 throw new IllegalArgumentException("inflight " + inflight + " exceeds mailbox " + mailbox
                         + ": a client that keeps to the one would be closed for the other");

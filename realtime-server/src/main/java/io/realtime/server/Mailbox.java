@@ -5,6 +5,7 @@ import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.Objects;
+import java.util.concurrent.CompletionStage;
 import java.util.concurrent.Executor;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
@@ -31,6 +32,7 @@ final class Mailbox {
     private volatile boolean scheduled; // written under lock; whoever has added a task and reads true is served
     private boolean burstGoesOn; // the running thread's: another task waited when it took the last
     private boolean isHeld; // guarded by lock: the next task waits for its turn by the rate limit
+    private @Nullable Pause pause; // the running thread's: what its task waits for
 
     /** @param lock what guards it: nothing is run under it */
     Mailbox(Executor executor, Scheduler scheduler, Bursts bursts, int maxTasks, int maxSize, ReentrantLock lock) {
@@ -77,6 +79,14 @@ final class Mailbox {
         } finally {
             lock.unlock();
         }
+    }
+
+    /**
+     * In a task, at most once: has the mailbox wait for a stage, without a thread, and then run {@code then} before all else.
+     * What waits meanwhile counts against the mailbox's bounds.
+     */
+    void await(CompletionStage<?> stage, Runnable then) {
+        pause = new Pause(stage, then);
     }
 
     private boolean add(Task task, boolean bounded) {
@@ -167,7 +177,16 @@ final class Mailbox {
         } catch (Throwable failure) { // one task's failure must not stop the session's others
             LOG.error("a task of a session failed", failure);
         }
-        return true;
+        Pause begun = pause;
+        pause = null;
+        if (begun == null) {
+            return true;
+        }
+        begun.stage.whenComplete((value, failure) -> {
+            putBack(new Task(0, AT_ONCE, begun.then));
+            executor.execute(this::run);
+        });
+        return false;
     }
 
     /** Takes the next task; null, and the mailbox at rest, when there is none. */
@@ -193,11 +212,10 @@ final class Mailbox {
         lock.lock();
         try {
             isHeld = true;
-            Objects.requireNonNull(tasks).addFirst(task); // only this thread takes
-            size += task.cost;
         } finally {
             lock.unlock();
         }
+        putBack(task);
         scheduler.schedule(Duration.ofNanos(nanos), () -> {
             lock.lock();
             try {
@@ -208,6 +226,18 @@ final class Mailbox {
             executor.execute(this::run);
         });
     }
+
+    private void putBack(Task task) {
+        lock.lock();
+        try {
+            Objects.requireNonNull(tasks).addFirst(task); // nobody else takes meanwhile
+            size += task.cost;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private record Pause(CompletionStage<?> stage, Runnable then) {}
 
     private record Task(int cost, Turn turn, Runnable action) {}
 }

@@ -5,7 +5,6 @@ import io.realtime.CloseReason;
 import io.realtime.ErrorCode;
 import io.realtime.Heartbeat;
 import io.realtime.PayloadException;
-import io.realtime.Position;
 import io.realtime.RealtimeException;
 import io.realtime.internal.HeartbeatMonitor;
 import io.realtime.internal.wire.BinaryEnvelope;
@@ -26,10 +25,11 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
-import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Queue;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.BooleanSupplier;
@@ -141,7 +141,7 @@ final class Peer implements ConnectionListener, Outlet {
     /** Begins: a plain client is authenticated by what its upgrade said, a managed one says {@code $hello}. */
     void begin() {
         if (!managed) {
-            authenticate(new Frames.Hello(core.tokenOf(handshake), null, null, null, null, null));
+            authenticate(new Frames.Hello(core.tokenOf(handshake), null, null, null, null, null, null));
         }
     }
 
@@ -256,15 +256,8 @@ final class Peer implements ConnectionListener, Outlet {
             return; // the connection is about to close; the client sends again
         }
         Mailbox.Turn turn = () -> record == null || core.isClosing() ? 0 : to.takeTurn();
-        BooleanSupplier offer = () -> to.mailbox().offer(envelope.length(), turn, () -> {
-            try {
-                if (!core.isStopped()) { // else another server's turn has come: what is not acknowledged is sent to it
-                    core.dispatcher().dispatch(to, this, envelope);
-                }
-            } finally {
-                to.handled();
-            }
-        });
+        BooleanSupplier offer = () -> to.mailbox()
+                .offer(envelope.length(), turn, () -> core.dispatcher().dispatch(to, this, envelope, to::handled));
         ClientRecords.ClientRecord.Receipt receipt;
         if (record == null || envelope.seq() == 0) {
             receipt = offer.getAsBoolean()
@@ -423,16 +416,8 @@ final class Peer implements ConnectionListener, Outlet {
         close(new CloseReason(expired ? CloseReason.TOKEN_EXPIRED : CloseReason.UNAUTHORIZED, why));
     }
 
-    /** On the server's executor: application code may run. */
+    /** Finds the session to go on with, and asks the rules about its rooms. */
     private void admit(Frames.Hello hello, Authentication proof) {
-        if (core.isClosing()) {
-            close(new CloseReason(CloseReason.DRAINING, "server is draining"));
-            return;
-        }
-        if (isClosed()) {
-            return; // the client has given this connection up; it must not take the session from its next one
-        }
-        Map<String, Position> positions = hello.positions() == null ? Map.of() : hello.positions();
         Session resumed;
         try {
             resumed = core.resumable(hello.session(), proof.user(), hello.client(), handshake);
@@ -448,32 +433,56 @@ final class Peer implements ConnectionListener, Outlet {
             overloaded();
             return;
         }
-        Session admitted = resumed;
-        boolean known = true;
-        Map<String, Frames.RoomState> rooms = new LinkedHashMap<>();
-        Session.Attached attached = null;
-        if (resumed != null) {
-            for (String room : resumed.rooms()) {
-                if (!resumed.isPlacedIn(room) && !core.mayJoin(resumed, room)) {
-                    resumed.exit(room);
-                    rooms.put(room, new Frames.RoomState("", 0, false, "unauthorized"));
-                }
-            }
-            attached = resumed.attach(this, positions);
+        if (resumed == null) {
+            admit(hello, proof, null, Set.of());
+            return;
         }
+        lock.lock();
+        try {
+            deadline.cancel(); // rules have a time of their own
+        } finally {
+            lock.unlock();
+        }
+        Session asked = resumed;
+        CompletableFuture<?> unused = core.rules()
+                .forbidden(asked, asked.unplacedRooms())
+                .thenAccept(forbidden -> core.execute(() -> admit(hello, proof, asked, forbidden)));
+    }
+
+    /**
+     * On the server's executor: takes a session for this connection, and tells it so.
+     *
+     * @param resumed the client's, or null for a new one
+     * @param forbidden rooms that it may not be in any more
+     */
+    private void admit(Frames.Hello hello, Authentication proof, @Nullable Session resumed, Set<String> forbidden) {
+        if (core.isClosing()) {
+            close(new CloseReason(CloseReason.DRAINING, "server is draining"));
+            return;
+        }
+        if (isClosed()) {
+            return; // the client has given this connection up; it must not take the session from its next one
+        }
+        Session.Claim claim = new Session.Claim(
+                this,
+                hello.positions() == null ? Map.of() : hello.positions(),
+                Boolean.TRUE.equals(hello.partial()),
+                forbidden);
+        Session.Attached attached = resumed == null ? null : resumed.attach(claim);
+        Session admitted = resumed;
+        boolean isResumed = attached != null; // else it ended meanwhile
+        boolean known = true;
         if (admitted == null || attached == null) {
-            rooms.clear(); // of a session that ended while it was to be resumed
-            resumed = null;
             ClientRecords.Opened opened = managed ? core.records().open(proof.user(), hello.client()) : null;
             known = opened != null && opened.known();
             admitted = core.newSession(proof, managed, opened == null ? null : opened.record(), handshake);
-            attached = take(admitted) ? admitted.attach(this, positions) : Session.Attached.NOTHING;
+            attached = take(admitted) ? admitted.attach(claim) : Session.Attached.NOTHING;
         }
         if (attached == null) {
             close(new CloseReason(CloseReason.GOING_AWAY, "session ended"));
             return;
         }
-        if (resumed == null && !core.makeRoomFor(admitted)) {
+        if (!isResumed && !core.makeRoomFor(admitted)) {
             close(core.tooMany());
             admitted.end(core.tooMany());
             return;
@@ -481,25 +490,22 @@ final class Peer implements ConnectionListener, Outlet {
         if (attached.rooms().isEmpty()) {
             CloseReason replaced = new CloseReason(CloseReason.SESSION_REPLACED, "a newer connection has the session");
             close(replaced);
-            if (resumed == null) {
+            if (!isResumed) {
                 admitted.end(replaced);
             }
             return;
         }
-        rooms.putAll(attached.rooms());
         Session mine = admitted;
-        boolean isResumed = resumed != null;
         expireAt(proof.expiresAt());
-        send(FrameBatch.of(welcome(mine, isResumed, known, rooms, proof.expiresAt())));
+        send(FrameBatch.of(welcome(mine, isResumed, known, attached, proof.expiresAt())));
         if (isResumed) {
             mine.mailbox().post(() -> core.listener().onResume(mine));
         } else {
             mine.mailbox().post(mine::tellOpen);
         }
-        if (!become(mine)) {
-            return;
+        if (become(mine)) {
+            mine.welcomed(this);
         }
-        mine.begin(this, attached);
     }
 
     /** Makes a new session the one of its client, in place of another that it may have; false when it has a newer one. */
@@ -516,11 +522,7 @@ final class Peer implements ConnectionListener, Outlet {
     }
 
     private Frame welcome(
-            Session of,
-            boolean resumed,
-            boolean known,
-            Map<String, Frames.RoomState> rooms,
-            @Nullable Instant expiresAt) {
+            Session of, boolean resumed, boolean known, Session.Attached attached, @Nullable Instant expiresAt) {
         Frames.Ack processed = of.processed();
         Frames.Welcome welcome = new Frames.Welcome(
                 of.secret(),
@@ -529,7 +531,8 @@ final class Peer implements ConnectionListener, Outlet {
                 processed.seq(),
                 processed.answers(),
                 known,
-                rooms,
+                attached.rooms(),
+                attached.isPartial() ? true : null,
                 new Frames.HeartbeatMs(
                         core.heartbeat().interval().toMillis(),
                         core.heartbeat().timeout().toMillis()),

@@ -230,10 +230,12 @@ public final class RealtimeServer implements AutoCloseable {
         String path = "/ws";
         boolean anyOrigin;
 
-        @Nullable
-        JoinRule joinRule;
+        JoinRule.@Nullable Async joinRule;
 
         SendRule sendRule = SendRule.MEMBERS;
+
+        SendRule.@Nullable Async lateSendRule;
+
         Limits limits = Limits.defaults();
         Retention retention = Retention.defaults();
         Retention inboxRetention = Retention.inboxDefaults();
@@ -286,15 +288,34 @@ public final class RealtimeServer implements AutoCloseable {
             });
         }
 
-        /** Which rooms clients may join; default none. Required for {@code $join} to succeed. */
+        /**
+         * Sets which rooms clients may join; default none. Required for {@code $join} to succeed. Replaces an earlier rule,
+         * {@link #allowJoinAsync} included.
+         */
         public Builder allowJoin(JoinRule rule) {
-            this.joinRule = rule;
+            Objects.requireNonNull(rule, "rule");
+            return allowJoinAsync((session, room) -> CompletableFuture.completedFuture(rule.allows(session, room)));
+        }
+
+        /** Sets a rule like {@link #allowJoin} that decides later, without holding a thread. */
+        public Builder allowJoinAsync(JoinRule.Async rule) {
+            this.joinRule = Objects.requireNonNull(rule, "rule");
             return this;
         }
 
-        /** Who may send events that name a room; default: its members. */
+        /**
+         * Sets who may send events that name a room; default: its members. Replaces an earlier rule, {@link #allowSendAsync}
+         * included.
+         */
         public Builder allowSend(SendRule rule) {
-            this.sendRule = rule;
+            this.sendRule = Objects.requireNonNull(rule, "rule");
+            this.lateSendRule = null;
+            return this;
+        }
+
+        /** Sets a rule like {@link #allowSend} that decides later, without holding a thread. */
+        public Builder allowSendAsync(SendRule.Async rule) {
+            this.lateSendRule = Objects.requireNonNull(rule, "rule");
             return this;
         }
 

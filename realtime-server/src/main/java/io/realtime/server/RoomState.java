@@ -279,6 +279,7 @@ final class RoomState {
             closeBatch();
             log.trim(broker.nanoTime());
             Link link = new Link(session, outlet);
+            Link before = members.get(session);
             String lost = since == null ? null : whyLost(since, epoch, log.floor(), log.top());
             boolean recovered = since != null && lost == null;
             if (since != null && lost == null) {
@@ -287,6 +288,9 @@ final class RoomState {
                 link.cursor = Math.max(log.floor(), acknowledged);
             } else {
                 link.cursor = lost == null ? Math.max(log.floor(), log.top() - history) : log.top();
+                if (since == null && before != null && before.owes(outlet)) {
+                    link.cursor = Math.min(link.cursor, before.cursor);
+                }
             }
             members.put(session, link);
             live = null;
@@ -437,7 +441,7 @@ final class RoomState {
         flush();
     }
 
-    /** Removes a member, if it is one. */
+    /** Removes a member, if it is one. What it is to get before may wait for a {@link #flush}. */
     void remove(Session session) {
         lock.lock();
         try {
@@ -451,7 +455,6 @@ final class RoomState {
         } finally {
             lock.unlock();
         }
-        flush();
     }
 
     /** Returns the place of the newest message ever published here. */
@@ -631,6 +634,11 @@ final class RoomState {
             this.session = session;
             this.outlet = outlet == null ? NOWHERE : outlet;
             this.phase = outlet == null ? Phase.DETACHED : Phase.NEW;
+        }
+
+        /** Returns whether the connection was told of a place up to which the log has not been read for it. */
+        private boolean owes(@Nullable Outlet to) {
+            return outlet == to && (phase == Phase.NEW || phase == Phase.REPLAYING);
         }
     }
 

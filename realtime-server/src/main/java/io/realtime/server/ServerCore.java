@@ -64,6 +64,7 @@ final class ServerCore implements ServerTransport.Acceptor {
     private final LocalBroker broker;
     private final Bursts bursts;
     private final Retention sessionRetention;
+    private final Rules rules;
     private final Dispatcher dispatcher;
     private final ClientRecords records;
     private final Map<String, Session> sessionsById = new ConcurrentHashMap<>();
@@ -94,6 +95,7 @@ final class ServerCore implements ServerTransport.Acceptor {
         this.failedResumptions = new TokenBuckets(config.limits.failedResumptionsPerAddress(), scheduler);
         this.records = new ClientRecords(
                 scheduler, MAX_CLIENT_RECORDS, CLIENT_RECORDS_PER_USER, CLIENT_RECORD_TTL, this::newMailbox);
+        this.rules = new Rules(this, config.joinRule, config.sendRule, config.lateSendRule, guarded);
         Map<String, Dispatcher.Handler> handlers = new HashMap<>();
         this.dispatcher = new Dispatcher(this, handlers);
         config.handlers.forEach((name, maker) -> handlers.put(name, maker.apply(dispatcher)));
@@ -344,26 +346,8 @@ final class ServerCore implements ServerTransport.Acceptor {
         };
     }
 
-    boolean hasJoinRule() {
-        return config.joinRule != null;
-    }
-
-    /** Asks the application's join rule; a rule that fails allows nothing. */
-    boolean mayJoin(Session session, String room) {
-        JoinRule rule = config.joinRule;
-        if (rule == null) {
-            return false;
-        }
-        try {
-            return rule.allows(session, room);
-        } catch (Throwable failure) { // an Error, too, has the asker answered
-            report(session, "the join rule failed for room '" + Names.abbreviate(room) + "'", failure);
-            return false;
-        }
-    }
-
-    SendRule sendRule() {
-        return config.sendRule;
+    Rules rules() {
+        return rules;
     }
 
     // ---------------------------------------------------------------- shared

@@ -9,6 +9,8 @@ import io.realtime.Request;
 import io.realtime.StreamListener;
 import io.realtime.StreamRequest;
 import io.realtime.Subscription;
+import io.realtime.internal.wire.EntryBudget;
+import io.realtime.internal.wire.ErrorData;
 import io.realtime.internal.wire.Frames;
 import io.realtime.internal.wire.Names;
 import io.realtime.internal.wire.Outgoing;
@@ -19,7 +21,9 @@ import io.realtime.spi.Scheduler;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.time.Duration;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Deque;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.LinkedHashSet;
@@ -31,6 +35,7 @@ import java.util.TreeSet;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -42,6 +47,13 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Session {
     private static final Duration ACK_DELAY = Duration.ofMillis(100);
+    /** What a connection may have to be told of its rooms; beyond it, it is closed with 4102, and resumes. */
+    private static final int MOST_CHANGES = 10_000;
+
+    /** What {@code $welcome} may say of the application's rooms, and how much of each but for its name. */
+    private static final int MOST_STATE_BYTES = 16 * 1024;
+
+    private static final int STATE_BYTES = 120;
     private static final Duration REQUEST_TIMEOUT = Duration.ofSeconds(10);
 
     /** What streams leave unread in the inbox; its log keeps four times as much. */
@@ -64,6 +76,11 @@ public final class Session {
     private volatile Map<String, RoomState> rooms = Map.of(); // by wire name; written under lock; one, or concurrent
     private Set<String> placed = Set.of(); // guarded by lock: rooms that the application put it in
     private boolean left; // guarded by lock: the session is over and joins nothing any more
+    private Set<String> unlinked = Set.of(); // guarded by lock: rooms that the connection was not told of yet
+    private int rejoins; // guarded by lock: how many rooms the connection may still name in $rejoin
+    private @Nullable Deque<Consumer<Peer>> changes; // guarded by lock: what the connection is to be told of its rooms
+    private boolean isWelcomed; // guarded by lock: the connection may be told
+    private @Nullable Peer told; // guarded by lock: the connection that somebody is telling
 
     private volatile @Nullable Calls calls; // written once, under lock
     private volatile @Nullable Peer peer; // written under lock
@@ -183,30 +200,33 @@ public final class Session {
      */
     public void join(String room) {
         Names.requireRoom(room);
-        Joined joined;
         lock.lock();
         try {
             placed = placed.isEmpty() ? new HashSet<>() : placed;
             placed.add(room);
-            joined = rooms.containsKey(room) || left ? null : link(peer, room, null, 0);
+            if (!rooms.containsKey(room) && !left) {
+                tellJoined(link(peer, room, null, 0), null);
+            }
         } finally {
             lock.unlock();
         }
-        if (joined != null) {
-            announce(joined, null);
-        }
+        tellChanges();
     }
 
     /** Takes the session out of a room and tells its client. Does nothing when it is not in it. */
     public void leave(String room) {
         Names.requireRoom(room);
-        RoomState left = exit(room);
-        if (left != null) {
-            control(Outgoing.of(Frames.LEFT)
-                    .room(room)
-                    .data(new Frames.Left(left.epoch, left.end().offset()), Frames.Left.class)
-                    .frame());
+        RoomState gone;
+        lock.lock();
+        try {
+            gone = exit(room);
+            if (gone != null) {
+                tellLeft(gone);
+            }
+        } finally {
+            lock.unlock();
         }
+        tellChanges(gone);
     }
 
     /**
@@ -304,17 +324,23 @@ public final class Session {
         return peer;
     }
 
+    /** What a connection that asks for the session says of it, and what the join rule says now. */
+    record Claim(Peer peer, Map<String, Position> positions, boolean isPartial, Set<String> forbidden) {}
+
     /**
-     * Gives the session a connection, in place of the one it has. What it is in, the rooms' state and their replay
-     * begin only when the peer {@linkplain Peer#welcomed says so}.
+     * Gives the session a connection, in place of the one it has; the rooms that it may not be in are left by that. Their
+     * replay, and what else there is to tell of rooms, begin only when the peer {@linkplain #welcomed is welcomed}.
      *
      * @return what it is in; nothing when a newer connection has taken the session already, whose authentication was
      *     quicker; null when the session is over
      */
     @Nullable
-    Attached attach(Peer newcomer, Map<String, Position> positions) {
+    Attached attach(Claim claim) {
+        Peer newcomer = claim.peer;
         Peer evicted;
-        Attached attached = new Attached(new LinkedHashMap<>(), new ArrayList<>());
+        List<RoomState> idle = new ArrayList<>(); // what they were to get does not go to the newcomer
+        List<LocalBroker.Joined> links = new ArrayList<>();
+        Attached attached;
         lock.lock();
         try {
             if (over) {
@@ -327,17 +353,35 @@ public final class Session {
             peer = newcomer;
             handshake = newcomer.handshake();
             expiry.cancel();
-            Set<String> names = new LinkedHashSet<>(rooms.keySet());
-            names.addAll(List.of(Names.SESSION, Names.USER, Names.ALL));
-            for (String name : names) {
-                Position since = positions.get(name);
+            changes = null;
+            isWelcomed = false;
+            told = null;
+            Map<String, Frames.RoomState> states = new LinkedHashMap<>();
+            for (String name : List.of(Names.SESSION, Names.USER, Names.ALL)) {
+                Position since = claim.positions.get(name);
                 Position begin = sleeps(name);
-                if (begin == null) {
-                    relink(name, newcomer, since, attached);
+                states.put(name, begin == null ? relink(name, since, links) : RoomState.atEnd(begin, since));
+            }
+            unlinked = new LinkedHashSet<>();
+            EntryBudget budget =
+                    new EntryBudget(Math.min(MOST_STATE_BYTES, core.limits().outboundBytes() / 4));
+            for (String name : named(claim.positions.keySet())) {
+                boolean fits = budget.take(name, STATE_BYTES);
+                if (claim.forbidden.contains(name) && !placed.contains(name)) {
+                    idle.add(Objects.requireNonNull(exit(name)));
+                    if (fits) {
+                        states.put(name, new Frames.RoomState("", 0, false, "unauthorized"));
+                    }
+                } else if (fits && (!claim.isPartial || claim.positions.containsKey(name))) {
+                    states.put(name, relink(name, claim.positions.get(name), links));
                 } else {
-                    attached.rooms.put(name, RoomState.atEnd(begin, since));
+                    unlinked.add(name);
+                    idle.add(Objects.requireNonNull(rooms.get(name)));
                 }
             }
+            attached = new Attached(states, !unlinked.isEmpty());
+            rejoins = unlinked.size() + core.limits().roomsPerSession();
+            change(to -> links.forEach(LocalBroker.Joined::start));
         } finally {
             lock.unlock();
         }
@@ -348,7 +392,19 @@ public final class Session {
         if (evicted != null) {
             evicted.close(new CloseReason(CloseReason.SESSION_REPLACED, "a newer connection took over the session"));
         }
+        for (RoomState room : idle) {
+            room.detach(this, evicted);
+        }
         return attached;
+    }
+
+    /** Under the lock: the application's rooms that the session is in, these ones first. */
+    private Set<String> named(Set<String> first) {
+        Set<String> names = new LinkedHashSet<>(first);
+        names.retainAll(rooms.keySet());
+        names.addAll(rooms.keySet());
+        names.removeIf(name -> name.startsWith("@"));
+        return names;
     }
 
     /** Returns where an inbox will begin that nobody has used yet; null for every other room. */
@@ -363,27 +419,29 @@ public final class Session {
         };
     }
 
-    private void relink(String name, Peer to, @Nullable Position since, Attached attached) {
+    private Frames.RoomState relink(String name, @Nullable Position since, List<LocalBroker.Joined> links) {
         // What a user's devices have not seen waits for a client that can say that it has.
         int history = managed && name.equals(Names.USER) ? RoomState.UNREAD : 0;
-        LocalBroker.Joined joined = core.broker().link(() -> core.room(name, this), this, to, since, history);
+        LocalBroker.Joined joined = core.broker().link(() -> core.room(name, this), this, peer, since, history);
         put(joined.room());
-        attached.rooms.put(name, joined.at());
-        attached.links.add(joined);
+        links.add(joined);
+        return joined.at();
     }
 
-    /** What a connection is told of the session's rooms, and what begins behind that. */
-    record Attached(Map<String, Frames.RoomState> rooms, List<LocalBroker.Joined> links) {
-        static final Attached NOTHING = new Attached(Map.of(), List.of());
+    /** What a connection is told of the session's rooms, and whether there are more. */
+    record Attached(Map<String, Frames.RoomState> rooms, boolean isPartial) {
+        static final Attached NOTHING = new Attached(Map.of(), false);
     }
 
-    /** Starts what a peer was told of, unless a newer one has the session now. */
-    void begin(Peer welcomed, Attached attached) {
-        for (LocalBroker.Joined joined : attached.links) {
-            if (peer == welcomed) {
-                joined.start();
-            }
+    /** The connection was sent its welcome: begins what it was told of, and then tells it what has changed. */
+    void welcomed(Peer welcomed) {
+        lock.lock();
+        try {
+            isWelcomed |= peer == welcomed;
+        } finally {
+            lock.unlock();
         }
+        tellChanges();
     }
 
     /** Notes that a connection is gone. A managed session is kept for its time to live; a plain one is over. */
@@ -394,6 +452,7 @@ public final class Session {
                 return;
             }
             peer = null;
+            changes = null;
             if (managed && !forGood) {
                 expiry = core.scheduler().schedule(core.sessionTtl(), () -> end(reason));
             }
@@ -557,6 +616,7 @@ public final class Session {
         }
         for (RoomState room : joined) {
             room.remove(this);
+            room.flush();
             if (room.name.equals(Names.SESSION)) {
                 core.broker().discard(room);
             }
@@ -567,34 +627,194 @@ public final class Session {
     // ---------------------------------------------------------------- rooms
 
     /**
-     * Puts the session in a room for a client that says where it stands: in a room that it is in, it begins anew from
-     * there. Null when there is nothing to {@link #announce}. A
-     * connection that is not the session's any more gets no answer, and changes nothing that the next one was told; but
-     * the session is a member then, for the messages that it sent behind the question.
+     * Handles {@code $join}, whose rule has answered: puts the session in the room at the client's position, in a room that
+     * it is in anew from there; or takes it out of a room that it may not be in. A connection that is not the session's any
+     * more gets no answer, and changes nothing that the next one was told; but the session is a member then, for the
+     * messages that it sent behind the question.
      */
-    @Nullable
-    Joined reenter(Peer asker, String name, @Nullable Position since, int history) {
+    void join(Peer asker, @Nullable String ref, String name, Frames.Join wish, boolean isAllowed) {
+        RoomState gone = null;
         lock.lock();
         try {
             if (left) {
-                return null;
+                return;
             }
+            Decision decision = decide(asker, name, wish, isAllowed);
+            gone = decision.left;
+            ErrorData error = decision.error;
+            if (decision.joined != null) {
+                tellJoined(decision.joined, ref);
+            } else if (error != null && peer == asker) {
+                Outgoing frame = Outgoing.of(Frames.ERROR).ref(ref).room(name).data(error, ErrorData.class);
+                change(to -> to.send(FrameBatch.of(frame.frame())));
+            }
+        } finally {
+            lock.unlock();
+        }
+        tellChanges(gone);
+    }
+
+    /**
+     * Handles {@code $rejoin}: many joins, with one answer.
+     *
+     * @param allowed of the rooms that the session was not in, those that it may join
+     * @param isLast whether the connection is told, by {@code $joined}, of rooms that the client did not name
+     */
+    void rejoin(
+            Peer asker,
+            @Nullable String ref,
+            Map<String, Frames.@Nullable Join> wishes,
+            Set<String> allowed,
+            boolean isLast) {
+        List<Decision> decisions = new ArrayList<>();
+        lock.lock();
+        try {
+            if (left) {
+                return;
+            }
+            wishes.forEach((name, wish) -> decisions.add(decide(
+                    asker,
+                    name,
+                    wish == null ? new Frames.Join(null, null) : wish,
+                    allowed.contains(name) || rooms.containsKey(name))));
+            if (peer != asker) {
+                return;
+            }
+            change(to -> {
+                Map<String, Frames.Rejoined> answers = new LinkedHashMap<>();
+                decisions.forEach(decision -> answers.put(decision.name, decision.answer()));
+                Frames.Rejoins data = new Frames.Rejoins(answers);
+                to.send(FrameBatch.of(Outgoing.of(Frames.REPLY)
+                        .ref(ref)
+                        .data(data, Frames.Rejoins.class)
+                        .frame()));
+                decisions.forEach(Decision::start);
+            });
+            if (isLast) {
+                rejoins = 0;
+                for (String name : new ArrayList<>(unlinked)) {
+                    tellJoined(link(asker, name, null, 0), null);
+                }
+            }
+        } finally {
+            lock.unlock();
+        }
+        for (Decision decision : decisions) {
+            if (decision.left != null) {
+                decision.left.flush();
+            }
+        }
+        tellChanges();
+    }
+
+    /**
+     * Notes how many rooms a connection names in {@code $rejoin}, which is one message by the rate, however many rules it
+     * asks.
+     *
+     * @throws RealtimeException with {@code overloaded} when these are more than the session could be in
+     */
+    void countRejoins(Peer asker, int count) {
+        lock.lock();
+        try {
             if (peer == asker) {
-                return link(asker, name, since, history);
+                rejoins -= count;
+                if (rejoins < 0) {
+                    throw new RealtimeException(
+                            ErrorCode.OVERLOADED, "$rejoin names more rooms than a session may be in, or came twice");
+                }
             }
-            if (!rooms.containsKey(name)) {
-                link(null, name, since, history);
-            }
-            return null;
         } finally {
             lock.unlock();
         }
     }
 
-    private Joined link(@Nullable Peer to, String name, @Nullable Position since, int history) {
+    /** What becomes of a wish to join: the session has joined, or is told why not and is not in the room. */
+    private record Decision(
+            String name,
+            LocalBroker.@Nullable Joined joined,
+            @Nullable ErrorData error,
+            @Nullable RoomState left) {
+        Frames.Rejoined answer() {
+            if (joined == null) {
+                return new Frames.Rejoined(null, 0, false, null, 0, error);
+            }
+            Frames.RoomState at = joined.at();
+            return new Frames.Rejoined(
+                    at.epoch(),
+                    at.offset(),
+                    at.recovered(),
+                    at.reason(),
+                    joined.room().size(),
+                    null);
+        }
+
+        void start() {
+            if (joined != null) {
+                joined.start();
+            }
+        }
+    }
+
+    /** Under the lock. */
+    private Decision decide(Peer asker, String name, Frames.Join wish, boolean isAllowed) {
+        boolean isIn = rooms.containsKey(name);
+        boolean isCurrent = peer == asker;
+        if (!isAllowed && !placed.contains(name)) {
+            String why = core.rules().hasJoinRule()
+                    ? "joining '" + Names.abbreviate(name) + "' is not allowed"
+                    : "no rule says who may join '" + Names.abbreviate(name) + "': the server has no allowJoin";
+            return refusal(name, ErrorCode.FORBIDDEN, why, isCurrent ? exit(name) : null);
+        }
+        int most = core.limits().roomsPerSession();
+        if (!isIn && countRooms() >= most) {
+            return refusal(
+                    name, ErrorCode.OVERLOADED, "the session is in " + most + " rooms and may join no more", null);
+        }
+        if (!isCurrent) {
+            if (!isIn) {
+                link(null, name, null, 0);
+            }
+            return new Decision(name, null, null, null);
+        }
+        int history = wish.history() == null ? 0 : Math.max(0, wish.history());
+        return new Decision(name, link(asker, name, wish.since(), history), null, null);
+    }
+
+    private static Decision refusal(String name, ErrorCode code, String why, @Nullable RoomState left) {
+        return new Decision(name, null, ErrorData.of(code, why, false), left);
+    }
+
+    /** Under the lock: how many of the application's rooms the session is in. */
+    private int countRooms() {
+        int count = rooms.size();
+        for (String inbox : List.of(Names.SESSION, Names.USER, Names.ALL)) {
+            count -= rooms.containsKey(inbox) ? 1 : 0;
+        }
+        return count;
+    }
+
+    /** Handles {@code $leave}. Asked on a connection that is gone it does nothing: on the next one the client asks again. */
+    void leave(Peer asker, @Nullable String ref, String name) {
+        RoomState gone;
+        lock.lock();
+        try {
+            if (peer != asker) {
+                return;
+            }
+            gone = exit(name);
+            Outgoing reply = Outgoing.of(Frames.REPLY).ref(ref).room(name);
+            change(to -> to.send(FrameBatch.of(reply.frame())));
+        } finally {
+            lock.unlock();
+        }
+        tellChanges(gone);
+    }
+
+    private LocalBroker.Joined link(@Nullable Peer to, String name, @Nullable Position since, int history) {
         LocalBroker.Joined joined = core.broker().link(name, name, this, to, since, history);
         put(joined.room());
-        return new Joined(joined, to);
+        noLongerUnlinked(name);
+        return joined;
     }
 
     private void put(RoomState room) {
@@ -612,64 +832,152 @@ public final class Session {
         return rooms;
     }
 
-    /** Returns whether the application itself put the session in the room. */
-    boolean isPlacedIn(String room) {
+    /** Returns the rooms that the application itself did not put the session in. */
+    Set<String> unplacedRooms() {
         lock.lock();
         try {
-            return placed.contains(room);
+            Set<String> names = rooms();
+            names.removeAll(placed);
+            return names;
         } finally {
             lock.unlock();
         }
     }
 
-    /** Takes the session out of a room; returns the room, or null when the session was not in it. */
-    @Nullable
-    RoomState exit(String name) {
-        RoomState room;
-        lock.lock();
-        try {
-            room = rooms.containsKey(name) ? manyRooms().remove(name) : null;
-            if (!placed.isEmpty()) {
-                placed.remove(name);
-            }
-        } finally {
-            lock.unlock();
+    /** Under the lock: takes the session out of a room; returns the room, to be flushed, or null when it was not in it. */
+    private @Nullable RoomState exit(String name) {
+        RoomState room = rooms.containsKey(name) ? manyRooms().remove(name) : null;
+        if (!placed.isEmpty()) {
+            placed.remove(name);
         }
         if (room != null) {
+            noLongerUnlinked(name);
             room.remove(this);
         }
         return room;
     }
 
-    /**
-     * Tells the client that it is in a room now, as the reply to {@code ref} or, without one, as {@code $joined}, and
-     * begins the delivery behind that.
-     */
-    void announce(Joined joined, @Nullable String ref) {
-        if (joined.to == null) {
-            return; // the welcome of its next connection tells
+    private void noLongerUnlinked(String name) {
+        if (!unlinked.isEmpty()) {
+            unlinked.remove(name);
         }
-        Frames.RoomState at = joined.in.at();
-        Frames.Joined data = new Frames.Joined(
-                at.epoch(),
-                at.offset(),
-                at.recovered(),
-                at.reason(),
-                joined.in.room().size());
-        Frame frame = (ref == null
-                        ? Outgoing.of(Frames.JOINED)
-                        : Outgoing.of(Frames.REPLY).ref(ref))
-                .room(joined.in.room().name)
-                .data(data, Frames.Joined.class)
-                .frame();
-        joined.to.whenWelcomed(() -> {
-            joined.to.send(FrameBatch.of(frame));
-            joined.in.start();
+    }
+
+    // ---- what the connection is told of that, in the order in which it was decided
+
+    /** Under the lock: adds to what the connection is told; one that is not there is told by its welcome. */
+    private void change(Consumer<Peer> telling) {
+        Peer to = peer;
+        if (to == null) {
+            return;
+        }
+        if (changes == null) {
+            changes = new ArrayDeque<>();
+        }
+        if (changes.size() >= MOST_CHANGES) {
+            changes.clear();
+            core.scheduler()
+                    .schedule(
+                            Duration.ZERO,
+                            () -> to.close(new CloseReason(
+                                    CloseReason.SLOW_CONSUMER, "reads more slowly than it joins and leaves rooms")));
+        }
+        changes.add(telling);
+    }
+
+    /** Under the lock: the reply to {@code ref} or, without one, {@code $joined}; the delivery begins behind it. */
+    private void tellJoined(LocalBroker.Joined joined, @Nullable String ref) {
+        change(to -> {
+            Frames.RoomState at = joined.at();
+            Frames.Joined data = new Frames.Joined(
+                    at.epoch(),
+                    at.offset(),
+                    at.recovered(),
+                    at.reason(),
+                    joined.room().size());
+            Outgoing frame = ref == null
+                    ? Outgoing.of(Frames.JOINED)
+                    : Outgoing.of(Frames.REPLY).ref(ref);
+            frame.room(joined.room().name).data(data, Frames.Joined.class);
+            to.send(FrameBatch.of(frame.frame()));
+            joined.start();
         });
     }
 
-    /** A room that was entered, before its delivery has begun. */
-    record Joined(LocalBroker.Joined in, @Nullable Peer to) {}
+    /** Under the lock. */
+    private void tellLeft(RoomState room) {
+        change(to -> {
+            room.flush(); // what it was still to get
+            Frames.Left data = new Frames.Left(room.epoch, room.end().offset());
+            to.send(FrameBatch.of(Outgoing.of(Frames.LEFT)
+                    .room(room.name)
+                    .data(data, Frames.Left.class)
+                    .frame()));
+        });
+    }
+
+    private void tellChanges(@Nullable RoomState left) {
+        if (left != null) {
+            left.flush();
+        }
+        tellChanges();
+    }
+
+    /** Tells the connection what has changed, unless another thread is about to, or it is not welcomed yet. */
+    private void tellChanges() {
+        Peer to;
+        lock.lock();
+        try {
+            to = peer;
+            if (to == null || to == told || !isWelcomed || changes == null) {
+                return;
+            }
+            told = to;
+        } finally {
+            lock.unlock();
+        }
+        tellChanges(to);
+    }
+
+    /** By one thread at a time for each connection; goes on later when that has much to send. */
+    private void tellChanges(Peer to) {
+        while (hasChange(to) && !to.pauses(() -> tellChanges(to))) {
+            Consumer<Peer> next = nextChange(to);
+            if (next != null) {
+                try {
+                    next.accept(to);
+                } catch (Throwable broken) { // without memory, say; the welcome of the next connection tells all
+                    core.log().error("{} could not be told of a room", this, broken);
+                    to.close(new CloseReason(CloseReason.INTERNAL_ERROR, "internal error"));
+                }
+            }
+        }
+    }
+
+    private boolean hasChange(Peer to) {
+        lock.lock();
+        try {
+            if (peer != to) {
+                return false; // what is left is the next connection's
+            }
+            if (changes == null || changes.isEmpty()) {
+                changes = null;
+                told = null;
+            }
+            return changes != null;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private @Nullable Consumer<Peer> nextChange(Peer to) {
+        lock.lock();
+        try {
+            return peer != to || changes == null ? null : changes.poll();
+        } finally {
+            lock.unlock();
+        }
+    }
 
     // ---------------------------------------------------------------- frames
 

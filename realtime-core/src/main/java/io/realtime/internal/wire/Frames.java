@@ -15,6 +15,7 @@ public final class Frames {
     public static final String WELCOME = "$welcome";
     public static final String AUTH = "$auth";
     public static final String JOIN = "$join";
+    public static final String REJOIN = "$rejoin";
     public static final String LEAVE = "$leave";
     public static final String JOINED = "$joined";
     public static final String LEFT = "$left";
@@ -31,14 +32,22 @@ public final class Frames {
     public static final String GAP = "$gap";
     public static final String GOODBYE = "$goodbye";
 
+    /** The longest {@code $hello}, token and positions included, in bytes. */
+    public static final int MOST_HELLO_BYTES = 16 * 1024;
+
     private Frames() {}
 
-    /** The client's first frame. */
+    /**
+     * The client's first frame.
+     *
+     * @param partial whether the client has positions in more rooms than it names
+     */
     public record Hello(
             @Nullable String token,
             @Nullable String client,
             @Nullable String session,
             @Nullable Map<String, Position> positions,
+            @Nullable Boolean partial,
             @Nullable String agent,
             @Nullable Boolean heartbeat) {
         /** Names nothing that is secret. */
@@ -48,7 +57,11 @@ public final class Frames {
         }
     }
 
-    /** The server's answer to it. */
+    /**
+     * The server's answer to it.
+     *
+     * @param partial whether the session is in more rooms than are named; the client asks {@code $rejoin}
+     */
     public record Welcome(
             String session,
             @Nullable String user,
@@ -57,6 +70,7 @@ public final class Frames {
             long answers,
             boolean known,
             Map<String, RoomState> rooms,
+            @Nullable Boolean partial,
             HeartbeatMs heartbeat,
             LimitsData limits,
             Spread retry,
@@ -99,6 +113,27 @@ public final class Frames {
             boolean recovered,
             @Nullable String reason,
             int members) {}
+
+    /**
+     * What {@code $rejoin} asks: many joins.
+     *
+     * @param last whether what it names, with what earlier ones named, is all that the client knows of
+     */
+    public record Rejoin(
+            @Nullable Map<String, @Nullable Join> rooms,
+            @Nullable Boolean last) {}
+
+    /** The reply to {@code $rejoin}, by room. */
+    public record Rejoins(Map<String, Rejoined> rooms) {}
+
+    /** What became of one of its rooms: the reply to its join, or why it is not joined. */
+    public record Rejoined(
+            @Nullable String epoch,
+            long offset,
+            boolean recovered,
+            @Nullable String reason,
+            int members,
+            @Nullable ErrorData error) {}
 
     /** Where a room stood when the session was taken out of it. */
     public record Left(String epoch, long offset) {}

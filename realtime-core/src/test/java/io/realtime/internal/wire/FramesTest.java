@@ -11,7 +11,8 @@ class FramesTest {
     @Test
     void noFrameThatHoldsASecretShowsIt() {
         assertEquals(
-                "Hello{agent=test}", new Frames.Hello("token", "client", "session", Map.of(), "test", true).toString());
+                "Hello{agent=test}",
+                new Frames.Hello("token", "client", "session", Map.of(), null, "test", true).toString());
         assertEquals("Auth{}", new Frames.Auth("token").toString());
         Frames.Welcome welcome = new Frames.Welcome(
                 "session",
@@ -21,6 +22,7 @@ class FramesTest {
                 0,
                 true,
                 Map.of(),
+                null,
                 new Frames.HeartbeatMs(1, 2),
                 new Frames.LimitsData(1, 1, 1),
                 new Frames.Spread(0),

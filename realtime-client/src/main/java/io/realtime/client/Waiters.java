@@ -1,0 +1,73 @@
+package io.realtime.client;
+
+import io.realtime.ErrorCode;
+import io.realtime.RealtimeException;
+import io.realtime.spi.Scheduler;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import org.jspecify.annotations.Nullable;
+
+/** The callers that wait for one thing, each with a future of its own. Owned by the scheduler's thread. */
+final class Waiters<V> {
+    /** So many callers may wait; the next fails with {@code overloaded}. */
+    static final int MOST = 1_000;
+
+    private final Callbacks callbacks;
+    private final List<Waiter<V>> waiting = new ArrayList<>(0);
+
+    private record Waiter<V>(CompletableFuture<V> result, Scheduler.Cancellable timer) {}
+
+    Waiters(Callbacks callbacks) {
+        this.callbacks = callbacks;
+    }
+
+    /** @param timer fails the future later; cancelled when it has its outcome before */
+    void add(CompletableFuture<V> result, Scheduler.Cancellable timer) {
+        if (isEmpty() || waiting.size() < MOST) {
+            waiting.add(new Waiter<>(result, timer));
+        } else {
+            timer.cancel();
+            String why = MOST + " callers wait for the same room";
+            callbacks.fail(result, new RealtimeException(ErrorCode.OVERLOADED, why, true, null));
+        }
+    }
+
+    /** Returns whether nobody waits; who has given up does not count. */
+    boolean isEmpty() {
+        waiting.removeIf(waiter -> {
+            boolean isOver = waiter.result.isDone();
+            if (isOver) {
+                waiter.timer.cancel();
+            }
+            return isOver;
+        });
+        return waiting.isEmpty();
+    }
+
+    /** Fails one caller alone. */
+    void fail(CompletableFuture<V> result, RealtimeException cause) {
+        if (waiting.removeIf(waiter -> waiter.result == result)) {
+            callbacks.fail(result, cause);
+        }
+    }
+
+    void fail(RealtimeException cause) {
+        for (Waiter<V> waiter : take()) {
+            callbacks.fail(waiter.result, cause);
+        }
+    }
+
+    void complete(@Nullable V value) {
+        for (Waiter<V> waiter : take()) {
+            callbacks.execute(() -> waiter.result.complete(value));
+        }
+    }
+
+    private List<Waiter<V>> take() {
+        List<Waiter<V>> all = new ArrayList<>(waiting);
+        waiting.clear();
+        all.forEach(waiter -> waiter.timer.cancel());
+        return all;
+    }
+}
