@@ -79,7 +79,8 @@ public class ResumeBenchmark {
             connection.cut();
             server.work();
             positions.put(ROOM, seen);
-            hello = NullServer.hello(new Frames.Hello(user, NullServer.client(user), secret, positions, null, null, null));
+            hello = NullServer.hello(
+                    new Frames.Hello(user, NullServer.client(user), secret, positions, null, null, null));
             connection = server.connect().keepLast();
         }
 

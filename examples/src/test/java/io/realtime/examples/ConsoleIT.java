@@ -86,7 +86,7 @@ class ConsoleIT {
         try (Run ada = console("ada", "private")) {
             assertEquals(1, ada.code());
             assertEquals(
-                    "console: cannot join private: joining 'private' is not allowed (forbidden)",
+                    "console: cannot join private: joining is not allowed (forbidden)",
                     ada.err().strip());
         }
     }

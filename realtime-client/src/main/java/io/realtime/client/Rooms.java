@@ -6,6 +6,7 @@ import io.realtime.RealtimeException;
 import io.realtime.RemoteException;
 import io.realtime.internal.wire.EntryBudget;
 import io.realtime.internal.wire.Envelope;
+import io.realtime.internal.wire.ErrorData;
 import io.realtime.internal.wire.Frames;
 import io.realtime.internal.wire.Names;
 import io.realtime.internal.wire.Outgoing;
@@ -35,7 +36,7 @@ final class Rooms {
     /** What {@code $rejoin} and its answer may say of a room beside its name and the name of its log. */
     private static final int WISH_BYTES = 64;
 
-    private static final int ANSWER_BYTES = 320;
+    private static final int ANSWER_BYTES = 200;
 
     /** What they say beside the rooms, and {@code $welcome} beside the application's rooms. */
     private static final int FRAME_BYTES = 128;
@@ -227,7 +228,8 @@ final class Rooms {
                 Position position = room.position;
                 if (position != null && isProtocols(room) == protocols) {
                     int length = WISH_BYTES + EntryBudget.length(position.epoch());
-                    boolean fits = mine.take(room.name, length) & theirs.take(room.name, STATE_BYTES);
+                    boolean fits = mine.take(room.name, length);
+                    fits &= theirs.take(room.name, STATE_BYTES);
                     if (fits || protocols) {
                         named.put(room.name, position);
                     } else {
@@ -400,7 +402,8 @@ final class Rooms {
         for (Room room : returning) {
             Position position = room.position;
             int length = WISH_BYTES + (position == null ? 0 : EntryBudget.length(position.epoch()));
-            boolean fits = question.take(room.name, length) & answer.take(room.name, ANSWER_BYTES);
+            boolean fits = question.take(room.name, length);
+            fits &= answer.take(room.name, ANSWER_BYTES);
             if (!fits && !asked.isEmpty()) {
                 break;
             }
@@ -487,14 +490,14 @@ final class Rooms {
             }
             over(room);
             Frames.Rejoined one = data.rooms() == null ? null : data.rooms().get(room.name);
-            if (one == null || (one.error() == null && (one.epoch() == null || one.offset() < 0))) {
+            ErrorData error = one == null ? null : one.error();
+            String epoch = one == null ? null : one.epoch();
+            if (error != null) {
+                failed(room, error.exception());
+            } else if (one == null || epoch == null || one.offset() < 0) {
                 refused(room, noPlace(room.name));
-            } else if (one.error() != null) {
-                failed(room, one.error().exception());
             } else {
-                joined(
-                        room,
-                        new Frames.Joined(one.epoch(), one.offset(), one.recovered(), one.reason(), one.members()));
+                joined(room, new Frames.Joined(epoch, one.offset(), one.recovered(), one.reason(), one.members()));
                 sync(room);
             }
         }

@@ -1,5 +1,6 @@
 package io.realtime.client;
 
+import static java.util.Objects.requireNonNull;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNull;
@@ -45,7 +46,7 @@ class ClientRejoinTest {
             future.get(0, TimeUnit.SECONDS);
             throw new AssertionError("it did not fail");
         } catch (ExecutionException failed) {
-            return ((RealtimeException) failed.getCause()).code();
+            return ((RealtimeException) requireNonNull(failed.getCause())).code();
         } catch (Exception other) {
             throw new AssertionError(other);
         }
@@ -309,7 +310,8 @@ class ClientRejoinTest {
         assertEquals(1, world.errors.size());
         world.network.cutAll();
         world.advance(2_000);
-        assertEquals(Set.of("b"), world.peer().hello().positions().keySet());
+        assertEquals(
+                Set.of("b"), requireNonNull(world.peer().hello().positions()).keySet());
     }
 
     @Test
@@ -341,10 +343,10 @@ class ClientRejoinTest {
         world.onHello = peer -> peer.close(CloseReason.TOO_BIG);
         world.network.cutAll();
         world.advance(1_000);
-        assertEquals(100, world.peers.get(1).hello().positions().size());
+        assertEquals(100, requireNonNull(world.peers.get(1).hello().positions()).size());
         world.onHello = World.Peer::welcome;
         world.advance(5_000);
-        assertEquals(0, world.peer().hello().positions().size());
+        assertEquals(0, requireNonNull(world.peer().hello().positions()).size());
         assertEquals(Set.copyOf(names), rejoined());
     }
 }

@@ -761,8 +761,8 @@ public final class Session {
         boolean isCurrent = peer == asker;
         if (!isAllowed && !placed.contains(name)) {
             String why = core.rules().hasJoinRule()
-                    ? "joining '" + Names.abbreviate(name) + "' is not allowed"
-                    : "no rule says who may join '" + Names.abbreviate(name) + "': the server has no allowJoin";
+                    ? "joining is not allowed"
+                    : "no rule says who may join: the server has no allowJoin";
             return refusal(name, ErrorCode.FORBIDDEN, why, isCurrent ? exit(name) : null);
         }
         int most = core.limits().roomsPerSession();

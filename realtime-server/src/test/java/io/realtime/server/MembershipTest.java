@@ -1,5 +1,6 @@
 package io.realtime.server;
 
+import static java.util.Objects.requireNonNull;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNull;
@@ -294,10 +295,10 @@ class MembershipTest {
         ann.send("{'type':'say','seq':3,'data':'three'}");
         assertEquals(List.of("a"), List.copyOf(open.keySet()));
         assertEquals(List.of(), handled);
-        open.get("a").complete(true);
+        requireNonNull(open.get("a")).complete(true);
         test.settle();
         assertEquals(List.of("one"), handled);
-        open.get("b").complete(false);
+        requireNonNull(open.get("b")).complete(false);
         test.settle();
         assertEquals(List.of("one", "three"), handled);
         assertEquals("forbidden", ann.data("$error").get("code").getAsString());
@@ -373,7 +374,7 @@ class MembershipTest {
         assertEquals(List.of("$reply", "said", "said", "$joined"), second.types());
         assertEquals("c", second.next("$joined").get("room").getAsString());
         assertTrue(reply(second).getAsJsonObject("b").get("recovered").getAsBoolean());
-        assertEquals(1, asked.get("b").size(), "the resume has asked already");
+        assertEquals(1, requireNonNull(asked.get("b")).size(), "the resume has asked already");
     }
 
     @Test
