@@ -34,6 +34,13 @@ public interface Connection {
         return false;
     }
 
+    /**
+     * Sets the longest inbound message in bytes, from its next frame on; beyond it the connection closes with 1009. Default
+     * what the transport was started with. A server lowers it in {@link ServerTransport.Acceptor#open} and raises it once
+     * it knows the peer, so that a stranger's unfinished message takes little. Connections of clients may ignore it.
+     */
+    default void limitMessages(int bytes) {}
+
     /** Sends a ping control frame; its pong arrives as {@link ConnectionListener#onActivity}. */
     void ping();
 

@@ -112,6 +112,11 @@ final class NettyConnection extends ChannelInboundHandlerAdapter
     }
 
     @Override
+    public void limitMessages(int bytes) {
+        decoder.limit(bytes);
+    }
+
+    @Override
     public void ping() {
         outbound.control(ControlFrames.ping());
     }

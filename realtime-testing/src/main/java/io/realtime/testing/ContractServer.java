@@ -36,6 +36,7 @@ final class ContractServer implements ServerTransport.Acceptor {
     volatile Upgrade verdict = Upgrade.accept(null);
     volatile @Nullable Error failsToDecide;
     volatile @Nullable Error failsToOpen;
+    volatile int messageBytesAtFirst; // 0 to leave it to the transport
 
     ContractServer(Patience patience) {
         this.patience = patience;
@@ -50,6 +51,9 @@ final class ContractServer implements ServerTransport.Acceptor {
     @Override
     public ConnectionListener open(Connection connection, Handshake handshake) {
         throwUnlessNull(failsToOpen);
+        if (messageBytesAtFirst > 0) {
+            connection.limitMessages(messageBytesAtFirst);
+        }
         Accepted accepted = new Accepted(connection, handshake);
         all.add(accepted);
         waiting.add(accepted);

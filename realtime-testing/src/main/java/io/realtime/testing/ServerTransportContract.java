@@ -170,6 +170,22 @@ public abstract class ServerTransportContract extends ServerTransportFixture {
     }
 
     @Test
+    void limitOfOneConnectionMayBeLoweredAndRaised() throws Exception {
+        server.messageBytesAtFirst = 100;
+        ContractPeer peer = open();
+        Accepted accepted = server.next();
+        peer.text("x".repeat(100));
+        assertEquals("text " + "x".repeat(100), accepted.next());
+        accepted.connection.limitMessages(MESSAGE_BYTES);
+        peer.text("y".repeat(MESSAGE_BYTES));
+        assertEquals("text " + "y".repeat(MESSAGE_BYTES), accepted.next());
+        ContractPeer other = open();
+        other.text("x".repeat(101));
+        assertTrue(other.next().startsWith("closed 1009"));
+        assertTrue(server.next().next().startsWith("closed 1009"));
+    }
+
+    @Test
     void aMessageOfTheLimitIsTakenAndALongerOneClosesWith1009() throws Exception {
         ContractPeer other = open();
         Accepted untouched = server.next();

@@ -22,7 +22,7 @@ final class SimulatedEnd implements Connection {
 
     private final InMemoryNetwork network;
     private final SimulatedLink link;
-    private final int messageBytes;
+    private int messageBytes;
     private final int outboundBytes;
     // Both hold frames up to the outbound bound, and a ping or pong for each that was asked for.
     private final Deque<Scheduler.Cancellable> onTheWay = new ArrayDeque<>(); // from here, the next to arrive first
@@ -109,6 +109,11 @@ final class SimulatedEnd implements Connection {
     @Override
     public long outboundBytes() {
         return waiting;
+    }
+
+    @Override
+    public void limitMessages(int bytes) {
+        messageBytes = bytes;
     }
 
     @Override

@@ -80,6 +80,11 @@ final class WatchedTransport implements ServerTransport {
         }
 
         @Override
+        public void limitMessages(int bytes) {
+            connection.limitMessages(bytes);
+        }
+
+        @Override
         public void ping() {
             connection.ping();
         }

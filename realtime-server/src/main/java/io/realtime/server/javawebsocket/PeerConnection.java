@@ -105,6 +105,11 @@ final class PeerConnection implements Connection, FrameDecoder.Sink, PeerChannel
     }
 
     @Override
+    public void limitMessages(int bytes) {
+        decoder.limit(bytes);
+    }
+
+    @Override
     public void ping() {
         channel.control(ControlFrames.ping());
     }

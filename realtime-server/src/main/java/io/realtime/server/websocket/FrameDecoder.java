@@ -71,7 +71,7 @@ public final class FrameDecoder {
         }
     }
 
-    private final int limit;
+    private volatile int limit; // read by the I/O thread, set by any
     private final Sink sink;
     private final byte[] header = new byte[14];
     private int headerRead;
@@ -99,6 +99,11 @@ public final class FrameDecoder {
     public FrameDecoder(int limit, Sink sink) {
         this.limit = limit;
         this.sink = sink;
+    }
+
+    /** Sets the longest message, from its next frame on; on any thread. */
+    public void limit(int bytes) {
+        limit = bytes;
     }
 
     /** Decodes all of the input; ignores what follows a close frame or a violation. */
@@ -240,7 +245,7 @@ public final class FrameDecoder {
                 message = spare;
             } else if (needed > message.length) { // doubles, but never beyond what the message can still need
                 int most = fin ? messageLength + frameLength - frameRead : limit;
-                message = Arrays.copyOf(message, (int) Math.min(most, Math.max(needed, 2L * message.length)));
+                message = Arrays.copyOf(message, (int) Math.max(needed, Math.min(most, 2L * message.length)));
             }
             unmask(in, message, messageLength, count);
             messageLength += count;
