@@ -8,16 +8,22 @@ import java.time.Duration;
  * Watches one connection for signs of life: pings after an interval of silence, gives up after the timeout. One timer
  * at a time, whatever the traffic; {@link #received} costs one volatile write.
  *
+ * <p>A timer that comes late says that this process was paused, by a debugger, a collection or a sleep, or its threads
+ * were kept busy. Then silence proves nothing: the peer is pinged, and has the time between a ping and the timeout to
+ * answer.
+ *
  * <p>{@link #received} may be called by any thread; the callbacks run on the scheduler's thread.
  */
 public final class HeartbeatMonitor {
     private final Scheduler scheduler;
     private final long intervalNanos;
     private final long timeoutNanos;
+    private final long graceNanos; // from a ping to the timeout
     private final Runnable ping;
     private final Runnable dead;
 
     private volatile long lastReceived;
+    private long due; // on the scheduler's thread, after the start
     private volatile boolean stopped;
     private volatile Scheduler.Cancellable timer = () -> {};
 
@@ -25,6 +31,7 @@ public final class HeartbeatMonitor {
         this.scheduler = scheduler;
         this.timeoutNanos = heartbeat.timeout().toNanos();
         this.intervalNanos = (long) (heartbeat.interval().toNanos() * (1 - 0.2 * jitter));
+        this.graceNanos = Math.max(1, timeoutNanos - intervalNanos);
         this.ping = ping;
         this.dead = dead;
         this.lastReceived = scheduler.nanoTime();
@@ -57,6 +64,7 @@ public final class HeartbeatMonitor {
     }
 
     private void arm(long nanos) {
+        due = scheduler.nanoTime() + nanos;
         timer = scheduler.schedule(Duration.ofNanos(nanos), this::check);
         if (stopped) {
             timer.cancel();
@@ -67,15 +75,20 @@ public final class HeartbeatMonitor {
         if (stopped) {
             return;
         }
-        long silence = scheduler.nanoTime() - lastReceived;
-        if (silence >= timeoutNanos) {
+        long now = scheduler.nanoTime();
+        long silence = now - lastReceived;
+        boolean wasPaused = now - due > graceNanos / 4;
+        if (silence < intervalNanos) {
+            arm(intervalNanos - silence);
+        } else if (wasPaused) {
+            ping.run();
+            arm(graceNanos);
+        } else if (silence >= timeoutNanos) {
             stopped = true;
             dead.run();
-        } else if (silence >= intervalNanos) {
+        } else {
             ping.run();
             arm(Math.min(intervalNanos, timeoutNanos - silence));
-        } else {
-            arm(intervalNanos - silence);
         }
     }
 }

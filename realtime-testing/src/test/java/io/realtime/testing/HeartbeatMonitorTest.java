@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 
 import io.realtime.Heartbeat;
 import io.realtime.internal.HeartbeatMonitor;
+import io.realtime.spi.Scheduler;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -14,17 +15,36 @@ class HeartbeatMonitorTest {
     private final ManualScheduler time = new ManualScheduler();
     private final List<String> calls = new ArrayList<>();
 
+    private long pausedNanos; // the process was paused: its clock went on, its timers come late
+
+    private final Scheduler pausable = new Scheduler() {
+        @Override
+        public long nanoTime() {
+            return time.nanoTime() + pausedNanos;
+        }
+
+        @Override
+        public long currentTimeMillis() {
+            return time.currentTimeMillis();
+        }
+
+        @Override
+        public Cancellable schedule(Duration delay, Runnable task) {
+            return time.schedule(delay, task);
+        }
+    };
+
     private HeartbeatMonitor start(long intervalMs, long timeoutMs, double jitter) {
         return HeartbeatMonitor.start(
                 new Heartbeat(Duration.ofMillis(intervalMs), Duration.ofMillis(timeoutMs)),
                 jitter,
-                time,
+                pausable,
                 () -> calls.add("ping " + millis()),
                 () -> calls.add("dead " + millis()));
     }
 
     private long millis() {
-        return time.nanoTime() / 1_000_000;
+        return pausable.nanoTime() / 1_000_000;
     }
 
     private void advance(long ms) {
@@ -123,5 +143,39 @@ class HeartbeatMonitorTest {
         advance(30_000);
         assertEquals(List.of("ping"), calls);
         assertEquals(0, time.pending());
+    }
+
+    @Test
+    void pausedProcessPingsBeforeItGivesUp() {
+        start(30_000, 60_000, 0);
+        advance(29_999);
+        pausedNanos = Duration.ofMinutes(10).toNanos();
+        advance(1);
+        assertEquals(List.of("ping 630000"), calls);
+        advance(29_999);
+        assertEquals(1, calls.size());
+        advance(1);
+        assertEquals(List.of("ping 630000", "dead 660000"), calls);
+    }
+
+    @Test
+    void answerAfterAPauseIsALifeSign() {
+        HeartbeatMonitor monitor = start(30_000, 60_000, 0);
+        advance(59_999);
+        pausedNanos = Duration.ofMinutes(10).toNanos();
+        advance(1);
+        assertEquals(List.of("ping 30000", "ping 660000"), calls);
+        monitor.received();
+        advance(30_000);
+        assertEquals(List.of("ping 30000", "ping 660000", "ping 690000"), calls);
+    }
+
+    @Test
+    void timerThatIsALittleLateChangesNothing() {
+        start(30_000, 60_000, 0);
+        advance(59_999);
+        pausedNanos = Duration.ofMillis(7_500).toNanos(); // a quarter of the time to answer
+        advance(1);
+        assertEquals(List.of("ping 30000", "dead 67500"), calls);
     }
 }
