@@ -1,5 +1,6 @@
 package io.realtime.benchmarks;
 
+import io.realtime.internal.SystemScheduler;
 import io.realtime.internal.wire.Frames;
 import io.realtime.internal.wire.Outgoing;
 import io.realtime.server.Authentication;
@@ -24,6 +25,7 @@ final class NullServer implements AutoCloseable {
     private final Queue<Runnable> tasks = new ConcurrentLinkedQueue<>(); // bounded by what one step of a benchmark does
     private final Transport transport = new Transport();
     private final RealtimeServer server;
+    private final SystemScheduler time = new SystemScheduler("null-server-timer");
     private int connections;
 
     /** A started server, configured by this. */
@@ -41,8 +43,9 @@ final class NullServer implements AutoCloseable {
                 .transport(transport)
                 .authenticator(credentials -> CompletableFuture.completedFuture(
                         Authentication.of(Objects.requireNonNull(credentials.token(), "token"))));
-        this.server =
-                (hasExecutor ? builder : builder.executor(tasks::add)).build().start();
+        this.server = (hasExecutor ? builder : builder.scheduler(time).executor(tasks::add))
+                .build()
+                .start();
     }
 
     RealtimeServer server() {
@@ -100,6 +103,7 @@ final class NullServer implements AutoCloseable {
     public void close() {
         server.close(Duration.ZERO);
         work();
+        time.close();
     }
 
     private static final class Transport implements ServerTransport {

@@ -7,7 +7,6 @@ import java.util.Queue;
 import java.util.Set;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.Executor;
-import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
@@ -21,15 +20,14 @@ final class Bursts {
     private static final int MOST_ROOMS = 64;
     private static final ThreadLocal<@Nullable Burst> CURRENT = new ThreadLocal<>();
 
-    private final Scheduler scheduler;
     private final Executor executor;
     private final Queue<Burst> open = new ConcurrentLinkedQueue<>(); // bounded by the runs of mailboxes in 1 ms
-    private final AtomicBoolean watching = new AtomicBoolean();
+    private final Delayed watch;
 
-    /** @param executor of flushes that are late */
+    /** @param executor of flushes that are late; its threads must not be those that handlers block */
     Bursts(Scheduler scheduler, Executor executor) {
-        this.scheduler = scheduler;
         this.executor = executor;
+        this.watch = new Delayed(scheduler, LATEST, this::flushLate);
     }
 
     /** Returns whether this thread is in a burst: then what it runs inside needs one of its own. */
@@ -52,16 +50,11 @@ final class Bursts {
         return true;
     }
 
-    private void watch() {
-        if (watching.compareAndSet(false, true)) {
-            scheduler.schedule(LATEST, () -> {
-                watching.set(false);
-                for (Burst late = open.poll(); late != null; late = open.poll()) {
-                    if (late.isOwing()) {
-                        executor.execute(late::flush);
-                    }
-                }
-            });
+    private void flushLate() {
+        for (Burst late = open.poll(); late != null; late = open.poll()) {
+            if (late.isOwing()) {
+                executor.execute(late::flush);
+            }
         }
     }
 
@@ -98,7 +91,7 @@ final class Bursts {
                 flush();
             } else if (isFirst) {
                 open.add(this);
-                watch();
+                watch.request();
             }
         }
 

@@ -44,7 +44,7 @@ final class Calls {
     <Q, R> CompletableFuture<R> request(Request<Q, R> request, Q data, Duration timeout) {
         CompletableFuture<R> result = new CompletableFuture<>();
         String ref = questions.newRef();
-        RequestCall<R> call = new RequestCall<>(result, request.replyType(), core::execute);
+        RequestCall<R> call = new RequestCall<>(result, request.replyType(), this::execute);
         ask(ref, call, Outgoing.of(request.name()).ref(ref).data(data, request.type()));
         call.within(timeout, core.scheduler(), questions, ref);
         return result;
@@ -65,6 +65,11 @@ final class Calls {
                 failure -> core.report(session, "a stream's listener failed", failure));
         ask(ref, call, Outgoing.of(request.name()).ref(ref).data(data, request.type()));
         return call::cancel;
+    }
+
+    /** Runs what calls the application. */
+    private void execute(Runnable task) {
+        core.workers().handlers().execute(session.userId(), task);
     }
 
     private void ask(String ref, Question question, Outgoing frame) {
@@ -112,7 +117,7 @@ final class Calls {
         if (sources.has(ref)) {
             throw new RealtimeException(ErrorCode.BAD_MESSAGE, "a stream with this ref is open");
         }
-        StreamSource<T> source = new StreamSource<>(itemType, new Outlet(ref), core::execute);
+        StreamSource<T> source = new StreamSource<>(itemType, new Outlet(ref), this::execute);
         if (!sources.add(ref, source)) {
             String why = core.limits().streamsPerSession() + " streams are open";
             throw new RealtimeException(ErrorCode.OVERLOADED, why, true, null);

@@ -8,8 +8,8 @@ import java.util.LinkedHashMap;
 import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.BiFunction;
 import java.util.function.BooleanSupplier;
-import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -22,13 +22,18 @@ final class ClientRecords {
     private final int max;
     private final int perUser;
     private final long ttlNanos;
-    private final Function<ReentrantLock, Mailbox> mailboxes;
+    private final BiFunction<String, ReentrantLock, Mailbox> mailboxes; // by user and lock
     private final ReentrantLock lock = new ReentrantLock();
     private final Map<Key, ClientRecord> used = new HashMap<>(); // guarded by lock; bounded by the sessions
     private final Map<Key, ClientRecord> unused = new LinkedHashMap<>(); // guarded by lock; longest unused first
     private final Map<String, Integer> unusedOf = new HashMap<>(); // guarded by lock; how many a user has of these
 
-    ClientRecords(Scheduler scheduler, int max, int perUser, Duration ttl, Function<ReentrantLock, Mailbox> mailboxes) {
+    ClientRecords(
+            Scheduler scheduler,
+            int max,
+            int perUser,
+            Duration ttl,
+            BiFunction<String, ReentrantLock, Mailbox> mailboxes) {
         this.scheduler = scheduler;
         this.max = max;
         this.perUser = perUser;
@@ -42,7 +47,7 @@ final class ClientRecords {
      */
     Opened open(String user, @Nullable String client) {
         if (client == null) {
-            return new Opened(new ClientRecord(null, mailboxes), false);
+            return new Opened(new ClientRecord(null, user, mailboxes), false);
         }
         Key key = new Key(user, client);
         lock.lock();
@@ -55,7 +60,7 @@ final class ClientRecords {
                     forgotten(key);
                 }
             }
-            ClientRecord record = known == null ? new ClientRecord(key, mailboxes) : known;
+            ClientRecord record = known == null ? new ClientRecord(key, user, mailboxes) : known;
             used.put(key, record);
             record.uses++;
             return new Opened(record, known != null);
@@ -153,9 +158,9 @@ final class ClientRecords {
         private int uses; // guarded by the table's lock
         private long unusedSince; // guarded by the table's lock
 
-        private ClientRecord(@Nullable Key key, Function<ReentrantLock, Mailbox> mailboxes) {
+        private ClientRecord(@Nullable Key key, String user, BiFunction<String, ReentrantLock, Mailbox> mailboxes) {
             this.key = key;
-            this.mailbox = mailboxes.apply(lock);
+            this.mailbox = mailboxes.apply(user, lock);
         }
 
         Mailbox mailbox() {

@@ -205,7 +205,7 @@ final class Dispatcher {
 
     private void auth(Session session, Peer peer, Envelope envelope) {
         Frames.Auth auth = envelope.data(Frames.Auth.class);
-        core.authenticate(new Credentials(auth.token(), null, peer.handshake()), (proof, refusal) -> {
+        boolean isAsked = peer.authenticate(new Credentials(auth.token(), null, peer.handshake()), (proof, refusal) -> {
             if (proof == null || !proof.user().equals(session.user().id())) {
                 RealtimeException why = refusal != null
                         ? refusal
@@ -222,6 +222,10 @@ final class Dispatcher {
                             .ref(envelope.ref())
                             .data(new Frames.AuthReply(expiresAt), Frames.AuthReply.class));
         });
+        if (!isAsked) {
+            throw new RealtimeException(
+                    ErrorCode.OVERLOADED, "another token of this connection is being checked", true, null);
+        }
     }
 
     private @Nullable Pause application(Session session, Envelope envelope) throws Exception {
@@ -352,7 +356,7 @@ final class Dispatcher {
         return (session, envelope) -> {
             Q question = envelope.data(request.type());
             StreamSource<T> source = session.calls().begin(requireRef(envelope), request.itemType());
-            core.produce(() -> source.run(out -> handler.handle(session, question, out)), source);
+            core.produce(session.userId(), () -> source.run(out -> handler.handle(session, question, out)), source);
             return null;
         };
     }

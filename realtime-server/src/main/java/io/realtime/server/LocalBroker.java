@@ -58,7 +58,7 @@ final class LocalBroker {
     /**
      * A broker without rooms.
      *
-     * @param executor of flushes that waited for a transport
+     * @param executor of flushes that waited for a transport, and of sweeps
      * @param retention of a room, by its name on the wire
      * @param idle after how long an empty room without members is forgotten
      */
@@ -83,10 +83,10 @@ final class LocalBroker {
 
     void start() {
         sweep = scheduler.schedule(SWEEP_INTERVAL, () -> {
-            sweep();
             if (!stopped) {
                 start();
             }
+            executor.execute(this::sweep); // visits all rooms: nothing for the timer's thread
         });
         if (stopped) {
             sweep.cancel();

@@ -32,6 +32,7 @@ import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.BiConsumer;
 import java.util.function.BooleanSupplier;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -66,6 +67,12 @@ final class Peer implements ConnectionListener, Outlet {
     /** Pings and pongs, of the socket and of the protocol: far more than any heart beats, and cheap to answer. */
     private static final RateLimit PINGS = RateLimit.perSecond(100).withBurst(200);
 
+    /** What a peer may send before it is authenticated: in one message, and in all of them together. */
+    private static final int EARLY_BYTES = Frames.MOST_HELLO_BYTES;
+
+    /** About what an early message takes beyond its text. */
+    private static final int EARLY_OVERHEAD = 200;
+
     private enum Phase {
         HELLO,
         AUTHENTICATING,
@@ -84,12 +91,15 @@ final class Peer implements ConnectionListener, Outlet {
 
     private final ReentrantLock lock = new ReentrantLock();
     private volatile Phase phase; // written under lock
-    private @Nullable Queue<Envelope> early; // guarded by lock: before the welcome; bounded like a mailbox
-    private int earlySize; // guarded by lock
+    private @Nullable Queue<Envelope> early; // guarded by lock: before the welcome
+    private int earlySize; // guarded by lock: the hello's included
+    private int mostEarly = EARLY_BYTES; // guarded by lock; once authenticated, as much as a mailbox holds
     private @Nullable List<Runnable> onWelcome = new ArrayList<>(0); // guarded by lock; null once welcomed
     private Scheduler.Cancellable deadline; // guarded by lock: of the handshake, then of the token
     private @Nullable CloseReason closed; // guarded by lock
     private boolean isForGood; // guarded by lock: the client said that it does not come back
+    private boolean isAuthenticating; // guarded by lock: a token is being checked
+    private Pool.@Nullable Ticket authentication; // guarded by lock: of the newest such check
     private List<Runnable> paused = List.of(); // guarded by lock; at most one entry per room of the session
 
     private volatile @Nullable Session session; // set once, when authenticated
@@ -112,10 +122,12 @@ final class Peer implements ConnectionListener, Outlet {
                 core.heartbeat(),
                 core.random().nextDouble(),
                 core.scheduler(),
-                connection::ping,
-                () -> close(new CloseReason(
-                        CloseReason.HEARTBEAT_TIMEOUT,
-                        "nothing heard for " + core.heartbeat().timeout().toMillis() + " ms")));
+                () -> core.workers().execute(connection::ping), // after a pause all are due at once
+                () -> core.workers()
+                        .execute(() -> close(new CloseReason(
+                                CloseReason.HEARTBEAT_TIMEOUT,
+                                "nothing heard for "
+                                        + core.heartbeat().timeout().toMillis() + " ms"))));
         Duration idleTimeout = core.limits().idleTimeout();
         this.idle = idleTimeout.isZero()
                 ? null
@@ -138,10 +150,23 @@ final class Peer implements ConnectionListener, Outlet {
         return number;
     }
 
+    /** Lets the peer send what a session may: it is authenticated. */
+    private void trust() {
+        lock.lock();
+        try {
+            mostEarly = core.mailboxBytes();
+        } finally {
+            lock.unlock();
+        }
+        connection.limitMessages(core.limits().messageBytes());
+    }
+
     /** Begins: a plain client is authenticated by what its upgrade said, a managed one says {@code $hello}. */
     void begin() {
+        connection.limitMessages(Math.min(EARLY_BYTES, core.limits().messageBytes()));
         if (!managed) {
-            authenticate(new Frames.Hello(core.tokenOf(handshake), null, null, null, null, null, null));
+            Frames.Hello hello = new Frames.Hello(core.tokenOf(handshake), null, null, null, null, null, null);
+            authenticate(hello, () -> hello);
         }
     }
 
@@ -191,12 +216,13 @@ final class Peer implements ConnectionListener, Outlet {
                 early = phase == Phase.HELLO;
                 if (early && isHello) {
                     phase = Phase.AUTHENTICATING;
+                    earlySize = envelope.length() + EARLY_OVERHEAD;
                 } else if (phase == Phase.AUTHENTICATING && !isHello) {
                     if (this.early == null) {
                         this.early = new ArrayDeque<>();
                     }
-                    earlySize += envelope.length();
-                    if (this.early.size() < core.limits().mailbox() && earlySize <= core.mailboxBytes()) {
+                    earlySize += envelope.length() + EARLY_OVERHEAD;
+                    if (this.early.size() < core.limits().mailbox() && earlySize <= mostEarly) {
                         this.early.add(envelope);
                         return;
                     }
@@ -226,8 +252,7 @@ final class Peer implements ConnectionListener, Outlet {
 
     private void hello(Envelope envelope) {
         try {
-            Frames.Hello hello = envelope.data(Frames.Hello.class);
-            authenticate(hello);
+            authenticate(envelope.data(Frames.Hello.class), () -> envelope.data(Frames.Hello.class));
         } catch (RealtimeException unfit) {
             close(new CloseReason(CloseReason.PROTOCOL_ERROR, "$hello: " + unfit.getMessage()));
         }
@@ -393,7 +418,8 @@ final class Peer implements ConnectionListener, Outlet {
 
     // ---------------------------------------------------------------- becoming a session
 
-    private void authenticate(Frames.Hello hello) {
+    /** @param again reads the hello once more: its positions take ten times their text, and are not kept meanwhile */
+    private void authenticate(Frames.Hello hello, Supplier<Frames.Hello> again) {
         String client = hello.client();
         if (client != null && (client.length() > 128 || !Names.isLine(client, Integer.MAX_VALUE))) {
             close(new CloseReason(
@@ -401,13 +427,53 @@ final class Peer implements ConnectionListener, Outlet {
                     "$hello: client is not 1 to 128 characters without control characters"));
             return;
         }
-        core.authenticate(new Credentials(hello.token(), hello.client(), handshake), (proof, refusal) -> {
+        authenticate(new Credentials(hello.token(), hello.client(), handshake), (proof, refusal) -> {
             if (proof == null) {
                 refuse(refusal);
             } else {
-                admit(hello, proof);
+                admit(again.get(), proof);
             }
         });
+    }
+
+    /**
+     * Has a token checked, one at a time.
+     *
+     * @param answer gets a proof, or a refusal; nothing when the connection is gone before the authenticator was asked
+     * @return false when another is being checked
+     */
+    boolean authenticate(
+            Credentials credentials, BiConsumer<@Nullable Authentication, @Nullable RealtimeException> answer) {
+        lock.lock();
+        try {
+            if (isAuthenticating) {
+                return false;
+            }
+            isAuthenticating = true;
+        } finally {
+            lock.unlock();
+        }
+        Pool.Ticket ticket = core.authenticate(credentials, this::isClosed, (proof, refusal) -> {
+            lock.lock();
+            try {
+                isAuthenticating = false;
+            } finally {
+                lock.unlock();
+            }
+            answer.accept(proof, refusal);
+        });
+        boolean isGone;
+        lock.lock();
+        try {
+            authentication = ticket;
+            isGone = closed != null;
+        } finally {
+            lock.unlock();
+        }
+        if (isGone) {
+            ticket.cancel();
+        }
+        return true;
     }
 
     private void refuse(@Nullable RealtimeException refusal) {
@@ -446,7 +512,7 @@ final class Peer implements ConnectionListener, Outlet {
         Session asked = resumed;
         CompletableFuture<?> unused = core.rules()
                 .forbidden(asked, asked.unplacedRooms())
-                .thenAccept(forbidden -> core.execute(() -> admit(hello, proof, asked, forbidden)));
+                .thenAccept(forbidden -> core.workers().execute(() -> admit(hello, proof, asked, forbidden)));
     }
 
     /**
@@ -497,6 +563,7 @@ final class Peer implements ConnectionListener, Outlet {
         }
         Session mine = admitted;
         expireAt(proof.expiresAt());
+        trust(); // before the peer can know of it
         send(FrameBatch.of(welcome(mine, isResumed, known, attached, proof.expiresAt())));
         if (isResumed) {
             mine.mailbox().post(() -> core.listener().onResume(mine));
@@ -698,7 +765,7 @@ final class Peer implements ConnectionListener, Outlet {
             known.calls().roomAgain();
         }
         if (!waiting.isEmpty()) { // one after the other: all at once would be more than the connection holds
-            core.execute(() -> waiting.forEach(Runnable::run));
+            core.workers().execute(() -> waiting.forEach(Runnable::run));
         }
     }
 
@@ -719,10 +786,15 @@ final class Peer implements ConnectionListener, Outlet {
     }
 
     /** Says that the server drains. */
-    void goodbye(long spreadMs) {
+    void goodbye(FrameBatch frame) {
+        connection.send(frame);
+    }
+
+    /** Returns what says that the server drains: one frame for all peers. */
+    static FrameBatch goodbyeFrame(long spreadMs) {
         Frames.Goodbye data = new Frames.Goodbye(new Frames.Retry(0, spreadMs));
-        connection.send(FrameBatch.of(
-                Outgoing.of(Frames.GOODBYE).data(data, Frames.Goodbye.class).frame()));
+        return FrameBatch.of(
+                Outgoing.of(Frames.GOODBYE).data(data, Frames.Goodbye.class).frame());
     }
 
     @Override
@@ -732,6 +804,7 @@ final class Peer implements ConnectionListener, Outlet {
         if (idle != null) {
             idle.stop();
         }
+        Pool.Ticket unanswered;
         lock.lock();
         try {
             phase = Phase.CLOSED;
@@ -740,8 +813,12 @@ final class Peer implements ConnectionListener, Outlet {
             early = null;
             paused = List.of();
             deadline.cancel();
+            unanswered = authentication;
         } finally {
             lock.unlock();
+        }
+        if (unanswered != null) {
+            unanswered.cancel();
         }
         core.gone(this);
         Session mine = session;

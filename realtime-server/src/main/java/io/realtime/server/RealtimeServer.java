@@ -10,6 +10,7 @@ import io.realtime.StreamRequest;
 import io.realtime.internal.Ids;
 import io.realtime.internal.SystemScheduler;
 import io.realtime.internal.wire.Names;
+import io.realtime.spi.FrameBatch;
 import io.realtime.spi.Scheduler;
 import io.realtime.spi.ServerTransport;
 import io.realtime.spi.Tls;
@@ -19,6 +20,7 @@ import java.net.InetSocketAddress;
 import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.time.Duration;
+import java.util.Collection;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -26,10 +28,9 @@ import java.util.Objects;
 import java.util.Random;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executor;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.locks.LockSupport;
-import java.util.function.BooleanSupplier;
+import java.util.concurrent.TimeUnit;
 import java.util.function.Function;
 import javax.net.ssl.SSLContext;
 import org.jspecify.annotations.Nullable;
@@ -43,25 +44,20 @@ import org.jspecify.annotations.Nullable;
  */
 public final class RealtimeServer implements AutoCloseable {
     private static final Duration CLOSE_TIMEOUT = Duration.ofSeconds(5);
-    private static final long CLOSE_POLL_NANOS = 1_000_000;
 
     private final Builder config;
     private final ServerTransport transport;
     private final Scheduler scheduler;
-    private final @Nullable ExecutorService ownExecutor;
-    private final ExecutorService producers;
+    private final Workers workers;
     private final ServerCore core;
 
     private RealtimeServer(Builder config) {
         this.config = config;
         Scheduler given = config.scheduler;
         this.scheduler = given == null ? new SystemScheduler("realtime-timer") : given;
-        Executor supplied = config.executor;
-        this.ownExecutor = supplied == null ? HandlerExecutor.create() : null;
-        Executor executor = ownExecutor == null ? Objects.requireNonNull(supplied) : ownExecutor;
+        this.workers = new Workers(scheduler, config.executor, given != null, true);
         this.transport = config.transport == null ? Transports.choose(config.transportName) : config.transport;
-        this.producers = HandlerExecutor.createForStreams();
-        this.core = new ServerCore(config, scheduler, executor, producers);
+        this.core = new ServerCore(config, scheduler, workers);
     }
 
     /** A builder that begins with the defaults. */
@@ -101,6 +97,7 @@ public final class RealtimeServer implements AutoCloseable {
             throw new RealtimeException(ErrorCode.of("bind_failed"), why, true, unbound);
         }
         core.broker().start();
+        workers.start();
         return this;
     }
 
@@ -142,12 +139,20 @@ public final class RealtimeServer implements AutoCloseable {
                 core.broker().size(),
                 core.broker().logBytes(),
                 core.records().size(),
-                core.sessions().stream().mapToInt(Session::waiting).sum());
+                core.waiting(),
+                workers.handlers().busy(),
+                workers.handlers().waiting(),
+                workers.refused());
     }
 
-    /** Returns what keeps the server from accepting connections, or null when it is well. */
+    /**
+     * Returns what keeps the server from accepting connections or from working, or null when it is well. The latter is that
+     * handlers, rules or authentication have waited for a thread for more than 5 s, since others block all of them or the
+     * executor rejects tasks.
+     */
     public @Nullable String problem() {
-        return transport.problem();
+        String ofTransport = transport.problem();
+        return ofTransport != null ? ofTransport : workers.problem();
     }
 
     /** Closes with up to 5 s of grace; see {@link #close(Duration)}. */
@@ -168,22 +173,19 @@ public final class RealtimeServer implements AutoCloseable {
         }
         core.closing();
         transport.stopAccepting();
-        long spread = core.spreadMs();
+        FrameBatch goodbye = Peer.goodbyeFrame(core.spreadMs());
         for (Peer peer : core.peers()) {
-            peer.goodbye(spread);
+            peer.goodbye(goodbye);
         }
         long deadline = System.nanoTime() + grace.toNanos();
-        await(
-                deadline - grace.toNanos() / 2,
-                () -> core.sessions().stream()
-                        .allMatch(session -> session.mailbox().isIdle()));
+        awaitHandlers(grace.toNanos() / 2);
         core.stopped();
         core.broker().flush(); // what the last handlers sent goes before the close
         CloseReason draining = new CloseReason(CloseReason.DRAINING, "server is draining");
         for (Peer peer : core.peers()) {
             peer.close(draining);
         }
-        await(deadline, () -> core.connectionCount() == 0);
+        awaitNoConnections(deadline - System.nanoTime());
         for (Session session : core.sessions()) {
             session.end(draining);
         }
@@ -195,12 +197,26 @@ public final class RealtimeServer implements AutoCloseable {
         release();
     }
 
-    /** Waits on the caller's thread; virtual time does not pass meanwhile, so a simulation closes without grace. */
-    private static void await(long deadline, BooleanSupplier done) {
-        while (!done.getAsBoolean()
-                && System.nanoTime() < deadline
-                && !Thread.currentThread().isInterrupted()) {
-            LockSupport.parkNanos(CLOSE_POLL_NANOS);
+    /**
+     * Waits until each session's mailbox was idle once, or for this time. It waits on the caller's thread; virtual time does
+     * not pass meanwhile, so a simulation closes without grace.
+     */
+    private void awaitHandlers(long nanos) {
+        Collection<Session> sessions = core.sessions();
+        CountDownLatch busy = new CountDownLatch(sessions.size());
+        sessions.forEach(session -> session.mailbox().whenIdle(busy::countDown));
+        try {
+            busy.await(nanos, TimeUnit.NANOSECONDS);
+        } catch (InterruptedException interrupted) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    private void awaitNoConnections(long nanos) {
+        try {
+            core.awaitNoConnections(nanos);
+        } catch (InterruptedException interrupted) {
+            Thread.currentThread().interrupt();
         }
     }
 
@@ -209,10 +225,7 @@ public final class RealtimeServer implements AutoCloseable {
         if (scheduler instanceof SystemScheduler own && config.scheduler == null) {
             own.close();
         }
-        producers.shutdownNow(); // their sessions are over
-        if (ownExecutor != null) {
-            ownExecutor.shutdown(); // what was accepted is still run
-        }
+        workers.stop();
     }
 
     /** Builds a {@link RealtimeServer}; not safe for use by many threads. */
@@ -455,8 +468,11 @@ public final class RealtimeServer implements AutoCloseable {
         }
 
         /**
-         * Who runs handlers. Default: virtual threads where the JVM has them, else a bounded pool. One that is supplied
-         * is never shut down; it must run tasks on threads of its own, never on the caller's.
+         * Sets the executor of handlers, listeners and callbacks; default virtual threads where the JVM has them, else a
+         * bounded pool of which one user may hold half. One that is supplied is never shut down, and shares its threads as
+         * it likes. It must run tasks on threads of its own, never on the caller's. A task that it rejects is started
+         * later. Authentication, rules on a resume and the server's own work have threads of their own, which no handler
+         * holds up.
          */
         public Builder executor(Executor handlers) {
             this.executor = handlers;
@@ -496,7 +512,10 @@ public final class RealtimeServer implements AutoCloseable {
             return this;
         }
 
-        /** Time, for tests; default the system's. */
+        /**
+         * Sets the time, for tests; default the system's. Together with {@link #executor}, that executor runs all of the
+         * server's work but the producers of streams, so that nothing happens outside of this time.
+         */
         public Builder scheduler(Scheduler time) {
             this.scheduler = time;
             return this;

@@ -12,7 +12,6 @@ import java.util.Queue;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
-import java.util.concurrent.Executor;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -29,20 +28,20 @@ final class Rules {
     private final JoinRule.@Nullable Async joinRule;
     private final SendRule sendRule;
     private final SendRule.@Nullable Async lateSendRule;
-    private final Executor executor;
+    private final Pool threads;
 
-    /** @param executor calls the join rule, which may block */
+    /** @param threads call the join rule, which may block */
     Rules(
             ServerCore core,
             JoinRule.@Nullable Async joinRule,
             SendRule sendRule,
             SendRule.@Nullable Async lateSendRule,
-            Executor executor) {
+            Pool threads) {
         this.core = core;
         this.joinRule = joinRule;
         this.sendRule = sendRule;
         this.lateSendRule = lateSendRule;
-        this.executor = executor;
+        this.threads = threads;
     }
 
     boolean hasJoinRule() {
@@ -134,7 +133,7 @@ final class Rules {
         CompletableFuture<Set<String>> ask() {
             within(result, this::late);
             for (int workers = Math.min(AT_ONCE, unanswered); workers > 0; workers--) {
-                executor.execute(this::work);
+                threads.execute(session.userId(), this::work);
             }
             return result;
         }
@@ -149,7 +148,7 @@ final class Rules {
                 if (!answer.isDone()) {
                     CompletableFuture<?> unused = answer.thenAccept(yes -> {
                         answered(asked, yes);
-                        executor.execute(this::work);
+                        threads.execute(session.userId(), this::work);
                     });
                     return;
                 }

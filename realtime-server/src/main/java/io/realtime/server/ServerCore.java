@@ -6,6 +6,7 @@ import io.realtime.Heartbeat;
 import io.realtime.RealtimeException;
 import io.realtime.StreamSink;
 import io.realtime.internal.Ids;
+import io.realtime.internal.LogLimit;
 import io.realtime.internal.wire.Frames;
 import io.realtime.internal.wire.Names;
 import io.realtime.server.websocket.Admission;
@@ -30,12 +31,13 @@ import java.util.Random;
 import java.util.Set;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.Executor;
-import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.BiConsumer;
+import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -56,13 +58,12 @@ final class ServerCore implements ServerTransport.Acceptor {
 
     private final RealtimeServer.Builder config;
     private final Scheduler scheduler;
-    private final Executor executor;
-    private final Executor guarded = this::execute; // one for all mailboxes
-    private final Executor producers;
+    private final Workers workers;
     private final Random random;
     private final OriginRule origins;
     private final LocalBroker broker;
     private final Bursts bursts;
+    private final Acknowledgements acknowledgements;
     private final Retention sessionRetention;
     private final Rules rules;
     private final Dispatcher dispatcher;
@@ -74,28 +75,30 @@ final class ServerCore implements ServerTransport.Acceptor {
     private final Set<Peer> peers = ConcurrentHashMap.newKeySet();
     private final AtomicLong numbers = new AtomicLong();
     private final LongAdder unhandled = new LongAdder();
+    private final LongAdder waiting = new LongAdder();
+    private final CountDownLatch left = new CountDownLatch(1); // closing, and no connection is open
+    private final LogLimit refusals = new LogLimit(10, Duration.ofMinutes(1));
     private final ConnectionManager connections = new ConnectionManager(this);
     private volatile boolean closing;
     private volatile boolean stopped;
 
-    /** @param producers has a thread for each stream that waits, or refuses it */
-    ServerCore(RealtimeServer.Builder config, Scheduler scheduler, Executor executor, Executor producers) {
-        this.producers = producers;
+    ServerCore(RealtimeServer.Builder config, Scheduler scheduler, Workers workers) {
         this.config = config;
         this.scheduler = scheduler;
-        this.executor = executor;
+        this.workers = workers;
         this.random = config.random;
         this.origins = new OriginRule(config.origins, config.anyOrigin);
         this.sessionRetention = new Retention(SESSION_MESSAGES, config.sessionTtl.plus(SESSION_MARGIN));
-        this.broker =
-                new LocalBroker(scheduler, this::execute, random, this::retentionOf, config.limits, config.sessionTtl);
-        this.bursts = new Bursts(scheduler, guarded);
+        this.broker = new LocalBroker(
+                scheduler, workers::execute, random, this::retentionOf, config.limits, config.sessionTtl);
+        this.bursts = new Bursts(scheduler, workers::execute);
+        this.acknowledgements = new Acknowledgements(scheduler, workers::execute);
         this.inboxes = new Inboxes(broker);
         this.userRates = new TokenBuckets(config.limits.ratePerUser(), scheduler);
         this.failedResumptions = new TokenBuckets(config.limits.failedResumptionsPerAddress(), scheduler);
         this.records = new ClientRecords(
                 scheduler, MAX_CLIENT_RECORDS, CLIENT_RECORDS_PER_USER, CLIENT_RECORD_TTL, this::newMailbox);
-        this.rules = new Rules(this, config.joinRule, config.sendRule, config.lateSendRule, guarded);
+        this.rules = new Rules(this, config.joinRule, config.sendRule, config.lateSendRule, workers.rules());
         Map<String, Dispatcher.Handler> handlers = new HashMap<>();
         this.dispatcher = new Dispatcher(this, handlers);
         config.handlers.forEach((name, maker) -> handlers.put(name, maker.apply(dispatcher)));
@@ -141,6 +144,16 @@ final class ServerCore implements ServerTransport.Acceptor {
 
     void gone(Peer peer) {
         peers.remove(peer);
+        if (closing && peers.isEmpty()) {
+            left.countDown();
+        }
+    }
+
+    /** While closing: waits until no connection is open, or until the time is over. */
+    void awaitNoConnections(long nanos) throws InterruptedException {
+        if (!peers.isEmpty()) {
+            left.await(nanos, TimeUnit.NANOSECONDS);
+        }
     }
 
     /** Returns what a plain client's upgrade says of its token. */
@@ -162,18 +175,29 @@ final class ServerCore implements ServerTransport.Acceptor {
         return null;
     }
 
-    /** Authenticates on the executor and answers there: a proof, or a refusal with words for the peer. */
-    void authenticate(
-            Credentials credentials, BiConsumer<@Nullable Authentication, @Nullable RealtimeException> answer) {
-        String token = credentials.token();
-        execute(() -> {
+    /**
+     * Authenticates on a thread for that, and answers on the server's own: with a proof, or with a refusal and words for
+     * the peer. The thread is its address's until the authenticator has returned, so that no host takes all of them.
+     *
+     * @param isGone whether nobody waits for the answer any more; then the authenticator is not asked
+     * @return withdraws the question while it waits for a thread
+     */
+    Pool.Ticket authenticate(
+            Credentials credentials,
+            BooleanSupplier isGone,
+            BiConsumer<@Nullable Authentication, @Nullable RealtimeException> answer) {
+        String address = Admission.network(credentials.handshake().remote());
+        return workers.authentication().execute(address, () -> {
+            if (isGone.getAsBoolean()) {
+                return;
+            }
             try {
                 config.requireAuthenticator()
                         .authenticate(credentials)
-                        .whenComplete((proof, failure) ->
-                                execute(() -> answer.accept(proof, failure == null ? null : refusal(failure, token))));
+                        .whenComplete((proof, failure) -> workers.execute(
+                                () -> answer.accept(proof, failure == null ? null : refusal(failure, credentials))));
             } catch (Throwable failure) { // an application's authenticator may throw what it wants: it refuses
-                answer.accept(null, refusal(failure, token));
+                answer.accept(null, refusal(failure, credentials));
             }
         });
     }
@@ -184,9 +208,11 @@ final class ServerCore implements ServerTransport.Acceptor {
         return failure instanceof CompletionException && cause != null ? cause : failure;
     }
 
-    private static RealtimeException refusal(Throwable failure, @Nullable String token) {
+    private RealtimeException refusal(Throwable failure, Credentials credentials) {
+        String token = credentials.token();
         Throwable cause = unwrap(failure);
         if (cause instanceof RealtimeException known) {
+            logRefusal(known, credentials);
             return known;
         }
         StringWriter trace = new StringWriter();
@@ -197,6 +223,23 @@ final class ServerCore implements ServerTransport.Acceptor {
             LOG.warn("an authenticator failed", cause);
         }
         return new RealtimeException(ErrorCode.UNAUTHORIZED, "authentication failed");
+    }
+
+    /** Says in the log why a peer was refused, without its token: the peer is told less. */
+    private void logRefusal(RealtimeException refusal, Credentials credentials) {
+        int suppressed = refusals.tryAcquire(scheduler.nanoTime());
+        if (suppressed < 0) {
+            return;
+        }
+        Throwable cause = refusal.getCause();
+        String why = refusal.getMessage() + (cause == null ? "" : ": " + cause.getMessage());
+        String token = credentials.token();
+        String safe = token == null || token.isEmpty() ? why : why.replace(token, "***");
+        LOG.warn(
+                "refused a peer from {}: {}{}",
+                credentials.handshake().remote(),
+                safe.replaceAll("[\\p{Cntrl}\u2028\u2029]", " "), // no line of a peer's own in the log
+                suppressed == 0 ? "" : " (and " + suppressed + " others since the last such line)");
     }
 
     // ---------------------------------------------------------------- sessions
@@ -309,8 +352,8 @@ final class ServerCore implements ServerTransport.Acceptor {
         return new ArrayList<>(peers);
     }
 
-    Mailbox newMailbox(ReentrantLock lock) {
-        return new Mailbox(guarded, scheduler, bursts, config.limits.mailbox(), mailboxBytes(), lock);
+    Mailbox newMailbox(String user, ReentrantLock lock) {
+        return new Mailbox(workers.handlers(), user, scheduler, bursts, config.limits.mailbox(), mailboxBytes(), lock);
     }
 
     int mailboxBytes() {
@@ -397,6 +440,19 @@ final class ServerCore implements ServerTransport.Acceptor {
         return Math.max(100, peers.size());
     }
 
+    Acknowledgements acknowledgements() {
+        return acknowledgements;
+    }
+
+    /** Counts messages of all sessions that were received and are not handled. */
+    void countWaiting(int change) {
+        waiting.add(change);
+    }
+
+    int waiting() {
+        return (int) waiting.sum();
+    }
+
     void countUnhandled() {
         unhandled.increment();
     }
@@ -405,28 +461,16 @@ final class ServerCore implements ServerTransport.Acceptor {
         return unhandled.sum();
     }
 
-    /** Runs a task on the executor; after its end there is nobody left to run it for. */
-    void execute(Runnable task) {
-        try {
-            executor.execute(() -> {
-                try {
-                    task.run();
-                } catch (Throwable failure) { // the executor may be the application's: none of its business
-                    LOG.error("a task failed", failure);
-                }
-            });
-        } catch (RejectedExecutionException stopped) {
-            LOG.debug("a task came after the executor had stopped");
-        }
+    /** Returns the server's threads. */
+    Workers workers() {
+        return workers;
     }
 
-    /** Runs what produces a stream, on a thread that it may block. */
-    void produce(Runnable task, StreamSink<?> stream) {
-        try {
-            producers.execute(task);
-        } catch (RejectedExecutionException busy) {
+    /** Runs what produces a stream of this user, on a thread that it may block. */
+    void produce(String user, Runnable task, StreamSink<?> stream) {
+        if (!workers.streams().tryExecute(user, task)) {
             stream.fail(
-                    new RealtimeException(ErrorCode.OVERLOADED, "the server produces too many streams", true, busy));
+                    new RealtimeException(ErrorCode.OVERLOADED, "the server produces too many streams", true, null));
         }
     }
 

@@ -11,6 +11,18 @@ package io.realtime.server;
  * @param clients client instances of which it is remembered what they sent
  * @param waiting messages that were received and whose handlers have not returned; at most {@link Limits#mailbox} for each
  *     client, and one that runs
+ * @param handlersBusy handlers, listeners and callbacks that run now, or block
+ * @param handlersWaiting sessions with a message, and callbacks, that wait for a thread
+ * @param rejections tasks that an executor rejected, ever; they were started later
  */
 public record ServerStats(
-        int connections, int sessions, int users, int rooms, long logBytes, int clients, int waiting) {}
+        int connections,
+        int sessions,
+        int users,
+        int rooms,
+        long logBytes,
+        int clients,
+        int waiting,
+        int handlersBusy,
+        int handlersWaiting,
+        long rejections) {}

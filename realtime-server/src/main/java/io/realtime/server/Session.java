@@ -46,7 +46,6 @@ import org.jspecify.annotations.Nullable;
  * any application code runs; a room's lock or the client record's may be taken under it.
  */
 public final class Session {
-    private static final Duration ACK_DELAY = Duration.ofMillis(100);
     /** What a connection may have to be told of its rooms; beyond it, it is closed with 4102, and resumes. */
     private static final int MOST_CHANGES = 10_000;
 
@@ -91,7 +90,7 @@ public final class Session {
     private int unhandled; // guarded by lock: messages between here and the end of their handlers
     private Scheduler.Cancellable expiry = () -> {}; // guarded by lock
     private int unacknowledged; // guarded by lock
-    private Scheduler.@Nullable Cancellable ackTimer; // guarded by lock
+    private boolean owesAck; // guarded by lock: it is among the core's acknowledgements
 
     Session(
             ServerCore core,
@@ -112,7 +111,7 @@ public final class Session {
         if (!authentication.attributes().isEmpty()) {
             this.attributes = new ConcurrentHashMap<>(authentication.attributes());
         }
-        this.mailbox = record == null ? core.newMailbox(new ReentrantLock()) : record.mailbox();
+        this.mailbox = record == null ? core.newMailbox(userId, new ReentrantLock()) : record.mailbox();
     }
 
     // ---------------------------------------------------------------- for applications
@@ -483,9 +482,6 @@ public final class Session {
             last = peer;
             peer = null;
             expiry.cancel();
-            if (ackTimer != null) {
-                ackTimer.cancel();
-            }
         } finally {
             lock.unlock();
         }
@@ -572,26 +568,21 @@ public final class Session {
     boolean receives() {
         lock.lock();
         try {
-            unhandled += over ? 0 : 1;
-            return !over;
+            if (over) {
+                return false;
+            }
+            unhandled++;
         } finally {
             lock.unlock();
         }
-    }
-
-    /** Returns how many messages were {@linkplain #receives received} and are not handled. */
-    int waiting() {
-        lock.lock();
-        try {
-            return unhandled;
-        } finally {
-            lock.unlock();
-        }
+        core.countWaiting(1);
+        return true;
     }
 
     /** Notes that a message that was {@linkplain #receives received} needs the session no more. */
     void handled() {
         boolean isLast;
+        core.countWaiting(-1);
         lock.lock();
         try {
             unhandled--;
@@ -1172,18 +1163,20 @@ public final class Session {
         }
     }
 
-    /** Under the lock. The timer is left to run when an acknowledgement leaves before: under load they are many. */
+    /** Under the lock. */
     private void scheduleAcknowledgement() {
-        if (ackTimer == null && !over) {
-            ackTimer = core.scheduler().schedule(ACK_DELAY, this::acknowledgeLate);
+        if (!owesAck && !over) {
+            owesAck = true;
+            core.acknowledgements().owe(this);
         }
     }
 
-    private void acknowledgeLate() {
+    /** Acknowledges what was processed since the last acknowledgement, if anything was. */
+    void acknowledgeLate() {
         boolean isOwed;
         lock.lock();
         try {
-            ackTimer = null;
+            owesAck = false;
             isOwed = unacknowledged > 0;
         } finally {
             lock.unlock();

@@ -15,6 +15,7 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
+import java.util.concurrent.Executor;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
@@ -29,7 +30,8 @@ class BurstsTest {
     private final List<Throwable> failures = new ArrayList<>();
     private final ArrayDeque<Runnable> executor = new ArrayDeque<>();
     private final Bursts bursts = new Bursts(time, Runnable::run);
-    private final Mailbox mailbox = new Mailbox(executor::add, time, bursts, 1000, 1000, new ReentrantLock());
+    private final Mailbox mailbox =
+            new Mailbox(pool(executor::add), "ann", time, bursts, 1000, 1000, new ReentrantLock());
     private final LocalBroker broker = new LocalBroker(
             time, Runnable::run, new Random(1), room -> Retention.defaults(), Limits.defaults(), Duration.ofMinutes(5));
 
@@ -128,7 +130,7 @@ class BurstsTest {
     void burstsNest() {
         List<Integer> a = member("a");
         List<Integer> b = member("b");
-        Mailbox inner = new Mailbox(Runnable::run, time, bursts, 1000, 1000, new ReentrantLock());
+        Mailbox inner = new Mailbox(pool(Runnable::run), "ann", time, bursts, 1000, 1000, new ReentrantLock());
         post(() -> {
             publish("a");
             inner.post(() -> {
@@ -171,6 +173,10 @@ class BurstsTest {
                 failures.add(failure);
             }
         });
+    }
+
+    private Pool pool(Executor executor) {
+        return new Pool("handlers", Pool.UNBOUNDED, executor, time);
     }
 
     private void run() {

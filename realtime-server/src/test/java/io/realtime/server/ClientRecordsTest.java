@@ -12,12 +12,13 @@ import org.junit.jupiter.api.Test;
 
 class ClientRecordsTest {
     private final ManualScheduler time = new ManualScheduler();
+    private final Pool threads = new Pool("handlers", Pool.UNBOUNDED, time, time);
     private final ClientRecords records = new ClientRecords(
             time,
             3,
             100,
             Duration.ofHours(24),
-            lock -> new Mailbox(time, time, new Bursts(time, time), 10, 1000, lock));
+            (user, lock) -> new Mailbox(threads, user, time, new Bursts(time, time), 10, 1000, lock));
 
     private ClientRecords.ClientRecord openAndClose(String client) {
         ClientRecords.ClientRecord record = records.open("ann", client).record();
@@ -73,7 +74,7 @@ class ClientRecordsTest {
                 100,
                 4,
                 Duration.ofHours(24),
-                lock -> new Mailbox(time, time, new Bursts(time, time), 10, 1000, lock));
+                (user, lock) -> new Mailbox(threads, user, time, new Bursts(time, time), 10, 1000, lock));
         bounded.close(bounded.open("bob", "b").record());
         for (int i = 0; i < 50; i++) {
             bounded.close(bounded.open("eve", "e" + i).record());

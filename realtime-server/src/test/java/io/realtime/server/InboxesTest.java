@@ -6,6 +6,7 @@ import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import io.realtime.CloseReason;
 import io.realtime.Event;
+import io.realtime.internal.SystemScheduler;
 import io.realtime.spi.Connection;
 import io.realtime.spi.ConnectionListener;
 import io.realtime.spi.Frame;
@@ -36,8 +37,10 @@ class InboxesTest {
     private static final int NOTES = 3;
 
     private final Acceptors transport = new Acceptors();
+    private final SystemScheduler time = new SystemScheduler("inboxes-timer");
     private final RealtimeServer server = RealtimeServer.builder()
             .transport(transport)
+            .scheduler(time) // and so the executor runs all that the server does
             .executor(Runnable::run)
             .authenticator(TestServer::byName)
             .build()
@@ -48,6 +51,7 @@ class InboxesTest {
     void close() {
         pool.shutdownNow();
         server.close(Duration.ZERO);
+        time.close();
     }
 
     @Test

@@ -4,13 +4,16 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.realtime.spi.Scheduler;
 import io.realtime.testing.ManualScheduler;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Executor;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.ReentrantLock;
@@ -18,12 +21,13 @@ import org.junit.jupiter.api.Test;
 
 class MailboxTest {
     private final ManualScheduler executor = new ManualScheduler();
+    private final Pool threads = new Pool("handlers", Pool.UNBOUNDED, executor, executor);
     private final Bursts bursts = new Bursts(executor, executor);
     private final List<String> ran = new ArrayList<>();
 
     @Test
     void tasksRunInOrderAndAFailingOneHarmsNoOther() {
-        Mailbox mailbox = new Mailbox(executor, executor, bursts, 10, 1000, new ReentrantLock());
+        Mailbox mailbox = new Mailbox(threads, "ann", executor, bursts, 10, 1000, new ReentrantLock());
         mailbox.offer(1, () -> 0, () -> ran.add("a"));
         mailbox.offer(1, () -> 0, () -> {
             throw new AssertionError("expected in the log");
@@ -37,14 +41,14 @@ class MailboxTest {
 
     @Test
     void boundByCountAndBySizeButOneMessageAlwaysFits() {
-        Mailbox byCount = new Mailbox(executor, executor, bursts, 2, 1000, new ReentrantLock());
+        Mailbox byCount = new Mailbox(threads, "ann", executor, bursts, 2, 1000, new ReentrantLock());
         assertTrue(byCount.offer(1, () -> 0, () -> ran.add("1")));
         assertTrue(byCount.offer(1, () -> 0, () -> ran.add("2")));
         assertFalse(byCount.offer(1, () -> 0, () -> ran.add("3")));
         byCount.post(() -> ran.add("own"));
         executor.runDue();
         assertEquals(List.of("1", "2", "own"), ran);
-        Mailbox bySize = new Mailbox(executor, executor, bursts, 100, 10, new ReentrantLock());
+        Mailbox bySize = new Mailbox(threads, "ann", executor, bursts, 100, 10, new ReentrantLock());
         assertTrue(bySize.offer(50, () -> 0, () -> ran.add("large")));
         assertFalse(bySize.offer(1, () -> 0, () -> ran.add("no")));
         executor.runDue();
@@ -54,7 +58,7 @@ class MailboxTest {
 
     @Test
     void aTaskWaitsForItsTurnAndThoseBehindItWithIt() {
-        Mailbox mailbox = new Mailbox(executor, executor, bursts, 2, 1000, new ReentrantLock());
+        Mailbox mailbox = new Mailbox(threads, "ann", executor, bursts, 2, 1000, new ReentrantLock());
         long begin = executor.nanoTime();
         Mailbox.Turn inASecond = () -> Math.max(0, begin + 1_000_000_000L - executor.nanoTime());
         mailbox.offer(1, inASecond, () -> ran.add("late"));
@@ -75,7 +79,14 @@ class MailboxTest {
     @Test
     void neverTwoTasksOfOneMailboxAtOnce() throws Exception {
         ExecutorService pool = Executors.newFixedThreadPool(4);
-        Mailbox mailbox = new Mailbox(pool, executor, bursts, 1_000_000, Integer.MAX_VALUE, new ReentrantLock());
+        Mailbox mailbox = new Mailbox(
+                new Pool("handlers", Pool.UNBOUNDED, pool, executor),
+                "ann",
+                executor,
+                bursts,
+                1_000_000,
+                Integer.MAX_VALUE,
+                new ReentrantLock());
         AtomicInteger inside = new AtomicInteger();
         AtomicInteger collisions = new AtomicInteger();
         int[] unguarded = new int[1];
@@ -96,5 +107,82 @@ class MailboxTest {
         pool.shutdown();
         assertEquals(0, collisions.get());
         assertEquals(20_000, unguarded[0]);
+    }
+
+    @Test
+    void whenIdleWaitsForTheLastTask() {
+        Mailbox mailbox = new Mailbox(threads, "ann", executor, bursts, 10, 1000, new ReentrantLock());
+        mailbox.whenIdle(() -> ran.add("idle at once"));
+        mailbox.post(() -> ran.add("a"));
+        mailbox.post(() -> ran.add("b"));
+        mailbox.whenIdle(() -> ran.add("idle"));
+        assertEquals(List.of("idle at once"), ran);
+        executor.runDue();
+        assertEquals(List.of("idle at once", "a", "b", "idle"), ran);
+        mailbox.post(() -> ran.add("c"));
+        executor.runDue();
+        assertEquals(List.of("idle at once", "a", "b", "idle", "c"), ran);
+    }
+
+    @Test
+    void refusedRunIsStartedLaterAndOnce() {
+        Runnable[] taken = new Runnable[1];
+        int[] attempts = new int[1];
+        Executor refusing = task -> {
+            taken[0] = task; // some executors take a task and throw nevertheless
+            attempts[0]++;
+            if (attempts[0] == 1) {
+                throw new RejectedExecutionException("full");
+            }
+            if (attempts[0] < 4) {
+                throw new OutOfMemoryError("unable to create native thread");
+            }
+            executor.execute(task);
+        };
+        Pool pool = new Pool("handlers", Pool.UNBOUNDED, refusing, executor);
+        Mailbox mailbox = new Mailbox(pool, "ann", executor, bursts, 10, 1000, new ReentrantLock());
+        mailbox.post(() -> ran.add("a"));
+        mailbox.post(() -> ran.add("b"));
+        executor.advance(Duration.ofSeconds(2));
+        assertEquals(List.of("a", "b"), ran);
+        assertTrue(mailbox.isIdle());
+        taken[0].run();
+        mailbox.post(() -> ran.add("c"));
+        executor.runDue();
+        assertEquals(List.of("a", "b", "c"), ran);
+        assertEquals(1, pool.refused());
+        assertEquals(0, pool.waiting());
+    }
+
+    @Test
+    void failingTurnAndMissingTimerKeepNothingBack() {
+        Scheduler noTimers = new Scheduler() {
+            @Override
+            public long nanoTime() {
+                return executor.nanoTime();
+            }
+
+            @Override
+            public long currentTimeMillis() {
+                return executor.currentTimeMillis();
+            }
+
+            @Override
+            public Cancellable schedule(Duration delay, Runnable task) {
+                throw new OutOfMemoryError("expected in the log");
+            }
+        };
+        Mailbox mailbox = new Mailbox(threads, "ann", noTimers, bursts, 10, 1000, new ReentrantLock());
+        mailbox.offer(
+                1,
+                () -> {
+                    throw new OutOfMemoryError("expected in the log");
+                },
+                () -> ran.add("a"));
+        int[] asked = new int[1];
+        mailbox.offer(1, () -> 3 - asked[0]++, () -> ran.add("b"));
+        executor.runDue();
+        assertEquals(List.of("a", "b"), ran);
+        assertTrue(mailbox.isIdle());
     }
 }

@@ -1,0 +1,51 @@
+package io.realtime.server;
+
+import io.realtime.spi.Scheduler;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.Executor;
+
+/**
+ * The sessions that owe their clients an acknowledgement. One timer serves all of them, and threads of the server's own
+ * work encode and write, each a part. Safe for use by many threads.
+ */
+final class Acknowledgements {
+    private static final Duration DELAY = Duration.ofMillis(100);
+    private static final int PART = 256; // sessions, about a millisecond
+
+    private final Executor executor;
+    private final Delayed timer;
+    private final Queue<Session> owing = new ConcurrentLinkedQueue<>(); // bounded: a session is in it once at most
+
+    Acknowledgements(Scheduler scheduler, Executor executor) {
+        this.executor = executor;
+        this.timer = new Delayed(scheduler, DELAY, this::handOver);
+    }
+
+    /** Has a session acknowledge within 100 ms. */
+    void owe(Session session) {
+        owing.add(session);
+        timer.request();
+    }
+
+    private void handOver() {
+        List<Session> part = new ArrayList<>();
+        for (Session next = owing.poll(); next != null; next = owing.poll()) {
+            part.add(next);
+            if (part.size() == PART) {
+                acknowledge(part);
+                part = new ArrayList<>();
+            }
+        }
+        acknowledge(part);
+    }
+
+    private void acknowledge(List<Session> part) {
+        if (!part.isEmpty()) {
+            executor.execute(() -> part.forEach(Session::acknowledgeLate));
+        }
+    }
+}

@@ -1,0 +1,197 @@
+package io.realtime.server;
+
+import io.realtime.spi.Scheduler;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.Executor;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.SynchronousQueue;
+import java.util.concurrent.ThreadFactory;
+import java.util.concurrent.ThreadPoolExecutor;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * The server's threads, a {@link Pool} for each purpose, so that no purpose starves another: an authenticator that blocks
+ * holds up no handler, and a handler holds up no replay.
+ *
+ * <p>Where the JVM has virtual threads, these run authentication, rules, handlers and streams; elsewhere bounded pools do.
+ * An application's own executor runs the handlers in place of those. The server's own work never blocks and has platform
+ * threads: a virtual thread would wait for a carrier that a blocked one may hold, before Java 24.
+ */
+final class Workers {
+    /** Of each bounded pool; one user may hold half of them. */
+    static final int THREADS = 2 * Math.max(16, 4 * Runtime.getRuntime().availableProcessors());
+
+    /** How many authentications, and how many rules, virtual threads run at a time. */
+    private static final int VIRTUAL_THREADS = 1_000;
+
+    private static final int STREAMS = 1_000;
+    private static final Duration WATCH = Duration.ofSeconds(1);
+    private static final Duration TOO_LONG = Duration.ofSeconds(5);
+    private static final Logger LOG = LoggerFactory.getLogger(RealtimeServer.class);
+
+    private final Scheduler scheduler;
+    private final @Nullable ExecutorService virtual;
+    private final List<ExecutorService> made = new ArrayList<>();
+    private final ExecutorService producers;
+    private final Pool authentication;
+    private final Pool rules;
+    private final Pool handlers;
+    private final Pool streams;
+    private final Pool own;
+    private final List<Pool> watched;
+    private volatile Scheduler.Cancellable watch = () -> {};
+    private volatile @Nullable String problem;
+
+    /**
+     * @param supplied the application's executor, or null
+     * @param isForAll whether that runs everything but streams, so that nothing happens outside of its time: in tests
+     * @param mayBeVirtual whether to use virtual threads where the JVM has them
+     */
+    Workers(Scheduler scheduler, @Nullable Executor supplied, boolean isForAll, boolean mayBeVirtual) {
+        this.scheduler = scheduler;
+        this.virtual = mayBeVirtual ? virtualThreads() : null;
+        Executor all = isForAll ? supplied : null;
+        int most = virtual == null ? THREADS : VIRTUAL_THREADS;
+        this.authentication = pool("authentication", "realtime-auth-", most, all);
+        this.rules = pool("rules", "realtime-rule-", most, all);
+        this.handlers = pool("handlers", "realtime-handler-", virtual == null ? THREADS : Pool.UNBOUNDED, supplied);
+        this.producers = producers(mayBeVirtual);
+        this.streams = new Pool("streams", virtual == null ? STREAMS : Pool.UNBOUNDED, producers, scheduler);
+        this.own = new Pool(
+                "own work",
+                Pool.UNBOUNDED,
+                all != null
+                        ? all
+                        : platformThreads(Math.max(2, Runtime.getRuntime().availableProcessors()), "realtime-work-"),
+                scheduler);
+        this.watched = List.of(authentication, rules, handlers, own);
+    }
+
+    /** @param supplied who runs the tasks in place of the server's own threads, or null */
+    private Pool pool(String name, String threadName, int threads, @Nullable Executor supplied) {
+        if (supplied != null) {
+            return new Pool(name, Pool.UNBOUNDED, supplied, scheduler);
+        }
+        return new Pool(name, threads, virtual != null ? virtual : platformThreads(threads, threadName), scheduler);
+    }
+
+    private static @Nullable ExecutorService virtualThreads() {
+        try { // from Java 21 on; the library itself is compiled for 17
+            return (ExecutorService)
+                    Executors.class.getMethod("newVirtualThreadPerTaskExecutor").invoke(null);
+        } catch (ReflectiveOperationException beforeJava21) {
+            return null;
+        }
+    }
+
+    /** Threads of their own, since they are interrupted at the end; the pool of streams bounds them. */
+    private static ExecutorService producers(boolean mayBeVirtual) {
+        ExecutorService virtual = mayBeVirtual ? virtualThreads() : null;
+        return virtual != null
+                ? virtual
+                : new ThreadPoolExecutor(
+                        0,
+                        Integer.MAX_VALUE,
+                        10,
+                        TimeUnit.SECONDS,
+                        new SynchronousQueue<>(),
+                        daemons("realtime-stream-"));
+    }
+
+    private ExecutorService platformThreads(int count, String name) {
+        ThreadPoolExecutor pool =
+                new ThreadPoolExecutor(count, count, 30, TimeUnit.SECONDS, new LinkedBlockingQueue<>(), daemons(name));
+        pool.allowCoreThreadTimeOut(true);
+        made.add(pool);
+        return pool;
+    }
+
+    private static ThreadFactory daemons(String name) {
+        AtomicInteger number = new AtomicInteger();
+        return task -> {
+            Thread thread = new Thread(task, name + number.incrementAndGet());
+            thread.setDaemon(true);
+            return thread;
+        };
+    }
+
+    /** Asks the application's authenticator; owned by addresses. */
+    Pool authentication() {
+        return authentication;
+    }
+
+    /** Asks the application's rules outside of a mailbox; owned by users. */
+    Pool rules() {
+        return rules;
+    }
+
+    /** Runs mailboxes, and else what calls the application's code; owned by users. */
+    Pool handlers() {
+        return handlers;
+    }
+
+    /** Produces streams, which may block for as long as their readers take; owned by users. */
+    Pool streams() {
+        return streams;
+    }
+
+    /** Runs what the server has to do itself: it calls nothing of the application's and never blocks. */
+    void execute(Runnable task) {
+        own.execute(this, task);
+    }
+
+    /** Begins to watch how long tasks wait. */
+    void start() {
+        watch = scheduler.schedule(WATCH, () -> {
+            start();
+            watch();
+        });
+    }
+
+    private void watch() {
+        long now = scheduler.nanoTime();
+        String found = null;
+        for (Pool pool : watched) {
+            pool.watch(now);
+            if (found == null && pool.waitedNanos() >= TOO_LONG.toNanos()) {
+                found = pool.describe() + ", for more than " + TOO_LONG.toSeconds() + " s";
+            }
+        }
+        if (found != null && problem == null) {
+            LOG.warn("tasks wait for threads that are blocked: {}", found);
+        }
+        problem = found;
+    }
+
+    /** Returns what has waited for a thread for more than 5 s, or null when nothing has. */
+    @Nullable
+    String problem() {
+        return problem;
+    }
+
+    /** Returns how often an executor has refused a task that was then started later. */
+    long refused() {
+        return authentication.refused() + rules.refused() + handlers.refused() + streams.refused() + own.refused();
+    }
+
+    /** Ends the threads. What was accepted is still run, except that producers of streams are interrupted. */
+    void stop() {
+        watch.cancel();
+        for (Pool pool : List.of(authentication, rules, handlers, streams, own)) {
+            pool.stop();
+        }
+        producers.shutdownNow(); // their sessions are over
+        made.forEach(ExecutorService::shutdown);
+        if (virtual != null) {
+            virtual.shutdown();
+        }
+    }
+}

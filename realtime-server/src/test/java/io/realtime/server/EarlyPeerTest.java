@@ -1,0 +1,155 @@
+package io.realtime.server;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNull;
+
+import io.realtime.CloseReason;
+import io.realtime.Event;
+import io.realtime.internal.wire.Frames;
+import io.realtime.server.TestServer.TestPeer;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+/** What a peer may cost and ask for before it is authenticated. */
+class EarlyPeerTest {
+    private static final Event<String> SAY = Event.of("say", String.class);
+
+    private final List<String> handled = new ArrayList<>();
+    private final List<String> asked = new ArrayList<>();
+    private final ArrayDeque<Runnable> held = new ArrayDeque<>();
+    private boolean holding;
+    private CompletableFuture<Authentication> answer = new CompletableFuture<>();
+    private final TestServer test = new TestServer(
+            credentials -> {
+                asked.add(String.valueOf(credentials.token()));
+                return answer;
+            },
+            builder -> builder.executor(this::execute).on(SAY, (session, message) -> handled.add(message.data())));
+
+    private void execute(Runnable task) {
+        if (holding) {
+            held.add(task);
+        } else {
+            test.time.execute(task);
+        }
+    }
+
+    @AfterEach
+    void close() {
+        test.close();
+    }
+
+    private TestPeer hello(String token) {
+        TestPeer peer = test.connect(Frames.SUBPROTOCOL, "/ws");
+        peer.send("{'type':'$hello','data':{'token':'" + token + "'}}");
+        return peer;
+    }
+
+    private static String say(int length) {
+        return "{'type':'say','data':'" + "x".repeat(length) + "'}";
+    }
+
+    @Test
+    void longMessageBeforeAuthenticationCloses() {
+        TestPeer peer = hello("ann");
+        peer.send(say(16 * 1024));
+        assertEquals(CloseReason.TOO_BIG, peer.closeCode());
+    }
+
+    @Test
+    void longHelloCloses() {
+        assertEquals(CloseReason.TOO_BIG, hello("x".repeat(16 * 1024)).closeCode());
+        assertEquals(List.of(), asked);
+    }
+
+    @Test
+    void earlyMessagesCountTogetherWithTheHello() {
+        TestPeer peer = hello("x".repeat(8_000));
+        peer.send(say(4_000));
+        peer.send(say(3_000));
+        assertNull(peer.closed);
+        peer.send(say(1_000));
+        assertEquals(CloseReason.OVERLOADED, peer.closeCode());
+    }
+
+    @Test
+    void shortEarlyMessagesCountForMoreThanTheirText() {
+        TestPeer peer = hello("ann");
+        for (int i = 0; i < 100; i++) {
+            peer.sendRaw("{\"type\":\"say\",\"data\":\"\"}");
+        }
+        test.settle();
+        assertEquals(CloseReason.OVERLOADED, peer.closeCode());
+    }
+
+    @Test
+    void earlyMessagesAreHandledAfterTheWelcome() {
+        TestPeer peer = hello("ann");
+        peer.send(say(3));
+        answer.complete(Authentication.of("ann"));
+        test.settle();
+        peer.next("$welcome");
+        peer.send(say(60_000));
+        assertNull(peer.closed);
+        assertEquals(List.of("xxx", "x".repeat(60_000)), handled);
+    }
+
+    @Test
+    void plainPeerMaySendLongMessagesOnceWelcome() {
+        answer.complete(Authentication.of("ann"));
+        TestPeer peer = test.plain("ann");
+        peer.send(say(60_000));
+        assertEquals(List.of("x".repeat(60_000)), handled);
+    }
+
+    @Test
+    void peerThatLeftIsNotAuthenticated() {
+        holding = true;
+        TestPeer left = hello("left");
+        TestPeer stays = hello("stays");
+        left.cut();
+        holding = false;
+        held.forEach(test.time::execute);
+        test.settle();
+        assertEquals(List.of("stays"), asked);
+        assertNull(stays.closed);
+    }
+
+    @Test
+    void secondTokenWaitsForTheFirst() {
+        answer.complete(Authentication.of("ann"));
+        TestPeer peer = test.plain("ann");
+        answer = new CompletableFuture<>();
+        peer.send("{'type':'$auth','ref':'1','data':{'token':'a'}}");
+        assertEquals("overloaded", peer.errorOf("{'type':'$auth','ref':'2','data':{'token':'b'}}"));
+        answer.complete(Authentication.of("ann"));
+        test.settle();
+        assertEquals("1", peer.next("$reply").get("ref").getAsString());
+        peer.send("{'type':'$auth','ref':'3','data':{'token':'c'}}");
+        assertEquals("3", peer.next("$reply").get("ref").getAsString());
+    }
+
+    @Test
+    void handlersThatWaitForAThreadAreSeen() {
+        answer.complete(Authentication.of("ann"));
+        TestPeer peer = test.plain("ann");
+        assertEquals(0, test.server.stats().rejections());
+        holding = true;
+        peer.send(say(1));
+        assertEquals(1, test.server.stats().handlersWaiting());
+        assertEquals(1, test.server.stats().waiting());
+        test.time.advance(Duration.ofSeconds(6));
+        assertEquals("handlers: 1 wait for a thread, 0 busy, for more than 5 s", test.server.problem());
+        holding = false;
+        held.forEach(test.time::execute);
+        test.time.advance(Duration.ofSeconds(1));
+        assertNull(test.server.problem());
+        assertEquals(List.of("x"), handled);
+        assertEquals(0, test.server.stats().waiting());
+    }
+}

@@ -1,0 +1,98 @@
+package io.realtime.server;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.realtime.Event;
+import io.realtime.testing.RawWebSocket;
+import java.io.IOException;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Semaphore;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** Who blocks handlers or the authenticator holds up nobody else: over real sockets, on the JVM's own kind of threads. */
+@Timeout(60)
+class StarvationIT {
+    private static final Event<String> BLOCK = Event.of("block", String.class);
+    private static final Event<String> ECHO = Event.of("echo", String.class);
+
+    private final CountDownLatch release = new CountDownLatch(1);
+    private final Semaphore blocked = new Semaphore(0);
+    private final List<RawWebSocket> sockets = new ArrayList<>();
+    private final RealtimeServer server = RealtimeServer.builder()
+            .port(0)
+            .authenticator(credentials -> {
+                String token = String.valueOf(credentials.token());
+                if (token.startsWith("slow")) {
+                    block();
+                }
+                return TestServer.byName(credentials);
+            })
+            .on(BLOCK, (session, message) -> block())
+            .on(ECHO, (session, message) -> session.send(ECHO, message.data()))
+            .build()
+            .start();
+
+    private void block() {
+        blocked.release();
+        try {
+            release.await();
+        } catch (InterruptedException interrupted) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    @AfterEach
+    void close() throws IOException {
+        release.countDown();
+        for (RawWebSocket socket : sockets) {
+            socket.close();
+        }
+        server.close();
+    }
+
+    private RawWebSocket connect(String token) throws IOException {
+        RawWebSocket socket = RawWebSocket.connect(server.port());
+        sockets.add(socket);
+        String answer = socket.upgrade("/ws?token=" + token);
+        assertTrue(answer.startsWith("HTTP/1.1 101"), answer);
+        return socket;
+    }
+
+    private RawWebSocket welcomed(String token) throws IOException {
+        RawWebSocket socket = connect(token);
+        String welcome = socket.read().text();
+        assertTrue(welcome.contains("$welcome"), welcome);
+        return socket;
+    }
+
+    private static void echoes(RawWebSocket socket) throws IOException {
+        socket.text("{\"type\":\"echo\",\"data\":\"hello\"}");
+        String echo = socket.read().text();
+        assertTrue(echo.contains("hello"), echo);
+    }
+
+    @Test
+    void handlersOfOneUserDoNotStopTheOthers() throws Exception {
+        for (int i = 0; i < Workers.THREADS; i++) {
+            welcomed("ann").text("{\"type\":\"block\",\"data\":\"x\"}");
+        }
+        blocked.acquire(Workers.THREADS / 2);
+        echoes(welcomed("ben")); // is authenticated, and its handler runs
+    }
+
+    @Test
+    void slowAuthenticatorDoesNotStopHandlers() throws Exception {
+        RawWebSocket ben = welcomed("ben");
+        for (int i = 0; i < Workers.THREADS; i++) {
+            connect("slow" + i);
+        }
+        blocked.acquire(Workers.THREADS / 2);
+        echoes(ben);
+        assertEquals(0, server.stats().handlersWaiting());
+    }
+}
