@@ -181,7 +181,7 @@ class SecretsIT {
                 texts.add(trace(refused));
             }
         }
-        assertTrue(String.join("\n", texts).contains("refused a token: "), "the log was not recorded");
+        assertTrue(String.join("\n", texts).contains("refused a peer from "), "the log was not recorded");
         assertNoSecretWasTold();
     }
 

@@ -3,7 +3,11 @@ package io.realtime.server;
 import com.auth0.jwt.JWT;
 import com.auth0.jwt.JWTVerifier;
 import com.auth0.jwt.algorithms.Algorithm;
+import com.auth0.jwt.exceptions.AlgorithmMismatchException;
+import com.auth0.jwt.exceptions.IncorrectClaimException;
 import com.auth0.jwt.exceptions.JWTVerificationException;
+import com.auth0.jwt.exceptions.MissingClaimException;
+import com.auth0.jwt.exceptions.SignatureVerificationException;
 import com.auth0.jwt.exceptions.TokenExpiredException;
 import com.auth0.jwt.interfaces.DecodedJWT;
 import com.auth0.jwt.interfaces.Verification;
@@ -23,22 +27,22 @@ import java.time.Instant;
 import java.util.Base64;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * Accepts JSON Web Tokens (RFC 7519) of one algorithm and one key: what the token says of its algorithm is compared
  * with that, never followed, so {@code none} and a public key abused as an HMAC secret are refused. {@code sub} is the
  * user and required, a string that {@link Authentication} takes; {@code exp} ends the connection with 4300 unless the
- * client refreshes it. A token has at most 8,192 characters. At DEBUG the log says why one was refused, never which.
+ * client refreshes it. A token has at most 8,192 characters. Clocks may differ by 5 s, {@link #leeway}. The server's log
+ * says why a token was refused, never which; its peer is told less.
  *
  * <p>Immutable: {@link #issuer}, {@link #audience} and {@link #leeway} return a changed copy.
  */
 public final class JwtAuthenticator implements Authenticator {
-    private static final Logger LOG = LoggerFactory.getLogger(JwtAuthenticator.class);
+    private static final Duration DEFAULT_LEEWAY = Duration.ofSeconds(5);
 
     /** Refuses a claim that stands twice and what follows the claims; java-jwt 4.6.2 takes the last, and no notice. */
     private static final Gson CLAIMS =
@@ -46,6 +50,7 @@ public final class JwtAuthenticator implements Authenticator {
 
     private static final TypeToken<Map<String, JsonElement>> CLAIMS_TYPE = new TypeToken<>() {};
 
+    private static final Set<String> TIMES = Set.of("nbf", "iat");
     private static final int MIN_SECRET_BYTES = 32;
     private static final int MIN_RSA_BITS = 2048;
     private static final int EC_BITS = 256;
@@ -121,7 +126,7 @@ public final class JwtAuthenticator implements Authenticator {
     }
 
     private static JwtAuthenticator of(Algorithm algorithm) {
-        return new JwtAuthenticator(algorithm, null, null, Duration.ZERO, Clock.systemUTC());
+        return new JwtAuthenticator(algorithm, null, null, DEFAULT_LEEWAY, Clock.systemUTC());
     }
 
     /** Accepts only tokens with this {@code iss}; default: any. */
@@ -135,7 +140,8 @@ public final class JwtAuthenticator implements Authenticator {
     }
 
     /**
-     * How far clocks may differ, in whole seconds; default: not at all.
+     * Sets by how much the clocks of this server and of who signs the tokens may differ, in whole seconds; default 5 s. A
+     * token is accepted this much before its {@code nbf} and {@code iat}, and this much after its {@code exp}.
      *
      * @throws IllegalArgumentException when it is negative
      */
@@ -183,9 +189,33 @@ public final class JwtAuthenticator implements Authenticator {
         } catch (TokenExpiredException expired) {
             throw expired();
         } catch (RuntimeException invalid) { // java-jwt 4.6.2: a NullPointerException where the header is null
-            LOG.debug("refused a token: {}", invalid.getClass().getSimpleName()); // its message may quote the token
-            throw refused("token is invalid");
+            JWTVerificationException reason = new JWTVerificationException(reason(invalid));
+            throw new RealtimeException(ErrorCode.UNAUTHORIZED, "token is invalid", false, reason);
         }
+    }
+
+    /** Says for the log why a token is invalid; the exception's own message may quote the token. */
+    private String reason(RuntimeException invalid) {
+        if (invalid instanceof IncorrectClaimException incorrect) {
+            String name = incorrect.getClaimName();
+            Instant from = TIMES.contains(name) && incorrect.getClaimValue() != null
+                    ? incorrect.getClaimValue().asInstant()
+                    : null;
+            return from == null
+                    ? name + " is not what is required"
+                    : name + " is " + Duration.between(clock.instant(), from).toMillis()
+                            + " ms ahead of this server's clock; the leeway is " + leeway.toSeconds() + " s";
+        }
+        if (invalid instanceof MissingClaimException missing) {
+            return missing.getClaimName() + " is missing";
+        }
+        if (invalid instanceof SignatureVerificationException) {
+            return "the signature is not of this key";
+        }
+        if (invalid instanceof AlgorithmMismatchException) {
+            return "the algorithm is not " + algorithm.getName();
+        }
+        return "it is no JSON Web Token as required (" + invalid.getClass().getSimpleName() + ")";
     }
 
     /** Returns when the proof ends, null if never. */

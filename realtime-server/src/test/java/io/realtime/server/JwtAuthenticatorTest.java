@@ -45,7 +45,8 @@ class JwtAuthenticatorTest {
     private static final KeyPair RSA = rsa(2048);
     private static final KeyPair EC = ec("secp256r1");
 
-    private final JwtAuthenticator hmac = at(NOW, JwtAuthenticator.hmac256(SECRET));
+    private final JwtAuthenticator hmac =
+            at(NOW, JwtAuthenticator.hmac256(SECRET)).leeway(Duration.ZERO);
     private final JwtAuthenticator rsa = JwtAuthenticator.rsa256((RSAPublicKey) RSA.getPublic());
     private final JwtAuthenticator ec = JwtAuthenticator.ecdsa256((ECPublicKey) EC.getPublic());
 
@@ -222,6 +223,41 @@ class JwtAuthenticatorTest {
                 NOW.plusSeconds(61),
                 authenticate(hmac.leeway(Duration.ofMillis(1_900)), token).expiresAt());
         assertThrows(IllegalArgumentException.class, () -> hmac.leeway(Duration.ofSeconds(-1)));
+    }
+
+    @ParameterizedTest
+    @CsvSource({"5,true", "6,false"})
+    void clocksMayDifferByFiveSecondsByDefault(int skew, boolean accepted) {
+        JwtAuthenticator byDefault = at(NOW, JwtAuthenticator.hmac256(SECRET));
+        String early = token().withIssuedAt(NOW.plusSeconds(skew)).sign(HS256);
+        String late = token().withExpiresAt(NOW.minusSeconds(skew - 1)).sign(HS256);
+        if (accepted) {
+            assertEquals("ann", authenticate(byDefault, early).user());
+            assertEquals("ann", authenticate(byDefault, late).user());
+        } else {
+            refused("token is invalid", byDefault, early);
+            refused(ErrorCode.TOKEN_EXPIRED, "token is expired", byDefault, late);
+        }
+    }
+
+    @Test
+    void causeOfRefusalSaysWhyWithoutTheToken() {
+        assertEquals(
+                "iat is 2000 ms ahead of this server's clock; the leeway is 0 s",
+                cause(hmac, token().withIssuedAt(NOW.plusSeconds(2)).sign(HS256)));
+        assertEquals("iss is missing", cause(hmac.issuer("shop"), token().sign(HS256)));
+        assertEquals(
+                "iss is not what is required",
+                cause(hmac.issuer("shop"), token().withIssuer("other").sign(HS256)));
+        assertEquals("the signature is not of this key", cause(hmac, token().sign(Algorithm.HMAC256(SECRET + "x"))));
+        assertEquals("the algorithm is not HS256", cause(hmac, token().sign(Algorithm.HMAC512(SECRET))));
+        assertEquals("it is no JSON Web Token as required (JWTDecodeException)", cause(hmac, "secret.token"));
+    }
+
+    private static String cause(JwtAuthenticator authenticator, String token) {
+        RealtimeException refusal = assertThrows(RealtimeException.class, () -> authenticate(authenticator, token));
+        Throwable cause = refusal.getCause();
+        return cause == null ? "no cause" : String.valueOf(cause.getMessage());
     }
 
     @Test
@@ -528,6 +564,10 @@ class JwtAuthenticatorTest {
                 assertThrows(RealtimeException.class, () -> authenticator.authenticate(credentials(token)));
         assertEquals(why, refusal.getMessage());
         assertEquals(code, refusal.code());
-        assertNull(refusal.getCause(), "a cause's text may quote the token");
+        Throwable cause = refusal.getCause(); // for the log
+        if (cause != null && token != null && token.length() > 8) {
+            assertFalse(cause.toString().contains(token), cause.toString());
+            assertNull(cause.getCause(), "its text may quote the token");
+        }
     }
 }
