@@ -361,7 +361,7 @@ public final class Session {
                 Position begin = sleeps(name);
                 states.put(name, begin == null ? relink(name, since, links) : RoomState.atEnd(begin, since));
             }
-            unlinked = new LinkedHashSet<>();
+            unlinked = Set.of();
             EntryBudget budget =
                     new EntryBudget(Math.min(MOST_STATE_BYTES, core.limits().outboundBytes() / 4));
             for (String name : named(claim.positions.keySet())) {
@@ -374,6 +374,7 @@ public final class Session {
                 } else if (fits && (!claim.isPartial || claim.positions.containsKey(name))) {
                     states.put(name, relink(name, claim.positions.get(name), links));
                 } else {
+                    unlinked = unlinked.isEmpty() ? new LinkedHashSet<>() : unlinked;
                     unlinked.add(name);
                     idle.add(Objects.requireNonNull(rooms.get(name)));
                 }
