@@ -79,6 +79,7 @@ class BenchmarksTest {
         Map<String, Dialect> servers = new LinkedHashMap<>();
         servers.put("Realtime java-websocket", Dialect.REALTIME);
         servers.put("Realtime netty none", Dialect.REALTIME_REQUEST);
+        servers.put("Realtime java-websocket none", Dialect.REALTIME_PLAIN);
         servers.put("RawNetty", Dialect.RAW);
         servers.put("RawNetty merged", Dialect.RAW);
         servers.put("RawJavaWebSocket", Dialect.RAW);

@@ -16,6 +16,17 @@ public interface Connection {
     boolean send(FrameBatch batch);
 
     /**
+     * Sends as {@link #send}, but may leave the write to {@link #flush}, which the caller owes then, or to whatever is
+     * sent or closed before it. A transport holds a few KB like this; more is written at once.
+     */
+    default boolean queue(FrameBatch batch) {
+        return send(batch);
+    }
+
+    /** Writes what was {@linkplain #queue queued}; does nothing when nothing is, or when the connection is over. */
+    default void flush() {}
+
+    /**
      * Returns how many outbound bytes wait for the peer. Once a batch was refused, or this exceeded half of the bound,
      * {@link ConnectionListener#onDrained} tells when nothing waits any more.
      */

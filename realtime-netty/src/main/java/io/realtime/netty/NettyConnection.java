@@ -102,6 +102,16 @@ final class NettyConnection extends ChannelInboundHandlerAdapter
     }
 
     @Override
+    public boolean queue(FrameBatch batch) {
+        return outbound.queue(batch.wire());
+    }
+
+    @Override
+    public void flush() {
+        outbound.flush();
+    }
+
+    @Override
     public long outboundBytes() {
         return outbound.waiting();
     }

@@ -33,6 +33,9 @@ final class Outbound {
     private static final Logger LOG = LoggerFactory.getLogger(Outbound.class);
     private static final int CHUNK = 32 * 1024;
 
+    /** How much is held for a flush, unless the bound is small. */
+    private static final int HELD_BYTES = 16 * 1024;
+
     /** Up to here bytes are written in the order in which they came, beyond it connection by connection, a chunk at a time. */
     private static final int SHORT = 4 * 1024;
 
@@ -86,6 +89,7 @@ final class Outbound {
     private final Channel channel;
     private final EventLoop loop;
     private final int bound;
+    private final int held;
     private final Owner owner;
     private final Runnable write = this::write;
 
@@ -110,21 +114,40 @@ final class Outbound {
         this.loop = loop;
         this.bound = bound;
         this.owner = owner;
+        this.held = Math.min(HELD_BYTES, bound / 4);
     }
 
     // ---- anyone
 
     /** Queues data; false, and nothing taken, when sealed or beyond the bound. */
     boolean send(ByteBuffer data) {
-        return offer(data, true);
+        return offer(data, true, 0);
+    }
+
+    /** Queues data for {@link #flush}, or for whatever is queued next; written at once when much waits. */
+    boolean queue(ByteBuffer data) {
+        return offer(data, true, held);
+    }
+
+    /** Has what was queued and is held written. */
+    void flush() {
+        lock.lock();
+        try {
+            if (queue.isEmpty() || closed || !takeTurn()) {
+                return;
+            }
+        } finally {
+            lock.unlock();
+        }
+        wake();
     }
 
     /** Queues a control frame, or drops it when the bound is reached: a peer that floods us with pings has its way. */
     void control(ByteBuffer frame) {
-        offer(frame, false);
+        offer(frame, false, 0);
     }
 
-    private boolean offer(ByteBuffer data, boolean isData) {
+    private boolean offer(ByteBuffer data, boolean isData, int hold) {
         lock.lock();
         try {
             if (sealed || closed) {
@@ -137,7 +160,7 @@ final class Outbound {
             }
             enqueue(data);
             owesDrained |= waiting > bound / 2;
-            if (!takeTurn()) {
+            if (waiting <= hold || !takeTurn()) {
                 return true;
             }
         } finally {

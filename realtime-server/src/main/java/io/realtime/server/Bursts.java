@@ -11,13 +11,13 @@ import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Has leave in one write what handlers publish while their mailbox has more messages waiting. It is in the log at once;
- * only the flush waits, until the mailbox has drained, or for 1 ms when a handler takes longer. The last message of a
- * burst, and one that comes alone, waits for nothing.
+ * Merges into one write what handlers publish and answer while their mailbox has more messages waiting. It is in the log,
+ * or in the connection's queue, at once; only the flush waits, until the mailbox has drained, or for 1 ms when a handler
+ * takes longer. The last message of a burst, and one that comes alone, waits for nothing.
  */
 final class Bursts {
     private static final Duration LATEST = Duration.ofMillis(1);
-    private static final int MOST_ROOMS = 64;
+    private static final int MOST = 64;
     private static final ThreadLocal<@Nullable Burst> CURRENT = new ThreadLocal<>();
 
     private final Executor executor;
@@ -40,13 +40,24 @@ final class Bursts {
         return new Burst();
     }
 
-    /** Leaves a room's flush to the burst of this thread; false when there is none, and the caller has to flush. */
-    static boolean defer(RoomState room) {
+    /** What has something to flush: a room, or a connection. Flushed by any thread, when there is nothing left, too. */
+    interface Flushed {
+        void flush();
+    }
+
+    /** Returns whether the burst of this thread takes a flush over: then {@link #defer} returns true. */
+    static boolean isHolding() {
+        Burst burst = CURRENT.get();
+        return burst != null && burst.hasMore;
+    }
+
+    /** Leaves a flush to the burst of this thread; false when there is none, and the caller has to flush. */
+    static boolean defer(Flushed owing) {
         Burst burst = CURRENT.get();
         if (burst == null || !burst.hasMore) {
             return false;
         }
-        burst.add(room);
+        burst.add(owing);
         return true;
     }
 
@@ -58,11 +69,11 @@ final class Bursts {
         }
     }
 
-    /** The rooms that one run of a mailbox has published to and not flushed. */
+    /** What one run of a mailbox has published to or answered, and not flushed. */
     final class Burst {
         private final @Nullable Burst outer = CURRENT.get(); // where an executor runs one mailbox inside another
         private final ReentrantLock lock = new ReentrantLock(); // a leaf
-        private Set<RoomState> rooms = Set.of(); // guarded by lock
+        private Set<Flushed> owing = Set.of(); // guarded by lock
         private boolean hasMore; // its thread's: another message waits behind the one that is handled
 
         private Burst() {
@@ -73,17 +84,17 @@ final class Bursts {
             hasMore = more;
         }
 
-        private void add(RoomState room) {
+        private void add(Flushed one) {
             boolean isFirst;
             boolean isFull;
             lock.lock();
             try {
-                isFirst = rooms.isEmpty();
+                isFirst = owing.isEmpty();
                 if (isFirst) {
-                    rooms = new LinkedHashSet<>();
+                    owing = new LinkedHashSet<>();
                 }
-                rooms.add(room);
-                isFull = rooms.size() >= MOST_ROOMS;
+                owing.add(one);
+                isFull = owing.size() >= MOST;
             } finally {
                 lock.unlock();
             }
@@ -98,22 +109,22 @@ final class Bursts {
         private boolean isOwing() {
             lock.lock();
             try {
-                return !rooms.isEmpty();
+                return !owing.isEmpty();
             } finally {
                 lock.unlock();
             }
         }
 
         private void flush() {
-            Set<RoomState> owed;
+            Set<Flushed> owed;
             lock.lock();
             try {
-                owed = rooms;
-                rooms = Set.of();
+                owed = owing;
+                owing = Set.of();
             } finally {
                 lock.unlock();
             }
-            owed.forEach(RoomState::flush);
+            owed.forEach(Flushed::flush);
         }
 
         /** Ends it, on its thread: whatever was published is handed over. */

@@ -14,7 +14,6 @@ import io.realtime.internal.wire.ErrorData;
 import io.realtime.internal.wire.Frames;
 import io.realtime.internal.wire.Names;
 import io.realtime.internal.wire.Outgoing;
-import io.realtime.spi.FrameBatch;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -125,7 +124,7 @@ final class Dispatcher {
 
     /** Answers a question of the protocol, on the connection that asked. */
     private static void answer(Peer peer, Outgoing frame) {
-        peer.send(FrameBatch.of(frame.frame()));
+        peer.send(frame.frame());
     }
 
     private Pause join(Session session, Peer peer, Envelope envelope) {

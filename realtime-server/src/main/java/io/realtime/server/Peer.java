@@ -45,7 +45,7 @@ import org.jspecify.annotations.Nullable;
  * decode and hand over. {@link #send} is called by whoever has something to send. Fields are guarded by {@link #lock}
  * unless they say otherwise.
  */
-final class Peer implements ConnectionListener, Outlet {
+final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
     private static final Duration BAD_MESSAGE_WINDOW = Duration.ofMinutes(1);
 
     /** What a peer is told before a close: a browser cannot see more than code and reason. */
@@ -386,7 +386,7 @@ final class Peer implements ConnectionListener, Outlet {
             send(error(ErrorData.of(unreadable), ping.ref()));
             return;
         }
-        send(FrameBatch.of(frame.frame()));
+        send(frame.frame());
     }
 
     private void overloaded() {
@@ -564,7 +564,7 @@ final class Peer implements ConnectionListener, Outlet {
         Session mine = admitted;
         expireAt(proof.expiresAt());
         trust(); // before the peer can know of it
-        send(FrameBatch.of(welcome(mine, isResumed, known, attached, proof.expiresAt())));
+        send(welcome(mine, isResumed, known, attached, proof.expiresAt()));
         if (isResumed) {
             mine.mailbox().post(() -> core.listener().onResume(mine));
         } else {
@@ -713,15 +713,34 @@ final class Peer implements ConnectionListener, Outlet {
         }
         boolean isSent;
         try {
-            isSent = connection.send(batch);
+            isSent = isHeld ? connection.queue(batch) : connection.send(batch);
         } catch (Throwable failure) { // without memory, say; what comes behind must not arrive without it
             connection.abort();
             throw failure;
+    /** Sends a frame of this connection's own. While its session's mailbox has more to run, it leaves with the next. */
+    void send(Frame frame) {
+        boolean isHeld = Bursts.isHolding();
+        send(FrameBatch.of(frame), isHeld);
+        if (isHeld) {
+            Bursts.defer(this); // behind the queue: from here on any thread may flush
+        }
+    }
+
         }
         if (!isSent) { // full, or closing already: then this does nothing
             connection.close(new CloseReason(CloseReason.SLOW_CONSUMER, "reads more slowly than it is sent to"));
         }
     }
+        send(batch, false);
+    }
+
+    /** Writes what bursts have held back. */
+    @Override
+    public void flush() {
+        connection.flush();
+    }
+
+    private void send(FrameBatch batch, boolean isHeld) {
 
     long outboundBytes() {
         return connection.outboundBytes();
@@ -769,9 +788,8 @@ final class Peer implements ConnectionListener, Outlet {
         }
     }
 
-    static FrameBatch error(ErrorData error, @Nullable String ref) {
-        return FrameBatch.of(
-                Outgoing.of(Frames.ERROR).ref(ref).data(error, ErrorData.class).frame());
+    static Frame error(ErrorData error, @Nullable String ref) {
+        return Outgoing.of(Frames.ERROR).ref(ref).data(error, ErrorData.class).frame();
     }
 
     /** Closes, after an error frame that tells why; what still arrives is not taken. */
@@ -780,7 +798,8 @@ final class Peer implements ConnectionListener, Outlet {
         ErrorCode word = WORDS.get(reason.code());
         if (word != null) {
             boolean retryable = reason.code() >= 4100;
-            connection.send(error(new ErrorData(word.value(), reason.text(), retryable, null, reason.code()), null));
+            ErrorData why = new ErrorData(word.value(), reason.text(), retryable, null, reason.code());
+            connection.send(FrameBatch.of(error(why, null)));
         }
         connection.close(reason);
     }

@@ -31,7 +31,7 @@ import org.slf4j.LoggerFactory;
  * <p>Every field is guarded by {@link #lock} unless it says otherwise. No frame is sent and no application code is
  * called under the lock.
  */
-final class RoomState {
+final class RoomState implements Bursts.Flushed {
     private static final Logger LOG = LoggerFactory.getLogger(RoomState.class);
     private static final int REPLAY_CHUNK = 256;
     private static final int MAX_WAITING_BYTES = 1 << 20;
@@ -197,7 +197,8 @@ final class RoomState {
     }
 
     /** Hands over what is pending, unless another thread is at it: that one then takes ours too. */
-    void flush() {
+    @Override
+    public void flush() {
         lock.lock();
         try {
             if (flushing) {

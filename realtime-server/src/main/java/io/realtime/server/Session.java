@@ -15,7 +15,6 @@ import io.realtime.internal.wire.Frames;
 import io.realtime.internal.wire.Names;
 import io.realtime.internal.wire.Outgoing;
 import io.realtime.spi.Frame;
-import io.realtime.spi.FrameBatch;
 import io.realtime.spi.Handshake;
 import io.realtime.spi.Scheduler;
 import java.nio.charset.StandardCharsets;
@@ -638,7 +637,7 @@ public final class Session {
                 tellJoined(decision.joined, ref);
             } else if (error != null && peer == asker) {
                 Outgoing frame = Outgoing.of(Frames.ERROR).ref(ref).room(name).data(error, ErrorData.class);
-                change(to -> to.send(FrameBatch.of(frame.frame())));
+                change(to -> to.send(frame.frame()));
             }
         } finally {
             lock.unlock();
@@ -676,10 +675,10 @@ public final class Session {
                 Map<String, Frames.Rejoined> answers = new LinkedHashMap<>();
                 decisions.forEach(decision -> answers.put(decision.name, decision.answer()));
                 Frames.Rejoins data = new Frames.Rejoins(answers);
-                to.send(FrameBatch.of(Outgoing.of(Frames.REPLY)
+                to.send(Outgoing.of(Frames.REPLY)
                         .ref(ref)
                         .data(data, Frames.Rejoins.class)
-                        .frame()));
+                        .frame());
                 decisions.forEach(Decision::start);
             });
             if (isLast) {
@@ -795,7 +794,7 @@ public final class Session {
             }
             gone = exit(name);
             Outgoing reply = Outgoing.of(Frames.REPLY).ref(ref).room(name);
-            change(to -> to.send(FrameBatch.of(reply.frame())));
+            change(to -> to.send(reply.frame()));
         } finally {
             lock.unlock();
         }
@@ -891,7 +890,7 @@ public final class Session {
                     ? Outgoing.of(Frames.JOINED)
                     : Outgoing.of(Frames.REPLY).ref(ref);
             frame.room(joined.room().name).data(data, Frames.Joined.class);
-            to.send(FrameBatch.of(frame.frame()));
+            to.send(frame.frame());
             joined.start();
         });
     }
@@ -901,10 +900,10 @@ public final class Session {
         change(to -> {
             room.flush(); // what it was still to get
             Frames.Left data = new Frames.Left(room.epoch, room.end().offset());
-            to.send(FrameBatch.of(Outgoing.of(Frames.LEFT)
+            to.send(Outgoing.of(Frames.LEFT)
                     .room(room.name)
                     .data(data, Frames.Left.class)
-                    .frame()));
+                    .frame());
         });
     }
 
@@ -1059,7 +1058,7 @@ public final class Session {
     void control(Frame frame) {
         Peer to = peer;
         if (to != null) {
-            to.whenWelcomed(() -> to.send(FrameBatch.of(frame)));
+            to.whenWelcomed(() -> to.send(frame));
         }
     }
 

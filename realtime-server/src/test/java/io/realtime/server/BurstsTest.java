@@ -1,30 +1,43 @@
 package io.realtime.server;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assertions.fail;
+import static org.mockito.ArgumentMatchers.any;
 
 import io.realtime.CloseReason;
 import io.realtime.Event;
+import io.realtime.Request;
 import io.realtime.internal.wire.Outgoing;
 import io.realtime.server.TestServer.TestPeer;
+import io.realtime.spi.Connection;
 import io.realtime.spi.FrameBatch;
+import io.realtime.spi.ServerTransport;
+import io.realtime.spi.ServerTransport.Acceptor;
 import io.realtime.testing.ManualScheduler;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.lang.reflect.Proxy;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
+import java.util.Set;
 import java.util.concurrent.Executor;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
+import org.mockito.AdditionalAnswers;
 import org.mockito.Mockito;
 
 /** What handlers publish in one run of their mailbox leaves together, and never late. */
 class BurstsTest {
     private static final Event<String> SAY = Event.of("say", String.class);
     private static final Event<String> SAID = Event.of("said", String.class);
+    private static final Request<String, String> ASK = Request.of("ask", String.class, String.class);
 
     private final ManualScheduler time = new ManualScheduler();
     private final List<Throwable> failures = new ArrayList<>();
@@ -164,6 +177,48 @@ class BurstsTest {
         }
     }
 
+    @Test
+    void plainRepliesOfOneRunLeaveInOneWrite() {
+        Writes writes = new Writes();
+        try (TestServer test = new TestServer(
+                TestServer::byName,
+                builder -> builder.onRequest(ASK, (session, text) -> text).on(SAY, (session, message) -> {}),
+                transport -> writes.watch(transport))) {
+            TestPeer peer = test.plain("alice");
+            for (String last : List.of("ask", "say")) {
+                writes.calls.clear();
+                for (String type : List.of("ask", "ask", last)) {
+                    String ref = type.equals("ask") ? ",\"ref\":\"r\"" : "";
+                    peer.sendRaw("{\"type\":\"" + type + "\"" + ref + ",\"data\":\"text\"}");
+                }
+                test.settle();
+                String third = last.equals("ask") ? "send" : "flush";
+                assertEquals(List.of("queue", "queue", third), writes.calls.subList(0, 3));
+            }
+            assertEquals(5, peer.types().stream().filter("$reply"::equals).count());
+        }
+    }
+
+    @Test
+    void connectionThatASlowHandlerAnsweredOnIsFlushedAfterAMillisecond() {
+        List<String> flushes = new ArrayList<>();
+        Bursts.Flushed connection = () -> flushes.add("flush");
+        post(() -> {
+            assertTrue(Bursts.isHolding());
+            assertTrue(Bursts.defer(connection));
+            assertTrue(Bursts.defer(connection));
+            assertEquals(List.of(), flushes);
+            time.advance(Duration.ofMillis(1));
+            assertEquals(List.of("flush"), flushes);
+        });
+        post(() -> {
+            assertFalse(Bursts.isHolding(), "nothing more waits");
+            assertFalse(Bursts.defer(connection));
+        });
+        run();
+        assertEquals(List.of("flush"), flushes);
+    }
+
     /** Has a task run, and its failure told by {@link #run}: a mailbox only logs it. */
     private void post(Runnable task) {
         mailbox.post(() -> {
@@ -221,6 +276,44 @@ class BurstsTest {
             thread.join();
         } catch (InterruptedException interrupted) {
             Thread.currentThread().interrupt();
+        }
+    }
+
+    /** What the server asks of its connections that leads to a write. */
+    private static final class Writes {
+        final List<String> calls = new ArrayList<>();
+
+        ServerTransport watch(ServerTransport transport) {
+            ServerTransport watched = Mockito.mock(ServerTransport.class, AdditionalAnswers.delegatesTo(transport));
+            try {
+                Mockito.doAnswer(start -> {
+                            Acceptor real = start.getArgument(1);
+                            Acceptor watching = Mockito.mock(Acceptor.class, AdditionalAnswers.delegatesTo(real));
+                            Mockito.doAnswer(open ->
+                                            real.open(watch((Connection) open.getArgument(0)), open.getArgument(1)))
+                                    .when(watching)
+                                    .open(any(), any());
+                            transport.start(start.getArgument(0), watching);
+                            return null;
+                        })
+                        .when(watched)
+                        .start(any(), any());
+            } catch (IOException impossible) {
+                throw new UncheckedIOException(impossible);
+            }
+            return watched;
+        }
+
+        private Connection watch(Connection connection) {
+            return (Connection) Proxy.newProxyInstance(
+                    Connection.class.getClassLoader(),
+                    new Class<?>[] {Connection.class},
+                    (proxy, method, arguments) -> {
+                        if (Set.of("send", "queue", "flush").contains(method.getName())) {
+                            calls.add(method.getName());
+                        }
+                        return method.invoke(connection, arguments);
+                    });
         }
     }
 }

@@ -31,7 +31,7 @@ import org.junit.jupiter.api.Timeout;
  */
 @Timeout(60)
 public abstract class ServerTransportContract extends ServerTransportFixture {
-    private static final String BIG = "x".repeat(16 * 1024);
+    static final String BIG = "x".repeat(16 * 1024);
 
     /** A contract test. */
     protected ServerTransportContract() {}
@@ -110,6 +110,46 @@ public abstract class ServerTransportContract extends ServerTransportFixture {
                 assertEquals(expected, peer.next());
             }
         }
+    }
+
+    @Test
+    void queuedBatchesLeaveInOrderWithTheFlushOrWhatIsSentNext() throws Exception {
+        ContractPeer peer = open();
+        Accepted accepted = server.next();
+        assertTrue(accepted.connection.queue(text("a")));
+        assertTrue(accepted.connection.queue(text("b")));
+        accepted.connection.flush();
+        assertEquals("text a", peer.next());
+        assertEquals("text b", peer.next());
+        assertTrue(accepted.connection.queue(text("c")));
+        assertTrue(accepted.connection.send(text("d")));
+        assertEquals("text c", peer.next());
+        assertEquals("text d", peer.next());
+        accepted.connection.flush();
+        assertTrue(accepted.connection.queue(text("e")));
+        accepted.connection.close(new CloseReason(4003, "forbidden"));
+        assertFalse(accepted.connection.queue(text("too late")));
+        accepted.connection.flush();
+        assertEquals("text e", peer.next());
+        assertEquals("closed 4003 forbidden", peer.next());
+    }
+
+    @Test
+    void queuedBatchesFillTheBoundAsSentOnesDo() throws Exception {
+        ContractPeer peer = open();
+        Accepted accepted = server.next();
+        peer.pauseReading();
+        int taken = 0;
+        while (accepted.connection.queue(text(taken + " " + BIG))) {
+            taken++;
+            assertTrue(taken < 10_000, "a peer that reads nothing must be refused at some time");
+        }
+        accepted.connection.flush();
+        peer.resumeReading();
+        for (int i = 0; i < taken; i++) {
+            assertEquals("text " + i + " " + BIG, peer.next());
+        }
+        assertEquals("drained", accepted.next());
     }
 
     // ---- bounds
@@ -507,7 +547,7 @@ public abstract class ServerTransportContract extends ServerTransportFixture {
      * As {@link #fill}, until the network takes no more either. A transport that writes on a thread of its own may refuse
      * before; what it could, it has written when it has heard twice what came later.
      */
-    private static int fillToTheBrim(ContractPeer peer, Accepted accepted) throws Exception {
+    static int fillToTheBrim(ContractPeer peer, Accepted accepted) throws Exception {
         int taken = fill(accepted, 0);
         for (int round = 0; round < 2; round++) {
             peer.text("go on");

@@ -27,6 +27,7 @@ final class SimulatedEnd implements Connection {
     // Both hold frames up to the outbound bound, and a ping or pong for each that was asked for.
     private final Deque<Scheduler.Cancellable> onTheWay = new ArrayDeque<>(); // from here, the next to arrive first
     private final List<Runnable> stalled = new ArrayList<>();
+    private final Deque<FrameBatch> queued = new ArrayDeque<>(); // held for a flush
 
     private @Nullable ConnectionListener listener;
     private @Nullable CloseReason reason; // why it closes or has closed, as decided first
@@ -88,6 +89,13 @@ final class SimulatedEnd implements Connection {
 
     @Override
     public boolean send(FrameBatch batch) {
+        boolean isTaken = queue(batch);
+        flush();
+        return isTaken;
+    }
+
+    @Override
+    public boolean queue(FrameBatch batch) {
         if (closing || over) {
             return false;
         }
@@ -97,13 +105,24 @@ final class SimulatedEnd implements Connection {
         }
         waiting += batch.bytes();
         owesDrained |= waiting > outboundBytes / 2;
-        int left = batch.frames().size();
-        for (Frame frame : batch.frames()) {
-            left--;
-            int taken = left == 0 ? batch.bytes() : 0;
-            travel(() -> arrive(frame, taken));
+        queued.add(batch);
+        if (waiting > outboundBytes / 4) {
+            flush();
         }
         return true;
+    }
+
+    @Override
+    public void flush() {
+        for (FrameBatch batch = queued.poll(); batch != null; batch = queued.poll()) {
+            int left = batch.frames().size();
+            int bytes = batch.bytes();
+            for (Frame frame : batch.frames()) {
+                left--;
+                int taken = left == 0 ? bytes : 0;
+                travel(() -> arrive(frame, taken));
+            }
+        }
     }
 
     @Override
@@ -121,6 +140,7 @@ final class SimulatedEnd implements Connection {
         if (closing || over) {
             return;
         }
+        flush();
         travel(() -> {
             peer().activity();
             peer().travel(this::activity);
@@ -132,6 +152,7 @@ final class SimulatedEnd implements Connection {
         if (closing || over) {
             return;
         }
+        flush();
         closing = true;
         reason = why;
         CloseReason heard = isSendable(why.code()) ? why : new CloseReason(CloseReason.NO_STATUS, "");
@@ -309,6 +330,7 @@ final class SimulatedEnd implements Connection {
         closing = true;
         waiting = 0;
         stalled.clear();
+        queued.clear();
         grace.cancel();
         reset.cancel();
         peer().onTheWay.forEach(Scheduler.Cancellable::cancel); // nobody is there to take it

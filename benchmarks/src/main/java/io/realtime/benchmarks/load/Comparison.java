@@ -196,6 +196,7 @@ public final class Comparison {
         for (Candidate each : candidates) {
             if (each.name().equals(Candidate.DEFAULT) || each.name().equals(Candidate.NETTY)) {
                 all.add(new Candidate(each.name() + " request", Dialect.REALTIME_REQUEST, each.command(), null));
+                all.add(new Candidate(each.name() + " plain", Dialect.REALTIME_PLAIN, each.command(), null));
             }
         }
         Figures rate = new Figures("a second", "%,.0f");

@@ -27,7 +27,7 @@ public enum Dialect {
     /** A managed client of this library: numbered, acknowledged, resumable. */
     REALTIME {
         @Override
-        String path() {
+        String path(String token) {
             return "/ws";
         }
 
@@ -77,8 +77,8 @@ public enum Dialect {
     /** Like {@link #REALTIME}; its echo is a request and its reply. */
     REALTIME_REQUEST {
         @Override
-        String path() {
-            return REALTIME.path();
+        String path(String token) {
+            return REALTIME.path(token);
         }
 
         @Override
@@ -105,10 +105,32 @@ public enum Dialect {
         }
     },
 
+    /** A plain client of this library: no numbers, no acknowledgements. Its echo is a request and its reply. */
+    REALTIME_PLAIN {
+        @Override
+        String path(String token) {
+            return REALTIME.path(token) + "?token=" + token;
+        }
+
+        @Override
+        boolean isReady(String frame) {
+            return REALTIME.isReady(frame);
+        }
+
+        @Override
+        Template template(Operation operation) {
+            return switch (operation) {
+                case JOIN -> REALTIME.template(operation);
+                case PUBLISH -> Template.of("{\"type\":\"p\",\"data\":\"", "\"}");
+                case ECHO -> Template.of("{\"type\":\"q\",\"ref\":\"r\",\"data\":\"", "\"}");
+            };
+        }
+    },
+
     /** Socket.IO 4 over WebSocket alone. */
     SOCKET_IO {
         @Override
-        String path() {
+        String path(String token) {
             return "/socket.io/?EIO=4&transport=websocket";
         }
 
@@ -135,7 +157,7 @@ public enum Dialect {
     /** STOMP 1.2, as Spring's simple broker speaks it. */
     STOMP {
         @Override
-        String path() {
+        String path(String token) {
             return "/ws";
         }
 
@@ -185,7 +207,8 @@ public enum Dialect {
         }
     }
 
-    String path() {
+    /** Returns what the upgrade asks for. */
+    String path(String token) {
         return "/";
     }
 

@@ -147,7 +147,8 @@ public final class Load implements AutoCloseable {
     private void connected(Client client) throws IOException {
         client.socket.finishConnect();
         client.key.interestOps(SelectionKey.OP_READ);
-        String request = "GET " + dialect.path() + " HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n"
+        String request = "GET " + dialect.path(tokens.apply(client.number))
+                + " HTTP/1.1\r\nHost: 127.0.0.1\r\nUpgrade: websocket\r\n"
                 + "Connection: Upgrade\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
                 + dialect.header() + "\r\n";
         write.put(request.getBytes(US_ASCII));

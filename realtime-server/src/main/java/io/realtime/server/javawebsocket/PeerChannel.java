@@ -7,6 +7,7 @@ import java.nio.channels.SelectionKey;
 import java.nio.channels.SocketChannel;
 import java.util.ArrayDeque;
 import java.util.Arrays;
+import java.util.Iterator;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.ReentrantLock;
 import org.java_websocket.WrappedByteChannel;
@@ -26,9 +27,14 @@ import org.jspecify.annotations.Nullable;
 final class PeerChannel implements WrappedByteChannel {
     private static final int WRITE_BYTES = 64 * 1024;
     private static final int WRITE_BUFFERS = 32;
+    /** Up to here several are joined before a write. */
+    private static final int SMALL = 1024;
+
     private static final ByteBuffer[] NOTHING = {};
     /** How many writes one thread makes for others' frames before it leaves the rest to the selector. */
     private static final int WRITES = 16;
+    /** How much is held for a flush, unless the bound is small. */
+    private static final int HELD_BYTES = 16 * 1024;
     /** Above this many selected keys the selector cleans up. */
     private static final int SELECTED_KEYS = 16;
 
@@ -61,6 +67,7 @@ final class PeerChannel implements WrappedByteChannel {
     private final SelectionKey key;
     private final int headBytes;
     private final int bound;
+    private final int held;
     private final Owner owner;
 
     // The selector's
@@ -93,20 +100,39 @@ final class PeerChannel implements WrappedByteChannel {
         this.bound = bound;
         this.owner = owner;
     }
+        this.held = Math.min(HELD_BYTES, bound / 4);
 
     // ---- outbound
 
     /** Queues data; false, and nothing taken, when sealed or beyond the bound. */
     boolean send(ByteBuffer data) {
-        return offer(data, true);
+        return offer(data, true, 0);
+    }
+
+    /** Queues data for {@link #flush}, or for whatever is queued next; written at once when much waits. */
+    boolean queue(ByteBuffer data) {
+        return offer(data, true, held);
+    }
+
+    /** Writes what was queued and is held. */
+    void flush() {
+        lock.lock();
+        try {
+            if (queue.isEmpty() || closed || !takeTurn()) {
+                return;
+            }
+        } finally {
+            lock.unlock();
+        }
+        flush(next(0));
     }
 
     /** Queues a control frame, or drops it when the bound is reached: a peer that floods us with pings has its way. */
     void control(ByteBuffer frame) {
-        offer(frame, false);
+        offer(frame, false, 0);
     }
 
-    private boolean offer(ByteBuffer data, boolean isData) {
+    private boolean offer(ByteBuffer data, boolean isData, int hold) {
         ByteBuffer first;
         lock.lock();
         try {
@@ -120,7 +146,7 @@ final class PeerChannel implements WrappedByteChannel {
             }
             enqueue(data);
             owesDrained |= waiting > bound / 2;
-            if (!takeTurn()) {
+            if (waiting <= hold || !takeTurn()) {
                 return true;
             }
             first = queue.size() == 1 && data.remaining() <= WRITE_BYTES ? data.duplicate() : null;
@@ -255,6 +281,29 @@ final class PeerChannel implements WrappedByteChannel {
                 break;
             }
             // The JDK copies what it writes to memory that each thread keeps: no more than a socket may take.
+        int count = 0;
+        int bytes = 0;
+        for (ByteBuffer data : queue) {
+            if (data.remaining() > SMALL || bytes + data.remaining() > WRITE_BYTES) {
+                break;
+            }
+            bytes += data.remaining();
+            count++;
+        }
+        return count > 1 ? joined(count, bytes) : views();
+    }
+
+    /** Joins the first of the queue: the JDK would copy each to memory of its own, and write but so many at once. */
+    private ByteBuffer[] joined(int count, int bytes) { // Guarded by lock
+        ByteBuffer all = ByteBuffer.allocate(bytes);
+        Iterator<ByteBuffer> first = queue.iterator();
+        for (int i = 0; i < count; i++) {
+            all.put(first.next().duplicate());
+        }
+        return new ByteBuffer[] {all.flip()};
+    }
+
+    private ByteBuffer[] views() { // Guarded by lock
             int length = Math.min(data.remaining(), WRITE_BYTES - bytes);
             chunk[count++] = data.duplicate().limit(data.position() + length);
             bytes += length;

@@ -100,6 +100,16 @@ final class PeerConnection implements Connection, FrameDecoder.Sink, PeerChannel
     }
 
     @Override
+    public boolean queue(FrameBatch batch) {
+        return channel.queue(batch.wire());
+    }
+
+    @Override
+    public void flush() {
+        channel.flush();
+    }
+
+    @Override
     public long outboundBytes() {
         return channel.waiting();
     }

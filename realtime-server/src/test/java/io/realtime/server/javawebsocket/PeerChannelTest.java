@@ -93,6 +93,66 @@ class PeerChannelTest {
     }
 
     @Test
+    void queuedDataLeavesWithTheFlushInOneWrite() {
+        for (int i = 0; i < 20; i++) {
+            assertTrue(channel.queue(ByteBuffer.allocate(100)));
+        }
+        assertEquals(List.of(), writes);
+        assertEquals(2_000, channel.waiting());
+        channel.flush();
+        channel.flush();
+        assertEquals(List.of(2_000L), writes);
+        assertEquals(0, channel.waiting());
+    }
+
+    @Test
+    void queuedDataLeavesBeforeWhatIsSentAndSealed() {
+        assertTrue(channel.queue(ByteBuffer.allocate(100)));
+        assertTrue(channel.send(ByteBuffer.allocate(10)));
+        assertTrue(channel.queue(ByteBuffer.allocate(200)));
+        channel.control(ByteBuffer.allocate(2));
+        assertTrue(channel.queue(ByteBuffer.allocate(300)));
+        channel.seal(ByteBuffer.allocate(4), PeerChannel.Then.GO_ON);
+        assertEquals(List.of(110L, 202L, 304L), writes);
+    }
+
+    @Test
+    void queuedDataIsWrittenAtOnceWhenMuchWaits() {
+        assertTrue(channel.queue(ByteBuffer.allocate(16 * 1024)));
+        assertEquals(List.of(), writes);
+        assertTrue(channel.queue(ByteBuffer.allocate(1)));
+        assertEquals(List.of(16 * 1024L + 1), writes);
+    }
+
+    @Test
+    void queuedDataThatTheSocketDoesNotTakeIsLeftToTheSelector() {
+        takes = 30;
+        assertTrue(channel.queue(ByteBuffer.allocate(100)));
+        channel.flush();
+        assertTrue(channel.queue(ByteBuffer.allocate(100)));
+        channel.flush();
+        assertEquals(List.of(100L), writes);
+        takes = Long.MAX_VALUE;
+        channel.writeMore();
+        assertEquals(List.of(100L, 170L), writes);
+    }
+
+    @Test
+    void bytesAreTakenOnlyAfterTheyHadToWait() {
+        channel.send(ByteBuffer.allocate(100));
+        takes = 30;
+        channel.send(ByteBuffer.allocate(100));
+        assertEquals(0, channel.taken());
+        channel.writeMore();
+        assertEquals(30, channel.taken());
+        takes = Long.MAX_VALUE;
+        channel.writeMore();
+        assertEquals(70, channel.taken());
+        channel.send(ByteBuffer.allocate(100));
+        assertEquals(70, channel.taken());
+    }
+
+    @Test
     void whatReceiversShareIsNotMovedByAWriteThatTakesAPart() {
         ByteBuffer shared = ByteBuffer.allocate(100).asReadOnlyBuffer();
         takes = 30;
