@@ -9,7 +9,6 @@ import io.realtime.ErrorCode;
 import io.realtime.RealtimeException;
 import java.io.IOException;
 import java.io.InputStream;
-import java.net.BindException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
@@ -62,16 +61,14 @@ final class DemoPage implements AutoCloseable {
      * @param folder where the page's files are, beside this class
      * @param files what is served of it; {@code index.html} is the page itself
      * @param socketPort where the page finds the WebSocket
-     * @throws RealtimeException naming the port when it is taken
+     * @throws RealtimeException naming the address and the reason when it cannot be bound
      */
     static DemoPage start(int port, String folder, List<String> files, int socketPort, DemoServer demo) {
         HttpServer http;
         try {
             http = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), port), 0);
         } catch (IOException unbound) {
-            String why = unbound instanceof BindException
-                    ? "port " + port + " is in use"
-                    : "cannot listen on port " + port + ": " + unbound.getMessage();
+            String why = "cannot listen on localhost:" + port + ": " + unbound.getMessage();
             throw new RealtimeException(ErrorCode.of("bind_failed"), why, true, unbound);
         }
         DemoPage page = new DemoPage(

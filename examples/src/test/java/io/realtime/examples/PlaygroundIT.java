@@ -322,7 +322,9 @@ class PlaygroundIT {
         int port = URI.create(url).getPort();
         try (Run second = new Run("playground", "--port", Integer.toString(port), "--transport", transport)) {
             assertEquals(1, second.code());
-            assertEquals("playground: port " + port + " is in use", second.err().strip());
+            assertEquals(
+                    "playground: cannot listen on localhost:" + port + ": Address already in use",
+                    second.err().strip());
         }
     }
 

@@ -102,14 +102,13 @@ public final class NettyTransport implements ServerTransport {
         if (cause == null) {
             return;
         }
-        // Native epoll has no exception of its own for it, as NIO has.
-        if (cause instanceof NativeIoException
-                && String.valueOf(cause.getMessage()).endsWith("Address already in use")) {
-            BindException inUse = new BindException(cause.getMessage());
-            inUse.initCause(cause);
-            throw inUse;
+        if (cause instanceof NativeIoException) { // "bind(..) failed with error(-98): Address already in use"
+            String message = ": " + cause.getMessage();
+            BindException unbound = new BindException(message.substring(message.lastIndexOf(": ") + 2));
+            unbound.initCause(cause);
+            throw unbound;
         }
-        throw cause instanceof IOException io ? io : new IOException(cause);
+        throw cause instanceof IOException io ? io : new IOException(cause.toString(), cause);
     }
 
     @Override

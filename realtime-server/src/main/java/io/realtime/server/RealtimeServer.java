@@ -15,7 +15,6 @@ import io.realtime.spi.Scheduler;
 import io.realtime.spi.ServerTransport;
 import io.realtime.spi.Tls;
 import java.io.IOException;
-import java.net.BindException;
 import java.net.InetSocketAddress;
 import java.nio.file.Path;
 import java.security.SecureRandom;
@@ -91,9 +90,8 @@ public final class RealtimeServer implements AutoCloseable {
                     core);
         } catch (IOException unbound) {
             release();
-            String why = unbound instanceof BindException
-                    ? "port " + config.port + " is in use"
-                    : "cannot listen on " + address + ": " + unbound.getMessage();
+            String why = "cannot listen on " + address.getHostString() + ":" + address.getPort() + ": "
+                    + unbound.getMessage();
             throw new RealtimeException(ErrorCode.of("bind_failed"), why, true, unbound);
         }
         core.broker().start();

@@ -3,18 +3,22 @@ package io.realtime.server;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.mockito.AdditionalAnswers.delegatesTo;
 import static org.mockito.ArgumentMatchers.any;
 import static org.mockito.Mockito.doAnswer;
+import static org.mockito.Mockito.doThrow;
 import static org.mockito.Mockito.mock;
 
 import io.realtime.CloseReason;
 import io.realtime.Event;
+import io.realtime.RealtimeException;
 import io.realtime.server.TestServer.TestPeer;
 import io.realtime.spi.Connection;
 import io.realtime.spi.Handshake;
 import io.realtime.spi.ServerTransport;
 import java.io.IOException;
+import java.net.BindException;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -50,6 +54,22 @@ class FailingTransportTest {
             throw new AssertionError(impossible);
         }
         return edge;
+    }
+
+    @Test
+    void startThatFailsNamesTheAddressAndTheTransportsReason() throws IOException {
+        for (String reason : List.of("Permission denied", "Address already in use", "whatever the system says")) {
+            ServerTransport unbound = mock(ServerTransport.class);
+            doThrow(new BindException(reason)).when(unbound).start(any(), any());
+            RealtimeServer server = RealtimeServer.builder()
+                    .anonymous()
+                    .host("127.0.0.1")
+                    .port(80)
+                    .transport(unbound)
+                    .build();
+            RealtimeException failure = assertThrows(RealtimeException.class, server::start);
+            assertEquals("cannot listen on 127.0.0.1:80: " + reason, failure.getMessage());
+        }
     }
 
     private ServerTransport.Acceptor failing(ServerTransport.Acceptor acceptor) {

@@ -242,7 +242,7 @@ public final class InMemoryNetwork {
         int port = wanted == 0 ? nextPort++ : wanted;
         SimulatedServer there = servers.get(port);
         if (there != null && !there.isDark()) {
-            throw new BindException("port " + port + " is in use");
+            throw new BindException("Address already in use");
         }
         servers.put(port, server);
         return port;

@@ -12,6 +12,7 @@ import io.realtime.spi.ServerTransport;
 import io.realtime.spi.ServerTransport.Upgrade;
 import io.realtime.testing.ContractServer.Accepted;
 import java.io.IOException;
+import java.net.InetSocketAddress;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.Arrays;

@@ -75,7 +75,7 @@ final class LibraryServer extends WebSocketServer {
             started.get();
             runs = true;
         } catch (ExecutionException failure) {
-            throw new IOException("the selector did not start", failure.getCause());
+            throw new IOException("the selector did not start: " + failure.getCause(), failure.getCause());
         } finally {
             if (!runs) {
                 stopThreads();
