@@ -145,6 +145,9 @@ public class WireBenchmark {
         public void binary(ByteBuffer payload) {}
 
         @Override
+        public void progress(int bytes) {}
+
+        @Override
         public void activity() {}
 
         @Override

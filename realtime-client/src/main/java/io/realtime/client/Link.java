@@ -106,6 +106,15 @@ final class Link implements ClientTransport.Callback, ConnectionListener {
     }
 
     @Override
+    public void onProgress(int bytes) {
+        silent = false;
+        HeartbeatMonitor watching = monitor;
+        if (watching != null) {
+            watching.progressed(bytes);
+        }
+    }
+
+    @Override
     public void onDrained() {
         engine.post(() -> engine.onDrained(this));
     }

@@ -3,38 +3,54 @@ package io.realtime.internal;
 import io.realtime.Heartbeat;
 import io.realtime.spi.Scheduler;
 import java.time.Duration;
+import java.util.function.LongSupplier;
 
 /**
- * Watches one connection for signs of life: pings after an interval of silence, gives up after the timeout. One timer
- * at a time, whatever the traffic; {@link #received} costs one volatile write.
+ * Watches one connection for signs of life: pings after an interval without a message, gives up after the timeout. One
+ * timer at a time, whatever the traffic; {@link #received} costs one volatile write.
  *
  * <p>A timer that comes late says that this process was paused, by a debugger, a collection or a sleep, or its threads
  * were kept busy. Then silence proves nothing: the peer is pinged, and has the time between a ping and the timeout to
  * answer.
  *
- * <p>{@link #received} may be called by any thread; the callbacks run on the scheduler's thread.
+ * <p>A message that comes slowly is a sign of life as long as {@link #PROGRESS_BYTES} of it come within the timeout, and so
+ * is as much that the peer takes of what waits for it. The pings go on meanwhile, since the peer may hear nothing else of
+ * this side.
+ *
+ * <p>{@link #received} may be called by any thread, {@link #progressed} by one at a time; the callbacks run on the
+ * scheduler's thread.
  */
 public final class HeartbeatMonitor {
+    /** How much of an unfinished message is a sign of life: a peer that sends less within the timeout is given up. */
+    public static final int PROGRESS_BYTES = 1024;
+
     private final Scheduler scheduler;
     private final long intervalNanos;
     private final long timeoutNanos;
     private final long graceNanos; // from a ping to the timeout
+    private final LongSupplier taken;
     private final Runnable ping;
     private final Runnable dead;
 
     private volatile long lastReceived;
     private long due; // on the scheduler's thread, after the start
+    private volatile long lastProgress;
+    private long lastTaken; // the scheduler's thread's
+    private int progress; // the I/O thread's: bytes since the last progress
     private volatile boolean stopped;
     private volatile Scheduler.Cancellable timer = () -> {};
 
-    private HeartbeatMonitor(Heartbeat heartbeat, double jitter, Scheduler scheduler, Runnable ping, Runnable dead) {
+    private HeartbeatMonitor(
+            Heartbeat heartbeat, double jitter, Scheduler scheduler, LongSupplier taken, Runnable ping, Runnable dead) {
         this.scheduler = scheduler;
         this.timeoutNanos = heartbeat.timeout().toNanos();
         this.intervalNanos = (long) (heartbeat.interval().toNanos() * (1 - 0.2 * jitter));
         this.graceNanos = Math.max(1, timeoutNanos - intervalNanos);
+        this.taken = taken;
         this.ping = ping;
         this.dead = dead;
         this.lastReceived = scheduler.nanoTime();
+        this.lastProgress = lastReceived;
     }
 
     /**
@@ -47,14 +63,34 @@ public final class HeartbeatMonitor {
      */
     public static HeartbeatMonitor start(
             Heartbeat heartbeat, double jitter, Scheduler scheduler, Runnable ping, Runnable dead) {
-        HeartbeatMonitor monitor = new HeartbeatMonitor(heartbeat, jitter, scheduler, ping, dead);
+        return start(heartbeat, jitter, scheduler, () -> 0, ping, dead);
+    }
+
+    /**
+     * Begins to watch a connection that says what its peer takes.
+     *
+     * @param taken how many bytes the peer has taken of what had to wait for it; asked on the scheduler's thread, before
+     *     each ping and before the end
+     */
+    public static HeartbeatMonitor start(
+            Heartbeat heartbeat, double jitter, Scheduler scheduler, LongSupplier taken, Runnable ping, Runnable dead) {
+        HeartbeatMonitor monitor = new HeartbeatMonitor(heartbeat, jitter, scheduler, taken, ping, dead);
         monitor.arm(monitor.intervalNanos);
         return monitor;
     }
 
-    /** Notes that something arrived. */
+    /** Notes that something arrived, and whole. */
     public void received() {
         lastReceived = scheduler.nanoTime();
+    }
+
+    /** Notes that bytes arrived of a message that is not whole yet. */
+    public void progressed(int bytes) {
+        progress += bytes;
+        if (progress >= PROGRESS_BYTES) {
+            progress = 0;
+            lastProgress = scheduler.nanoTime();
+        }
     }
 
     /** Ends the watch; neither callback begins after this returns, except one that is about to run. */
@@ -77,18 +113,24 @@ public final class HeartbeatMonitor {
         }
         long now = scheduler.nanoTime();
         long silence = now - lastReceived;
+        long takenNow = taken.getAsLong();
+        if (takenNow - lastTaken >= PROGRESS_BYTES) {
+            lastTaken = takenNow;
+            lastProgress = now;
+        }
+        long stillness = Math.min(silence, now - lastProgress);
         boolean wasPaused = now - due > graceNanos / 4;
         if (silence < intervalNanos) {
             arm(intervalNanos - silence);
         } else if (wasPaused) {
             ping.run();
             arm(graceNanos);
-        } else if (silence >= timeoutNanos) {
+        } else if (stillness >= timeoutNanos) {
             stopped = true;
             dead.run();
         } else {
             ping.run();
-            arm(Math.min(intervalNanos, timeoutNanos - silence));
+            arm(Math.min(intervalNanos, timeoutNanos - stillness));
         }
     }
 }

@@ -33,6 +33,14 @@ public interface Connection {
     long outboundBytes();
 
     /**
+     * Returns how many bytes the peer has taken of what had to wait for it, since the connection opened. A sign of life:
+     * pings wait behind what waits, and so their pongs come late over a slow link. Does not grow for a peer that is gone.
+     */
+    default long taken() {
+        return 0;
+    }
+
+    /**
      * Returns whether much waits because the transport has not come to writing it yet, and not because the peer does not
      * read: then whoever has more to send does well to wait. A peer keeps nobody waiting by this. Never true where those
      * who send write to the socket themselves.

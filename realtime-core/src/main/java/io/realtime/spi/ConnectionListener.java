@@ -17,6 +17,13 @@ public interface ConnectionListener {
     /** A ping or a pong: a sign of life, no message. */
     void onActivity();
 
+    /**
+     * Something of a message arrived that is not whole yet. A transport without parts of messages never calls it.
+     *
+     * @param bytes how many since the last call for this message
+     */
+    default void onProgress(int bytes) {}
+
     /** All that waited has been handed to the operating system; see {@link Connection#outboundBytes}. */
     void onDrained();
 

@@ -127,6 +127,11 @@ final class NettyConnection extends ChannelInboundHandlerAdapter
     }
 
     @Override
+    public long taken() {
+        return outbound.taken();
+    }
+
+    @Override
     public void ping() {
         outbound.control(ControlFrames.ping());
     }
@@ -275,6 +280,11 @@ final class NettyConnection extends ChannelInboundHandlerAdapter
     @Override
     public void activity() {
         hear(ConnectionListener::onActivity);
+    }
+
+    @Override
+    public void progress(int bytes) {
+        hear(to -> to.onProgress(bytes));
     }
 
     @Override

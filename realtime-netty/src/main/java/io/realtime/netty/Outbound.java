@@ -97,6 +97,7 @@ final class Outbound {
     private ArrayDeque<ByteBuffer> queue = new ArrayDeque<>(2); // Guarded by lock
     private volatile long waiting; // Written under lock; bytes in the queue, taken from it, and in the channel
     private boolean scheduled; // Guarded by lock; the event loop will write, now or when the channel can take more
+    private volatile long takenByPeer; // Written under lock; bytes that left after they had to wait for the peer
     private boolean owesDrained; // Guarded by lock
     private boolean sealed; // Guarded by lock; the last frame is queued
     private boolean closed; // Guarded by lock
@@ -208,6 +209,11 @@ final class Outbound {
     /** Returns how many bytes wait. */
     long waiting() {
         return waiting;
+    }
+
+    /** Returns how many bytes have left that had to wait for the peer. */
+    long taken() {
+        return takenByPeer;
     }
 
     /** Returns whether the event loop, and not the peer, is behind; then the task is run once it has caught up. */
@@ -415,6 +421,9 @@ final class Outbound {
                 return;
             }
             waiting -= written;
+            if (blocked) {
+                takenByPeer += written;
+            }
             if (waiting > 0) {
                 return;
             }

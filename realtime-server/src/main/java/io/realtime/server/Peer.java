@@ -122,6 +122,7 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
                 core.heartbeat(),
                 core.random().nextDouble(),
                 core.scheduler(),
+                connection::taken,
                 () -> core.workers().execute(connection::ping), // after a pause all are due at once
                 () -> core.workers()
                         .execute(() -> close(new CloseReason(
@@ -201,6 +202,16 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
     public void onActivity() {
         if (mayPing()) {
             heartbeat.received();
+        }
+    }
+
+    @Override
+    public void onProgress(int bytes) {
+        if (!deaf) {
+            heartbeat.progressed(bytes);
+            if (idle != null) {
+                idle.progressed(bytes);
+            }
         }
     }
 

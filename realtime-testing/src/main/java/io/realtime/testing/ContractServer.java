@@ -95,6 +95,7 @@ final class ContractServer implements ServerTransport.Acceptor {
         final Connection connection;
         final Handshake handshake;
         private final BlockingQueue<String> calls = new LinkedBlockingQueue<>();
+        private final BlockingQueue<Integer> progress = new LinkedBlockingQueue<>();
         private final BlockingQueue<CloseReason> ends = new LinkedBlockingQueue<>();
         private final Queue<String> faults = new ConcurrentLinkedQueue<>();
         private final AtomicInteger running = new AtomicInteger();
@@ -110,6 +111,11 @@ final class ContractServer implements ServerTransport.Acceptor {
          * {@code peer closed …}. */
         String next() throws InterruptedException {
             return take(calls, "the listener was not called");
+        }
+
+        /** Returns how many bytes the next part had of a message that was not whole yet. */
+        int nextProgress() throws InterruptedException {
+            return take(progress, "the listener was not told of any progress");
         }
 
         /** Returns whether every call has been asked for. */
@@ -152,6 +158,11 @@ final class ContractServer implements ServerTransport.Acceptor {
         @Override
         public void onActivity() {
             hear("activity", () -> {});
+        }
+
+        @Override
+        public void onProgress(int bytes) {
+            progress.add(bytes);
         }
 
         @Override

@@ -104,6 +104,46 @@ abstract class WebSocketFramesContract extends ServerTransportContract {
         }
     }
 
+    // ---- progress
+
+    @Test
+    void frameThatIsNotWholeTellsItsProgress() throws Exception {
+        RawWebSocket client = openRaw();
+        Accepted accepted = server.next();
+        byte[] payload = new byte[3_000];
+        ByteBuffer masked = ByteBuffer.wrap(encode(true, BINARY, payload));
+        byte[] first = new byte[masked.remaining() - 1_000];
+        masked.get(first);
+        byte[] rest = new byte[masked.remaining()];
+        masked.get(rest);
+        client.send(first);
+        assertProgress(accepted, 2_000);
+        client.send(rest);
+        assertEquals("binary " + Arrays.toString(payload), accepted.next());
+    }
+
+    @Test
+    void messageThatIsNotWholeTellsItsProgress() throws Exception {
+        RawWebSocket client = openRaw();
+        Accepted accepted = server.next();
+        client.frame(false, BINARY, new byte[500]);
+        assertProgress(accepted, 500);
+        client.frame(false, CONTINUATION, new byte[300]);
+        assertProgress(accepted, 300);
+        client.frame(true, CONTINUATION, new byte[1]);
+        assertEquals("binary " + Arrays.toString(new byte[801]), accepted.next());
+        client.frame(false, BINARY, new byte[7]);
+        assertProgress(accepted, 7);
+    }
+
+    private static void assertProgress(Accepted accepted, int expected) throws InterruptedException {
+        int bytes = 0;
+        while (bytes < expected) {
+            bytes += accepted.nextProgress();
+        }
+        assertEquals(expected, bytes);
+    }
+
     // ---- fragments
 
     @Test

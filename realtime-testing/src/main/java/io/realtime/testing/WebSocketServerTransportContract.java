@@ -83,6 +83,46 @@ public abstract class WebSocketServerTransportContract extends WebSocketFramesCo
     }
 
     @Test
+    void addressThatIsNotLocalFailsToStartWithItsReason() {
+        ServerTransport second = newTransport();
+        ServerTransport.Config elsewhere = config(0, HANDSHAKE_TIMEOUT, CONNECTIONS, CONNECTIONS);
+        IOException failure = assertThrows(
+                IOException.class,
+                () -> second.start(
+                        new ServerTransport.Config(
+                                new InetSocketAddress("192.0.2.1", 0), // for documentation (RFC 5737)
+                                elsewhere.messageBytes(),
+                                elsewhere.handshakeBytes(),
+                                elsewhere.handshakeTimeout(),
+                                elsewhere.outboundBytes(),
+                                elsewhere.connections(),
+                                elsewhere.connectionsPerAddress(),
+                                elsewhere.pendingUpgrades(),
+                                null),
+                        server));
+        assertTrue(String.valueOf(failure.getMessage()).endsWith("assign requested address"), failure.getMessage());
+    }
+
+    @Test
+    void whatAPeerTakesCountsOnlyAfterAWait() throws Exception {
+        ContractPeer peer = open();
+        Accepted accepted = server.next();
+        accepted.connection.ping();
+        accepted.connection.send(text("at once"));
+        assertEquals("text at once", peer.next());
+        assertEquals("activity", accepted.next());
+        assertEquals(0, accepted.connection.taken());
+        peer.pauseReading();
+        int sent = fillToTheBrim(peer, accepted);
+        peer.resumeReading();
+        for (int i = 0; i < sent; i++) {
+            assertEquals("text " + i + " " + BIG, peer.next());
+        }
+        assertEquals("drained", accepted.next());
+        assertTrue(accepted.connection.taken() >= 1024, () -> "taken " + accepted.connection.taken());
+    }
+
+    @Test
     void anUpgradeInPiecesIsAccepted() throws Exception {
         RawWebSocket client = connectRaw();
         sendByteByByte(client, ascii(UPGRADE));

@@ -8,6 +8,7 @@ import io.realtime.spi.Scheduler;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.atomic.AtomicLong;
 import org.junit.jupiter.api.Test;
 
 /** Core's monitor, tested here because core cannot depend on manual time. */
@@ -70,6 +71,53 @@ class HeartbeatMonitorTest {
         assertEquals(0, time.pending());
         advance(1_000_000);
         assertEquals(2, calls.size());
+    }
+
+    @Test
+    void progressOfAMessagePutsTheEndOffAndPingsGoOn() {
+        HeartbeatMonitor monitor = start(30_000, 60_000, 0);
+        for (int i = 0; i < 5; i++) {
+            advance(29_999);
+            monitor.progressed(HeartbeatMonitor.PROGRESS_BYTES - 1);
+            monitor.progressed(1);
+            advance(1);
+        }
+        assertEquals(List.of("ping 30000", "ping 60000", "ping 90000", "ping 120000", "ping 150000"), calls);
+        advance(59_998);
+        assertEquals(6, calls.size());
+        advance(1);
+        assertEquals("dead 209999", calls.get(6));
+    }
+
+    @Test
+    void whatThePeerTakesPutsTheEndOff() {
+        AtomicLong taken = new AtomicLong();
+        HeartbeatMonitor unused = HeartbeatMonitor.start(
+                new Heartbeat(Duration.ofSeconds(30), Duration.ofSeconds(60)),
+                0,
+                time,
+                taken::get,
+                () -> {},
+                () -> calls.add("dead " + millis()));
+        for (int i = 0; i < 5; i++) {
+            advance(59_999);
+            taken.addAndGet(HeartbeatMonitor.PROGRESS_BYTES);
+            advance(1);
+        }
+        assertEquals(List.of(), calls);
+        taken.addAndGet(HeartbeatMonitor.PROGRESS_BYTES - 1);
+        advance(60_000);
+        assertEquals(List.of("dead 360000"), calls);
+    }
+
+    @Test
+    void trickleBelowTheProgressIsNoSignOfLife() {
+        HeartbeatMonitor monitor = start(30_000, 60_000, 0);
+        for (int i = 0; i < 60; i++) {
+            monitor.progressed(HeartbeatMonitor.PROGRESS_BYTES / 60);
+            advance(1_000);
+        }
+        assertEquals(List.of("ping 30000", "dead 60000"), calls);
     }
 
     @Test

@@ -29,7 +29,8 @@ final class ClientDraft extends Draft_6455 {
 
     private final String subprotocol;
     private final int messageBytes;
-    private final IntConsumer queued;
+    private IntConsumer queued = bytes -> {};
+    private IntConsumer progress = bytes -> {};
     private long fragmentBytes;
     private int fragments;
 
@@ -38,7 +39,17 @@ final class ClientDraft extends Draft_6455 {
         super(Collections.emptyList(), Collections.singletonList(new Protocol(subprotocol)), messageBytes);
         this.subprotocol = subprotocol;
         this.messageBytes = messageBytes;
+    }
+
+    /**
+     * Says who hears; to be called before the connection begins.
+     *
+     * @param queued told how many bytes each frame has that is about to be queued
+     * @param progress told how many bytes have come of a message that is not whole yet
+     */
+    void tell(IntConsumer queued, IntConsumer progress) {
         this.queued = queued;
+        this.progress = progress;
     }
 
     /** Serves one connection, so there is nothing to copy. */
@@ -76,6 +87,16 @@ final class ClientDraft extends Draft_6455 {
     }
 
     @Override
+    public List<Framedata> translateFrame(ByteBuffer received) throws InvalidDataException {
+        int bytes = received.remaining();
+        List<Framedata> frames = super.translateFrame(received);
+        if (frames.isEmpty()) {
+            progress.accept(bytes);
+        }
+        return frames;
+    }
+
+    @Override
     public void processFrame(WebSocketImpl connection, Framedata frame) throws InvalidDataException {
         Opcode opcode = frame.getOpcode();
         boolean isPart = opcode == Opcode.CONTINUOUS || !frame.isFin();
@@ -91,6 +112,9 @@ final class ClientDraft extends Draft_6455 {
             }
         }
         super.processFrame(connection, frame);
+        if (isPart && !frame.isFin()) {
+            progress.accept(frame.getPayloadData().remaining());
+        }
     }
 
     /** Encodes and masks a frame; the library's own, byte by byte, also writes payloads to its trace log. */

@@ -480,6 +480,7 @@ class JavaWebSocketClientTransportIT {
             await().until(() -> !getConnections().isEmpty());
             return getConnections().iterator().next();
         }
+        final AtomicInteger progress = new AtomicInteger();
 
         @Override
         public void onOpen(WebSocket connection, ClientHandshake handshake) {
@@ -499,3 +500,8 @@ class JavaWebSocketClientTransportIT {
         public void onError(@Nullable WebSocket connection, Exception failure) {}
     }
 }
+        @Override
+        public void onProgress(int bytes) {
+            progress.addAndGet(bytes);
+        }
+

@@ -86,6 +86,8 @@ final class PeerChannel implements WrappedByteChannel {
     private volatile long waiting; // Written under lock; bytes in the queue
     private boolean writing; // Guarded by lock; a thread is emptying the queue
     private boolean armed; // Guarded by lock; the selector will empty the queue
+    private volatile long taken; // Written under lock; bytes that left after they had to wait for the peer
+    private boolean catchingUp; // Guarded by lock; from a wait for the peer until nothing waits
     private boolean owesDrained; // Guarded by lock
     private boolean sealed; // Guarded by lock; the last frame is queued
     private boolean reading = true; // Guarded by lock
@@ -194,6 +196,11 @@ final class PeerChannel implements WrappedByteChannel {
         return waiting;
     }
 
+    /** Returns how many bytes have left that had to wait for the peer. */
+    long taken() {
+        return taken;
+    }
+
     private void enqueue(ByteBuffer data) { // Guarded by lock
         if (data.hasRemaining()) {
             queue.add(data);
@@ -245,6 +252,7 @@ final class PeerChannel implements WrappedByteChannel {
                 return chunk();
             }
             writing = false;
+            catchingUp = false;
             updateInterest();
             drained = owesDrained && !sealed;
             owesDrained = false;
@@ -312,6 +320,9 @@ final class PeerChannel implements WrappedByteChannel {
     }
 
     private void remove(long written) { // Guarded by lock
+        if (catchingUp) {
+            taken += written;
+        }
         long left = written;
         while (left > 0 && !queue.isEmpty()) {
             ByteBuffer first = queue.remove();
@@ -370,6 +381,7 @@ final class PeerChannel implements WrappedByteChannel {
             }
             armed = false;
             writing = true;
+            catchingUp = true;
         } finally {
             lock.unlock();
         }

@@ -120,6 +120,11 @@ final class PeerConnection implements Connection, FrameDecoder.Sink, PeerChannel
     }
 
     @Override
+    public long taken() {
+        return channel.taken();
+    }
+
+    @Override
     public void ping() {
         channel.control(ControlFrames.ping());
     }
@@ -250,6 +255,11 @@ final class PeerConnection implements Connection, FrameDecoder.Sink, PeerChannel
     @Override
     public void activity() {
         hear(ConnectionListener::onActivity);
+    }
+
+    @Override
+    public void progress(int bytes) {
+        hear(to -> to.onProgress(bytes));
     }
 
     private void hear(Consumer<ConnectionListener> call) {

@@ -44,6 +44,9 @@ public final class FrameDecoder {
         /** A ping or a pong, asked for or not. */
         void activity();
 
+        /** So many bytes more have come of a message that is not whole yet; at most once for each {@link #decode}. */
+        void progress(int bytes);
+
         /**
          * Frames that are owed to the peer: the pongs for all pings of one {@link #decode}. One write for each would keep
          * the thread from others for as long as a flood lasts.
@@ -86,6 +89,7 @@ public final class FrameDecoder {
     private int messageOpcode; // CONTINUATION when no message is under way
     private byte[] message = NONE;
     private int messageLength;
+    private int told; // how much of it the sink knows
     private byte[] spare = NONE; // of the last text of this decode(): whoever sends one sends more
     private byte[] control = NONE;
     private @Nullable ByteArrayOutputStream pongs; // null while none is owed
@@ -127,6 +131,15 @@ public final class FrameDecoder {
         } finally {
             spare = NONE;
             answer();
+            tellProgress();
+        }
+    }
+
+    private void tellProgress() {
+        int news = messageLength - told;
+        if (news > 0 && !over) {
+            told = messageLength;
+            sink.progress(news);
         }
     }
 
@@ -295,6 +308,7 @@ public final class FrameDecoder {
         boolean text = messageOpcode == TEXT;
         message = NONE;
         messageLength = 0;
+        told = 0;
         messageOpcode = CONTINUATION;
         if (!text) {
             sink.binary(ByteBuffer.wrap(bytes, 0, length).slice());

@@ -112,6 +112,11 @@ class FrameDecoderFuzzTest {
         }
 
         @Override
+        public void progress(int bytes) {
+            assertTrue(!over && bytes > 0, "no progress");
+        }
+
+        @Override
         public void activity() {
             add("activity");
         }

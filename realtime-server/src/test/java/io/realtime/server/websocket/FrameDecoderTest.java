@@ -106,12 +106,38 @@ class FrameDecoderTest {
         }
     }
 
+    @Test
+    void progressIsToldOfUnfinishedMessagesOnlyAndOnce() throws Exception {
+        Lengths lengths = new Lengths();
+        FrameDecoder own = new FrameDecoder(1_000, lengths);
+        byte[] frame = new byte[6 + 100];
+        frame[0] = (byte) 0x82;
+        frame[1] = (byte) (0x80 | 100);
+        own.decode(ByteBuffer.wrap(frame, 0, 106));
+        assertEquals(List.of(), lengths.progress, "it came whole");
+        own.decode(ByteBuffer.wrap(frame, 0, 3));
+        assertEquals(List.of(), lengths.progress, "a header is nothing yet");
+        own.decode(ByteBuffer.wrap(frame, 3, 43));
+        own.decode(ByteBuffer.wrap(frame, 46, 0));
+        own.decode(ByteBuffer.wrap(frame, 46, 20));
+        own.decode(ByteBuffer.wrap(frame, 66, 40));
+        assertEquals(List.of(40, 20), lengths.progress);
+        own.decode(ByteBuffer.wrap(frame, 0, 16));
+        assertEquals(List.of(40, 20, 10), lengths.progress, "the next begins anew");
+    }
+
     private void decode(byte[] bytes) throws FrameDecoder.Violation {
         decoder.decode(ByteBuffer.wrap(bytes));
     }
 
     private static class Lengths implements FrameDecoder.Sink {
         private int last;
+        private final List<Integer> progress = new ArrayList<>();
+
+        @Override
+        public void progress(int bytes) {
+            progress.add(bytes);
+        }
 
         @Override
         public void text(String text) {
