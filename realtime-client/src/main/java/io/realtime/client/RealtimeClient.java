@@ -250,11 +250,15 @@ public final class RealtimeClient implements AutoCloseable {
 
         private Builder(URI server) {
             String scheme = String.valueOf(server.getScheme()).toLowerCase(Locale.ROOT);
+            require(String.valueOf(server.getRawAuthority()).indexOf('@') < 0, "the address holds a user; use token");
             String shown = scheme + "://" + server.getRawAuthority() + server.getRawPath(); // a query may hold a token
             require(scheme.equals("ws") || scheme.equals("wss"), "'" + shown + "' does not begin with ws:// or wss://");
-            require(server.getHost() != null, "'" + shown + "' names no host");
             require(server.getRawFragment() == null, "'" + shown + "' has a fragment");
-            require(server.getRawUserInfo() == null, "the address of " + server.getHost() + " holds a user; use token");
+            try {
+                new ClientTransport.Target(server, Collections.emptyMap(), "", 0, 0);
+            } catch (IllegalArgumentException unfit) {
+                throw new IllegalArgumentException("'" + shown + "': " + unfit.getMessage(), unfit);
+            }
             this.server = URI.create(scheme + server.toString().substring(scheme.length())); // the scheme in lower case
         }
 

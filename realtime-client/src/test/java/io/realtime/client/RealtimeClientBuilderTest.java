@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.net.URI;
 import java.time.Duration;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import org.junit.jupiter.api.Test;
@@ -20,7 +21,16 @@ class RealtimeClientBuilderTest {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"http://host/ws", "host/ws", "ws:///ws", "ws://under_score/ws", "wss://h/ws#there", "ws:x"})
+    @ValueSource(
+            strings = {
+                "http://host/ws",
+                "host/ws",
+                "ws:///ws",
+                "ws://:80/ws",
+                "ws://h:65536/ws",
+                "wss://h/ws#there",
+                "ws:x"
+            })
     void anAddressThatIsNoneIsRefusedByName(String address) {
         String message = refusal(() -> RealtimeClient.builder(URI.create(address)));
         assertTrue(message.contains(address.replaceAll("#.*", "")) || message.contains("ws"), message);
@@ -30,8 +40,10 @@ class RealtimeClientBuilderTest {
     void aRefusalNamesNoSecret() {
         assertFalse(refusal(() -> RealtimeClient.builder(URI.create("http://h/ws?token=geheim")))
                 .contains("geheim"));
-        assertFalse(refusal(() -> RealtimeClient.builder(URI.create("ws://u:geheim@h/ws")))
-                .contains("geheim"));
+        for (String address : List.of("ws://u:geheim@h/ws", "http://u:geheim@h/ws", "ws://u:geheim@under_score/ws")) {
+            assertFalse(
+                    refusal(() -> RealtimeClient.builder(URI.create(address))).contains("geheim"));
+        }
         RealtimeClient.Builder builder = RealtimeClient.builder(URI.create("ws://h/ws"));
         assertFalse(refusal(() -> builder.token("geheim\r\nX: y")).contains("geheim"));
         String header = refusal(() -> builder.header("X-Key", "geheim\r\n"));

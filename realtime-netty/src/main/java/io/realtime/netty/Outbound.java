@@ -114,8 +114,8 @@ final class Outbound {
         this.channel = channel;
         this.loop = loop;
         this.bound = bound;
-        this.owner = owner;
         this.held = Math.min(HELD_BYTES, bound / 4);
+        this.owner = owner;
     }
 
     // ---- anyone

@@ -717,17 +717,6 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
 
     // ---------------------------------------------------------------- out
 
-    @Override
-    public void send(FrameBatch batch) {
-        if (batch.isEphemeral() && connection.outboundBytes() > core.limits().outboundBytes() / 2) {
-            return; // the first to go when a receiver is slow; it is of no use later
-        }
-        boolean isSent;
-        try {
-            isSent = isHeld ? connection.queue(batch) : connection.send(batch);
-        } catch (Throwable failure) { // without memory, say; what comes behind must not arrive without it
-            connection.abort();
-            throw failure;
     /** Sends a frame of this connection's own. While its session's mailbox has more to run, it leaves with the next. */
     void send(Frame frame) {
         boolean isHeld = Bursts.isHolding();
@@ -737,11 +726,11 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
         }
     }
 
+    @Override
+    public void send(FrameBatch batch) {
+        if (batch.isEphemeral() && connection.outboundBytes() > core.limits().outboundBytes() / 2) {
+            return; // the first to go when a receiver is slow; it is of no use later
         }
-        if (!isSent) { // full, or closing already: then this does nothing
-            connection.close(new CloseReason(CloseReason.SLOW_CONSUMER, "reads more slowly than it is sent to"));
-        }
-    }
         send(batch, false);
     }
 
@@ -752,6 +741,17 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
     }
 
     private void send(FrameBatch batch, boolean isHeld) {
+        boolean isSent;
+        try {
+            isSent = isHeld ? connection.queue(batch) : connection.send(batch);
+        } catch (Throwable failure) { // without memory, say; what comes behind must not arrive without it
+            connection.abort();
+            throw failure;
+        }
+        if (!isSent) { // full, or closing already: then this does nothing
+            connection.close(new CloseReason(CloseReason.SLOW_CONSUMER, "reads more slowly than it is sent to"));
+        }
+    }
 
     long outboundBytes() {
         return connection.outboundBytes();

@@ -80,7 +80,7 @@ final class SimulatedClient implements ClientTransport {
         }
 
         private void reachServer() {
-            SimulatedServer server = network.serverAt(target.uri().getPort());
+            SimulatedServer server = network.serverAt(target.port());
             if (network.isRefusing() || server == null) {
                 travel(() -> fail(new ConnectException("connection refused: " + target)));
             } else if (!server.isDark()) {

@@ -9,10 +9,12 @@ import io.realtime.spi.FrameBatch;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.Socket;
-import java.net.URI;
+import java.net.UnknownHostException;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -42,7 +44,7 @@ final class Attempt extends WebSocketClient implements Connection {
     private final ClientTransport.Target target;
     private final ClientTransport.Callback callback;
     private final ClientSocket socket;
-    private final AtomicInteger waiting;
+    private final AtomicInteger waiting = new AtomicInteger();
     private final CountDownLatch ended = new CountDownLatch(1);
 
     private final ReentrantLock sending = new ReentrantLock();
@@ -56,27 +58,36 @@ final class Attempt extends WebSocketClient implements Connection {
     private boolean over; // guarded by telling
     private @Nullable Exception problem; // guarded by telling
 
-    Attempt(ClientTransport.Target target, ClientTransport.Callback callback, @Nullable SSLSocketFactory tls) {
-        this(target, callback, tls, new AtomicInteger());
+    Attempt(
+            ClientTransport.Target target,
+            ClientTransport.Callback callback,
+            @Nullable SSLSocketFactory tls,
+            ClientSocket.Resolver resolver) {
+        this(target, callback, tls, resolver, new ClientDraft(target.subprotocol(), target.messageBytes()));
     }
 
     private Attempt(
             ClientTransport.Target target,
             ClientTransport.Callback callback,
             @Nullable SSLSocketFactory tls,
-            AtomicInteger waiting) {
-        super(
-                target.uri(),
-                new ClientDraft(target.subprotocol(), target.messageBytes(), waiting::addAndGet),
-                target.headers());
+            ClientSocket.Resolver resolver,
+            ClientDraft draft) {
+        super(target.uri(), draft, headers(target));
         this.target = target;
         this.callback = callback;
-        this.waiting = waiting;
-        this.socket = new ClientSocket(this::written);
+        this.socket = new ClientSocket(resolver, this::written);
+        draft.tell(waiting::addAndGet, bytes -> tell(listening -> listening.onProgress(bytes)));
         setDaemon(true);
         setTcpNoDelay(true);
         setConnectionLostTimeout(0); // the heartbeat is the protocol's
-        setSocketFactory(new OneSocket(socket, target.uri(), tls));
+        setSocketFactory(new OneSocket(socket, target, tls));
+    }
+
+    /** With a host that is ours: 1.6.0 says "null" for one that holds an underscore. */
+    private static Map<String, String> headers(ClientTransport.Target target) {
+        Map<String, String> headers = new TreeMap<>(target.headers());
+        headers.put("Host", target.hostHeader());
+        return headers;
     }
 
     // The library's threads
@@ -155,11 +166,17 @@ final class Attempt extends WebSocketClient implements Connection {
             if (listener != null) {
                 listener.onClosed(reason, byPeer);
             } else {
-                String why = problem == null ? reason.text() : String.valueOf(problem.getMessage());
+                String why = problem == null ? reason.text() : words(problem);
                 callback.failed(new IOException("cannot connect to " + target + ": " + why, problem));
             }
         });
         ended.countDown();
+    }
+
+    /** An unknown host's message is its name alone, and others have none. */
+    private static String words(Exception problem) {
+        String message = problem.getMessage();
+        return message == null || problem instanceof UnknownHostException ? problem.toString() : message;
     }
 
     private interface Told {
@@ -299,7 +316,7 @@ final class Attempt extends WebSocketClient implements Connection {
 
     @Override
     public String remoteAddress() {
-        return target.uri().getRawAuthority();
+        return target.hostHeader();
     }
 
     private interface Blocking {
@@ -324,18 +341,18 @@ final class Attempt extends WebSocketClient implements Connection {
     /** Gives Java-WebSocket the one socket of this attempt, connected, on its reading thread. */
     private static final class OneSocket extends SocketFactory {
         private final ClientSocket socket;
-        private final URI uri;
+        private final ClientTransport.Target target;
         private final @Nullable SSLSocketFactory tls;
 
-        OneSocket(ClientSocket socket, URI uri, @Nullable SSLSocketFactory tls) {
+        OneSocket(ClientSocket socket, ClientTransport.Target target, @Nullable SSLSocketFactory tls) {
             this.socket = socket;
-            this.uri = uri;
+            this.target = target;
             this.tls = tls;
         }
 
         @Override
         public Socket createSocket() throws IOException {
-            socket.open(uri, tls);
+            socket.open(target, tls);
             return socket;
         }
 

@@ -2,6 +2,7 @@ package io.realtime.client.javawebsocket;
 
 import java.nio.ByteBuffer;
 import java.util.Collections;
+import java.util.List;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.function.IntConsumer;
 import org.java_websocket.WebSocketImpl;
@@ -34,8 +35,7 @@ final class ClientDraft extends Draft_6455 {
     private long fragmentBytes;
     private int fragments;
 
-    /** @param queued told how many bytes each frame has that is about to be queued */
-    ClientDraft(String subprotocol, int messageBytes, IntConsumer queued) {
+    ClientDraft(String subprotocol, int messageBytes) {
         super(Collections.emptyList(), Collections.singletonList(new Protocol(subprotocol)), messageBytes);
         this.subprotocol = subprotocol;
         this.messageBytes = messageBytes;

@@ -1,17 +1,17 @@
 package io.realtime.client.javawebsocket;
 
+import io.realtime.spi.ClientTransport;
 import java.io.FilterInputStream;
 import java.io.FilterOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
-import java.net.ConnectException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.Socket;
 import java.net.SocketAddress;
 import java.net.SocketException;
-import java.net.URI;
+import java.net.UnknownHostException;
 import java.util.function.IntConsumer;
 import javax.net.ssl.SSLParameters;
 import javax.net.ssl.SSLSocket;
@@ -24,10 +24,14 @@ import org.jspecify.annotations.Nullable;
  * address of a host only, and blocks when a TLS socket is closed while another thread writes to it.
  */
 final class ClientSocket extends Socket {
-    /** How long one of several addresses may keep the others waiting. */
-    private static final int ADDRESS_TIMEOUT_MILLIS = 4_000;
+    /** Finds a host's addresses; blocks. */
+    interface Resolver {
+        InetAddress[] resolve(String host) throws UnknownHostException;
+    }
 
+    private final Resolver resolver;
     private final IntConsumer written;
+    private final Dialer dialer = new Dialer(Socket::new, Dialer.STAGGER_MILLIS);
     private final Object lock = new Object();
     private @Nullable Socket raw; // guarded by lock
     private boolean cut; // guarded by lock
@@ -35,7 +39,8 @@ final class ClientSocket extends Socket {
     private volatile int tail; // the last two bytes that were read
 
     /** @param written told after each write how many bytes have left, on the writing thread */
-    ClientSocket(IntConsumer written) {
+    ClientSocket(Resolver resolver, IntConsumer written) {
+        this.resolver = resolver;
         this.written = written;
     }
 
@@ -44,42 +49,24 @@ final class ClientSocket extends Socket {
      *
      * @throws IOException when the server cannot be reached or its certificate is not for this host
      */
-    void open(URI uri, @Nullable SSLSocketFactory tls) throws IOException {
-        boolean secure = "wss".equals(uri.getScheme());
-        int port = uri.getPort() >= 0 ? uri.getPort() : secure ? 443 : 80;
-        String host = uri.getHost();
-        if (host.startsWith("[")) { // an IPv6 address
-            host = host.substring(1, host.length() - 1);
-        }
-        Socket connected = dial(host, port);
+    void open(ClientTransport.Target target, @Nullable SSLSocketFactory tls) throws IOException {
+        String host = target.host();
+        Socket connected = dialer.connect(resolver.resolve(host), target.port());
+        register(connected);
         connected.setTcpNoDelay(true);
-        stream = secure ? secure(connected, host, port, tls) : connected;
+        stream = target.isSecure() ? secure(connected, host, target.port(), tls) : connected;
     }
 
-    private Socket dial(String host, int port) throws IOException {
-        InetAddress[] addresses = InetAddress.getAllByName(host);
-        IOException last = new ConnectException("no address for " + host);
-        for (InetAddress address : addresses) {
-            Socket socket = register(new Socket());
-            try {
-                socket.connect(new InetSocketAddress(address, port), addresses.length > 1 ? ADDRESS_TIMEOUT_MILLIS : 0);
-                return socket;
-            } catch (IOException unreachable) {
-                last = unreachable;
-                socket.close();
-            }
-        }
-        throw last;
-    }
-
-    private Socket register(Socket socket) throws IOException {
+    private void register(Socket socket) throws IOException {
+        boolean isCut;
         synchronized (lock) { // never held while anything blocks
-            if (cut) {
-                throw new SocketException("cancelled");
-            }
+            isCut = cut;
             raw = socket;
         }
-        return socket;
+        if (isCut) {
+            socket.close();
+            throw new SocketException("cancelled");
+        }
     }
 
     private static Socket secure(Socket connected, String host, int port, @Nullable SSLSocketFactory tls)
@@ -100,6 +87,7 @@ final class ClientSocket extends Socket {
             cut = true;
             socket = raw;
         }
+        dialer.cancel();
         if (socket != null) {
             socket.close();
         }

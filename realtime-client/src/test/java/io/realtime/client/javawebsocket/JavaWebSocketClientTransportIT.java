@@ -23,6 +23,7 @@ import java.net.InetSocketAddress;
 import java.net.ServerSocket;
 import java.net.Socket;
 import java.net.URI;
+import java.net.UnknownHostException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -40,6 +41,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 import javax.net.ssl.KeyManagerFactory;
 import javax.net.ssl.SSLContext;
@@ -111,12 +113,84 @@ class JavaWebSocketClientTransportIT {
         }
         assertEquals("/ws?a=b", server.resource);
         assertEquals("yes", server.header);
+        assertEquals("localhost:" + server.getPort(), server.host);
         connection.ping();
         await().until(() -> client.activity > 0);
         connection.close(new CloseReason(CloseReason.NORMAL, "done"));
         CloseReason closed = client.closed.get(10, TimeUnit.SECONDS);
         assertEquals(CloseReason.NORMAL, closed.code());
         assertFalse(connection.send(text("late")));
+    }
+
+    @Test
+    void hostNameWithAnUnderscoreIsDialedAndNamedToTheServer() throws Exception {
+        Server server = server("realtime.v1");
+        URI uri = URI.create("ws://under_score:" + server.getPort() + "/ws");
+        Client client = new Client();
+        Scheduler.Cancellable attempt = new JavaWebSocketClientTransport(
+                        null, host -> host.equals("under_score") ? addresses("127.0.0.1") : addresses())
+                .connect(new ClientTransport.Target(uri, Map.of(), "realtime.v1", 1_000, 1_000), client);
+        toClose.add(attempt::cancel);
+        assertEquals("under_score:" + server.getPort(), client.connection().remoteAddress());
+        await().until(() -> server.host.equals("under_score:" + server.getPort()));
+    }
+
+    @Test
+    void addressThatRefusesIsFollowedByTheNext() throws Exception {
+        Server server = server("realtime.v1");
+        Client client = new Client();
+        Scheduler.Cancellable attempt = new JavaWebSocketClientTransport(
+                        null, host -> addresses("127.0.0.9", "127.0.0.8", "127.0.0.1"))
+                .connect(target(server.getPort(), 1_000, 1_000), client);
+        toClose.add(attempt::cancel);
+        assertNotNull(client.connection());
+    }
+
+    @Test
+    void failureNamesTheHostThatIsNotKnown() throws Exception {
+        Client client = new Client();
+        Scheduler.Cancellable attempt = new JavaWebSocketClientTransport(null, host -> {
+                    throw new UnknownHostException(host);
+                })
+                .connect(target(1, 1_000, 1_000), client);
+        toClose.add(attempt::cancel);
+        assertEquals(
+                "cannot connect to ws://localhost:1/ws: java.net.UnknownHostException: localhost",
+                client.failed.get(10, TimeUnit.SECONDS).getMessage());
+    }
+
+    private static InetAddress[] addresses(String... literals) throws UnknownHostException {
+        InetAddress[] found = new InetAddress[literals.length];
+        for (int i = 0; i < literals.length; i++) {
+            found[i] = InetAddress.getByName(literals[i]);
+        }
+        return found;
+    }
+
+    @Test
+    void messageThatIsNotWholeTellsItsProgress() throws Exception {
+        Server server = server("realtime.v1");
+        Client client = connect(target(server.getPort(), 100_000, 1 << 20));
+        assertNotNull(client.connection());
+        WebSocket peer = server.peer();
+        peer.sendFragmentedFrame(Opcode.TEXT, ByteBuffer.wrap(new byte[400]), false);
+        await().until(() -> client.progress.get() >= 400);
+        peer.sendFragmentedFrame(Opcode.TEXT, ByteBuffer.wrap(new byte[400]), false);
+        await().until(() -> client.progress.get() >= 800);
+    }
+
+    @Test
+    void frameThatIsNotWholeTellsItsProgress() throws Exception {
+        try (ServerSocket plain = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+            CompletableFuture<Void> served =
+                    CompletableFuture.runAsync(() -> serve(plain, new byte[] {(byte) 0x81, 126, 3, 0, 'a', 'b', 'c'}));
+            Client client = connect(target(plain.getLocalPort(), 1_000, 1_000));
+            assertEquals(
+                    CloseReason.ABNORMAL,
+                    client.closed.get(10, TimeUnit.SECONDS).code());
+            assertTrue(client.progress.get() >= 3, client.progress::toString);
+            served.get(10, TimeUnit.SECONDS);
+        }
     }
 
     @Test
@@ -406,6 +480,7 @@ class JavaWebSocketClientTransportIT {
         final CompletableFuture<CloseReason> closed = new CompletableFuture<>();
         volatile boolean closedByPeer;
         final LinkedBlockingQueue<String> texts = new LinkedBlockingQueue<>();
+        final AtomicInteger progress = new AtomicInteger();
         volatile int activity;
         volatile int drained;
 
@@ -443,6 +518,11 @@ class JavaWebSocketClientTransportIT {
         }
 
         @Override
+        public void onProgress(int bytes) {
+            progress.addAndGet(bytes);
+        }
+
+        @Override
         public void onDrained() {
             drained = 1;
         }
@@ -460,6 +540,7 @@ class JavaWebSocketClientTransportIT {
         volatile Consumer<String> onText = text -> getConnections().forEach(connection -> connection.send(text));
         volatile String resource = "";
         volatile String header = "";
+        volatile String host = "";
 
         Server(String subprotocol) {
             super(
@@ -480,12 +561,12 @@ class JavaWebSocketClientTransportIT {
             await().until(() -> !getConnections().isEmpty());
             return getConnections().iterator().next();
         }
-        final AtomicInteger progress = new AtomicInteger();
 
         @Override
         public void onOpen(WebSocket connection, ClientHandshake handshake) {
             resource = handshake.getResourceDescriptor();
             header = handshake.getFieldValue("X-Test");
+            host = handshake.getFieldValue("Host");
         }
 
         @Override
@@ -500,8 +581,3 @@ class JavaWebSocketClientTransportIT {
         public void onError(@Nullable WebSocket connection, Exception failure) {}
     }
 }
-        @Override
-        public void onProgress(int bytes) {
-            progress.addAndGet(bytes);
-        }
-

@@ -100,9 +100,9 @@ final class PeerChannel implements WrappedByteChannel {
         this.key = key;
         this.headBytes = headBytes;
         this.bound = bound;
+        this.held = Math.min(HELD_BYTES, bound / 4);
         this.owner = owner;
     }
-        this.held = Math.min(HELD_BYTES, bound / 4);
 
     // ---- outbound
 
@@ -281,14 +281,6 @@ final class PeerChannel implements WrappedByteChannel {
     }
 
     private ByteBuffer[] chunk() { // Guarded by lock
-        ByteBuffer[] chunk = new ByteBuffer[Math.min(queue.size(), WRITE_BUFFERS)];
-        int count = 0;
-        int bytes = 0;
-        for (ByteBuffer data : queue) {
-            if (count == chunk.length || bytes == WRITE_BYTES) {
-                break;
-            }
-            // The JDK copies what it writes to memory that each thread keeps: no more than a socket may take.
         int count = 0;
         int bytes = 0;
         for (ByteBuffer data : queue) {
@@ -312,6 +304,14 @@ final class PeerChannel implements WrappedByteChannel {
     }
 
     private ByteBuffer[] views() { // Guarded by lock
+        ByteBuffer[] chunk = new ByteBuffer[Math.min(queue.size(), WRITE_BUFFERS)];
+        int count = 0;
+        int bytes = 0;
+        for (ByteBuffer data : queue) {
+            if (count == chunk.length || bytes == WRITE_BYTES) {
+                break;
+            }
+            // The JDK copies what it writes to memory that each thread keeps: no more than a socket may take.
             int length = Math.min(data.remaining(), WRITE_BYTES - bytes);
             chunk[count++] = data.duplicate().limit(data.position() + length);
             bytes += length;
