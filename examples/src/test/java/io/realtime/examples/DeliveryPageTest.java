@@ -114,7 +114,7 @@ class DeliveryPageTest {
         // @start retention
         builder.retention(new Retention(10_000, Duration.ofHours(1))) // rooms; whichever bound is met first
                 .inboxRetention(new Retention(1_000, Duration.ofDays(7))) // users who are away
-                .limits(Limits.builder().logBytes(512L << 20).build()) // all logs together; the coldest rooms go first
+                .limits(Limits.builder().logBytes(512L << 20).build()) // all rooms and logs
         // @end
         ;
         try (RealtimeServer server = chat(builder.port(0)).build().start()) {

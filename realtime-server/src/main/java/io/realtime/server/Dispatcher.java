@@ -185,11 +185,7 @@ final class Dispatcher {
         Frames.HistoryQuery query = envelope.hasData()
                 ? envelope.data(Frames.HistoryQuery.class)
                 : new Frames.HistoryQuery(null, null, null);
-        RoomState log = session.log(room);
-        if (log == null) {
-            return; // the session is over, and its connection with it
-        }
-        RoomState.Page page = log.page(session, query, core.limits().outboundBytes() / 4);
+        RoomState.Page page = session.page(room, query, core.limits().outboundBytes() / 4);
         StringBuilder json =
                 new StringBuilder("{\"epoch\":\"").append(page.epoch()).append("\",\"messages\":[");
         for (int i = 0; i < page.messages().size(); i++) {

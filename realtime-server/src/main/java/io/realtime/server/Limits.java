@@ -7,6 +7,10 @@ public final class Limits {
     /** What the protocol's own questions and answers about one room of the longest name need. */
     private static final int LEAST_MESSAGE_BYTES = 1000;
 
+    // Of logBytes; a half of them, at most, are rooms and a member each.
+    private static final int BYTES_FOR_A_ROOM = 1_024;
+    private static final int LEAST_ROOMS = 1_000;
+
     private final Builder values;
 
     private Limits(Builder values) {
@@ -130,12 +134,25 @@ public final class Limits {
         return values.roomsPerSession;
     }
 
+    /**
+     * How many rooms there may be, users' and sessions' inboxes apart; a join to another, and a message to another, is refused
+     * with {@code overloaded}. A room exists while it has members or messages.
+     */
+    public int rooms() {
+        return values.rooms > 0
+                ? values.rooms
+                : (int) Math.min(Integer.MAX_VALUE, Math.max(LEAST_ROOMS, logBytes() / BYTES_FOR_A_ROOM));
+    }
+
     /** How many streams one session may have asked for at once; further ones are refused with {@code overloaded}. */
     public int streamsPerSession() {
         return values.streamsPerSession;
     }
 
-    /** How many bytes all logs together may hold; beyond it the coldest rooms are trimmed. */
+    /**
+     * How many bytes of heap all rooms, their members and their logs may take together; beyond it the logs that hold more
+     * than their share give up their oldest messages.
+     */
     public long logBytes() {
         return values.logBytes;
     }
@@ -153,7 +170,8 @@ public final class Limits {
                 + ratePerSession() + ", ratePerUser=" + ratePerUser() + ", resumptionsPerSession="
                 + resumptionsPerSession() + ", failedResumptionsPerAddress=" + failedResumptionsPerAddress()
                 + ", mailbox=" + mailbox() + ", inflight=" + inflight() + ", badMessages=" + badMessages()
-                + ", roomsPerSession=" + roomsPerSession() + ", streamsPerSession=" + streamsPerSession()
+                + ", roomsPerSession=" + roomsPerSession() + ", rooms=" + rooms() + ", streamsPerSession="
+                + streamsPerSession()
                 + ", logBytes=" + logBytes() + "}";
     }
 
@@ -179,6 +197,7 @@ public final class Limits {
         private int inflight = 256;
         private int badMessages = 10;
         private int roomsPerSession = 1000;
+        private int rooms; // 0: by logBytes
         private int streamsPerSession = 100;
         private long logBytes = Math.min(256L << 20, Runtime.getRuntime().maxMemory() / 4);
 
@@ -310,6 +329,13 @@ public final class Limits {
         /** Default 1,000. */
         public Builder roomsPerSession(int rooms) {
             this.roomsPerSession = rooms;
+            return this;
+        }
+
+        /** Default one for each KiB of {@link #logBytes}, which is 262,144 of 256 MiB, and at least 1,000. */
+        public Builder rooms(int count) {
+            positive("rooms", count);
+            this.rooms = count;
             return this;
         }
 

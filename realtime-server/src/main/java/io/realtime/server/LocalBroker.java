@@ -9,16 +9,12 @@ import io.realtime.internal.wire.Names;
 import io.realtime.internal.wire.Outgoing;
 import io.realtime.spi.Scheduler;
 import java.time.Duration;
-import java.util.ArrayList;
-import java.util.Comparator;
 import java.util.HashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executor;
-import java.util.concurrent.atomic.AtomicBoolean;
-import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Function;
 import java.util.function.Supplier;
@@ -26,7 +22,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The rooms of one node, in memory: looks them up, makes them on first use, forgets those that nobody needs, and keeps
- * all logs together under one byte budget. Rooms share no lock; the budget is one counter.
+ * all of them together under one {@link LogBudget}. Rooms share no lock but that of the budget's lists.
  *
  * <p>A log that is forgotten leaves its end behind, and is continued from there when the room is used again: whoever had
  * read it to its end has missed nothing. Too many ends are forgotten all at once, and then every log that begins from
@@ -35,21 +31,22 @@ import org.jspecify.annotations.Nullable;
 final class LocalBroker {
     private static final Duration SWEEP_INTERVAL = Duration.ofSeconds(30);
     private static final int MOST_ENDS = 100_000;
+    private static final int END = 72; // an entry of the table and a position; its epoch is shared
     private static final int MOST_BATCH_BYTES = 64 * 1024;
 
     private final ConcurrentHashMap<String, RoomState> rooms = new ConcurrentHashMap<>();
-    private final AtomicLong logBytes = new AtomicLong();
-    private final AtomicBoolean evicting = new AtomicBoolean();
+    private final AtomicInteger named = new AtomicInteger(); // rooms that count against the limit
+    private final LogBudget budget;
     private final Scheduler scheduler;
     private final Executor executor;
     private final Random random;
     private final Function<String, Retention> retention;
-    private final long budget;
+    private final int mostRooms;
     private final int batchBytes;
     private final int mostBytes;
-    private final Duration idle;
     private final ReentrantLock endsLock = new ReentrantLock();
     private final Map<String, Position> ends = new HashMap<>(); // guarded by endsLock: of forgotten logs, by key
+    private long endsBytes; // guarded by endsLock: what these cost
     private final Position origin;
     private String epoch; // guarded by endsLock: of the logs that begin
     private volatile Scheduler.Cancellable sweep = () -> {};
@@ -58,25 +55,23 @@ final class LocalBroker {
     /**
      * A broker without rooms.
      *
-     * @param executor of flushes that waited for a transport, and of sweeps
+     * @param executor of flushes that no publisher goes on with, and of sweeps
      * @param retention of a room, by its name on the wire
-     * @param idle after how long an empty room without members is forgotten
      */
     LocalBroker(
             Scheduler scheduler,
             Executor executor,
             Random random,
             Function<String, Retention> retention,
-            Limits limits,
-            Duration idle) {
+            Limits limits) {
         this.scheduler = scheduler;
         this.executor = executor;
         this.random = random;
         this.retention = retention;
-        this.budget = limits.logBytes();
+        this.budget = new LogBudget(limits.logBytes());
+        this.mostRooms = limits.rooms();
         this.mostBytes = limits.outboundBytes() / 2;
         this.batchBytes = Math.min(MOST_BATCH_BYTES, limits.outboundBytes() / 4);
-        this.idle = idle;
         this.epoch = Ids.name(random);
         this.origin = new Position(epoch, 0);
     }
@@ -98,19 +93,25 @@ final class LocalBroker {
         sweep.cancel();
     }
 
-    /** Publishes to a room, which need not exist yet. */
+    /**
+     * Publishes to a room, which need not exist yet.
+     *
+     * @throws RealtimeException with {@code overloaded} when it does not and there are too many
+     */
     @Nullable
-    Position publish(String key, String name, Outgoing message, Audience audience) {
-        return publish(() -> room(key, name, null), message, audience);
+    Position publish(String key, String name, Outgoing message, Recipients to) {
+        return message.isEphemeral() && find(key) == null
+                ? null // there is nobody to receive it
+                : publish(() -> room(key, name, null), message, to);
     }
 
     /** Publishes to a room that is found like this. */
     @Nullable
-    Position publish(Supplier<RoomState> found, Outgoing message, Audience audience) {
+    Position publish(Supplier<RoomState> found, Outgoing message, Recipients to) {
         while (true) {
             RoomState room = found.get();
             try {
-                return room.publish(message, audience);
+                return room.publish(message, to);
             } catch (RoomState.GoneException raced) {
                 forget(room);
             }
@@ -133,7 +134,9 @@ final class LocalBroker {
         while (true) {
             RoomState room = found.get();
             try {
-                return room.link(session, outlet, since, history);
+                Joined joined = room.link(session, outlet, since, history);
+                budget.relieve(); // of what the room and its member cost
+                return joined;
             } catch (RoomState.GoneException raced) {
                 forget(room);
             }
@@ -141,7 +144,7 @@ final class LocalBroker {
     }
 
     /** A room, a session's link to it, and where the delivery begins. */
-    record Joined(RoomState room, RoomState.Link link, Frames.RoomState at) {
+    record Joined(RoomState room, Members.Link link, Frames.RoomState at) {
         /** Begins the delivery. */
         void start() {
             room.start(link);
@@ -151,6 +154,7 @@ final class LocalBroker {
     /**
      * Returns a room, made when there is none.
      *
+     * @throws RealtimeException with {@code overloaded} when there are too many rooms to make another
      * @param told where its log begins then; null for the {@link #end} of the log that it continues
      */
     RoomState room(String key, String name, @Nullable Position told) {
@@ -158,9 +162,19 @@ final class LocalBroker {
         return known != null
                 ? known
                 : rooms.computeIfAbsent(key, k -> {
+                    count(name);
                     Position end = begin(k, name);
                     return new RoomState(k, retention.apply(name), told == null ? end : told, this, name);
                 });
+    }
+
+    /** Counts a new room. Inboxes are as many as there are sessions, or as the budget lets messages wait for users. */
+    private void count(String name) {
+        if (!name.startsWith("@") && named.incrementAndGet() > mostRooms) {
+            named.decrementAndGet();
+            throw new RealtimeException(
+                    ErrorCode.OVERLOADED, "there are " + mostRooms + " rooms, as limits.rooms allows", true, null);
+        }
     }
 
     /** Returns where the log of a room would begin that there is not now. */
@@ -186,7 +200,11 @@ final class LocalBroker {
         endsLock.lock();
         try {
             Position end = ends.remove(key);
-            return end == null ? new Position(epoch, 0) : end;
+            if (end == null) {
+                return new Position(epoch, 0);
+            }
+            chargeEnds(-END - weight(key));
+            return end;
         } finally {
             endsLock.unlock();
         }
@@ -198,26 +216,51 @@ final class LocalBroker {
             if (end.offset() == 0 && end.epoch().equals(epoch)) {
                 return; // it would begin there anyway
             }
-            if (ends.size() >= MOST_ENDS) {
+            long weight = END + weight(key);
+            if (ends.size() >= MOST_ENDS || endsBytes + weight > budget.limit() / 16) {
                 ends.clear();
+                chargeEnds(-endsBytes);
                 epoch = Ids.name(random);
             }
-            ends.put(key, end);
+            if (ends.put(key, end) == null) {
+                chargeEnds(weight);
+            }
         } finally {
             endsLock.unlock();
         }
+    }
+
+    private void chargeEnds(long bytes) {
+        endsBytes += bytes;
+        budget.chargeFixed(bytes);
+    }
+
+    /** Returns what a room's key costs: a string and its array. */
+    static long weight(String key) {
+        int unit = 1;
+        for (int i = 0; i < key.length() && unit == 1; i++) {
+            unit = key.charAt(i) < 256 ? 1 : 2;
+        }
+        return 40 + ((long) unit * key.length() + 7) / 8 * 8;
+    }
+
+    /** Returns the part of the budget that a room's log belongs to, by its name on the wire. */
+    LogBudget.Group groupOf(String name) {
+        return switch (name) {
+            case Names.USER -> budget.inboxes();
+            case Names.SESSION -> budget.sessions();
+            default -> budget.rooms();
+        };
+    }
+
+    LogBudget budget() {
+        return budget;
     }
 
     /** Returns the room if anything is known of it. */
     @Nullable
     RoomState find(String key) {
         return rooms.get(key);
-    }
-
-    /** Forgets a room that will never be used again: the inbox of a session that is over. */
-    void discard(RoomState room) {
-        rooms.remove(room.key, room);
-        logBytes.addAndGet(-room.kill());
     }
 
     /** Hands over what handlers have published and a burst holds back. */
@@ -229,8 +272,26 @@ final class LocalBroker {
         return rooms.size();
     }
 
+    /** Returns what all rooms, members and logs cost, by the account. */
     long logBytes() {
-        return logBytes.get();
+        return budget.used();
+    }
+
+    /** Returns the same, counted anew, room by room: to check the account by while nothing happens. */
+    long countLogBytes() {
+        long sum = 0;
+        for (RoomState room : rooms.values()) {
+            sum += room.cost();
+        }
+        endsLock.lock();
+        try {
+            for (String key : ends.keySet()) {
+                sum += END + weight(key);
+            }
+        } finally {
+            endsLock.unlock();
+        }
+        return sum;
     }
 
     /**
@@ -245,8 +306,8 @@ final class LocalBroker {
         }
     }
 
-    void execute(Runnable task) {
-        executor.execute(task);
+    Executor executor() {
+        return executor;
     }
 
     /** How much leaves at once, unless one message is longer: a receiver that is half full still takes it. */
@@ -258,42 +319,24 @@ final class LocalBroker {
         return scheduler.nanoTime();
     }
 
-    /** Notes that a log grew, or shrank; over the budget the coldest logs are forgotten, down to nine tenths of it. */
-    void logGrew(long bytes) {
-        if (bytes == 0 || logBytes.addAndGet(bytes) <= budget || !evicting.compareAndSet(false, true)) {
-            return;
-        }
-        try {
-            List<RoomState> coldestFirst = new ArrayList<>(rooms.values());
-            coldestFirst.sort(Comparator.comparingLong(RoomState::lastUsed)); // a snapshot is good enough
-            for (RoomState room : coldestFirst) {
-                if (logBytes.get() <= budget - budget / 10) {
-                    return;
-                }
-                logBytes.addAndGet(-room.evict());
-            }
-        } finally {
-            evicting.set(false);
-        }
-    }
-
     /** Takes a dead room from the table, once, and leaves the end of its log behind. */
     void forget(RoomState room) {
         rooms.computeIfPresent(room.key, (key, present) -> {
             if (present != room) {
                 return present;
             }
-            remember(key, room.end());
+            if (!room.name.startsWith("@")) {
+                named.decrementAndGet();
+            }
+            if (!room.name.equals(Names.SESSION)) { // its key is never used again
+                remember(key, room.end());
+            }
             return null;
         });
     }
 
     private void sweep() {
-        for (RoomState room : rooms.values()) {
-            logBytes.addAndGet(-room.sweep(idle.toNanos()));
-            if (room.isDead()) {
-                forget(room);
-            }
-        }
+        rooms.values().forEach(RoomState::sweep);
+        budget.relieve();
     }
 }

@@ -143,6 +143,11 @@ public final class RealtimeServer implements AutoCloseable {
                 workers.refused());
     }
 
+    /** Counts {@link ServerStats#logBytes} anew, room by room: for tests, while nothing happens. */
+    long countLogBytes() {
+        return core.broker().countLogBytes();
+    }
+
     /**
      * Returns what keeps the server from accepting connections or from working, or null when it is well. The latter is that
      * handlers, rules or authentication have waited for a thread for more than 5 s, since others block all of them or the

@@ -4,9 +4,7 @@ import io.realtime.Event;
 import io.realtime.Position;
 import io.realtime.internal.wire.Names;
 import io.realtime.internal.wire.Outgoing;
-import java.util.HashSet;
 import java.util.List;
-import java.util.Set;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
@@ -20,34 +18,26 @@ public final class Room {
     private final String key; // the room's in the broker, or the user's id
     private final String name;
     private final @Nullable Session sender;
-    private final Set<String> except;
-    private final @Nullable Predicate<? super Session> filter;
+    private final Recipients to;
 
-    private Room(
-            ServerCore core,
-            String key,
-            String name,
-            @Nullable Session sender,
-            Set<String> except,
-            @Nullable Predicate<? super Session> filter) {
+    private Room(ServerCore core, String key, String name, @Nullable Session sender, Recipients to) {
         this.core = core;
         this.key = key;
         this.name = name;
         this.sender = sender;
-        this.except = except;
-        this.filter = filter;
+        this.to = to;
     }
 
     static Room named(ServerCore core, String name, @Nullable Session sender) {
-        return new Room(core, Names.requireRoom(name), name, sender, Set.of(), null);
+        return new Room(core, Names.requireRoom(name), name, sender, Recipients.EVERYONE);
     }
 
     static Room inbox(ServerCore core, String user, @Nullable Session sender) {
-        return new Room(core, user, Names.USER, sender, Set.of(), null);
+        return new Room(core, user, Names.USER, sender, Recipients.EVERYONE);
     }
 
     static Room everyone(ServerCore core, @Nullable Session sender) {
-        return new Room(core, Names.ALL, Names.ALL, sender, Set.of(), null);
+        return new Room(core, Names.ALL, Names.ALL, sender, Recipients.EVERYONE);
     }
 
     /** Returns the name as it is on the wire. */
@@ -57,11 +47,7 @@ public final class Room {
 
     /** Returns a view whose messages leave these sessions out, also when they read the log later. */
     public Room except(Session... sessions) {
-        Set<String> all = new HashSet<>(except);
-        for (Session session : sessions) {
-            all.add(session.id());
-        }
-        return new Room(core, key, name, sender, Set.copyOf(all), filter);
+        return new Room(core, key, name, sender, to.except(sessions));
     }
 
     /**
@@ -71,9 +57,7 @@ public final class Room {
      * @param test called on the sending thread, once for each member and message; must not block
      */
     public Room filter(Predicate<? super Session> test) {
-        Predicate<? super Session> before = filter;
-        Predicate<? super Session> both = before == null ? test : s -> before.test(s) && test.test(s);
-        return new Room(core, key, name, sender, except, both);
+        return new Room(core, key, name, sender, to.filter(test));
     }
 
     /**
@@ -82,7 +66,8 @@ public final class Room {
      *
      * @return its place in the log; null for an ephemeral event, which has none
      * @throws io.realtime.PayloadException when the data cannot be written
-     * @throws io.realtime.RealtimeException with {@code too_big} when it exceeds half of {@link Limits#outboundBytes}
+     * @throws io.realtime.RealtimeException with {@code too_big} when it exceeds half of {@link Limits#outboundBytes},
+     *     and with {@code overloaded} when the room would be one more than {@link Limits#rooms}; then it is sent to nobody
      */
     public <T> @Nullable Position send(Event<T> event, T data) {
         Outgoing message = event.isEphemeral() ? Outgoing.ephemeral(event.name()) : Outgoing.of(event.name());
@@ -91,25 +76,12 @@ public final class Room {
                 .ts(core.scheduler().currentTimeMillis())
                 .data(data, event.type());
         return isInbox()
-                ? core.broker().publish(() -> core.inboxes().awake(key), message, audience())
-                : core.broker().publish(key, name, message, audience());
+                ? core.broker().publish(() -> core.inboxes().awake(key), message, to)
+                : core.broker().publish(key, name, message, to);
     }
 
     private boolean isInbox() {
         return name.equals(Names.USER);
-    }
-
-    private Audience audience() {
-        if (filter == null) {
-            return except.isEmpty() ? Audience.EVERYONE : new Audience(null, except);
-        }
-        Set<String> passed = new HashSet<>();
-        for (Session member : members()) {
-            if (filter.test(member)) {
-                passed.add(member.id());
-            }
-        }
-        return new Audience(passed, except);
     }
 
     /** Returns the members now, those included whose connection is lost and whose session is kept. */

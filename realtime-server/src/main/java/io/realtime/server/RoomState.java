@@ -5,24 +5,21 @@ import io.realtime.internal.wire.BinaryEnvelope;
 import io.realtime.internal.wire.Frames;
 import io.realtime.internal.wire.Names;
 import io.realtime.internal.wire.Outgoing;
+import io.realtime.server.Members.Link;
+import io.realtime.server.Members.Phase;
 import io.realtime.spi.Frame;
 import io.realtime.spi.FrameBatch;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
-import java.util.Collections;
-import java.util.LinkedHashMap;
 import java.util.List;
-import java.util.Map;
-import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * A room: an ordered log and its members. A publish appends to the log and to the pending batch under the room's lock;
- * whoever finds nobody flushing hands the batches to the members outside it, one batch after the other. So delivery
- * order is log order, an idle room delivers at once, and a busy one delivers ever larger batches.
+ * A room: an ordered log and its members. It lives while it has either. A publish appends to the log under the room's
+ * lock; the {@link FanOut} brings it to those members who are live.
  *
  * <p>A member has a {@link Link} per connection. It begins {@code NEW}, reads the log from its position ({@code
  * REPLAYING}), and is {@code LIVE} once it has reached the top; only live links are handed batches. What is published
@@ -31,11 +28,14 @@ import org.slf4j.LoggerFactory;
  * <p>Every field is guarded by {@link #lock} unless it says otherwise. No frame is sent and no application code is
  * called under the lock.
  */
-final class RoomState implements Bursts.Flushed {
+final class RoomState implements LogBudget.Owner, Bursts.Flushed {
     private static final Logger LOG = LoggerFactory.getLogger(RoomState.class);
     private static final int REPLAY_CHUNK = 256;
-    private static final int MAX_WAITING_BYTES = 1 << 20;
-    private static final Link[] NOBODY = new Link[0];
+
+    // What there is beside the log, in bytes of heap: measured, see RoomCostTest.
+    private static final int ROOM = 240; // without its key
+    private static final int CROWD = 360; // what it needs for its first member
+    private static final int MEMBER = 136; // its link, and its places in two tables and an array
 
     /** In place of a count of the newest messages: what no session has acknowledged yet. */
     static final int UNREAD = -1;
@@ -50,32 +50,28 @@ final class RoomState implements Bursts.Flushed {
 
     private final LocalBroker broker;
     private final ReentrantLock lock = new ReentrantLock();
-    private final Condition flushed = lock.newCondition();
     private final RoomLog log;
-    private final Map<Session, Link> members = new LinkedHashMap<>();
-    private Link @Nullable [] live = NOBODY; // null: must be made anew
-    private List<Frame> pending = new ArrayList<>(0);
-    private boolean pendingEphemeral;
-    private int batchBytes; // of the pending batch
-    private long waitingBytes; // of all deliveries; what the pending batch holds is little beside it
-    private final ArrayDeque<Delivery> deliveries = new ArrayDeque<>(0);
-    private boolean flushing;
-    private Delivery current = Delivery.NONE; // the flusher's, without the lock
-    private int handedTo; // the flusher's; to how many of the current delivery's targets
-    private final Runnable caughtUp = this::caughtUp;
+    private @Nullable Members members; // made, as is the next, for the first member
+    private volatile @Nullable FanOut fanOut; // written under the lock
     private boolean dead;
     private long acknowledged; // up to here each message has reached a session that it is for
-    private volatile long lastUsed; // written under the lock, read by the broker's sweep without it
+    private long charged; // to the budget, beside the log
 
     /** @param begin the end of the log that this room continues */
     RoomState(String key, Retention retention, Position begin, LocalBroker broker, String name) {
         this.key = key;
         this.name = name;
         this.epoch = begin.epoch();
-        this.log = new RoomLog(retention, begin.offset());
         this.broker = broker;
+        this.log = new RoomLog(retention, begin.offset(), broker.groupOf(name), this);
         this.acknowledged = begin.offset();
-        this.lastUsed = broker.nanoTime();
+        charge(ROOM + LocalBroker.weight(key));
+    }
+
+    /** Charges the budget for what is no log. Nothing else does, and {@link #die} refunds it. */
+    private void charge(long bytes) {
+        charged += bytes;
+        broker.budget().chargeFixed(bytes);
     }
 
     // ---------------------------------------------------------------- publishing
@@ -87,177 +83,64 @@ final class RoomState implements Bursts.Flushed {
      * @throws GoneException when the room was removed meanwhile and must be looked up again
      */
     @Nullable
-    Position publish(Outgoing message, Audience audience) {
+    Position publish(Outgoing message, Recipients to) {
         Frame ready = message.isEphemeral() ? message.frame() : null;
         broker.requireSendable(ready == null ? message.length() : ready.length());
+        Audience audience = to.isTested() ? to.among(snapshot()) : to.others();
         Position position = null;
-        long before;
-        long after;
+        FanOut out;
+        boolean isOver;
         lock.lock();
         try {
-            awaitRoom();
+            out = fanOut;
+            if (out != null) {
+                out.awaitRoom();
+            }
             requireAlive();
-            before = log.bytes();
             Frame frame;
             if (ready == null) {
                 long offset = log.top() + 1;
                 frame = message.frame(offset);
-                long now = broker.nanoTime();
-                lastUsed = now;
-                log.append(frame, audience, now);
+                log.append(frame, audience, broker.nanoTime());
                 position = new Position(epoch, offset);
             } else {
                 frame = ready;
             }
-            after = log.bytes();
-            enqueue(frame, ready != null, audience);
+            if (out != null) {
+                out.add(frame, ready != null, audience, to.except());
+            }
+            isOver = dieIfUnused();
         } finally {
             lock.unlock();
         }
-        if (!Bursts.defer(this)) {
-            flush();
+        try {
+            if (out != null && !Bursts.defer(this)) {
+                out.flush();
+            }
+            if (isOver) {
+                broker.forget(this);
+            }
+            broker.budget().relieve();
+        } catch (Throwable failure) { // the message is in the log: who is told of a failure sends it again
+            LOG.error("after a message to room {}", name, failure);
         }
-        broker.logGrew(after - before);
         return position;
     }
 
-    /**
-     * Holds a publisher that is faster than the flush, or has it flush itself: what is pending is bounded. Gives the lock
-     * away meanwhile.
-     */
-    private void awaitRoom() {
-        while (waitingBytes > MAX_WAITING_BYTES) {
-            if (flushing) {
-                flushed.awaitUninterruptibly();
-                continue;
-            }
-            lock.unlock();
-            try {
-                flush();
-            } finally {
-                lock.lock();
-            }
-        }
-    }
-
-    private void enqueue(Frame frame, boolean ephemeral, Audience audience) {
-        if (members.isEmpty()) {
-            return;
-        }
-        if (!audience.isEveryone()) {
-            closeBatch();
-            List<Link> chosen = new ArrayList<>();
-            for (Link link : live()) {
-                if (audience.includes(link.session.id())) {
-                    chosen.add(link);
-                }
-            }
-            deliver(FrameBatch.of(Collections.singletonList(frame), ephemeral), chosen.toArray(NOBODY));
-            return;
-        }
-        boolean isFull = batchBytes + frame.length() > broker.batchBytes();
-        if (!pending.isEmpty() && (isFull || pendingEphemeral != ephemeral)) {
-            closeBatch();
-        }
-        pending.add(frame);
-        pendingEphemeral = ephemeral;
-        batchBytes += frame.length();
-    }
-
-    /** Binds the pending batch to those who are live now; before anything that changes who that is. */
-    private void closeBatch() {
-        if (!pending.isEmpty()) {
-            List<Frame> frames = pending;
-            pending = new ArrayList<>(0);
-            batchBytes = 0;
-            deliver(FrameBatch.of(frames, pendingEphemeral), live());
-        }
-    }
-
-    private void deliver(FrameBatch batch, Link[] targets) {
-        if (targets.length > 0) {
-            deliveries.add(new Delivery(batch, targets));
-            waitingBytes += batch.bytes();
-        }
-    }
-
-    private Link[] live() {
-        Link[] known = live;
-        if (known == null) {
-            List<Link> now = new ArrayList<>(members.size());
-            for (Link link : members.values()) {
-                if (link.phase == Phase.LIVE) {
-                    now.add(link);
-                }
-            }
-            known = now.toArray(NOBODY);
-            live = known;
-        }
-        return known;
-    }
-
-    /** Hands over what is pending, unless another thread is at it: that one then takes ours too. */
+    /** Hands over what is pending, unless another thread is at it. */
     @Override
     public void flush() {
-        lock.lock();
-        try {
-            if (flushing) {
-                return;
-            }
-            flushing = true;
-        } finally {
-            lock.unlock();
-        }
-        while (nextDelivery()) {
-            Link[] targets = current.targets;
-            FrameBatch batch = current.batch;
-            for (int at = handedTo; at < targets.length; at++) {
-                Outlet outlet = targets[at].outlet;
-                try {
-                    handedTo = at;
-                    if (outlet.lags(caughtUp)) {
-                        return; // still flushing, though no thread is at it; the flusher's fields may be another's now
-                    }
-                    outlet.send(batch);
-                } catch (Throwable broken) { // out of memory, say: what fails for one member must not stop the room
-                    LOG.error("a member of room {} could not be sent to", name, broken);
-                }
-            }
-            handedTo = targets.length;
+        FanOut out = fanOut;
+        if (out != null) {
+            out.flush();
         }
     }
 
-    /** Has the flush go on that waited for a member's transport: on a publisher that waits for it, or on a thread of its own. */
-    private void caughtUp() {
+    /** Returns who is a member now. */
+    private Members.Snapshot snapshot() {
         lock.lock();
         try {
-            flushing = false;
-            flushed.signalAll();
-        } finally {
-            lock.unlock();
-        }
-        broker.execute(this::flush);
-    }
-
-    /** Makes the next delivery the current one, once that was handed to all; false when none is left, and the flush over. */
-    private boolean nextDelivery() {
-        if (handedTo < current.targets.length) {
-            return true;
-        }
-        lock.lock();
-        try {
-            if (deliveries.isEmpty()) {
-                closeBatch();
-            }
-            Delivery next = deliveries.poll();
-            current = next == null ? Delivery.NONE : next;
-            handedTo = 0;
-            flushing = next != null;
-            waitingBytes -= current.batch.bytes();
-            if (waitingBytes <= MAX_WAITING_BYTES) {
-                flushed.signalAll();
-            }
-            return flushing;
+            return members == null ? Members.Snapshot.NOBODY : members.snapshot();
         } finally {
             lock.unlock();
         }
@@ -277,10 +160,14 @@ final class RoomState implements Bursts.Flushed {
         lock.lock();
         try {
             requireAlive();
+            Members crowd = crowd();
             closeBatch();
             log.trim(broker.nanoTime());
-            Link link = new Link(session, outlet);
-            Link before = members.get(session);
+            Link before = crowd.get(session);
+            if (before == null) {
+                charge(MEMBER);
+            }
+            Link link = crowd.link(session, outlet);
             String lost = since == null ? null : whyLost(since, epoch, log.floor(), log.top());
             boolean recovered = since != null && lost == null;
             if (since != null && lost == null) {
@@ -293,12 +180,36 @@ final class RoomState implements Bursts.Flushed {
                     link.cursor = Math.min(link.cursor, before.cursor);
                 }
             }
-            members.put(session, link);
-            live = null;
             return new LocalBroker.Joined(this, link, new Frames.RoomState(epoch, link.cursor, recovered, lost));
         } finally {
             lock.unlock();
         }
+    }
+
+    private Members crowd() {
+        Members known = members;
+        if (known == null) {
+            known = new Members();
+            members = known;
+            fanOut = new FanOut(name, known, broker.executor(), broker.batchBytes(), lock);
+            charge(CROWD);
+        }
+        return known;
+    }
+
+    private void closeBatch() {
+        FanOut out = fanOut;
+        if (out != null) {
+            out.closeBatch();
+        }
+    }
+
+    private @Nullable Link linkOf(Session session) {
+        return members == null ? null : members.get(session);
+    }
+
+    private boolean hasMembers() {
+        return members != null && !members.isEmpty();
     }
 
     /** Returns where a client stands that is at a position in an empty log, or thinks that it is. */
@@ -326,7 +237,8 @@ final class RoomState implements Bursts.Flushed {
         try {
             acknowledged = Math.max(acknowledged, log.floor());
             long last = Math.min(offset, log.top());
-            while (acknowledged < last && log.entry(acknowledged + 1).audience().includes(session.id())) {
+            Link link = linkOf(session);
+            while (acknowledged < last && log.audience(acknowledged + 1).includes(session.id(), link)) {
                 acknowledged++;
             }
         } finally {
@@ -336,22 +248,16 @@ final class RoomState implements Bursts.Flushed {
 
     /** Drops what the only member has; false when it said so before. */
     boolean forgetUpTo(long offset) {
-        long before;
-        long after;
-        boolean isNews;
         lock.lock();
         try {
             long last = Math.min(offset, log.top());
-            isNews = last > acknowledged;
+            boolean isNews = last > acknowledged;
             acknowledged = Math.max(acknowledged, last);
-            before = log.bytes();
             log.forgetUpTo(last);
-            after = log.bytes();
+            return isNews;
         } finally {
             lock.unlock();
         }
-        broker.logGrew(after - before);
-        return isNews;
     }
 
     /** Returns whether the log keeps less than so many messages, and less than so many bytes. */
@@ -384,7 +290,7 @@ final class RoomState implements Bursts.Flushed {
             Frame gap = null;
             lock.lock();
             try {
-                if (link.phase != Phase.REPLAYING || members.get(link.session) != link) {
+                if (link.phase != Phase.REPLAYING || members == null || members.get(link.session) != link) {
                     return;
                 }
                 if (link.cursor < log.floor()) {
@@ -395,8 +301,7 @@ final class RoomState implements Bursts.Flushed {
                             .frame();
                 } else if (link.cursor == log.top()) {
                     closeBatch(); // what it holds, this link has from the log
-                    link.phase = Phase.LIVE;
-                    live = null;
+                    members.become(link, Phase.LIVE);
                     return;
                 } else {
                     int bytes = 0;
@@ -405,7 +310,7 @@ final class RoomState implements Bursts.Flushed {
                             break;
                         }
                         link.cursor++;
-                        if (entry.audience().includes(link.session.id())) {
+                        if (entry.audience().includes(link.session.id(), link)) {
                             frames.add(entry.frame());
                             bytes += entry.frame().length();
                         }
@@ -429,12 +334,11 @@ final class RoomState implements Bursts.Flushed {
     void detach(Session session, @Nullable Outlet outlet) {
         lock.lock();
         try {
-            Link link = members.get(session);
-            if (link != null && link.outlet == outlet) {
+            Link link = linkOf(session);
+            if (members != null && link != null && link.outlet == outlet) {
                 closeBatch();
-                link.phase = Phase.DETACHED;
+                members.become(link, Phase.DETACHED);
                 link.outlet = Link.NOWHERE; // the session may be away for long, and would keep its connection
-                live = null;
             }
         } finally {
             lock.unlock();
@@ -444,17 +348,19 @@ final class RoomState implements Bursts.Flushed {
 
     /** Removes a member, if it is one. What it is to get before may wait for a {@link #flush}. */
     void remove(Session session) {
+        boolean isOver;
         lock.lock();
         try {
             closeBatch();
-            Link link = members.remove(session);
-            if (link != null) {
-                link.phase = Phase.DETACHED;
-                live = null;
-                lastUsed = broker.nanoTime();
+            if (members != null && members.remove(session) != null) {
+                charge(-MEMBER);
             }
+            isOver = dieIfUnused();
         } finally {
             lock.unlock();
+        }
+        if (isOver) {
+            broker.forget(this);
         }
     }
 
@@ -471,7 +377,7 @@ final class RoomState implements Bursts.Flushed {
     List<Session> members() {
         lock.lock();
         try {
-            return new ArrayList<>(members.keySet());
+            return members == null ? List.of() : members.sessions();
         } finally {
             lock.unlock();
         }
@@ -480,7 +386,7 @@ final class RoomState implements Bursts.Flushed {
     int size() {
         lock.lock();
         try {
-            return members.size();
+            return members == null ? 0 : members.size();
         } finally {
             lock.unlock();
         }
@@ -495,6 +401,7 @@ final class RoomState implements Bursts.Flushed {
         lock.lock();
         try {
             log.trim(broker.nanoTime());
+            Link link = linkOf(reader);
             long from;
             long to;
             if (after != null) {
@@ -518,7 +425,7 @@ final class RoomState implements Bursts.Flushed {
                     break;
                 }
                 taken++;
-                if (entry.audience().includes(reader.id())) {
+                if (entry.audience().includes(reader.id(), link)) {
                     bytes += length;
                     if (forwards) {
                         frames.addLast(entry.frame());
@@ -535,58 +442,73 @@ final class RoomState implements Bursts.Flushed {
         }
     }
 
+    /** Returns what there is to read in a room that does not exist, and whose log would begin there. */
+    static Page emptyPage(Position end, Frames.HistoryQuery query) {
+        long next = query.after() == null ? end.offset() + 1 : Math.max(query.after(), end.offset());
+        return new Page(end.epoch(), List.of(), false, next, end.offset());
+    }
+
     /** What {@code $history} answers with, as {@link Frames.History} says. */
     record Page(String epoch, List<Frame> messages, boolean more, long next, long floor) {}
 
     // ---------------------------------------------------------------- upkeep, by the broker
 
-    long lastUsed() {
-        return lastUsed;
+    /** Trims by age. */
+    void sweep() {
+        upkeep(() -> log.trim(broker.nanoTime()));
     }
 
-    /** Trims by age and, when nobody needs the room any more, marks it dead. Returns by how many bytes it shrank. */
-    long sweep(long idleNanos) {
+    @Override
+    public void evict(long share) {
+        upkeep(() -> log.giveUp(share));
+    }
+
+    /** Ends the inbox of a session that is over: forgets everything and refuses what comes later. */
+    void kill() {
+        upkeep(this::die);
+    }
+
+    private void upkeep(Runnable change) {
         lock.lock();
         try {
-            long before = log.bytes();
-            long now = broker.nanoTime();
-            log.trim(now);
-            dead |= members.isEmpty() && log.bytes() == 0 && now - lastUsed > idleNanos;
-            return before - log.bytes();
+            if (!dead) {
+                change.run();
+                dieIfUnused();
+            }
+            if (!dead) {
+                return;
+            }
         } finally {
             lock.unlock();
         }
+        broker.forget(this);
     }
 
-    /** Forgets the whole log. Returns by how many bytes it shrank. */
-    long evict() {
-        lock.lock();
-        try {
-            long before = log.bytes();
-            log.clear();
-            return before;
-        } finally {
-            lock.unlock();
+    /** Ends a room without members and without a log; returns whether it did. The caller has the broker forget it. */
+    private boolean dieIfUnused() {
+        if (dead || hasMembers() || log.size() > 0) {
+            return false;
         }
+        die();
+        return true;
     }
 
-    /** Forgets everything and refuses what comes later. Returns by how many bytes the log shrank. */
-    long kill() {
-        lock.lock();
-        try {
-            dead = true;
-            long before = log.bytes();
-            log.clear();
-            return before;
-        } finally {
-            lock.unlock();
-        }
+    private void die() {
+        dead = true;
+        log.retire();
+        charge(-charged);
     }
 
-    boolean isDead() {
+    /** Returns what the room and its log cost, as they are now: to compare with the account. */
+    long cost() {
         lock.lock();
         try {
-            return dead;
+            if (dead) {
+                return 0;
+            }
+            int count = members == null ? 0 : members.size();
+            long crowd = members == null ? 0 : CROWD;
+            return ROOM + LocalBroker.weight(key) + crowd + (long) MEMBER * count + log.bytes();
         } finally {
             lock.unlock();
         }
@@ -604,54 +526,6 @@ final class RoomState implements Bursts.Flushed {
 
         GoneException() {
             super("room is gone", null, false, false);
-        }
-    }
-
-    private enum Phase {
-        NEW,
-        REPLAYING,
-        LIVE,
-        DETACHED
-    }
-
-    /** One connection of one member. Mutable fields are guarded by the room's lock. */
-    static final class Link {
-        private static final Outlet NOWHERE = new Outlet() {
-            @Override
-            public void send(FrameBatch batch) {}
-
-            @Override
-            public boolean pauses(Runnable proceed) {
-                return false;
-            }
-        };
-
-        private final Session session;
-        private volatile Outlet outlet; // written under the lock; nowhere once its connection is gone
-        private Phase phase;
-        private long cursor;
-
-        private Link(Session session, @Nullable Outlet outlet) {
-            this.session = session;
-            this.outlet = outlet == null ? NOWHERE : outlet;
-            this.phase = outlet == null ? Phase.DETACHED : Phase.NEW;
-        }
-
-        /** Returns whether the connection was told of a place up to which the log has not been read for it. */
-        private boolean owes(@Nullable Outlet to) {
-            return outlet == to && (phase == Phase.NEW || phase == Phase.REPLAYING);
-        }
-    }
-
-    private static final class Delivery {
-        static final Delivery NONE = new Delivery(FrameBatch.of(List.of(), false), NOBODY);
-
-        final FrameBatch batch;
-        final Link[] targets;
-
-        Delivery(FrameBatch batch, Link[] targets) {
-            this.batch = batch;
-            this.targets = targets;
         }
     }
 }

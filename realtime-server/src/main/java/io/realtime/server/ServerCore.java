@@ -89,8 +89,7 @@ final class ServerCore implements ServerTransport.Acceptor {
         this.random = config.random;
         this.origins = new OriginRule(config.origins, config.anyOrigin);
         this.sessionRetention = new Retention(SESSION_MESSAGES, config.sessionTtl.plus(SESSION_MARGIN));
-        this.broker = new LocalBroker(
-                scheduler, workers::execute, random, this::retentionOf, config.limits, config.sessionTtl);
+        this.broker = new LocalBroker(scheduler, workers::execute, random, this::retentionOf, config.limits);
         this.bursts = new Bursts(scheduler, workers::execute);
         this.acknowledgements = new Acknowledgements(scheduler, workers::execute);
         this.inboxes = new Inboxes(broker);

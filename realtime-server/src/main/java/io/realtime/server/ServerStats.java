@@ -7,7 +7,7 @@ package io.realtime.server;
  * @param sessions sessions that are open or kept
  * @param users users with such a session
  * @param rooms rooms with members or a log, the inboxes among them
- * @param logBytes what all logs hold, bounded by {@link Limits#logBytes}
+ * @param logBytes bytes of heap that all rooms, their members and their logs take, bounded by {@link Limits#logBytes}
  * @param clients client instances of which it is remembered what they sent
  * @param waiting messages that were received and whose handlers have not returned; at most {@link Limits#mailbox} for each
  *     client, and one that runs

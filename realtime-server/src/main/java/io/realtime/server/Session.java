@@ -195,16 +195,18 @@ public final class Session {
     /**
      * Puts the session in a room, whatever the join rule says now or on a resume, and tells its client. Does nothing more
      * when it is in it.
+     *
+     * @throws RealtimeException with {@code overloaded} when the room would be one more than {@link Limits#rooms}
      */
     public void join(String room) {
         Names.requireRoom(room);
         lock.lock();
         try {
-            placed = placed.isEmpty() ? new HashSet<>() : placed;
-            placed.add(room);
             if (!rooms.containsKey(room) && !left) {
                 tellJoined(link(peer, room, null, 0), null);
             }
+            placed = placed.isEmpty() ? new HashSet<>() : placed;
+            placed.add(room);
         } finally {
             lock.unlock();
         }
@@ -609,7 +611,7 @@ public final class Session {
             room.remove(this);
             room.flush();
             if (room.name.equals(Names.SESSION)) {
-                core.broker().discard(room);
+                room.kill();
             }
         }
         core.forget(this);
@@ -1068,7 +1070,7 @@ public final class Session {
             return; // the session is over
         }
         try {
-            inbox.publish(message, Audience.EVERYONE);
+            inbox.publish(message, Recipients.EVERYONE);
         } catch (RoomState.GoneException ended) {
             core.log().debug("{} ended before a message for it", this);
         }
@@ -1111,10 +1113,19 @@ public final class Session {
         }
     }
 
-    /** Returns a room's log, to read; null when it is the session's own and the session is over. */
-    @Nullable
-    RoomState log(String room) {
-        return room.equals(Names.SESSION) ? inbox() : core.room(room, this);
+    /** Returns a piece of a room's log. Makes no room: what does not exist is empty. */
+    RoomState.Page page(String room, Frames.HistoryQuery query, int maxBytes) {
+        Position begin = sleeps(room);
+        String key = core.keyOf(room, this);
+        while (begin == null) {
+            RoomState log = core.broker().find(key);
+            if (log != null) {
+                return log.page(this, query, maxBytes);
+            }
+            Position end = core.broker().end(key);
+            begin = core.broker().find(key) == null ? end : null; // else the room was made meanwhile
+        }
+        return RoomState.emptyPage(begin, query);
     }
 
     /** Notes that the client has handled the user's inbox up to an offset. */

@@ -45,8 +45,8 @@ class BurstsTest {
     private final Bursts bursts = new Bursts(time, Runnable::run);
     private final Mailbox mailbox =
             new Mailbox(pool(executor::add), "ann", time, bursts, 1000, 1000, new ReentrantLock());
-    private final LocalBroker broker = new LocalBroker(
-            time, Runnable::run, new Random(1), room -> Retention.defaults(), Limits.defaults(), Duration.ofMinutes(5));
+    private final LocalBroker broker =
+            new LocalBroker(time, Runnable::run, new Random(1), room -> Retention.defaults(), Limits.defaults());
 
     @Test
     void aBurstLeavesInOneBatchPerRoom() {
@@ -242,7 +242,7 @@ class BurstsTest {
     }
 
     private void publish(String room) {
-        broker.publish(room, room, Outgoing.of("e").rawData("1"), Audience.EVERYONE);
+        broker.publish(room, room, Outgoing.of("e").rawData("1"), Recipients.EVERYONE);
     }
 
     /** Returns how many frames each batch has that a new member is sent. */

@@ -35,7 +35,7 @@ record Setup(
                 .mailbox(inflight + random.nextInt(50))
                 .messageBytes(messageBytes)
                 .outboundBytes(random.nextInt(3) == 0 ? 2 * messageBytes : 1 << 20)
-                .logBytes(random.nextInt(4) == 0 ? 2_000 + random.nextInt(20_000) : 1 << 30)
+                .logBytes(random.nextInt(4) == 0 ? 40_000 + random.nextInt(40_000) : 1 << 30)
                 .rate(
                         random.nextInt(4) == 0
                                 ? RateLimit.perSecond(5 + random.nextInt(50)).withBurst(1 + random.nextInt(20))

@@ -3,6 +3,7 @@ package io.realtime.examples.simulation;
 import com.google.common.jimfs.Configuration;
 import com.google.common.jimfs.Jimfs;
 import io.realtime.RealtimeException;
+import io.realtime.server.Accounts;
 import io.realtime.server.RealtimeServer;
 import io.realtime.server.ServerStats;
 import io.realtime.testing.DeliveryHistory;
@@ -272,6 +273,10 @@ final class Simulation {
         ServerStats stats = up.stats();
         if (stats.logBytes() > setup.limits().logBytes()) {
             history.broken(String.format("the logs hold %d bytes", stats.logBytes()));
+        }
+        long counted = Accounts.countLogBytes(up);
+        if (stats.logBytes() != counted) {
+            history.broken(String.format("the account says %d bytes, the rooms hold %d", stats.logBytes(), counted));
         }
         int lives = clients.stream().mapToInt(ClientHost::lives).sum();
         int most = lives * (1 + setup.limits().mailbox()); // those that end behind messages of theirs

@@ -1,0 +1,197 @@
+package io.realtime.server;
+
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicLong;
+import java.util.concurrent.locks.ReentrantLock;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The one account of what rooms, their members and their logs cost, in bytes of heap. Every log charges it for what it
+ * holds, and every room for itself and its members. Over the limit, logs give up their oldest messages.
+ *
+ * <p>Who gives: rooms are entitled to a half of what there is for logs, users' inboxes and sessions' inboxes to a quarter
+ * each; a group may borrow what the others leave. When the account is overdrawn, the group that is furthest above its part
+ * gives. In it a log gives that holds more than an equal share of the group's part, one of the largest first, and among
+ * logs of a size the one that has been so large for longest. It loses its older half at most. So whoever fills logs pays
+ * from these; a log that keeps no more than its share loses nothing, however many messages others send.
+ *
+ * <p>Logs stand in lists by the power of two of their size, so a victim is found without looking at the others. A log moves
+ * up as it grows, and down only when it is visited. Safe for use by many threads.
+ */
+final class LogBudget {
+    /** How many logs one call of {@link #relieve} visits at most: what a publisher may spend on it is bounded. */
+    private static final int MOST_VISITS = 64;
+
+    private static final int CLASSES = 64;
+
+    private final long limit;
+    private final AtomicLong fixed = new AtomicLong(); // of rooms, members and remembered ends: cannot be evicted
+    private final ReentrantLock lock = new ReentrantLock(); // a leaf; guards the lists
+    private final Group rooms = new Group(2);
+    private final Group inboxes = new Group(1);
+    private final Group sessions = new Group(1);
+    private final Group[] groups = {rooms, inboxes, sessions};
+
+    LogBudget(long limit) {
+        this.limit = limit;
+    }
+
+    Group rooms() {
+        return rooms;
+    }
+
+    Group inboxes() {
+        return inboxes;
+    }
+
+    Group sessions() {
+        return sessions;
+    }
+
+    long limit() {
+        return limit;
+    }
+
+    /** Returns what everything costs now. */
+    long used() {
+        return fixed.get() + rooms.bytes.get() + inboxes.bytes.get() + sessions.bytes.get();
+    }
+
+    /** Charges for what is no log, or refunds it. */
+    void chargeFixed(long bytes) {
+        fixed.addAndGet(bytes);
+    }
+
+    /**
+     * Has logs give up messages until the limit is kept, but visits so many at most: what is left to do, the next call
+     * does. Takes rooms' locks, one at a time.
+     */
+    void relieve() {
+        for (int visit = 0; visit < MOST_VISITS && used() > limit; visit++) {
+            long forLogs = Math.max(0, limit - fixed.get());
+            Group payer = rooms;
+            for (Group group : groups) {
+                if (group.surplus(forLogs) > payer.surplus(forLogs)) {
+                    payer = group;
+                }
+            }
+            RoomLog victim = payer.poll();
+            if (victim == null) {
+                return; // what is left are rooms and their members
+            }
+            victim.owner().evict(payer.part(forLogs) / Math.max(1, payer.logs.get()));
+        }
+    }
+
+    /** Whose log it is. */
+    interface Owner {
+        /** Has the log {@linkplain RoomLog#giveUp give up} messages, under the lock that guards it. */
+        void evict(long share);
+    }
+
+    /** Logs that share a part of the budget. */
+    final class Group {
+        private final int quarters;
+        private final AtomicLong bytes = new AtomicLong();
+        private final AtomicInteger logs = new AtomicInteger(); // that hold something
+        private final @Nullable RoomLog[] first = new RoomLog[CLASSES]; // guarded by lock, as is the next
+        private final @Nullable RoomLog[] last = new RoomLog[CLASSES];
+
+        private Group(int quarters) {
+            this.quarters = quarters;
+        }
+
+        private long part(long forLogs) {
+            return forLogs / 4 * quarters;
+        }
+
+        private long surplus(long forLogs) {
+            return bytes.get() - part(forLogs);
+        }
+
+        /** Notes the size that a log had and has; under the lock that guards the log. */
+        void resized(RoomLog log, long before, long now) {
+            bytes.addAndGet(now - before);
+            if (before == 0) {
+                logs.incrementAndGet();
+            } else if (now == 0) {
+                logs.decrementAndGet();
+            }
+            if (sizeClass(now) > log.listed) {
+                list(log, now);
+            }
+        }
+
+        /** Puts a log at the end of the list for its size. */
+        void list(RoomLog log, long size) {
+            lock.lock();
+            try {
+                unlink(log);
+                int at = sizeClass(size);
+                RoomLog before = last[at];
+                log.listed = at;
+                log.older = before;
+                if (before == null) {
+                    first[at] = log;
+                } else {
+                    before.newer = log;
+                }
+                last[at] = log;
+            } finally {
+                lock.unlock();
+            }
+        }
+
+        /** Takes a log from its list. */
+        void unlist(RoomLog log) {
+            lock.lock();
+            try {
+                unlink(log);
+            } finally {
+                lock.unlock();
+            }
+        }
+
+        private void unlink(RoomLog log) {
+            int at = log.listed;
+            if (at < 0) {
+                return;
+            }
+            RoomLog older = log.older;
+            RoomLog newer = log.newer;
+            if (older == null) {
+                first[at] = newer;
+            } else {
+                older.newer = newer;
+            }
+            if (newer == null) {
+                last[at] = older;
+            } else {
+                newer.older = older;
+            }
+            log.older = null;
+            log.newer = null;
+            log.listed = -1;
+        }
+
+        private @Nullable RoomLog poll() {
+            lock.lock();
+            try {
+                for (int at = CLASSES - 1; at >= 0; at--) {
+                    RoomLog log = first[at];
+                    if (log != null) {
+                        unlink(log);
+                        return log;
+                    }
+                }
+                return null;
+            } finally {
+                lock.unlock();
+            }
+        }
+    }
+
+    private static int sizeClass(long bytes) {
+        return bytes == 0 ? -1 : 63 - Long.numberOfLeadingZeros(bytes);
+    }
+}

@@ -1,0 +1,208 @@
+package io.realtime.server;
+
+import io.realtime.spi.FrameBatch;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collection;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The members of a room. A member has a seat, a small number that stays while it is a member, so that a set of members
+ * is a bit for each. A seat is taken again by another; the moments at which it was taken tell them apart.
+ *
+ * <p>Guarded by the room's lock, but for what is immutable: a {@link Snapshot}, and the array of those who are live.
+ */
+final class Members {
+    static final Link[] NOBODY = new Link[0];
+    private static final int[] NO_SEATS = new int[0];
+
+    private final Map<Session, Link> links = new LinkedHashMap<>(4);
+    private Link @Nullable [] live; // null: must be made anew
+    private @Nullable Snapshot snapshot; // likewise
+    private long moment; // grows with each new member
+    private int seats; // that were ever taken
+    private int[] free = NO_SEATS; // a stack of those among them that are free
+    private int freeSeats;
+
+    /** The phases of a {@link Link}. */
+    enum Phase {
+        NEW,
+        REPLAYING,
+        LIVE,
+        DETACHED
+    }
+
+    /** One connection of one member. Mutable fields are guarded by the room's lock. */
+    static final class Link {
+        static final Outlet NOWHERE = new Outlet() {
+            @Override
+            public void send(FrameBatch batch) {}
+
+            @Override
+            public boolean pauses(Runnable proceed) {
+                return false;
+            }
+        };
+
+        final Session session;
+        final int seat;
+        final long seatedAt;
+        volatile Outlet outlet; // written under the lock; nowhere once its connection is gone
+        Phase phase;
+        int place; // among those who are live, when it is
+        long cursor;
+
+        private Link(Session session, @Nullable Outlet outlet, int seat, long seatedAt) {
+            this.session = session;
+            this.outlet = outlet == null ? NOWHERE : outlet;
+            this.phase = outlet == null ? Phase.DETACHED : Phase.NEW;
+            this.seat = seat;
+            this.seatedAt = seatedAt;
+        }
+
+        /** Returns whether the connection was told of a place up to which the log has not been read for it. */
+        boolean owes(@Nullable Outlet to) {
+            return outlet == to && (phase == Phase.NEW || phase == Phase.REPLAYING);
+        }
+    }
+
+    /** Who was a member at one moment. Immutable. */
+    static final class Snapshot {
+        static final Snapshot NOBODY = new Snapshot(List.of(), 0, 0);
+
+        private final Session[] sessions;
+        private final int[] taken; // their seats
+        private final int seats;
+        private final long moment;
+
+        private Snapshot(Collection<Link> links, int seats, long moment) {
+            this.sessions = new Session[links.size()];
+            this.taken = new int[links.size()];
+            int i = 0;
+            for (Link link : links) {
+                sessions[i] = link.session;
+                taken[i++] = link.seat;
+            }
+            this.seats = seats;
+            this.moment = moment;
+        }
+
+        int size() {
+            return sessions.length;
+        }
+
+        Session session(int index) {
+            return sessions[index];
+        }
+
+        int seat(int index) {
+            return taken[index];
+        }
+
+        /** Returns how many seats there are, those that are free included. */
+        int seats() {
+            return seats;
+        }
+
+        long moment() {
+            return moment;
+        }
+    }
+
+    boolean isEmpty() {
+        return links.isEmpty();
+    }
+
+    int size() {
+        return links.size();
+    }
+
+    @Nullable
+    Link get(Session session) {
+        return links.get(session);
+    }
+
+    List<Session> sessions() {
+        return new ArrayList<>(links.keySet());
+    }
+
+    Snapshot snapshot() {
+        Snapshot known = snapshot;
+        if (known == null) {
+            known = new Snapshot(links.values(), seats, moment);
+            snapshot = known;
+        }
+        return known;
+    }
+
+    /** Gives a session a link, in place of the one that it has; it keeps its seat. */
+    Link link(Session session, @Nullable Outlet outlet) {
+        Link before = links.get(session);
+        Link link = before != null
+                ? new Link(session, outlet, before.seat, before.seatedAt)
+                : new Link(session, outlet, freeSeats > 0 ? free[--freeSeats] : seats++, ++moment);
+        links.put(session, link);
+        if (before == null) {
+            snapshot = null;
+        } else {
+            changed(before);
+        }
+        return link;
+    }
+
+    /** Removes a member; returns its link, or null when it is none. */
+    @Nullable
+    Link remove(Session session) {
+        Link link = links.remove(session);
+        if (link == null) {
+            return null;
+        }
+        changed(link);
+        link.phase = Phase.DETACHED;
+        if (links.isEmpty()) {
+            seats = 0;
+            free = NO_SEATS;
+            freeSeats = 0;
+        } else {
+            if (freeSeats == free.length) {
+                free = Arrays.copyOf(free, Math.max(4, 2 * freeSeats));
+            }
+            free[freeSeats++] = link.seat;
+        }
+        snapshot = null;
+        return link;
+    }
+
+    /** Changes whether a link is live. */
+    void become(Link link, Phase phase) {
+        changed(link);
+        link.phase = phase;
+        changed(link);
+    }
+
+    private void changed(Link link) {
+        if (link.phase == Phase.LIVE) {
+            live = null;
+        }
+    }
+
+    /** Returns the links that are live: an array that does not change. */
+    Link[] live() {
+        Link[] known = live;
+        if (known == null) {
+            List<Link> now = new ArrayList<>(links.size());
+            for (Link link : links.values()) {
+                if (link.phase == Phase.LIVE) {
+                    link.place = now.size();
+                    now.add(link);
+                }
+            }
+            known = now.toArray(NOBODY);
+            live = known;
+        }
+        return known;
+    }
+}

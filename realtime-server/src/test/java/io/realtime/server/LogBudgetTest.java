@@ -1,0 +1,239 @@
+package io.realtime.server;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.realtime.Position;
+import io.realtime.internal.wire.Frames;
+import io.realtime.internal.wire.Names;
+import io.realtime.internal.wire.Outgoing;
+import io.realtime.testing.ManualScheduler;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import java.util.Random;
+import java.util.concurrent.CyclicBarrier;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+import org.mockito.Mockito;
+
+/** What all rooms and logs cost together, and who gives way when it is too much. */
+@Timeout(60)
+class LogBudgetTest {
+    private static final Frames.HistoryQuery NEWEST = new Frames.HistoryQuery(null, null, 100);
+
+    private final ManualScheduler time = new ManualScheduler();
+
+    private LocalBroker broker(Retention retention, long budget) {
+        Limits limits = Limits.builder().logBytes(budget).rooms(1_000_000).build();
+        return new LocalBroker(time, Runnable::run, new Random(1), room -> retention, limits);
+    }
+
+    /** Whatever is done to rooms, in any order: the account says what a walk over all of them finds. */
+    @ParameterizedTest
+    @ValueSource(longs = {1, 2, 3, 4, 5, 6, 7, 8})
+    void accountEqualsTheCount(long seed) {
+        Random random = new Random(seed);
+        LocalBroker broker = broker(
+                new Retention(1 + random.nextInt(30), Duration.ofSeconds(20), 1_000 + random.nextInt(5_000)),
+                20_000 + random.nextInt(40_000));
+        broker.start();
+        List<Session> sessions = new ArrayList<>();
+        for (int i = 0; i < 5; i++) {
+            sessions.add(session());
+        }
+        for (int step = 0; step < 3_000; step++) {
+            int number = random.nextInt(12);
+            String name = number < 6 ? "room" + number : number < 9 ? Names.USER : Names.SESSION;
+            String key = number < 6 ? name : name + ":" + number;
+            Session session = sessions.get(random.nextInt(sessions.size()));
+            RoomState room = broker.find(key);
+            switch (random.nextInt(10)) {
+                case 0 -> assertNotNull(broker.link(key, name, session, null, null, 5));
+                case 1 -> {
+                    if (room != null) {
+                        room.remove(session);
+                    }
+                }
+                case 2 -> {
+                    if (room != null) {
+                        assertNotNull(room.page(session, NEWEST, 10_000));
+                    }
+                }
+                case 3 -> {
+                    if (room != null) {
+                        room.forgetUpTo(room.end().offset() - random.nextInt(5));
+                    }
+                }
+                case 4 -> time.advance(Duration.ofSeconds(random.nextInt(20)));
+                case 5 -> {
+                    if (room != null && number >= 9) {
+                        room.kill();
+                    }
+                }
+                default -> {
+                    Recipients to = random.nextInt(3) == 0
+                            ? Recipients.EVERYONE.except(session)
+                            : random.nextInt(3) == 0
+                                    ? Recipients.EVERYONE.filter(one -> random.nextBoolean())
+                                    : Recipients.EVERYONE;
+                    broker.publish(key, name, message(random.nextInt(300)), to);
+                }
+            }
+            assertEquals(broker.countLogBytes(), broker.logBytes(), "seed " + seed + ", step " + step);
+        }
+        broker.stop();
+    }
+
+    /** Reading trims as well: what it trims is free for others. */
+    @Test
+    void readingLogsLeavesTheBudgetToMessages() {
+        LocalBroker broker = broker(new Retention(300, Duration.ofMinutes(5)), 60L << 20);
+        Session reader = session();
+        for (int second = 0; second < 900; second++) {
+            for (int i = 0; i < 100; i++) {
+                String name = "room" + i;
+                publish(broker, name, 1_000);
+                Objects.requireNonNull(broker.find(name)).page(reader, NEWEST, 1_000);
+            }
+            time.advance(Duration.ofSeconds(1));
+        }
+        for (int i = 0; i < 100; i++) {
+            assertEquals(300, kept(broker, "room" + i), "room" + i);
+        }
+    }
+
+    /** One peer at the limits: 66 rooms, 100 messages of 65 KB a second, for 45 s. */
+    @Test
+    void floodIsPaidForByTheRoomsThatItFills() {
+        LocalBroker broker = broker(new Retention(1_000, Duration.ofHours(1)), 64L << 20);
+        for (int i = 0; i < 100; i++) {
+            inbox(broker, "user" + i, 500);
+            publish(broker, "quiet", 1_000);
+            publish(broker, "busy", 4_000);
+        }
+        Outgoing large = message(65_000);
+        for (int i = 0; i < 4_500; i++) {
+            broker.publish("flood" + i % 66, "flood" + i % 66, large, Recipients.EVERYONE);
+            assertTrue(broker.logBytes() <= 64L << 20, "at " + i);
+        }
+        for (int i = 0; i < 100; i++) {
+            assertEquals(1, kept(broker, Names.USER + ":user" + i));
+        }
+        assertEquals(100, kept(broker, "quiet"));
+        assertEquals(100, kept(broker, "busy"), "400 KB are less than a share");
+        assertTrue(broker.logBytes() > 60L << 20, "the flood is kept where there is room: " + broker.logBytes());
+    }
+
+    /** However many rooms a peer makes, they share the rooms' part. */
+    @Test
+    void manyRoomsLeaveInboxesTheirPart() {
+        LocalBroker broker = broker(new Retention(1_000, Duration.ofHours(1)), 16L << 20);
+        for (int i = 0; i < 1_000; i++) {
+            inbox(broker, "user" + i % 10, 300);
+        }
+        for (int i = 0; i < 100_000; i++) {
+            publish(broker, "flood" + i % 20_000, 1_000);
+        }
+        assertTrue(broker.logBytes() <= 16L << 20, "used " + broker.logBytes());
+        for (int i = 0; i < 10; i++) {
+            assertEquals(100, kept(broker, Names.USER + ":user" + i));
+        }
+    }
+
+    /** Among logs of one size the one gives first that has been so large for longest, and it is forgotten whole. */
+    @Test
+    void messagesToUsersWhoAreAwayDieOldestFirst() {
+        LocalBroker broker = broker(Retention.inboxDefaults(), 1L << 20);
+        int users = 10_000;
+        for (int i = 0; i < users; i++) {
+            inbox(broker, "user" + i, 100);
+            assertTrue(broker.logBytes() <= 1L << 20, "at " + i);
+        }
+        int first = users - broker.size();
+        assertTrue(broker.size() > 1_000, broker.size() + " inboxes are left");
+        for (int i = 0; i < users; i++) {
+            assertEquals(i < first ? 0 : 1, kept(broker, Names.USER + ":user" + i), "user" + i);
+        }
+    }
+
+    /** Members of a room are not evicted, so rooms may cost more than there is; then nothing is kept, and nothing fails. */
+    @Test
+    void membersBeyondTheBudgetLeaveNothingForLogs() {
+        LocalBroker broker = broker(Retention.defaults(), 20_000);
+        for (int i = 0; i < 100; i++) {
+            assertNotNull(broker.link("room" + i, "room" + i, session(), null, null, 0));
+        }
+        publish(broker, "room7", 100);
+        assertEquals(0, kept(broker, "room7"));
+        assertEquals(broker.countLogBytes(), broker.logBytes());
+    }
+
+    /** All at once, and the budget always met: nothing throws, and each message is published once. */
+    @Test
+    void publishersUnderPressureNeverFail() throws Exception {
+        LocalBroker broker = broker(Retention.defaults(), 200_000);
+        int threads = 4;
+        int each = 20_000;
+        ExecutorService pool = Executors.newFixedThreadPool(threads);
+        CyclicBarrier begin = new CyclicBarrier(threads);
+        List<Future<?>> running = new ArrayList<>();
+        for (int t = 0; t < threads; t++) {
+            Random random = new Random(t);
+            running.add(pool.submit(() -> {
+                begin.await();
+                for (int i = 0; i < each; i++) {
+                    publish(broker, "room" + random.nextInt(300), random.nextInt(500));
+                }
+                return null;
+            }));
+        }
+        for (Future<?> one : running) {
+            one.get();
+        }
+        pool.shutdown();
+        assertTrue(pool.awaitTermination(10, TimeUnit.SECONDS));
+        long published = 0;
+        for (int i = 0; i < 300; i++) {
+            Position next =
+                    Objects.requireNonNull(broker.publish("room" + i, "room" + i, message(1), Recipients.EVERYONE));
+            published += next.offset() - 1;
+        }
+        assertEquals((long) threads * each, published);
+        assertTrue(broker.logBytes() <= 200_000, "used " + broker.logBytes());
+        assertEquals(broker.countLogBytes(), broker.logBytes());
+    }
+
+    private static void inbox(LocalBroker broker, String user, int length) {
+        assertNotNull(broker.publish(Names.USER + ":" + user, Names.USER, message(length), Recipients.EVERYONE));
+    }
+
+    private static void publish(LocalBroker broker, String room, int length) {
+        assertNotNull(broker.publish(room, room, message(length), Recipients.EVERYONE));
+    }
+
+    private static Outgoing message(int length) {
+        return Outgoing.of("e").rawData('"' + "x".repeat(length) + '"');
+    }
+
+    private static long kept(LocalBroker broker, String key) {
+        RoomState room = broker.find(key);
+        return room == null
+                ? 0
+                : room.end().offset() - room.page(session(), NEWEST, 1).floor();
+    }
+
+    private static Session session() {
+        Session session = Mockito.mock(Session.class);
+        Mockito.when(session.id()).thenReturn("some session");
+        return session;
+    }
+}

@@ -1,0 +1,133 @@
+package io.realtime.server;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.google.gson.JsonObject;
+import io.realtime.ErrorCode;
+import io.realtime.Event;
+import io.realtime.RealtimeException;
+import io.realtime.server.TestServer.TestPeer;
+import java.time.Duration;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** How many rooms there are: what makes one, what ends it, and what happens when there are too many. */
+@Timeout(60)
+class RoomsTest {
+    private static final Event<String> SAID = Event.of("said", String.class);
+    private static final Event<String> TYPING = Event.ephemeral("typing", String.class);
+
+    private final TestServer test = new TestServer(
+            TestServer::byName,
+            builder -> builder.allowJoin((session, room) -> true)
+                    .limits(Limits.builder().rooms(3).build())
+                    .retention(new Retention(10, Duration.ofMinutes(1))));
+    private final TestPeer ann = test.managed("ann");
+
+    @AfterEach
+    void close() {
+        test.close();
+    }
+
+    private int rooms() {
+        return test.server.stats().rooms();
+    }
+
+    private void join(String room) {
+        ann.send("{'type':'$join','room':'" + room + "','ref':'j'}");
+    }
+
+    @Test
+    void historyMakesNoRoom() {
+        int before = rooms();
+        for (int i = 0; i < 50; i++) {
+            ann.send("{'type':'$history','room':'chat:" + i + "','ref':'h'}");
+            JsonObject page = ann.data("$reply");
+            assertEquals(0, page.getAsJsonArray("messages").size());
+            assertEquals(1, page.get("next").getAsLong());
+        }
+        for (String inbox : new String[] {"@user", "@session", "@all"}) {
+            ann.send("{'type':'$history','room':'" + inbox + "','ref':'h','data':{'after':7}}");
+            assertEquals(7, ann.data("$reply").get("next").getAsLong());
+        }
+        assertEquals(before, rooms());
+    }
+
+    @Test
+    void historyOfAForgottenRoomSaysWhereItEnded() {
+        test.server.room("chat:1").send(SAID, "x");
+        ann.send("{'type':'$history','room':'chat:1','ref':'h'}");
+        JsonObject before = ann.data("$reply");
+        test.time.advance(Duration.ofMinutes(2));
+        int rooms = rooms();
+        ann.send("{'type':'$history','room':'chat:1','ref':'h'}");
+        JsonObject after = ann.data("$reply");
+        assertEquals(before.get("epoch"), after.get("epoch"));
+        assertEquals(2, after.get("next").getAsLong());
+        assertEquals(1, after.get("floor").getAsLong());
+        assertEquals(rooms, rooms());
+    }
+
+    @Test
+    void joinBeyondTheLimitIsOverloadedUntilARoomEnds() {
+        join("chat:1");
+        join("chat:2");
+        join("chat:3");
+        ann.received.clear();
+        join("chat:4");
+        assertEquals("overloaded", ann.data("$error").get("code").getAsString());
+        ann.send("{'type':'$leave','room':'chat:2','ref':'l'}");
+        ann.received.clear();
+        join("chat:4");
+        assertNotNull(ann.data("$reply"));
+    }
+
+    @Test
+    void messageThatWouldMakeARoomTooManyIsRefused() {
+        test.server.room("chat:1").send(SAID, "x");
+        test.server.room("chat:2").send(SAID, "x");
+        test.server.room("chat:3").send(SAID, "x");
+        RealtimeException refused = assertThrows(
+                RealtimeException.class, () -> test.server.room("chat:4").send(SAID, "x"));
+        assertEquals(ErrorCode.OVERLOADED, refused.code());
+        assertTrue(refused.isRetryable());
+        assertNull(test.server.room("chat:4").send(TYPING, "x"), "nobody is there to receive it");
+        assertNotNull(test.server.room("chat:3").send(SAID, "y"));
+        assertNotNull(test.server.user("ann").inbox().send(SAID, "to a user"));
+        assertNotNull(test.server.user("bob").inbox().send(SAID, "to one who is away"));
+        assertNotNull(test.server.all().send(SAID, "to all"));
+        test.settle();
+        assertEquals(2, ann.types().stream().filter("said"::equals).count());
+        test.time.advance(Duration.ofMinutes(2));
+        assertNotNull(test.server.room("chat:4").send(SAID, "x"), "the others ended with their messages");
+    }
+
+    @Test
+    void applicationsJoinBeyondTheLimitThrowsAndChangesNothing() {
+        Session session = test.server.user("ann").sessions().get(0);
+        session.join("chat:1");
+        session.join("chat:2");
+        session.join("chat:3");
+        assertThrows(RealtimeException.class, () -> session.join("chat:4"));
+        assertFalse(session.isIn("chat:4"));
+    }
+
+    @Test
+    void roomEndsWithItsLastMemberOrMessage() {
+        int before = rooms();
+        join("chat:1");
+        assertEquals(before + 1, rooms());
+        ann.send("{'type':'$leave','room':'chat:1','ref':'l'}");
+        assertEquals(before, rooms());
+        test.server.room("chat:2").send(SAID, "x");
+        assertEquals(before + 1, rooms());
+        test.time.advance(Duration.ofSeconds(91));
+        assertEquals(before, rooms());
+    }
+}
