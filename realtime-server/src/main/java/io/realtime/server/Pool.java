@@ -265,7 +265,7 @@ final class Pool {
             }
             lock.lock();
             try {
-                if (mine.waiting.remove(this)) {
+                if (!mine.waiting.isEmpty() && mine.waiting.remove(this)) { // the empty set takes no removal
                     begun.increment(); // and so nobody takes it for one that waits
                     ended.increment();
                     if (mine.waiting.isEmpty()) {

@@ -12,6 +12,7 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.RejectedExecutionException;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
@@ -23,6 +24,7 @@ class EarlyPeerTest {
     private final List<String> asked = new ArrayList<>();
     private final ArrayDeque<Runnable> held = new ArrayDeque<>();
     private boolean holding;
+    private boolean rejecting;
     private CompletableFuture<Authentication> answer = new CompletableFuture<>();
     private final TestServer test = new TestServer(
             credentials -> {
@@ -32,6 +34,9 @@ class EarlyPeerTest {
             builder -> builder.executor(this::execute).on(SAY, (session, message) -> handled.add(message.data())));
 
     private void execute(Runnable task) {
+        if (rejecting) {
+            throw new RejectedExecutionException("expected in the log");
+        }
         if (holding) {
             held.add(task);
         } else {
@@ -132,6 +137,27 @@ class EarlyPeerTest {
         assertEquals("1", peer.next("$reply").get("ref").getAsString());
         peer.send("{'type':'$auth','ref':'3','data':{'token':'c'}}");
         assertEquals("3", peer.next("$reply").get("ref").getAsString());
+    }
+
+    @Test
+    void rejectedTasksAreStartedLaterAndCounted() {
+        answer.complete(Authentication.of("ann"));
+        TestPeer peer = test.plain("ann");
+        assertEquals(0, test.server.stats().rejections());
+        rejecting = true;
+        peer.send(say(1));
+        peer.send(say(2));
+        TestPeer newcomer = hello("ben");
+        test.time.advance(Duration.ofSeconds(6));
+        assertEquals(2, test.server.stats().rejections(), "one run of a mailbox, one authentication");
+        assertEquals(
+                "authentication: 1 wait for a thread, 0 busy, 1 refused by the executor, for more than 5 s",
+                test.server.problem());
+        rejecting = false;
+        test.time.advance(Duration.ofSeconds(2));
+        assertEquals(List.of("x", "xx"), handled);
+        newcomer.next("$welcome");
+        assertNull(test.server.problem());
     }
 
     @Test

@@ -90,6 +90,17 @@ class PoolTest {
     }
 
     @Test
+    void cancelOfWhatHasBegunOrEndedDoesNothing() {
+        Pool.Ticket begun = pool.execute("ann", () -> ran.add("ann"));
+        begun.cancel();
+        threads.remove().run();
+        begun.cancel();
+        assertEquals(List.of("ann"), ran);
+        assertEquals(0, pool.waiting());
+        assertEquals(0, pool.busy());
+    }
+
+    @Test
     void tryExecuteIsRefusedAboveTheShare() {
         for (int i = 0; i < 4; i++) {
             assertTrue(pool.tryExecute("ann", () -> ran.add("ann")));

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.realtime.Event;
 import io.realtime.testing.RawWebSocket;
 import java.io.IOException;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CountDownLatch;
@@ -83,6 +84,24 @@ class StarvationIT {
         }
         blocked.acquire(Workers.THREADS / 2);
         echoes(welcomed("ben")); // is authenticated, and its handler runs
+    }
+
+    @Test
+    void closeReturnsWhenTheLastHandlerHas() throws Exception {
+        RawWebSocket ann = welcomed("ann");
+        ann.text("{\"type\":\"block\",\"data\":\"x\"}");
+        blocked.acquire();
+        Thread closing = new Thread(() -> server.close(Duration.ofMinutes(10)));
+        closing.start();
+        assertTrue(ann.read().text().contains("$goodbye"));
+        assertTrue(closing.isAlive());
+        release.countDown();
+        RawWebSocket.RawFrame frame = ann.read();
+        while (frame.opcode() != RawWebSocket.CLOSE) {
+            frame = ann.read();
+        }
+        ann.close();
+        closing.join();
     }
 
     @Test
