@@ -6,9 +6,11 @@ import io.realtime.Message;
 import io.realtime.Subscription;
 import io.realtime.internal.wire.Envelope;
 import io.realtime.spi.Scheduler;
+import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executor;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
@@ -32,9 +34,10 @@ final class Callbacks {
     private final ClientListener listener;
     private final Reloads reloads;
     private final EventBus everywhere = new EventBus(this::handlerFailed);
-    private final ConcurrentHashMap<String, EventBus> perRoom = new ConcurrentHashMap<>();
+    private final ConcurrentHashMap<String, RoomBus> perRoom = new ConcurrentHashMap<>(); // with subscriptions only
     private final AtomicLong backlog = new AtomicLong();
     private volatile Consumer<Envelope> questions = question -> {};
+    private boolean handlerThrew; // on the executor only
 
     Callbacks(Executor executor, ClientListener listener, Scheduler scheduler) {
         this.executor = new SerialExecutor(executor);
@@ -67,19 +70,52 @@ final class Callbacks {
     }
 
     <T> Subscription on(@Nullable String room, Event<T> event, Consumer<? super Message<T>> handler) {
-        return bus(room, event).subscribe(event, handler);
+        return room == null ? everywhere.subscribe(event, handler) : inRoom(room, event, handler, false);
     }
 
     <T> Subscription once(@Nullable String room, Event<T> event, Consumer<? super Message<T>> handler) {
-        return bus(room, event).once(event, handler);
+        return room == null ? everywhere.once(event, handler) : inRoom(room, event, handler, true);
     }
 
-    private EventBus bus(@Nullable String room, Event<?> event) {
-        if (room == null) {
-            return everywhere;
+    /** The handlers of one room; kept as long as there are any. */
+    private static final class RoomBus {
+        final EventBus bus;
+        int subscriptions; // changed within the table's compute methods only
+
+        RoomBus(EventBus bus) {
+            this.bus = bus;
         }
+    }
+
+    private <T> Subscription inRoom(String room, Event<T> event, Consumer<? super Message<T>> handler, boolean isOnce) {
+        Objects.requireNonNull(handler, "handler");
         declare(event);
-        return perRoom.computeIfAbsent(room, name -> new EventBus(this::handlerFailed));
+        RoomBus mine = Objects.requireNonNull(perRoom.compute(room, (name, known) -> {
+            RoomBus bus = known == null ? new RoomBus(new EventBus(this::handlerFailed)) : known;
+            bus.subscriptions++;
+            return bus;
+        }));
+        AtomicBoolean isOver = new AtomicBoolean();
+        Runnable over = () -> {
+            if (isOver.compareAndSet(false, true)) {
+                perRoom.computeIfPresent(room, (name, bus) -> --bus.subscriptions == 0 ? null : bus);
+            }
+        };
+        Subscription subscription = isOnce
+                ? mine.bus.once(event, message -> {
+                    over.run();
+                    handler.accept(message);
+                })
+                : mine.bus.subscribe(event, handler);
+        return () -> {
+            subscription.close();
+            over.run();
+        };
+    }
+
+    /** Returns how many rooms have handlers. */
+    int rooms() {
+        return perRoom.size();
     }
 
     /** A name has one contract in a client, whichever rooms its handlers listen to: the first bus keeps them all. */
@@ -91,51 +127,58 @@ final class Callbacks {
         return reloads.register(room, hook);
     }
 
-    /** Hands a message to the handlers of its event unless a reload keeps it, then runs {@code done}. */
-    void deliver(Inbound message, Runnable done) {
+    /** Hands a message to the handlers of its event unless a reload keeps it, then tells {@code done} whether they took it. */
+    void deliver(Inbound message, Consumer<Boolean> done) {
         executor.execute(() -> {
+            boolean isHandled = false;
             try {
-                if (!reloads.keeps(message)) {
-                    hand(message);
-                }
+                isHandled = !reloads.keeps(message) && hand(message);
             } finally {
-                done.run();
+                done.accept(isHandled);
             }
         });
     }
 
-    /** Hands a message to the handlers of its event; on the executor only. */
-    void hand(Inbound message) {
+    /**
+     * Hands a message to the handlers of its event; on the executor only.
+     *
+     * @return whether there was a handler, and none threw
+     */
+    boolean hand(Inbound message) {
         if (message.envelope().ref() != null) {
             questions.accept(message.envelope());
-            return;
+            return true;
         }
         String type = message.envelope().type();
         Event<?> event = everywhere.event(type);
         if (event == null) {
             LOG.debug("no handler for '{}'", type);
-            return;
+            return false;
         }
         try {
-            publish(event, message);
+            return publish(event, message);
         } catch (Throwable unfit) { // a payload's constructor is the application's: anything may come out of it
             LOG.warn("'{}' from the server does not fit its contract: {}", type, unfit.getMessage());
             tell(unfit);
+            return false;
         }
     }
 
-    private <T> void publish(Event<T> event, Inbound inbound) {
+    private <T> boolean publish(Event<T> event, Inbound inbound) {
         Envelope envelope = inbound.envelope();
         long timestamp = envelope.ts() == 0 ? inbound.now() : envelope.ts();
         Message<T> message = envelope.message(event.type(), inbound.epoch(), timestamp);
-        everywhere.publish(event, message);
-        EventBus room = envelope.room() == null ? null : perRoom.get(envelope.room());
+        handlerThrew = false;
+        int called = everywhere.publish(event, message);
+        RoomBus room = envelope.room() == null ? null : perRoom.get(envelope.room());
         if (room != null) {
-            room.publish(event, message);
+            called += room.bus.publish(event, message);
         }
+        return called > 0 && !handlerThrew;
     }
 
     private void handlerFailed(Event<?> event, Throwable failure) {
+        handlerThrew = true;
         LOG.error("a handler of {} failed", event, failure);
         tell(failure);
     }

@@ -84,7 +84,9 @@ final class ClientEngine {
         this.rooms = new Rooms(callbacks, scheduler, sender::isDone, this::retryRoomsLater);
         this.history = new HistoryReader(callbacks, scheduler, this::sendNow);
         this.calls = new Calls(Ids.name(config.random()), sender, callbacks, scheduler, this::sendNow);
-        this.inboxAcks = new InboxAcks(scheduler, this::sendInboxAck);
+        this.reconnections = new Throttle(scheduler, BURST, this::dialNow);
+        this.networkChanges = new Throttle(scheduler, BURST, this::onNetworkChanged);
+        this.inboxAcks = new InboxAcks(scheduler, this::sendInboxAck, callbacks::error);
         FileOutbox file = config.outboxFile();
         this.clientId = file == null ? Ids.secret(config.random()) : file.clientId();
         sender.restore();
@@ -299,6 +301,7 @@ final class ClientEngine {
     /** Forgets and closes what there is. */
     private void abandon(CloseReason reason) {
         Link ended = link;
+        inboxAcks.flush();
         drop(ended);
         if (ended != null) {
             ended.close(reason);
@@ -531,10 +534,10 @@ final class ClientEngine {
         String epoch = rooms.epoch(frame.room());
         boolean inInbox = Names.USER.equals(frame.room()) && frame.offset() > 0;
         int current = era;
-        callbacks.deliver(new Inbound(frame, epoch, scheduler.currentTimeMillis()), () -> {
+        callbacks.deliver(new Inbound(frame, epoch, scheduler.currentTimeMillis()), isHandled -> {
             callbacks.done(frame.length());
-            if (inInbox) {
-                post(() -> onHandled(current, epoch, frame.offset()));
+            if (inInbox) { // no room of the user's has a reload that could keep it
+                post(() -> onOutcome(current, epoch, frame.offset(), isHandled));
             }
         });
     }
@@ -749,9 +752,9 @@ final class ClientEngine {
         return open != null && open.send(frame);
     }
 
-    private void onHandled(int then, @Nullable String epoch, long offset) {
+    private void onOutcome(int then, @Nullable String epoch, long offset, boolean isHandled) {
         if (!terminated && then == era) {
-            inboxAcks.handled(epoch, offset);
+            inboxAcks.outcome(epoch, offset, isHandled);
         }
     }
 

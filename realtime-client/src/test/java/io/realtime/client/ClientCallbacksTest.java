@@ -11,6 +11,7 @@ import io.realtime.PayloadException;
 import io.realtime.Position;
 import io.realtime.Subscription;
 import io.realtime.client.ConnectionState.Status;
+import io.realtime.internal.wire.Envelope;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -126,6 +127,35 @@ class ClientCallbacksTest {
         world.peer().said("r", 2, "b");
         world.settle();
         assertEquals(List.of("once a"), world.heard);
+    }
+
+    @Test
+    void roomWithoutHandlersIsForgotten() {
+        Callbacks callbacks = new Callbacks(Runnable::run, 1 << 20, world, world.time);
+        for (int i = 0; i < 1_000; i++) {
+            Subscription first = callbacks.on("room-" + i, World.SAID, said -> {});
+            Subscription second = callbacks.once("room-" + i, World.SAID, said -> {});
+            first.close();
+            first.close();
+            assertEquals(1, callbacks.rooms());
+            second.close();
+        }
+        assertEquals(0, callbacks.rooms());
+    }
+
+    @Test
+    void onceThatHasHeardLeavesNothingBehind() {
+        Callbacks callbacks = new Callbacks(Runnable::run, 1 << 20, world, world.time);
+        Subscription once = callbacks.once("r", World.SAID, said -> world.heard.add("once"));
+        Envelope said = Envelope.parseFromServer(
+                "{\"type\":\"chat.said\",\"room\":\"r\",\"ts\":1,\"data\":{\"text\":\"a\"},\"offset\":1}");
+        assertTrue(callbacks.hand(new Inbound(said, "e1", 1)));
+        assertEquals(List.of("once"), world.heard);
+        assertEquals(0, callbacks.rooms());
+        Subscription next = callbacks.on("r", World.SAID, other -> {});
+        once.close();
+        assertEquals(1, callbacks.rooms());
+        next.close();
     }
 
     @Test

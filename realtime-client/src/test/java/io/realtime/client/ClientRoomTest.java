@@ -270,6 +270,7 @@ class ClientRoomTest {
 
     @Test
     void theUsersInboxIsAcknowledgedOnceASecond() {
+        world.client().on(World.SAID, said -> {});
         world.rooms = "{\"@user\":{\"epoch\":\"u\",\"offset\":0}}";
         world.connected();
         for (int i = 1; i <= 5; i++) {
@@ -291,6 +292,7 @@ class ClientRoomTest {
 
     @Test
     void whatWasHandledOfAnInboxThatBeganAnewIsNotAcknowledged() {
+        world.client().on(World.SAID, said -> {});
         world.rooms = "{\"@user\":{\"epoch\":\"u\",\"offset\":0}}";
         world.connected();
         world.peer().said("@user", 900, "m");
