@@ -16,6 +16,7 @@ record ClientConfig(
         Heartbeat heartbeat,
         OutboxLimits outbox,
         @Nullable FileOutbox outboxFile,
+        Duration tokenTimeout,
         Duration connectTimeout,
         ClientTransport transport,
         Scheduler scheduler,

@@ -43,6 +43,7 @@ final class ClientEngine {
     private static final Duration HEALTHY_AFTER = Duration.ofSeconds(10);
     private static final Duration LONGEST_WAIT = Duration.ofHours(1); // whatever a server says
     private static final Duration PROBE = Duration.ofSeconds(5);
+    private static final Duration BURST = Duration.ofSeconds(1);
     private static final Duration ROOM_RETRY = Duration.ofSeconds(1);
     private static final Duration BAD_FRAMES_WITHIN = Duration.ofMinutes(1);
     private static final int BAD_FRAMES = 10;
@@ -57,6 +58,8 @@ final class ClientEngine {
     private final HistoryReader history;
     private final Calls calls;
     private final InboxAcks inboxAcks;
+    private final Throttle reconnections;
+    private final Throttle networkChanges;
 
     private volatile ConnectionState state = ConnectionState.IDLE;
     private volatile boolean terminated;
@@ -162,29 +165,11 @@ final class ClientEngine {
     }
 
     void reconnectNow() {
-        post(() -> {
-            if (state.status() == Status.WAITING) {
-                retry.cancel();
-                dial();
-            }
-        });
+        post(reconnections::ask);
     }
 
     void networkChanged() {
-        post(() -> {
-            switch (state.status()) {
-                case WAITING -> {
-                    retry.cancel();
-                    dial();
-                }
-                case CONNECTING -> { // what it waits for may have gone with the old network
-                    abandon(new CloseReason(CloseReason.ABNORMAL, "the network changed"));
-                    dial();
-                }
-                case OPEN -> probe();
-                case IDLE, CLOSED -> {}
-            }
-        });
+        post(networkChanges::ask);
     }
 
     /** Ends everything for good, then runs {@code last}. */
@@ -232,20 +217,60 @@ final class ClientEngine {
         }
     }
 
+    /** Makes the attempt that is waited for; one that waits for its token asks for it again. */
+    private void dialNow() {
+        if (state.status() == Status.WAITING) {
+            dial();
+        } else if (state.status() == Status.CONNECTING && link != null && link.phase == Link.Phase.TOKEN) {
+            abandon(new CloseReason(CloseReason.ABNORMAL, "another attempt is wanted now"));
+            dial();
+        }
+    }
+
+    /** What a connection, or an attempt, hears or waits for may have gone with the old network. */
+    private void onNetworkChanged() {
+        switch (state.status()) {
+            case WAITING -> dial();
+            case CONNECTING, OPEN -> {
+                Link current = link;
+                if (current != null && current.phase == Link.Phase.DIALING && !current.isRedial) {
+                    drop(current);
+                    Link again = new Link(this, callbacks);
+                    again.isRedial = true; // once: a network that changes on and on must not keep it from connecting
+                    link = again;
+                    open(again, lastToken);
+                } else if (current != null && current.phase == Link.Phase.CONNECTED) {
+                    probe(current);
+                }
+            }
+            case IDLE, CLOSED -> {}
+        }
+    }
+
     private void dial() {
+        retry.cancel();
         Link next = new Link(this, callbacks);
         link = next;
-        become(Status.CONNECTING, Duration.ZERO, null);
         TokenProvider tokens = config.tokens();
         if (tokens == null) {
+            become(Status.CONNECTING, Duration.ZERO, null);
             open(next, null);
-        } else {
-            callbacks.execute(() -> askForToken(next, tokens));
+            return;
         }
+        next.watchdog = scheduler.schedule(config.tokenTimeout(), () -> {
+            String why = "no token within " + config.tokenTimeout();
+            callbacks.error(new RealtimeException(ErrorCode.TIMEOUT, why, true, null));
+            lose(next, new CloseReason(CloseReason.ABNORMAL, why));
+        });
+        become(Status.CONNECTING, Duration.ZERO, null);
+        callbacks.execute(() -> askForToken(next, tokens));
     }
 
     /** On the callback executor. */
     private void askForToken(Link next, TokenProvider tokens) {
+        if (next.isOver()) { // it had to wait for too long here, and another attempt asks
+            return;
+        }
         try {
             tokens.token().whenComplete((token, failure) -> post(() -> onToken(next, token, failure)));
         } catch (Throwable failure) { // the application's code: anything may come out of it
@@ -254,7 +279,7 @@ final class ClientEngine {
     }
 
     private void onToken(Link next, @Nullable String token, @Nullable Throwable thrown) {
-        if (next != link) {
+        if (next != link || next.phase != Link.Phase.TOKEN) {
             return;
         }
         Throwable failure =
@@ -275,13 +300,15 @@ final class ClientEngine {
 
     private void open(Link next, @Nullable String token) {
         lastToken = token;
+        next.phase = Link.Phase.DIALING;
+        next.watchdog.cancel();
         next.watchdog = scheduler.schedule(config.connectTimeout(), () -> {
             LOG.debug("no welcome within {}", config.connectTimeout());
             lose(next, new CloseReason(CloseReason.ABNORMAL, "no welcome within " + config.connectTimeout()));
         });
         try {
             next.dialing = config.transport().connect(config.target(), next);
-        } catch (RuntimeException failure) {
+        } catch (Throwable failure) { // a transport's Error, too, is met like a network's
             onFailed(next, failure);
         }
     }
@@ -339,8 +366,14 @@ final class ClientEngine {
             stop(reason, null);
             return;
         }
+        try {
+            retry = scheduler.schedule(delay, this::dial); // before anybody hears of it
+        } catch (Throwable failure) { // without time there is no other attempt, and connect must be able to begin one
+            LOG.error("the scheduler failed", failure);
+            stop(new CloseReason(CloseReason.INTERNAL_ERROR, "the scheduler failed: " + failure), failure);
+            return;
+        }
         become(Status.WAITING, delay, reason);
-        retry = scheduler.schedule(delay, this::dial);
     }
 
     private void stop(CloseReason reason, @Nullable Throwable cause) {
@@ -348,6 +381,8 @@ final class ClientEngine {
         history.fail(failure);
         abandon(reason);
         retry.cancel();
+        reconnections.stop();
+        networkChanges.stop();
         if (state.status() != Status.CLOSED) {
             become(Status.CLOSED, Duration.ZERO, reason);
         }
@@ -370,7 +405,7 @@ final class ClientEngine {
 
     // What the transport says
 
-    void onFailed(Link failed, Exception cause) {
+    void onFailed(Link failed, Throwable cause) {
         if (failed == link) {
             drop(failed);
             retryLater(new CloseReason(CloseReason.ABNORMAL, String.valueOf(cause.getMessage())), Duration.ZERO);
@@ -699,18 +734,25 @@ final class ClientEngine {
                 () -> lose(from, new CloseReason(CloseReason.HEARTBEAT_TIMEOUT, "nothing heard for " + timeout))));
     }
 
-    private void probe() {
-        Link open = openLink();
-        if (open == null) {
+    /** Gives a connection a while to be heard; once more for what changes meanwhile. */
+    private void probe(Link suspect) {
+        if (suspect.probe != Link.NOTHING) {
+            suspect.probesAgain = true;
             return;
         }
-        open.ping();
-        open.probe.cancel();
-        open.probe = scheduler.schedule(PROBE, () -> {
-            if (open.isSilent() && open == link) {
+        suspect.ping();
+        suspect.probe = scheduler.schedule(PROBE, () -> {
+            suspect.probe = Link.NOTHING;
+            if (suspect != link) {
+                return;
+            }
+            if (suspect.isSilent()) {
                 CloseReason reason = new CloseReason(CloseReason.HEARTBEAT_TIMEOUT, "nothing heard on the new network");
                 abandon(reason);
                 retrySoon(reason, Duration.ZERO);
+            } else if (suspect.probesAgain) {
+                suspect.probesAgain = false;
+                probe(suspect);
             }
         });
     }

@@ -30,8 +30,18 @@ final class Link implements ClientTransport.Callback, ConnectionListener {
     private volatile boolean silent;
     private volatile boolean deaf; // once set, nothing that arrives counts
 
+    /** How far an attempt has come. */
+    enum Phase {
+        TOKEN,
+        DIALING,
+        CONNECTED
+    }
+
     // The scheduler's thread only.
     private @Nullable Connection connection;
+    Phase phase = Phase.TOKEN;
+    boolean isRedial;
+    boolean probesAgain;
     Scheduler.Cancellable dialing = NOTHING;
     Scheduler.Cancellable watchdog = NOTHING;
     Scheduler.Cancellable health = NOTHING;
@@ -128,6 +138,7 @@ final class Link implements ClientTransport.Callback, ConnectionListener {
 
     void opened(Connection made) {
         connection = made;
+        phase = Phase.CONNECTED;
     }
 
     void watch(HeartbeatMonitor newMonitor) {
@@ -169,6 +180,11 @@ final class Link implements ClientTransport.Callback, ConnectionListener {
         }
         Integer lostCode = lastError.closeCode();
         return lostCode == null ? reason : new CloseReason(lostCode, said);
+    }
+
+    /** Returns whether nothing more comes of this attempt; from any thread. */
+    boolean isOver() {
+        return deaf;
     }
 
     /** Ends all timers and turns deaf. */

@@ -94,14 +94,18 @@ public final class RealtimeClient implements AutoCloseable {
         engine.close(release);
     }
 
-    /** While waiting for the next attempt, makes it now; otherwise does nothing. */
+    /**
+     * While waiting for the next attempt, makes it now; while waiting for a token, asks for it again; otherwise does
+     * nothing. What is called more than once within a second is done once more when that is over.
+     */
     public void reconnectNow() {
         engine.reconnectNow();
     }
 
     /**
-     * Says that the device's network has changed: an attempt is made now if one is waited for, begun anew if one is
-     * under way, and an open connection has 5 s to give a sign of life.
+     * Says that the device's network has changed: an attempt is made now if one is waited for, dialed anew, once, if one
+     * is under way, and a connection has 5 s to give a sign of life. Changes come in bursts: what is said more than once
+     * within a second is acted on once more when that is over. A token that was asked for is not asked for again.
      */
     public void networkChanged() {
         engine.networkChanged();
@@ -232,6 +236,9 @@ public final class RealtimeClient implements AutoCloseable {
 
     /** Builds a {@link RealtimeClient}; not safe for use by many threads. */
     public static final class Builder {
+        private static final Duration LONGEST_TIMEOUT = Duration.ofHours(24);
+        static final int MOST_OUTBOUND_BYTES = 64 << 20;
+
         private final URI server;
         private @Nullable SSLSocketFactory tls;
         private final Map<String, String> headers = new TreeMap<>(String.CASE_INSENSITIVE_ORDER);
@@ -240,6 +247,7 @@ public final class RealtimeClient implements AutoCloseable {
         private Heartbeat heartbeat = Heartbeat.defaults();
         private OutboxLimits outbox = OutboxLimits.defaults();
         private @Nullable FileOutbox outboxFile;
+        private Duration tokenTimeout = Duration.ofMinutes(1);
         private Duration connectTimeout = Duration.ofSeconds(10);
         private int messageBytes = 2 << 20;
         private @Nullable Executor callbackExecutor;
@@ -327,18 +335,30 @@ public final class RealtimeClient implements AutoCloseable {
         }
 
         /**
-         * How long one attempt may take from the token to the server's welcome; default 10 s.
+         * Sets how long the token provider may take; default 1 minute. Beyond it {@link ClientListener#onError} hears of it
+         * with code {@code timeout}, and the provider is asked again after the backoff.
          *
-         * @throws IllegalArgumentException when it is not positive
+         * @throws IllegalArgumentException when it is not positive, or above 24 h
          */
-        public Builder connectTimeout(Duration timeout) {
-            require(!timeout.isNegative() && !timeout.isZero(), "connectTimeout " + timeout + " is not positive");
-            this.connectTimeout = timeout;
+        public Builder tokenTimeout(Duration timeout) {
+            this.tokenTimeout = requireTimeout("tokenTimeout", timeout);
             return this;
         }
 
         /**
-         * The longest message to take from the server, in bytes; default 2 MiB. Beyond it the connection closes.
+         * Sets how long one attempt may take from the token to the server's welcome; default 10 s.
+         *
+         * @throws IllegalArgumentException when it is not positive, or above 24 h
+         */
+        public Builder connectTimeout(Duration timeout) {
+            this.connectTimeout = requireTimeout("connectTimeout", timeout);
+            return this;
+        }
+
+        /**
+         * Sets the longest message to take from the server, in bytes; default 2 MiB. The server is told: in the place of a
+         * longer one comes a {@link Gap} with the reason {@code too_big}, and a reply that is longer fails its request. A
+         * server that sends one nevertheless three times in a row is left: the client closes.
          *
          * @throws IllegalArgumentException when it is below 1 KiB
          */
@@ -418,6 +438,7 @@ public final class RealtimeClient implements AutoCloseable {
                     heartbeat,
                     outbox,
                     outboxFile,
+                    tokenTimeout,
                     connectTimeout,
                     transport == null ? new JavaWebSocketClientTransport(tls) : transport,
                     time,
@@ -439,6 +460,12 @@ public final class RealtimeClient implements AutoCloseable {
                 thread.setDaemon(true);
                 return thread;
             });
+        }
+
+        private static Duration requireTimeout(String name, Duration timeout) {
+            require(!timeout.isNegative() && !timeout.isZero(), name + " " + timeout + " is not positive");
+            require(timeout.compareTo(LONGEST_TIMEOUT) <= 0, name + " " + timeout + " is above " + LONGEST_TIMEOUT);
+            return timeout;
         }
 
         private static boolean isPrintable(String text) {

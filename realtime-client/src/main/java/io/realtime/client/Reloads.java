@@ -1,7 +1,9 @@
 package io.realtime.client;
 
 import io.realtime.Backoff;
+import io.realtime.ErrorCode;
 import io.realtime.Position;
+import io.realtime.RealtimeException;
 import io.realtime.Subscription;
 import io.realtime.spi.Scheduler;
 import java.time.Duration;
@@ -28,6 +30,9 @@ final class Reloads {
 
     /** What is held of all rooms; beyond it the room whose message does not fit does the same. */
     static final long ALL_BYTES = 8L << 20;
+
+    /** A hook that has not loaded by then has failed, and runs again. */
+    static final Duration TIMEOUT = Duration.ofMinutes(1);
 
     private static final Logger LOG = LoggerFactory.getLogger(Reloads.class);
     private static final Backoff BACKOFF = Backoff.builder()
@@ -71,6 +76,7 @@ final class Reloads {
         long run; // odd while the hook runs
         int attempts;
         Scheduler.@Nullable Cancellable retry;
+        Scheduler.Cancellable deadline = Link.NOTHING; // of the run
 
         @Nullable
         Position overflow; // up to here messages were dropped since the run began; the next begins behind it
@@ -205,6 +211,7 @@ final class Reloads {
         }
         hold.again = false;
         long run = ++hold.run;
+        hold.deadline = scheduler.schedule(TIMEOUT, () -> submit(() -> finished(hold, run, null, late(hold))));
         try {
             CompletionStage<@Nullable Position> stage = hold.hook.reload.reload(hold.gap);
             Objects.requireNonNull(stage, "the reload hook of room '" + hold.room + "' gave null");
@@ -219,6 +226,7 @@ final class Reloads {
             return; // too late, or a second time
         }
         hold.run++;
+        hold.deadline.cancel();
         if (failure != null) {
             Throwable cause = failure instanceof CompletionException ? failure.getCause() : null;
             callbacks.tell(cause == null ? failure : cause);
@@ -235,6 +243,11 @@ final class Reloads {
             }
             release(hold);
         }
+    }
+
+    private static RealtimeException late(Hold hold) {
+        String why = "the reload hook of room '" + hold.room + "' has not loaded within " + TIMEOUT;
+        return new RealtimeException(ErrorCode.TIMEOUT, why, true, null);
     }
 
     private void retry(Hold hold) {
@@ -267,6 +280,7 @@ final class Reloads {
 
     private void end(Hold hold) {
         holds.remove(hold.room);
+        hold.deadline.cancel();
         if (hold.retry != null) {
             hold.retry.cancel();
         }

@@ -9,7 +9,8 @@ import java.util.function.Supplier;
 public interface TokenProvider {
     /**
      * Returns a token, now or later. Asked before every attempt, on the client's callback executor, so it must not
-     * block. There is no deadline: a user may have to log in first.
+     * block. One that is not there within {@link RealtimeClient.Builder#tokenTimeout} is asked for again: where a user has to
+     * log in first, return the same pending stage, or set a longer timeout.
      *
      * <p>Any failure is reported to {@link ClientListener#onError} and leads to another attempt after a while; a
      * {@link TokenRefusedException} closes the client.

@@ -13,11 +13,17 @@ import io.realtime.ConnectionException;
 import io.realtime.ErrorCode;
 import io.realtime.RealtimeException;
 import io.realtime.client.ConnectionState.Status;
+import io.realtime.spi.Scheduler;
+import io.realtime.testing.ManualScheduler;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -125,6 +131,109 @@ class ClientConnectTest {
     }
 
     @Test
+    void tokenThatNeverComesIsAskedForAgainAfterItsTimeout() {
+        List<CompletableFuture<String>> asked = new ArrayList<>();
+        world.use(world.builder().tokenTimeout(Duration.ofSeconds(30)).token(() -> {
+            CompletableFuture<String> never = new CompletableFuture<>();
+            asked.add(never);
+            return never;
+        }));
+        var unused = world.client().connect();
+        world.advance(29_999);
+        assertEquals(Status.CONNECTING, world.client().state().status());
+        world.advance(1);
+        assertEquals(Status.WAITING, world.client().state().status());
+        assertEquals(ErrorCode.TIMEOUT, ((RealtimeException) world.errors.get(0)).code());
+        world.client().reconnectNow();
+        world.settle();
+        assertEquals(2, asked.size());
+        asked.get(0).complete("late");
+        world.settle();
+        assertEquals(0, world.peers.size());
+        asked.get(1).complete("in time");
+        world.settle();
+        assertEquals("in time", world.peer().hello().token());
+    }
+
+    @Test
+    void reconnectNowAsksForAPendingTokenAgainOnceASecond() {
+        List<CompletableFuture<String>> asked = new ArrayList<>();
+        world.use(world.builder().token(() -> {
+            asked.add(new CompletableFuture<>());
+            return asked.get(asked.size() - 1);
+        }));
+        var unused = world.client().connect();
+        world.settle();
+        for (int i = 0; i < 100; i++) {
+            world.client().reconnectNow();
+            world.advance(20);
+        }
+        assertTrue(asked.size() > 1 && asked.size() <= 4, asked.size() + " asked");
+        asked.get(asked.size() - 1).complete("token");
+        world.settle();
+        assertTrue(world.client().isConnected());
+        world.advance(2_000);
+    }
+
+    @Test
+    void blockedCallbacksQueueNoTokenRequests() {
+        List<Runnable> held = new ArrayList<>();
+        AtomicInteger asked = new AtomicInteger();
+        world.use(world.builder().callbackExecutor(held::add).token(() -> {
+            asked.incrementAndGet();
+            return CompletableFuture.completedFuture("token");
+        }));
+        var unused = world.client().connect();
+        world.advance(10 * 60_000);
+        while (!held.isEmpty()) {
+            held.remove(0).run();
+        }
+        assertTrue(asked.get() <= 1, asked + " asked");
+        world.settle();
+        while (!held.isEmpty()) {
+            held.remove(0).run();
+        }
+    }
+
+    @Test
+    void schedulerThatFailsClosesSoThatConnectWorksAgain() {
+        FailingScheduler time = new FailingScheduler(world.time);
+        world.use(world.builder().scheduler(time));
+        world.connected();
+        time.failsLong.set(true);
+        world.network.cutAll();
+        world.settle();
+        assertEquals(Status.CLOSED, world.client().state().status());
+        time.failsLong.set(false);
+        world.connected();
+    }
+
+    /** Does not take what is not due at once, while told so. */
+    private record FailingScheduler(ManualScheduler time, AtomicBoolean failsLong) implements Scheduler {
+        FailingScheduler(ManualScheduler time) {
+            this(time, new AtomicBoolean());
+        }
+
+        @Override
+        public long nanoTime() {
+            return time.nanoTime();
+        }
+
+        @Override
+        public long currentTimeMillis() {
+            return time.currentTimeMillis();
+        }
+
+        @Override
+        public Cancellable schedule(Duration delay, Runnable task) {
+            if (failsLong.get() && !delay.isZero()) {
+                throw new RejectedExecutionException("no more timers");
+            }
+            return time.schedule(delay, task);
+        }
+    }
+
+    @Test
     void tokenIsAskedBeforeEveryAttemptAndMayComeLater() {
         List<CompletableFuture<String>> asked = new ArrayList<>();
         world.use(world.builder().token(() -> {
@@ -133,7 +242,7 @@ class ClientConnectTest {
             return later;
         }));
         var unused = world.client().connect();
-        world.advance(60_000);
+        world.advance(59_000);
         assertEquals(0, world.peers.size());
         asked.get(0).complete("first");
         world.settle();

@@ -1,14 +1,18 @@
 package io.realtime.client;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.realtime.CloseReason;
 import io.realtime.client.ConnectionState.Status;
 import io.realtime.testing.InMemoryNetwork;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -195,6 +199,79 @@ class ClientReconnectTest {
         world.client().networkChanged();
         world.settle();
         assertTrue(world.client().isConnected());
+    }
+
+    @Test
+    void burstOfNetworkChangesNeitherStarvesNorFloods() {
+        AtomicInteger asked = new AtomicInteger();
+        world.use(world.builder().token(() -> {
+            CompletableFuture<String> token = new CompletableFuture<>();
+            asked.incrementAndGet();
+            world.time.schedule(Duration.ofMillis(50), () -> token.complete("token"));
+            return token;
+        }));
+        var unused = world.client().connect();
+        for (int i = 0; i < 500; i++) {
+            world.client().networkChanged();
+            world.advance(20);
+        }
+        assertTrue(world.client().isConnected());
+        assertEquals(1, asked.get());
+        assertEquals(1, world.peers.size());
+    }
+
+    @Test
+    void networkChangesWithoutNetworkDialOnceASecond() {
+        AtomicInteger asked = new AtomicInteger();
+        world.use(world.builder().token(() -> {
+            asked.incrementAndGet();
+            return CompletableFuture.completedFuture("token");
+        }));
+        world.network.refuseConnections(true);
+        var unused = world.client().connect();
+        for (int i = 0; i < 500; i++) {
+            world.client().networkChanged();
+            world.advance(20);
+        }
+        assertTrue(asked.get() <= 15, asked + " tokens");
+        world.network.refuseConnections(false);
+        world.advance(1_020);
+        assertTrue(world.client().isConnected());
+    }
+
+    @Test
+    void networkThatChangesOnAndOnDialsAnAttemptAnewOnce() {
+        world.network.blackHole(true);
+        var unused = world.client().connect();
+        world.settle();
+        world.client().networkChanged(); // dials anew
+        world.settle();
+        world.network.blackHole(false);
+        world.advance(5_000);
+        assertEquals(Status.CONNECTING, world.client().state().status());
+        world.client().networkChanged();
+        world.advance(4_900);
+        assertEquals(Status.CONNECTING, world.client().state().status());
+        world.advance(1_200);
+        assertTrue(world.client().isConnected());
+    }
+
+    @Test
+    void changesDuringAProbeProbeOnceMore() {
+        world.connected();
+        world.client().networkChanged();
+        world.advance(2_000);
+        world.network.blackHole(true); // after the pong
+        world.client().networkChanged();
+        world.advance(2_999);
+        assertTrue(world.client().isConnected());
+        world.advance(5_000);
+        assertTrue(world.client().isConnected());
+        world.network.blackHole(false);
+        world.advance(2);
+        assertFalse(world.client().isConnected());
+        world.settle();
+        assertEquals(2, world.peers.size());
     }
 
     @Test
