@@ -24,13 +24,11 @@ import org.slf4j.LoggerFactory;
 final class Callbacks {
     private static final Logger LOG = LoggerFactory.getLogger(Callbacks.class);
 
-    /** What may wait between the socket and the handlers; beyond it the connection is cut and resumed later. */
-    private static final long BACKLOG = 8L << 20;
-
     /** What a short message costs beside its characters. */
-    private static final int OVERHEAD = 256;
+    static final int OVERHEAD = 256;
 
     private final Executor executor;
+    private final int inboundBytes;
     private final ClientListener listener;
     private final Reloads reloads;
     private final EventBus everywhere = new EventBus(this::handlerFailed);
@@ -39,8 +37,13 @@ final class Callbacks {
     private volatile Consumer<Envelope> questions = question -> {};
     private boolean handlerThrew; // on the executor only
 
-    Callbacks(Executor executor, ClientListener listener, Scheduler scheduler) {
+    /**
+     * @param inboundBytes what may wait between the socket and the handlers; beyond it the connection is cut and resumed
+     *     later
+     */
+    Callbacks(Executor executor, int inboundBytes, ClientListener listener, Scheduler scheduler) {
         this.executor = new SerialExecutor(executor);
+        this.inboundBytes = inboundBytes;
         this.listener = listener;
         this.reloads = new Reloads(this, scheduler);
     }
@@ -61,7 +64,7 @@ final class Callbacks {
 
     /** Notes that a frame has arrived; false when too much waits, and it must be left to a later resumption. */
     boolean arrived(int length) {
-        return backlog.addAndGet(cost(length)) <= BACKLOG;
+        return backlog.addAndGet(cost(length)) <= inboundBytes;
     }
 
     /** Notes that a frame needs no memory any more. */

@@ -36,8 +36,6 @@ import org.slf4j.LoggerFactory;
  * reached through {@link Callbacks} alone.
  */
 final class ClientEngine {
-    static final int OUTBOUND_BYTES = 4 << 20;
-
     private static final Logger LOG = LoggerFactory.getLogger(ClientEngine.class);
     private static final String AGENT = "realtime-java/1";
     private static final Duration HEALTHY_AFTER = Duration.ofSeconds(10);
@@ -681,7 +679,7 @@ final class ClientEngine {
                 from::send);
         callbacks.welcomed();
         inboxAcks.welcomed();
-        sender.welcomed(from, welcome.seq(), welcome.answers(), Math.min(messageBytes, OUTBOUND_BYTES / 2));
+        sender.welcomed(from, welcome.seq(), welcome.answers(), messageBytes);
         if (!welcome.resumed()) {
             calls.sessionLost(welcome.seq(), welcome.answers(), answersRead());
         } else if (isLost(states.get(Names.SESSION))) {

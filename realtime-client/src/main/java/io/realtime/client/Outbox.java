@@ -41,11 +41,16 @@ final class Outbox {
     private long bytes; // guarded by lock
     private boolean closed; // guarded by lock
     private boolean owned = true; // guarded by lock; false while the file does not name the user yet
-    private int messageBytes = ClientEngine.OUTBOUND_BYTES / 2; // guarded by lock
+    private final int ownBytes; // the longest message that this client sends, half of its outboundBytes
+    private int serverBytes = Integer.MAX_VALUE; // guarded by lock; the longest that the server takes
     private List<Long> removed = new ArrayList<>(); // guarded by lock; no longer here, but in the file
 
-    /** @param stores whether a file keeps the messages too: none is sent before it is {@link #stored} */
-    Outbox(OutboxLimits limits, boolean stores) {
+    /**
+     * @param stores whether a file keeps the messages too: none is sent before it is {@link #stored}
+     * @param outboundBytes what may wait in a connection: a message takes half of it at most
+     */
+    Outbox(OutboxLimits limits, boolean stores, int outboundBytes) {
+        this.ownBytes = outboundBytes / 2;
         this.limits = limits;
         this.stores = stores;
     }
@@ -116,7 +121,7 @@ final class Outbox {
         if (closed) {
             return closed();
         }
-        if (entry.wireLength() > messageBytes) {
+        if (isTooBig(entry)) {
             return tooBig(entry);
         }
         if (entry.cost() > limits.bytes()) { // nothing that could be dropped makes room for it
@@ -138,9 +143,14 @@ final class Outbox {
     }
 
     private RealtimeException tooBig(Entry entry) {
-        return new RealtimeException(
-                ErrorCode.TOO_BIG,
-                "the message has " + entry.wireLength() + " bytes, the server takes " + messageBytes);
+        String limit = serverBytes < ownBytes
+                ? "the server takes " + serverBytes
+                : "this client sends " + ownBytes + " at most, half of its outboundBytes";
+        return new RealtimeException(ErrorCode.TOO_BIG, "the message has " + entry.wireLength() + " bytes, " + limit);
+    }
+
+    private boolean isTooBig(Entry entry) {
+        return entry.wireLength() > Math.min(serverBytes, ownBytes);
     }
 
     /** Removes a message that nobody waits for any more; false when it was sent, or is not here. */
@@ -173,24 +183,24 @@ final class Outbox {
         }
     }
 
-    /** Returns why a message is too long for the server, or null when it is not. */
+    /** Returns why a message is too long for the server or this client, or null when it is not. */
     @Nullable
     RealtimeException tooBigOrNull(Entry entry) {
         lock.lock();
         try {
-            return entry.wireLength() > messageBytes ? tooBig(entry) : null;
+            return isTooBig(entry) ? tooBig(entry) : null;
         } finally {
             lock.unlock();
         }
     }
 
-    /** Learns how long a message may be; returns those that are too long. */
-    List<Dropped> limitMessages(int newMessageBytes) {
+    /** Learns how long a message the server takes; returns those that are too long. */
+    List<Dropped> limitMessages(int newServerBytes) {
         lock.lock();
         try {
-            messageBytes = newMessageBytes;
+            serverBytes = newServerBytes;
             List<Dropped> dropped = new ArrayList<>();
-            for (Entry entry : removeWaiting(entry -> entry.wireLength() > messageBytes)) {
+            for (Entry entry : removeWaiting(this::isTooBig)) {
                 dropped.add(new Dropped(entry, tooBig(entry)));
             }
             return dropped;

@@ -52,8 +52,8 @@ final class OutboxJournal {
     private static final byte REMOVED = 2;
     private static final byte ADDED_BINARY = 3;
 
-    /** No record is longer: {@link Outbox} refuses messages beyond half of this. */
-    private static final int LONGEST_BODY = ClientEngine.OUTBOUND_BYTES;
+    /** No record is longer: no client sends messages beyond half of this. */
+    private static final int LONGEST_BODY = RealtimeClient.Builder.MOST_OUTBOUND_BYTES;
 
     /** A write of this many bytes is as good as a longer one, and the channel copies what it is given. */
     private static final int WRITE_BYTES = 64 << 10;

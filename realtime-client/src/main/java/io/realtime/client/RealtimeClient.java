@@ -250,6 +250,8 @@ public final class RealtimeClient implements AutoCloseable {
         private Duration tokenTimeout = Duration.ofMinutes(1);
         private Duration connectTimeout = Duration.ofSeconds(10);
         private int messageBytes = 2 << 20;
+        private int inboundBytes = 8 << 20;
+        private int outboundBytes = 4 << 20;
         private @Nullable Executor callbackExecutor;
         private @Nullable ClientTransport transport;
         private @Nullable Scheduler scheduler;
@@ -369,6 +371,31 @@ public final class RealtimeClient implements AutoCloseable {
         }
 
         /**
+         * Sets how many bytes may wait between the socket and the handlers; default 8 MiB. When more arrives the connection
+         * is closed with 4102, and resumed after the backoff. Each message counts 256 bytes more than it has.
+         *
+         * @throws IllegalArgumentException when it is below 2 KiB
+         */
+        public Builder inboundBytes(int most) {
+            require(most >= 2048, "inboundBytes " + most + " is below 2048");
+            this.inboundBytes = most;
+            return this;
+        }
+
+        /**
+         * Sets how many bytes may wait in a connection for the network; default 4 MiB. Half of it is the longest message that
+         * this client sends; a longer one fails with {@code too_big}, as does one beyond the server's own limit.
+         *
+         * @throws IllegalArgumentException when it is below 2 KiB or above 64 MiB
+         */
+        public Builder outboundBytes(int most) {
+            require(most >= 2048, "outboundBytes " + most + " is below 2048");
+            require(most <= MOST_OUTBOUND_BYTES, "outboundBytes " + most + " is above " + MOST_OUTBOUND_BYTES);
+            this.outboundBytes = most;
+            return this;
+        }
+
+        /**
          * Who runs the callbacks: a user interface's thread, say. They run in order and one at a time on whichever
          * executor. It is never shut down here. Default: one daemon thread of the client's own.
          */
@@ -413,24 +440,31 @@ public final class RealtimeClient implements AutoCloseable {
         /**
          * Returns a client that does nothing until {@link RealtimeClient#connect}.
          *
-         * @throws IllegalStateException when both {@link #tls} and {@link #transport} were set, or the file of {@link
-         *     #outboxFile} has served a client before
+         * @throws IllegalStateException when both {@link #tls} and {@link #transport} were set, {@link #inboundBytes} has no
+         *     room for a message of {@link #messageBytes}, or the file of {@link #outboxFile} has served a client before
          */
         public RealtimeClient build() {
             if (tls != null && transport != null) {
                 throw new IllegalStateException("tls " + tls + " is not for transport " + transport);
             }
+            if (messageBytes > inboundBytes - Callbacks.OVERHEAD) {
+                throw new IllegalStateException("messageBytes " + messageBytes + " exceeds inboundBytes " + inboundBytes
+                        + " less " + Callbacks.OVERHEAD);
+            }
             SystemScheduler ownScheduler = scheduler == null ? new SystemScheduler("realtime-client") : null;
             ThreadPoolExecutor ownExecutor = callbackExecutor == null ? callbackThread() : null;
             Scheduler time = ownScheduler != null ? ownScheduler : Objects.requireNonNull(scheduler);
             Callbacks callbacks = new Callbacks(
-                    ownExecutor != null ? ownExecutor : Objects.requireNonNull(callbackExecutor), listener, time);
+                    ownExecutor != null ? ownExecutor : Objects.requireNonNull(callbackExecutor),
+                    inboundBytes,
+                    listener,
+                    time);
             ClientTransport.Target target = new ClientTransport.Target(
                     server,
                     Collections.unmodifiableMap(new TreeMap<>(headers)),
                     Frames.SUBPROTOCOL,
                     messageBytes,
-                    ClientEngine.OUTBOUND_BYTES);
+                    outboundBytes);
             ClientConfig config = new ClientConfig(
                     target,
                     tokens,

@@ -43,6 +43,7 @@ final class Sender {
     private final Runnable onProgress;
     private final Outbox outbox;
     private final @Nullable FileOutbox file;
+    private final int outboundBytes;
     private final AtomicInteger ephemeralPosted = new AtomicInteger();
     private volatile boolean closed;
 
@@ -68,7 +69,8 @@ final class Sender {
         this.asked = asked;
         this.onProgress = onProgress;
         this.file = config.outboxFile();
-        this.outbox = new Outbox(config.outbox(), file != null);
+        this.outboundBytes = config.target().outboundBytes();
+        this.outbox = new Outbox(config.outbox(), file != null, outboundBytes);
     }
 
     /** Takes over what an earlier process left in the file, if there is one. */
@@ -215,7 +217,7 @@ final class Sender {
             drop(entry, ErrorCode.CONNECTION_LOST, "an ephemeral message is not kept while offline");
         } else if (tooBig != null) {
             report(Collections.singletonList(new Outbox.Dropped(entry, tooBig)));
-        } else if (open.isCrowded(ClientEngine.OUTBOUND_BYTES) || !open.send(FrameBatch.of(entry.frame()))) {
+        } else if (open.isCrowded(outboundBytes) || !open.send(FrameBatch.of(entry.frame()))) {
             drop(entry, ErrorCode.OVERLOADED, "the connection is slow");
         } else {
             callbacks.completeVoid(entry.result);

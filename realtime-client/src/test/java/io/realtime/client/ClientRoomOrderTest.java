@@ -296,7 +296,7 @@ class ClientRoomOrderTest {
         }
         CompletableFuture<Void> sent = world.client().room("r".repeat(200) + 0).send(World.SAY, new Say("m"));
         world.settle();
-        long room = ClientEngine.OUTBOUND_BYTES - link.outboundBytes(InMemoryNetwork.Direction.TO_SERVER);
+        long room = (4 << 20) - link.outboundBytes(InMemoryNetwork.Direction.TO_SERVER);
         assertTrue(room < 2_000, room + " bytes are free");
         link.latency(Duration.ofMillis(1));
         world.advance(6_000);

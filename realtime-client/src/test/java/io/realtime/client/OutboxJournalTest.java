@@ -274,7 +274,7 @@ class OutboxJournalTest {
 
     @Test
     void aQuestionLeavesItsNumberAndNothingElse() throws IOException {
-        Outbox outbox = new Outbox(OutboxLimits.defaults(), true);
+        Outbox outbox = new Outbox(OutboxLimits.defaults(), true, 4 << 20);
         OutboxJournal journal = open();
         Outbox.Entry first = numbered(outbox, "length", "r-1");
         Outbox.Entry message = numbered(outbox, "chat.say", null);
@@ -294,7 +294,7 @@ class OutboxJournalTest {
 
     @Test
     void compactionOfQuestionsRemembersTheNumber() throws IOException {
-        Outbox outbox = new Outbox(OutboxLimits.builder().messages(10_000).build(), true);
+        Outbox outbox = new Outbox(OutboxLimits.builder().messages(10_000).build(), true, 4 << 20);
         OutboxJournal journal = open();
         List<Outbox.Entry> questions = new ArrayList<>();
         for (int i = 0; i < 10_000; i++) {
@@ -309,7 +309,7 @@ class OutboxJournalTest {
 
     @Test
     void aQuestionThatCouldNotBeWrittenCostsNoOtherMessage() throws IOException {
-        Outbox outbox = new Outbox(OutboxLimits.defaults(), true);
+        Outbox outbox = new Outbox(OutboxLimits.defaults(), true, 4 << 20);
         BrokenDisk disk = new BrokenDisk();
         OutboxJournal journal = OutboxJournal.open(file, disk);
         journal.append(List.of(numbered(outbox, "chat.say", null)), List.of());

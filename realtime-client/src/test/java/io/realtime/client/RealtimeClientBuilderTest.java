@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import java.net.URI;
 import java.time.Duration;
+import java.time.temporal.ChronoUnit;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
@@ -77,5 +78,26 @@ class RealtimeClientBuilderTest {
         Thread caller = Thread.currentThread();
         TokenProvider provider = TokenProvider.blocking(() -> Thread.currentThread() == caller ? "same" : "other");
         assertEquals("other", provider.token().toCompletableFuture().join());
+    }
+
+    @Test
+    void limitsThatContradictAreRefusedNamingBoth() {
+        RealtimeClient.Builder builder =
+                RealtimeClient.builder(URI.create("ws://host/ws")).messageBytes(8 << 20);
+        IllegalStateException refusal = assertThrows(IllegalStateException.class, builder::build);
+        assertEquals("messageBytes 8388608 exceeds inboundBytes 8388608 less 256", refusal.getMessage());
+        builder.inboundBytes((8 << 20) + 256).build().close();
+    }
+
+    @Test
+    void limitsBeyondReasonAreRefusedNamingTheValue() {
+        RealtimeClient.Builder builder = RealtimeClient.builder(URI.create("ws://host/ws"));
+        assertEquals("outboundBytes 67108865 is above 67108864", refusal(() -> builder.outboundBytes((64 << 20) + 1)));
+        assertEquals("outboundBytes 2047 is below 2048", refusal(() -> builder.outboundBytes(2047)));
+        assertEquals("inboundBytes 2047 is below 2048", refusal(() -> builder.inboundBytes(2047)));
+        Duration forever = ChronoUnit.FOREVER.getDuration();
+        assertEquals("tokenTimeout " + forever + " is above PT24H", refusal(() -> builder.tokenTimeout(forever)));
+        assertEquals("connectTimeout " + forever + " is above PT24H", refusal(() -> builder.connectTimeout(forever)));
+        assertEquals("tokenTimeout PT0S is not positive", refusal(() -> builder.tokenTimeout(Duration.ZERO)));
     }
 }
