@@ -80,7 +80,7 @@ final class NullServer implements AutoCloseable {
 
     /** Says {@code $hello} for this user, with a client id as long as a real one. */
     void begin(NullConnection connection, String user) {
-        connection.receive(hello(new Frames.Hello(user, client(user), null, null, null, null, null)));
+        connection.receive(hello(new Frames.Hello(user, client(user), null, null, null, null, null, null)));
         work();
     }
 

@@ -80,7 +80,7 @@ public class ResumeBenchmark {
             server.work();
             positions.put(ROOM, seen);
             hello = NullServer.hello(
-                    new Frames.Hello(user, NullServer.client(user), secret, positions, null, null, null));
+                    new Frames.Hello(user, NullServer.client(user), secret, positions, null, null, null, null));
             connection = server.connect().keepLast();
         }
 

@@ -45,6 +45,7 @@ final class ClientEngine {
     private static final Duration ROOM_RETRY = Duration.ofSeconds(1);
     private static final Duration BAD_FRAMES_WITHIN = Duration.ofMinutes(1);
     private static final int BAD_FRAMES = 10;
+    private static final int MOST_TOO_BIG = 3;
     private static final int DEFAULT_INFLIGHT = 256;
     private static final int MOST_QUESTION_BYTES = 64 << 10; // of the protocol's own
 
@@ -66,6 +67,7 @@ final class ClientEngine {
     private @Nullable Link link;
     private Scheduler.Cancellable retry = Link.NOTHING;
     private int attempt;
+    private int tooBig; // messages that this client did not take, since a connection was healthy
     private String clientId;
     private @Nullable String user; // whose messages, rooms and positions these are; null before the first welcome
     private int era; // another for each user
@@ -208,6 +210,7 @@ final class ClientEngine {
             case IDLE, CLOSED -> {
                 opening.add(result);
                 attempt = 0;
+                tooBig = 0;
                 tokenRetried = false;
                 refusedToken = null;
                 dial();
@@ -397,6 +400,7 @@ final class ClientEngine {
             case CloseReason.NORMAL -> ErrorCode.CLOSED;
             case CloseReason.UNAUTHORIZED -> ErrorCode.UNAUTHORIZED;
             case CloseReason.FORBIDDEN -> ErrorCode.FORBIDDEN;
+            case CloseReason.TOO_BIG -> ErrorCode.TOO_BIG;
             default -> ErrorCode.CONNECTION_LOST;
         };
     }
@@ -421,12 +425,13 @@ final class ClientEngine {
                 hello(new Rooms.Positions(Collections.emptyMap(), true)).frame().length();
         int bytes = Math.min(Frames.MOST_HELLO_BYTES, longestQuestion) - without;
         made.send(
-                hello(rooms.positions(isHelloTooBig ? 0 : bytes, config.target().messageBytes())));
+                hello(rooms.positions(isHelloTooBig ? 0 : bytes, messageBytes())));
     }
 
     private Outgoing hello(Rooms.Positions positions) {
         Boolean isPartial = positions.isPartial() ? true : null;
-        Frames.Hello hello = new Frames.Hello(lastToken, clientId, session, positions.named(), isPartial, AGENT, false);
+        Frames.Hello hello = new Frames.Hello(
+                lastToken, clientId, session, positions.named(), isPartial, AGENT, false, messageBytes());
         return Outgoing.of(Frames.HELLO).data(hello, Frames.Hello.class);
     }
 
@@ -444,6 +449,10 @@ final class ClientEngine {
             sender.tooBig(reason);
         }
         drop(closed);
+        if (isFault && said.code() == CloseReason.TOO_BIG) {
+            tooBig(reason);
+            return;
+        }
         switch (rule) {
             case STOP -> stop(reason, null);
             case UNAUTHORIZED -> unauthorized(reason);
@@ -452,6 +461,22 @@ final class ClientEngine {
             case TOO_BIG -> retryLater(reason, Duration.ZERO);
             case BACKOFF -> retryLater(reason, isServerLoss(reason) ? window(closed) : Duration.ZERO);
         }
+    }
+
+    /** A message was longer than this client takes. A server that heeds the hello sends none; another would again and again. */
+    private void tooBig(CloseReason reason) {
+        String why = "the server sent a message of more than this client's messageBytes, " + messageBytes();
+        callbacks.error(new RealtimeException(ErrorCode.TOO_BIG, why));
+        tooBig++;
+        if (tooBig >= MOST_TOO_BIG) {
+            stop(new CloseReason(CloseReason.TOO_BIG, why), null);
+        } else {
+            retryLater(reason, Duration.ZERO);
+        }
+    }
+
+    private int messageBytes() {
+        return config.target().messageBytes();
     }
 
     /** Among many clients that lost the same server, when this one returns. */
@@ -655,13 +680,14 @@ final class ClientEngine {
         from.watchdog.cancel();
         from.health = scheduler.schedule(HEALTHY_AFTER, () -> {
             attempt = 0;
+            tooBig = 0;
             tokenRetried = false;
             refusedToken = null;
         });
         watch(from, welcome.heartbeat());
         session = welcome.session();
         from.welcomed = true;
-        int messageBytes = limits == null || limits.messageBytes() < 1 ? OUTBOUND_BYTES : limits.messageBytes();
+        int messageBytes = limits == null || limits.messageBytes() < 1 ? Integer.MAX_VALUE : limits.messageBytes();
         become(Status.OPEN, Duration.ZERO, null);
         for (CompletableFuture<Void> waiter : opening) {
             callbacks.completeVoid(waiter);

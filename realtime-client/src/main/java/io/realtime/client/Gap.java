@@ -11,7 +11,8 @@ import java.util.Objects;
  * @param position what follows is complete behind this place: whatever is loaded must hold everything up to it
  * @param reason why, in the protocol's words: {@code epoch} (the log is another one: the server restarted, the session is
  *     a new one), {@code trimmed} (no longer kept), {@code limit} (more than the server replays), {@code ahead} (the
- *     server has less than it had), {@code unauthorized} (the room is left, and nothing follows); {@link #OVERFLOW}; or
+ *     server has less than it had), {@code unauthorized} (the room is left, and nothing follows), {@code
+ *     too_big} (the message at this place is longer than this client takes); {@link #OVERFLOW}; or
  *     {@link #USER_CHANGED}
  */
 public record Gap(String room, Position position, String reason) {

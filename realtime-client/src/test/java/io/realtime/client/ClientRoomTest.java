@@ -9,6 +9,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.realtime.ErrorCode;
 import io.realtime.Position;
 import io.realtime.RealtimeException;
+import io.realtime.client.ConnectionState.Status;
 import io.realtime.internal.wire.Envelope;
 import io.realtime.internal.wire.Frames;
 import java.util.List;
@@ -303,6 +304,55 @@ class ClientRoomTest {
         assertEquals(2, world.peers.size());
         assertEquals(0, world.peer().all(Frames.ACK).size());
         assertEquals(List.of(new Gap("@user", new Position("v", 0), "epoch")), world.gaps);
+    }
+
+    @Test
+    void helloSaysHowLongAMessageTheClientTakes() {
+        world.use(world.builder().messageBytes(100_000));
+        world.connected();
+        assertEquals(100_000, world.peer().hello().messageBytes());
+    }
+
+    @Test
+    void messageThatIsTooLongIsSkippedOnceAndTold() {
+        world.client().on(World.SAID, said -> world.heard.add(said.data().text()));
+        world.placeIn("r");
+        world.connected();
+        world.peer().said("r", 1, "a");
+        world.peer()
+                .send("{\"type\":\"$gap\",\"room\":\"r\",\"data\":"
+                        + "{\"epoch\":\"e1\",\"offset\":2,\"reason\":\"too_big\"}}");
+        world.peer().said("r", 3, "c");
+        world.settle();
+        assertEquals(List.of("a", "c"), world.heard);
+        assertEquals(List.of(new Gap("r", new Position("e1", 2), "too_big")), world.gaps);
+        world.network.cutAll();
+        world.advance(1_000);
+        assertEquals(
+                new Position("e1", 3),
+                Objects.requireNonNull(world.peer().hello().positions()).get("r"));
+    }
+
+    @Test
+    void serverThatSendsTooLongMessagesOnAndOnIsLeft() {
+        world.use(world.builder().messageBytes(1_024));
+        world.acks = false;
+        world.onHello = peer -> {
+            peer.welcome();
+            peer.said("r", 1, "x".repeat(2_000));
+        };
+        world.placeIn("r");
+        var unused = world.client().connect();
+        var sent = world.client().send(World.SAY, new World.Say("small"));
+        world.advance(60_000);
+        assertEquals(Status.CLOSED, world.client().state().status());
+        assertEquals(3, world.peers.size());
+        assertEquals(3, world.errors.size());
+        assertTrue(
+                String.valueOf(world.lastState().reason()).contains("messageBytes, 1024"),
+                String.valueOf(world.lastState().reason()));
+        assertEquals(List.of(), world.dropped); // it was not the client's message
+        assertTrue(!sent.isDone());
     }
 
     @Test

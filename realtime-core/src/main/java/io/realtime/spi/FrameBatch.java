@@ -14,13 +14,17 @@ public final class FrameBatch {
     private final List<Frame> frames;
     private final boolean ephemeral;
     private final int bytes;
+    private final int longest;
     private volatile @Nullable ByteBuffer wire;
 
     private FrameBatch(List<Frame> frames, boolean ephemeral) {
         int sum = 0;
+        int max = 0;
         for (Frame frame : frames) {
             sum += frame.unmaskedLength();
+            max = Math.max(max, frame.length());
         }
+        this.longest = max;
         this.frames = frames;
         this.ephemeral = ephemeral;
         this.bytes = sum;
@@ -53,6 +57,11 @@ public final class FrameBatch {
     /** Returns the number of bytes of {@link #wire}. */
     public int bytes() {
         return bytes;
+    }
+
+    /** Returns the number of payload bytes of the longest frame. */
+    public int longest() {
+        return longest;
     }
 
     /**

@@ -26,6 +26,9 @@ import org.jspecify.annotations.Nullable;
 
 /** What a session's messages do: the protocol's own, and the application's handlers. Runs in the session's mailbox. */
 final class Dispatcher {
+    /** What a page of history has around its messages. */
+    private static final int HISTORY_ENVELOPE = 512;
+
     private final ServerCore core;
     private final Map<String, Handler> handlers;
 
@@ -185,7 +188,8 @@ final class Dispatcher {
         Frames.HistoryQuery query = envelope.hasData()
                 ? envelope.data(Frames.HistoryQuery.class)
                 : new Frames.HistoryQuery(null, null, null);
-        RoomState.Page page = session.page(room, query, core.limits().outboundBytes() / 4);
+        int longest = Math.max(0, peer.messageBytes() - HISTORY_ENVELOPE);
+        RoomState.Page page = session.page(room, query, core.limits().outboundBytes() / 4, longest);
         StringBuilder json =
                 new StringBuilder("{\"epoch\":\"").append(page.epoch()).append("\",\"messages\":[");
         for (int i = 0; i < page.messages().size(); i++) {

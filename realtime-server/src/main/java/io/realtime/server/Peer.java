@@ -90,6 +90,7 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
     private final @Nullable HeartbeatMonitor idle; // of messages alone
 
     private final ReentrantLock lock = new ReentrantLock();
+    private volatile int messageBytes = Integer.MAX_VALUE; // the longest that the client takes; set before the welcome
     private volatile Phase phase; // written under lock
     private @Nullable Queue<Envelope> early; // guarded by lock: before the welcome
     private int earlySize; // guarded by lock: the hello's included
@@ -166,7 +167,7 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
     void begin() {
         connection.limitMessages(Math.min(EARLY_BYTES, core.limits().messageBytes()));
         if (!managed) {
-            Frames.Hello hello = new Frames.Hello(core.tokenOf(handshake), null, null, null, null, null, null);
+            Frames.Hello hello = new Frames.Hello(core.tokenOf(handshake), null, null, null, null, null, null, null);
             authenticate(hello, () -> hello);
         }
     }
@@ -263,7 +264,10 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
 
     private void hello(Envelope envelope) {
         try {
-            authenticate(envelope.data(Frames.Hello.class), () -> envelope.data(Frames.Hello.class));
+            Frames.Hello hello = envelope.data(Frames.Hello.class);
+            Integer most = hello.messageBytes();
+            messageBytes = most == null ? Integer.MAX_VALUE : Math.max(TooBig.LEAST, most);
+            authenticate(hello, () -> envelope.data(Frames.Hello.class));
         } catch (RealtimeException unfit) {
             close(new CloseReason(CloseReason.PROTOCOL_ERROR, "$hello: " + unfit.getMessage()));
         }
@@ -740,7 +744,30 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
         connection.flush();
     }
 
-    private void send(FrameBatch batch, boolean isHeld) {
+    /** Returns the longest message that the client takes. */
+    int messageBytes() {
+        return messageBytes;
+    }
+
+    /** Returns a batch with a word in the place of each message that the client does not take. */
+    private FrameBatch whatFits(FrameBatch batch) {
+        Session of = session;
+        List<Frame> frames = new ArrayList<>();
+        for (Frame frame : batch.frames()) {
+            Frame fitting =
+                    of == null || frame.length() <= messageBytes ? frame : TooBig.instead(frame, of, messageBytes);
+            if (fitting != null) {
+                frames.add(fitting);
+            }
+        }
+        return FrameBatch.of(frames, batch.isEphemeral());
+    }
+
+    private void send(FrameBatch whole, boolean isHeld) {
+        FrameBatch batch = whole.longest() <= messageBytes ? whole : whatFits(whole);
+        if (batch.frames().isEmpty()) {
+            return;
+        }
         boolean isSent;
         try {
             isSent = isHeld ? connection.queue(batch) : connection.send(batch);

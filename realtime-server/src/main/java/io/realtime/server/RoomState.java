@@ -394,8 +394,13 @@ final class RoomState implements LogBudget.Owner, Bursts.Flushed {
 
     // ---------------------------------------------------------------- reading
 
-    /** A piece of the log, oldest first, of at most so many bytes in the reply, without what is not for this session. */
-    Page page(Session reader, Frames.HistoryQuery query, int maxBytes) {
+    /**
+     * A piece of the log, oldest first, without what is not for this session.
+     *
+     * @param maxBytes of the messages in the reply, unless it is a single one
+     * @param longest of the messages in the reply, in any case: one that the reader does not take is left out
+     */
+    Page page(Session reader, Frames.HistoryQuery query, int maxBytes, int longest) {
         Long after = query.after();
         int limit = Math.max(1, Math.min(query.limit() == null ? 100 : query.limit(), 1000));
         lock.lock();
@@ -421,11 +426,12 @@ final class RoomState implements LogBudget.Owner, Bursts.Flushed {
             while (taken < entries.size()) {
                 RoomLog.Entry entry = entries.get(forwards ? taken : entries.size() - 1 - taken);
                 int length = BinaryEnvelope.historyLength(entry.frame());
-                if (taken > 0 && bytes + length > maxBytes) {
+                boolean isTaken = length <= longest && entry.audience().includes(reader.id(), link);
+                if (bytes > 0 && isTaken && bytes + length > Math.min(maxBytes, longest)) {
                     break;
                 }
                 taken++;
-                if (entry.audience().includes(reader.id(), link)) {
+                if (isTaken) {
                     bytes += length;
                     if (forwards) {
                         frames.addLast(entry.frame());

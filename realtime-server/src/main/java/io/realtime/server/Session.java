@@ -1113,14 +1113,20 @@ public final class Session {
         }
     }
 
+    /** Returns the room of this name, or null when there is none. */
+    @Nullable
+    RoomState find(String room) {
+        return core.broker().find(core.keyOf(room, this));
+    }
+
     /** Returns a piece of a room's log. Makes no room: what does not exist is empty. */
-    RoomState.Page page(String room, Frames.HistoryQuery query, int maxBytes) {
+    RoomState.Page page(String room, Frames.HistoryQuery query, int maxBytes, int longest) {
         Position begin = sleeps(room);
         String key = core.keyOf(room, this);
         while (begin == null) {
             RoomState log = core.broker().find(key);
             if (log != null) {
-                return log.page(this, query, maxBytes);
+                return log.page(this, query, maxBytes, longest);
             }
             Position end = core.broker().end(key);
             begin = core.broker().find(key) == null ? end : null; // else the room was made meanwhile

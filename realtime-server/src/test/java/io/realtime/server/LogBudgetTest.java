@@ -65,7 +65,7 @@ class LogBudgetTest {
                 }
                 case 2 -> {
                     if (room != null) {
-                        assertNotNull(room.page(session, NEWEST, 10_000));
+                        assertNotNull(room.page(session, NEWEST, 10_000, Integer.MAX_VALUE));
                     }
                 }
                 case 3 -> {
@@ -102,7 +102,7 @@ class LogBudgetTest {
             for (int i = 0; i < 100; i++) {
                 String name = "room" + i;
                 publish(broker, name, 1_000);
-                Objects.requireNonNull(broker.find(name)).page(reader, NEWEST, 1_000);
+                Objects.requireNonNull(broker.find(name)).page(reader, NEWEST, 1_000, Integer.MAX_VALUE);
             }
             time.advance(Duration.ofSeconds(1));
         }
@@ -228,7 +228,7 @@ class LogBudgetTest {
         RoomState room = broker.find(key);
         return room == null
                 ? 0
-                : room.end().offset() - room.page(session(), NEWEST, 1).floor();
+                : room.end().offset() - room.page(session(), NEWEST, 1, Integer.MAX_VALUE).floor();
     }
 
     private static Session session() {

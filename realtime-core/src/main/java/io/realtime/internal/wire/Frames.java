@@ -49,7 +49,8 @@ public final class Frames {
             @Nullable Map<String, Position> positions,
             @Nullable Boolean partial,
             @Nullable String agent,
-            @Nullable Boolean heartbeat) {
+            @Nullable Boolean heartbeat,
+            @Nullable Integer messageBytes) {
         /** Names nothing that is secret. */
         @Override
         public String toString() {

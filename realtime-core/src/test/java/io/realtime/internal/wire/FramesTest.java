@@ -12,7 +12,7 @@ class FramesTest {
     void noFrameThatHoldsASecretShowsIt() {
         assertEquals(
                 "Hello{agent=test}",
-                new Frames.Hello("token", "client", "session", Map.of(), null, "test", true).toString());
+                new Frames.Hello("token", "client", "session", Map.of(), null, "test", true, null).toString());
         assertEquals("Auth{}", new Frames.Auth("token").toString());
         Frames.Welcome welcome = new Frames.Welcome(
                 "session",
