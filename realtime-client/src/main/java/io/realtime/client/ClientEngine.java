@@ -69,8 +69,8 @@ final class ClientEngine {
     private int attempt;
     private int tooBig; // messages that this client did not take, since a connection was healthy
     private String clientId;
-    private @Nullable String user; // whose messages, rooms and positions these are; null before the first welcome
-    private int era; // another for each user
+    private @Nullable String user; // whose messages, rooms and positions these are; null until a welcome says
+    private int era; // another for each user; 0 until one has changed
     private @Nullable String session;
     private @Nullable String lastToken;
     private @Nullable String refusedToken;
@@ -665,8 +665,8 @@ final class ClientEngine {
         Map<String, Frames.RoomState> states = welcome.rooms() == null ? Collections.emptyMap() : welcome.rooms();
         Rooms.check(states);
         String named = welcome.user() == null ? "" : welcome.user();
-        if (user == null ? sender.isForeignTo(named) : !user.equals(named)) {
-            changeUser(named);
+        if (isForeignTo(named)) {
+            changeUser();
             return;
         }
         if (user == null) {
@@ -715,16 +715,24 @@ final class ClientEngine {
         calls.settle(answersRead());
     }
 
+    private boolean isForeignTo(String named) {
+        if (user != null) {
+            return !user.equals(named);
+        }
+        return era == 0 && sender.isForeignTo(named); // else the file's user was dropped before
+    }
+
     /**
      * The server takes this client for another user than before. The hello has named the former's client, session and
      * positions, so nothing begins on this connection: all that was the former's is dropped and told, and the client comes
-     * back as a new one.
+     * back as a new one. Whom the next welcome names is its user, who need not be this one: the server may tell users apart
+     * by the client's id.
      */
-    private void changeUser(String named) {
+    private void changeUser() {
         CloseReason reason = new CloseReason(CloseReason.NORMAL, "another user");
         RealtimeException cause = new RealtimeException(ErrorCode.USER_CHANGED, "it belonged to the user before");
         abandon(reason);
-        user = named;
+        user = null;
         era++;
         session = null;
         clientId = Ids.secret(config.random());
@@ -732,7 +740,6 @@ final class ClientEngine {
         calls.userChanged(cause);
         rooms.forgetAll(cause);
         sender.dropAll(cause);
-        sender.own(named, clientId);
         retrySoon(reason, Duration.ZERO);
     }
 

@@ -43,6 +43,26 @@ class ClientReloadTroubleTest extends HeldRoom {
     }
 
     @Test
+    void hookThatNeverLoadsRunsAgainAfterItsTimeout() {
+        joined();
+        gap("r", "e2", 0);
+        said(1, "held");
+        world.advance(58_000);
+        assertEquals(1, reloads.size());
+        assertEquals(List.of(), world.errors);
+        world.advance(3_100);
+        assertEquals(2, reloads.size());
+        assertEquals(1, world.errors.size());
+        assertEquals(
+                "the reload hook of room 'r' has not loaded within PT1M",
+                world.errors.get(0).getMessage());
+        loaded(null);
+        world.advance(120_000);
+        assertEquals(2, reloads.size());
+        assertEquals("held", world.heard.get(world.heard.size() - 1));
+    }
+
+    @Test
     void aHookThatThrowsOrGivesNullIsAFailureToo() {
         world.client().on(World.SAID, said -> world.heard.add(said.data().text()));
         List<String> calls = new ArrayList<>();

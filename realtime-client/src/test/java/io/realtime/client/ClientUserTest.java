@@ -1,7 +1,6 @@
 package io.realtime.client;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
-import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
@@ -210,17 +209,28 @@ class ClientUserTest {
     }
 
     @Test
-    void tokensOfTwoUsersInTurnMeetTheBackoff() {
+    void serverThatNamesAUserByClientIdIsFollowed() {
         world.onHello = peer -> {
-            world.user = "user-" + world.peers.size();
+            world.user = "guest-" + peer.hello().client();
             peer.welcome();
         };
-        var unused = world.client().connect();
-        world.settle();
-        world.network.cutAll();
-        world.advance(60_000);
-        assertFalse(world.client().isConnected());
-        assertTrue(world.peers.size() < 20, world.peers.size() + " attempts");
+        connectAs("nobody");
+        CompletableFuture<Void> sent = say("a");
+        assertTrue(sent.isDone() && !sent.isCompletedExceptionally());
+        world.client().disconnect();
+        world.onHello = World.Peer::welcome;
+        connectAs("alice");
+        world.client().disconnect();
+        world.onHello = peer -> {
+            world.user = "guest-" + peer.hello().client();
+            peer.welcome();
+        };
+        int before = world.peers.size();
+        connectAs("nobody");
+        assertTrue(world.client().isConnected());
+        assertEquals(before + 2, world.peers.size());
+        CompletableFuture<Void> guests = say("b");
+        assertTrue(guests.isDone() && !guests.isCompletedExceptionally());
     }
 
     @Test

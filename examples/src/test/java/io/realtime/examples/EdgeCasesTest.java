@@ -1,0 +1,199 @@
+package io.realtime.examples;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.realtime.ErrorCode;
+import io.realtime.Event;
+import io.realtime.client.ClientListener;
+import io.realtime.client.DroppedMessage;
+import io.realtime.client.FileOutbox;
+import io.realtime.client.Gap;
+import io.realtime.client.HistoryQuery;
+import io.realtime.client.RealtimeClient;
+import io.realtime.server.Authentication;
+import io.realtime.server.RealtimeServer;
+import io.realtime.testing.InMemoryNetwork;
+import io.realtime.testing.ManualScheduler;
+import java.io.IOException;
+import java.net.URI;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** A client and a server that end what neither could end alone: an account switch, a message that is too long. */
+class EdgeCasesTest {
+    private static final Event<String> SAY = Event.of("say", String.class);
+    private static final Event<String> SAID = Event.of("said", String.class);
+
+    @TempDir
+    Path directory;
+
+    private final ManualScheduler time = new ManualScheduler();
+    private final InMemoryNetwork network = new InMemoryNetwork(time);
+    private final List<String> handled = new ArrayList<>();
+    private final List<String> dropped = new ArrayList<>();
+    private final List<String> gaps = new ArrayList<>();
+    private final List<String> heard = new ArrayList<>();
+    private String token = "alice";
+    private final RealtimeServer server = RealtimeServer.builder()
+            .port(0)
+            .transport(network.serverTransport())
+            .scheduler(time)
+            .executor(time)
+            .authenticator(credentials -> CompletableFuture.completedFuture(Authentication.of(
+                    "guest".equals(credentials.token())
+                            ? "guest-" + credentials.client()
+                            : String.valueOf(credentials.token()))))
+            .allowJoin((session, room) -> true)
+            .on(SAY, (session, message) -> handled.add(session.user().id() + ": " + message.data()))
+            .build()
+            .start();
+
+    @AfterEach
+    void close() {
+        server.close(Duration.ZERO);
+        time.advance(Duration.ofSeconds(30));
+    }
+
+    private RealtimeClient.Builder builder() {
+        return RealtimeClient.builder(URI.create("ws://server:" + server.port() + "/ws"))
+                .transport(network.clientTransport())
+                .scheduler(time)
+                .callbackExecutor(time)
+                .token(() -> CompletableFuture.completedFuture(token))
+                .listener(new ClientListener() {
+                    @Override
+                    public void onDropped(DroppedMessage message) {
+                        dropped.add(message.data(SAY) + " " + message.cause().code());
+                    }
+
+                    @Override
+                    public void onGap(Gap gap) {
+                        gaps.add(gap.room() + " " + gap.reason());
+                    }
+                });
+    }
+
+    private void settle() {
+        time.advance(Duration.ofSeconds(2));
+    }
+
+    private void connect(RealtimeClient client, String as) {
+        token = as;
+        var unused = client.connect();
+        settle();
+        assertTrue(client.isConnected(), client::toString);
+    }
+
+    @Test
+    void nobodySaysWhatAnotherUserWrote() {
+        RealtimeClient client = builder().build();
+        connect(client, "alice");
+        var joined = client.room("alices").join();
+        settle();
+        assertTrue(joined.isDone());
+        client.disconnect();
+        var waiting = client.send(SAY, "from alice");
+        server.user("bob").send(SAID, "waits for bob");
+        client.on(SAID, said -> heard.add(said.data()));
+        connect(client, "bob");
+        var bobs = client.send(SAY, "from bob");
+        settle();
+
+        assertEquals(List.of("bob: from bob"), handled);
+        assertEquals(List.of("from alice " + ErrorCode.USER_CHANGED), dropped);
+        assertTrue(waiting.isCompletedExceptionally());
+        assertTrue(bobs.isDone() && !bobs.isCompletedExceptionally());
+        assertEquals(List.of("waits for bob"), heard);
+        assertEquals(
+                0,
+                server.room("alices").members().stream()
+                        .filter(session -> session.user().id().equals("bob"))
+                        .count());
+        assertEquals(1, server.user("bob").sessions().size());
+        connect(client, "bob");
+        client.close();
+    }
+
+    @Test
+    void guestOfItsClientIdConnectsAfterAUser() {
+        RealtimeClient client = builder().build();
+        connect(client, "alice");
+        client.disconnect();
+        var lost = client.send(SAY, "from alice");
+        connect(client, "guest");
+        var sent = client.send(SAY, "from a guest");
+        settle();
+        assertTrue(lost.isCompletedExceptionally());
+        assertTrue(sent.isDone() && !sent.isCompletedExceptionally());
+        assertEquals(1, handled.size());
+        assertTrue(handled.get(0).startsWith("guest-"), handled::toString);
+        client.close();
+    }
+
+    @Test
+    void fileOfAnotherUserIsNotSent() throws IOException {
+        Path file = directory.resolve("outbox");
+        RealtimeClient alices =
+                builder().outboxFile(FileOutbox.open(file, time)).build();
+        connect(alices, "alice");
+        alices.disconnect();
+        settle();
+        var lost = alices.send(SAY, "from alice");
+        settle();
+        alices.close();
+        settle();
+        assertTrue(lost.isCompletedExceptionally());
+
+        RealtimeClient bobs = builder().outboxFile(FileOutbox.open(file, time)).build();
+        connect(bobs, "bob");
+        var sent = bobs.send(SAY, "from bob");
+        settle();
+        assertTrue(sent.isDone() && !sent.isCompletedExceptionally());
+        assertEquals(List.of("bob: from bob"), handled);
+        assertEquals(List.of("from alice " + ErrorCode.USER_CHANGED), dropped);
+        bobs.close();
+        settle();
+    }
+
+    @Test
+    void messageTooLongForTheClientIsSkippedOnce() {
+        RealtimeClient client = builder().messageBytes(10_000).build();
+        var handler = client.room("r").on(SAID, said -> heard.add(said.data().substring(0, 1)));
+        List<String> pages = new ArrayList<>();
+        var hook = client.room("r")
+                .onReload(gap -> client.room("r")
+                        .history(HistoryQuery.newest(10))
+                        .thenApply(page -> {
+                            page.messages(SAID)
+                                    .forEach(said -> pages.add(said.data().substring(0, 1)));
+                            return page.position();
+                        }));
+        connect(client, "alice");
+        var joined = client.room("r").join();
+        settle();
+        assertTrue(joined.isDone());
+        server.room("r").send(SAID, "a");
+        server.room("r").send(SAID, "b" + "x".repeat(20_000));
+        server.room("r").send(SAID, "c");
+        settle();
+        network.cutAll();
+        server.room("r").send(SAID, "d" + "x".repeat(20_000));
+        server.room("r").send(SAID, "e");
+        settle();
+        assertTrue(client.isConnected());
+        assertEquals(List.of("r too_big", "r too_big"), gaps);
+        assertEquals(List.of("a"), heard.subList(0, 1));
+        assertTrue(pages.contains("c") && pages.contains("e") && !pages.contains("d"), pages::toString);
+        assertEquals(1, server.user("alice").sessions().size());
+        handler.close();
+        hook.close();
+        client.close();
+    }
+}
