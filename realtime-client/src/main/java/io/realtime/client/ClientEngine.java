@@ -424,8 +424,7 @@ final class ClientEngine {
         int without =
                 hello(new Rooms.Positions(Collections.emptyMap(), true)).frame().length();
         int bytes = Math.min(Frames.MOST_HELLO_BYTES, longestQuestion) - without;
-        made.send(
-                hello(rooms.positions(isHelloTooBig ? 0 : bytes, messageBytes())));
+        made.send(hello(rooms.positions(isHelloTooBig ? 0 : bytes, messageBytes())));
     }
 
     private Outgoing hello(Rooms.Positions positions) {
