@@ -86,10 +86,15 @@ final class InboxAcks {
         return oldest == null ? passed : oldest.before;
     }
 
-    /** A connection is open: says it again, since the last word may have been lost with the one before. */
+    /**
+     * A connection is open: says it again, since the last word may have been lost with the one before. Not at once: what is
+     * sent again fills the server's mailbox, and one message more would close the connection, each time.
+     */
     void welcomed() {
         said = 0;
-        flush();
+        if (mayBeSaid() > 0 && timer == null) {
+            timer = scheduler.schedule(PAUSE, this::say);
+        }
     }
 
     /** Says what was not said yet. */
