@@ -86,13 +86,9 @@ final class InboxAcks {
         return oldest == null ? passed : oldest.before;
     }
 
-    /**
-     * A connection is open: says it again, since the last word may have been lost with the one before. Not at once: what is
-     * sent again fills the server's mailbox, and one message more would close the connection, each time.
-     */
+    /** A connection is open: says soon what was not said. Not at once: what is sent again may fill the server's mailbox. */
     void welcomed() {
-        said = 0;
-        if (mayBeSaid() > 0 && timer == null) {
+        if (mayBeSaid() > said && timer == null) {
             timer = scheduler.schedule(PAUSE, this::say);
         }
     }
