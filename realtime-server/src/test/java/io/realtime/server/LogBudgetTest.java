@@ -228,7 +228,8 @@ class LogBudgetTest {
         RoomState room = broker.find(key);
         return room == null
                 ? 0
-                : room.end().offset() - room.page(session(), NEWEST, 1, Integer.MAX_VALUE).floor();
+                : room.end().offset()
+                        - room.page(session(), NEWEST, 1, Integer.MAX_VALUE).floor();
     }
 
     private static Session session() {
