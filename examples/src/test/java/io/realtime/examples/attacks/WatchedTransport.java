@@ -70,6 +70,21 @@ final class WatchedTransport implements ServerTransport {
         }
 
         @Override
+        public boolean queue(FrameBatch batch) {
+            return connection.queue(batch);
+        }
+
+        @Override
+        public void flush() {
+            connection.flush();
+        }
+
+        @Override
+        public long taken() {
+            return connection.taken();
+        }
+
+        @Override
         public long outboundBytes() {
             return connection.outboundBytes();
         }
