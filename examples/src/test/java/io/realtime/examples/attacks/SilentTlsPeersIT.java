@@ -1,7 +1,5 @@
 package io.realtime.examples.attacks;
 
-import static org.junit.jupiter.api.Assertions.assertEquals;
-
 import io.realtime.testing.RawWebSocket;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -40,8 +38,8 @@ class SilentTlsPeersIT {
                     silent.add(socket);
                 });
                 arena.letIn();
+                // Fails where the server has not cut a peer before the peer's own read times out.
                 attackers.each(silent.size(), number -> silent.remove().readToEnd());
-                assertEquals(0, silent.size());
             });
         }
     }
