@@ -9,6 +9,7 @@ import com.google.gson.JsonArray;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonNull;
 import com.google.gson.JsonObject;
+import com.google.gson.JsonParser;
 import com.google.gson.JsonPrimitive;
 import io.realtime.PayloadException;
 import io.realtime.spi.Frame;
@@ -131,11 +132,11 @@ class OutgoingTest {
             })
     void refRoomAndUserAreEscaped(String text) {
         String json = Outgoing.of("t").ref(text).room(text).from(text).frame().asText();
-        Envelope envelope = Envelope.parse(json);
-        assertEquals("t", envelope.type());
-        assertEquals(text, envelope.ref());
-        assertEquals(text, envelope.room());
-        assertEquals(text, envelope.from());
+        // Read by Gson: Envelope refuses names with control characters, and is tested for that elsewhere.
+        JsonObject read = JsonParser.parseString(json).getAsJsonObject();
+        assertEquals(text, read.get("ref").getAsString());
+        assertEquals(text, read.get("room").getAsString());
+        assertEquals(text, read.get("from").getAsString());
         assertFalse(json.contains("\u2028"), "a script that holds the frame as a literal would break");
     }
 
@@ -145,8 +146,8 @@ class OutgoingTest {
             var random = new Random(seed);
             String about = "seed " + seed;
             JsonElement data = json(random, 4);
-            String ref = text(random, 1, 20);
-            String room = text(random, 1, 40);
+            String ref = name(random, 20);
+            String room = name(random, 40);
             String user = text(random, 0, 40);
             long seq = 1 + (long) (random.nextDouble() * 1e15);
             Outgoing outgoing = Outgoing.of("t" + seed)
@@ -231,6 +232,12 @@ class OutgoingTest {
             object.add(text(random, 0, 6), json(random, depth));
         }
         return object;
+    }
+
+    /** A text that may stand in a ref or a room. */
+    private static String name(Random random, int most) {
+        String name = text(random, 1, most);
+        return Names.isLine(name, Integer.MAX_VALUE) ? name : name(random, most);
     }
 
     private static String text(Random random, int least, int most) {
