@@ -180,6 +180,10 @@ final class RoomState implements LogBudget.Owner, Bursts.Flushed {
                     link.cursor = Math.min(link.cursor, before.cursor);
                 }
             }
+            if (before != null) { // what was bound to it, the new link reads from the log
+                before.phase = Phase.DETACHED;
+                before.outlet = Link.NOWHERE;
+            }
             return new LocalBroker.Joined(this, link, new Frames.RoomState(epoch, link.cursor, recovered, lost));
         } finally {
             lock.unlock();

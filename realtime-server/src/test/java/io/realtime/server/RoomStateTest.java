@@ -297,6 +297,31 @@ class RoomStateTest {
         assertEquals(List.of(1L, 2L, 3L), behind.offsets());
     }
 
+    /** Published to the room, and bound to the session's connection by a flush that a lagging member holds up. */
+    private static LocalBroker.Joined heldUp(
+            LocalBroker broker, Session member, Recorder connection, LaggingOutlet lagging) {
+        broker.link("r", "r", session(), lagging, null, 0).start();
+        LocalBroker.Joined joined = broker.link("r", "r", member, connection, null, 0);
+        joined.start();
+        lagging.lags = true;
+        assertNotNull(positionOf(broker, "r"));
+        assertEquals(List.of(), connection.offsets());
+        return joined;
+    }
+
+    @Test
+    void linkThatIsReplacedIsHandedNothingMore() {
+        LocalBroker broker = broker(Retention.defaults(), 1 << 20);
+        Session member = session();
+        Recorder connection = new Recorder(null, new Phaser(1));
+        LaggingOutlet lagging = new LaggingOutlet();
+        LocalBroker.Joined before = heldUp(broker, member, connection, lagging);
+        broker.link("r", "r", member, connection, new Position(before.room().epoch, 0), 0)
+                .start();
+        lagging.catchUp();
+        assertEquals(List.of(1L), connection.offsets(), "from the log, and not by the earlier link as well");
+    }
+
     /** A pool all of whose threads wait in a publish has none left for the flush that they wait for. */
     @Test
     @Timeout(60)
