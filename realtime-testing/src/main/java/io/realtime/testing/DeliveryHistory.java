@@ -123,11 +123,21 @@ public final class DeliveryHistory {
      * @param optionalFor members that it may leave out
      */
     public void published(String room, @Nullable Position at, String message, Collection<String> optionalFor) {
-        if (at == null) {
-            return;
+        if (at != null) {
+            published(room, at, new Entry(message, Set.copyOf(optionalFor)));
         }
-        note(() -> String.format("%s publishes %s at %s", room, message, at));
-        Entry entry = new Entry(message, Set.copyOf(optionalFor));
+    }
+
+    /**
+     * The server published a message that any member may be left out of, those included that come later: one with a
+     * filter.
+     */
+    public void publishedToSome(String room, Position at, String message) {
+        published(room, at, new Entry(message, null));
+    }
+
+    private void published(String room, Position at, Entry entry) {
+        note(() -> String.format("%s publishes %s at %s", room, entry, at));
         if (log(room).epoch(at.epoch()).put(at.offset(), entry) != null) {
             broken(String.format("%s published two messages at %s", room, at));
         }
@@ -151,6 +161,11 @@ public final class DeliveryHistory {
     public void left(String member, String room) {
         note(() -> String.format("%s leaves %s", member, room));
         member(member, room).isReading = false;
+    }
+
+    /** Returns whether a member reads a room: it has {@linkplain #joined joined} and not {@linkplain #left}. */
+    public boolean isReading(String member, String room) {
+        return member(member, room).isReading;
     }
 
     /** A member was told that what it has read must be loaded again, and what follows begins behind a place. */
@@ -204,7 +219,7 @@ public final class DeliveryHistory {
         }
         for (Map.Entry<Long, Entry> entry :
                 entries.subMap(after.offset(), false, upTo, true).entrySet()) {
-            if (!entry.getValue().optionalFor.contains(reader.member)) {
+            if (!entry.getValue().isOptionalFor(reader.member)) {
                 return entry.getValue().message + " at " + entry.getKey();
             }
         }
@@ -249,7 +264,7 @@ public final class DeliveryHistory {
         Log log = log(room);
         if (log.newestEpoch != null) {
             for (Entry entry : log.epoch(log.newestEpoch).values()) {
-                if (!entry.reached) {
+                if (!entry.reached && entry.optionalFor != null) {
                     unreached.add(entry.message);
                 }
             }
@@ -368,12 +383,16 @@ public final class DeliveryHistory {
 
     private static final class Entry {
         final String message;
-        final Set<String> optionalFor;
+        final @Nullable Set<String> optionalFor; // null: for all
         boolean reached;
 
-        Entry(String message, Set<String> optionalFor) {
+        Entry(String message, @Nullable Set<String> optionalFor) {
             this.message = message;
             this.optionalFor = optionalFor;
+        }
+
+        boolean isOptionalFor(String member) {
+            return optionalFor == null || optionalFor.contains(member);
         }
 
         @Override

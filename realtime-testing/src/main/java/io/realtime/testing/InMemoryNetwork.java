@@ -1,6 +1,9 @@
 package io.realtime.testing;
 
+import io.realtime.CloseReason;
 import io.realtime.spi.ClientTransport;
+import io.realtime.spi.Frame;
+import io.realtime.spi.FrameBatch;
 import io.realtime.spi.Scheduler;
 import io.realtime.spi.ServerTransport;
 import java.net.BindException;
@@ -33,6 +36,8 @@ public final class InMemoryNetwork {
     private boolean refusing;
     private boolean blackHole;
     private boolean losingUpgrades;
+    private boolean lagging;
+    private Tap tap = new Tap() {};
 
     /** A network without delays other than one millisecond each way. */
     public InMemoryNetwork(ManualScheduler scheduler) {
@@ -75,6 +80,32 @@ public final class InMemoryNetwork {
 
         /** Returns how many bytes wait at the sender of a direction; none once that end is over. */
         long outboundBytes(Direction direction);
+
+        /** Returns for how long nothing has arrived in a direction, pings and pongs included. */
+        Duration silence(Direction direction);
+    }
+
+    /** Sees what goes through a network's connections; the default of each method does nothing. */
+    public interface Tap {
+        /** A connection was made: the server has accepted the upgrade, and the client does not know yet. */
+        default void opened(Link link) {}
+
+        /** A batch was taken from its sender. */
+        default void sent(Link link, Direction direction, FrameBatch batch) {}
+
+        /** A frame is there, and is about to be handed to its receiver. */
+        default void arrived(Link link, Direction direction, Frame frame) {}
+
+        /** The sender of a direction closes the connection, or cuts it off. */
+        default void closing(Link link, Direction direction, CloseReason reason) {}
+
+        /** Both ends are over. */
+        default void over(Link link) {}
+    }
+
+    /** Has a tap see everything from now on, in place of an earlier one. */
+    public void tap(Tap newTap) {
+        tap = newTap;
     }
 
     /** Sets how long a frame travels, from now on; the order within a connection is kept. */
@@ -109,6 +140,34 @@ public final class InMemoryNetwork {
      */
     public void loseUpgrades(boolean lose) {
         losingUpgrades = lose;
+    }
+
+    /**
+     * Whether the servers' event loops do not come to writing: a flush that asks {@link
+     * io.realtime.spi.Connection#lags} waits until this ends.
+     */
+    public void lag(boolean lag) {
+        lagging = lag;
+        if (!lag) {
+            for (SimulatedLink link : new ArrayList<>(links)) {
+                link.server().caughtUp();
+            }
+        }
+    }
+
+    /**
+     * Stops a server's host for so long: what arrives meanwhile is there, and handed over at the end of the pause, in
+     * order. Its own tasks stop with {@link SimulatedProcess#pause}.
+     *
+     * @throws IllegalArgumentException when the transport is not of this network
+     */
+    public void pause(ServerTransport server, Duration time) {
+        own(server).pause(time);
+    }
+
+    /** Stops a client's host for so long: as {@link #pause(ServerTransport, Duration)}. */
+    public void pause(ClientTransport client, Duration time) {
+        own(client).pause(time);
     }
 
     /** Resets every open connection: both ends see 1006, what was on its way is lost. */
@@ -216,6 +275,14 @@ public final class InMemoryNetwork {
         return losingUpgrades;
     }
 
+    boolean isLagging() {
+        return lagging;
+    }
+
+    Tap tap() {
+        return tap;
+    }
+
     long nanoTime() {
         return scheduler.nanoTime();
     }
@@ -226,10 +293,13 @@ public final class InMemoryNetwork {
 
     void opened(SimulatedLink link) {
         links.add(link);
+        tap.opened(link);
     }
 
     void over(SimulatedLink link) {
-        links.remove(link);
+        if (links.remove(link)) {
+            tap.over(link);
+        }
     }
 
     @Nullable

@@ -100,7 +100,10 @@ public final class ManualScheduler implements Scheduler, Executor {
         schedule(Duration.ZERO, task);
     }
 
-    /** Moves time forward and runs, each at its own time, all tasks that become due, those they schedule included. */
+    /**
+     * Moves time forward and runs, each at its own time, all tasks that become due, those they schedule included. A task
+     * may itself advance the time, as one does whose thread blocks: everything else goes on within that call.
+     */
     public void advance(Duration by) {
         long target;
         synchronized (this) {
@@ -121,14 +124,18 @@ public final class ManualScheduler implements Scheduler, Executor {
         for (Task next = tasks.peek(); next != null && next.due <= target; next = tasks.peek()) {
             tasks.remove();
             Runnable action = next.action;
-            if (action != null) {
+            if (action != null && next.owner != null && next.owner.pausedUntil > next.due) {
+                next.due = next.owner.pausedUntil;
+                next.order = sequence++;
+                tasks.add(next);
+            } else if (action != null) {
                 next.action = null;
                 count(next, -1);
-                nanos = next.due;
+                nanos = Math.max(nanos, next.due); // a task that moved the time leaves later ones late
                 return action;
             }
         }
-        nanos = target;
+        nanos = Math.max(nanos, target);
         return null;
     }
 
@@ -143,8 +150,8 @@ public final class ManualScheduler implements Scheduler, Executor {
     }
 
     private static final class Task implements Comparable<Task> {
-        private final long due;
-        private final long order;
+        private long due; // guarded by the scheduler, as the next; changed only while it is in no queue
+        private long order;
         private final @Nullable SimulatedProcess owner;
         private @Nullable Runnable action; // guarded by the scheduler; null once it ran or was called off
 

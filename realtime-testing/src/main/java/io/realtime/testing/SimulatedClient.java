@@ -7,6 +7,7 @@ import java.io.IOException;
 import java.net.ConnectException;
 import java.net.InetSocketAddress;
 import java.net.URI;
+import java.time.Duration;
 import java.util.Map;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
@@ -15,6 +16,7 @@ import org.jspecify.annotations.Nullable;
 final class SimulatedClient implements ClientTransport {
     private final InMemoryNetwork network;
     private boolean dead;
+    private long pausedUntil; // on the network's clock
 
     SimulatedClient(InMemoryNetwork network) {
         this.network = network;
@@ -26,6 +28,15 @@ final class SimulatedClient implements ClientTransport {
 
     boolean isDead() {
         return dead;
+    }
+
+    void pause(Duration time) {
+        pausedUntil = Math.max(pausedUntil, network.nanoTime() + time.toNanos());
+    }
+
+    /** Returns for how long the host goes on being paused; 0 when it is not. */
+    long pausedNanos() {
+        return Math.max(0, pausedUntil - network.nanoTime());
     }
 
     /** The process is dead: it never hears of anything again. */

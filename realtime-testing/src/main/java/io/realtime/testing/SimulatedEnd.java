@@ -27,6 +27,7 @@ final class SimulatedEnd implements Connection {
     // Both hold frames up to the outbound bound, and a ping or pong for each that was asked for.
     private final Deque<Scheduler.Cancellable> onTheWay = new ArrayDeque<>(); // from here, the next to arrive first
     private final List<Runnable> stalled = new ArrayList<>();
+    private final Deque<Runnable> held = new ArrayDeque<>(); // there, while the other end's host is paused
     private final Deque<FrameBatch> queued = new ArrayDeque<>(); // held for a flush
 
     private @Nullable ConnectionListener listener;
@@ -38,6 +39,8 @@ final class SimulatedEnd implements Connection {
     private long waiting;
     private long lastArrival;
     private long bytesToReset = Long.MAX_VALUE;
+    private long lastHeard;
+    private final List<Runnable> lagging = new ArrayList<>(); // flushes that wait, one for each room
     private boolean owesDrained;
     private boolean isStalled;
     private boolean isHalfOpen;
@@ -57,6 +60,7 @@ final class SimulatedEnd implements Connection {
         this.link = link;
         this.messageBytes = messageBytes;
         this.outboundBytes = outboundBytes;
+        this.lastHeard = network.nanoTime();
     }
 
     /** Says who listens; tells it at once when the connection ended before. */
@@ -105,6 +109,7 @@ final class SimulatedEnd implements Connection {
         }
         waiting += batch.bytes();
         owesDrained |= waiting > outboundBytes / 2;
+        network.tap().sent(link, link.directionOf(this), batch);
         queued.add(batch);
         if (waiting > outboundBytes / 4) {
             flush();
@@ -136,6 +141,27 @@ final class SimulatedEnd implements Connection {
     }
 
     @Override
+    public boolean lags(Runnable caughtUp) {
+        if (!network.isLagging() || over) {
+            return false;
+        }
+        lagging.add(caughtUp);
+        return true;
+    }
+
+    /** Has the flushes go on that wait for this end. */
+    void caughtUp() {
+        List<Runnable> waited = new ArrayList<>(lagging);
+        lagging.clear();
+        waited.forEach(flush -> network.after(Duration.ZERO, flush));
+    }
+
+    /** Returns for how long nothing has arrived here. */
+    Duration silence() {
+        return Duration.ofNanos(network.nanoTime() - lastHeard);
+    }
+
+    @Override
     public void ping() {
         if (closing || over) {
             return;
@@ -155,6 +181,7 @@ final class SimulatedEnd implements Connection {
         flush();
         closing = true;
         reason = why;
+        network.tap().closing(link, link.directionOf(this), why);
         CloseReason heard = isSendable(why.code()) ? why : new CloseReason(CloseReason.NO_STATUS, "");
         travel(() -> peer().closedByPeer(heard));
         cutAfter(CLOSE_GRACE);
@@ -168,6 +195,7 @@ final class SimulatedEnd implements Connection {
     @Override
     public void abort() {
         if (!over) {
+            network.tap().closing(link, link.directionOf(this), new CloseReason(CloseReason.ABNORMAL, "aborted"));
             end(new CloseReason(CloseReason.ABNORMAL, "aborted"));
             peer().resetByPeer();
             network.after(Duration.ZERO, this::tellOfEnd); // never on the caller's stack, which may be the listener's
@@ -231,10 +259,39 @@ final class SimulatedEnd implements Connection {
         lastArrival = Math.max(lastArrival, now + link.nextLatency().toNanos());
         onTheWay.add(network.after(Duration.ofNanos(lastArrival - now), () -> {
             onTheWay.remove();
-            if (!peer().over) { // else nobody takes it
-                arrival.run();
-            }
+            peer().lastHeard = network.nanoTime();
+            hand(arrival);
         }));
+    }
+
+    /** Hands what is there to the other end: at the end of its host's pause, behind what waits for that already. */
+    private void hand(Runnable arrival) {
+        if (peer().over) { // nobody takes it
+            return;
+        }
+        long paused = link.pausedNanos(peer());
+        if (paused == 0 && held.isEmpty()) {
+            arrival.run();
+            return;
+        }
+        held.add(arrival);
+        if (held.size() == 1) {
+            network.after(Duration.ofNanos(paused), this::release);
+        }
+    }
+
+    private void release() {
+        long paused = link.pausedNanos(peer());
+        if (paused > 0) { // it was paused once more
+            network.after(Duration.ofNanos(paused), this::release);
+            return;
+        }
+        for (Runnable next = held.peek(); next != null; next = held.peek()) {
+            if (!peer().over) {
+                next.run();
+            }
+            held.remove();
+        }
     }
 
     private void arrive(Frame frame, int taken) {
@@ -250,6 +307,9 @@ final class SimulatedEnd implements Connection {
         }
         boolean isDamaged = damagesNext;
         damagesNext = false;
+        if (!isDamaged && !peer().isDeaf && !peer().over) {
+            network.tap().arrived(link, link.directionOf(this), frame);
+        }
         peer().receive(frame, isDamaged);
         if (bytesToReset == 0) {
             link.reset();
@@ -331,6 +391,7 @@ final class SimulatedEnd implements Connection {
         waiting = 0;
         stalled.clear();
         queued.clear();
+        caughtUp(); // for nobody waits for this end any more
         grace.cancel();
         reset.cancel();
         peer().onTheWay.forEach(Scheduler.Cancellable::cancel); // nobody is there to take it

@@ -82,6 +82,19 @@ final class SimulatedLink implements InMemoryNetwork.Link {
         return senderOf(direction).outboundBytes();
     }
 
+    @Override
+    public Duration silence(Direction direction) {
+        return direction == Direction.TO_SERVER ? server.silence() : client.silence();
+    }
+
+    Direction directionOf(SimulatedEnd sender) {
+        return sender == server ? Direction.TO_CLIENT : Direction.TO_SERVER;
+    }
+
+    long pausedNanos(SimulatedEnd end) {
+        return end == server ? serverHost.pausedNanos() : clientHost.pausedNanos();
+    }
+
     Duration nextLatency() {
         return (latency == null ? network.latency() : latency).next();
     }

@@ -2,6 +2,7 @@ package io.realtime.testing;
 
 import io.realtime.spi.Scheduler;
 import java.time.Duration;
+import java.util.concurrent.CancellationException;
 import java.util.concurrent.Executor;
 
 /**
@@ -15,6 +16,7 @@ public final class SimulatedProcess implements Scheduler, Executor {
     private final ManualScheduler time;
     boolean alive = true; // guarded by time
     int pending; // guarded by time
+    long pausedUntil; // guarded by time: on its clock
     private long jumpedMillis; // guarded by time
 
     SimulatedProcess(ManualScheduler time) {
@@ -49,6 +51,39 @@ public final class SimulatedProcess implements Scheduler, Executor {
     @Override
     public void execute(Runnable task) {
         schedule(Duration.ZERO, task);
+    }
+
+    /**
+     * Stops the process for so long, as a garbage collection or a debugger does: what becomes due meanwhile runs at the
+     * end of the pause, in order. Its connections are the network's: see {@link InMemoryNetwork#pause}.
+     */
+    public void pause(Duration time) {
+        synchronized (this.time) {
+            pausedUntil = Math.max(pausedUntil, this.time.nanoTime() + time.toNanos());
+        }
+    }
+
+    /** Returns whether the process is {@linkplain #pause paused}. */
+    public boolean isPaused() {
+        synchronized (time) {
+            return pausedUntil > time.nanoTime();
+        }
+    }
+
+    /**
+     * Blocks the task that calls it for so long, as {@link Thread#sleep} would block its thread: every other task goes on.
+     * Tasks that block nest: one that began later ends earlier, and one that waits for it sleeps longer.
+     *
+     * @throws CancellationException when the process was killed meanwhile, so that the task ends
+     */
+    public void sleep(Duration length) {
+        time.advance(length);
+        while (isPaused() && isAlive()) {
+            time.advance(Duration.ofMillis(1));
+        }
+        if (!isAlive()) {
+            throw new CancellationException("the process was killed");
+        }
     }
 
     /**

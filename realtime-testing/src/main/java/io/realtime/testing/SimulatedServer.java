@@ -16,6 +16,7 @@ final class SimulatedServer implements ServerTransport {
     private int port;
     private int open;
     private boolean dead;
+    private long pausedUntil; // on the network's clock
     private boolean dark;
 
     SimulatedServer(InMemoryNetwork network) {
@@ -28,6 +29,15 @@ final class SimulatedServer implements ServerTransport {
 
     boolean isDead() {
         return dead;
+    }
+
+    void pause(Duration time) {
+        pausedUntil = Math.max(pausedUntil, network.nanoTime() + time.toNanos());
+    }
+
+    /** Returns for how long the host goes on being paused; 0 when it is not. */
+    long pausedNanos() {
+        return Math.max(0, pausedUntil - network.nanoTime());
     }
 
     /** Returns whether the machine is without power: it neither takes connections nor refuses them. */

@@ -164,4 +164,34 @@ class HostFaultsTest extends NetworkFixture {
         assertThrows(IllegalArgumentException.class, () -> other.crash(client));
         assertThrows(IllegalArgumentException.class, () -> other.vanish((target, callback) -> () -> {}));
     }
+
+    @Test
+    void whatReachesPausedHostIsHandedOverAtTheEndOfThePause() {
+        begin(server);
+        advance(2);
+        network.pause(server, Duration.ofMillis(10));
+        clientEnd().connection.send(text("a"));
+        clientEnd().connection.send(text("b"));
+        advance(9);
+        assertEquals(List.of(), serverEnd().seen);
+        InMemoryNetwork.Link link = network.links().get(0);
+        assertEquals(Duration.ofMillis(8), link.silence(InMemoryNetwork.Direction.TO_SERVER), "it is there already");
+        advance(1);
+        assertEquals(List.of("a@12", "b@12"), serverEnd().seen);
+    }
+
+    @Test
+    void flushThatMeetsLaggingServerGoesOnWhenThatHasEnded() {
+        begin(server);
+        advance(2);
+        boolean[] goesOn = new boolean[1];
+        assertFalse(serverEnd().connection.lags(() -> goesOn[0] = true));
+        network.lag(true);
+        assertTrue(serverEnd().connection.lags(() -> goesOn[0] = true));
+        advance(5);
+        assertFalse(goesOn[0]);
+        network.lag(false);
+        advance(0);
+        assertTrue(goesOn[0]);
+    }
 }

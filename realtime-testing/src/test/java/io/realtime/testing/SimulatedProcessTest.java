@@ -2,12 +2,15 @@ package io.realtime.testing;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.realtime.spi.Scheduler;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CancellationException;
+import java.util.concurrent.RejectedExecutionException;
 import org.junit.jupiter.api.Test;
 
 class SimulatedProcessTest {
@@ -100,5 +103,61 @@ class SimulatedProcessTest {
         time.jumpWallClock(Duration.ofSeconds(1));
         assertEquals(start + 1_005 - 1_800_000, process.currentTimeMillis(), "what all have in common, they all see");
         assertEquals(5_000_000, process.nanoTime());
+    }
+
+    @Test
+    void pausedProcessRunsLateWhatCameDueMeanwhile() {
+        in(process, 1, "a");
+        in(process, 2, "b");
+        in(other, 3, "other");
+        in(process, 5, "c");
+        process.pause(Duration.ofMillis(4));
+        assertTrue(process.isPaused());
+        advance(3);
+        assertEquals(List.of("other"), ran);
+        advance(1);
+        assertFalse(process.isPaused());
+        assertEquals(List.of("other", "a", "b"), ran);
+        advance(1);
+        assertEquals(List.of("other", "a", "b", "c"), ran);
+    }
+
+    @Test
+    void taskThatSleepsLetsTheOthersGoOn() {
+        process.execute(() -> {
+            ran.add("begins");
+            process.sleep(Duration.ofMillis(3));
+            ran.add("ends at " + time.nanoTime() / 1_000_000);
+        });
+        in(process, 2, "meanwhile");
+        in(other, 4, "later");
+        advance(1);
+        assertEquals(List.of("begins", "meanwhile", "ends at 3"), ran);
+        advance(3);
+        assertEquals(List.of("begins", "meanwhile", "ends at 3", "later"), ran);
+    }
+
+    @Test
+    void taskThatSleepsEndsWithItsProcess() {
+        process.execute(() -> assertThrows(CancellationException.class, () -> process.sleep(Duration.ofMillis(3))));
+        other.schedule(Duration.ofMillis(1), process::kill);
+        advance(1);
+        assertEquals(3_000_000, time.nanoTime());
+    }
+
+    @Test
+    void poolRunsAsManyTasksAsItHasThreadsAndRejectsWhatItsQueueDoesNotHold() {
+        SimulatedPool pool = new SimulatedPool(process, 1, 1, () -> Duration.ofMillis(2));
+        pool.execute(() -> ran.add("first"));
+        pool.execute(() -> ran.add("second"));
+        assertThrows(RejectedExecutionException.class, () -> pool.execute(() -> ran.add("third")));
+        assertEquals(1, pool.rejected());
+        advance(2);
+        assertEquals(List.of("first"), ran);
+        advance(2);
+        assertEquals(List.of("first", "second"), ran);
+        pool.execute(() -> ran.add("fourth"));
+        advance(2);
+        assertEquals(List.of("first", "second", "fourth"), ran);
     }
 }
