@@ -3,6 +3,8 @@ package io.realtime.internal;
 import io.realtime.spi.Scheduler;
 import java.time.Duration;
 import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.concurrent.Executor;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.ReentrantLock;
@@ -12,8 +14,8 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Starts tasks on an executor that may refuse them: a bounded pool that is full, or one that cannot create a thread. A
- * refused task is started later, by the next {@link #execute} or by a timer with backoff. So a task is lost only after
- * {@link #stop}.
+ * refused task is started later, by the next {@link #execute} or by a timer with backoff; after {@link #stop} at once, on
+ * the caller's thread. So no task is lost: somebody may wait for it.
  *
  * <p>Each task runs once at most, also on an executor that takes a task and throws nevertheless. A task that throws is
  * reported in the log. Refused tasks start in the order in which they came, before any that come later. How many there
@@ -49,15 +51,18 @@ public final class RetryingExecutor implements Executor {
     @Override
     public void execute(Runnable task) {
         Start start = new Start(task);
-        if (waiting > 0) {
-            keep(start);
+        if (waiting > 0 && keep(start)) {
             retry();
             return;
         }
         Throwable refusal = start(start);
-        if (refusal != null) {
-            keep(start);
+        if (refusal == null) {
+            return;
+        }
+        if (keep(start)) {
             refused(refusal);
+        } else {
+            start.run();
         }
     }
 
@@ -76,16 +81,19 @@ public final class RetryingExecutor implements Executor {
         }
     }
 
-    /** Gives up what was refused and not started. From now on a refused task is dropped. */
+    /** Runs what was refused and not started, on the caller's thread. From now on a refused task runs on its caller's. */
     public void stop() {
+        List<Start> rest;
         lock.lock();
         try {
             stopped = true;
+            rest = new ArrayList<>(refused);
             refused.clear();
             waiting = 0;
         } finally {
             lock.unlock();
         }
+        rest.forEach(Start::run);
     }
 
     /** Returns why the task was refused, null when it was not. */
@@ -98,14 +106,17 @@ public final class RetryingExecutor implements Executor {
         }
     }
 
-    private void keep(Start start) {
+    /** Keeps a task for later; false when there is no later. */
+    private boolean keep(Start start) {
         lock.lock();
         try {
-            if (!stopped) {
-                refused.add(start);
-                waiting = refused.size();
-                total++;
+            if (stopped) {
+                return false;
             }
+            refused.add(start);
+            waiting = refused.size();
+            total++;
+            return true;
         } finally {
             lock.unlock();
         }
