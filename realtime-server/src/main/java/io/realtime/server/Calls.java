@@ -42,6 +42,9 @@ final class Calls {
     // ---- asking
 
     <Q, R> CompletableFuture<R> request(Request<Q, R> request, Q data, Duration timeout) {
+        if (session.hasEnded()) {
+            return CompletableFuture.failedFuture(gone());
+        }
         CompletableFuture<R> result = new CompletableFuture<>();
         String ref = questions.newRef();
         RequestCall<R> call = new RequestCall<>(result, request.replyType(), this::execute);
@@ -87,12 +90,15 @@ final class Calls {
                 questions.close(ref);
             }
         }
-        if (session.isOver()) {
+        if (session.hasEnded()) {
             questions.fail(ref, gone());
         }
     }
 
-    private static RealtimeException gone() {
+    private RealtimeException gone() {
+        if (core.isReleased()) {
+            return ServerCore.closed();
+        }
         return new RealtimeException(ErrorCode.CONNECTION_LOST, "the session is over", false, null);
     }
 
@@ -122,7 +128,7 @@ final class Calls {
             String why = core.limits().streamsPerSession() + " streams are open";
             throw new RealtimeException(ErrorCode.OVERLOADED, why, true, null);
         }
-        if (session.isOver()) { // the client waits in its next session, where this answer goes
+        if (session.hasEnded()) { // the client waits in its next session, where this answer goes
             sources.remove(ref);
             throw gone();
         }

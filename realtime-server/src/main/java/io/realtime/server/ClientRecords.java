@@ -167,6 +167,12 @@ final class ClientRecords {
             return mailbox;
         }
 
+        /** Returns the client's id; null when it has none. */
+        @Nullable
+        String client() {
+            return key == null ? null : key.client;
+        }
+
         /** Returns whether this is the record of the client with this id. */
         boolean isOf(@Nullable String client) {
             return key == null ? client == null : key.client.equals(client);
@@ -195,6 +201,25 @@ final class ClientRecords {
             }
             mailbox.wake();
             return Receipt.ACCEPTED;
+        }
+
+        /**
+         * Drops what the client has sent and no handler has begun with, of all its sessions. It counts as never received: the
+         * client sends it again, should it come back.
+         *
+         * @return how many messages it was
+         */
+        int dropWaiting() {
+            lock.lock();
+            try {
+                Mailbox.Dropped dropped = mailbox.drop();
+                if (dropped.least() > 0) {
+                    received = dropped.least() - 1;
+                }
+                return dropped.count();
+            } finally {
+                lock.unlock();
+            }
         }
 
         /** In the mailbox: notes that a message is processed. */

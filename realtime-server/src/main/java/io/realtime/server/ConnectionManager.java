@@ -69,7 +69,7 @@ public final class ConnectionManager {
         return true;
     }
 
-    /** Disconnects every session of a user for good, with 4005 and this text. */
+    /** Disconnects every session of a user for good, with 4005 and this text; see {@link User#disconnect}. */
     public void disconnectUser(String user, String text) {
         user(user).disconnect(text);
     }

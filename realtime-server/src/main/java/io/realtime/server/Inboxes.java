@@ -54,6 +54,9 @@ final class Inboxes {
 
     void remove(Session session) {
         inboxes.computeIfPresent(session.userId(), (user, known) -> {
+            if (!known.sessions.contains(session)) {
+                return known;
+            }
             boolean isLast = known.sessions.size() == 1;
             if (!isLast) {
                 known.sessions.remove(session);

@@ -3,7 +3,9 @@ package io.realtime.server;
 import io.realtime.spi.Scheduler;
 import java.time.Duration;
 import java.util.ArrayDeque;
+import java.util.Collections;
 import java.util.Deque;
+import java.util.Iterator;
 import java.util.Objects;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.locks.ReentrantLock;
@@ -19,6 +21,7 @@ final class Mailbox implements Runnable {
     private static final Logger LOG = LoggerFactory.getLogger(Mailbox.class);
     private static final Turn AT_ONCE = () -> 0;
     private static final int TURN = 64; // tasks, then another session's turn
+    private static final long POSTED = -1; // in place of a number: the server's own
 
     private final Pool threads;
     private final String user;
@@ -34,6 +37,9 @@ final class Mailbox implements Runnable {
     private @Nullable Runnable onIdle; // guarded by lock: while the server closes
     private boolean isHeld; // guarded by lock: the next task waits for its turn by the rate limit
     private @Nullable Pause pause; // the running thread's: what its task waits for
+    private @Nullable Task paused; // guarded by lock: waits for its stage, and with it all others
+    private int drops; // guarded by lock: how often what waited was dropped
+    private int dropsBefore; // guarded by lock: the same, when the running task was taken
 
     /**
      * An empty mailbox.
@@ -66,14 +72,69 @@ final class Mailbox implements Runnable {
     }
 
     /** Takes what a peer asks for; false, without taking it, when the mailbox is full. */
-    boolean offer(int cost, Turn turn, Runnable task) {
-        return add(new Task(cost, turn, task), true);
+    boolean offer(int cost, long seq, Turn turn, Runnable task) {
+        boolean isTaken = add(new Task(cost, seq, turn, task), true);
+        if (isTaken
+                && !lock.isHeldByCurrentThread()) { // else its owner wakes it: the executor may be the application's
+            wake();
+        }
+        return isTaken;
     }
 
     /** Takes what the server itself has to say, full or not: the few steps of a session's life. */
     void post(Runnable task) {
-        add(new Task(0, AT_ONCE, task), false);
+        enqueue(task);
+        wake();
     }
+
+    /** Like {@link #post}, for who holds a lock: {@link #wake} the mailbox when it is released. */
+    void enqueue(Runnable task) {
+        add(new Task(0, POSTED, AT_ONCE, task), false);
+    }
+
+    /**
+     * Drops what peers ask for and no handler has begun with, a message that waits for its rule included. What the server itself has to say stays, and waits for no
+     * rate limit any more: {@link #wake} the mailbox afterwards.
+     */
+    Dropped drop() {
+        int count = 0;
+        long least = 0;
+        lock.lock();
+        try {
+            drops++;
+            if (isHeld) {
+                isHeld = false;
+                scheduled = false;
+            }
+            if (paused != null && paused.seq != POSTED) {
+                count = 1;
+                least = paused.seq;
+                paused = null;
+                scheduled = false;
+            }
+            for (Iterator<Task> waiting = tasks == null ? Collections.emptyIterator() : tasks.iterator();
+                    waiting.hasNext(); ) {
+                Task task = waiting.next();
+                if (task.seq != POSTED) {
+                    waiting.remove();
+                    size -= task.cost;
+                    count++;
+                    least = least == 0 ? task.seq : least; // they rise
+                }
+            }
+        } finally {
+            lock.unlock();
+        }
+        return new Dropped(count, least);
+    }
+
+    /**
+     * What was dropped.
+     *
+     * @param count how many messages
+     * @param least the least number of one of them; 0 when none had one
+     */
+    record Dropped(int count, long least) {}
 
     /** Returns whether nothing more is taken from a peer. */
     boolean isFull() {
@@ -116,10 +177,6 @@ final class Mailbox implements Runnable {
             size += task.cost;
         } finally {
             lock.unlock();
-        }
-        if (!lock
-                .isHeldByCurrentThread()) { // else its owner wakes it afterwards: the executor may be the application's
-            wake();
         }
         return true;
     }
@@ -196,8 +253,7 @@ final class Mailbox implements Runnable {
                     burst.hasMore(hasMore && ran < TURN - 1);
                 }
                 long wait = untilTurn(next);
-                if (wait > 0) {
-                    hold(next, wait);
+                if (wait > 0 && hold(next, wait)) {
                     return false;
                 }
                 if (!run(next)) {
@@ -250,11 +306,38 @@ final class Mailbox implements Runnable {
         if (begun == null) {
             return true;
         }
+        setPaused(task);
         begun.stage.whenComplete((value, failure) -> {
-            putBack(new Task(0, AT_ONCE, begun.then));
-            threads.execute(user, this);
+            if (endPause(task, begun.then)) {
+                threads.execute(user, this);
+            }
         });
         return false;
+    }
+
+    private void setPaused(Task task) {
+        lock.lock();
+        try {
+            paused = task;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Has a task go on that waited for its stage; false when it was dropped meanwhile. */
+    @SuppressWarnings("ReferenceEquality") // it is this very task that waits
+    private boolean endPause(Task task, Runnable then) {
+        lock.lock();
+        try {
+            if (paused != task) {
+                return false;
+            }
+            paused = null;
+            putBack(new Task(0, POSTED, AT_ONCE, then));
+            return true;
+        } finally {
+            lock.unlock();
+        }
     }
 
     /** Takes the next task; null, and the mailbox at rest, when there is none. */
@@ -263,6 +346,7 @@ final class Mailbox implements Runnable {
         lock.lock();
         try {
             Task next = tasks == null ? null : tasks.poll();
+            dropsBefore = drops;
             if (next != null) {
                 size -= next.cost;
                 burstGoesOn = !Objects.requireNonNull(tasks).isEmpty();
@@ -281,27 +365,39 @@ final class Mailbox implements Runnable {
         return null;
     }
 
-    /** Puts a task back whose turn has not come, and goes on after a time; until then no thread is held. */
-    private void hold(Task task, long nanos) {
+    /**
+     * Puts a task back whose turn has not come, and goes on after a time; until then no thread is held. False when what
+     * waited was dropped since this task was taken: then it counts as one that has begun.
+     */
+    private boolean hold(Task task, long nanos) {
+        int drop;
         lock.lock();
         try {
+            if (drops != dropsBefore) {
+                return false;
+            }
+            drop = drops;
             isHeld = true;
+            putBack(task);
         } finally {
             lock.unlock();
         }
-        putBack(task);
         try {
-            scheduler.schedule(Duration.ofNanos(nanos), this::release);
+            scheduler.schedule(Duration.ofNanos(nanos), () -> release(drop));
         } catch (Throwable failure) { // no memory for a timer, say: asks again at once
             LOG.error("a message that waits for its turn has no timer", failure);
-            release();
+            release(drop);
         }
+        return true;
     }
 
-    /** Goes on with a task that was held. */
-    private void release() {
+    /** Goes on with a task that was held, unless a drop has done so. */
+    private void release(int drop) {
         lock.lock();
         try {
+            if (drops != drop) {
+                return;
+            }
             isHeld = false;
         } finally {
             lock.unlock();
@@ -321,5 +417,6 @@ final class Mailbox implements Runnable {
 
     private record Pause(CompletionStage<?> stage, Runnable then) {}
 
-    private record Task(int cost, Turn turn, Runnable action) {}
+    /** @param seq the client's number of the message, 0 for none */
+    private record Task(int cost, long seq, Turn turn, Runnable action) {}
 }

@@ -7,6 +7,7 @@ import io.realtime.Heartbeat;
 import io.realtime.PayloadException;
 import io.realtime.RealtimeException;
 import io.realtime.internal.HeartbeatMonitor;
+import io.realtime.internal.Ids;
 import io.realtime.internal.wire.BinaryEnvelope;
 import io.realtime.internal.wire.Envelope;
 import io.realtime.internal.wire.ErrorData;
@@ -73,10 +74,16 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
     /** About what an early message takes beyond its text. */
     private static final int EARLY_OVERHEAD = 200;
 
+    /** How far a connection has come; it goes on in this order alone. */
     private enum Phase {
+        /** Waits for {@code $hello}. */
         HELLO,
+        /** Gets a session. What the client says meanwhile waits. */
         AUTHENTICATING,
+        /** Has a session, which gets what the client says. */
         READY,
+        /** Refused a message, or is to be closed: nothing more is taken. */
+        CLOSING,
         CLOSED
     }
 
@@ -96,7 +103,8 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
     private int earlySize; // guarded by lock: the hello's included
     private int mostEarly = EARLY_BYTES; // guarded by lock; once authenticated, as much as a mailbox holds
     private @Nullable List<Runnable> onWelcome = new ArrayList<>(0); // guarded by lock; null once welcomed
-    private Scheduler.Cancellable deadline; // guarded by lock: of the handshake, then of the token
+    private Scheduler.Cancellable deadline = () -> {}; // guarded by lock: of the handshake, then of the token
+    private int deadlines; // guarded by lock: tells the newest from one that comes too late
     private @Nullable CloseReason closed; // guarded by lock
     private boolean isForGood; // guarded by lock: the client said that it does not come back
     private boolean isAuthenticating; // guarded by lock: a token is being checked
@@ -104,8 +112,7 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
     private List<Runnable> paused = List.of(); // guarded by lock; at most one entry per room of the session
 
     private volatile @Nullable Session session; // set once, when authenticated
-    private volatile boolean deaf; // set once, when closing
-
+    private volatile Admissions.@Nullable Ticket admission; // set once, when it begins
     private int badMessages; // I/O thread only
     private long badMessagesSince; // I/O thread only
     private int duplicates; // with the messages, one at a time, as the next
@@ -140,7 +147,16 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
                         () -> {},
                         () -> close(
                                 new CloseReason(CloseReason.IDLE, "no message for " + idleTimeout.toMillis() + " ms")));
-        this.deadline = core.scheduler().schedule(core.limits().helloTimeout(), this::tooLate);
+        lock.lock();
+        try {
+            closeAfter(
+                    core.limits().helloTimeout(),
+                    new CloseReason(
+                            CloseReason.HELLO_TIMEOUT,
+                            managed ? "no $hello, or no answer to it, in time" : "not authenticated in time"));
+        } finally {
+            lock.unlock();
+        }
     }
 
     Handshake handshake() {
@@ -185,18 +201,35 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
     }
 
     private void decode(Supplier<Envelope> parser) {
-        if (deaf) {
+        if (isClosing()) {
             return; // a message that was refused is sent again, and so must be those behind it
         }
         heartbeat.received();
-        Envelope envelope;
         try {
-            envelope = parser.get();
+            receive(parser.get());
         } catch (MalformedException malformed) {
             bad(malformed);
-            return;
+        } catch (Throwable failure) { // no memory, say: the message is lost to us, and none behind it may be taken
+            enter(Phase.CLOSING);
+            connection.abort();
+            throw failure;
         }
-        receive(envelope);
+    }
+
+    /** Goes on to a phase, never back; returns whether it was not there yet. */
+    private boolean enter(Phase next) {
+        lock.lock();
+        try {
+            boolean isNew = phase.compareTo(next) < 0;
+            phase = isNew ? next : phase;
+            return isNew;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private boolean isClosing() {
+        return phase.compareTo(Phase.CLOSING) >= 0;
     }
 
     @Override
@@ -208,7 +241,7 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
 
     @Override
     public void onProgress(int bytes) {
-        if (!deaf) {
+        if (!isClosing()) {
             heartbeat.progressed(bytes);
             if (idle != null) {
                 idle.progressed(bytes);
@@ -218,29 +251,26 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
 
     private void receive(Envelope envelope) {
         boolean isHello = envelope.type().equals(Frames.HELLO);
-        boolean early = false;
-        if (phase != Phase.READY) { // which it stays until it is closed
+        Phase now = phase;
+        if (now != Phase.READY) { // which it stays until it closes
+            boolean isFull = false;
             lock.lock();
             try {
-                if (phase == Phase.CLOSED) {
-                    return;
-                }
-                early = phase == Phase.HELLO;
-                if (early && isHello) {
+                now = phase;
+                if (now == Phase.HELLO && isHello) {
                     phase = Phase.AUTHENTICATING;
                     earlySize = envelope.length() + EARLY_OVERHEAD;
-                } else if (phase == Phase.AUTHENTICATING && !isHello) {
-                    if (this.early == null) {
-                        this.early = new ArrayDeque<>();
-                    }
-                    earlySize += envelope.length() + EARLY_OVERHEAD;
-                    if (this.early.size() < core.limits().mailbox() && earlySize <= mostEarly) {
-                        this.early.add(envelope);
-                        return;
-                    }
+                } else if (now == Phase.AUTHENTICATING && !isHello) {
+                    isFull = !keep(envelope);
                 }
             } finally {
                 lock.unlock();
+            }
+            if (isFull) {
+                overloaded();
+            }
+            if (now.compareTo(Phase.CLOSING) >= 0 || (now == Phase.AUTHENTICATING && !isHello)) {
+                return;
             }
         }
         if (idle != null
@@ -249,17 +279,22 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
             idle.received();
         }
         Session known = session;
-        if (early && isHello) {
+        if (now == Phase.HELLO && isHello) {
             hello(envelope);
-        } else if (early || isHello) {
+        } else if (known == null || isHello) {
             close(new CloseReason(
                     CloseReason.PROTOCOL_ERROR,
-                    early ? "the first frame must be $hello" : "$hello is for the first frame"));
-        } else if (known != null) {
-            deliver(known, envelope);
+                    now == Phase.HELLO ? "the first frame must be $hello" : "$hello is for the first frame"));
         } else {
-            overloaded();
+            deliver(known, envelope);
         }
+    }
+
+    /** Under the lock: keeps a message until the welcome; false when no more of them may wait. */
+    private boolean keep(Envelope envelope) {
+        early = early == null ? new ArrayDeque<>() : early;
+        earlySize += envelope.length() + EARLY_OVERHEAD;
+        return early.size() < core.limits().mailbox() && earlySize <= mostEarly && early.add(envelope);
     }
 
     private void hello(Envelope envelope) {
@@ -292,12 +327,16 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
         if (record == null && !isWithinRate(to, envelope)) {
             return;
         }
-        if (!to.receives()) {
-            return; // the connection is about to close; the client sends again
-        }
+        core.countWaiting(1);
         Mailbox.Turn turn = () -> record == null || core.isClosing() ? 0 : to.takeTurn();
-        BooleanSupplier offer = () -> to.mailbox()
-                .offer(envelope.length(), turn, () -> core.dispatcher().dispatch(to, this, envelope, to::handled));
+        BooleanSupplier offer = () -> to.isOpen()
+                && to.mailbox().offer(envelope.length(), envelope.seq(), turn, () -> {
+                    if (isDue(to, envelope)) {
+                        core.dispatcher().dispatch(to, this, envelope, () -> core.countWaiting(-1));
+                    } else {
+                        core.countWaiting(-1);
+                    }
+                });
         ClientRecords.ClientRecord.Receipt receipt;
         if (record == null || envelope.seq() == 0) {
             receipt = offer.getAsBoolean()
@@ -309,7 +348,7 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
         switch (receipt) {
             case ACCEPTED -> {}
             case DUPLICATE -> {
-                to.handled();
+                core.countWaiting(-1);
                 to.acknowledgeSoon();
                 duplicates++; // a client sends each number once a connection, and of those a mailbox holds no more
                 if (duplicates > core.limits().mailbox()) {
@@ -317,14 +356,25 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
                 }
             }
             case REFUSED -> {
-                to.handled();
-                if (to.mailbox().isHeld()) {
+                core.countWaiting(-1);
+                if (!to.isOpen()) {
+                    enter(Phase.CLOSING); // the session has ended, and closes the connection; the client sends again
+                } else if (to.mailbox().isHeld()) {
                     close(new CloseReason(CloseReason.RATE_LIMITED, "went on above the rate limit"));
                 } else {
                     overloaded();
                 }
             }
         }
+    }
+
+    /**
+     * Whether a message is still to be handled when its turn comes. Once the server has stopped, what is not acknowledged is
+     * sent to the next one. When the session was ended at once, its numbered messages were dropped from the mailbox: one
+     * that was taken from it before counts as received, and is handled.
+     */
+    private boolean isDue(Session of, Envelope envelope) {
+        return !core.isStopped() && (envelope.seq() > 0 || !of.isOver());
     }
 
     /** Whether a message of a plain client is within the limits; else it is told, or closed when it was told too often. */
@@ -363,7 +413,7 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
 
     /** Whether a ping, or a pong, is one more than a heart beats; else the peer is closed. */
     private boolean mayPing() {
-        if (deaf) {
+        if (isClosing()) {
             return false;
         }
         boolean may = pings.take(core.scheduler().nanoTime()) == 0;
@@ -416,14 +466,7 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
             badMessagesSince = now;
         }
         badMessages++;
-        boolean beforeHello;
-        lock.lock();
-        try {
-            beforeHello = phase == Phase.HELLO;
-        } finally {
-            lock.unlock();
-        }
-        if (beforeHello || badMessages >= core.limits().badMessages()) {
+        if (phase == Phase.HELLO || badMessages >= core.limits().badMessages()) {
             close(new CloseReason(CloseReason.PROTOCOL_ERROR, fault.getMessage()));
             return;
         }
@@ -442,6 +485,7 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
                     "$hello: client is not 1 to 128 characters without control characters"));
             return;
         }
+        admission = core.admissions().begin();
         authenticate(new Credentials(hello.token(), hello.client(), handshake), (proof, refusal) -> {
             if (proof == null) {
                 refuse(refusal);
@@ -468,7 +512,7 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
         } finally {
             lock.unlock();
         }
-        Pool.Ticket ticket = core.authenticate(credentials, this::isClosed, (proof, refusal) -> {
+        Pool.Ticket ticket = core.authenticate(credentials, this::isClosing, (proof, refusal) -> {
             lock.lock();
             try {
                 isAuthenticating = false;
@@ -521,6 +565,7 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
         lock.lock();
         try {
             deadline.cancel(); // rules have a time of their own
+            deadlines++;
         } finally {
             lock.unlock();
         }
@@ -541,7 +586,7 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
             close(new CloseReason(CloseReason.DRAINING, "server is draining"));
             return;
         }
-        if (isClosed()) {
+        if (isClosing()) {
             return; // the client has given this connection up; it must not take the session from its next one
         }
         Session.Claim claim = new Session.Claim(
@@ -557,37 +602,55 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
             ClientRecords.Opened opened = managed ? core.records().open(proof.user(), hello.client()) : null;
             known = opened != null && opened.known();
             admitted = core.newSession(proof, managed, opened == null ? null : opened.record(), handshake);
+            CloseReason barred = core.admissions().admit(admission, names(hello, proof), admitted::register);
+            if (barred != null) {
+                admitted.end(barred, Session.Ending.DRAIN);
+                close(barred);
+                return;
+            }
             attached = take(admitted) ? admitted.attach(claim) : Session.Attached.NOTHING;
         }
         if (attached == null) {
-            close(new CloseReason(CloseReason.GOING_AWAY, "session ended"));
+            CloseReason why = admitted.ended();
+            close(why == null ? new CloseReason(CloseReason.GOING_AWAY, "session ended") : why);
             return;
         }
         if (!isResumed && !core.makeRoomFor(admitted)) {
             close(core.tooMany());
-            admitted.end(core.tooMany());
+            admitted.end(core.tooMany(), Session.Ending.DRAIN);
             return;
         }
         if (attached.rooms().isEmpty()) {
             CloseReason replaced = new CloseReason(CloseReason.SESSION_REPLACED, "a newer connection has the session");
             close(replaced);
             if (!isResumed) {
-                admitted.end(replaced);
+                admitted.end(replaced, Session.Ending.DRAIN);
             }
             return;
         }
         Session mine = admitted;
         expireAt(proof.expiresAt());
         trust(); // before the peer can know of it
-        send(welcome(mine, isResumed, known, attached, proof.expiresAt()));
-        if (isResumed) {
-            mine.mailbox().post(() -> core.listener().onResume(mine));
-        } else {
-            mine.mailbox().post(mine::tellOpen);
+        if (!isResumed) {
+            mine.opened(); // before anybody knows its secret, so that nothing of its life comes before
         }
+        send(welcome(mine, isResumed, known, attached, proof.expiresAt()));
         if (become(mine)) {
             mine.welcomed(this);
         }
+    }
+
+    /** Returns what a disconnect may have barred that would be this new session. */
+    private static List<Admissions.Key> names(Frames.Hello hello, Authentication proof) {
+        List<Admissions.Key> names = new ArrayList<>();
+        names.add(Admissions.Key.user(proof.user()));
+        if (hello.client() != null) {
+            names.add(Admissions.Key.client(proof.user(), hello.client()));
+        }
+        if (hello.session() != null && hello.session().length() >= Ids.NAME) {
+            names.add(Admissions.Key.session(hello.session().substring(0, Ids.NAME)));
+        }
+        return names;
     }
 
     /** Makes a new session the one of its client, in place of another that it may have; false when it has a newer one. */
@@ -598,7 +661,9 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
         }
         Session gone = record.take(created, number);
         if (gone != null && gone != created) {
-            gone.end(new CloseReason(CloseReason.SESSION_REPLACED, "the client has begun another session"));
+            gone.end(
+                    new CloseReason(CloseReason.SESSION_REPLACED, "the client has begun another session"),
+                    Session.Ending.DRAIN);
         }
         return gone != created;
     }
@@ -633,6 +698,7 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
     /** Takes the session, lets in what came early, and runs what waited for the welcome. False when closed meanwhile. */
     private boolean become(Session mine) {
         session = mine;
+        endAdmission();
         CloseReason gone;
         boolean forGood;
         List<Runnable> waiting = List.of();
@@ -656,13 +722,10 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
             Envelope next;
             lock.lock();
             try {
-                next = early == null ? null : early.poll();
+                next = early == null || isClosing() ? null : early.poll(); // none behind one that was refused
                 if (next == null) {
                     early = null;
-                    if (phase == Phase.AUTHENTICATING) {
-                        phase = Phase.READY;
-                    }
-                    return true;
+                    return enter(Phase.READY);
                 }
             } finally {
                 lock.unlock();
@@ -690,33 +753,40 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
         lock.lock();
         try {
             deadline.cancel();
-            deadline = () -> {};
+            deadlines++;
             if (end == null || closed != null) {
                 return;
             }
-            long wait = end.toEpochMilli() - core.scheduler().currentTimeMillis();
-            deadline = core.scheduler()
-                    .schedule(
-                            Duration.ofMillis(Math.max(0, wait)),
-                            () -> close(new CloseReason(CloseReason.TOKEN_EXPIRED, "token expired")));
+            long wait = Math.max(0, end.toEpochMilli() - core.scheduler().currentTimeMillis());
+            closeAfter(Duration.ofMillis(wait), new CloseReason(CloseReason.TOKEN_EXPIRED, "token expired"));
         } finally {
             lock.unlock();
         }
     }
 
-    private boolean isClosed() {
-        lock.lock();
-        try {
-            return closed != null;
-        } finally {
-            lock.unlock();
-        }
+    /** Under the lock: sets the deadline. One that comes too late to be called off does nothing. */
+    private void closeAfter(Duration wait, CloseReason reason) {
+        int number = deadlines;
+        deadline = core.scheduler().schedule(wait, () -> {
+            boolean isMissed;
+            lock.lock();
+            try {
+                isMissed = deadlines == number && phase.compareTo(Phase.CLOSING) < 0;
+                phase = isMissed ? Phase.CLOSING : phase;
+            } finally {
+                lock.unlock();
+            }
+            if (isMissed) {
+                close(reason);
+            }
+        });
     }
 
-    private void tooLate() {
-        String text =
-                managed && session == null ? "no $hello, or no answer to it, in time" : "not authenticated in time";
-        close(new CloseReason(CloseReason.HELLO_TIMEOUT, text));
+    private void endAdmission() {
+        Admissions.Ticket mine = admission;
+        if (mine != null) {
+            core.admissions().end(mine);
+        }
     }
 
     // ---------------------------------------------------------------- out
@@ -832,7 +902,7 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
 
     /** Closes, after an error frame that tells why; what still arrives is not taken. */
     void close(CloseReason reason) {
-        deaf = true;
+        enter(Phase.CLOSING);
         ErrorCode word = WORDS.get(reason.code());
         if (word != null) {
             boolean retryable = reason.code() >= 4100;
@@ -864,7 +934,7 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
         Pool.Ticket unanswered;
         lock.lock();
         try {
-            phase = Phase.CLOSED;
+            enter(Phase.CLOSED);
             closed = reason;
             isForGood = forGood;
             early = null;
@@ -878,6 +948,7 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
             unanswered.cancel();
         }
         core.gone(this);
+        endAdmission();
         Session mine = session;
         if (mine != null) {
             mine.detached(this, reason, forGood);

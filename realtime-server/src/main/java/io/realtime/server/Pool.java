@@ -208,7 +208,7 @@ final class Pool {
                 + (starter.waiting() > 0 ? ", " + starter.waiting() + " refused by the executor" : "");
     }
 
-    /** From now on a task that the executor refuses is dropped. */
+    /** From now on a task that the executor refuses runs on its caller's thread. */
     void stop() {
         starter.stop();
     }

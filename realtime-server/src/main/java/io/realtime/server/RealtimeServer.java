@@ -30,6 +30,8 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.locks.Condition;
+import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Function;
 import javax.net.ssl.SSLContext;
 import org.jspecify.annotations.Nullable;
@@ -44,18 +46,31 @@ import org.jspecify.annotations.Nullable;
 public final class RealtimeServer implements AutoCloseable {
     private static final Duration CLOSE_TIMEOUT = Duration.ofSeconds(5);
 
-    private final Builder config;
+    private final ServerConfig config;
     private final ServerTransport transport;
     private final Scheduler scheduler;
     private final Workers workers;
     private final ServerCore core;
 
-    private RealtimeServer(Builder config) {
+    private final ReentrantLock lock = new ReentrantLock();
+    private final Condition changed = lock.newCondition();
+    private State state = State.NEW; // guarded by lock
+    private @Nullable Thread closer; // guarded by lock: while CLOSING
+
+    private enum State {
+        NEW,
+        STARTING,
+        STARTED,
+        CLOSING,
+        CLOSED
+    }
+
+    private RealtimeServer(ServerConfig config) {
         this.config = config;
-        Scheduler given = config.scheduler;
+        Scheduler given = config.scheduler();
         this.scheduler = given == null ? new SystemScheduler("realtime-timer") : given;
-        this.workers = new Workers(scheduler, config.executor, given != null, true);
-        this.transport = config.transport == null ? Transports.choose(config.transportName) : config.transport;
+        this.workers = new Workers(scheduler, config.executor(), given != null, true);
+        this.transport = config.transport();
         this.core = new ServerCore(config, scheduler, workers);
     }
 
@@ -65,16 +80,52 @@ public final class RealtimeServer implements AutoCloseable {
     }
 
     /**
-     * Binds and begins to accept; returns when connections are accepted.
+     * Binds and begins to accept; returns when connections are accepted. A server starts once: after a failure, or after
+     * {@link #close}, build another one.
      *
      * @throws RealtimeException naming the address when it cannot be bound; nothing is left running then
-     * @throws IllegalStateException when it was started before
+     * @throws IllegalStateException when it was started before, or is closed
      */
     public RealtimeServer start() {
-        InetSocketAddress address = config.host == null
-                ? new InetSocketAddress(config.port)
-                : new InetSocketAddress(config.host, config.port);
-        Limits limits = config.limits;
+        lock.lock();
+        try {
+            if (state != State.NEW) {
+                boolean isOver = state == State.CLOSING || state == State.CLOSED;
+                throw new IllegalStateException("the server " + (isOver ? "is closed" : "was started before"));
+            }
+            become(State.STARTING);
+        } finally {
+            lock.unlock();
+        }
+        boolean isStarted = false;
+        try {
+            bind();
+            core.broker().start();
+            workers.start();
+            isStarted = true;
+        } finally {
+            if (!isStarted) {
+                release();
+            }
+            become(isStarted ? State.STARTED : State.CLOSED);
+        }
+        return this;
+    }
+
+    private void become(State next) {
+        lock.lock();
+        try {
+            state = next;
+            closer = next == State.CLOSING ? Thread.currentThread() : null;
+            changed.signalAll();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    private void bind() {
+        InetSocketAddress address = config.address();
+        Limits limits = config.limits();
         try {
             transport.start(
                     new ServerTransport.Config(
@@ -86,17 +137,13 @@ public final class RealtimeServer implements AutoCloseable {
                             limits.connections(),
                             limits.connectionsPerAddress(),
                             limits.pendingUpgrades(),
-                            config.tls),
+                            config.tls()),
                     core);
         } catch (IOException unbound) {
-            release();
             String why = "cannot listen on " + address.getHostString() + ":" + address.getPort() + ": "
                     + unbound.getMessage();
             throw new RealtimeException(ErrorCode.of("bind_failed"), why, true, unbound);
         }
-        core.broker().start();
-        workers.start();
-        return this;
     }
 
     /**
@@ -167,14 +214,43 @@ public final class RealtimeServer implements AutoCloseable {
     /**
      * Closes gracefully: refuses newcomers, says goodbye with a window over which clients spread their return, lets
      * handlers finish what has arrived, closes every connection with 4200 behind all that was sent, and releases ports
-     * and threads. What is not handled by then is not acknowledged, and clients send it to the next server. Blocks until then, at most for about the grace; an executor that the application supplied is left
-     * running. Does nothing the second time.
+     * and threads. What is not handled by then is not acknowledged, and clients send it to the next server. Blocks until
+     * then, at most for about the grace; an executor that the application supplied is left running.
+     *
+     * <p>When it returns the server is closed, whoever closed it: a second caller waits for the first, unless it is
+     * interrupted or the first waits for it. Requests and streams that were open have failed, new ones fail at once, and
+     * {@link Room#send} throws.
      */
     public void close(Duration grace) {
-        if (core.isClosing()) {
+        boolean wasStarted;
+        lock.lock();
+        try {
+            while (state == State.STARTING || (state == State.CLOSING && closer != Thread.currentThread())) {
+                changed.await();
+            }
+            if (state == State.CLOSING || state == State.CLOSED) {
+                return;
+            }
+            wasStarted = state == State.STARTED;
+            become(State.CLOSING);
+        } catch (InterruptedException interrupted) {
+            Thread.currentThread().interrupt();
             return;
+        } finally {
+            lock.unlock();
         }
-        core.closing();
+        try {
+            core.closing();
+            if (wasStarted) {
+                stop(grace);
+            }
+        } finally {
+            release();
+            become(State.CLOSED);
+        }
+    }
+
+    private void stop(Duration grace) {
         transport.stopAccepting();
         FrameBatch goodbye = Peer.goodbyeFrame(core.spreadMs());
         for (Peer peer : core.peers()) {
@@ -190,14 +266,13 @@ public final class RealtimeServer implements AutoCloseable {
         }
         awaitNoConnections(deadline - System.nanoTime());
         for (Session session : core.sessions()) {
-            session.end(draining);
+            session.end(draining, Session.Ending.AT_ONCE);
         }
         try {
             transport.stop(Duration.ofNanos(Math.max(0, deadline - System.nanoTime())));
         } catch (InterruptedException interrupted) {
             Thread.currentThread().interrupt();
         }
-        release();
     }
 
     /**
@@ -225,10 +300,11 @@ public final class RealtimeServer implements AutoCloseable {
 
     private void release() {
         core.broker().stop();
-        if (scheduler instanceof SystemScheduler own && config.scheduler == null) {
+        if (scheduler instanceof SystemScheduler own && config.scheduler() == null) {
             own.close();
         }
         workers.stop();
+        core.released();
     }
 
     /** Builds a {@link RealtimeServer}; not safe for use by many threads. */
@@ -241,23 +317,20 @@ public final class RealtimeServer implements AutoCloseable {
         private @Nullable ServerTransport transport;
         private @Nullable String transportName;
         private @Nullable Tls tls;
-        final Map<String, Function<Dispatcher, Dispatcher.Handler>> handlers = new LinkedHashMap<>();
+        private final Map<String, Function<Dispatcher, Dispatcher.Handler>> handlers = new LinkedHashMap<>();
         final Set<String> origins = new HashSet<>();
-        String path = "/ws";
-        boolean anyOrigin;
-
-        JoinRule.@Nullable Async joinRule;
-
-        SendRule sendRule = SendRule.MEMBERS;
-
-        SendRule.@Nullable Async lateSendRule;
-
-        Limits limits = Limits.defaults();
-        Retention retention = Retention.defaults();
-        Retention inboxRetention = Retention.inboxDefaults();
-        Heartbeat heartbeat = Heartbeat.defaults();
-        Duration sessionTtl = Duration.ofMinutes(5);
-        SessionListener listener = new SessionListener() {};
+        private String path = "/ws";
+        private boolean anyOrigin;
+        private boolean isAnonymous;
+        private JoinRule.@Nullable Async joinRule;
+        private SendRule sendRule = SendRule.MEMBERS;
+        private SendRule.@Nullable Async lateSendRule;
+        private Limits limits = Limits.defaults();
+        private Retention retention = Retention.defaults();
+        private Retention inboxRetention = Retention.inboxDefaults();
+        private Heartbeat heartbeat = Heartbeat.defaults();
+        private Duration sessionTtl = Duration.ofMinutes(5);
+        private SessionListener listener = new SessionListener() {};
         Random random = new SecureRandom();
 
         private Builder() {}
@@ -288,20 +361,30 @@ public final class RealtimeServer implements AutoCloseable {
 
         /** Who decides who a peer is. This or {@link #anonymous} is required. */
         public Builder authenticator(Authenticator decider) {
-            if (authenticator != null) {
-                throw new IllegalStateException("an authenticator, or anonymous(), is set already");
-            }
+            requireNoAuthenticator();
             this.authenticator = Objects.requireNonNull(decider, "authenticator");
             return this;
         }
 
         /** Lets everyone in: each client instance is a user of its own, with an id that begins with {@code anonymous-}. */
         public Builder anonymous() {
-            return authenticator(credentials -> {
+            requireNoAuthenticator();
+            this.isAnonymous = true;
+            return this;
+        }
+
+        private void requireNoAuthenticator() {
+            if (authenticator != null || isAnonymous) {
+                throw new IllegalStateException("an authenticator, or anonymous(), is set already");
+            }
+        }
+
+        private static Authenticator anonymous(Random random) {
+            return credentials -> {
                 String client = credentials.client();
                 String id = client == null ? Ids.name(random) : Ids.digest(client);
                 return CompletableFuture.completedFuture(Authentication.of("anonymous-" + id));
-            });
+            };
         }
 
         /**
@@ -530,23 +613,37 @@ public final class RealtimeServer implements AutoCloseable {
             return this;
         }
 
-        Authenticator requireAuthenticator() {
-            if (authenticator == null) {
-                throw new IllegalStateException(
-                        "no authenticator: call authenticator(...), or anonymous() to let everyone in");
-            }
-            return authenticator;
-        }
-
         /**
-         * Returns the server, not yet started.
+         * Returns the server, not yet started. It keeps nothing of this builder, which may be changed and used again.
          *
          * @throws IllegalStateException when neither an authenticator nor {@link #anonymous} was set, or when there is
          *     no transport of the name that was given, or several without one
          */
         public RealtimeServer build() {
-            requireAuthenticator();
-            return new RealtimeServer(this);
+            if (authenticator == null && !isAnonymous) {
+                throw new IllegalStateException(
+                        "no authenticator: call authenticator(...), or anonymous() to let everyone in");
+            }
+            return new RealtimeServer(new ServerConfig(
+                    host == null ? new InetSocketAddress(port) : new InetSocketAddress(host, port),
+                    path,
+                    new OriginRule(origins, anyOrigin),
+                    authenticator == null ? anonymous(random) : authenticator,
+                    joinRule,
+                    sendRule,
+                    lateSendRule,
+                    handlers,
+                    listener,
+                    limits,
+                    retention,
+                    inboxRetention,
+                    heartbeat,
+                    sessionTtl,
+                    transport == null ? Transports.choose(transportName) : transport,
+                    tls,
+                    executor,
+                    scheduler,
+                    random));
         }
     }
 }

@@ -67,9 +67,11 @@ public final class Room {
      * @return its place in the log; null for an ephemeral event, which has none
      * @throws io.realtime.PayloadException when the data cannot be written
      * @throws io.realtime.RealtimeException with {@code too_big} when it exceeds half of {@link Limits#outboundBytes},
-     *     and with {@code overloaded} when the room would be one more than {@link Limits#rooms}; then it is sent to nobody
+     *     with {@code overloaded} when the room would be one more than {@link Limits#rooms}, and with {@code closed} when
+     *     the server is closed; then it is sent to nobody
      */
     public <T> @Nullable Position send(Event<T> event, T data) {
+        core.requireOpen();
         Outgoing message = event.isEphemeral() ? Outgoing.ephemeral(event.name()) : Outgoing.of(event.name());
         message.room(name)
                 .from(sender == null ? null : sender.user().id())

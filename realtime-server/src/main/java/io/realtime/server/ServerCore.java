@@ -56,7 +56,7 @@ final class ServerCore implements ServerTransport.Acceptor {
             Duration.ofMinutes(1); // a connection is missed later than it is lost
     private static final String BEARER = "bearer ";
 
-    private final RealtimeServer.Builder config;
+    private final ServerConfig config;
     private final Scheduler scheduler;
     private final Workers workers;
     private final Random random;
@@ -70,6 +70,7 @@ final class ServerCore implements ServerTransport.Acceptor {
     private final ClientRecords records;
     private final Map<String, Session> sessionsById = new ConcurrentHashMap<>();
     private final Inboxes inboxes;
+    private final Admissions admissions = new Admissions();
     private final TokenBuckets userRates;
     private final TokenBuckets failedResumptions;
     private final Set<Peer> peers = ConcurrentHashMap.newKeySet();
@@ -81,26 +82,28 @@ final class ServerCore implements ServerTransport.Acceptor {
     private final ConnectionManager connections = new ConnectionManager(this);
     private volatile boolean closing;
     private volatile boolean stopped;
+    private volatile boolean released;
 
-    ServerCore(RealtimeServer.Builder config, Scheduler scheduler, Workers workers) {
+    ServerCore(ServerConfig config, Scheduler scheduler, Workers workers) {
         this.config = config;
         this.scheduler = scheduler;
         this.workers = workers;
-        this.random = config.random;
-        this.origins = new OriginRule(config.origins, config.anyOrigin);
-        this.sessionRetention = new Retention(SESSION_MESSAGES, config.sessionTtl.plus(SESSION_MARGIN));
-        this.broker = new LocalBroker(scheduler, workers::execute, random, this::retentionOf, config.limits);
+        this.random = config.random();
+        this.origins = config.origins();
+        this.sessionRetention =
+                new Retention(SESSION_MESSAGES, config.sessionTtl().plus(SESSION_MARGIN));
+        this.broker = new LocalBroker(scheduler, workers::execute, random, this::retentionOf, config.limits());
         this.bursts = new Bursts(scheduler, workers::execute);
         this.acknowledgements = new Acknowledgements(scheduler, workers::execute);
         this.inboxes = new Inboxes(broker);
-        this.userRates = new TokenBuckets(config.limits.ratePerUser(), scheduler);
-        this.failedResumptions = new TokenBuckets(config.limits.failedResumptionsPerAddress(), scheduler);
+        this.userRates = new TokenBuckets(config.limits().ratePerUser(), scheduler);
+        this.failedResumptions = new TokenBuckets(config.limits().failedResumptionsPerAddress(), scheduler);
         this.records = new ClientRecords(
                 scheduler, MAX_CLIENT_RECORDS, CLIENT_RECORDS_PER_USER, CLIENT_RECORD_TTL, this::newMailbox);
-        this.rules = new Rules(this, config.joinRule, config.sendRule, config.lateSendRule, workers.rules());
+        this.rules = new Rules(this, config.joinRule(), config.sendRule(), config.lateSendRule(), workers.rules());
         Map<String, Dispatcher.Handler> handlers = new HashMap<>();
         this.dispatcher = new Dispatcher(this, handlers);
-        config.handlers.forEach((name, maker) -> handlers.put(name, maker.apply(dispatcher)));
+        config.handlers().forEach((name, maker) -> handlers.put(name, maker.apply(dispatcher)));
     }
 
     // ---------------------------------------------------------------- newcomers
@@ -110,7 +113,7 @@ final class ServerCore implements ServerTransport.Acceptor {
         if (closing) {
             return ServerTransport.Upgrade.refuse(503, "Service Unavailable");
         }
-        if (!handshake.path().equals(config.path)) {
+        if (!handshake.path().equals(config.path())) {
             return ServerTransport.Upgrade.refuse(404, "Not Found");
         }
         if (!origins.allows(handshake)) {
@@ -191,7 +194,7 @@ final class ServerCore implements ServerTransport.Acceptor {
                 return;
             }
             try {
-                config.requireAuthenticator()
+                config.authenticator()
                         .authenticate(credentials)
                         .whenComplete((proof, failure) -> workers.execute(
                                 () -> answer.accept(proof, failure == null ? null : refusal(failure, credentials))));
@@ -243,12 +246,28 @@ final class ServerCore implements ServerTransport.Acceptor {
 
     // ---------------------------------------------------------------- sessions
 
+    /** Returns a new session, which is in no table yet: see {@link Session#register}. */
     Session newSession(
             Authentication proof, boolean managed, ClientRecords.@Nullable ClientRecord record, Handshake handshake) {
-        Session session = new Session(this, Ids.name(random), Ids.secret(random), proof, managed, record, handshake);
+        return new Session(this, Ids.name(random), Ids.secret(random), proof, managed, record, handshake);
+    }
+
+    /** Under the session's lock: puts it into the tables. */
+    void remember(Session session) {
         sessionsById.put(session.id(), session);
         inboxes.add(session);
-        return session;
+    }
+
+    /** Under the session's lock: takes it out of the tables where it is in them, and gives its client's record back. */
+    void forget(Session session) {
+        if (sessionsById.remove(session.id(), session)) {
+            inboxes.remove(session);
+        }
+        ClientRecords.ClientRecord record = session.record();
+        if (record != null) {
+            record.left(session);
+            records.close(record);
+        }
     }
 
     /**
@@ -268,7 +287,7 @@ final class ServerCore implements ServerTransport.Acceptor {
                 && record.isOf(client)
                 && record.session() == session
                 && session.userId().equals(user);
-        if (!isTheirs && !config.limits.failedResumptionsPerAddress().isNone()) {
+        if (!isTheirs && !config.limits().failedResumptionsPerAddress().isNone()) {
             // The session is there, so this is no client that comes back after a restart.
             String address = Admission.network(handshake.remote());
             long now = scheduler.nanoTime();
@@ -282,12 +301,12 @@ final class ServerCore implements ServerTransport.Acceptor {
 
     /** Ends what a user has too many of, for a new session; false when it is the new one itself that has to go. */
     boolean makeRoomFor(Session created) {
-        Limits limits = config.limits;
+        Limits limits = config.limits();
         if (inboxes.size(created.userId()) <= limits.sessionsPerUser()) {
             return true;
         }
         List<Session> before = new ArrayList<>(inboxes.sessions(created.userId()));
-        before.removeIf(session -> session.isOver() || session.number() >= created.number());
+        before.removeIf(session -> session.hasEnded() || session.number() >= created.number());
         int surplus = before.size() + 1 - limits.sessionsPerUser();
         if (limits.sessionOverflow() == SessionOverflow.REFUSE_NEW) {
             before.removeIf(Session::isConnected);
@@ -297,14 +316,14 @@ final class ServerCore implements ServerTransport.Acceptor {
         }
         before.sort(Comparator.comparing(Session::isConnected).thenComparing(Session::number));
         CloseReason reason = tooMany();
-        before.subList(0, Math.max(0, surplus)).forEach(session -> session.end(reason));
+        before.subList(0, Math.max(0, surplus)).forEach(session -> session.end(reason, Session.Ending.AT_ONCE));
         return true;
     }
 
     CloseReason tooMany() {
         return new CloseReason(
                 CloseReason.TOO_MANY_SESSIONS,
-                "the user may have " + config.limits.sessionsPerUser() + " sessions at a time");
+                "the user may have " + config.limits().sessionsPerUser() + " sessions at a time");
     }
 
     TokenBuckets userRates() {
@@ -315,15 +334,8 @@ final class ServerCore implements ServerTransport.Acceptor {
         return records;
     }
 
-    void forget(Session session) {
-        if (sessionsById.remove(session.id(), session)) {
-            ClientRecords.ClientRecord record = session.record();
-            if (record != null) {
-                record.left(session);
-                records.close(record);
-            }
-            inboxes.remove(session);
-        }
+    Admissions admissions() {
+        return admissions;
     }
 
     @Nullable
@@ -352,11 +364,12 @@ final class ServerCore implements ServerTransport.Acceptor {
     }
 
     Mailbox newMailbox(String user, ReentrantLock lock) {
-        return new Mailbox(workers.handlers(), user, scheduler, bursts, config.limits.mailbox(), mailboxBytes(), lock);
+        return new Mailbox(
+                workers.handlers(), user, scheduler, bursts, config.limits().mailbox(), mailboxBytes(), lock);
     }
 
     int mailboxBytes() {
-        return 16 * config.limits.messageBytes();
+        return 16 * config.limits().messageBytes();
     }
 
     // ---------------------------------------------------------------- rooms
@@ -364,9 +377,9 @@ final class ServerCore implements ServerTransport.Acceptor {
     /** The inbox of a session is kept for as long as the session. */
     private Retention retentionOf(String room) {
         return switch (room) {
-            case Names.USER -> config.inboxRetention;
+            case Names.USER -> config.inboxRetention();
             case Names.SESSION -> sessionRetention;
-            default -> config.retention;
+            default -> config.retention();
         };
     }
 
@@ -415,19 +428,19 @@ final class ServerCore implements ServerTransport.Acceptor {
     }
 
     Limits limits() {
-        return config.limits;
+        return config.limits();
     }
 
     Heartbeat heartbeat() {
-        return config.heartbeat;
+        return config.heartbeat();
     }
 
     Duration sessionTtl() {
-        return config.sessionTtl;
+        return config.sessionTtl();
     }
 
     SessionListener listener() {
-        return config.listener;
+        return config.listener();
     }
 
     Logger log() {
@@ -477,7 +490,7 @@ final class ServerCore implements ServerTransport.Acceptor {
     void report(Session session, String what, Throwable failure) {
         LOG.error("{}: {}", session, what, failure);
         try {
-            config.listener.onError(session, failure);
+            config.listener().onError(session, failure);
         } catch (Throwable again) { // an Error must not keep back the answer to what failed first
             LOG.error("{}: the session listener failed", session, again);
         }
@@ -487,8 +500,34 @@ final class ServerCore implements ServerTransport.Acceptor {
         return closing;
     }
 
+    /** From now on nobody is let in. */
     void closing() {
         closing = true;
+        admissions.close(new CloseReason(CloseReason.DRAINING, "server is draining"));
+    }
+
+    /** The server is closed: its threads end. */
+    void released() {
+        released = true;
+    }
+
+    /**
+     * Does nothing while the server is open.
+     *
+     * @throws RealtimeException with {@code closed} afterwards
+     */
+    void requireOpen() {
+        if (released) {
+            throw closed();
+        }
+    }
+
+    boolean isReleased() {
+        return released;
+    }
+
+    static RealtimeException closed() {
+        return new RealtimeException(ErrorCode.CLOSED, "the server is closed");
     }
 
     boolean isStopped() {

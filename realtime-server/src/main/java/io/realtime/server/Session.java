@@ -53,6 +53,8 @@ public final class Session {
 
     private static final int STATE_BYTES = 120;
     private static final Duration REQUEST_TIMEOUT = Duration.ofSeconds(10);
+    private static final CloseReason TAKEN_OVER =
+            new CloseReason(CloseReason.SESSION_REPLACED, "a newer connection took over the session");
 
     /** What streams leave unread in the inbox; its log keeps four times as much. */
     private static final int MOST_UNREAD = 250;
@@ -73,7 +75,7 @@ public final class Session {
     private @Nullable Map<String, Object> attributes; // guarded by lock
     private volatile Map<String, RoomState> rooms = Map.of(); // by wire name; written under lock; one, or concurrent
     private Set<String> placed = Set.of(); // guarded by lock: rooms that the application put it in
-    private boolean left; // guarded by lock: the session is over and joins nothing any more
+    private volatile Set<String> lastRooms = Set.of(); // written once, under lock: what it was in at its end
     private Set<String> unlinked = Set.of(); // guarded by lock: rooms that the connection was not told of yet
     private int rejoins; // guarded by lock: how many rooms the connection may still name in $rejoin
     private @Nullable Deque<Consumer<Peer>> changes; // guarded by lock: what the connection is to be told of its rooms
@@ -83,13 +85,37 @@ public final class Session {
     private volatile @Nullable Calls calls; // written once, under lock
     private volatile @Nullable Peer peer; // written under lock
     private volatile Handshake handshake; // written under lock
-    private boolean over; // guarded by lock
-    private boolean isTold; // in the mailbox only, as is the next: the listener has heard of the session
-    private boolean isToldOver;
-    private int unhandled; // guarded by lock: messages between here and the end of their handlers
+    private volatile Life life = Life.NEW; // written under lock
+    private volatile @Nullable CloseReason ended; // written under lock: why, as decided first
+    private boolean isAnnounced; // guarded by lock: the listener hears of the session
+    private boolean isForgotten; // guarded by lock: the server's tables name it no more
     private Scheduler.Cancellable expiry = () -> {}; // guarded by lock
+    private int losses; // guarded by lock: of connections; tells the newest expiry from one that comes too late
     private int unacknowledged; // guarded by lock
     private boolean owesAck; // guarded by lock: it is among the core's acknowledgements
+
+    /**
+     * A session's life, which goes on in this order alone. What the listener is told of it goes into the mailbox under the
+     * same lock that decides, so it is told in that order: open, then detach and resume in turns, then close.
+     */
+    private enum Life {
+        /** In no table, and known to nobody. */
+        NEW,
+        /** In the tables. It has a connection, or waits for one until its time to live is over. */
+        OPEN,
+        /** Takes no message and no connection. It stays in its rooms until what it has received is handled. */
+        DRAINING,
+        /** In no room and no table. What it has received is not handled any more. */
+        OVER
+    }
+
+    /** How a session ends. */
+    enum Ending {
+        /** Its client has left it, or is lost: what it has received is handled, in order, as the member that it was. */
+        DRAIN,
+        /** The application or the server has decided so: nothing more of its client is handled, and it is in no room. */
+        AT_ONCE
+    }
 
     Session(
             ServerCore core,
@@ -153,8 +179,18 @@ public final class Session {
         }
     }
 
-    /** Returns the names of the rooms that the session is in, sorted; its inboxes are not among them. */
+    /**
+     * Returns the names of the rooms that the session is in, sorted; its inboxes are not among them. Of a session that is
+     * over, in {@link SessionListener#onClose} say, they are those that it was in at its end.
+     */
     public Set<String> rooms() {
+        if (life == Life.OVER) {
+            return new TreeSet<>(lastRooms);
+        }
+        return memberships();
+    }
+
+    private Set<String> memberships() {
         Set<String> names = new TreeSet<>(rooms.keySet());
         names.removeIf(name -> name.startsWith("@"));
         return names;
@@ -202,7 +238,7 @@ public final class Session {
         Names.requireRoom(room);
         lock.lock();
         try {
-            if (!rooms.containsKey(room) && !left) {
+            if (!rooms.containsKey(room) && life != Life.OVER) {
                 tellJoined(link(peer, room, null, 0), null);
             }
             placed = placed.isEmpty() ? new HashSet<>() : placed;
@@ -278,9 +314,23 @@ public final class Session {
         return calls().stream(request, data, Objects.requireNonNull(listener, "listener"));
     }
 
-    /** Ends the session for good, with 4005 and this text; the client stays closed. */
+    /**
+     * Ends the session for good, with 4005 and this text; the client stays closed. When this returns the session is in no
+     * room, what it sent and no handler has begun with is not handled and not acknowledged, and no connection of its
+     * client that was opened before gets a session. A handler that runs goes on to its end.
+     */
     public void disconnect(String text) {
-        end(new CloseReason(CloseReason.KICKED, text));
+        CloseReason kicked = new CloseReason(CloseReason.KICKED, text);
+        core.admissions().bar(Admissions.Key.session(id), kicked);
+        String client = record == null ? null : record.client();
+        if (client != null) {
+            core.admissions().bar(Admissions.Key.client(userId, client), kicked);
+        }
+        end(kicked, Ending.AT_ONCE);
+        Session newest = record == null ? null : record.session();
+        if (newest != null) { // its client came back before
+            newest.end(kicked, Ending.AT_ONCE);
+        }
     }
 
     /** By its number, not by its address: so hash sets of sessions have the same order in each run of a simulation. */
@@ -343,14 +393,18 @@ public final class Session {
         Attached attached;
         lock.lock();
         try {
-            if (over) {
+            if (life != Life.OPEN) {
                 return null;
             }
             if (record != null && !record.claim(newcomer.number())) {
                 return Attached.NOTHING;
             }
             evicted = peer;
+            if (evicted != null) {
+                inform(listener -> listener.onDetach(this, TAKEN_OVER));
+            }
             peer = newcomer;
+            inform(listener -> listener.onResume(this));
             handshake = newcomer.handshake();
             expiry.cancel();
             changes = null;
@@ -386,12 +440,13 @@ public final class Session {
         } finally {
             lock.unlock();
         }
+        mailbox.wake();
         Frames.RoomState inbox = attached.rooms.get(Names.SESSION);
         if (inbox != null && inbox.isLost()) {
             inboxLost();
         }
         if (evicted != null) {
-            evicted.close(new CloseReason(CloseReason.SESSION_REPLACED, "a newer connection took over the session"));
+            evicted.close(TAKEN_OVER);
         }
         for (RoomState room : idle) {
             room.detach(this, evicted);
@@ -445,91 +500,194 @@ public final class Session {
         tellChanges();
     }
 
-    /** Notes that a connection is gone. A managed session is kept for its time to live; a plain one is over. */
-    void detached(Peer gone, CloseReason reason, boolean forGood) {
+    // ---------------------------------------------------------------- life
+
+    /** Puts a new session into the server's tables. Does nothing when it has ended before. */
+    void register() {
         lock.lock();
         try {
-            if (peer != gone || over) {
+            if (life == Life.NEW) {
+                life = Life.OPEN;
+                core.remember(this);
+            }
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Has the listener hear of the session from now on: its client has a place, and is about to be told so. */
+    void opened() {
+        lock.lock();
+        try {
+            if (life == Life.OPEN) {
+                isAnnounced = true;
+                inform(listener -> listener.onOpen(this));
+            }
+        } finally {
+            lock.unlock();
+        }
+        mailbox.wake();
+    }
+
+    /** Under the lock, so that the mailbox has what the listener hears in the order of what happened; wake it afterwards. */
+    private void inform(Consumer<SessionListener> what) {
+        if (isAnnounced) {
+            mailbox.enqueue(() -> what.accept(core.listener()));
+        }
+    }
+
+    /** Notes that a connection is gone. A managed session is kept for its time to live; a plain one is over. */
+    void detached(Peer gone, CloseReason reason, boolean forGood) {
+        boolean isOver = !managed || forGood;
+        lock.lock();
+        try {
+            if (peer != gone || life != Life.OPEN) {
                 return;
             }
             peer = null;
             changes = null;
-            if (managed && !forGood) {
-                expiry = core.scheduler().schedule(core.sessionTtl(), () -> end(reason));
+            losses++;
+            inform(listener -> listener.onDetach(this, reason));
+            if (isOver) {
+                enter(Life.DRAINING, reason);
+            } else {
+                int loss = losses;
+                expiry = core.scheduler().schedule(core.sessionTtl(), () -> expire(loss, reason));
             }
         } finally {
             lock.unlock();
         }
+        mailbox.wake();
         rooms.forEach((name, room) -> room.detach(this, gone));
-        mailbox.post(() -> core.listener().onDetach(this, reason));
-        if (!managed || forGood) {
-            end(reason);
+        if (isOver) {
+            endCalls();
         }
     }
 
-    /**
-     * Ends the session: its connection now, and its rooms once what it {@linkplain #receives received} is handled. The
-     * second call does nothing.
-     */
-    void end(CloseReason reason) {
-        Peer last;
-        boolean isIdle;
+    /** Ends the session unless its client has come back since it was lost: the timer may come too late to be called off. */
+    private void expire(int loss, CloseReason reason) {
         lock.lock();
         try {
-            if (over) {
+            if (life != Life.OPEN || peer != null || losses != loss) {
                 return;
             }
-            over = true;
-            isIdle = unhandled == 0;
-            last = peer;
-            peer = null;
-            expiry.cancel();
+            enter(Life.DRAINING, reason);
         } finally {
             lock.unlock();
         }
+        mailbox.wake();
+        endCalls();
+    }
+
+    /** Ends the session, and its connection. Does nothing when it has ended, but for one that drains and is to end at once. */
+    void end(CloseReason reason, Ending how) {
+        Peer last;
+        lock.lock();
+        try {
+            if (!enter(how == Ending.DRAIN ? Life.DRAINING : Life.OVER, reason)) {
+                return;
+            }
+            last = peer;
+            peer = null;
+            if (how == Ending.AT_ONCE) {
+                core.countWaiting(-(record == null ? mailbox.drop().count() : record.dropWaiting()));
+            }
+        } finally {
+            lock.unlock();
+        }
+        mailbox.wake();
         if (last != null) {
             rooms.values().forEach(RoomState::flush); // what was sent before reaches the connection before its end
             last.close(reason);
         }
         rooms.forEach((name, room) -> room.detach(this, last));
+        endCalls();
+        if (how == Ending.AT_ONCE) {
+            leaveAll(reason);
+        }
+    }
+
+    /** Under the lock: goes on in its life; false when it has come so far. The listener hears of the first end. */
+    private boolean enter(Life next, CloseReason reason) {
+        if (next.compareTo(life) <= 0) {
+            return false;
+        }
+        boolean isFirst = life != Life.DRAINING;
+        life = next;
+        if (next == Life.OVER) {
+            lastRooms = memberships();
+        }
+        if (!isFirst) {
+            return true;
+        }
+        ended = reason;
+        expiry.cancel();
+        boolean isTold = isAnnounced;
+        mailbox.enqueue(
+                () -> { // behind what it has received
+                    leaveAll(reason);
+                    if (isTold) {
+                        core.listener().onClose(this, reason);
+                    }
+                });
+        return true;
+    }
+
+    /** Takes the session out of its rooms and the server's tables. Does nothing the second time. */
+    private void leaveAll(CloseReason reason) {
+        List<RoomState> joined;
+        lock.lock();
+        try {
+            enter(Life.OVER, reason);
+            joined = new ArrayList<>(rooms.values());
+            rooms = Map.of();
+            if (!isForgotten) {
+                isForgotten = true;
+                core.forget(this);
+            }
+        } finally {
+            lock.unlock();
+        }
+        for (RoomState room : joined) {
+            room.remove(this);
+            room.flush();
+            if (room.name.equals(Names.SESSION)) {
+                room.kill();
+            }
+        }
+    }
+
+    private void endCalls() {
         Calls open = calls;
         if (open != null) {
             open.over();
         }
-        if (isIdle) {
-            leaveAll();
-        }
-        mailbox.post(() -> tellClose(reason));
     }
 
-    /** In the mailbox: the listener hears of a session that has begun, once. */
-    void tellOpen() {
-        isTold |= !isToldOver;
-        if (isTold) {
-            core.listener().onOpen(this);
-        }
+    /** Returns why the session has ended, null while it has not. */
+    @Nullable
+    CloseReason ended() {
+        return ended;
     }
 
-    /** In the mailbox: the listener hears of the end of a session only if it has heard of its beginning. */
-    private void tellClose(CloseReason reason) {
-        isToldOver = true;
-        if (isTold) {
-            core.listener().onClose(this, reason);
-        }
+    /** Returns whether the session takes messages and connections. */
+    boolean isOpen() {
+        return life == Life.OPEN;
+    }
+
+    /** Returns whether the session has ended; what it has received may still be handled. */
+    boolean hasEnded() {
+        return life.compareTo(Life.DRAINING) >= 0;
+    }
+
+    /** Returns whether nothing of the session is handled any more. */
+    boolean isOver() {
+        return life == Life.OVER;
     }
 
     /** Returns a number that grows with each session and connection of this server. */
     long number() {
         return number;
-    }
-
-    boolean isOver() {
-        lock.lock();
-        try {
-            return over;
-        } finally {
-            lock.unlock();
-        }
     }
 
     /** Takes a message's turn by the rate limits, or returns for how many nanoseconds it has to wait. */
@@ -566,57 +724,6 @@ public final class Session {
         }
     }
 
-    /** Notes a message on its way into the mailbox; false when the session is over and takes no more. */
-    boolean receives() {
-        lock.lock();
-        try {
-            if (over) {
-                return false;
-            }
-            unhandled++;
-        } finally {
-            lock.unlock();
-        }
-        core.countWaiting(1);
-        return true;
-    }
-
-    /** Notes that a message that was {@linkplain #receives received} needs the session no more. */
-    void handled() {
-        boolean isLast;
-        core.countWaiting(-1);
-        lock.lock();
-        try {
-            unhandled--;
-            isLast = over && unhandled == 0;
-        } finally {
-            lock.unlock();
-        }
-        if (isLast) {
-            leaveAll();
-        }
-    }
-
-    private void leaveAll() {
-        List<RoomState> joined;
-        lock.lock();
-        try {
-            left = true;
-            joined = new ArrayList<>(rooms.values());
-            rooms = Map.of();
-        } finally {
-            lock.unlock();
-        }
-        for (RoomState room : joined) {
-            room.remove(this);
-            room.flush();
-            if (room.name.equals(Names.SESSION)) {
-                room.kill();
-            }
-        }
-        core.forget(this);
-    }
-
     // ---------------------------------------------------------------- rooms
 
     /**
@@ -629,7 +736,7 @@ public final class Session {
         RoomState gone = null;
         lock.lock();
         try {
-            if (left) {
+            if (life == Life.OVER) {
                 return;
             }
             Decision decision = decide(asker, name, wish, isAllowed);
@@ -662,7 +769,7 @@ public final class Session {
         List<Decision> decisions = new ArrayList<>();
         lock.lock();
         try {
-            if (left) {
+            if (life == Life.OVER) {
                 return;
             }
             wishes.forEach((name, wish) -> decisions.add(decide(
@@ -1099,7 +1206,7 @@ public final class Session {
         Peer to;
         lock.lock();
         try {
-            if (left || rooms.containsKey(inbox) || !rooms.containsKey(Names.ALL)) {
+            if (life == Life.OVER || rooms.containsKey(inbox) || !rooms.containsKey(Names.ALL)) {
                 return;
             }
             to = peer;
@@ -1182,7 +1289,7 @@ public final class Session {
 
     /** Under the lock. */
     private void scheduleAcknowledgement() {
-        if (!owesAck && !over) {
+        if (!owesAck && !hasEnded()) {
             owesAck = true;
             core.acknowledgements().owe(this);
         }

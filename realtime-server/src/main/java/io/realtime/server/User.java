@@ -1,5 +1,6 @@
 package io.realtime.server;
 
+import io.realtime.CloseReason;
 import io.realtime.Event;
 import java.util.List;
 
@@ -44,10 +45,15 @@ public final class User {
         return Room.inbox(core, id, null);
     }
 
-    /** Disconnects every session of the user for good, with 4005 and this text. */
+    /**
+     * Disconnects every session of the user for good, with 4005 and this text, as {@link Session#disconnect} does. When this
+     * returns no connection that was opened before gets a session of the user, however long its token is being checked.
+     */
     public void disconnect(String text) {
+        CloseReason kicked = new CloseReason(CloseReason.KICKED, text);
+        core.admissions().bar(Admissions.Key.user(id), kicked);
         for (Session session : sessions()) {
-            session.disconnect(text);
+            session.end(kicked, Session.Ending.AT_ONCE);
         }
     }
 

@@ -105,7 +105,7 @@ class BurstsTest {
     void aTurnThatWaitsForTheRateLimitHoldsBackNothing() {
         List<Integer> a = member("a");
         post(() -> publish("a"));
-        mailbox.offer(1, () -> 1_000_000_000, () -> {});
+        mailbox.offer(1, 0, () -> 1_000_000_000, () -> {});
         run();
         assertEquals(List.of(1), a);
     }

@@ -163,30 +163,86 @@ class LateHandlingTest {
     // ---------------------------------------------------------------- the session is over
 
     @Test
-    void sessionThatIsKickedStaysAMemberForWhatItHasSentAndTakesNoMore() {
+    void kickedSessionHandlesNothingThatWaits() {
+        TestPeer ann = member();
+        say(ann, 1, "before");
+        test.settle();
+        holding = true;
+        say(ann, 2, "two");
+        ann.send("{'type':'say','room':'chat:1','data':'unnumbered'}");
+        say(ann, 3, "three");
+        test.settle();
+        assertEquals(3, test.server.stats().waiting());
+        say(ann, 4, "four"); // on its way when the session ends
+        session().disconnect("out");
+        assertEquals(0, test.server.room("chat:1").size(), "at once");
+        assertEquals(0, test.server.stats().sessions());
+        assertEquals(0, test.server.stats().waiting());
+        test.settle();
+        assertEquals(CloseReason.KICKED, ann.closeCode());
+        release();
+        test.time.advance(Duration.ofSeconds(1));
+        assertEquals(List.of("before"), handled);
+
+        TestPeer anew = hello("");
+        JsonObject welcome = anew.data("$welcome");
+        assertTrue(welcome.get("known").getAsBoolean());
+        assertEquals(1, welcome.get("seq").getAsLong(), "nothing else is acknowledged");
+        for (int seq = 2; seq <= 4; seq++) {
+            anew.send("{'type':'say','seq':" + seq + ",'redelivered':true,'data':'" + seq + "'}");
+            anew.send("{'type':'say','seq':" + seq + ",'redelivered':true,'data':'" + seq + "'}");
+        }
+        assertEquals(List.of("before", "2*", "3*", "4*"), handled, "each once, as if it had never been sent");
+    }
+
+    @Test
+    void sessionThatExpiresHandlesWhatWaits() {
         TestPeer ann = member();
         holding = true;
         say(ann, 1, "one");
         say(ann, 2, "two");
         test.settle();
-        say(ann, 3, "three"); // on its way when the session ends
-        session().disconnect("out");
-        test.settle();
-        assertEquals(CloseReason.KICKED, ann.closeCode());
+        ann.cut();
+        test.time.advance(Duration.ofMinutes(6));
         assertEquals(1, test.server.room("chat:1").size());
         release();
         assertEquals(List.of("one", "two"), handled);
         assertEquals(List.of("one", "two"), said, "sent as the member that it was");
         assertEquals(0, test.server.room("chat:1").size());
         assertEquals(0, test.server.stats().sessions());
+    }
 
+    @Test
+    void kickEndsASessionThatIsDraining() {
+        TestPeer ann = member();
+        holding = true;
+        say(ann, 1, "one");
+        test.settle();
+        ann.cut();
+        test.time.advance(Duration.ofMinutes(6));
+        session().disconnect("out");
+        assertEquals(0, test.server.room("chat:1").size());
+        assertEquals(0, test.server.stats().sessions());
+        release();
+        assertEquals(List.of(), handled);
+    }
+
+    @Test
+    void kickOfAReplacedSessionEndsItsSuccessor() {
+        TestPeer old = member();
+        Session replaced = session();
+        holding = true;
+        say(old, 1, "one");
+        test.settle();
+        letNewcomersPass();
         TestPeer anew = hello("");
-        JsonObject welcome = anew.data("$welcome");
-        assertTrue(welcome.get("known").getAsBoolean());
-        assertEquals(2, welcome.get("seq").getAsLong(), "the third was not taken");
-        anew.send("{'type':'say','seq':3,'redelivered':true,'data':'three'}");
-        anew.send("{'type':'say','seq':3,'redelivered':true,'data':'three'}");
-        assertEquals(List.of("one", "two", "three*"), handled);
+        anew.next("$welcome");
+        replaced.disconnect("out");
+        test.settle();
+        assertEquals(CloseReason.KICKED, anew.closeCode());
+        release();
+        assertEquals(List.of(), handled);
+        assertEquals(0, test.server.stats().sessions());
     }
 
     @Test

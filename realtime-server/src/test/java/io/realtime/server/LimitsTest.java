@@ -374,7 +374,8 @@ class LimitsTest {
         ann.send("{'type':'$hello','data':{'token':'ann','client':'c'}}");
         String secret = ann.data("$welcome").get("session").getAsString();
         Session session = test.server.user("ann").sessions().iterator().next();
-        session.mailbox().offer(1, () -> Duration.ofMinutes(1).toNanos(), () -> {}); // stands for a handler that blocks
+        session.mailbox()
+                .offer(1, 0, () -> Duration.ofMinutes(1).toNanos(), () -> {}); // stands for a handler that blocks
         test.settle();
         int resumed = 0;
         TestPeer last = ann;

@@ -28,8 +28,8 @@ class MailboxTest {
     @Test
     void tasksRunInOrderAndAFailingOneHarmsNoOther() {
         Mailbox mailbox = new Mailbox(threads, "ann", executor, bursts, 10, 1000, new ReentrantLock());
-        mailbox.offer(1, () -> 0, () -> ran.add("a"));
-        mailbox.offer(1, () -> 0, () -> {
+        mailbox.offer(1, 0, () -> 0, () -> ran.add("a"));
+        mailbox.offer(1, 0, () -> 0, () -> {
             throw new AssertionError("expected in the log");
         });
         mailbox.post(() -> ran.add("b"));
@@ -42,17 +42,17 @@ class MailboxTest {
     @Test
     void boundByCountAndBySizeButOneMessageAlwaysFits() {
         Mailbox byCount = new Mailbox(threads, "ann", executor, bursts, 2, 1000, new ReentrantLock());
-        assertTrue(byCount.offer(1, () -> 0, () -> ran.add("1")));
-        assertTrue(byCount.offer(1, () -> 0, () -> ran.add("2")));
-        assertFalse(byCount.offer(1, () -> 0, () -> ran.add("3")));
+        assertTrue(byCount.offer(1, 0, () -> 0, () -> ran.add("1")));
+        assertTrue(byCount.offer(1, 0, () -> 0, () -> ran.add("2")));
+        assertFalse(byCount.offer(1, 0, () -> 0, () -> ran.add("3")));
         byCount.post(() -> ran.add("own"));
         executor.runDue();
         assertEquals(List.of("1", "2", "own"), ran);
         Mailbox bySize = new Mailbox(threads, "ann", executor, bursts, 100, 10, new ReentrantLock());
-        assertTrue(bySize.offer(50, () -> 0, () -> ran.add("large")));
-        assertFalse(bySize.offer(1, () -> 0, () -> ran.add("no")));
+        assertTrue(bySize.offer(50, 0, () -> 0, () -> ran.add("large")));
+        assertFalse(bySize.offer(1, 0, () -> 0, () -> ran.add("no")));
         executor.runDue();
-        assertTrue(bySize.offer(10, () -> 0, () -> ran.add("room again")));
+        assertTrue(bySize.offer(10, 0, () -> 0, () -> ran.add("room again")));
         executor.runDue();
     }
 
@@ -61,13 +61,13 @@ class MailboxTest {
         Mailbox mailbox = new Mailbox(threads, "ann", executor, bursts, 2, 1000, new ReentrantLock());
         long begin = executor.nanoTime();
         Mailbox.Turn inASecond = () -> Math.max(0, begin + 1_000_000_000L - executor.nanoTime());
-        mailbox.offer(1, inASecond, () -> ran.add("late"));
+        mailbox.offer(1, 0, inASecond, () -> ran.add("late"));
         mailbox.post(() -> ran.add("own"));
         executor.runDue();
         assertEquals(List.of(), ran);
         assertTrue(mailbox.isHeld());
         assertTrue(mailbox.isFull());
-        assertFalse(mailbox.offer(1, () -> 0, () -> ran.add("no room")));
+        assertFalse(mailbox.offer(1, 0, () -> 0, () -> ran.add("no room")));
         executor.advance(Duration.ofMillis(999));
         assertEquals(List.of(), ran);
         executor.advance(Duration.ofMillis(1));
@@ -175,12 +175,13 @@ class MailboxTest {
         Mailbox mailbox = new Mailbox(threads, "ann", noTimers, bursts, 10, 1000, new ReentrantLock());
         mailbox.offer(
                 1,
+                0,
                 () -> {
                     throw new OutOfMemoryError("expected in the log");
                 },
                 () -> ran.add("a"));
         int[] asked = new int[1];
-        mailbox.offer(1, () -> 3 - asked[0]++, () -> ran.add("b"));
+        mailbox.offer(1, 0, () -> 3 - asked[0]++, () -> ran.add("b"));
         executor.runDue();
         assertEquals(List.of("a", "b"), ran);
         assertTrue(mailbox.isIdle());

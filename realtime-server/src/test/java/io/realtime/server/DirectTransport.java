@@ -1,0 +1,133 @@
+package io.realtime.server;
+
+import io.realtime.CloseReason;
+import io.realtime.spi.Connection;
+import io.realtime.spi.ConnectionListener;
+import io.realtime.spi.FrameBatch;
+import io.realtime.spi.Handshake;
+import io.realtime.spi.ServerTransport;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.concurrent.locks.ReentrantLock;
+import org.jspecify.annotations.Nullable;
+
+/** A transport without a network, for tests with real threads: whoever opens a connection is its I/O thread. */
+final class DirectTransport implements ServerTransport {
+    private volatile @Nullable Acceptor acceptor;
+
+    @Override
+    public void start(Config config, Acceptor decider) {
+        acceptor = decider;
+    }
+
+    @Override
+    public int port() {
+        return 1;
+    }
+
+    @Override
+    public void stopAccepting() {}
+
+    @Override
+    public void stop(Duration drain) {}
+
+    @Override
+    public @Nullable String problem() {
+        return null;
+    }
+
+    /** Opens a connection; a plain one without a subprotocol. */
+    Line open(String query, @Nullable String subprotocol) {
+        Line line = new Line();
+        Handshake handshake = new Handshake(
+                "/ws",
+                query,
+                subprotocol == null ? Map.of() : Map.of("Sec-WebSocket-Protocol", subprotocol),
+                new InetSocketAddress(InetAddress.getLoopbackAddress(), 1));
+        line.attach(Objects.requireNonNull(acceptor).open(line, handshake));
+        return line;
+    }
+
+    /** One connection: what the server sent, and how it was closed. Its listener is called by one thread at a time. */
+    static final class Line implements Connection {
+        final List<String> received = new CopyOnWriteArrayList<>();
+        final AtomicReference<@Nullable CloseReason> closed = new AtomicReference<>();
+        private final ReentrantLock turn = new ReentrantLock();
+        private @Nullable ConnectionListener listener; // guarded by turn
+        private boolean isTold; // guarded by turn
+
+        void say(String json) {
+            turn.lock();
+            try {
+                if (closed.get() == null) {
+                    Objects.requireNonNull(listener).onText(json.replace('\'', '"'));
+                }
+            } finally {
+                turn.unlock();
+            }
+        }
+
+        private void attach(ConnectionListener server) {
+            turn.lock();
+            try {
+                listener = server;
+            } finally {
+                turn.unlock();
+            }
+            tell();
+        }
+
+        private void tell() {
+            turn.lock();
+            try {
+                CloseReason reason = closed.get();
+                if (reason != null && listener != null && !isTold) {
+                    isTold = true;
+                    listener.onClosed(reason, false);
+                }
+            } finally {
+                turn.unlock();
+            }
+        }
+
+        @Override
+        public boolean send(FrameBatch batch) {
+            if (closed.get() != null) {
+                return false;
+            }
+            batch.frames().forEach(frame -> received.add(frame.asText()));
+            return true;
+        }
+
+        @Override
+        public long outboundBytes() {
+            return 0;
+        }
+
+        @Override
+        public void ping() {}
+
+        @Override
+        public void close(CloseReason reason) {
+            if (closed.compareAndSet(null, reason)) {
+                tell();
+            }
+        }
+
+        @Override
+        public void abort() {
+            close(new CloseReason(CloseReason.ABNORMAL, "cut"));
+        }
+
+        @Override
+        public String remoteAddress() {
+            return "127.0.0.1:1";
+        }
+    }
+}

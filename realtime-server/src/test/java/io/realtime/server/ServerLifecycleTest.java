@@ -1,0 +1,194 @@
+package io.realtime.server;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.mockito.ArgumentMatchers.any;
+import static org.mockito.Mockito.doAnswer;
+import static org.mockito.Mockito.doThrow;
+import static org.mockito.Mockito.mock;
+import static org.mockito.Mockito.never;
+import static org.mockito.Mockito.times;
+import static org.mockito.Mockito.verify;
+
+import io.realtime.ErrorCode;
+import io.realtime.Event;
+import io.realtime.RealtimeException;
+import io.realtime.Request;
+import io.realtime.StreamListener;
+import io.realtime.StreamRequest;
+import io.realtime.server.DirectTransport.Line;
+import io.realtime.spi.ServerTransport;
+import java.io.IOException;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** A server's own life: new, started, closed; and what its calls say when it is over. */
+@Timeout(30)
+class ServerLifecycleTest {
+    private static final Event<String> SAY = Event.of("say", String.class);
+    private static final Request<String, String> ASK = Request.of("ask", String.class, String.class);
+    private static final StreamRequest<String, String> COUNT = StreamRequest.of("count", String.class, String.class);
+
+    private final ServerTransport transport = mock(ServerTransport.class);
+
+    private RealtimeServer server() {
+        return RealtimeServer.builder().anonymous().transport(transport).build();
+    }
+
+    @Test
+    void startAfterCloseBindsNothing() throws Exception {
+        RealtimeServer server = server();
+        server.close();
+        var refused = assertThrows(IllegalStateException.class, server::start);
+        assertEquals("the server is closed", refused.getMessage());
+        verify(transport, never()).start(any(), any());
+        verify(transport, never()).stop(any());
+    }
+
+    @Test
+    void secondStartIsRefused() throws Exception {
+        RealtimeServer server = server().start();
+        var refused = assertThrows(IllegalStateException.class, server::start);
+        assertEquals("the server was started before", refused.getMessage());
+        verify(transport, times(1)).start(any(), any());
+        server.close();
+    }
+
+    @Test
+    void startThatFailsLeavesTheServerClosed() throws Exception {
+        doThrow(new IOException("no such address"))
+                .doThrow(new IllegalArgumentException("no such key"))
+                .when(transport)
+                .start(any(), any());
+        RealtimeServer unbound = server();
+        assertThrows(RealtimeException.class, unbound::start);
+        assertThrows(IllegalStateException.class, unbound::start);
+        RealtimeServer unfit = server();
+        assertThrows(IllegalArgumentException.class, unfit::start);
+        assertThrows(IllegalStateException.class, unfit::start);
+        unbound.close();
+        verify(transport, never()).stop(any());
+    }
+
+    @Test
+    void secondCloserReturnsWhenTheFirstIsDone() throws Exception {
+        CountDownLatch isStopping = new CountDownLatch(1);
+        CountDownLatch mayStop = new CountDownLatch(1);
+        doAnswer(stop -> {
+                    isStopping.countDown();
+                    mayStop.await();
+                    return null;
+                })
+                .when(transport)
+                .stop(any());
+        RealtimeServer server = server().start();
+        CompletableFuture<Void> first = CompletableFuture.runAsync(server::close);
+        isStopping.await();
+        CompletableFuture<Void> second = CompletableFuture.runAsync(server::close);
+        Thread third = new Thread(server::close);
+        third.start();
+        third.interrupt();
+        third.join(); // an interrupted one does not wait
+        assertFalse(first.isDone() || second.isDone());
+        mayStop.countDown();
+        second.get();
+        first.get();
+        verify(transport, times(1)).stop(any());
+        verify(transport, times(1)).stopAccepting();
+    }
+
+    @Test
+    void closeWaitsForAStartThatIsUnderWay() throws Exception {
+        CountDownLatch isStarting = new CountDownLatch(1);
+        CountDownLatch mayStart = new CountDownLatch(1);
+        doAnswer(start -> {
+                    isStarting.countDown();
+                    mayStart.await();
+                    return null;
+                })
+                .when(transport)
+                .start(any(), any());
+        RealtimeServer server = server();
+        CompletableFuture<Void> start = CompletableFuture.runAsync(server::start);
+        isStarting.await();
+        CompletableFuture<Void> close = CompletableFuture.runAsync(server::close);
+        mayStart.countDown();
+        start.get();
+        close.get();
+        verify(transport, times(1)).stop(any());
+    }
+
+    /** With the server's own threads, which are gone then. */
+    @Test
+    void everyCallOfAClosedServerEnds() throws Exception {
+        DirectTransport direct = new DirectTransport();
+        CountDownLatch isOpen = new CountDownLatch(1);
+        RealtimeServer server = RealtimeServer.builder()
+                .anonymous()
+                .transport(direct)
+                .listener(new SessionListener() {
+                    @Override
+                    public void onOpen(Session session) {
+                        isOpen.countDown();
+                    }
+                })
+                .build()
+                .start();
+        Line line = direct.open("", null);
+        isOpen.await();
+        assertTrue(line.closed.get() == null);
+        Session session = server.connections().sessions().iterator().next();
+        CompletableFuture<String> open = session.request(ASK, "before", Duration.ofHours(1));
+        Failed openStream = new Failed();
+        session.stream(COUNT, "before", openStream);
+        server.close(Duration.ZERO);
+        assertEquals(ErrorCode.CONNECTION_LOST, codeOf(open));
+        openStream.ended.get(10, TimeUnit.SECONDS);
+
+        for (int i = 0; i < 2; i++) {
+            assertEquals(ErrorCode.CLOSED, codeOf(session.request(ASK, "after", Duration.ofSeconds(1))));
+            Failed stream = new Failed();
+            session.stream(COUNT, "after", stream);
+            assertEquals(
+                    ErrorCode.CLOSED,
+                    assertInstanceOf(RealtimeException.class, stream.ended.get(10, TimeUnit.SECONDS))
+                            .code());
+        }
+        for (Room room :
+                List.of(server.room("chat:1"), server.all(), server.user("ann").inbox())) {
+            assertEquals(
+                    ErrorCode.CLOSED,
+                    assertThrows(RealtimeException.class, () -> room.send(SAY, "x"))
+                            .code());
+        }
+        session.join("chat:1");
+        assertEquals(0, server.stats().sessions());
+        assertEquals(0, server.room("chat:1").size());
+    }
+
+    private static ErrorCode codeOf(CompletableFuture<?> future) {
+        var failure = assertThrows(ExecutionException.class, () -> future.get(10, TimeUnit.SECONDS));
+        return assertInstanceOf(RealtimeException.class, failure.getCause()).code();
+    }
+
+    private static final class Failed implements StreamListener<String> {
+        final CompletableFuture<Throwable> ended = new CompletableFuture<>();
+
+        @Override
+        public void onItem(String item) {}
+
+        @Override
+        public void onError(Throwable failure) {
+            ended.complete(failure);
+        }
+    }
+}

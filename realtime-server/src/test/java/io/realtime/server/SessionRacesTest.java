@@ -1,0 +1,177 @@
+package io.realtime.server;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.realtime.CloseReason;
+import io.realtime.internal.SystemScheduler;
+import io.realtime.server.DirectTransport.Line;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentLinkedQueue;
+import java.util.concurrent.CyclicBarrier;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.concurrent.Phaser;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+
+/** Real threads that decide about one session at the same time. */
+@Timeout(60)
+class SessionRacesTest {
+    private static final int ROUNDS = 2_000;
+
+    private final ExecutorService threads = Executors.newCachedThreadPool();
+    private final Phaser tasks = new Phaser(1); // what the server still has to run
+    private final Map<String, ConcurrentLinkedQueue<String>> lives = new ConcurrentHashMap<>();
+    private final SystemScheduler time = new SystemScheduler("races");
+    private final DirectTransport transport = new DirectTransport();
+    private final RealtimeServer server = RealtimeServer.builder()
+            .transport(transport)
+            .scheduler(time) // so that the executor runs everything
+            .executor(task -> {
+                tasks.register();
+                threads.execute(() -> {
+                    try {
+                        task.run();
+                    } finally {
+                        tasks.arriveAndDeregister();
+                    }
+                });
+            })
+            .authenticator(TestServer::byName)
+            .allowJoin((session, room) -> true)
+            .limits(Limits.builder().resumptionsPerSession(RateLimit.none()).build())
+            .listener(new SessionListener() {
+                @Override
+                public void onOpen(Session session) {
+                    note(session, "open");
+                }
+
+                @Override
+                public void onResume(Session session) {
+                    note(session, "resume");
+                }
+
+                @Override
+                public void onDetach(Session session, CloseReason reason) {
+                    note(session, "detach");
+                }
+
+                @Override
+                public void onClose(Session session, CloseReason reason) {
+                    note(session, "close");
+                }
+            })
+            .build()
+            .start();
+
+    private void note(Session session, String what) {
+        lives.computeIfAbsent(session.id(), id -> new ConcurrentLinkedQueue<>()).add(what);
+    }
+
+    @AfterEach
+    void close() {
+        server.close();
+        time.close();
+        threads.shutdownNow();
+    }
+
+    /** Runs these at the same time, and waits until the server has done what came of it. */
+    private void race(Runnable... actors) throws Exception {
+        CyclicBarrier start = new CyclicBarrier(actors.length);
+        List<Future<?>> done = new ArrayList<>();
+        for (Runnable actor : actors) {
+            done.add(threads.submit(() -> {
+                start.await();
+                actor.run();
+                return null;
+            }));
+        }
+        for (Future<?> one : done) {
+            one.get();
+        }
+        settle();
+    }
+
+    private void settle() {
+        tasks.arriveAndAwaitAdvance();
+    }
+
+    @Test
+    void disconnectLeavesNoUserBehind() throws Exception {
+        for (int round = 0; round < ROUNDS; round++) {
+            String user = "u" + round;
+            Line[] line = new Line[1];
+            race(() -> line[0] = transport.open("token=" + user, null), () -> {
+                for (int i = 0; i < 20; i++) {
+                    server.connections().sessions().forEach(session -> session.disconnect("out"));
+                }
+            });
+            server.user(user).disconnect("out");
+            settle();
+            assertEquals(0, server.connections().sessionCount(), "round " + round);
+            assertEquals(0, server.connections().userCount(), "round " + round);
+            assertNotNull(line[0].closed.get(), "round " + round);
+        }
+    }
+
+    @Test
+    void nothingThatBeganBeforeADisconnectComesBack() throws Exception {
+        for (int round = 0; round < ROUNDS; round++) {
+            String user = "u" + round;
+            Line plain = transport.open("token=" + user, null); // its token is being checked
+            Line managed = transport.open("", "realtime.v1");
+            managed.say("{'type':'$hello','data':{'token':'" + user + "','client':'c'}}");
+            server.user(user).disconnect("out");
+            List<Session> after = server.user(user).sessions();
+            settle();
+            assertEquals(List.of(), after, "round " + round);
+            assertEquals(List.of(), server.user(user).sessions(), "round " + round);
+            for (Line line : List.of(plain, managed)) {
+                assertEquals(
+                        CloseReason.KICKED, assertNotNullReason(line).code(), "round " + round + " " + line.received);
+            }
+        }
+    }
+
+    private static CloseReason assertNotNullReason(Line line) {
+        CloseReason reason = line.closed.get();
+        assertNotNull(reason);
+        return reason;
+    }
+
+    @Test
+    void listenerHearsOpenThenDetachAndResumeInTurnsThenClose() throws Exception {
+        for (int round = 0; round < ROUNDS; round++) {
+            String client = "c" + round;
+            String hello = "{'type':'$hello','data':{'token':'ann','client':'" + client + "'";
+            Line first = transport.open("", "realtime.v1");
+            first.say(hello + "}}");
+            settle();
+            Session session = server.user("ann").sessions().get(0);
+            String resume = hello + ",'session':'" + session.secret() + "'}}";
+            race(
+                    first::abort,
+                    () -> transport.open("", "realtime.v1").say(resume),
+                    () -> {
+                        Line another = transport.open("", "realtime.v1");
+                        another.say(resume);
+                        another.abort();
+                    },
+                    () -> session.disconnect("out"));
+            server.user("ann").disconnect("out");
+            settle();
+            assertEquals(0, server.connections().sessionCount());
+        }
+        for (var life : lives.values()) {
+            assertTrue(String.join(" ", life).matches("open( detach resume)*( detach)? close"), () -> life.toString());
+        }
+        assertTrue(lives.size() >= ROUNDS);
+    }
+}
