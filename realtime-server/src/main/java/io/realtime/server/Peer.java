@@ -543,6 +543,9 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
 
     /** Finds the session to go on with, and asks the rules about its rooms. */
     private void admit(Frames.Hello hello, Authentication proof) {
+        if (isClosing()) {
+            return; // it must not count as a resumption, nor have the rules asked
+        }
         Session resumed;
         try {
             resumed = core.resumable(hello.session(), proof.user(), hello.client(), handshake);

@@ -223,6 +223,23 @@ class SessionLifeTest {
     }
 
     @Test
+    void connectionThatIsGoneAsksNoRuleForAResumption() {
+        TestPeer ann = hello("ann", "");
+        JsonObject welcome = ann.data("$welcome");
+        ann.send("{'type':'$join','room':'chat:1','ref':'1'}");
+        ann.cut();
+        checksSlowly = true;
+        List<String> asked = new ArrayList<>();
+        onRule = () -> asked.add("rule");
+        hello("ann", of(welcome)).cut();
+        prove(0);
+        assertEquals(List.of(), asked);
+        hello("ann", of(welcome));
+        prove(1);
+        assertEquals(List.of("rule"), asked);
+    }
+
+    @Test
     void othersUnderWayAreLetIn() {
         checksSlowly = true;
         TestPeer bob = hello("bob", "");
