@@ -93,8 +93,8 @@ final class Mailbox implements Runnable {
     }
 
     /**
-     * Drops what peers ask for and no handler has begun with, a message that waits for its rule included. What the server itself has to say stays, and waits for no
-     * rate limit any more: {@link #wake} the mailbox afterwards.
+     * Drops what peers ask for and no handler has begun with, a message that waits for its rule included. The server's own
+     * tasks stay, and no rate limit holds them any more: {@link #wake} the mailbox afterwards.
      */
     Dropped drop() {
         int count = 0;

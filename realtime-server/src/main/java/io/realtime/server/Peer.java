@@ -145,8 +145,9 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
                         0,
                         core.scheduler(),
                         () -> {},
-                        () -> close(
-                                new CloseReason(CloseReason.IDLE, "no message for " + idleTimeout.toMillis() + " ms")));
+                        () -> core.workers()
+                                .execute(() -> close(new CloseReason(
+                                        CloseReason.IDLE, "no message for " + idleTimeout.toMillis() + " ms"))));
         lock.lock();
         try {
             closeAfter(
@@ -780,7 +781,7 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
                 lock.unlock();
             }
             if (isMissed) {
-                close(reason);
+                core.workers().execute(() -> close(reason)); // many may be due at once
             }
         });
     }

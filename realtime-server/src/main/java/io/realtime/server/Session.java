@@ -552,7 +552,8 @@ public final class Session {
                 enter(Life.DRAINING, reason);
             } else {
                 int loss = losses;
-                expiry = core.scheduler().schedule(core.sessionTtl(), () -> expire(loss, reason));
+                expiry = core.scheduler()
+                        .schedule(core.sessionTtl(), () -> core.workers().execute(() -> expire(loss, reason)));
             }
         } finally {
             lock.unlock();

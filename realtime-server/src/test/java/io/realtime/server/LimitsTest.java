@@ -434,7 +434,55 @@ class LimitsTest {
         assertEquals(CloseReason.HELLO_TIMEOUT, silent.closeCode());
     }
 
+    @Test
+    void deadlinesAreMetOnTheServersThreads() {
+        start(limits -> limits.helloTimeout(Duration.ofSeconds(3)));
+        test.managed("ann").cut();
+        Session lost = test.server.user("ann").sessions().get(0);
+        TestPeer silent = test.connect(Frames.SUBPROTOCOL, "/ws");
+        holding = true;
+        test.time.advance(Duration.ofMinutes(5));
+        assertNull(silent.closed);
+        assertTrue(lost.isOpen(), "its end is nothing for the timer's thread");
+        holding = false;
+        for (Runnable task = held.poll(); task != null; task = held.poll()) {
+            task.run();
+        }
+        test.settle();
+        assertEquals(CloseReason.HELLO_TIMEOUT, silent.closeCode());
+        assertTrue(lost.hasEnded());
+    }
+
     // ---- the values
+
+    @Test
+    void limitsKeepNothingOfTheirBuilder() {
+        Limits.Builder builder = Limits.builder();
+        Limits built = builder.build();
+        builder.messageBytes(2_000)
+                .outboundBytes(4_000)
+                .connections(7)
+                .connectionsPerAddress(7)
+                .pendingUpgrades(7)
+                .handshakeBytes(7)
+                .handshakeTimeout(Duration.ofSeconds(7))
+                .helloTimeout(Duration.ofSeconds(7))
+                .ruleTimeout(Duration.ofSeconds(7))
+                .sessionsPerUser(7, SessionOverflow.CLOSE_OLDEST)
+                .idleTimeout(Duration.ofSeconds(7))
+                .rate(RateLimit.perSecond(7))
+                .resumptionsPerSession(RateLimit.perSecond(7))
+                .failedResumptionsPerAddress(RateLimit.perSecond(7))
+                .mailbox(7)
+                .inflight(7)
+                .badMessages(7)
+                .roomsPerSession(7)
+                .rooms(7)
+                .streamsPerSession(7)
+                .logBytes(70_000);
+        assertEquals(Limits.defaults().toString(), built.toString());
+        assertNotEquals(built.toString(), builder.build().toString());
+    }
 
     @Test
     void defaultsAreSafeAndNamed() {
