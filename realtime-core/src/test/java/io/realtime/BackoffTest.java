@@ -17,6 +17,22 @@ class BackoffTest {
     }
 
     @Test
+    void backoffKeepsNothingOfItsBuilder() {
+        Backoff.Builder builder = Backoff.builder();
+        Backoff built = builder.build();
+        builder.initial(ms(7))
+                .multiplier(7)
+                .cap(ms(70))
+                .floor(ms(1))
+                .jitter(Jitter.NONE)
+                .maxAttempts(7);
+        assertEquals(Backoff.defaults().toString(), built.toString());
+        assertEquals(
+                "Backoff{initial=PT0.007S, multiplier=7.0, cap=PT0.07S, floor=PT0.001S, jitter=NONE, maxAttempts=7}",
+                builder.build().toString());
+    }
+
+    @Test
     void withoutJitterTheDelayDoublesUpToTheCap() {
         Backoff backoff = Backoff.builder().jitter(Jitter.NONE).build();
         List<Long> expected = List.of(500L, 1_000L, 2_000L, 4_000L, 8_000L, 16_000L, 30_000L, 30_000L);

@@ -5,10 +5,18 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.realtime.Backoff;
+import io.realtime.Heartbeat;
+import io.realtime.internal.wire.Frames;
+import io.realtime.spi.ClientTransport;
+import io.realtime.testing.ManualScheduler;
 import java.net.URI;
 import java.time.Duration;
 import java.time.temporal.ChronoUnit;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.Random;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import org.junit.jupiter.api.Test;
@@ -78,6 +86,73 @@ class RealtimeClientBuilderTest {
         Thread caller = Thread.currentThread();
         TokenProvider provider = TokenProvider.blocking(() -> Thread.currentThread() == caller ? "same" : "other");
         assertEquals("other", provider.token().toCompletableFuture().join());
+    }
+
+    @Test
+    void clientKeepsNothingOfItsBuilder() {
+        ManualScheduler time = new ManualScheduler();
+        List<String> told = new ArrayList<>();
+        List<ClientTransport.Target> targets = new ArrayList<>();
+        RealtimeClient.Builder builder = RealtimeClient.builder(URI.create("ws://h/ws"))
+                .scheduler(time)
+                .callbackExecutor(time)
+                .random(new Random(1))
+                .header("X-Key", "first")
+                .token(() -> {
+                    told.add("first token");
+                    return CompletableFuture.completedFuture("t");
+                })
+                .transport((target, callback) -> {
+                    targets.add(target);
+                    return () -> {};
+                });
+        RealtimeClient client = builder.build();
+        builder.header("X-Key", "second")
+                .header("X-More", "second")
+                .token(() -> {
+                    told.add("second token");
+                    return CompletableFuture.completedFuture("t");
+                })
+                .transport((target, callback) -> {
+                    told.add("second transport");
+                    return () -> {};
+                })
+                .listener(new ClientListener() {
+                    @Override
+                    public void onState(ConnectionState state) {
+                        told.add("second listener");
+                    }
+                })
+                .callbackExecutor(task -> told.add("second executor"))
+                .backoff(Backoff.builder().cap(Duration.ofMillis(500)).build())
+                .heartbeat(new Heartbeat(Duration.ofSeconds(1), Duration.ofSeconds(2)))
+                .outbox(OutboxLimits.builder().messages(1).build())
+                .tokenTimeout(Duration.ofMillis(1))
+                .connectTimeout(Duration.ofMillis(1))
+                .messageBytes(4_096)
+                .inboundBytes(8_192)
+                .outboundBytes(8_192)
+                .random(new Random(2));
+        CompletableFuture<?> unused = client.connect();
+        time.advance(Duration.ofSeconds(5));
+        client.close();
+        time.advance(Duration.ofSeconds(5));
+        assertEquals(List.of("first token"), told);
+        assertEquals(
+                List.of(new ClientTransport.Target(
+                        URI.create("ws://h/ws"), Map.of("X-Key", "first"), Frames.SUBPROTOCOL, 2 << 20, 4 << 20)),
+                targets);
+    }
+
+    @Test
+    void outboxLimitsKeepNothingOfTheirBuilder() {
+        OutboxLimits.Builder builder = OutboxLimits.builder();
+        OutboxLimits built = builder.build();
+        builder.messages(7).bytes(7).overflow(OutboxLimits.Overflow.DROP_OLDEST).maxAge(Duration.ofSeconds(7));
+        assertEquals(OutboxLimits.defaults().toString(), built.toString());
+        assertEquals(
+                "OutboxLimits{messages=7, bytes=7, overflow=DROP_OLDEST, maxAge=PT7S}",
+                builder.build().toString());
     }
 
     @Test

@@ -22,6 +22,8 @@ import java.util.stream.Collectors;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Who is in which room, what the rules have to say about it, and what the client is told of it. */
 class MembershipTest {
@@ -399,6 +401,17 @@ class MembershipTest {
             assertEquals(1, reply(second).size());
         }
         assertNull(second.closed);
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"", "@user", "a\\nERROR forged", "a\\u2028"})
+    void rejoinOfANameThatIsNoneReachesNoRule(String name) {
+        TestPeer ann = hello("");
+        ann.next("$welcome");
+        String rooms = wish("a") + "," + wish(name);
+        assertEquals("bad_data", ann.errorOf("{'type':'$rejoin','ref':'1','data':{'rooms':{" + rooms + "}}}"));
+        assertEquals(Map.of(), asked);
+        assertEquals(Set.of(), session().rooms());
     }
 
     @Test
