@@ -150,14 +150,15 @@ final class Dispatcher {
                 throw new PayloadException(fault);
             }
         }
-        session.countRejoins(peer, wishes.size());
+        Set<String> excess = session.takeRejoins(peer, wishes.keySet());
         List<String> asked = new ArrayList<>(wishes.keySet());
+        asked.removeAll(excess);
         asked.removeIf(session::isIn);
         CompletableFuture<Set<String>> forbidden = core.rules().forbidden(session, asked);
         return new Pause(forbidden, () -> {
             Set<String> allowed = new HashSet<>(asked);
             allowed.removeAll(forbidden.join());
-            session.rejoin(peer, envelope.ref(), wishes, allowed, Boolean.TRUE.equals(question.last()));
+            session.rejoin(peer, envelope.ref(), wishes, allowed, excess, Boolean.TRUE.equals(question.last()));
             return null;
         });
     }

@@ -77,7 +77,7 @@ public final class Session {
     private Set<String> placed = Set.of(); // guarded by lock: rooms that the application put it in
     private volatile Set<String> lastRooms = Set.of(); // written once, under lock: what it was in at its end
     private Set<String> unlinked = Set.of(); // guarded by lock: rooms that the connection was not told of yet
-    private int rejoins; // guarded by lock: how many rooms the connection may still name in $rejoin
+    private int rejoins; // guarded by lock: how many rooms $rejoin may still name beside the unlinked ones
     private @Nullable Deque<Consumer<Peer>> changes; // guarded by lock: what the connection is to be told of its rooms
     private boolean isWelcomed; // guarded by lock: the connection may be told
     private @Nullable Peer told; // guarded by lock: the connection that somebody is telling
@@ -435,7 +435,7 @@ public final class Session {
                 }
             }
             attached = new Attached(states, !unlinked.isEmpty());
-            rejoins = unlinked.size() + core.limits().roomsPerSession();
+            rejoins = core.limits().roomsPerSession();
             change(to -> links.forEach(LocalBroker.Joined::start));
         } finally {
             lock.unlock();
@@ -759,6 +759,7 @@ public final class Session {
      * Handles {@code $rejoin}: many joins, with one answer.
      *
      * @param allowed of the rooms that the session was not in, those that it may join
+     * @param excess the rooms that are refused because they are {@linkplain #takeRejoins too many}
      * @param isLast whether the connection is told, by {@code $joined}, of rooms that the client did not name
      */
     void rejoin(
@@ -766,6 +767,7 @@ public final class Session {
             @Nullable String ref,
             Map<String, Frames.@Nullable Join> wishes,
             Set<String> allowed,
+            Set<String> excess,
             boolean isLast) {
         List<Decision> decisions = new ArrayList<>();
         lock.lock();
@@ -773,11 +775,11 @@ public final class Session {
             if (life == Life.OVER) {
                 return;
             }
-            wishes.forEach((name, wish) -> decisions.add(decide(
-                    asker,
-                    name,
-                    wish == null ? new Frames.Join(null, null) : wish,
-                    allowed.contains(name) || rooms.containsKey(name))));
+            wishes.forEach((name, wish) -> {
+                Frames.Join own = wish == null ? new Frames.Join(null, null) : wish;
+                boolean isAllowed = allowed.contains(name) || rooms.containsKey(name);
+                decisions.add(excess.contains(name) ? tooMany(asker, name) : decide(asker, name, own, isAllowed));
+            });
             if (peer != asker) {
                 return;
             }
@@ -809,21 +811,22 @@ public final class Session {
     }
 
     /**
-     * Notes how many rooms a connection names in {@code $rejoin}, which is one message by the rate, however many rules it
-     * asks.
+     * Notes the rooms that a connection names in {@code $rejoin}, which is one message by the rate, however many rules it
+     * asks and replays it begins. A room that waits to be named is always within the bound.
      *
-     * @throws RealtimeException with {@code overloaded} when these are more than the session could be in
+     * @return those that are more than the session could be in
      */
-    void countRejoins(Peer asker, int count) {
+    Set<String> takeRejoins(Peer asker, Set<String> names) {
         lock.lock();
         try {
-            if (peer == asker) {
-                rejoins -= count;
-                if (rejoins < 0) {
-                    throw new RealtimeException(
-                            ErrorCode.OVERLOADED, "$rejoin names more rooms than a session may be in, or came twice");
-                }
-            }
+            boolean isCurrent = peer == asker;
+            int most = isCurrent ? rejoins : core.limits().roomsPerSession();
+            Set<String> excess = new LinkedHashSet<>(names);
+            excess.removeAll(unlinked);
+            int taken = Math.min(most, excess.size());
+            excess.removeAll(excess.stream().limit(taken).toList());
+            rejoins -= isCurrent ? taken : 0;
+            return excess;
         } finally {
             lock.unlock();
         }
@@ -879,6 +882,12 @@ public final class Session {
         }
         int history = wish.history() == null ? 0 : Math.max(0, wish.history());
         return new Decision(name, link(asker, name, wish.since(), history), null, null);
+    }
+
+    /** Under the lock. */
+    private Decision tooMany(Peer asker, String name) {
+        String why = "$rejoin names more rooms than a session may be in";
+        return refusal(name, ErrorCode.OVERLOADED, why, peer == asker ? exit(name) : null);
     }
 
     private static Decision refusal(String name, ErrorCode code, String why, @Nullable RoomState left) {

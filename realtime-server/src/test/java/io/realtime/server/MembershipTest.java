@@ -420,13 +420,36 @@ class MembershipTest {
         TestPeer ann = hello("");
         ann.next("$welcome");
         String many = IntStream.range(0, 4).mapToObj(i -> wish("r" + i)).collect(Collectors.joining(","));
-        assertEquals("overloaded", ann.errorOf("{'type':'$rejoin','ref':'1','data':{'rooms':{" + many + "}}}"));
-        assertEquals(Map.of(), asked, "no rule is asked");
+        ann.send("{'type':'$rejoin','ref':'1','data':{'rooms':{" + many + "}}}");
+        assertEquals(Set.of("r3"), refused(reply(ann)));
+        assertEquals(Set.of("r0", "r1", "r2"), asked.keySet(), "no rule is asked about one room more");
         ann.cut();
         TestPeer again = hello("");
         again.next("$welcome");
         again.send("{'type':'$rejoin','ref':'1','data':{'rooms':{" + wish("a") + "},'last':true}}");
-        assertEquals(1, reply(again).size());
-        assertEquals("overloaded", again.errorOf("{'type':'$rejoin','ref':'1','data':{'rooms':{" + wish("b") + "}}}"));
+        assertEquals(Set.of(), refused(reply(again)));
+        again.send("{'type':'$rejoin','ref':'1','data':{'rooms':{" + wish("b") + "}}}");
+        assertEquals(Set.of("b"), refused(reply(again)));
+    }
+
+    @Test
+    void rejoinThatIsRefusedForTooManyRoomsLeavesThose() {
+        start(builder -> builder.limits(Limits.builder().roomsPerSession(2).build()));
+        TestPeer ann = hello("");
+        ann.next("$welcome");
+        ann.send(join("c"));
+        ann.next("$reply");
+        ann.send("{'type':'$rejoin','ref':'1','data':{'rooms':{" + wish("a") + "," + wish("b") + "," + wish("c")
+                + "},'last':true}}");
+        assertEquals(Set.of("b", "c"), refused(reply(ann)));
+        assertEquals(Set.of("a"), session().rooms());
+        assertEquals(0, test.server.room("c").size());
+    }
+
+    private static Set<String> refused(JsonObject rooms) {
+        return rooms.entrySet().stream()
+                .filter(room -> room.getValue().getAsJsonObject().has("error"))
+                .map(Map.Entry::getKey)
+                .collect(Collectors.toSet());
     }
 }
