@@ -360,7 +360,10 @@ final class Wire implements InMemoryNetwork.Tap {
                                 setup.heartbeat().interval().dividedBy(2));
             case CloseReason.HELLO_TIMEOUT -> !line.isWelcome();
             case CloseReason.TOKEN_EXPIRED -> setup.tokensExpire();
-            case CloseReason.KICKED -> kicked.contains(line.session) || usersKicked.containsKey(line.user);
+            case CloseReason.KICKED ->
+                kicked.contains(line.session)
+                        || usersKicked.containsKey(line.user)
+                        || (!line.isWelcome() && !kicked.isEmpty()); // it began before, and must not come back
             case CloseReason.SESSION_REPLACED, CloseReason.OVERLOADED, CloseReason.RATE_LIMITED -> true;
             case CloseReason.SLOW_CONSUMER -> !setup.isWide() || line.link.outboundBytes(Direction.TO_CLIENT) > 1 << 19;
             case CloseReason.WEBSOCKET_PROTOCOL_ERROR -> simulation.faults.hasDamaged();
