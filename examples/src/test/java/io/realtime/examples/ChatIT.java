@@ -127,9 +127,13 @@ class ChatIT {
         try (Run second = new Run("chat", "--port", socketPort, "--page-port", "0");
                 Run third = new Run("chat", "--port", "0", "--page-port", pagePort)) {
             assertEquals(1, second.code());
-            assertEquals("chat: port " + socketPort + " is in use", second.err().strip());
+            assertEquals(
+                    "chat: cannot listen on 127.0.0.1:" + socketPort + ": Address already in use",
+                    second.err().strip());
             assertEquals(1, third.code());
-            assertEquals("chat: port " + pagePort + " is in use", third.err().strip());
+            assertEquals(
+                    "chat: cannot listen on localhost:" + pagePort + ": Address already in use",
+                    third.err().strip());
         }
     }
 

@@ -323,7 +323,7 @@ class PlaygroundIT {
         try (Run second = new Run("playground", "--port", Integer.toString(port), "--transport", transport)) {
             assertEquals(1, second.code());
             assertEquals(
-                    "playground: cannot listen on localhost:" + port + ": Address already in use",
+                    "playground: cannot listen on 127.0.0.1:" + port + ": Address already in use",
                     second.err().strip());
         }
     }
