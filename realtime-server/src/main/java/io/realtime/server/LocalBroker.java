@@ -151,6 +151,15 @@ final class LocalBroker {
         }
     }
 
+    /** A room that a session has left, and the link that it had. */
+    record Left(RoomState room, Members.Link link) {
+        /** Hands over what the session was still to get, as far as that can be now. It gets nothing of the room later. */
+        void flush() {
+            room.flush();
+            link.outlet = Members.Link.NOWHERE; // a flush that is suspended, or another thread's, skips it
+        }
+    }
+
     /**
      * Returns a room, made when there is none.
      *

@@ -50,7 +50,7 @@ final class Members {
         final Session session;
         final int seat;
         final long seatedAt;
-        volatile Outlet outlet; // written under the lock; nowhere once its connection is gone
+        volatile Outlet outlet; // nowhere once its connection is gone, or its member has left and was sent the rest
         Phase phase;
         int place; // among those who are live, when it is
         long cursor;

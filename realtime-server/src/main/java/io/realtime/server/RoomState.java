@@ -350,13 +350,15 @@ final class RoomState implements LogBudget.Owner, Bursts.Flushed {
         flush();
     }
 
-    /** Removes a member, if it is one. What it is to get before may wait for a {@link #flush}. */
-    void remove(Session session) {
+    /** Removes a member; null when it is none. The caller flushes what it is to get before. */
+    LocalBroker.@Nullable Left remove(Session session) {
+        Link link;
         boolean isOver;
         lock.lock();
         try {
             closeBatch();
-            if (members != null && members.remove(session) != null) {
+            link = members == null ? null : members.remove(session);
+            if (link != null) {
                 charge(-MEMBER);
             }
             isOver = dieIfUnused();
@@ -366,6 +368,7 @@ final class RoomState implements LogBudget.Owner, Bursts.Flushed {
         if (isOver) {
             broker.forget(this);
         }
+        return link == null ? null : new LocalBroker.Left(this, link);
     }
 
     /** Returns the place of the newest message ever published here. */

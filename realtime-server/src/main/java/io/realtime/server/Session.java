@@ -252,7 +252,7 @@ public final class Session {
     /** Takes the session out of a room and tells its client. Does nothing when it is not in it. */
     public void leave(String room) {
         Names.requireRoom(room);
-        RoomState gone;
+        LocalBroker.Left gone;
         lock.lock();
         try {
             gone = exit(room);
@@ -422,7 +422,7 @@ public final class Session {
             for (String name : named(claim.positions.keySet())) {
                 boolean fits = budget.take(name, STATE_BYTES);
                 if (claim.forbidden.contains(name) && !placed.contains(name)) {
-                    idle.add(Objects.requireNonNull(exit(name)));
+                    idle.add(Objects.requireNonNull(exit(name)).room());
                     if (fits) {
                         states.put(name, new Frames.RoomState("", 0, false, "unauthorized"));
                     }
@@ -650,8 +650,10 @@ public final class Session {
             lock.unlock();
         }
         for (RoomState room : joined) {
-            room.remove(this);
-            room.flush();
+            LocalBroker.Left gone = room.remove(this);
+            if (gone != null) {
+                gone.flush();
+            }
             if (room.name.equals(Names.SESSION)) {
                 room.kill();
             }
@@ -734,7 +736,7 @@ public final class Session {
      * messages that it sent behind the question.
      */
     void join(Peer asker, @Nullable String ref, String name, Frames.Join wish, boolean isAllowed) {
-        RoomState gone = null;
+        LocalBroker.Left gone = null;
         lock.lock();
         try {
             if (life == Life.OVER) {
@@ -837,7 +839,7 @@ public final class Session {
             String name,
             LocalBroker.@Nullable Joined joined,
             @Nullable ErrorData error,
-            @Nullable RoomState left) {
+            LocalBroker.@Nullable Left left) {
         Frames.Rejoined answer() {
             if (joined == null) {
                 return new Frames.Rejoined(null, 0, false, null, 0, error);
@@ -890,7 +892,7 @@ public final class Session {
         return refusal(name, ErrorCode.OVERLOADED, why, peer == asker ? exit(name) : null);
     }
 
-    private static Decision refusal(String name, ErrorCode code, String why, @Nullable RoomState left) {
+    private static Decision refusal(String name, ErrorCode code, String why, LocalBroker.@Nullable Left left) {
         return new Decision(name, null, ErrorData.of(code, why, false), left);
     }
 
@@ -905,7 +907,7 @@ public final class Session {
 
     /** Handles {@code $leave}. Asked on a connection that is gone it does nothing: on the next one the client asks again. */
     void leave(Peer asker, @Nullable String ref, String name) {
-        RoomState gone;
+        LocalBroker.Left gone;
         lock.lock();
         try {
             if (peer != asker) {
@@ -954,17 +956,17 @@ public final class Session {
         }
     }
 
-    /** Under the lock: takes the session out of a room; returns the room, to be flushed, or null when it was not in it. */
-    private @Nullable RoomState exit(String name) {
+    /** Under the lock: takes the session out of a room; returns what is to be flushed, or null when it was not in it. */
+    private LocalBroker.@Nullable Left exit(String name) {
         RoomState room = rooms.containsKey(name) ? manyRooms().remove(name) : null;
         if (!placed.isEmpty()) {
             placed.remove(name);
         }
         if (room != null) {
             noLongerUnlinked(name);
-            room.remove(this);
+            return room.remove(this);
         }
-        return room;
+        return null;
     }
 
     private void noLongerUnlinked(String name) {
@@ -1015,9 +1017,10 @@ public final class Session {
     }
 
     /** Under the lock. */
-    private void tellLeft(RoomState room) {
+    private void tellLeft(LocalBroker.Left left) {
         change(to -> {
-            room.flush(); // what it was still to get
+            left.flush();
+            RoomState room = left.room();
             Frames.Left data = new Frames.Left(room.epoch, room.end().offset());
             to.send(Outgoing.of(Frames.LEFT)
                     .room(room.name)
@@ -1026,7 +1029,7 @@ public final class Session {
         });
     }
 
-    private void tellChanges(@Nullable RoomState left) {
+    private void tellChanges(LocalBroker.@Nullable Left left) {
         if (left != null) {
             left.flush();
         }

@@ -1,6 +1,7 @@
 package io.realtime.server;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -44,7 +45,7 @@ class FanOutTest {
         int batches;
         boolean lags;
         Runnable onSend = () -> {};
-        private @Nullable Runnable proceed;
+        private volatile @Nullable Runnable proceed;
 
         Member join(LocalBroker broker) {
             return join(broker, 0);
@@ -295,6 +296,41 @@ class FanOutTest {
         }));
         assertEquals(List.of(), late.offsets);
         assertEquals(List.of(), member.offsets);
+    }
+
+    /** Several publishers are held by what waits for one transport; all go on when it has caught up. */
+    @Test
+    void allPublishersThatAreHeldGoOnWhenTheTransportCatchesUp() throws Exception {
+        LocalBroker broker = broker(task -> {}); // a pool without a free thread
+        Member lagging = new Member().join(broker);
+        lagging.lags = true;
+        String data = '"' + "x".repeat(300_000) + '"';
+        List<Thread> publishers = new ArrayList<>();
+        for (int i = 0; i < 3; i++) {
+            Thread publisher = new Thread(() -> {
+                for (int message = 0; message < 10; message++) {
+                    broker.publish("r", "r", Outgoing.of("e").rawData(data), Recipients.EVERYONE);
+                }
+            });
+            publisher.setDaemon(true);
+            publishers.add(publisher);
+            publisher.start();
+        }
+        while (lagging.proceed == null || broker.logBytes() < 1 << 20) {
+            Thread.onSpinWait();
+        }
+        for (Thread publisher : publishers) {
+            while (publisher.getState() != Thread.State.WAITING) {
+                Thread.onSpinWait();
+            }
+        }
+        lagging.catchUp();
+        for (Thread publisher : publishers) {
+            publisher.join(10_000);
+            assertFalse(publisher.isAlive(), "a publisher is held for ever");
+        }
+        Objects.requireNonNull(broker.find("r")).flush();
+        assertEquals(30, lagging.offsets.size());
     }
 
     /** What waits for a transport that lags: lists of receivers count, so the publisher is held at 1 MiB and not at 200. */

@@ -13,6 +13,7 @@ import io.realtime.spi.Frame;
 import io.realtime.spi.FrameBatch;
 import io.realtime.testing.ManualScheduler;
 import java.time.Duration;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
@@ -320,6 +321,63 @@ class RoomStateTest {
                 .start();
         lagging.catchUp();
         assertEquals(List.of(1L), connection.offsets(), "from the log, and not by the earlier link as well");
+    }
+
+    @Test
+    void memberThatHasLeftIsHandedNothingMore() {
+        LocalBroker broker = broker(Retention.defaults(), 1 << 20);
+        Session member = session();
+        Recorder connection = new Recorder(null, new Phaser(1));
+        LaggingOutlet lagging = new LaggingOutlet();
+        LocalBroker.Joined joined = heldUp(broker, member, connection, lagging);
+        LocalBroker.Left left = joined.room().remove(member);
+        Objects.requireNonNull(left).flush(); // then it is told that it has left
+        lagging.catchUp();
+        assertEquals(List.of(), connection.offsets());
+    }
+
+    @Test
+    void memberThatLeavesIsHandedWhatWasPublishedBefore() {
+        LocalBroker broker = broker(Retention.defaults(), 1 << 20);
+        Session member = session();
+        Recorder connection = new Recorder(null, new Phaser(1));
+        Outlet leavesAnother = new Outlet() {
+            @Override
+            public void send(FrameBatch batch) {
+                RoomState room = Objects.requireNonNull(broker.find("r"));
+                if (room.size() == 2) {
+                    assertNotNull(positionOf(broker, "r")); // pending, as another is at the flush
+                    room.remove(member);
+                    assertNotNull(positionOf(broker, "r"));
+                }
+            }
+
+            @Override
+            public boolean pauses(Runnable proceed) {
+                return false;
+            }
+        };
+        broker.link("r", "r", session(), leavesAnother, null, 0).start();
+        broker.link("r", "r", member, connection, null, 0).start();
+        assertNotNull(positionOf(broker, "r"));
+        assertEquals(List.of(1L, 2L), connection.offsets());
+    }
+
+    @Test
+    void publishIntoARoomThatDiedMeanwhileGoesToItsSuccessor() {
+        LocalBroker broker = broker(Retention.defaults(), 1 << 20);
+        broker.start();
+        assertNotNull(positionOf(broker, "r"));
+        ArrayDeque<RoomState> found = new ArrayDeque<>(List.of(Objects.requireNonNull(broker.find("r"))));
+        time.advance(Duration.ofMinutes(11));
+        assertNull(broker.find("r"), "swept between the look-up and the publish");
+        Position at = broker.publish(
+                () -> found.isEmpty() ? broker.room("r", "r", null) : found.remove(),
+                Outgoing.of("e"),
+                Recipients.EVERYONE);
+        assertEquals(2, Objects.requireNonNull(at).offset());
+        assertEquals(2, Objects.requireNonNull(broker.find("r")).end().offset(), "in the log that readers find");
+        broker.stop();
     }
 
     /** A pool all of whose threads wait in a publish has none left for the flush that they wait for. */
