@@ -6,10 +6,7 @@ import java.util.Arrays;
 enum Expected {
     REFUSED_JOINS,
     KICKS,
-    LAGS,
-    PAUSES,
-    CLIENT_REJECTIONS,
-    MANY_ROOMS;
+    CLIENT_REJECTIONS;
 
     boolean isOn() {
         String with = System.getProperty("sim.with", "");
