@@ -172,7 +172,7 @@ final class ServerLife {
     private void begin(Session session, String what) {
         requireAlive();
         simulation.wire.handled(what);
-        if (simulation.wire.isKicked(session.id()) && Expected.KICKS.isOn()) {
+        if (simulation.wire.isKicked(session.id())) {
             simulation.history.broken(name + " handles " + what + " of " + session + ", which was ended for good");
         }
         long now = simulation.time.nanoTime();

@@ -253,10 +253,10 @@ final class Wire implements InMemoryNetwork.Tap {
                 line.rooms.put(room, new Place(state.epoch(), state.offset()));
             }
         });
-        if (kicked.contains(line.session) && Expected.KICKS.isOn()) {
+        if (kicked.contains(line.session)) {
             broken(line, "it is welcomed in a session that was ended for good");
         }
-        if (usersKicked.getOrDefault(line.user, 0L) > line.begun && Expected.KICKS.isOn()) {
+        if (usersKicked.getOrDefault(line.user, 0L) > line.begun) {
             broken(line, "it is welcomed though its user was disconnected while it asked to be let in");
         }
     }
@@ -361,9 +361,9 @@ final class Wire implements InMemoryNetwork.Tap {
             case CloseReason.HELLO_TIMEOUT -> !line.isWelcome();
             case CloseReason.TOKEN_EXPIRED -> setup.tokensExpire();
             case CloseReason.KICKED ->
-                kicked.contains(line.session)
-                        || usersKicked.containsKey(line.user)
-                        || (!line.isWelcome() && !kicked.isEmpty()); // it began before, and must not come back
+                line.isWelcome()
+                        ? kicked.contains(line.session) || usersKicked.containsKey(line.user)
+                        : !kicked.isEmpty() || !usersKicked.isEmpty(); // only the server knows whose it would be
             case CloseReason.SESSION_REPLACED, CloseReason.OVERLOADED, CloseReason.RATE_LIMITED -> true;
             case CloseReason.SLOW_CONSUMER -> !setup.isWide() || line.link.outboundBytes(Direction.TO_CLIENT) > 1 << 19;
             case CloseReason.WEBSOCKET_PROTOCOL_ERROR -> simulation.faults.hasDamaged();
