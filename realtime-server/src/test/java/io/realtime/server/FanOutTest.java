@@ -20,6 +20,7 @@ import java.util.Random;
 import java.util.Set;
 import java.util.concurrent.Executor;
 import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.LongStream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
@@ -298,6 +299,14 @@ class FanOutTest {
         assertEquals(List.of(), member.offsets);
     }
 
+    private static void awaitWaiting(List<Thread> threads) {
+        for (Thread thread : threads) {
+            while (thread != Thread.currentThread() && thread.getState() != Thread.State.WAITING) {
+                Thread.onSpinWait();
+            }
+        }
+    }
+
     /** Several publishers are held by what waits for one transport; all go on when it has caught up. */
     @Test
     void allPublishersThatAreHeldGoOnWhenTheTransportCatchesUp() throws Exception {
@@ -319,11 +328,13 @@ class FanOutTest {
         while (lagging.proceed == null || broker.logBytes() < 1 << 20) {
             Thread.onSpinWait();
         }
-        for (Thread publisher : publishers) {
-            while (publisher.getState() != Thread.State.WAITING) {
-                Thread.onSpinWait();
+        awaitWaiting(publishers);
+        AtomicBoolean isFirst = new AtomicBoolean(true);
+        lagging.onSend = () -> { // by the publisher that flushes: the others are held again meanwhile
+            if (isFirst.getAndSet(false)) {
+                awaitWaiting(publishers);
             }
-        }
+        };
         lagging.catchUp();
         for (Thread publisher : publishers) {
             publisher.join(10_000);
