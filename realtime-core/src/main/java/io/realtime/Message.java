@@ -50,19 +50,21 @@ public final class Message<T> {
         return data instanceof ByteBuffer bytes ? (T) bytes.asReadOnlyBuffer() : data;
     }
 
-    /** Returns whether the message names a room. */
-    public boolean hasRoom() {
-        return room != null;
+    /**
+     * Returns the room that the message belongs to, or null when it names none. On the client that is the name of a room,
+     * or {@code @user}, {@code @session} or {@code @all} for what was sent to this user, to this session, to everyone.
+     */
+    public @Nullable String room() {
+        return room;
     }
 
     /**
-     * Returns the room that the message belongs to. On the client that is the name of a room, or {@code @user},
-     * {@code @session} or {@code @all} for what was sent to this user, to this session, to everyone.
+     * Returns the room that the message belongs to, for a handler that needs one.
      *
      * @throws PayloadException when the message names none; thrown from a server's handler it answers the sender
      *     with {@code bad_data: room is required}
      */
-    public String room() {
+    public String requireRoom() {
         if (room == null) {
             throw new PayloadException("room is required");
         }

@@ -2,6 +2,7 @@ package io.realtime;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -11,21 +12,26 @@ import org.junit.jupiter.api.Test;
 
 class MessageTest {
     @Test
-    void aRoomIsNamedWhenThereIsOne() {
+    void messageNamesItsRoom() {
         var message = new Message<>("x", "chat:42", new Position("e", 3), "alice", Instant.EPOCH, true);
-        assertTrue(message.hasRoom());
         assertEquals("chat:42", message.room());
+        assertEquals("chat:42", message.requireRoom());
         assertEquals(new Position("e", 3), message.position());
         assertEquals("alice", message.sender());
         assertTrue(message.isRedelivered());
     }
 
     @Test
-    void askingForARoomThatIsNotThereIsTheSendersFault() {
+    void roomOfMessageWithoutOneIsNull() {
         var message = new Message<>("x", null, null, null, Instant.EPOCH, false);
-        assertFalse(message.hasRoom());
+        assertNull(message.room());
         assertFalse(message.isRedelivered());
-        var refused = assertThrows(PayloadException.class, message::room);
+    }
+
+    @Test
+    void requireRoomOfMessageWithoutOneIsBadData() {
+        var message = new Message<>("x", null, null, null, Instant.EPOCH, false);
+        var refused = assertThrows(PayloadException.class, message::requireRoom);
         assertEquals("room is required", refused.getMessage());
         assertEquals(ErrorCode.BAD_DATA, refused.code());
     }

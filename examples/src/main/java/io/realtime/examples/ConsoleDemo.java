@@ -160,7 +160,7 @@ final class ConsoleDemo implements Demo {
         }
 
         private void show(Message<Said> message) {
-            String where = switch (message.room()) {
+            String where = switch (message.requireRoom()) {
                 case "@user" -> " (to you)";
                 case "@all" -> " (to everyone)";
                 default -> "";

@@ -102,7 +102,7 @@ final class DemoServer {
         return builder.allowJoin((session, room) -> room.startsWith("chat:"))
                 .on(
                         Chat.SAY,
-                        (session, message) -> session.room(message.room())
+                        (session, message) -> session.room(message.requireRoom())
                                 .send(
                                         Chat.SAID,
                                         new Said(
@@ -110,7 +110,7 @@ final class DemoServer {
                                                 message.data().text())))
                 .on(
                         Chat.TYPING,
-                        (session, message) -> session.room(message.room())
+                        (session, message) -> session.room(message.requireRoom())
                                 .except(session)
                                 .send(
                                         Chat.SOMEBODY_TYPING,
@@ -135,7 +135,8 @@ final class DemoServer {
                                                 message.data().text())))
                 .on(
                         Chat.BLOB,
-                        (session, message) -> session.room(message.room()).send(Chat.BLOB, message.data()))
+                        (session, message) ->
+                                session.room(message.requireRoom()).send(Chat.BLOB, message.data()))
                 .on(Chat.FAIL, (session, message) -> {
                     throw new IllegalStateException("this handler always fails");
                 })

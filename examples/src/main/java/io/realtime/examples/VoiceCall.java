@@ -42,12 +42,14 @@ final class VoiceCall {
         return builder.allowJoin((session, room) -> room.equals(Voice.ROOM))
                 .on(
                         event,
-                        (session, message) ->
-                                session.room(message.room()).except(session).send(event, message.data()))
+                        (session, message) -> session.room(message.requireRoom())
+                                .except(session)
+                                .send(event, message.data()))
                 .on(
                         Voice.OVER,
-                        (session, message) ->
-                                session.room(message.room()).except(session).send(Voice.OVER, message.data()));
+                        (session, message) -> session.room(message.requireRoom())
+                                .except(session)
+                                .send(Voice.OVER, message.data()));
     }
 
     /**

@@ -62,7 +62,7 @@ class BinaryIT {
                 .on(PUT, (session, message) -> {
                     byte[] bytes = new byte[message.data().remaining()];
                     message.data().get(bytes);
-                    session.room(message.room()).send(BLOB, bytes);
+                    session.room(message.requireRoom()).send(BLOB, bytes);
                 })
                 .limits(Limits.builder()
                         .rate(RateLimit.none())

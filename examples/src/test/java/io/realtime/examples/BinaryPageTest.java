@@ -36,7 +36,7 @@ class BinaryPageTest {
         // @start server
         builder.on(
                 Board.STROKES,
-                (session, message) -> session.room(message.room()).send(Board.STROKES, message.data()))
+                (session, message) -> session.room(message.requireRoom()).send(Board.STROKES, message.data()))
         // @end
         ;
         RealtimeServer server = builder.anonymous()

@@ -36,7 +36,10 @@ class DeliveryPageTest {
     private RealtimeServer.Builder chat(RealtimeServer.Builder builder) {
         return builder.anonymous()
                 .allowJoin((session, room) -> true)
-                .on(SAY, (session, message) -> session.room(message.room()).send(SAID, message.data()));
+                .on(
+                        SAY,
+                        (session, message) ->
+                                session.room(message.requireRoom()).send(SAID, message.data()));
     }
 
     @Test

@@ -45,7 +45,7 @@ class HistoryTest {
             .authenticator(c -> CompletableFuture.completedFuture(Authentication.of("ann")))
             .allowJoin((session, room) -> true)
             .retention(new Retention(100, Duration.ofHours(1)))
-            .on(TREE, (session, message) -> session.room(message.room()).send(TREE, message.data()))
+            .on(TREE, (session, message) -> session.room(message.requireRoom()).send(TREE, message.data()))
             .random(new Random(1))
             .scheduler(time)
             .executor(time)

@@ -54,7 +54,7 @@ class ReadmeTest {
                 .allowJoin((session, room) -> room.startsWith("chat:"))
                 .on(
                         Chat.SAY,
-                        (session, message) -> session.room(message.room()) // only a room it has joined
+                        (session, message) -> session.room(message.requireRoom()) // only a room it has joined
                                 .send(
                                         Chat.SAID,
                                         new Said(

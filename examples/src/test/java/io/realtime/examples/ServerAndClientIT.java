@@ -59,7 +59,10 @@ class ServerAndClientIT {
                 .port(port)
                 .authenticator(ServerAndClientIT::byName)
                 .allowJoin((session, room) -> room.startsWith("chat:"))
-                .on(SAY, (session, message) -> session.room(message.room()).send(SAID, message.data()))
+                .on(
+                        SAY,
+                        (session, message) ->
+                                session.room(message.requireRoom()).send(SAID, message.data()))
                 .on(FAIL, (session, message) -> {
                     throw new RealtimeException(ErrorCode.of("sold_out"), "nothing left");
                 })

@@ -339,7 +339,7 @@ class NettyServerIT {
                         .on(
                                 SAY,
                                 (session, message) ->
-                                        session.room(message.room()).send(SAID, message.data()))
+                                        session.room(message.requireRoom()).send(SAID, message.data()))
                         .build()
                         .start();
                 RealtimeClient client = RealtimeClient.builder(URI.create("wss://localhost:" + server.port() + "/ws"))

@@ -51,7 +51,7 @@ class BinaryFrameTest {
                             kept.add(message.data());
                             handled.add(hex(ByteBuffer.wrap(message.data()))
                                     + (message.isRedelivered() ? " again in " : " in ")
-                                    + (message.hasRoom() ? message.room() : "none"));
+                                    + (message.room() == null ? "none" : message.room()));
                         })
                         .on(VIEW, (session, message) -> {
                             assertTrue(message.data().isReadOnly());

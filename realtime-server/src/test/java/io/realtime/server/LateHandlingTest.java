@@ -35,7 +35,7 @@ class LateHandlingTest {
                     .on(SAY, (session, message) -> {
                         handled.add(message.data() + (message.isRedelivered() ? "*" : ""));
                         if (message.room() != null) {
-                            session.room(message.room()).send(SAID, message.data());
+                            session.room(message.requireRoom()).send(SAID, message.data());
                             said.add(message.data());
                         }
                     }));

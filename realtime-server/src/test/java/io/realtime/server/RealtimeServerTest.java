@@ -69,8 +69,8 @@ class RealtimeServerTest {
                 builder -> more.apply(builder.allowJoin((session, room) -> room.startsWith("chat:"))
                         .on(SAY, (session, message) -> {
                             handled.add(message.data().text() + (message.isRedelivered() ? " again" : ""));
-                            if (message.hasRoom()) {
-                                session.room(message.room())
+                            if (message.room() != null) {
+                                session.room(message.requireRoom())
                                         .send(
                                                 SAID,
                                                 new Said(

@@ -46,7 +46,7 @@ class ResumptionTest {
                         .on(SAY, (session, message) -> {
                             handled.add(message.data() + (message.isRedelivered() ? "*" : ""));
                             if (message.room() != null) {
-                                session.room(message.room()).send(SAID, message.data());
+                                session.room(message.requireRoom()).send(SAID, message.data());
                                 said.add(message.data());
                             }
                         })));

@@ -91,7 +91,7 @@ class SecretsTest {
                             if (message.data().equals("fail")) {
                                 throw new IllegalStateException("a handler that fails");
                             }
-                            session.room(message.room()).send(SAY, message.data());
+                            session.room(message.requireRoom()).send(SAY, message.data());
                         }));
     }
 

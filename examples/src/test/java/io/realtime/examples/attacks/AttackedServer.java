@@ -96,7 +96,7 @@ final class AttackedServer {
                 .on(
                         SAY,
                         (session, message) ->
-                                session.room(String.valueOf(message.room())).send(SAID, message.data()))
+                                session.room(message.requireRoom()).send(SAID, message.data()))
                 .on(FAIL, (session, message) -> fail(message.data()))
                 .onRequest(NEXT, (session, number) -> number.add(BigInteger.ONE))
                 .listener(new Listener());

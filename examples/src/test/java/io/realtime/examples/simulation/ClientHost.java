@@ -202,12 +202,12 @@ final class ClientHost {
 
     private void delivered(int life, Message<?> said, Note note) {
         boolean isRefused = simulation.setup.joinsAreRefused()
-                && !simulation.history.isReading(member, log(String.valueOf(said.room())));
+                && !simulation.history.isReading(member, log(said.requireRoom()));
         if (isRefused && !Expected.REFUSED_JOINS.isOn()) {
             return; // the session became a member by a question whose answer was lost
         }
-        if (life == lives && isUp() && !Simulation.isShared(String.valueOf(said.room()))) {
-            simulation.history.delivered(member, log(said.room()), said.position(), note.text());
+        if (life == lives && isUp() && !Simulation.isShared(said.requireRoom())) {
+            simulation.history.delivered(member, log(said.requireRoom()), said.position(), note.text());
         }
     }
 

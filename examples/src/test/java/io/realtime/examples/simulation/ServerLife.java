@@ -148,8 +148,9 @@ final class ServerLife {
             if (note.isRefused()) {
                 throw new RealtimeException(Note.REFUSED, "number " + note.number());
             }
-            if (message.hasRoom()) {
-                passOn(session, message.room(), note);
+            String room = message.room();
+            if (room != null) {
+                passOn(session, room, note);
             }
             if (host.dawdles() && random.nextInt(2_000) == 0) {
                 simulation.faults.shutDownByHandler();
