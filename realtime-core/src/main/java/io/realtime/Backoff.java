@@ -1,5 +1,6 @@
 package io.realtime;
 
+import io.realtime.internal.Durations;
 import java.time.Duration;
 import java.util.function.DoubleSupplier;
 
@@ -19,9 +20,6 @@ public final class Backoff {
         /** Exactly the delay. */
         NONE
     }
-
-    /** What fits a count of nanoseconds: 292 years. */
-    private static final Duration LONGEST = Duration.ofNanos(Long.MAX_VALUE);
 
     private final Duration initial;
     private final double multiplier;
@@ -133,11 +131,11 @@ public final class Backoff {
          * @throws IllegalArgumentException when the values contradict each other; the message names both
          */
         public Backoff build() {
-            require(!floor.isNegative(), "floor " + floor + " is negative");
-            require(!initial.isNegative() && !initial.isZero(), "initial " + initial + " is not positive");
+            floor = Durations.notNegative("floor", floor);
+            initial = Durations.positive("initial", initial);
+            cap = Durations.clamp(cap);
             require(multiplier >= 1, "multiplier " + multiplier + " is below 1");
             require(maxAttempts >= 0, "maxAttempts " + maxAttempts + " is negative");
-            require(cap.compareTo(LONGEST) <= 0, "cap " + cap + " is above " + LONGEST);
             require(cap.compareTo(initial) >= 0, "cap " + cap + " is below initial " + initial);
             require(cap.compareTo(floor) >= 0, "cap " + cap + " is below floor " + floor);
             return new Backoff(this);

@@ -1,5 +1,6 @@
 package io.realtime;
 
+import io.realtime.internal.Durations;
 import java.time.Duration;
 
 /**
@@ -17,9 +18,8 @@ public record Heartbeat(Duration interval, Duration timeout) {
      * @throws IllegalArgumentException when the interval is not positive, or the timeout is not longer than it
      */
     public Heartbeat {
-        if (interval.isNegative() || interval.isZero()) {
-            throw new IllegalArgumentException("interval " + interval + " is not positive");
-        }
+        interval = Durations.positive("interval", interval);
+        timeout = Durations.clamp(timeout);
         if (timeout.compareTo(interval) <= 0) {
             throw new IllegalArgumentException("timeout " + timeout + " is not longer than interval " + interval);
         }

@@ -1,5 +1,6 @@
 package io.realtime.client;
 
+import io.realtime.internal.Durations;
 import java.time.Duration;
 import java.util.Objects;
 
@@ -109,9 +110,7 @@ public final class OutboxLimits {
             if (bytes < 1) {
                 throw new IllegalArgumentException("bytes " + bytes + " is not positive");
             }
-            if (maxAge.isNegative() || maxAge.isZero()) {
-                throw new IllegalArgumentException("maxAge " + maxAge + " is not positive");
-            }
+            maxAge = Durations.positive("maxAge", maxAge);
             return new OutboxLimits(this);
         }
     }

@@ -1,5 +1,6 @@
 package io.realtime.spi;
 
+import io.realtime.internal.Durations;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.time.Duration;
@@ -64,7 +65,16 @@ public interface ServerTransport {
             int connections,
             int connectionsPerAddress,
             int pendingUpgrades,
-            @Nullable Tls tls) {}
+            @Nullable Tls tls) {
+        /**
+         * A configuration.
+         *
+         * @throws IllegalArgumentException when the handshake's timeout is not positive
+         */
+        public Config {
+            handshakeTimeout = Durations.positive("handshakeTimeout", handshakeTimeout);
+        }
+    }
 
     /**
      * Makes transports of one kind. Found by {@link java.util.ServiceLoader}, so that a transport's jar on the class

@@ -18,6 +18,7 @@ import com.google.gson.Strictness;
 import com.google.gson.reflect.TypeToken;
 import io.realtime.ErrorCode;
 import io.realtime.RealtimeException;
+import io.realtime.internal.Durations;
 import java.nio.charset.StandardCharsets;
 import java.security.interfaces.ECPublicKey;
 import java.security.interfaces.RSAPublicKey;
@@ -146,7 +147,8 @@ public final class JwtAuthenticator implements Authenticator {
      * @throws IllegalArgumentException when it is negative
      */
     public JwtAuthenticator leeway(Duration tolerance) {
-        Duration whole = Duration.ofSeconds(tolerance.toSeconds());
+        Duration whole =
+                Duration.ofSeconds(Durations.notNegative("leeway", tolerance).toSeconds());
         return new JwtAuthenticator(algorithm, issuer, audience, whole, clock);
     }
 

@@ -1,5 +1,6 @@
 package io.realtime.server;
 
+import io.realtime.internal.Durations;
 import java.time.Duration;
 
 /** What one peer may cost. Immutable; every bound has a safe default and a named refusal. */
@@ -362,13 +363,11 @@ public final class Limits {
             positive("connections", connections);
             positive("pendingUpgrades", pendingUpgrades);
             positive("handshakeBytes", handshakeBytes);
-            positive("handshakeTimeout", handshakeTimeout.toMillis());
-            positive("helloTimeout", helloTimeout.toMillis());
-            positive("ruleTimeout", ruleTimeout.toMillis());
+            handshakeTimeout = Durations.positive("handshakeTimeout", handshakeTimeout);
+            helloTimeout = Durations.positive("helloTimeout", helloTimeout);
+            ruleTimeout = Durations.positive("ruleTimeout", ruleTimeout);
             positive("sessionsPerUser", sessionsPerUser);
-            if (!idleTimeout.isZero()) {
-                positive("idleTimeout", idleTimeout.toMillis());
-            }
+            idleTimeout = Durations.notNegative("idleTimeout", idleTimeout);
             positive("mailbox", mailbox);
             positive("inflight", inflight);
             positive("badMessages", badMessages);

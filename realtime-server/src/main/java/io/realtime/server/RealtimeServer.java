@@ -7,6 +7,7 @@ import io.realtime.Heartbeat;
 import io.realtime.RealtimeException;
 import io.realtime.Request;
 import io.realtime.StreamRequest;
+import io.realtime.internal.Durations;
 import io.realtime.internal.Ids;
 import io.realtime.internal.SystemScheduler;
 import io.realtime.internal.wire.Names;
@@ -256,8 +257,9 @@ public final class RealtimeServer implements AutoCloseable {
         for (Peer peer : core.peers()) {
             peer.goodbye(goodbye);
         }
-        long deadline = System.nanoTime() + grace.toNanos();
-        awaitHandlers(grace.toNanos() / 2);
+        long graceNanos = Durations.nanos(grace);
+        long deadline = System.nanoTime() + graceNanos;
+        awaitHandlers(graceNanos / 2);
         core.stopped();
         core.broker().flush(); // what the last handlers sent goes before the close
         CloseReason draining = new CloseReason(CloseReason.DRAINING, "server is draining");
@@ -522,10 +524,7 @@ public final class RealtimeServer implements AutoCloseable {
 
         /** For how long a session is kept after its connection is lost; default 5 minutes. */
         public Builder sessionTtl(Duration time) {
-            if (time.isNegative()) {
-                throw new IllegalArgumentException("sessionTtl " + time + " is negative");
-            }
-            this.sessionTtl = time;
+            this.sessionTtl = Durations.notNegative("sessionTtl", time);
             return this;
         }
 

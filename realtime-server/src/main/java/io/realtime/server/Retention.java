@@ -1,17 +1,17 @@
 package io.realtime.server;
 
+import io.realtime.internal.Durations;
 import java.time.Duration;
 
 /**
  * How much of a room's log is kept; whichever bound is met first trims it.
  *
  * @param messages how many messages; 0 keeps none
- * @param age for how long; more than 100 years are 100 years
+ * @param age for how long; a longer one than 146 years counts as 146 years
  * @param bytes how many bytes of heap, which is some 70 more for each message than its encoded length; 0 keeps nothing,
  *     else the newest message is kept whatever its length
  */
 public record Retention(int messages, Duration age, long bytes) {
-    private static final Duration LONGEST = Duration.ofDays(36_500);
     private static final long DEFAULT_BYTES = 4 << 20;
     private static final Retention DEFAULTS = new Retention(1000, Duration.ofMinutes(5));
     private static final Retention INBOX = new Retention(1000, Duration.ofDays(7));
@@ -27,7 +27,7 @@ public record Retention(int messages, Duration age, long bytes) {
             throw new IllegalArgumentException(
                     "retention of " + messages + " messages, " + bytes + " bytes, for " + age + " is negative");
         }
-        age = age.compareTo(LONGEST) > 0 ? LONGEST : age; // more does not fit into nanoseconds
+        age = Durations.clamp(age);
     }
 
     /** A retention of at most 4 MiB. */

@@ -9,6 +9,7 @@ import io.realtime.Request;
 import io.realtime.StreamListener;
 import io.realtime.StreamRequest;
 import io.realtime.Subscription;
+import io.realtime.internal.Durations;
 import io.realtime.internal.wire.EntryBudget;
 import io.realtime.internal.wire.ErrorData;
 import io.realtime.internal.wire.Frames;
@@ -296,10 +297,7 @@ public final class Session {
      * @throws RealtimeException with {@code too_big} when it exceeds half of {@link Limits#outboundBytes}
      */
     public <Q, R> CompletableFuture<R> request(Request<Q, R> request, Q data, Duration timeout) {
-        if (timeout.isNegative() || timeout.isZero()) {
-            throw new IllegalArgumentException("timeout " + timeout + " is not positive");
-        }
-        return calls().request(request, data, timeout);
+        return calls().request(request, data, Durations.positive("timeout", timeout));
     }
 
     /**

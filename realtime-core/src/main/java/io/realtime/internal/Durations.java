@@ -1,0 +1,51 @@
+package io.realtime.internal;
+
+import java.time.Duration;
+
+/**
+ * The one place that turns an application's durations into nanoseconds. A duration beyond {@link #LONGEST} stands for "for
+ * ever" and is shortened to it, so that no later conversion, sum or difference with a clock overflows.
+ */
+public final class Durations {
+    /** 2^62 ns, 146 years: a monotonic clock and two of these still compare. */
+    public static final Duration LONGEST = Duration.ofNanos(1L << 62);
+
+    private Durations() {}
+
+    /** Returns the duration, at most {@link #LONGEST}; a negative one becomes zero. */
+    public static Duration clamp(Duration duration) {
+        if (duration.isNegative()) {
+            return Duration.ZERO;
+        }
+        return duration.compareTo(LONGEST) > 0 ? LONGEST : duration;
+    }
+
+    /** Returns the nanoseconds of {@link #clamp}. */
+    public static long nanos(Duration duration) {
+        return clamp(duration).toNanos();
+    }
+
+    /**
+     * Returns the duration, at most {@link #LONGEST}.
+     *
+     * @throws IllegalArgumentException when it is zero or negative; the message names it
+     */
+    public static Duration positive(String name, Duration duration) {
+        if (duration.isNegative() || duration.isZero()) {
+            throw new IllegalArgumentException(name + " " + duration + " is not positive");
+        }
+        return clamp(duration);
+    }
+
+    /**
+     * Returns the duration, at most {@link #LONGEST}.
+     *
+     * @throws IllegalArgumentException when it is negative; the message names it
+     */
+    public static Duration notNegative(String name, Duration duration) {
+        if (duration.isNegative()) {
+            throw new IllegalArgumentException(name + " " + duration + " is negative");
+        }
+        return clamp(duration);
+    }
+}
