@@ -6,6 +6,7 @@ import io.realtime.Message;
 import io.realtime.Subscription;
 import io.realtime.internal.wire.Envelope;
 import io.realtime.spi.Scheduler;
+import java.time.Duration;
 import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
@@ -27,7 +28,9 @@ final class Callbacks {
     /** What a short message costs beside its characters. */
     static final int OVERHEAD = 256;
 
-    private final Executor executor;
+    private static final Duration RETRY = Duration.ofMillis(100);
+
+    private final SerialExecutor executor;
     private final int inboundBytes;
     private final ClientListener listener;
     private final Reloads reloads;
@@ -42,7 +45,8 @@ final class Callbacks {
      *     later
      */
     Callbacks(Executor executor, int inboundBytes, ClientListener listener, Scheduler scheduler) {
-        this.executor = new SerialExecutor(executor);
+        this.executor =
+                new SerialExecutor(executor, SerialExecutor::startThread, again -> scheduler.schedule(RETRY, again));
         this.inboundBytes = inboundBytes;
         this.listener = listener;
         this.reloads = new Reloads(this, scheduler);
@@ -55,6 +59,11 @@ final class Callbacks {
 
     void execute(Runnable task) {
         executor.execute(task);
+    }
+
+    /** Returns a future for the application, which is completed on the executor. */
+    <T> ClientFuture<T> newFuture() {
+        return new ClientFuture<>(executor);
     }
 
     /** Returns what a frame of so many characters costs to keep. */

@@ -105,13 +105,14 @@ final class Calls {
     // ---- asking, on any thread
 
     <Q, R> CompletableFuture<R> request(Request<Q, R> request, Q data, Duration timeout) {
-        CompletableFuture<R> result = new CompletableFuture<>();
+        ClientFuture<R> result = callbacks.newFuture();
         RequestCall<R> call = new RequestCall<>(result, request.replyType(), callbacks::execute);
         String json = json(data, request.type(), call);
         if (json != null) {
             String ref = questions.newRef();
             ask(ref, request.name(), json, call);
             call.within(timeout, scheduler, questions, ref);
+            result.onCancel(() -> questions.fail(ref, new RealtimeException(ErrorCode.CLOSED, "it was cancelled")));
         }
         return result;
     }
@@ -198,20 +199,20 @@ final class Calls {
         void heard() {
             if (!isHeard) {
                 isHeard = true;
-                forget();
+                giveUp();
             }
         }
 
         @Override
         public void failed(RealtimeException why) {
             question.failed(why);
-            post(this::withdraw);
+            post(this::giveUp);
         }
 
-        /** Returns whether the question had not left, and never will. */
-        boolean withdraw() {
+        /** Has the question not be sent, or not again; returns whether it never was. */
+        boolean giveUp() {
             Outbox.Entry mine = entry;
-            return mine != null && sender.withdraw(mine);
+            return mine != null && sender.giveUp(mine);
         }
 
         /** Whether nothing of an answer has come, and the message is yet to be processed. */
@@ -221,13 +222,6 @@ final class Calls {
                 return true;
             }
             return !isHeard && mine.seq() > processed && sender.holds(mine);
-        }
-
-        void forget() {
-            Outbox.Entry mine = entry;
-            if (mine != null) {
-                sender.forget(mine);
-            }
         }
     }
 
@@ -240,7 +234,7 @@ final class Calls {
         boolean isOpen = questions.close(ref); // else it was refused, or the server has said its last word
         post(() -> {
             unsaid.remove(ref);
-            if (isOpen && (!(question instanceof Asked asked) || !asked.withdraw())) {
+            if (isOpen && (!(question instanceof Asked asked) || !asked.giveUp())) {
                 tell(Frames.CANCEL, ref, -1, "null");
             }
         });
@@ -384,7 +378,6 @@ final class Calls {
     private void failUnanswered(long processed) {
         questions.forEach((ref, question) -> {
             if (question instanceof Asked asked && !asked.isUnheard(processed)) {
-                asked.forget();
                 questions.fail(ref, lost());
                 if (asked.question instanceof StreamCall) {
                     tell(Frames.CANCEL, ref, -1, "null"); // for the case that it lives on

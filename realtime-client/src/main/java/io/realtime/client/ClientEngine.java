@@ -121,7 +121,7 @@ final class ClientEngine {
     }
 
     CompletableFuture<Void> connect() {
-        CompletableFuture<Void> result = new CompletableFuture<>();
+        CompletableFuture<Void> result = callbacks.newFuture();
         ask(result, () -> connect(result));
         return result;
     }
@@ -131,7 +131,7 @@ final class ClientEngine {
     }
 
     CompletableFuture<JoinResult> join(String room, int history, Duration timeout) {
-        CompletableFuture<JoinResult> result = new CompletableFuture<>();
+        CompletableFuture<JoinResult> result = callbacks.newFuture();
         ask(result, () -> {
             sender.pump(); // what was sent before leaves before, unless it waits for the disk or its turn
             rooms.join(room, history, timeout, result);
@@ -140,14 +140,14 @@ final class ClientEngine {
     }
 
     CompletableFuture<Void> leave(String room) {
-        CompletableFuture<Void> result = new CompletableFuture<>();
+        CompletableFuture<Void> result = callbacks.newFuture();
         long behind = sender.lastSeq(); // what was sent before is for a room that is joined
         ask(result, () -> rooms.leave(room, behind, result));
         return result;
     }
 
     CompletableFuture<HistoryPage> history(String room, HistoryQuery query) {
-        CompletableFuture<HistoryPage> result = new CompletableFuture<>();
+        CompletableFuture<HistoryPage> result = callbacks.newFuture();
         ask(result, () -> {
             sender.pump();
             history.ask(room, query, result);
@@ -186,7 +186,8 @@ final class ClientEngine {
             calls.close();
             inboxAcks.stop();
             callbacks.close();
-            sender.finish(last);
+            sender.stop();
+            last.run();
         });
     }
 
@@ -603,7 +604,7 @@ final class ClientEngine {
         switch (frame.type()) {
             case Frames.WELCOME -> {
                 try {
-                    welcome(from, frame.data(Frames.Welcome.class));
+                    welcome(from, frame.data(Frames.Welcome.class), frame.ts());
                 } catch (RuntimeException unfit) { // without it there is no session
                     callbacks.error(unfit);
                     lose(from, new CloseReason(CloseReason.PROTOCOL_ERROR, "a welcome that makes no sense"));
@@ -657,7 +658,7 @@ final class ClientEngine {
     }
 
     @SuppressWarnings("ConstantValue") // Gson leaves a missing component null, whatever its annotation
-    private void welcome(Link from, Frames.Welcome welcome) {
+    private void welcome(Link from, Frames.Welcome welcome, long serverMillis) {
         if (welcome.session() == null) {
             throw nonsense("a welcome without a session");
         }
@@ -704,7 +705,7 @@ final class ClientEngine {
                 from::send);
         callbacks.welcomed();
         inboxAcks.welcomed();
-        sender.welcomed(from, welcome.seq(), welcome.answers(), messageBytes);
+        sender.welcomed(from, welcome.seq(), welcome.answers(), messageBytes, serverMillis);
         if (!welcome.resumed()) {
             calls.sessionLost(welcome.seq(), welcome.answers(), answersRead());
         } else if (isLost(states.get(Names.SESSION))) {

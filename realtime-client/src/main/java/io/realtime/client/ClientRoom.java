@@ -3,6 +3,7 @@ package io.realtime.client;
 import io.realtime.Event;
 import io.realtime.Message;
 import io.realtime.Subscription;
+import io.realtime.internal.Durations;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Consumer;
@@ -60,10 +61,7 @@ public final class ClientRoom {
         if (history < 0) {
             throw new IllegalArgumentException("history " + history + " is negative");
         }
-        if (timeout.isNegative() || timeout.isZero()) {
-            throw new IllegalArgumentException("timeout " + timeout + " is not positive");
-        }
-        return engine.join(name, history, timeout);
+        return engine.join(name, history, Durations.positive("timeout", timeout));
     }
 
     /**

@@ -7,22 +7,27 @@ import org.jspecify.annotations.Nullable;
 
 /** A message that the client gave up. Immutable. */
 public final class DroppedMessage {
-    private final Outbox.Entry entry;
+    private final String name;
+    private final @Nullable String room;
+    private final Outbox.@Nullable Entry entry;
     private final RealtimeException cause;
 
-    DroppedMessage(Outbox.Entry entry, RealtimeException cause) {
+    /** @param entry null when the payload could not be read from its file */
+    DroppedMessage(String name, @Nullable String room, Outbox.@Nullable Entry entry, RealtimeException cause) {
+        this.name = name;
+        this.room = room;
         this.entry = entry;
         this.cause = cause;
     }
 
     /** Returns the name of its event. */
     public String name() {
-        return entry.name;
+        return name;
     }
 
     /** Returns the room it was for, or null. */
     public @Nullable String room() {
-        return entry.room;
+        return room;
     }
 
     /**
@@ -30,20 +35,23 @@ public final class DroppedMessage {
      *
      * @throws IllegalArgumentException when the message is of an event with another name
      * @throws PayloadException when the payload does not fit the event's type: the message was stored by an earlier
-     *     version of the application, or its type can be written but not read
+     *     version of the application, its type can be written but not read, or the file was damaged
      */
     public <T> T data(Event<T> event) {
-        if (!event.name().equals(entry.name)) {
-            throw new IllegalArgumentException("the message is a '" + entry.name + "', not a '" + event.name() + "'");
+        if (!event.name().equals(name)) {
+            throw new IllegalArgumentException("the message is a '" + name + "', not a '" + event.name() + "'");
+        }
+        if (entry == null) {
+            throw new PayloadException("the payload was damaged in its file");
         }
         return entry.data(event.type());
     }
 
     /**
      * Returns why: {@code overloaded} when the outbox overflowed, {@code too_big}, {@code storage} when it could not be
-     * written to its file, {@code connection_lost} for an ephemeral message while offline or a message that became too
-     * old, {@code closed}, {@code user_changed} when the server named another user than before (it may have been processed
-     * for the former); and whatever the server answered to a message of an earlier process.
+     * written to its file, or was damaged there, {@code connection_lost} for an ephemeral message while offline or a message
+     * that became too old, {@code closed}, {@code user_changed} when the server named another user than before (it may have
+     * been processed for the former); and whatever the server answered to a message of an earlier process.
      */
     public RealtimeException cause() {
         return cause;

@@ -2,6 +2,7 @@ package io.realtime.client;
 
 import io.realtime.ErrorCode;
 import io.realtime.RealtimeException;
+import io.realtime.internal.SystemScheduler;
 import java.io.Closeable;
 import java.io.IOException;
 import java.net.URI;
@@ -12,7 +13,6 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
-import java.util.Collections;
 import java.util.List;
 import java.util.Objects;
 import java.util.Set;
@@ -58,13 +58,15 @@ public final class FileOutbox implements Closeable {
 
     private final Path file;
     private final FileChannel lockChannel;
-    private final OutboxJournal journal; // the writer's; before there is a client, of whoever opens and closes
-    private final Executor writer;
+    private final OutboxJournal journal; // guarded by disk; before there is a client, of whoever opens and closes
+    private final SerialExecutor writer;
     private final Runnable stopWriter;
     private final AtomicBoolean woken = new AtomicBoolean();
+    /** Held for all that is done with the file; taken before {@link #lock} and the outbox's. */
+    private final ReentrantLock disk = new ReentrantLock();
+
     private final ReentrantLock lock = new ReentrantLock();
     private @Nullable Client client; // guarded by lock
-    private boolean closing; // guarded by lock
     private volatile boolean closed; // set under lock
     private @Nullable Owner newOwner; // guarded by lock; whom the file is to belong to, until that is on the disk
     private @Nullable RealtimeException lost; // guarded by lock; since the last sync
@@ -74,7 +76,7 @@ public final class FileOutbox implements Closeable {
     private static final int MOST_SYNCS = 1_000;
 
     /** Whose messages these are, and who is told what became of them. */
-    record Client(Outbox outbox, Executor callbacks, Runnable onStored, Consumer<List<Outbox.Dropped>> onNotStored) {}
+    record Client(Outbox outbox, Callbacks callbacks, Runnable onStored, Consumer<List<Outbox.Dropped>> onNotStored) {}
 
     private record Owner(String user, String clientId) {}
 
@@ -95,7 +97,7 @@ public final class FileOutbox implements Closeable {
      */
     public static FileOutbox open(Path file) throws IOException {
         ThreadPoolExecutor thread = writerThread();
-        return open(file, thread, thread::shutdown, new OutboxJournal.Disk());
+        return open(file, thread, () -> SystemScheduler.stop(thread), new OutboxJournal.Disk());
     }
 
     /**
@@ -175,16 +177,17 @@ public final class FileOutbox implements Closeable {
      *
      * @return completes when every message that was sent before is on the disk, acknowledged or dropped; fails with code
      *     {@code storage} when one that was sent since the last {@code sync} could not be stored, and with {@code
-     *     overloaded} when 1,000 others wait. After the client's
-     *     {@link RealtimeClient#close} it completes when the file is closed and may be opened again. Completes on the
-     *     callback executor of the client
+     *     overloaded} when 1,000 others wait. Completes on the callback executor of the client
      */
     public CompletableFuture<Void> sync() {
-        CompletableFuture<Void> result = new CompletableFuture<>();
+        CompletableFuture<Void> result;
         boolean waits;
         boolean full;
         lock.lock();
         try {
+            result = client == null
+                    ? new CompletableFuture<>()
+                    : client.callbacks().newFuture();
             waits = client != null && !closed;
             full = syncs.size() >= MOST_SYNCS;
             if (waits && !full) {
@@ -280,101 +283,117 @@ public final class FileOutbox implements Closeable {
         if (!closed && woken.compareAndSet(false, true)) {
             writer.execute(() -> {
                 woken.set(false); // before it looks, so that what comes later wakes it again
-                write();
+                write(false);
             });
         }
     }
 
-    /** The outbox is closed: {@link #sync} waits for {@link #finish} from now on. */
-    void closing() {
-        lock.lock();
-        try {
-            closing = true;
-        } finally {
-            lock.unlock();
+    /** Returns what could not be read of the file, or null; the first time only. On the thread that builds the client. */
+    OutboxJournal.@Nullable Damage takeDamage() {
+        return journal.takeDamage();
+    }
+
+    /**
+     * Stores what is left of a closed outbox and closes the file, on the calling thread: it may be opened again when this
+     * returns, whatever the writer's executor does.
+     */
+    void finish() {
+        write(true);
+        if (!writer.isRunningHere()) {
+            stopWriter.run();
         }
     }
 
-    /** Stores what is left of a closed outbox, closes the file, then runs {@code last}, on the writer. */
-    void finish(Runnable last) {
-        writer.execute(() -> {
-            write();
-            release();
-            List<CompletableFuture<Void>> waiting;
+    // The writer, and who closes the file
+
+    private void write(boolean isLast) {
+        Client served;
+        Owner owner;
+        List<CompletableFuture<Void>> waiting;
+        Outcome outcome;
+        disk.lock();
+        try {
             lock.lock();
             try {
-                closed = true;
-                waiting = takeSyncs();
+                served = client;
+                if (served == null || closed) {
+                    return;
+                }
+                waiting = syncs; // before the changes, which hold all that was sent
+                syncs = new ArrayList<>();
+                owner = newOwner;
             } finally {
                 lock.unlock();
             }
-            stopWriter.run();
-            completeAll(waiting);
-            last.run();
-        });
+            outcome = store(served.outbox(), owner);
+            if (isLast) {
+                release();
+                waiting.addAll(closed());
+            }
+        } finally {
+            disk.unlock();
+        }
+        if (outcome.dropped() != null) {
+            served.onNotStored().accept(outcome.dropped());
+        }
+        if (outcome.hasChanged()) {
+            served.onStored().run();
+        }
+        RealtimeException lostOne = waiting.isEmpty() ? null : takeLost();
+        waiting.forEach(sync -> complete(sync, lostOne));
     }
 
-    // The writer
-
-    private void write() {
-        Client served;
-        List<CompletableFuture<Void>> waiting;
-        Owner owner;
+    /** Notes that the file is closed; returns who waits for it. */
+    private List<CompletableFuture<Void>> closed() {
         lock.lock();
         try {
-            served = client;
-            if (served == null || closed) {
-                return;
-            }
-            waiting =
-                    closing ? Collections.emptyList() : takeSyncs(); // before the changes, which hold all that was sent
-            owner = newOwner;
+            closed = true;
+            return syncs;
         } finally {
             lock.unlock();
         }
-        store(served);
-        if (owner != null) {
-            store(served, owner);
+    }
+
+    /**
+     * What has come of a turn of the writer.
+     *
+     * @param hasChanged whether messages may leave that could not before, or are gone
+     * @param dropped what could not be stored; null when all went well
+     */
+    private record Outcome(boolean hasChanged, @Nullable List<Outbox.Dropped> dropped) {}
+
+    /** Brings the file up to date. */
+    private Outcome store(Outbox outbox, @Nullable Owner owner) {
+        Outbox.Changes changes = outbox.changes();
+        boolean hasChanged = owner != null || !changes.added().isEmpty();
+        boolean isOwned = owner == null || journal.isOwnedBy(owner.user());
+        if (owner != null && isOwned) { // whatever the disk does, what is in the file may leave
+            owned(outbox, owner);
         }
-        completeAll(waiting);
-        journal.compact();
-    }
-
-    private void completeAll(List<CompletableFuture<Void>> waiting) {
-        RealtimeException failure = waiting.isEmpty() ? null : takeLost();
-        waiting.forEach(sync -> complete(sync, failure));
-    }
-
-    private void store(Client served) {
-        Outbox.Changes changes = served.outbox().changes();
         try {
+            journal.ensureWhole(outbox::kept);
             journal.append(changes.added(), changes.removed());
-            served.outbox().stored(changes);
+            outbox.stored(changes);
+            if (owner != null && !isOwned) {
+                journal.own(owner.user(), owner.clientId(), outbox::kept);
+                owned(outbox, owner);
+            }
+            journal.compact(outbox::kept);
+            return new Outcome(hasChanged, null);
         } catch (Throwable failure) { // whatever it was, the futures must complete
             LOG.warn("'{}' could not be written", file, failure);
             RealtimeException cause = new RealtimeException(
                     ErrorCode.STORAGE, "the message could not be stored: " + failure, true, failure);
-            List<Outbox.Dropped> dropped = served.outbox().notStored(cause);
+            List<Outbox.Dropped> dropped = outbox.notStored(cause);
             if (!dropped.isEmpty()) {
                 noteLost(cause);
             }
-            served.onNotStored().accept(dropped);
-        }
-        if (!changes.added().isEmpty()) {
-            served.onStored().run();
+            return new Outcome(hasChanged, dropped);
         }
     }
 
-    private void store(Client served, Owner owner) {
-        try {
-            if (!journal.isOwnedBy(owner.user())) {
-                journal.own(owner.user(), owner.clientId());
-            }
-        } catch (IOException failure) { // no message leaves before it is tried again
-            LOG.warn("'{}' could not be made the user's", file, failure);
-            served.onNotStored().accept(Collections.emptyList());
-            return;
-        }
+    /** The file is a user's, unless it is to be another's by now. */
+    private void owned(Outbox outbox, Owner owner) {
         lock.lock();
         try {
             if (!owner.equals(newOwner)) {
@@ -384,8 +403,7 @@ public final class FileOutbox implements Closeable {
         } finally {
             lock.unlock();
         }
-        served.outbox().owned();
-        served.onStored().run();
+        outbox.owned();
     }
 
     private void noteLost(RealtimeException cause) {
@@ -406,12 +424,6 @@ public final class FileOutbox implements Closeable {
         } finally {
             lock.unlock();
         }
-    }
-
-    private List<CompletableFuture<Void>> takeSyncs() {
-        List<CompletableFuture<Void>> taken = syncs;
-        syncs = new ArrayList<>();
-        return taken;
     }
 
     private void complete(CompletableFuture<Void> sync, @Nullable RealtimeException failure) {

@@ -15,9 +15,11 @@ import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Iterator;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
@@ -90,7 +92,7 @@ final class Outbox {
     private void takeIn(Entry entry, List<Dropped> dropped) {
         RealtimeException refusal = refusal(entry);
         while (refusal == null && !fits(entry)) {
-            Entry oldest = limits.overflow() == OutboxLimits.Overflow.DROP_OLDEST ? waiting.poll() : null;
+            Entry oldest = limits.overflow() == OutboxLimits.Overflow.DROP_OLDEST ? pollOldest() : null;
             if (oldest == null) {
                 refusal = overflow("the outbox is full: it holds " + size() + " messages, " + bytes + " bytes");
             } else {
@@ -106,6 +108,18 @@ final class Outbox {
             entry.seq = entry.restored ? entry.seq : ++lastSeq;
             waiting.add(entry);
         }
+    }
+
+    /** Removes the oldest message that is not under way, or returns null. */
+    private @Nullable Entry pollOldest() {
+        for (Iterator<Entry> i = waiting.iterator(); i.hasNext(); ) {
+            Entry entry = i.next();
+            if (!entry.underWay) {
+                i.remove();
+                return entry;
+            }
+        }
+        return null;
     }
 
     /** Notes that an entry is in no queue any more. */
@@ -153,11 +167,30 @@ final class Outbox {
         return entry.wireLength() > Math.min(serverBytes, ownBytes);
     }
 
-    /** Removes a message that nobody waits for any more; false when it was sent, or is not here. */
-    boolean withdraw(Entry entry) {
+    /**
+     * Gives a message up: it is not sent from now on, and no file keeps it. One that is under way counts as that until it
+     * is acknowledged or its connection is lost, since the server counts it too.
+     *
+     * @return whether it was never sent; false also when it has had another fate
+     */
+    boolean giveUp(Entry entry) {
         lock.lock();
         try {
-            return !entry.everSent && !removeWaiting(other -> other == entry).isEmpty();
+            if (entry.stage == Stage.GONE || entry.givenUp) {
+                return false;
+            }
+            if (entry.underWay) {
+                entry.givenUp = true;
+                if (stores) {
+                    removed.add(entry.seq);
+                }
+                return false;
+            }
+            if (waiting.remove(entry)) {
+                left(entry);
+                return !entry.everSent;
+            }
+            return false;
         } finally {
             lock.unlock();
         }
@@ -311,6 +344,24 @@ final class Outbox {
         return entries.hasNext() ? entries.next() : null;
     }
 
+    /** Returns what a file that is written anew has to hold, oldest first: what was stored, and is not to be forgotten. */
+    List<Entry> kept() {
+        List<Entry> kept = new ArrayList<>();
+        lock.lock();
+        try {
+            for (ArrayDeque<Entry> queue : Arrays.asList(inflight, waiting)) {
+                for (Entry entry : queue) {
+                    if (entry.stage == Stage.STORED && entry.ref == null && !entry.givenUp) {
+                        kept.add(entry);
+                    }
+                }
+            }
+        } finally {
+            lock.unlock();
+        }
+        return kept;
+    }
+
     /** The file has taken the changes. */
     void stored(Changes changes) {
         lock.lock();
@@ -339,7 +390,10 @@ final class Outbox {
         return dropped;
     }
 
-    /** Returns the next admitted messages to send, at most {@code maxInflight} unacknowledged ones and some bytes at a time. */
+    /**
+     * Returns the next admitted messages to send, at most {@code maxInflight} unacknowledged ones and some bytes at a time;
+     * {@link #sent} or {@link #notSent} comes next.
+     */
     List<Entry> unsent(int maxInflight, int maxBytes) {
         List<Entry> next = new ArrayList<>();
         lock.lock();
@@ -352,6 +406,7 @@ final class Outbox {
                 if (closed || !owned || !mayLeave || next.size() >= room || (sum > maxBytes && !next.isEmpty())) {
                     break;
                 }
+                entry.underWay = true;
                 next.add(entry);
             }
         } finally {
@@ -360,7 +415,7 @@ final class Outbox {
         return next;
     }
 
-    /** Notes that these are on their way, unless they were dropped meanwhile. */
+    /** Notes that these are on their way. */
     void sent(List<Entry> entries) {
         lock.lock();
         try {
@@ -376,15 +431,37 @@ final class Outbox {
         }
     }
 
+    /** The connection did not take these: they wait again. */
+    void notSent(List<Entry> entries) {
+        lock.lock();
+        try {
+            waiting.removeAll(entries);
+            for (int i = entries.size() - 1; i >= 0; i--) {
+                waitAgain(entries.get(i));
+            }
+        } finally {
+            lock.unlock();
+        }
+    }
+
     /** The connection is gone: what was on its way waits again, before all newer messages. */
     void connectionLost() {
         lock.lock();
         try {
             while (!inflight.isEmpty()) {
-                waiting.addFirst(inflight.removeLast());
+                waitAgain(inflight.removeLast());
             }
         } finally {
             lock.unlock();
+        }
+    }
+
+    private void waitAgain(Entry entry) {
+        entry.underWay = false;
+        if (entry.givenUp) {
+            left(entry);
+        } else {
+            waiting.addFirst(entry);
         }
     }
 
@@ -395,6 +472,7 @@ final class Outbox {
             for (Entry head = waiting.peek();
                     head != null && head.seq <= processed && head.everSent;
                     head = waiting.peek()) {
+                head.underWay = true;
                 inflight.add(waiting.remove());
             }
         } finally {
@@ -486,6 +564,29 @@ final class Outbox {
         }
     }
 
+    /**
+     * The machine may have slept, which the monotonic clock does not count: makes what waits older by as much as all others
+     * agree on. One clock alone may have been set.
+     *
+     * @param wallMillis this machine's wall clock
+     * @param serverMillis the server's, or {@code Long.MAX_VALUE} when it does not say
+     * @param slept how much longer than on the monotonic clock it was on the server's since a connection before;
+     *     {@code Long.MAX_VALUE} when there was none
+     */
+    void slept(long nanoTime, long wallMillis, long serverMillis, long slept) {
+        long trusted = Math.min(wallMillis, serverMillis);
+        lock.lock();
+        try {
+            for (Entry entry : waiting) {
+                long age = TimeUnit.MILLISECONDS.toNanos(trusted - entry.createdMillis);
+                long missed = Math.min(slept, age - (nanoTime - entry.created));
+                entry.created -= Math.max(0, missed);
+            }
+        } finally {
+            lock.unlock();
+        }
+    }
+
     /** Removes and returns what waits for longer than it may. */
     List<Dropped> expire(long nanoTime) {
         long maxAge = limits.maxAge().toNanos();
@@ -516,7 +617,7 @@ final class Outbox {
         }
     }
 
-    /** Refuses all from now on; returns what was left. What a file has, or is still to take, stays there. */
+    /** Refuses all from now on; returns what was left. What a file has, or is still to take, stays here too. */
     List<Dropped> close() {
         List<Dropped> dropped = new ArrayList<>();
         lock.lock();
@@ -524,8 +625,10 @@ final class Outbox {
             closed = true;
             inflight.forEach(entry -> dropped.add(new Dropped(entry, closed())));
             waiting.forEach(entry -> dropped.add(new Dropped(entry, closed())));
-            inflight.clear();
-            waiting.removeIf(entry -> entry.stage == Stage.STORED);
+            if (!stores) {
+                inflight.clear();
+                waiting.clear();
+            }
         } finally {
             lock.unlock();
         }
@@ -552,7 +655,7 @@ final class Outbox {
     /** A message that left the outbox undelivered. */
     record Dropped(Entry entry, RealtimeException cause) {
         DroppedMessage message() {
-            return new DroppedMessage(entry, cause);
+            return new DroppedMessage(entry.name, entry.room, entry, cause);
         }
     }
 
@@ -573,7 +676,6 @@ final class Outbox {
         final @Nullable String room;
         final @Nullable String ref; // of a question or an answer, which ends with this process: no file keeps it
         final CompletableFuture<Void> result;
-        final long created;
         final long createdMillis;
         private final boolean restored;
         private final Frame body;
@@ -581,6 +683,9 @@ final class Outbox {
         private Stage stage = Stage.NEW; // guarded by lock of the outbox
         private boolean admitted; // guarded by lock of the outbox
         private boolean everSent; // guarded by lock of the outbox
+        private boolean underWay; // guarded by lock of the outbox: on a connection, or about to be
+        private boolean givenUp; // guarded by lock of the outbox: gone as soon as it is not under way
+        private long created; // guarded by lock of the outbox
 
         /**
          * @param created when, on the monotonic clock

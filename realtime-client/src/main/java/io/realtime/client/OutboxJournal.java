@@ -3,14 +3,14 @@ package io.realtime.client;
 import io.realtime.internal.Ids;
 import io.realtime.internal.wire.Names;
 import io.realtime.internal.wire.Outgoing;
-import java.io.BufferedInputStream;
 import java.io.ByteArrayInputStream;
 import java.io.ByteArrayOutputStream;
 import java.io.DataInputStream;
 import java.io.DataOutputStream;
+import java.io.EOFException;
 import java.io.IOException;
+import java.io.UTFDataFormatException;
 import java.nio.ByteBuffer;
-import java.nio.channels.Channels;
 import java.nio.channels.FileChannel;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -18,6 +18,7 @@ import java.nio.file.OpenOption;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.BasicFileAttributes;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.security.SecureRandom;
@@ -27,44 +28,70 @@ import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
+import java.util.function.Supplier;
 import java.util.zip.CRC32;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The file of a {@link FileOutbox}. It begins with a header (magic, version, highest number given out, client id, SHA-256
- * of the user's id or zeros before the first welcome, CRC32) and goes on with records: the length of the body, the CRC32 of length and body, and the body, which is either an added
- * message (1, number, wall-clock milliseconds, event, room, JSON), one of bytes (3, and the same with these in place of the
- * JSON) or the numbers of removed ones (2, numbers). All integers are big-endian. Blocks on the disk; one thread at a time,
- * which the {@link FileOutbox} sees to.
+ * The file of a {@link FileOutbox}: records one after the other, each of which is found and checked by itself, so that
+ * damage costs the records that it hit and no other. Blocks on the disk; one thread at a time, which the {@link FileOutbox}
+ * sees to.
+ *
+ * <p>A record is a prefix (magic, length of the head, length of the payload, CRC32 of the payload), the head, a CRC32 of
+ * the record's place in the file, of the prefix and of the head, and the payload. All integers are big-endian. Heads begin
+ * with their kind:
+ * <ul>
+ *   <li>4, the owner: version, highest number given out, client id, SHA-256 of the user's id or zeros. A file begins with
+ *       two of these, of which one may be damaged.
+ *   <li>1, an added message: number, wall-clock milliseconds, event, room (empty for none); the payload is its JSON.
+ *   <li>3, the same with bytes as the payload.
+ *   <li>2, removed messages: their numbers.
+ * </ul>
+ *
+ * <p>The messages that are alive are in memory too, which is the authority: when the file is damaged, deleted or replaced,
+ * or a write has failed, the whole file is written anew from there.
  */
 final class OutboxJournal {
     private static final Logger LOG = LoggerFactory.getLogger(OutboxJournal.class);
 
-    private static final long MAGIC = 0x52544f5554424f58L; // "RTOUTBOX"
+    /** Begins with a byte that no UTF-8 text has. */
+    private static final int MAGIC = 0xff52544f;
+
     private static final int VERSION = 1;
     private static final int ID_LENGTH = 24;
     private static final int OWNER_LENGTH = 32;
-    static final int HEADER = 8 + 4 + 8 + 2 + ID_LENGTH + OWNER_LENGTH + 4;
-    private static final int RECORD_HEADER = 4 + 4;
+    private static final int PREFIX = 4 + 4 + 4 + 4;
+    private static final int CHECKSUM = 4;
     private static final byte ADDED = 1;
     private static final byte REMOVED = 2;
     private static final byte ADDED_BINARY = 3;
+    private static final byte OWNER = 4;
 
-    /** No record is longer: no client sends messages beyond half of this. */
-    private static final int LONGEST_BODY = RealtimeClient.Builder.MOST_OUTBOUND_BYTES;
-
-    /** A write of this many bytes is as good as a longer one, and the channel copies what it is given. */
-    private static final int WRITE_BYTES = 64 << 10;
-
-    /** Below this many dead bytes, writing the file anew is not worth it. */
-    static final int WASTE_BYTES = 64 << 10;
+    /** The length of the two records that a file begins with. */
+    static final int HEADER = 2 * (PREFIX + 1 + 4 + 8 + 2 + ID_LENGTH + OWNER_LENGTH + CHECKSUM);
 
     /** How many numbers a record of removals has at most. */
     private static final int MOST_REMOVED = 8_192;
 
-    /** More numbers than a damaged tail can have held: none of them is ever used again. */
+    /** No head is longer: removals are the longest. */
+    private static final int LONGEST_HEAD = 1 + Long.BYTES * MOST_REMOVED;
+
+    /** A write of this many bytes is as good as a longer one, and the channel copies what it is given. */
+    private static final int WRITE_BYTES = 64 << 10;
+
+    /** How much is read at once. */
+    private static final int WINDOW = 64 << 10;
+
+    /** Below this many dead bytes, writing the file anew is not worth it. */
+    static final int WASTE_BYTES = 64 << 10;
+
+    /** So many files of damaged bytes are kept. */
+    private static final int MOST_ASIDE = 9;
+
+    /** More numbers than damaged records can have held: none of them is ever used again. */
     private static final long SKIPPED = 1L << 32;
 
     /** The largest number that is taken over from a server; there are as many behind it to go on with. */
@@ -76,21 +103,34 @@ final class OutboxJournal {
     private final Path successor;
     private final Disk disk;
     private @Nullable FileChannel channel;
+    private @Nullable Object key; // what the file system calls the file that was opened or written last
     private String clientId = "";
-    private byte[] owner = new byte[OWNER_LENGTH];
+    private byte[] owner = new byte[OWNER_LENGTH]; // zeros before the first welcome
     private long lastSeq;
-    private long newestSeq; // of the records; a header may name a higher one
-    private Map<Long, Slot> live = new LinkedHashMap<>(); // in the order of the file
+    private long newestSeq; // of the records; an owner's record may name a higher one
+    private Map<Long, Integer> live = new LinkedHashMap<>(); // lengths of the records, in the order of the file
     private long liveBytes;
-    private long size = HEADER; // up to the last good record
-    private long forced; // of that, what is on the disk for certain
-    private final List<Long> unforced = new ArrayList<>(); // removed behind forced
-    private boolean broken; // what lies behind size, and who was removed behind forced, is to be written again
+    private long size; // up to the last good record, or up to the end of a file that was found damaged
+    private boolean suspect; // the file is to be written anew before anything is added to it
     private long compactFrom; // not before the file has this size: a disk that was full is not tried at every turn
     private List<Stored> restored = new ArrayList<>();
+    private List<Range> damaged = new ArrayList<>(); // not set aside yet
+    private @Nullable Damage damage;
 
-    /** Where a record lies. */
-    private record Slot(long offset, int length) {}
+    /** A part of the file. */
+    private record Range(long from, long to) {
+        long length() {
+            return to - from;
+        }
+    }
+
+    /**
+     * What could not be read of a file.
+     *
+     * @param bytes how many bytes, in how many {@code places}
+     * @param lost the messages of which the head could be read, and the payload not
+     */
+    record Damage(long bytes, int places, List<Stored> lost) {}
 
     /**
      * A message as the file has it.
@@ -120,18 +160,19 @@ final class OutboxJournal {
     }
 
     /**
-     * Opens a file, or makes one where there is none or an empty one. What a crash left half written is dropped.
+     * Opens a file, or makes one where there is none or an empty one. Writes nothing to a file that is there: what is
+     * damaged is skipped, and is set aside by {@link #ensureWhole}.
      *
-     * @throws IOException when the file cannot be read or written, or is not an outbox
+     * @throws IOException when the file cannot be read or made, or is not an outbox
      */
     static OutboxJournal open(Path file, Disk disk) throws IOException {
         OutboxJournal journal = new OutboxJournal(file, disk);
         boolean complete = false;
         try {
-            Files.deleteIfExists(journal.successor);
+            journal.deleteQuietly(journal.successor);
             if (!Files.exists(file) || Files.size(file) == 0) {
                 journal.clientId = Ids.secret(new SecureRandom());
-                journal.rewrite();
+                journal.rewrite(Collections.emptyList());
             } else {
                 journal.read();
             }
@@ -139,12 +180,12 @@ final class OutboxJournal {
             return journal;
         } finally {
             if (!complete) {
-                journal.close();
+                journal.closeQuietly();
             }
         }
     }
 
-    /** Returns the client id, which is as old as the file, or as its being the user's. */
+    /** Returns the client id, which is as old as the file, as its being the user's, or as the loss of the one before. */
     String clientId() {
         return clientId;
     }
@@ -163,14 +204,14 @@ final class OutboxJournal {
      *
      * @throws IOException when it is as it was before
      */
-    void own(String user, String newClientId) throws IOException {
+    void own(String user, String newClientId, Supplier<List<Outbox.Entry>> memory) throws IOException {
         byte[] ownerBefore = owner;
         String idBefore = clientId;
         owner = fingerprint(user);
         clientId = newClientId;
         boolean complete = false;
         try {
-            rewrite();
+            rewrite(memory.get());
             complete = true;
         } finally {
             if (!complete) {
@@ -200,120 +241,229 @@ final class OutboxJournal {
         return taken;
     }
 
+    /** Returns what could not be read when the file was opened, or null; the first time only. */
+    @Nullable
+    Damage takeDamage() {
+        Damage taken = damage;
+        damage = null;
+        return taken;
+    }
+
     // Reading
 
     private void read() throws IOException {
-        FileChannel in = channel();
-        long length = in.size();
-        DataInputStream data = new DataInputStream(new BufferedInputStream(Channels.newInputStream(in)));
-        readHeader(data, length);
+        Reader reader = new Reader(channel());
         Map<Long, Stored> messages = new LinkedHashMap<>();
-        while (readRecord(data, length, messages)) {
-            // one after the other, up to the first that is not whole
+        Map<Long, Stored> lost = new LinkedHashMap<>();
+        long damagedFrom = -1;
+        boolean isOutbox = false;
+        for (long at = 0; at < reader.length; ) {
+            long end = readRecord(reader, at, messages, lost);
+            boolean isGood = end > at;
+            isOutbox |= isGood;
+            if (isGood && damagedFrom >= 0) {
+                damaged.add(new Range(damagedFrom, at));
+                damagedFrom = -1;
+            } else if (!isGood && damagedFrom < 0) {
+                damagedFrom = at;
+            }
+            at = isGood ? end : reader.nextMagic(at + 1);
         }
+        if (!isOutbox) {
+            throw new IOException("'" + file + "' is not an outbox");
+        }
+        if (damagedFrom >= 0) {
+            damaged.add(new Range(damagedFrom, reader.length));
+        }
+        size = reader.length;
         restored = new ArrayList<>(messages.values());
-        forced = size;
-        if (size < length) {
-            LOG.warn("'{}' was damaged: its last {} bytes are dropped", file, length - size);
+        if (clientId.isEmpty()) { // nobody knows whose the messages are, so they are no user's who may come
+            clientId = Ids.secret(new SecureRandom());
+            new SecureRandom().nextBytes(owner);
+        }
+        if (!damaged.isEmpty()) {
+            suspect = true;
             lastSeq += SKIPPED;
-            rewrite();
+            long bytes = damaged.stream().mapToLong(Range::length).sum();
+            damage = new Damage(bytes, damaged.size(), new ArrayList<>(lost.values()));
+            LOG.warn("'{}' is damaged: {} bytes in {} places cannot be read", file, bytes, damaged.size());
         }
     }
 
-    private void readHeader(DataInputStream data, long length) throws IOException {
-        if (length < HEADER) {
-            throw new IOException("'" + file + "' is not an outbox: it has " + length + " bytes");
+    /** Reads the record that begins here; returns where it ends, or -1 when there is none, or it is damaged. */
+    private long readRecord(Reader reader, long at, Map<Long, Stored> messages, Map<Long, Stored> lost)
+            throws IOException {
+        long left = reader.length - at;
+        if (left < PREFIX + 1 + CHECKSUM) {
+            return -1;
         }
-        byte[] header = new byte[HEADER];
-        data.readFully(header);
-        DataInputStream fields = new DataInputStream(new ByteArrayInputStream(header));
-        if (fields.readLong() != MAGIC) {
-            throw new IOException("'" + file + "' is not an outbox");
+        ByteBuffer prefix = ByteBuffer.wrap(reader.bytes(at, PREFIX));
+        boolean isRecord = prefix.getInt() == MAGIC;
+        int headLength = prefix.getInt();
+        int payloadLength = prefix.getInt();
+        int payloadChecksum = prefix.getInt();
+        if (!isRecord
+                || headLength < 1
+                || headLength > Math.min(LONGEST_HEAD, left - PREFIX - CHECKSUM)
+                || payloadLength < 0) {
+            return -1;
         }
-        int version = fields.readInt();
+        byte[] head = reader.bytes(at, PREFIX + headLength + CHECKSUM);
+        if (ByteBuffer.wrap(head).getInt(PREFIX + headLength) != headChecksum(at, head, PREFIX + headLength)) {
+            return -1;
+        }
+        byte[] payload = payloadLength > left - head.length ? null : reader.bytes(at + head.length, payloadLength);
+        boolean isIntact = payload != null && checksum(payload) == payloadChecksum;
+        int length = head.length + payloadLength;
+        DataInputStream in = new DataInputStream(new ByteArrayInputStream(head, PREFIX, headLength));
+        try {
+            byte kind = in.readByte();
+            switch (kind) {
+                case OWNER -> readOwner(in);
+                case ADDED, ADDED_BINARY -> {
+                    ByteBuffer bytes = isIntact ? ByteBuffer.wrap(payload) : ByteBuffer.allocate(0);
+                    Stored message = readMessage(in, kind == ADDED_BINARY, bytes);
+                    used(message.seq());
+                    (isIntact ? messages : lost).put(message.seq(), message);
+                    if (isIntact) {
+                        added(message.seq(), length);
+                    }
+                }
+                case REMOVED -> {
+                    while (in.available() > 0) {
+                        long seq = in.readLong();
+                        removed(seq);
+                        messages.remove(seq);
+                        lost.remove(seq);
+                        used(seq);
+                    }
+                }
+                default -> throw new IllegalArgumentException("kind " + kind);
+            }
+        } catch (EOFException | UTFDataFormatException | IllegalArgumentException nonsense) {
+            LOG.warn("'{}' holds a record that makes no sense: {}", file, nonsense.toString());
+            return -1;
+        }
+        return isIntact ? at + length : -1;
+    }
+
+    private void readOwner(DataInputStream in) throws IOException {
+        int version = in.readInt();
         if (version != VERSION) {
             throw new IOException("'" + file + "' has version " + version + "; this library knows " + VERSION);
         }
-        lastSeq = fields.readLong();
-        int idLength = fields.readUnsignedShort();
-        byte[] id = new byte[ID_LENGTH];
-        fields.readFully(id);
-        fields.readFully(owner);
-        if (fields.readInt() != checksum(header, 0, HEADER - 4) || idLength != ID_LENGTH || !isSeq(lastSeq)) {
-            throw new IOException("the first " + HEADER + " bytes of '" + file + "' are damaged");
+        long seq = in.readLong();
+        String id = in.readUTF();
+        if (id.length() != ID_LENGTH || !isSeq(seq)) {
+            throw new IllegalArgumentException("an owner '" + id + "' with number " + seq);
         }
-        clientId = new String(id, StandardCharsets.US_ASCII);
+        in.readFully(owner);
+        clientId = id;
+        lastSeq = Math.max(lastSeq, seq);
     }
 
-    /** Reads the next record, unless it is none, or not whole. */
-    private boolean readRecord(DataInputStream data, long length, Map<Long, Stored> messages) throws IOException {
-        long left = length - size - RECORD_HEADER;
-        if (left < 1) {
-            return false;
+    /** @throws IllegalArgumentException for a message that no client writes, whatever its checksum */
+    private Stored readMessage(DataInputStream in, boolean isBinary, ByteBuffer payload) throws IOException {
+        long seq = in.readLong();
+        long createdMillis = in.readLong();
+        String name = Names.requireContract(in.readUTF());
+        String room = in.readUTF();
+        if (seq <= newestSeq || !isSeq(seq)) {
+            throw new IllegalArgumentException("number " + seq + " after " + newestSeq);
         }
-        int bodyLength = data.readInt();
-        int checksum = data.readInt();
-        if (bodyLength < 1 || bodyLength > Math.min(left, LONGEST_BODY)) {
-            return false;
-        }
-        byte[] record = new byte[RECORD_HEADER + bodyLength];
-        ByteBuffer.wrap(record).putInt(bodyLength).putInt(checksum);
-        data.readFully(record, RECORD_HEADER, bodyLength);
-        if (!isIntact(record)) {
-            return false;
-        }
-        DataInputStream body = new DataInputStream(new ByteArrayInputStream(record, RECORD_HEADER, bodyLength));
-        byte kind = body.readByte();
-        if (kind == ADDED || kind == ADDED_BINARY) {
-            Stored message = readMessage(body, kind == ADDED_BINARY);
-            if (message == null) {
-                return false;
-            }
-            added(message.seq(), new Slot(size, record.length));
-            messages.put(message.seq(), message);
-        } else if (kind == REMOVED && (bodyLength - 1) % Long.BYTES == 0) {
-            for (int i = 1; i < bodyLength; i += Long.BYTES) {
-                long seq = body.readLong();
-                removed(seq);
-                messages.remove(seq);
-                used(seq);
-            }
-        } else {
-            return false;
-        }
-        size += record.length;
-        return true;
-    }
-
-    /** Returns null for a message that no client writes, whatever its checksum. */
-    private @Nullable Stored readMessage(DataInputStream body, boolean isBinary) {
-        try {
-            long seq = body.readLong();
-            long createdMillis = body.readLong();
-            String name = Names.requireContract(body.readUTF());
-            String room = body.readUTF();
-            byte[] payload = new byte[body.available()];
-            body.readFully(payload);
-            String checkedRoom = room.isEmpty() ? null : Names.requireRoom(room);
-            return seq > newestSeq && isSeq(seq)
-                    ? new Stored(seq, createdMillis, name, checkedRoom, isBinary, ByteBuffer.wrap(payload))
-                    : null;
-        } catch (IOException | IllegalArgumentException nonsense) {
-            LOG.warn("'{}' holds a record that makes no sense: {}", file, nonsense.toString());
-            return null;
-        }
+        return new Stored(seq, createdMillis, name, room.isEmpty() ? null : Names.requireRoom(room), isBinary, payload);
     }
 
     private static boolean isSeq(long seq) {
         return seq >= 0 && seq <= LARGEST_ON_THE_WIRE;
     }
 
+    /** Reads a file from its beginning to its end, a window at a time. */
+    private static final class Reader {
+        final long length;
+        private final FileChannel in;
+        private byte[] window = new byte[0];
+        private long base;
+
+        Reader(FileChannel in) throws IOException {
+            this.in = in;
+            this.length = in.size();
+        }
+
+        byte[] bytes(long offset, int count) throws IOException {
+            int at = seek(offset, count);
+            return Arrays.copyOfRange(window, at, at + count);
+        }
+
+        /** Has the window hold this range of the file; returns where in the window it begins. */
+        private int seek(long offset, int count) throws IOException {
+            if (offset < base || offset + count > base + window.length) {
+                window = readFully(in, offset, (int) Math.min(Math.max(count, WINDOW), length - offset));
+                base = offset;
+            }
+            return (int) (offset - base);
+        }
+
+        /** Returns where the next record may begin, or the end. */
+        long nextMagic(long from) throws IOException {
+            long at = from;
+            while (at + Integer.BYTES <= length) {
+                int first = seek(at, Integer.BYTES);
+                for (int i = first; i + Integer.BYTES <= window.length; i++) {
+                    if (window[i] == (byte) (MAGIC >>> 24)
+                            && ByteBuffer.wrap(window).getInt(i) == MAGIC) {
+                        return base + i;
+                    }
+                }
+                at = base + window.length - Integer.BYTES + 1;
+            }
+            return length;
+        }
+    }
+
+    private static byte[] readFully(FileChannel in, long offset, int count) throws IOException {
+        ByteBuffer bytes = ByteBuffer.allocate(count);
+        while (bytes.hasRemaining()) {
+            if (in.read(bytes, offset + bytes.position()) < 0) {
+                throw new EOFException("the file ends before byte " + (offset + count));
+            }
+        }
+        return bytes.array();
+    }
+
     // Writing
+
+    /**
+     * Sees to it that the file is there and whole: writes it anew when it is damaged, was deleted or replaced, or a write
+     * has failed.
+     *
+     * @param memory the messages that are stored and not removed
+     * @throws IOException when it could not be written; it is tried again the next time
+     */
+    void ensureWhole(Supplier<List<Outbox.Entry>> memory) throws IOException {
+        boolean isInPlace = isInPlace();
+        if (!isInPlace) {
+            LOG.warn("'{}' is gone, or was changed by somebody else; it is written anew", file);
+        }
+        if (suspect || !isInPlace) {
+            rewrite(memory.get());
+        }
+    }
+
+    /** Returns whether the file at the path is the one that was written, and not shorter. */
+    private boolean isInPlace() {
+        try {
+            return Objects.equals(key, disk.key(file)) && channel().size() >= size;
+        } catch (IOException gone) {
+            LOG.debug("'{}' cannot be looked at", file, gone);
+            return false;
+        }
+    }
 
     /**
      * Appends removals and messages; the messages are on the disk when it returns, the removals some time later.
      *
-     * @throws IOException when none of it is stored; the removals are written again with the next call
+     * @throws IOException when none of the messages is stored; {@link #ensureWhole} comes before the next call
      */
     void append(List<Outbox.Entry> messages, List<Long> removals) throws IOException {
         List<Long> gone = new ArrayList<>();
@@ -322,34 +472,30 @@ final class OutboxJournal {
                 gone.add(seq);
             }
         }
-        unforced.addAll(gone);
         if (messages.isEmpty() && gone.isEmpty()) {
             return;
         }
-        Map<Long, Slot> slots = new LinkedHashMap<>();
+        Map<Long, Integer> lengths = new LinkedHashMap<>();
         long end = size;
         boolean complete = false;
         try {
             FileChannel out = channel();
-            if (broken) {
-                out.truncate(size);
-                gone = unforced;
-            }
             ByteArrayOutputStream pending = new ByteArrayOutputStream();
             for (int i = 0; i < gone.size(); i += MOST_REMOVED) {
-                pending.write(removal(gone.subList(i, Math.min(gone.size(), i + MOST_REMOVED))));
+                pending.write(removal(gone.subList(i, Math.min(gone.size(), i + MOST_REMOVED)), end + pending.size()));
             }
             for (Outbox.Entry message : messages) {
                 if (pending.size() >= WRITE_BYTES) {
                     end = write(out, end, pending.toByteArray());
                     pending.reset();
                 }
+                long offset = end + pending.size();
                 if (message.ref != null) { // only its number outlives this process
-                    pending.write(removal(Collections.singletonList(message.seq())));
+                    pending.write(removal(Collections.singletonList(message.seq()), offset));
                     continue;
                 }
-                byte[] record = addition(message);
-                slots.put(message.seq(), new Slot(end + pending.size(), record.length));
+                byte[] record = addition(message, offset);
+                lengths.put(message.seq(), record.length);
                 pending.write(record);
             }
             end = write(out, end, pending.toByteArray());
@@ -359,44 +505,39 @@ final class OutboxJournal {
             complete = true;
         } finally {
             if (!complete) {
+                suspect = true; // after a failed force nobody knows what of the file will be there
                 cutBack();
             }
         }
-        broken = false;
         size = end;
-        slots.forEach(this::added);
+        lengths.forEach(this::added);
         for (Outbox.Entry message : messages) {
             used(message.seq());
-        }
-        if (!messages.isEmpty()) {
-            forced = end;
-            unforced.clear();
         }
     }
 
     /**
-     * Forgets what is not on the disk for certain: after a failed force nobody knows what of it will be there. The
-     * channel is opened anew, since an interrupt of the writing thread has closed it.
+     * Cuts off what was written in vain, so that the next process does not find it. The channel is opened anew, since an
+     * interrupt of the writing thread has closed it.
      */
     private void cutBack() {
-        broken = true;
-        size = forced;
         try {
-            channel().truncate(size);
-        } catch (IOException failure) { // tried again before the next write
+            if (isInPlace()) {
+                channel().truncate(size);
+            }
+        } catch (IOException failure) { // tried again when the file is closed, if it is not written anew before
             LOG.debug("'{}' could not be cut back", file, failure);
         }
         closeQuietly();
     }
 
     /** Writes the file anew without its dead records, when these are more than half and worth it. */
-    void compact() {
-        long dead = size - HEADER - liveBytes;
-        if (dead <= Math.max(liveBytes, WASTE_BYTES) || size < compactFrom) {
+    void compact(Supplier<List<Outbox.Entry>> memory) {
+        if (size - liveBytes <= Math.max(liveBytes, WASTE_BYTES) || size < compactFrom) {
             return;
         }
         try {
-            rewrite();
+            rewrite(memory.get());
             compactFrom = 0;
         } catch (IOException failure) {
             compactFrom = size + WASTE_BYTES;
@@ -405,40 +546,92 @@ final class OutboxJournal {
     }
 
     /** Writes a successor with what is alive and puts it in the place of the file. */
-    private void rewrite() throws IOException {
-        Map<Long, Slot> moved = new LinkedHashMap<>();
-        long end;
-        try (FileChannel out = disk.open(
-                successor, StandardOpenOption.CREATE, StandardOpenOption.TRUNCATE_EXISTING, StandardOpenOption.WRITE)) {
-            end = write(out, 0, header());
-            for (Map.Entry<Long, Slot> entry : live.entrySet()) {
-                byte[] record = read(entry.getValue());
-                moved.put(entry.getKey(), new Slot(end, record.length));
-                end = write(out, end, record);
+    private void rewrite(List<Outbox.Entry> alive) throws IOException {
+        setAside();
+        Map<Long, Integer> lengths = new LinkedHashMap<>();
+        long end = 0;
+        boolean complete = false;
+        try {
+            try (FileChannel out = disk.open(
+                    successor,
+                    StandardOpenOption.CREATE,
+                    StandardOpenOption.TRUNCATE_EXISTING,
+                    StandardOpenOption.WRITE)) {
+                ByteArrayOutputStream pending = new ByteArrayOutputStream();
+                pending.write(owner(0));
+                pending.write(owner(pending.size()));
+                for (Outbox.Entry message : alive) {
+                    if (pending.size() >= WRITE_BYTES) {
+                        end = write(out, end, pending.toByteArray());
+                        pending.reset();
+                    }
+                    byte[] record = addition(message, end + pending.size());
+                    lengths.put(message.seq(), record.length);
+                    pending.write(record);
+                }
+                end = write(out, end, pending.toByteArray());
+                out.force(true);
             }
-            out.force(true);
+            closeQuietly(); // some systems replace no file that is open
+            disk.replace(successor, file);
+            complete = true;
+        } finally {
+            if (!complete) {
+                deleteQuietly(successor);
+            }
         }
-        closeQuietly(); // some systems replace no file that is open
-        disk.replace(successor, file);
-        live = moved;
+        key = disk.key(file);
+        live = new LinkedHashMap<>();
+        liveBytes = 0;
+        lengths.forEach(this::added);
         size = end;
-        forced = end;
-        unforced.clear();
-        broken = false;
+        suspect = false;
     }
 
-    private byte[] read(Slot slot) throws IOException {
-        ByteBuffer record = ByteBuffer.allocate(slot.length());
-        FileChannel in = channel();
-        while (record.hasRemaining()) {
-            if (in.read(record, slot.offset() + record.position()) < 0) {
-                break;
+    /** Copies what is damaged into a file beside this one: the application, or its support, may know more of it. */
+    private void setAside() throws IOException {
+        if (damaged.isEmpty()) {
+            return;
+        }
+        Path aside = null;
+        for (int i = MOST_ASIDE; i >= 1; i--) {
+            Path free = file.resolveSibling(file.getFileName() + ".damaged-" + i);
+            aside = Files.exists(free) ? aside : free;
+        }
+        if (aside == null) {
+            LOG.warn("the damaged bytes of '{}' are not kept: there are {} such files already", file, MOST_ASIDE);
+        } else {
+            copyDamaged(aside);
+            LOG.warn("the damaged bytes of '{}' are kept in '{}'", file, aside);
+        }
+        damaged = new ArrayList<>();
+    }
+
+    private void copyDamaged(Path aside) throws IOException {
+        boolean complete = false;
+        try (FileChannel out = disk.open(aside, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
+            long end = 0;
+            for (Range range : damaged) {
+                for (long at = range.from(); at < range.to(); at += WINDOW) {
+                    int count = (int) Math.min(WINDOW, range.to() - at);
+                    end = write(out, end, readFully(channel(), at, count));
+                }
+            }
+            out.force(true);
+            complete = true;
+        } finally {
+            if (!complete) {
+                deleteQuietly(aside);
             }
         }
-        if (record.hasRemaining() || !isIntact(record.array())) {
-            throw new IOException("'" + file + "' is damaged at byte " + slot.offset());
+    }
+
+    private void deleteQuietly(Path path) {
+        try {
+            disk.delete(path);
+        } catch (IOException failure) { // it is overwritten the next time
+            LOG.debug("'{}' could not be deleted", path, failure);
         }
-        return record.array();
     }
 
     private static long write(FileChannel out, long offset, byte[] bytes) throws IOException {
@@ -453,18 +646,17 @@ final class OutboxJournal {
         FileChannel open = channel;
         if (open == null || !open.isOpen()) {
             open = disk.open(file, StandardOpenOption.READ, StandardOpenOption.WRITE);
-            if (open.size() < forced) { // to write behind its end would lose all that follows
-                open.close();
-                throw new IOException("'" + file + "' was changed by somebody else");
-            }
             channel = open;
+            if (key == null) {
+                key = disk.key(file);
+            }
         }
         return open;
     }
 
     /** Closes the file; the last good record is then the last of all. */
     void close() {
-        if (broken) {
+        if (suspect) {
             cutBack();
         }
         closeQuietly();
@@ -482,9 +674,9 @@ final class OutboxJournal {
         }
     }
 
-    private void added(long seq, Slot slot) {
-        live.put(seq, slot);
-        liveBytes += slot.length();
+    private void added(long seq, int length) {
+        live.put(seq, length);
+        liveBytes += length;
         used(seq);
     }
 
@@ -497,71 +689,80 @@ final class OutboxJournal {
     }
 
     private boolean removed(long seq) {
-        Slot slot = live.remove(seq);
-        if (slot == null) {
+        Integer length = live.remove(seq);
+        if (length == null) {
             return false;
         }
-        liveBytes -= slot.length();
+        liveBytes -= length;
         return true;
     }
 
     // Encoding
 
-    private byte[] header() throws IOException {
+    private byte[] owner(long offset) throws IOException {
         ByteArrayOutputStream bytes = new ByteArrayOutputStream(HEADER);
-        DataOutputStream out = new DataOutputStream(bytes);
-        out.writeLong(MAGIC);
+        DataOutputStream out = begin(bytes, OWNER);
         out.writeInt(VERSION);
         out.writeLong(lastSeq);
         out.writeUTF(clientId);
         out.write(owner);
-        out.writeInt(checksum(bytes.toByteArray(), 0, HEADER - 4));
-        return bytes.toByteArray();
+        out.writeInt(0);
+        return seal(bytes.toByteArray(), bytes.size(), offset);
     }
 
-    private static byte[] addition(Outbox.Entry message) throws IOException {
+    private static byte[] addition(Outbox.Entry message, long offset) throws IOException {
         ByteArrayOutputStream bytes = new ByteArrayOutputStream(message.wireLength() + 64);
-        DataOutputStream out = new DataOutputStream(bytes);
-        out.writeLong(0); // length and checksum
-        out.writeByte(message.isBinary() ? ADDED_BINARY : ADDED);
+        DataOutputStream out = begin(bytes, message.isBinary() ? ADDED_BINARY : ADDED);
         out.writeLong(message.seq());
         out.writeLong(message.createdMillis);
         out.writeUTF(message.name);
         out.writeUTF(message.room == null ? "" : message.room); // no room has an empty name
+        out.writeInt(0);
+        int payload = bytes.size();
         message.writePayload(out);
-        return seal(bytes.toByteArray());
+        return seal(bytes.toByteArray(), payload, offset);
     }
 
-    private static byte[] removal(List<Long> numbers) {
-        ByteBuffer record = ByteBuffer.allocate(RECORD_HEADER + 1 + Long.BYTES * numbers.size());
-        record.putLong(0).put(REMOVED);
+    private static byte[] removal(List<Long> numbers, long offset) throws IOException {
+        ByteArrayOutputStream bytes = new ByteArrayOutputStream(PREFIX + 1 + Long.BYTES * numbers.size() + CHECKSUM);
+        DataOutputStream out = begin(bytes, REMOVED);
         for (Long seq : numbers) {
-            record.putLong(seq);
+            out.writeLong(seq);
         }
-        return seal(record.array());
+        out.writeInt(0);
+        return seal(bytes.toByteArray(), bytes.size(), offset);
     }
 
-    private static byte[] seal(byte[] record) {
-        ByteBuffer.wrap(record).putInt(record.length - RECORD_HEADER);
-        ByteBuffer.wrap(record).putInt(4, checksum(record));
+    private static DataOutputStream begin(ByteArrayOutputStream bytes, byte kind) throws IOException {
+        DataOutputStream out = new DataOutputStream(bytes);
+        out.write(new byte[PREFIX]);
+        out.writeByte(kind);
+        return out;
+    }
+
+    /** Fills in the prefix of a record, and the checksum that stands before its payload. */
+    private static byte[] seal(byte[] record, int payload, long offset) {
+        int headEnd = payload - CHECKSUM;
+        ByteBuffer.wrap(record)
+                .putInt(MAGIC)
+                .putInt(headEnd - PREFIX)
+                .putInt(record.length - payload)
+                .putInt(checksum(Arrays.copyOfRange(record, payload, record.length)));
+        ByteBuffer.wrap(record).putInt(headEnd, headChecksum(offset, record, headEnd));
         return record;
     }
 
-    private static boolean isIntact(byte[] record) {
-        return ByteBuffer.wrap(record).getInt(4) == checksum(record);
-    }
-
-    /** Returns the checksum of a record: of its length and its body. */
-    private static int checksum(byte[] record) {
+    /** A record that stands elsewhere than it was written, in the payload of another, say, is none. */
+    private static int headChecksum(long offset, byte[] record, int length) {
         CRC32 crc = new CRC32();
-        crc.update(record, 0, 4);
-        crc.update(record, RECORD_HEADER, record.length - RECORD_HEADER);
+        crc.update(ByteBuffer.allocate(Long.BYTES).putLong(offset).array());
+        crc.update(record, 0, length);
         return (int) crc.getValue();
     }
 
-    private static int checksum(byte[] bytes, int offset, int length) {
+    private static int checksum(byte[] bytes) {
         CRC32 crc = new CRC32();
-        crc.update(bytes, offset, length);
+        crc.update(bytes);
         return (int) crc.getValue();
     }
 
@@ -569,6 +770,17 @@ final class OutboxJournal {
     static class Disk {
         FileChannel open(Path path, OpenOption... options) throws IOException {
             return FileChannel.open(path, options);
+        }
+
+        /** Returns what tells a file from another that takes its place: its key, or where there is none when it was made. */
+        Object key(Path path) throws IOException {
+            BasicFileAttributes attributes = Files.readAttributes(path, BasicFileAttributes.class);
+            Object fileKey = attributes.fileKey();
+            return fileKey != null ? fileKey : attributes.creationTime();
+        }
+
+        void delete(Path path) throws IOException {
+            Files.deleteIfExists(path);
         }
 
         /** Puts a file in the place of another: after a crash there is the one or the other, whole. */

@@ -10,6 +10,7 @@ import io.realtime.StreamRequest;
 import io.realtime.Subscription;
 import io.realtime.client.ConnectionState.Status;
 import io.realtime.client.javawebsocket.JavaWebSocketClientTransport;
+import io.realtime.internal.Durations;
 import io.realtime.internal.SystemScheduler;
 import io.realtime.internal.wire.Frames;
 import io.realtime.internal.wire.Names;
@@ -37,8 +38,9 @@ import org.jspecify.annotations.Nullable;
  * A client of one server: connects, stays connected, sends and receives. What is sent while offline is kept; what was
  * missed is fetched; what can be neither is reported.
  *
- * <p>Safe for use by many threads; every method returns immediately. Handlers, the listener and the completion of every
- * future run on the callback executor, in order, one at a time. Waiting for a future on that executor waits for ever.
+ * <p>Safe for use by many threads; every method but {@link #close} returns immediately. Handlers, the listener and the
+ * completion of every future run on the callback executor, in order, one at a time. So a callback cannot wait for a future:
+ * {@code get} and {@code join} of one that is not complete throw an {@link IllegalStateException} there.
  */
 public final class RealtimeClient implements AutoCloseable {
     private static final Duration REQUEST_TIMEOUT = Duration.ofSeconds(10);
@@ -46,12 +48,15 @@ public final class RealtimeClient implements AutoCloseable {
     private final ClientEngine engine;
     private final Callbacks callbacks;
     private final Runnable release;
+    private final Runnable awaitReleased;
     private final String description;
 
-    private RealtimeClient(ClientEngine engine, Callbacks callbacks, Runnable release, String description) {
+    private RealtimeClient(
+            ClientEngine engine, Callbacks callbacks, Runnable release, Runnable awaitReleased, String description) {
         this.engine = engine;
         this.callbacks = callbacks;
         this.release = release;
+        this.awaitReleased = awaitReleased;
         this.description = description;
     }
 
@@ -85,13 +90,18 @@ public final class RealtimeClient implements AutoCloseable {
     }
 
     /**
-     * Disconnects for good and releases every thread. Whatever still waits fails with code {@code closed}; messages in a
-     * {@link FileOutbox} stay there for the next client, those included that were yet to be stored. Does nothing the
-     * second time. What is on the callback executor already still runs.
+     * Disconnects for good. Whatever still waits fails with code {@code closed}; messages in a {@link FileOutbox} stay there
+     * for the next client, those included that were yet to be stored. Does nothing the second time.
+     *
+     * <p>When it returns, the file is written and closed, and may be opened again; the client's own timer thread has ended,
+     * unless this is called on it, by a callback of an executor that runs tasks on the caller. It waits for the disk, and
+     * not for callbacks: those that were handed over before still run, in order, and then the client's own callback thread
+     * ends. The closing handshake with the server goes on by itself.
      */
     @Override
     public void close() {
         engine.close(release);
+        awaitReleased.run();
     }
 
     /**
@@ -128,7 +138,8 @@ public final class RealtimeClient implements AutoCloseable {
      * @return completes when the server acknowledged the message (an ephemeral one: when it was handed to the
      *     connection). Fails with a {@link io.realtime.RemoteException} when the server answered with an error, with a
      *     {@link io.realtime.PayloadException} when the payload cannot be written as JSON, and with another {@link
-     *     io.realtime.RealtimeException} when the message was dropped, whose code says why
+     *     io.realtime.RealtimeException} when the message was dropped, whose code says why. Cancelling it withdraws the
+     *     message: it is not sent, or not again. One that has left already may be handled all the same
      */
     public <T> CompletableFuture<Void> send(Event<T> event, T data) {
         return engine.send(event, data, null);
@@ -141,7 +152,8 @@ public final class RealtimeClient implements AutoCloseable {
 
     /**
      * Asks the server. The question waits in the outbox like a message, and is asked once, through lost connections; so is
-     * the answer.
+     * the answer. A request that times out or is cancelled is not sent from then on, or not again; one that has left
+     * already may be handled all the same.
      *
      * @param timeout how long to wait for the answer, the time without a connection included
      * @return completes with the answer. Fails with a {@link io.realtime.RemoteException} when the server answered with an
@@ -151,10 +163,7 @@ public final class RealtimeClient implements AutoCloseable {
      *     questions are open
      */
     public <Q, R> CompletableFuture<R> request(Request<Q, R> request, Q data, Duration timeout) {
-        if (timeout.isNegative() || timeout.isZero()) {
-            throw new IllegalArgumentException("timeout " + timeout + " is not positive");
-        }
-        return engine.calls().request(request, data, timeout);
+        return engine.calls().request(request, data, Durations.positive("timeout", timeout));
     }
 
     /**
@@ -485,7 +494,9 @@ public final class RealtimeClient implements AutoCloseable {
                     callbacks.execute(ownExecutor::shutdown); // behind all that waits
                 }
             };
-            return new RealtimeClient(new ClientEngine(config, callbacks), callbacks, release, target.toString());
+            Runnable awaitReleased = ownScheduler == null ? () -> {} : ownScheduler::awaitEnd;
+            return new RealtimeClient(
+                    new ClientEngine(config, callbacks), callbacks, release, awaitReleased, target.toString());
         }
 
         private static ThreadPoolExecutor callbackThread() {

@@ -15,6 +15,7 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.IntSupplier;
 import java.util.function.LongSupplier;
@@ -53,6 +54,8 @@ final class Sender {
     private long ackBehind;
     private @Nullable Link open;
     private Scheduler.@Nullable Cancellable expiry;
+    private long welcomedAt; // on the server's clock; 0 for never
+    private long welcomedNanos; // the same on this one's
 
     /**
      * A sender of nothing yet.
@@ -77,10 +80,28 @@ final class Sender {
     void restore() {
         if (file != null) {
             FileOutbox.Client client = new FileOutbox.Client(
-                    outbox, callbacks::execute, () -> scheduler.schedule(Duration.ZERO, this::pump), this::notStored);
+                    outbox, callbacks, () -> scheduler.schedule(Duration.ZERO, this::pump), this::notStored);
             report(file.attach(client, scheduler.nanoTime(), scheduler.currentTimeMillis()));
+            report(file, file.takeDamage());
             scheduler.schedule(Duration.ZERO, this::expire);
         }
+    }
+
+    private void report(FileOutbox from, OutboxJournal.@Nullable Damage damage) {
+        if (damage == null) {
+            return;
+        }
+        for (OutboxJournal.Stored lost : damage.lost()) {
+            RealtimeException cause =
+                    new RealtimeException(ErrorCode.STORAGE, "the message was damaged in its file", false, null);
+            callbacks.dropped(new CompletableFuture<>(), new DroppedMessage(lost.name(), lost.room(), null, cause));
+        }
+        callbacks.error(new RealtimeException(
+                ErrorCode.STORAGE,
+                from + " was damaged: " + damage.bytes() + " bytes in " + damage.places()
+                        + " places could not be read, and are kept in a file beside it",
+                false,
+                null));
     }
 
     // On any thread
@@ -96,7 +117,7 @@ final class Sender {
     }
 
     <T> CompletableFuture<Void> send(Event<T> event, T data, @Nullable String room) {
-        CompletableFuture<Void> result = new CompletableFuture<>();
+        ClientFuture<Void> result = callbacks.newFuture();
         Outgoing message;
         try {
             message = Outgoing.of(event.name()).room(room).data(data, event.type());
@@ -109,6 +130,7 @@ final class Sender {
             postEphemeral(entry);
         } else {
             sendReliable(entry);
+            result.onCancel(() -> giveUp(entry));
         }
         return result;
     }
@@ -179,15 +201,30 @@ final class Sender {
         }
     }
 
-    /** Refuses all from now on, and fails what waits; what is in a file stays there, and is not reported. */
+    /**
+     * Gives a message up: it is not sent from now on, and what was sent is not sent again.
+     *
+     * @return whether it was never sent; false also when it has had another fate
+     */
+    boolean giveUp(Outbox.Entry entry) {
+        boolean wasNeverSent = outbox.giveUp(entry);
+        changed();
+        scheduler.schedule(Duration.ZERO, onProgress);
+        return wasNeverSent;
+    }
+
+    /**
+     * Refuses all from now on, and fails what waits. What is in a file stays there, and is not reported; the file is
+     * closed when this returns.
+     */
     void close() {
         closed = true;
         List<Outbox.Dropped> left = outbox.close();
         if (file == null) {
             report(left);
         } else {
-            file.closing();
             left.forEach(one -> callbacks.fail(one.entry().result, one.cause()));
+            file.finish();
         }
     }
 
@@ -213,6 +250,9 @@ final class Sender {
 
     private void sendEphemeral(Outbox.Entry entry) {
         RealtimeException tooBig = outbox.tooBigOrNull(entry);
+        if (entry.result.isCancelled()) {
+            return;
+        }
         if (open == null) {
             drop(entry, ErrorCode.CONNECTION_LOST, "an ephemeral message is not kept while offline");
         } else if (tooBig != null) {
@@ -224,10 +264,15 @@ final class Sender {
         }
     }
 
-    /** A session is open: sends what the server has not processed, the oldest first. */
-    void welcomed(Link link, long processed, long behind, int messageBytes) {
+    /**
+     * A session is open: sends what the server has not processed, the oldest first.
+     *
+     * @param serverMillis the server's clock, or 0 when it does not say
+     */
+    void welcomed(Link link, long processed, long behind, int messageBytes, long serverMillis) {
         report(outbox.skip(processed));
         outbox.resumed(processed);
+        expireWhatSlept(serverMillis);
         report(outbox.limitMessages(messageBytes));
         changed();
         open = link;
@@ -261,6 +306,20 @@ final class Sender {
         if (!outbox.isOwned()) {
             scheduler.schedule(OWNER_RETRY, this::changed);
         }
+    }
+
+    private void expireWhatSlept(long serverMillis) {
+        long now = scheduler.nanoTime();
+        boolean knowsServer = serverMillis > 0 && welcomedAt > 0;
+        long served = TimeUnit.MILLISECONDS.toNanos(serverMillis - welcomedAt);
+        outbox.slept(
+                now,
+                scheduler.currentTimeMillis(),
+                serverMillis > 0 ? serverMillis : Long.MAX_VALUE,
+                knowsServer ? Math.max(0, served - (now - welcomedNanos)) : Long.MAX_VALUE);
+        welcomedAt = serverMillis;
+        welcomedNanos = now;
+        report(outbox.expire(now));
     }
 
     void connectionLost() {
@@ -323,30 +382,17 @@ final class Sender {
             for (Outbox.Entry entry : entries) {
                 frames.add(entry.frame());
             }
-            if (frames.isEmpty() || !open.send(FrameBatch.of(frames, false))) { // onDrained or onClosed will tell
+            if (frames.isEmpty()) {
+                break;
+            }
+            if (!open.send(FrameBatch.of(frames, false))) { // onDrained or onClosed will tell
+                outbox.notSent(entries);
                 break;
             }
             outbox.sent(entries);
         }
         watchExpiry();
         onProgress.run();
-    }
-
-    /** Gives up a message that nobody waits for; false when it was sent, or has had its fate. */
-    boolean withdraw(Outbox.Entry entry) {
-        boolean isWithdrawn = outbox.withdraw(entry);
-        if (isWithdrawn) {
-            changed();
-            onProgress.run();
-        }
-        return isWithdrawn;
-    }
-
-    /** Gives up a message that was sent, and must not be sent again. */
-    void forget(Outbox.Entry entry) {
-        if (outbox.failed(entry.seq()) != null) {
-            changed();
-        }
     }
 
     private void expire() {
@@ -364,14 +410,9 @@ final class Sender {
         }
     }
 
-    /** Ends the timer, has the file take what it has not yet, closes it, and runs {@code last}. */
-    void finish(Runnable last) {
+    /** Nothing is sent any more. */
+    void stop() {
         stopExpiry();
-        if (file == null) {
-            last.run();
-        } else {
-            file.finish(last);
-        }
     }
 
     private void stopExpiry() {

@@ -2,8 +2,9 @@ package io.realtime.client;
 
 import java.util.ArrayDeque;
 import java.util.concurrent.Executor;
-import java.util.concurrent.RejectedExecutionException;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -11,6 +12,9 @@ import org.slf4j.LoggerFactory;
 /**
  * Runs tasks on another executor, one at a time and in order, however many threads that one has. Safe for use by many
  * threads. What waits is bounded by whoever submits: inbound messages by {@link Callbacks}, the rest by the outbox.
+ *
+ * <p>No task is lost, whatever comes out of the other executor: what it does not take runs on a daemon thread, since
+ * futures must complete even so; when no thread can be made either, the next task or a timer tries again.
  */
 final class SerialExecutor implements Executor {
     private static final Logger LOG = LoggerFactory.getLogger(SerialExecutor.class);
@@ -19,12 +23,33 @@ final class SerialExecutor implements Executor {
     private static final int TURN = 32;
 
     private final Executor delegate;
+    private final Executor substitute;
+    private final Consumer<Runnable> later;
     private final ReentrantLock lock = new ReentrantLock();
     private final ArrayDeque<Runnable> tasks = new ArrayDeque<>(); // guarded by lock
-    private boolean running; // guarded by lock
+    private boolean running; // guarded by lock: a turn has begun, or an executor has taken it
+    private volatile boolean refused; // the delegate did not take the last turn
+    private volatile @Nullable Thread runner; // of the task that runs
 
+    /** An executor that tries again with its next task when there is no thread at all. */
     SerialExecutor(Executor delegate) {
+        this(delegate, SerialExecutor::startThread, again -> {});
+    }
+
+    /**
+     * @param substitute runs what the delegate does not take
+     * @param later runs a task after a while
+     */
+    SerialExecutor(Executor delegate, Executor substitute, Consumer<Runnable> later) {
         this.delegate = delegate;
+        this.substitute = substitute;
+        this.later = later;
+    }
+
+    static void startThread(Runnable task) {
+        Thread thread = new Thread(task, "realtime-client-rejected");
+        thread.setDaemon(true);
+        thread.start();
     }
 
     @Override
@@ -42,37 +67,91 @@ final class SerialExecutor implements Executor {
         submit();
     }
 
+    /** Returns whether the calling thread runs a task of this executor: whatever it waits for, no other task runs. */
+    boolean isRunningHere() {
+        return runner == Thread.currentThread();
+    }
+
     private void submit() {
+        Turn turn = new Turn();
         try {
-            delegate.execute(this::turn);
-        } catch (RejectedExecutionException stopped) { // futures must complete even so
-            LOG.warn("an executor refuses tasks; they run on a thread of their own");
-            Thread thread = new Thread(this::turn, "realtime-client-rejected");
-            thread.setDaemon(true);
-            thread.start();
+            delegate.execute(turn);
+            refused = false;
+            return;
+        } catch (Throwable refusal) { // the application's executor: anything may come out of it
+            if (!refused) {
+                LOG.warn("an executor refuses tasks; they run on a thread of their own", refusal);
+            }
+            refused = true;
+        }
+        try {
+            substitute.execute(turn);
+        } catch (Throwable noThread) { // no memory for one
+            LOG.error("there is no thread for a task; it runs later", noThread);
+            if (turn.isMine()) {
+                lock.lock();
+                try {
+                    running = false;
+                } finally {
+                    lock.unlock();
+                }
+                later.accept(this::resume);
+            }
         }
     }
 
-    private void turn() {
-        for (int i = 0; i < TURN; i++) {
-            Runnable task = next();
-            if (task == null) {
+    private void resume() {
+        lock.lock();
+        try {
+            if (running || tasks.isEmpty()) {
                 return;
             }
-            try {
-                task.run();
-            } catch (Throwable failure) { // one task's failure must not end the others
-                LOG.error("a task failed", failure);
-            }
+            running = true;
+        } finally {
+            lock.unlock();
         }
         submit();
+    }
+
+    /** Runs once, though an executor may have taken it and failed all the same. */
+    private final class Turn extends AtomicBoolean implements Runnable {
+        private static final long serialVersionUID = 1L;
+
+        /** Returns whether nobody else has begun this turn, or ever will. */
+        boolean isMine() {
+            return compareAndSet(false, true);
+        }
+
+        @Override
+        public void run() {
+            if (!isMine()) {
+                return;
+            }
+            runner = Thread.currentThread();
+            for (int i = 0; i < TURN; i++) {
+                Runnable task = next();
+                if (task == null) {
+                    return;
+                }
+                try {
+                    task.run();
+                } catch (Throwable failure) { // one task's failure must not end the others
+                    LOG.error("a task failed", failure);
+                }
+            }
+            runner = null;
+            submit();
+        }
     }
 
     private @Nullable Runnable next() {
         lock.lock();
         try {
             Runnable task = tasks.poll();
-            running = task != null;
+            if (task == null) {
+                runner = null; // before another turn can begin elsewhere
+                running = false;
+            }
             return task;
         } finally {
             lock.unlock();

@@ -42,11 +42,19 @@ final class BrokenDisk extends OutboxJournal.Disk {
     }
 
     @Override
+    void delete(Path path) throws IOException {
+        if (changes.size() > failsAt) {
+            throw new IOException("crashed");
+        }
+        super.delete(path);
+    }
+
+    @Override
     void replace(Path from, Path to) throws IOException {
         if (isLast("replace")) {
             throw new IOException("crashed before the replacement");
         }
-        Files.move(from, to, StandardCopyOption.ATOMIC_MOVE);
+        Files.move(from, to, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
         if (isLast("replaced")) {
             throw new IOException("crashed after the replacement");
         }

@@ -9,20 +9,28 @@ import io.realtime.CloseReason;
 import io.realtime.Event;
 import io.realtime.PayloadException;
 import io.realtime.Position;
+import io.realtime.Request;
 import io.realtime.Subscription;
 import io.realtime.client.ConnectionState.Status;
+import io.realtime.client.World.Say;
 import io.realtime.internal.wire.Envelope;
+import java.net.URI;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.Executor;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.function.Executable;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -302,5 +310,93 @@ class ClientCallbacksTest {
         assertEquals(positions + 1, world.peers.size());
         assertEquals(
                 Map.of("r", new Position("e1", heard)), world.peer().hello().positions());
+    }
+
+    @Test
+    void waitingInCallbackFailsAtOnceAndSaysWhatToDo() {
+        List<String> told = new ArrayList<>();
+        Request<String, String> ask = Request.of("ask", String.class, String.class);
+        world.placeIn("here");
+        world.connected();
+        var unused = world.client().on(World.SAID, said -> {
+            for (CompletableFuture<?> future : List.of(
+                    world.client().request(ask, "x"),
+                    world.client().request(ask, "x").thenApply(String::length),
+                    world.client().send(World.SAY, new Say("x")),
+                    world.client().connect(),
+                    world.client().room("r").join(),
+                    world.client().room("r").leave(),
+                    world.client().room("r").history(HistoryQuery.newest(1)))) {
+                told.add(refusal(future::get));
+                told.add(refusal(future::join));
+                told.add(refusal(() -> future.get(1, TimeUnit.DAYS)));
+            }
+        });
+        world.peer().said("here", 1, "x");
+        world.settle();
+        assertEquals(Collections.nCopies(21, told.get(0)), told);
+        assertEquals(
+                "a callback of the client waits for a future that only the client's next callback completes:"
+                        + " use thenAccept or whenComplete instead of get or join",
+                told.get(0));
+        assertEquals(List.of(), world.errors);
+    }
+
+    private static String refusal(Executable waiting) {
+        return String.valueOf(assertThrows(IllegalStateException.class, waiting).getMessage());
+    }
+
+    /** Runs tasks on an executor once a callback is registered, so that it runs there. */
+    private static Executor behind(CountDownLatch registered, Executor executor) {
+        return task -> executor.execute(() -> {
+            try {
+                assertTrue(registered.await(20, TimeUnit.SECONDS));
+            } catch (InterruptedException stopped) {
+                throw new IllegalStateException(stopped);
+            }
+            task.run();
+        });
+    }
+
+    @Test
+    @Timeout(30)
+    void waitingInCallbackFailsOnAnyExecutor() throws Exception {
+        for (Executor executor : List.<Executor>of(Runnable::run, task -> new Thread(task).start())) {
+            CompletableFuture<String> told = new CompletableFuture<>();
+            CountDownLatch registered = new CountDownLatch(1);
+            RealtimeClient client = RealtimeClient.builder(URI.create("ws://host/ws"))
+                    .callbackExecutor(behind(registered, executor))
+                    .build();
+            Request<String, String> ask = Request.of("ask", String.class, String.class);
+            var unused = client.request(ask, "x", Duration.ofMillis(1)).whenComplete((reply, failure) -> {
+                try {
+                    told.complete(refusal(client.request(ask, "y")::get));
+                } catch (Throwable wrong) {
+                    told.completeExceptionally(wrong);
+                }
+            });
+            registered.countDown();
+            assertTrue(told.get(20, TimeUnit.SECONDS).endsWith("instead of get or join"));
+            client.close();
+        }
+    }
+
+    @Test
+    @Timeout(30)
+    void closeFromCallbackReturnsOnAnyExecutor() throws Exception {
+        for (Executor executor : List.<Executor>of(Runnable::run, task -> new Thread(task).start())) {
+            CompletableFuture<String> closed = new CompletableFuture<>();
+            CountDownLatch registered = new CountDownLatch(1);
+            RealtimeClient client = RealtimeClient.builder(URI.create("ws://host/ws"))
+                    .callbackExecutor(behind(registered, executor))
+                    .build();
+            Request<String, String> ask = Request.of("ask", String.class, String.class);
+            var unused = client.request(ask, "x", Duration.ofMillis(1)).whenComplete((reply, failure) -> {
+                client.close();
+                closed.complete("closed");
+            });
+            registered.countDown();
+            assertEquals("closed", closed.get(20, TimeUnit.SECONDS));
+        }
     }
 }

@@ -809,4 +809,50 @@ class ClientCallsTest {
         assertEquals(1, result.join());
         assertSame(ConnectionState.Status.OPEN, world.client().state().status());
     }
+
+    @Test
+    void requestThatTimesOutOnFrozenConnectionIsNotSentAgain() {
+        world.connected();
+        CompletableFuture<Integer> slow = world.client().request(LENGTH, "slow", SECOND);
+        CompletableFuture<Integer> patient = ask("patient");
+        assertEquals(List.of("slow", "patient"), asked());
+        world.advance(1_000);
+        assertEquals(ErrorCode.TIMEOUT, failure(slow));
+        resume(0, 0);
+        assertEquals(List.of("patient*"), asked());
+        answer("$reply", refOf("length"), ",\"data\":7");
+        assertEquals(7, patient.join());
+    }
+
+    @Test
+    void timedOutRequestsCountUntilTheyAreAcknowledged() {
+        world.inflight = 2;
+        world.connected();
+        CompletableFuture<Integer> first = world.client().request(LENGTH, "a", SECOND);
+        CompletableFuture<Integer> second = world.client().request(LENGTH, "b", SECOND);
+        CompletableFuture<Integer> third = ask("c");
+        world.advance(1_000);
+        assertEquals(ErrorCode.TIMEOUT, failure(first));
+        assertEquals(ErrorCode.TIMEOUT, failure(second));
+        assertEquals(List.of("a", "b"), asked()); // the server has them in its mailbox
+        world.peer().ack(2, 0);
+        world.settle();
+        assertEquals(List.of("a", "b", "c"), asked());
+        assertFalse(third.isDone());
+    }
+
+    @Test
+    void cancelledRequestIsNotSentAndLateAnswerIsIgnored() {
+        CompletableFuture<Integer> unsent = world.client().request(LENGTH, "unsent");
+        assertTrue(unsent.cancel(true));
+        world.connected();
+        assertEquals(List.of(), asked());
+        CompletableFuture<Integer> sent = ask("sent");
+        assertTrue(sent.cancel(true));
+        answer("$reply", refOf("length"), ",\"data\":4");
+        resume(0, 0);
+        assertEquals(List.of(), asked());
+        assertTrue(sent.isCancelled());
+        assertEquals(List.of(), world.errors);
+    }
 }

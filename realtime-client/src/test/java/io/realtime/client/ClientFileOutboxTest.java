@@ -14,11 +14,13 @@ import io.realtime.internal.wire.Envelope;
 import io.realtime.internal.wire.Frames;
 import java.io.IOException;
 import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
@@ -560,5 +562,118 @@ class ClientFileOutboxTest {
             world.use(world.builder().outboxFile(open(copy)));
         }
         assertTrue(seen.size() > 50, "seed " + seed + ": " + seen.size());
+    }
+
+    @Test
+    void cancelledMessageIsTakenOutOfTheFile() {
+        start();
+        CompletableFuture<Void> first = say("first");
+        CompletableFuture<Void> second = say("second");
+        world.settle();
+        assertTrue(first.cancel(true));
+        restart();
+        world.connected();
+        assertEquals(List.of("second*"), world.peer().says());
+        assertEquals(ErrorCode.CLOSED, failure(second).code());
+    }
+
+    @Test
+    void cancelledMessageUnderWayIsTakenOutOfTheFile() {
+        start();
+        world.acks = false;
+        world.connected();
+        CompletableFuture<Void> first = say("first");
+        CompletableFuture<Void> second = say("second");
+        world.settle();
+        assertTrue(first.cancel(true));
+        restart();
+        world.connected();
+        assertEquals(List.of("second*"), world.peer().says());
+        assertEquals(ErrorCode.CLOSED, failure(second).code());
+    }
+
+    @Test
+    void fileThatIsDeletedWhileOpenIsWrittenAnew() throws IOException {
+        FileOutbox outbox = open();
+        world.use(world.builder().outboxFile(outbox));
+        var first = say("first");
+        world.settle();
+        Files.delete(directory.resolve("outbox"));
+        CompletableFuture<Void> safe = outbox.sync();
+        world.settle();
+        assertDone(safe);
+        assertTrue(Files.size(directory.resolve("outbox")) > OutboxJournal.HEADER);
+        Files.delete(directory.resolve("outbox"));
+        var second = say("second");
+        restart();
+        world.connected();
+        assertEquals(List.of("first*", "second*"), world.peer().says());
+        assertEquals(List.of(1L, 2L), numbers());
+        assertTrue(first.isDone() && second.isDone());
+        assertEquals(List.of(), world.dropped);
+    }
+
+    @Test
+    void whatDamageLostIsToldAndTheRestIsSent() throws IOException {
+        start();
+        List<CompletableFuture<Void>> sent = List.of(say("one"), say("two"), say("three"));
+        world.settle();
+        world.client().close();
+        world.settle();
+        Path file = directory.resolve("outbox");
+        byte[] bytes = Files.readAllBytes(file);
+        int payload = new String(bytes, StandardCharsets.ISO_8859_1).indexOf("{\"text\":\"one\"}");
+        bytes[payload + 3] ^= 4;
+        Files.write(file, bytes);
+        start();
+        world.connected();
+        assertEquals(List.of("two*", "three*"), world.peer().says());
+        assertEquals(1, world.dropped.size());
+        DroppedMessage lost = world.dropped.get(0);
+        assertEquals("chat.say", lost.name());
+        assertEquals(ErrorCode.STORAGE, lost.cause().code());
+        assertThrows(PayloadException.class, () -> lost.data(World.SAY));
+        assertEquals(1, world.errors.size());
+        String told = String.valueOf(world.errors.get(0).getMessage());
+        assertTrue(told.contains("bytes in 1 places could not be read"), told);
+        assertTrue(Files.exists(directory.resolve("outbox.damaged-1")));
+        var next = say("next");
+        world.settle();
+        assertTrue(numbers().get(2) > 1L << 32, numbers().toString());
+        assertDone(next);
+        sent.forEach(one -> assertTrue(one.isDone()));
+        world.errors.clear();
+        world.dropped.clear();
+        restart();
+        world.settle();
+        assertEquals(List.of(), world.errors);
+        assertEquals(List.of(), world.dropped);
+    }
+
+    @Test
+    void tornFileOnFullDiskOpensAndItsMessagesAreSent() throws IOException {
+        start();
+        world.acks = false;
+        world.connected(); // so that the file has its user
+        var sent = List.of(say("one"), say("two"));
+        world.settle();
+        world.client().close();
+        world.settle();
+        Path file = directory.resolve("outbox");
+        byte[] bytes = Files.readAllBytes(file);
+        Files.write(file, Arrays.copyOf(bytes, bytes.length - 3));
+        disk.full = true;
+        start();
+        world.connected();
+        assertEquals(List.of("one*"), world.peer().says());
+        CompletableFuture<Void> refused = say("three");
+        world.settle();
+        assertEquals(ErrorCode.STORAGE, failure(refused).code());
+        disk.full = false;
+        world.acks = true;
+        CompletableFuture<Void> taken = say("four");
+        world.settle();
+        assertDone(taken);
+        sent.forEach(one -> assertTrue(one.isDone()));
     }
 }

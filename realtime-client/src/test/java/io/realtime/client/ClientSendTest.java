@@ -13,6 +13,7 @@ import io.realtime.RealtimeException;
 import io.realtime.RemoteException;
 import io.realtime.client.World.Say;
 import io.realtime.internal.wire.Envelope;
+import io.realtime.testing.ManualScheduler;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -265,5 +266,173 @@ class ClientSendTest {
         world.connected();
         assertDone(sent);
         assertEquals(List.of("kept*"), world.peer().says());
+    }
+
+    @Test
+    void cancelledMessageThatHasNotLeftIsNeverSent() {
+        CompletableFuture<Void> first = say("first");
+        CompletableFuture<Void> second = say("second");
+        CompletableFuture<Void> third = say("third");
+        assertTrue(second.cancel(true));
+        world.connected();
+        assertEquals(List.of("first", "third"), world.peer().says());
+        assertDone(first);
+        assertTrue(second.isCancelled());
+        assertDone(third);
+        assertEquals(List.of(), world.dropped);
+    }
+
+    @Test
+    void cancelledMessageMakesRoomInTheOutbox() {
+        world.use(world.builder().outbox(OutboxLimits.builder().messages(1).build()));
+        CompletableFuture<Void> first = say("first");
+        assertTrue(first.cancel(false));
+        CompletableFuture<Void> second = say("second");
+        world.connected();
+        assertDone(second);
+        assertEquals(List.of("second"), world.peer().says());
+    }
+
+    @Test
+    void cancelledMessageThatHasLeftIsNotSentAgain() {
+        world.acks = false;
+        world.connected();
+        CompletableFuture<Void> first = say("first");
+        CompletableFuture<Void> second = say("second");
+        world.settle();
+        assertEquals(List.of("first", "second"), world.peer().says());
+        assertTrue(first.cancel(true));
+        world.network.cutAll();
+        world.advance(1_000);
+        assertEquals(List.of("second*"), world.peer().says());
+        world.peer().ack(2, 0);
+        world.settle();
+        assertDone(second);
+    }
+
+    @Test
+    void cancelledMessageUnderWayCountsUntilItIsAcknowledged() {
+        world.acks = false;
+        world.inflight = 1;
+        world.connected();
+        CompletableFuture<Void> first = say("first");
+        CompletableFuture<Void> second = say("second");
+        world.settle();
+        assertTrue(first.cancel(true));
+        world.settle();
+        assertEquals(List.of("first"), world.peer().says());
+        world.peer().ack(1, 0);
+        world.settle();
+        assertEquals(List.of("first", "second"), world.peer().says());
+        assertFalse(second.isDone());
+    }
+
+    @Test
+    void cancelAfterTheMessageWasHandledChangesNothing() {
+        world.connected();
+        CompletableFuture<Void> sent = say("first");
+        world.settle();
+        assertFalse(sent.cancel(true));
+        assertDone(sent);
+    }
+
+    @Test
+    void cancelledEphemeralMessageIsNotSent() {
+        world.connected();
+        assertTrue(world.client().send(World.TYPING, new Say("a")).cancel(true));
+        world.settle();
+        assertEquals(List.of(), world.peer().all("chat.typing"));
+        assertEquals(List.of(), world.dropped);
+    }
+
+    private void welcomeAt(long serverMillis) {
+        world.onHello = peer -> peer.welcome(serverMillis);
+    }
+
+    private static final long NOW = new ManualScheduler().currentTimeMillis();
+    private static final long DAYS_3 = Duration.ofDays(3).toMillis();
+
+    @Test
+    void messageOlderThanMaxAgeAfterSleepIsDropped() {
+        welcomeAt(NOW);
+        world.connected();
+        world.network.refuseConnections(true);
+        world.network.cutAll();
+        world.settle();
+        CompletableFuture<Void> slept = say("slept");
+        world.settle();
+        world.time.jumpWallClock(Duration.ofDays(3)); // the monotonic clock stands still in a sleep
+        CompletableFuture<Void> young = say("young");
+        welcomeAt(NOW + DAYS_3);
+        world.network.refuseConnections(false);
+        world.advance(30_000);
+        assertFailed(ErrorCode.CONNECTION_LOST, slept);
+        assertDone(young);
+        assertEquals(List.of("young"), world.peer().says());
+    }
+
+    @Test
+    void wallClockThatJumpsAloneDropsNothing() {
+        welcomeAt(NOW);
+        world.connected();
+        world.network.refuseConnections(true);
+        world.network.cutAll();
+        world.settle();
+        CompletableFuture<Void> kept = say("kept");
+        world.time.jumpWallClock(Duration.ofDays(3));
+        world.network.refuseConnections(false);
+        welcomeAt(NOW + 30_000);
+        world.advance(30_000);
+        assertDone(kept);
+    }
+
+    @Test
+    void serverClockThatJumpsAloneDropsNothing() {
+        welcomeAt(NOW);
+        world.connected();
+        world.network.refuseConnections(true);
+        world.network.cutAll();
+        world.settle();
+        CompletableFuture<Void> kept = say("kept");
+        world.network.refuseConnections(false);
+        welcomeAt(NOW + DAYS_3);
+        world.advance(30_000);
+        assertDone(kept);
+    }
+
+    @Test
+    void withoutWordOfServerTheWallClockIsBelieved() {
+        CompletableFuture<Void> slept = say("slept");
+        world.time.jumpWallClock(Duration.ofDays(3));
+        world.connected();
+        assertFailed(ErrorCode.CONNECTION_LOST, slept);
+        assertEquals(List.of(), world.peer().says());
+    }
+
+    @Test
+    void beforeTheFirstWelcomeTheServersClockIsAskedToo() {
+        CompletableFuture<Void> kept = say("kept");
+        world.time.jumpWallClock(Duration.ofDays(3));
+        welcomeAt(NOW);
+        world.connected();
+        assertDone(kept);
+    }
+
+    @Test
+    void sleepCountsOnceAndAddsUp() {
+        welcomeAt(NOW);
+        world.acks = false;
+        world.connected();
+        CompletableFuture<Void> sent = say("sent");
+        world.settle();
+        for (int i = 1; i <= 3; i++) {
+            world.network.cutAll();
+            world.settle();
+            world.time.jumpWallClock(Duration.ofHours(5));
+            welcomeAt(NOW + i * Duration.ofHours(5).toMillis());
+            world.advance(30_000);
+            assertEquals(i < 3, !sent.isDone(), "after " + 5 * i + " h");
+        }
+        assertFailed(ErrorCode.CONNECTION_LOST, sent);
     }
 }

@@ -136,17 +136,71 @@ class FileOutboxTest {
     }
 
     @Test
-    void afterTheClientsCloseSyncSaysWhenTheFileMayBeOpenedAgain() throws IOException {
-        for (int i = 0; i < 20; i++) {
+    void fileMayBeOpenedAgainWhenCloseHasReturned() throws IOException {
+        for (int i = 0; i < 100; i++) {
             FileOutbox outbox = FileOutbox.open(file());
             RealtimeClient client = builder(outbox).build();
             CompletableFuture<Void> sent = client.send(World.SAY, new Say("m" + i));
             client.close();
+            FileOutbox.open(file()).close();
+            assertThrows(CompletionException.class, sent::join);
             outbox.sync().join();
-            assertTrue(sent.isCompletedExceptionally());
         }
         OutboxJournal journal = OutboxJournal.open(file(), new OutboxJournal.Disk());
-        assertEquals(20, journal.takeRestored().size());
+        assertEquals(100, journal.takeRestored().size());
+        journal.close();
+    }
+
+    @Test
+    void closeLeavesNeitherWriterNorTimer() throws Exception {
+        RealtimeClient client = builder(FileOutbox.open(file())).build();
+        CompletableFuture<Void> sent = client.send(World.SAY, new Say("kept"));
+        Set<Thread> before = threads();
+        assertFalse(before.isEmpty());
+        client.close();
+        for (Thread thread : before) {
+            thread.join(5_000); // its pool has ended; it has a few instructions left
+            assertFalse(thread.isAlive(), thread.getName());
+        }
+        assertThrows(CompletionException.class, sent::join);
+    }
+
+    private static Set<Thread> threads() {
+        Set<Thread> threads = new HashSet<>(Thread.getAllStackTraces().keySet());
+        threads.removeIf(
+                thread -> !Set.of("realtime-client", "realtime-client-outbox").contains(thread.getName()));
+        return threads;
+    }
+
+    @Test
+    void closeWaitsForNoExecutorOfTheApplication() throws IOException {
+        List<Runnable> neverRun = new ArrayList<>();
+        FileOutbox outbox = FileOutbox.open(file(), neverRun::add);
+        RealtimeClient client = builder(outbox).callbackExecutor(neverRun::add).build();
+        CompletableFuture<Void> sent = client.send(World.SAY, new Say("kept"));
+        client.close();
+        OutboxJournal journal = OutboxJournal.open(file(), new OutboxJournal.Disk());
+        assertEquals("{\"text\":\"kept\"}", json(journal.takeRestored().get(0)));
+        journal.close();
+        assertFalse(sent.isDone());
+    }
+
+    @Test
+    void deletedFileIsThereAgainWhenSyncCompletes() throws IOException {
+        FileOutbox outbox = FileOutbox.open(file());
+        try (RealtimeClient client = builder(outbox).build()) {
+            List<CompletableFuture<Void>> sent = new ArrayList<>();
+            for (int i = 0; i < 100; i++) {
+                if (i == 50) {
+                    Files.delete(file());
+                }
+                sent.add(client.send(World.SAY, new Say("m" + i)));
+            }
+            outbox.sync().join();
+            assertEquals(100, sent.stream().filter(one -> !one.isDone()).count());
+        }
+        OutboxJournal journal = OutboxJournal.open(file(), new OutboxJournal.Disk());
+        assertEquals(100, journal.takeRestored().size());
         journal.close();
     }
 

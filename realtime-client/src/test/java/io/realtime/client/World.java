@@ -210,7 +210,13 @@ final class World implements ServerTransport.Acceptor, ClientListener, AutoClose
         }
 
         void welcome() {
-            send("{\"type\":\"$welcome\",\"data\":{\"session\":\"secret-" + peers.size() + "\""
+            welcome(0);
+        }
+
+        /** Welcomes a client and says what time it is. */
+        void welcome(long serverMillis) {
+            send("{\"type\":\"$welcome\",\"ts\":" + serverMillis + ",\"data\":{\"session\":\"secret-" + peers.size()
+                    + "\""
                     + (user == null ? "" : ",\"user\":\"" + user + "\"") + ",\"resumed\":" + resumed
                     + ",\"seq\":" + seq + ",\"answers\":" + answers + ",\"known\":true,\"rooms\":" + rooms
                     + ",\"partial\":" + partial

@@ -2,10 +2,12 @@ package io.realtime.internal;
 
 import io.realtime.spi.Scheduler;
 import java.time.Duration;
+import java.util.concurrent.ExecutorService;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledFuture;
 import java.util.concurrent.ScheduledThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -13,17 +15,19 @@ import org.slf4j.LoggerFactory;
 public final class SystemScheduler implements Scheduler, AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(SystemScheduler.class);
 
-    /** 292 years; a token may well expire later than that. */
-    private static final Duration LONGEST = Duration.ofNanos(Long.MAX_VALUE);
+    /** Beyond this a thread that does not end is left alone: it runs code of the application's. */
+    private static final long LONGEST_END_SECONDS = 5;
 
     private final ScheduledThreadPoolExecutor timer;
+    private volatile @Nullable Thread thread;
 
     /** A scheduler whose thread bears this name. */
     public SystemScheduler(String threadName) {
         this.timer = new ScheduledThreadPoolExecutor(1, task -> {
-            Thread thread = new Thread(task, threadName);
-            thread.setDaemon(true);
-            return thread;
+            Thread made = new Thread(task, threadName);
+            made.setDaemon(true);
+            thread = made;
+            return made;
         });
         timer.setRemoveOnCancelPolicy(true);
         timer.setExecuteExistingDelayedTasksAfterShutdownPolicy(false);
@@ -41,9 +45,8 @@ public final class SystemScheduler implements Scheduler, AutoCloseable {
 
     @Override
     public Cancellable schedule(Duration delay, Runnable task) {
-        long nanos = delay.compareTo(LONGEST) > 0 ? Long.MAX_VALUE : Math.max(0, delay.toNanos());
         try {
-            ScheduledFuture<?> future = timer.schedule(() -> run(task), nanos, TimeUnit.NANOSECONDS);
+            ScheduledFuture<?> future = timer.schedule(() -> run(task), Durations.nanos(delay), TimeUnit.NANOSECONDS);
             return () -> future.cancel(false);
         } catch (RejectedExecutionException stopped) {
             return () -> {};
@@ -62,5 +65,28 @@ public final class SystemScheduler implements Scheduler, AutoCloseable {
     @Override
     public void close() {
         timer.shutdown();
+    }
+
+    /** Waits until the thread has ended, after {@link #close}; returns at once on that thread itself. */
+    public void awaitEnd() {
+        if (thread != Thread.currentThread()) {
+            awaitEnd(timer);
+        }
+    }
+
+    /** Stops an executor and waits until its threads have ended. */
+    public static void stop(ExecutorService threads) {
+        threads.shutdown();
+        awaitEnd(threads);
+    }
+
+    private static void awaitEnd(ExecutorService threads) {
+        try {
+            if (!threads.awaitTermination(LONGEST_END_SECONDS, TimeUnit.SECONDS)) {
+                LOG.warn("a thread has not ended within {} s", LONGEST_END_SECONDS);
+            }
+        } catch (InterruptedException interrupted) { // whoever closes has something better to do
+            Thread.currentThread().interrupt();
+        }
     }
 }

@@ -1,0 +1,111 @@
+package io.realtime.client;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.realtime.testing.ManualScheduler;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.Executor;
+import java.util.concurrent.RejectedExecutionException;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.MethodSource;
+
+class SerialExecutorTest {
+    private final ManualScheduler time = new ManualScheduler();
+    private final ArrayDeque<Runnable> taken = new ArrayDeque<>();
+    private final List<Integer> ran = new ArrayList<>();
+
+    private static Executor failing(Throwable failure) {
+        return task -> SerialExecutorTest.<RuntimeException>sneak(failure);
+    }
+
+    @SuppressWarnings({"unchecked", "TypeParameterUnusedInFormals"})
+    private static <E extends Throwable> void sneak(Throwable failure) throws E {
+        throw (E) failure;
+    }
+
+    static List<Throwable> failures() {
+        return List.of(
+                new RejectedExecutionException("full"),
+                new IllegalStateException("not ready"),
+                new OutOfMemoryError("unable to create native thread"),
+                new Exception("sneaky"));
+    }
+
+    @ParameterizedTest
+    @MethodSource("failures")
+    void taskThatExecutorRefusesRunsOnSubstituteInOrder(Throwable failure) {
+        SerialExecutor serial =
+                new SerialExecutor(failing(failure), taken::add, again -> time.schedule(Duration.ZERO, again));
+        IntStream.range(0, 100).forEach(i -> serial.execute(() -> ran.add(i)));
+        while (!taken.isEmpty()) {
+            taken.remove().run();
+        }
+        assertEquals(IntStream.range(0, 100).boxed().toList(), ran);
+    }
+
+    @Test
+    void taskWithoutAnyThreadRunsWhenTimerTriesAgain() {
+        boolean[] isUp = {false};
+        Executor sometimes = task -> {
+            if (!isUp[0]) {
+                throw new OutOfMemoryError("unable to create native thread");
+            }
+            taken.add(task);
+        };
+        SerialExecutor serial =
+                new SerialExecutor(sometimes, sometimes, again -> time.schedule(Duration.ofMillis(100), again));
+        serial.execute(() -> ran.add(1));
+        serial.execute(() -> ran.add(2));
+        time.advance(Duration.ofSeconds(1));
+        assertEquals(List.of(), ran);
+        isUp[0] = true;
+        time.advance(Duration.ofMillis(100));
+        assertEquals(1, taken.size());
+        taken.remove().run();
+        assertEquals(List.of(1, 2), ran);
+        time.advance(Duration.ofSeconds(1));
+        assertEquals(0, time.pending());
+        assertTrue(taken.isEmpty());
+    }
+
+    @Test
+    void turnThatExecutorTookAndRefusedRunsOnce() {
+        Executor both = task -> {
+            taken.add(task);
+            throw new IllegalStateException("taken all the same");
+        };
+        SerialExecutor serial = new SerialExecutor(both, taken::add, again -> {});
+        serial.execute(() -> {
+            ran.add(1);
+            serial.execute(() -> ran.add(3));
+            taken.remove().run(); // the second copy, on a thread beside this one, say
+            ran.add(2);
+        });
+        taken.remove().run();
+        assertEquals(List.of(1, 2, 3), ran);
+    }
+
+    @Test
+    void executorKnowsWhoRunsItsTasks() {
+        SerialExecutor serial = new SerialExecutor(taken::add);
+        SerialExecutor other = new SerialExecutor(Runnable::run);
+        serial.execute(() -> {
+            assertTrue(serial.isRunningHere());
+            assertFalse(other.isRunningHere());
+            other.execute(() -> assertTrue(serial.isRunningHere() && other.isRunningHere()));
+            assertFalse(other.isRunningHere());
+            ran.add(1);
+        });
+        assertFalse(serial.isRunningHere());
+        taken.remove().run();
+        assertFalse(serial.isRunningHere());
+        assertEquals(List.of(1), ran);
+    }
+}
