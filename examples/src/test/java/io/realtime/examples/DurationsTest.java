@@ -165,10 +165,15 @@ class DurationsTest {
         /** Sends and asks both ways, before a lost connection and after it. */
         void live() {
             List<String> heard = new ArrayList<>();
+            List<IllegalArgumentException> refusals = new ArrayList<>();
             RealtimeServer up = server.onRequest(ASK, (session, question) -> question)
                     .on(SAY, (session, message) -> {
-                        var unused = session.request(ASK_BACK, message.data(), asksBack)
-                                .thenAccept(heard::add);
+                        try {
+                            var unused = session.request(ASK_BACK, message.data(), asksBack)
+                                    .thenAccept(heard::add);
+                        } catch (IllegalArgumentException refused) { // the test's to see, not the server's
+                            refusals.add(refused);
+                        }
                     })
                     .build()
                     .start();
@@ -185,6 +190,9 @@ class DurationsTest {
             time.advance(Duration.ofSeconds(1));
             user.reconnectNow();
             time.advance(Duration.ofSeconds(1));
+            for (IllegalArgumentException refused : refusals) {
+                throw refused;
+            }
             assertEquals(List.of("one!", "three!"), heard);
             for (CompletableFuture<?> done : List.of(connected, joined, one, three)) {
                 assertTrue(done.isDone() && !done.isCompletedExceptionally(), done::toString);
