@@ -15,6 +15,7 @@ final class Faults {
     private final InMemoryNetwork network;
     private boolean serverRestarts;
     private int damages;
+    private boolean jumps;
 
     Faults(Simulation simulation) {
         this.simulation = simulation;
@@ -108,6 +109,11 @@ final class Faults {
         return damages > 0;
     }
 
+    /** Returns whether a wall clock was set. */
+    boolean hasJumped() {
+        return jumps;
+    }
+
     /** A client's first connection gets slow before its {@code $hello} is there, and its second one overtakes it. */
     private void overtake(ClientHost client) {
         List<Link> before = network.links();
@@ -149,6 +155,7 @@ final class Faults {
 
     private void jump() {
         Duration by = Duration.ofSeconds(random.nextInt(100_000) - 50_000);
+        jumps = true;
         simulation.trace("the server's clock jumps by " + by);
         ServerLife server = simulation.server.life;
         if (server != null) {

@@ -94,7 +94,8 @@ final class ServerHost {
             simulation.trace("the server is paused for " + length);
             paused.process.pause(length);
             simulation.network.pause(paused.transport, length);
-            if (length.compareTo(simulation.setup.heartbeat().interval()) > 0) { // else it hardly matters
+            Duration noticed = simulation.setup.heartbeat().interval().multipliedBy(2); // by timers that come late
+            if (length.compareTo(noticed) > 0) {
                 atWorkSince = Math.max(atWorkSince, simulation.time.nanoTime() + length.toNanos());
             }
         }
@@ -218,12 +219,21 @@ final class ServerHost {
 
     /** Throws a session out. */
     void disconnectOne() {
+        ServerLife up = atWork();
         Session session = anySession();
-        if (session != null) {
+        if (up != null && session != null) {
             simulation.trace("the server disconnects " + session.attributes().get(ServerLife.MEMBER));
             simulation.wire.kicked(session.id());
+            up.server.connections().sessions().stream() // its client may have come back with another
+                    .filter(other -> device(other).equals(device(session)))
+                    .forEach(other -> simulation.wire.mayBeKicked(other.id()));
             session.disconnect("kicked");
         }
+    }
+
+    /** Returns which device a session is of, whichever life of its client's process. */
+    private static String device(Session session) {
+        return ServerLife.member(session).substring(0, 2);
     }
 
     /** Throws all sessions of a user out, and those that are about to be one. */

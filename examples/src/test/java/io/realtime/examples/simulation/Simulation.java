@@ -197,7 +197,8 @@ final class Simulation {
     void failed(String member, String message, Throwable failure) {
         String code = code(failure);
         boolean isReason = (code.equals("overloaded") && setup.outboxMessages() < 1_000)
-                || (code.equals("user_changed") && setup.switches());
+                || (code.equals("user_changed") && setup.switches())
+                || (code.equals("connection_lost") && faults.hasJumped()); // hours in which all clocks agree
         if (!isReason) {
             history.broken(String.format("%s of %s failed for no reason of its own: %s", message, member, failure));
         }
@@ -244,8 +245,11 @@ final class Simulation {
         if (stats.sessions() > most || stats.clients() > lives) {
             history.broken(String.format("%s, and there were %d clients", stats, lives));
         }
+        int atWork = stats.handlersBusy() + stats.handlersWaiting(); // some for sessions that have ended
         if (stats.waiting()
-                > (stats.clients() + stats.sessions()) * (1 + setup.limits().mailbox())) {
+                > atWork
+                        + (stats.clients() + stats.sessions())
+                                * (1 + setup.limits().mailbox())) {
             history.broken(stats + ": too many messages wait");
         }
         if (stats.rooms()

@@ -42,6 +42,7 @@ final class Wire implements InMemoryNetwork.Tap {
     private final Map<Link, Line> lines = new LinkedHashMap<>();
     private final Map<String, NavigableMap<Long, Audience>> logs = new HashMap<>(); // by room and epoch
     private final Set<String> kicked = new HashSet<>(); // sessions
+    private final Set<String> mayBeKicked = new HashSet<>();
     private final Map<String, Long> usersKicked = new HashMap<>(); // when
     private final Map<String, Line> unhandled = new HashMap<>(); // messages of plain clients
     private final List<Line> draining = new ArrayList<>();
@@ -111,6 +112,11 @@ final class Wire implements InMemoryNetwork.Tap {
     /** The application has ended a session for good. */
     void kicked(String session) {
         kicked.add(session);
+    }
+
+    /** The application has ended a session of the same client. */
+    void mayBeKicked(String session) {
+        mayBeKicked.add(session);
     }
 
     boolean isKicked(String session) {
@@ -362,7 +368,7 @@ final class Wire implements InMemoryNetwork.Tap {
             case CloseReason.TOKEN_EXPIRED -> setup.tokensExpire();
             case CloseReason.KICKED ->
                 line.isWelcome()
-                        ? kicked.contains(line.session) || usersKicked.containsKey(line.user)
+                        ? mayBeKicked.contains(line.session) || usersKicked.containsKey(line.user)
                         : !kicked.isEmpty() || !usersKicked.isEmpty(); // only the server knows whose it would be
             case CloseReason.SESSION_REPLACED, CloseReason.OVERLOADED, CloseReason.RATE_LIMITED -> true;
             case CloseReason.SLOW_CONSUMER -> !setup.isWide() || line.link.outboundBytes(Direction.TO_CLIENT) > 1 << 19;
