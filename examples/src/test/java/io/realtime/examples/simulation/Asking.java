@@ -118,6 +118,7 @@ final class Asking {
             case "unlucky" -> isUnlucky(number);
             case "connection_lost", "closed", "cancelled" ->
                 losses.getAsInt() == Integer.MAX_VALUE || losses.getAsInt() > lossesBefore;
+            case "user_changed" -> simulation.setup.switches();
             case "timeout" -> true;
             case "overloaded" -> simulation.setup.outboxMessages() < 1_000;
             default -> false;

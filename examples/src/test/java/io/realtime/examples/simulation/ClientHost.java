@@ -13,7 +13,6 @@ import io.realtime.client.Gap;
 import io.realtime.client.JoinResult;
 import io.realtime.client.OutboxLimits;
 import io.realtime.client.RealtimeClient;
-import io.realtime.examples.simulation.ServerHost.Note;
 import io.realtime.spi.ClientTransport;
 import io.realtime.testing.SimulatedProcess;
 import java.io.IOException;
@@ -30,6 +29,8 @@ import java.util.Random;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
+import java.util.concurrent.Executor;
+import java.util.concurrent.RejectedExecutionException;
 import org.jspecify.annotations.Nullable;
 
 /** A device of a user: runs a client, kills it, and runs the next one. */
@@ -37,7 +38,10 @@ final class ClientHost {
     private final Simulation simulation;
     private final Random random;
     private final String name;
-    final String user;
+    String user;
+    private int accounts; // that were switched to
+    private boolean isKnown; // this client was welcomed
+    private @Nullable String nextUser; // while another account is on its way
     private final Set<String> unsettled = new LinkedHashSet<>();
     private final Set<String> joined = new LinkedHashSet<>();
     private final Map<String, Integer> turns = new HashMap<>();
@@ -77,9 +81,9 @@ final class ClientHost {
         this.user = user;
     }
 
-    /** Returns how many clients this device has run. */
+    /** Returns as how many clients the server may know this device: one that is given away comes as two. */
     int lives() {
-        return lives;
+        return lives + 2 * accounts;
     }
 
     boolean isUp() {
@@ -90,14 +94,17 @@ final class ClientHost {
         SimulatedProcess life = simulation.time.newProcess();
         process = life;
         lives++;
-        member = name + (char) ('a' + (lives - 1) % 26) + (lives > 26 ? String.valueOf(lives) : "");
-        sender = simulation.setup.filesKept() ? name : member;
+        user = nextUser == null ? user : nextUser;
+        nextUser = null;
+        isKnown = false;
+        rename(name + (char) ('a' + (lives - 1) % 26) + (lives > 26 ? String.valueOf(lives) : ""));
         transport = simulation.network.clientTransport();
         RealtimeClient.Builder builder = RealtimeClient.builder(URI.create("ws://server:" + simulation.port + "/ws"))
-                .token(user + "/" + member)
+                .token(() -> CompletableFuture.completedFuture(
+                        nextUser == null ? user + "/" + member : nextUser + "/" + nextMember()))
                 .transport(transport)
                 .scheduler(life)
-                .callbackExecutor(life)
+                .callbackExecutor(callbacks(life))
                 .outbox(OutboxLimits.builder()
                         .messages(simulation.setup.outboxMessages())
                         .build())
@@ -114,29 +121,93 @@ final class ClientHost {
         asking = answering;
         made.onRequestAsync(Asking.NEXT, answering::next);
         made.onStreamAsync(Asking.COUNT, answering::count);
-        String mine = member;
         int thisLife = lives;
-        made.on(ServerHost.SAID, said -> delivered(thisLife, mine, said, said.data()));
-        made.on(ServerHost.SAID_BYTES, said -> {
+        made.on(Note.SAID, said -> delivered(thisLife, said, said.data()));
+        made.on(Note.SAID_BYTES, said -> {
             byte[] bytes = new byte[said.data().remaining()];
             said.data().get(bytes);
-            delivered(thisLife, mine, said, Note.of(bytes));
+            delivered(thisLife, said, Note.of(bytes));
         });
-        simulation.history.joined(mine, log("@user"), null);
-        simulation.history.joined(mine, log("@all"), null);
-        simulation.trace(mine + " starts");
-        for (String room : Simulation.ROOMS) {
-            join(room);
-            if (simulation.setup.reloads()) {
-                made.room(room).onReload(gap -> reload(room, gap, life));
-            }
+        simulation.trace(member + " starts");
+        begin();
+        if (simulation.setup.reloads()) {
+            simulation.setup.rooms().forEach(room -> made.room(room).onReload(gap -> reload(room, gap, life)));
         }
         connect();
     }
 
-    private void delivered(int life, String reader, Message<?> said, Note note) {
-        if (life == lives && isUp()) {
-            simulation.history.delivered(reader, log(said.requireRoom()), said.position(), note.text());
+    private void rename(String now) {
+        member = now;
+        sender = simulation.setup.filesKept() ? name + (accounts > 0 ? "s" + accounts : "") : member;
+        simulation.owners.put(sender, user);
+    }
+
+    /** Reads the inboxes, and wants to be in all rooms. */
+    private void begin() {
+        simulation.history.joined(member, log("@user"), null);
+        simulation.history.joined(member, log("@all"), null);
+        simulation.setup.rooms().forEach(this::join);
+    }
+
+    private void readsNoMore(String reader) {
+        simulation.setup.rooms().forEach(room -> simulation.history.left(reader, room));
+        simulation.history.left(reader, log("@user"));
+        simulation.history.left(reader, "@all");
+        wantsNothing();
+    }
+
+    private void wantsNothing() {
+        joined.clear();
+        turns.replaceAll((room, turn) -> turn + 1); // what comes of a wish of before is of no interest
+    }
+
+    /** Another user takes the device over: what waits is dropped, never sent, and the rooms are the former's. */
+    void switchAccount() {
+        RealtimeClient up = client;
+        // What is written before the first welcome belongs to the user whom that names.
+        if (up == null || nextUser != null || !isKnown) {
+            return;
+        }
+        simulation.trace(member + " gives the device to another user");
+        closes++;
+        up.disconnect();
+        wantsNothing();
+        send(); // for the former user, still
+        nextUser = simulation.userAfter(user);
+        accounts++;
+        connect();
+    }
+
+    private String nextMember() {
+        return member + "s" + accounts;
+    }
+
+    private void accountIsSwitched(String newUser) {
+        readsNoMore(member);
+        user = newUser;
+        nextUser = null;
+        rename(nextMember());
+        simulation.trace(member + " begins");
+        begin();
+    }
+
+    private Executor callbacks(SimulatedProcess life) {
+        return task -> {
+            if (simulation.setup.clientsReject() && simulation.server.dawdles() && random.nextInt(30) == 0) {
+                throw new RejectedExecutionException("the application's threads are busy");
+            }
+            life.execute(task);
+        };
+    }
+
+    private void delivered(int life, Message<?> said, Note note) {
+        boolean isRefused =
+                simulation.setup.joinsAreRefused() && !simulation.history.isReading(member, log(said.requireRoom()));
+        if (isRefused && !Expected.REFUSED_JOINS.isOn()) {
+            return; // the session became a member by a question whose answer was lost
+        }
+        if (life == lives && isUp() && !Simulation.isShared(said.requireRoom())) {
+            simulation.history.delivered(member, log(said.requireRoom()), said.position(), note.text());
         }
     }
 
@@ -214,8 +285,34 @@ final class ClientHost {
         }
     }
 
+    /** Nothing of the process runs for a while. */
+    void pause(Duration length) {
+        SimulatedProcess paused = process;
+        ClientTransport its = transport;
+        if (paused != null && its != null) {
+            simulation.trace(member + " is paused for " + length);
+            paused.pause(length);
+            simulation.network.pause(its, length);
+        }
+    }
+
+    boolean isPaused() {
+        SimulatedProcess now = process;
+        return now != null && now.isPaused();
+    }
+
+    /** Wants to be in a room that others put it in, or out of it. */
+    void move() {
+        RealtimeClient up = client;
+        String room = Simulation.SHARED.get(random.nextInt(Simulation.SHARED.size()));
+        if (up != null) {
+            simulation.ignore(
+                    random.nextBoolean() ? up.room(room).join() : up.room(room).leave());
+        }
+    }
+
     void join(String room) {
-        if (client != null && joined.add(room)) {
+        if (client != null && nextUser == null && joined.add(room)) {
             simulation.trace(member + " joins " + room);
             ask(room, true);
         }
@@ -241,12 +338,17 @@ final class ClientHost {
                 : asked.room(room).leave().thenApply(nothing -> null);
         CompletableFuture<Void> unused = answer.handle((result, failure) -> {
             boolean isLatest = turn == turns.getOrDefault(room, 0);
-            if (failure != null && isLatest && asked == client) {
+            String code = failure == null ? "" : Simulation.code(failure);
+            if ((code.equals("overloaded") || code.equals("forbidden")) && wanted && isLatest && asked == client) {
+                simulation.trace(mine + " may not join " + room + " as well");
+                joined.remove(room);
+                simulation.history.left(mine, room);
+            } else if (failure != null && isLatest && asked == client) {
                 ask(room, wanted);
             } else if (failure != null && wanted && asked == client) {
                 // It may be joined for a while, for messages that were sent to it before it is left.
                 simulation.history.joined(mine, room, null);
-            } else if (result != null && !result.recovered()) {
+            } else if (result != null && (!result.recovered() || !simulation.history.isReading(mine, room))) {
                 simulation.history.joined(mine, room, result.position());
             } else if (failure == null && !wanted && isLatest) {
                 turns.merge(room, 1, Integer::sum);
@@ -271,25 +373,28 @@ final class ClientHost {
 
     void send() {
         RealtimeClient up = client;
-        if (up == null) {
+        if (up == null || nextUser != null) { // it is told with the next connection that the account was switched
             return;
         }
         String room = random.nextInt(5) == 0 || joined.isEmpty()
                 ? null
                 : joined.toArray(new String[0])[random.nextInt(joined.size())];
-        Note note = new Note(sender, ++sent);
+        Note note = Note.of(sender, ++sent);
         String mine = sender;
         int thisLife = lives;
         int sessionsBefore = sessionsLost;
         unsettled.add(note.text());
         simulation.history.sent(mine, note.text());
-        CompletableFuture<Void> fate = note.isBinary()
-                ? send(up, room, ServerHost.SAY_BYTES, note.bytes())
-                : send(up, room, ServerHost.SAY, note);
+        CompletableFuture<Void> fate =
+                note.isBinary() ? send(up, room, Note.SAY_BYTES, note.bytes()) : send(up, room, Note.SAY, note);
         CompletableFuture<Void> unused = fate.handle((nothing, failure) -> {
             if (thisLife == lives && unsettled.remove(note.text())) {
                 boolean isToldOfRefusal =
-                        failure != null && Simulation.code(failure).equals(ServerHost.REFUSED.value());
+                        failure != null && Simulation.code(failure).equals(Note.REFUSED.value());
+                ServerLife now = simulation.server.life;
+                if (failure == null && now != null && now.isRunning(note.text())) {
+                    simulation.history.broken(mine + " was told that " + note.text() + " is processed, too early");
+                }
                 if (failure == null || (isToldOfRefusal && note.isRefused())) {
                     simulation.history.acknowledged(mine, note.text());
                 } else {
@@ -334,6 +439,13 @@ final class ClientHost {
         public void onState(ConnectionState state) {
             CloseReason reason = state.reason();
             closes += state.status() == Status.CLOSED ? 1 : 0;
+            if (isAlive()) {
+                simulation.trace(member + " is " + state);
+                isKnown |= state.status() == Status.OPEN;
+                if (nextUser != null && state.status() == Status.OPEN) {
+                    accountIsSwitched(nextUser);
+                }
+            }
             if (isAlive() && reason != null && reason.code() == CloseReason.SESSION_REPLACED) {
                 simulation.history.broken(member + " lost its session to a connection of its own: " + state);
             }
@@ -344,8 +456,17 @@ final class ClientHost {
             if (!isAlive()) {
                 return;
             }
+            if (Simulation.isShared(gap.room()) || gap.reason().equals("user_changed")) {
+                return;
+            }
             if (gap.reason().equals("unauthorized")) {
-                simulation.history.broken(member + " may not be in " + gap.room() + " any more");
+                if (!simulation.setup.rulesFail()) {
+                    simulation.history.broken(member + " may not be in " + gap.room() + " any more");
+                }
+                joined.remove(gap.room());
+                turns.merge(gap.room(), 1, Integer::sum);
+                simulation.history.left(member, gap.room());
+                return;
             }
             if (gap.room().equals("@session")) { // the answers in it are lost
                 sessionsLost++;
@@ -357,18 +478,24 @@ final class ClientHost {
 
         @Override
         public void onDropped(DroppedMessage message) {
-            Note note = message.name().equals(ServerHost.SAY.name())
-                    ? message.data(ServerHost.SAY)
-                    : Note.of(message.data(ServerHost.SAY_BYTES));
+            Note note = message.name().equals(Note.SAY.name())
+                    ? message.data(Note.SAY)
+                    : Note.of(message.data(Note.SAY_BYTES));
             String text = note.text();
-            if (isAlive() && orphans.remove(text) && !message.cause().code().equals(ServerHost.REFUSED)) {
-                simulation.history.gaveUp(sender, text, message.cause().code().value());
+            if (isAlive() && orphans.remove(text) && !message.cause().code().equals(Note.REFUSED)) {
+                simulation.history.gaveUp(
+                        note.by(), text, message.cause().code().value());
             }
         }
 
         @Override
         public void onError(Throwable failure) {
             if (isAlive()) {
+                if (simulation.setup.joinsAreRefused()) { // a room is not joined again: nobody says which one
+                    simulation.setup.rooms().stream()
+                            .filter(room -> simulation.history.isReading(member, room))
+                            .forEach(room -> simulation.history.joined(member, room, null));
+                }
                 simulation.error(member, failure);
             }
         }
@@ -401,25 +528,24 @@ final class ClientHost {
         }
         for (String message : unsettled) {
             if (safe.contains(message)) {
-                simulation.history.orphaned(sender, message);
+                simulation.history.orphaned(by(message), message);
                 orphans.add(message);
             } else {
-                simulation.history.gaveUp(sender, message, "it died");
+                simulation.history.gaveUp(by(message), message, "it died");
             }
         }
-        for (String room : Simulation.ROOMS) {
-            simulation.history.left(member, room);
-        }
-        simulation.history.left(member, log("@user"));
-        simulation.history.left(member, "@all");
+        readsNoMore(member);
         unsettled.clear();
         safe.clear();
-        joined.clear();
         process = null;
         client = null;
         transport = null;
         outbox = null;
         dying.kill();
+    }
+
+    private static String by(String message) {
+        return message.substring(0, message.lastIndexOf('-'));
     }
 
     void close() {

@@ -1,68 +1,23 @@
 package io.realtime.examples.simulation;
 
-import io.realtime.ErrorCode;
-import io.realtime.Event;
-import io.realtime.Message;
 import io.realtime.Position;
-import io.realtime.RealtimeException;
-import io.realtime.server.Authentication;
-import io.realtime.server.Credentials;
 import io.realtime.server.RealtimeServer;
 import io.realtime.server.Room;
 import io.realtime.server.Session;
-import io.realtime.spi.ServerTransport;
-import io.realtime.testing.SimulatedProcess;
-import java.nio.ByteBuffer;
-import java.nio.charset.StandardCharsets;
 import java.time.Duration;
-import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.HashMap;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.Set;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.Executor;
+import java.util.function.BiConsumer;
 import org.jspecify.annotations.Nullable;
 
 /** The machine that runs the server: starts it, kills it, starts the next one on the same port. */
 final class ServerHost {
-    /** A message of a simulation: who sent it, and which of that one's it is. */
-    record Note(String by, int number) {
-        String text() {
-            return by + "-" + number;
-        }
-
-        byte[] bytes() {
-            return text().getBytes(StandardCharsets.UTF_8);
-        }
-
-        static Note of(byte[] bytes) {
-            String text = new String(bytes, StandardCharsets.UTF_8);
-            int dash = text.lastIndexOf('-');
-            return new Note(text.substring(0, dash), Integer.parseInt(text.substring(dash + 1)));
-        }
-
-        /** Some messages travel as bytes. */
-        boolean isBinary() {
-            return number % 3 == 0;
-        }
-
-        /** Some messages are refused by their handler, which their sender must be told. */
-        boolean isRefused() {
-            return number % 11 == 0;
-        }
-    }
-
-    static final Event<Note> SAY = Event.of("say", Note.class);
-    static final Event<Note> SAID = Event.of("said", Note.class);
-    static final Event<byte[]> SAY_BYTES = Event.of("say.bytes", byte[].class);
-    static final Event<ByteBuffer> SAID_BYTES = Event.of("said.bytes", ByteBuffer.class);
-    static final ErrorCode REFUSED = ErrorCode.of("refused");
-    private static final String MEMBER = "member";
-
     private final Simulation simulation;
     private final Random random;
     private final int port;
@@ -70,18 +25,12 @@ final class ServerHost {
     private int published;
     private int publishedBefore; // by earlier lives, whose logs died with them
     private boolean dawdles = true;
-    private final Map<String, @Nullable Position> ends = new HashMap<>();
+    private boolean closing;
+    private long atWorkSince; // on the network's clock, which may be ahead of now
+    private final Map<String, Position> ends = new HashMap<>();
 
     @Nullable
-    SimulatedProcess process;
-
-    @Nullable
-    RealtimeServer server;
-
-    @Nullable
-    Asking asking;
-
-    private @Nullable ServerTransport transport;
+    ServerLife life;
 
     ServerHost(Simulation simulation, int port) {
         this.simulation = simulation;
@@ -95,66 +44,71 @@ final class ServerHost {
         return ends.get(room);
     }
 
-    private void published(String room, @Nullable Position at, Note note, Set<String> optionalFor) {
-        simulation.history.published(room, at, note.text(), optionalFor);
+    /**
+     * Publishes, and tells all who keep books.
+     *
+     * @param optionalFor members that may be left out; null for all of them
+     */
+    void publish(Room to, String room, Note note, Wire.Audience audience, @Nullable Set<String> optionalFor) {
+        simulation.wire.publishes(room, audience);
+        Position at = ServerLife.send(to, note);
+        simulation.wire.published(room, at.epoch(), at.offset());
+        if (Simulation.isShared(room)) {
+            simulation.trace(room + " publishes " + note.text() + " at " + at); // the wire alone knows who is in it
+        } else if (optionalFor == null) {
+            simulation.history.publishedToSome(room, at, note.text());
+        } else {
+            simulation.history.published(room, at, note.text(), optionalFor);
+        }
         ends.put(room, at);
     }
 
     boolean isUp() {
-        return server != null;
+        return life != null;
+    }
+
+    @Nullable
+    RealtimeServer server() {
+        ServerLife now = life;
+        return now == null ? null : now.server;
     }
 
     void start() {
-        SimulatedProcess life = simulation.time.newProcess();
-        String name = "server" + ++lives;
         publishedBefore = published;
-        process = life;
-        Asking answering = new Asking(simulation, name, life, () -> Integer.MAX_VALUE); // sessions end when they like
-        asking = answering;
-        transport = simulation.network.serverTransport();
-        server = RealtimeServer.builder()
-                .port(port)
-                .authenticator(this::authenticate)
-                .allowJoin((session, room) -> true)
-                .on(SAY, (session, message) -> handle(name, session, message, message.data()))
-                .on(SAY_BYTES, (session, message) -> handle(name, session, message, Note.of(message.data())))
-                .onRequestAsync(Asking.NEXT, (session, number) -> answering.next(number))
-                .onStreamAsync(Asking.COUNT, (session, count, out) -> answering.count(count, out))
-                .retention(simulation.setup.retention())
-                .inboxRetention(simulation.setup.inboxRetention())
-                .limits(simulation.setup.limits())
-                .heartbeat(simulation.setup.heartbeat())
-                .sessionTtl(simulation.setup.sessionTtl())
-                .random(new Random(random.nextLong()))
-                .scheduler(life)
-                .executor(dawdling(life))
-                .transport(transport)
-                .build()
-                .start();
-        simulation.trace("starts " + name);
+        closing = false;
+        atWorkSince = simulation.time.nanoTime();
+        lives++;
+        life = new ServerLife(simulation, this, "server" + lives, port);
+        simulation.trace("starts server" + lives);
     }
 
-    private void handle(String life, Session session, Message<?> message, Note note) {
-        simulation.history.handled(life, note.by(), note.text(), message.isRedelivered());
-        if (note.isRefused()) {
-            throw new RealtimeException(REFUSED, "number " + note.number());
-        }
-        String room = message.room();
-        if (room != null) {
-            published(room, send(session.room(room), note), note, Set.of());
+    /** Returns whether the server has been at work for so long, without a pause. */
+    boolean hasRunFor(Duration time) {
+        return simulation.time.nanoTime() - atWorkSince >= time.toNanos();
+    }
+
+    /** Nothing of the process runs for a while; what arrives meanwhile is there when it goes on. */
+    void pause(Duration length) {
+        ServerLife paused = life;
+        if (paused != null) {
+            simulation.trace("the server is paused for " + length);
+            paused.process.pause(length);
+            simulation.network.pause(paused.transport, length);
+            Duration noticed = simulation.setup.heartbeat().interval().multipliedBy(2); // by timers that come late
+            if (length.compareTo(noticed) > 0) {
+                atWorkSince = Math.max(atWorkSince, simulation.time.nanoTime() + length.toNanos());
+            }
         }
     }
 
-    private static @Nullable Position send(Room room, Note note) {
-        return note.isBinary() ? room.send(SAID_BYTES, ByteBuffer.wrap(note.bytes())) : room.send(SAID, note);
+    /** Returns the server's process when it is there and not paused: then its application does something. */
+    private @Nullable ServerLife atWork() {
+        ServerLife up = life;
+        return up == null || up.process.isPaused() ? null : up;
     }
 
-    /** Handlers that dawdle: what was received is often not yet processed when something breaks. */
-    private Executor dawdling(SimulatedProcess life) {
-        return task -> {
-            int delay = dawdles && random.nextInt(6) == 0 ? random.nextInt(simulation.setup.longestHandlerMs()) : 0;
-            life.schedule(Duration.ofMillis(delay), task);
-        };
+    boolean dawdles() {
+        return dawdles;
     }
 
     /** From now on handlers are quick, and tokens are good for ever. */
@@ -167,121 +121,159 @@ final class ServerHost {
         return Integer.parseInt(message.substring(message.lastIndexOf('-') + 1)) > publishedBefore;
     }
 
-    /** The token is {@code user/member}; some servers let it expire. */
-    private CompletableFuture<Authentication> authenticate(Credentials credentials) {
-        String[] token = String.valueOf(credentials.token()).split("/", 2);
-        SimulatedProcess here = process;
-        Instant expires = simulation.setup.tokensExpire() && dawdles && here != null
-                ? Instant.ofEpochMilli(here.currentTimeMillis() + 3_000 + random.nextInt(10_000))
-                : null;
-        CompletableFuture<Authentication> answer = new CompletableFuture<>();
-        Authentication proof = new Authentication(token[0], Map.of(MEMBER, token[1]), expires);
-        int slow = random.nextInt(8) == 0 ? 8_000 : 500;
-        simulation.time.schedule(Duration.ofMillis(random.nextInt(4) == 0 ? random.nextInt(slow) : 0), () -> {
-            if (here != null && here.isAlive()) {
-                answer.complete(proof);
-            }
-        });
-        return answer;
-    }
-
     /** The process dies; with the machine, nobody is told. */
     void kill(boolean withMachine) {
-        SimulatedProcess dying = process;
-        ServerTransport its = transport;
-        if (dying == null || its == null) {
+        ServerLife dying = life;
+        if (dying == null) {
             return;
         }
         simulation.trace(withMachine ? "the server's machine loses power" : "the server is killed");
-        dying.kill();
+        dying.process.kill();
         if (withMachine) {
-            simulation.network.vanish(its);
+            simulation.network.vanish(dying.transport);
         } else {
-            simulation.network.crash(its);
+            simulation.network.crash(dying.transport);
         }
-        forget();
+        life = null;
     }
 
     void shutDown() {
-        RealtimeServer stopping = server;
+        ServerLife stopping = atWork();
         if (stopping != null) {
             simulation.trace("the server shuts down");
-            stopping.close(Duration.ZERO);
-            forget();
+            life = null;
+            closing = true;
+            stopping.server.close(Duration.ZERO);
+            if (simulation.setup.isWide() && !simulation.setup.lags()) { // else a replay may wait for its connection
+                simulation.wire.requireHandedOver();
+            }
         }
     }
 
-    private void forget() {
-        process = null;
-        server = null;
-        transport = null;
+    /** Returns whether the server has closed, or is about to. */
+    boolean isClosing() {
+        return closing;
     }
 
     // ---------------------------------------------------------------- what the application does
 
+    private Note next() {
+        return Note.of("app", ++published);
+    }
+
     void publish(String room) {
-        RealtimeServer up = server;
+        ServerLife up = atWork();
         if (up == null) {
             return;
         }
-        Note note = new Note("app", ++published);
-        List<Session> members = up.room(room).members();
-        if (!members.isEmpty() && random.nextInt(5) == 0) {
+        Room to = up.server.room(room);
+        List<Session> members = to.members();
+        int how = random.nextInt(6);
+        if (!members.isEmpty() && how == 0) {
             Session out = members.get(random.nextInt(members.size()));
-            Position at = send(up.room(room).except(out), note);
-            simulation.history.published(
-                    room,
-                    at,
-                    note.text(),
-                    Set.of(String.valueOf(out.attributes().get(MEMBER))));
+            publish(to.except(out), room, next(), ServerLife.leaving(out), Set.of(ServerLife.member(out)));
+        } else if (how == 1) {
+            up.publishToManaged(to, room, next());
         } else {
-            published(room, send(up.room(room), note), note, Set.of());
+            publish(to, room, next(), Wire.Audience.EVERYONE, Set.of());
         }
     }
 
     void publishToUser(String user) {
-        RealtimeServer up = server;
+        ServerLife up = atWork();
         if (up != null) {
-            Note note = new Note("app", ++published);
-            Position at = send(up.user(user).inbox(), note);
-            published("@user:" + user, at, note, Set.of());
+            publish(up.server.user(user).inbox(), "@user:" + user, next(), Wire.Audience.EVERYONE, Set.of());
         }
     }
 
     void publishToAll() {
-        RealtimeServer up = server;
+        ServerLife up = atWork();
         if (up != null) {
-            Note note = new Note("app", ++published);
-            published("@all", send(up.all(), note), note, Set.of());
+            publish(up.server.all(), "@all", next(), Wire.Audience.EVERYONE, Set.of());
         }
+    }
+
+    private @Nullable Session anySession() {
+        ServerLife up = atWork();
+        if (up == null || up.server.connections().sessionCount() == 0) {
+            return null;
+        }
+        List<Session> sessions = new ArrayList<>(up.server.connections().sessions());
+        sessions.sort(Comparator.comparing(Session::id));
+        return sessions.get(random.nextInt(sessions.size()));
     }
 
     /** Asks a client. */
     void ask() {
-        RealtimeServer up = server;
-        Asking mine = asking;
-        if (up == null || mine == null || up.connections().sessionCount() == 0) {
+        ServerLife up = atWork();
+        Session session = anySession();
+        if (up == null || session == null || !session.isManaged()) {
             return;
         }
-        List<Session> sessions = new ArrayList<>(up.connections().sessions());
-        sessions.sort(Comparator.comparing(Session::id));
-        Session session = sessions.get(random.nextInt(sessions.size()));
         if (random.nextInt(3) == 0) {
-            mine.stream((count, reader) -> session.stream(Asking.COUNT, count, reader));
+            up.asking.stream((count, reader) -> session.stream(Asking.COUNT, count, reader));
         } else {
-            mine.request(number -> session.request(Asking.NEXT, number), simulation.nextNumber());
+            up.asking.request(number -> session.request(Asking.NEXT, number), simulation.nextNumber());
         }
     }
 
     /** Throws a session out. */
     void disconnectOne() {
-        RealtimeServer up = server;
-        if (up == null || up.connections().sessionCount() == 0) {
-            return;
+        ServerLife up = atWork();
+        Session session = anySession();
+        if (up != null && session != null) {
+            simulation.trace("the server disconnects " + session.attributes().get(ServerLife.MEMBER));
+            simulation.wire.kicked(session.id());
+            up.server.connections().sessions().stream() // its client may have come back with another
+                    .filter(other -> device(other).equals(device(session)))
+                    .forEach(other -> simulation.wire.mayBeKicked(other.id()));
+            session.disconnect("kicked");
         }
-        List<Session> sessions = new ArrayList<>(up.connections().sessions());
-        Session session = sessions.get(random.nextInt(sessions.size()));
-        simulation.trace("the server disconnects " + session.attributes().get(MEMBER));
-        session.disconnect("kicked");
+    }
+
+    /** Returns which device a session is of, whichever life of its client's process. */
+    private static String device(Session session) {
+        return ServerLife.member(session).substring(0, 2);
+    }
+
+    /** Throws all sessions of a user out, and those that are about to be one. */
+    void disconnectUser(String user) {
+        ServerLife up = atWork();
+        if (up != null) {
+            simulation.trace("the server disconnects all of " + user);
+            up.server.user(user).sessions().forEach(session -> simulation.wire.kicked(session.id()));
+            simulation.wire.userKicked(user);
+            up.server.connections().disconnectUser(user, "kicked");
+        }
+    }
+
+    /** Puts a session into a room, or takes it out, as another thread of the application may at any time. */
+    void move() {
+        Session session = anySession();
+        String room = Simulation.SHARED.get(random.nextInt(Simulation.SHARED.size()));
+        if (session != null && random.nextBoolean()) {
+            session.join(room);
+        } else if (session != null) {
+            session.leave(room);
+        }
+    }
+
+    void forEachSession(BiConsumer<String, Set<String>> visitor) {
+        RealtimeServer up = server();
+        if (up != null) {
+            up.connections().sessions().stream()
+                    .filter(Session::isManaged)
+                    .forEach(session -> visitor.accept(ServerLife.member(session), session.rooms()));
+        }
+    }
+
+    /** Returns where each session is. */
+    Map<String, Set<String>> rooms() {
+        Map<String, Set<String>> rooms = new HashMap<>();
+        RealtimeServer up = server();
+        if (up != null) {
+            up.connections().sessions().forEach(session -> rooms.put(session.id(), new HashSet<>(session.rooms())));
+        }
+        return rooms;
     }
 }

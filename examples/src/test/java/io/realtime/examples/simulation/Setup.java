@@ -5,12 +5,16 @@ import io.realtime.server.Limits;
 import io.realtime.server.RateLimit;
 import io.realtime.server.Retention;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Random;
 
 /** How the server and the clients of one seed are configured: mostly generous, sometimes so tight that bounds are met. */
 record Setup(
         int clients,
+        int plainClients,
         int steps,
+        List<String> rooms,
         Retention retention,
         Retention inboxRetention,
         Limits limits,
@@ -18,44 +22,110 @@ record Setup(
         Duration sessionTtl,
         int outboxMessages,
         int longestHandlerMs,
+        boolean handlersBlock,
         boolean tokensExpire,
         boolean filesKept,
-        boolean reloads) {
+        boolean reloads,
+        boolean restless,
+        boolean rulesFail,
+        boolean switches,
+        boolean moves,
+        boolean pauses,
+        boolean lags,
+        int threads,
+        boolean rejects,
+        boolean clientsReject) {
     private static final Retention ALL = new Retention(100_000, Duration.ofHours(1));
 
     static Setup of(Random random) {
-        boolean tight = random.nextInt(3) == 0;
-        Retention retention =
-                tight ? new Retention(1 + random.nextInt(20), Duration.ofSeconds(1 + random.nextInt(60))) : ALL;
+        Retention retention = random.nextInt(3) == 0
+                ? new Retention(1 + random.nextInt(20), Duration.ofSeconds(1 + random.nextInt(60)))
+                : ALL;
         Retention inbox = random.nextInt(4) == 0 ? new Retention(1 + random.nextInt(20), Duration.ofHours(1)) : ALL;
-        int messageBytes = 1024;
-        int inflight = 1 + random.nextInt(20);
-        Limits limits = Limits.builder()
-                .inflight(inflight)
-                .mailbox(inflight + random.nextInt(50))
-                .messageBytes(messageBytes)
-                .outboundBytes(random.nextInt(3) == 0 ? 2 * messageBytes : 1 << 20)
-                .logBytes(random.nextInt(4) == 0 ? 40_000 + random.nextInt(40_000) : 1 << 30)
-                .rate(
-                        random.nextInt(4) == 0
-                                ? RateLimit.perSecond(5 + random.nextInt(50)).withBurst(1 + random.nextInt(20))
-                                : RateLimit.none())
-                .resumptionsPerSession(
-                        random.nextInt(4) == 0 ? RateLimit.perMinute(1 + random.nextInt(20)) : RateLimit.none())
-                .build();
+        List<String> rooms = new ArrayList<>(List.of("chat:1", "chat:2"));
+        boolean fewRooms = random.nextInt(4) == 0;
+        boolean manyRooms = !fewRooms && random.nextInt(40) == 0;
+        int count = fewRooms ? 5 : manyRooms ? 50 + random.nextInt(250) : 2;
+        String tail = manyRooms ? ":" + "n".repeat(random.nextInt(240)) : "";
+        for (int i = 3; i <= count; i++) {
+            rooms.add("chat:" + i + tail);
+        }
         Duration[] ttls = {Duration.ofMillis(500), Duration.ofSeconds(10), Duration.ofMinutes(5)};
         return new Setup(
                 2 + random.nextInt(3),
+                random.nextInt(3),
                 100 + random.nextInt(200),
+                List.copyOf(rooms),
                 retention,
                 inbox,
-                limits,
+                limits(
+                        random,
+                        manyRooms ? 16 * 1024 : 1024,
+                        manyRooms ? 4_000_000 : 40_000, // rooms and members cost as well, and are not evicted
+                        fewRooms ? 1 + random.nextInt(3) : rooms.size() + Simulation.SHARED.size()),
                 new Heartbeat(Duration.ofSeconds(2), Duration.ofSeconds(5)),
                 ttls[random.nextInt(ttls.length)],
                 random.nextInt(5) == 0 ? 10 : 10_000,
                 1 + random.nextInt(3_000),
+                random.nextInt(3) == 0,
                 random.nextInt(5) == 0,
                 random.nextInt(3) == 0,
-                random.nextInt(3) == 0);
+                random.nextInt(3) == 0,
+                random.nextInt(80) == 0 && !manyRooms,
+                random.nextInt(4) == 0,
+                random.nextInt(8) == 0,
+                random.nextInt(4) == 0,
+                random.nextInt(4) == 0,
+                random.nextInt(4) == 0,
+                random.nextInt(4) == 0 ? 1 + random.nextInt(4) : 0,
+                random.nextInt(6) == 0,
+                random.nextInt(6) == 0 && Expected.CLIENT_REJECTIONS.isOn());
+    }
+
+    private static Limits limits(Random random, int messageBytes, int logBytes, int roomsPerSession) {
+        int inflight = 1 + random.nextInt(20);
+        return Limits.builder()
+                .inflight(inflight)
+                .mailbox(inflight + 10 + random.nextInt(50)) // for what a client says beside its messages
+                .messageBytes(messageBytes)
+                .outboundBytes(random.nextInt(3) == 0 ? 2 * messageBytes : 1 << 20)
+                .logBytes(random.nextInt(4) == 0 ? logBytes + random.nextInt(logBytes) : 1 << 30)
+                .ratePerSession(rate(random))
+                .ratePerUser(rate(random))
+                .resumptionsPerSession(
+                        random.nextInt(4) == 0 ? RateLimit.perMinute(1 + random.nextInt(20)) : RateLimit.none())
+                .roomsPerSession(roomsPerSession)
+                .build();
+    }
+
+    private static RateLimit rate(Random random) {
+        return random.nextInt(4) == 0
+                ? RateLimit.perSecond(4 + random.nextInt(20)).withBurst(1 + random.nextInt(20))
+                : RateLimit.none();
+    }
+
+    /** Returns whether a client may find itself outside a room that it has asked for. */
+    boolean joinsAreRefused() {
+        return hasTooManyRooms() || rulesFail || moves;
+    }
+
+    /** Returns whether a join may be refused to a session that is in the room by an earlier one. */
+    boolean refusesMembers() {
+        return hasTooManyRooms() || rulesFail;
+    }
+
+    /** Returns whether there are more rooms than a session may be in. */
+    boolean hasTooManyRooms() {
+        return limits.roomsPerSession() < rooms.size();
+    }
+
+    /** Returns whether everything that is published is kept. */
+    boolean keepsAll() {
+        return limits.logBytes() == 1 << 30;
+    }
+
+    /** Returns whether no connection is ever too full for what it is sent. */
+    boolean isWide() {
+        return limits.outboundBytes() == 1 << 20;
     }
 }

@@ -6,6 +6,7 @@ import io.realtime.RealtimeException;
 import io.realtime.server.Accounts;
 import io.realtime.server.RealtimeServer;
 import io.realtime.server.ServerStats;
+import io.realtime.server.Session;
 import io.realtime.testing.DeliveryHistory;
 import io.realtime.testing.InMemoryNetwork;
 import io.realtime.testing.InMemoryNetwork.Direction;
@@ -15,7 +16,9 @@ import java.io.IOException;
 import java.nio.file.FileSystem;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
@@ -29,8 +32,10 @@ import org.jspecify.annotations.Nullable;
  * After each step the bounds are checked; in the end everything heals, and every promise must have been kept.
  */
 final class Simulation {
-    static final List<String> ROOMS = List.of("chat:1", "chat:2");
-    private static final List<String> USERS = List.of("ann", "bob");
+    /** Rooms that a session is put in and taken out of by its client and by the server's application at the same time. */
+    static final List<String> SHARED = List.of("shared:1", "shared:2");
+
+    static final List<String> USERS = List.of("ann", "bob");
     private static final Duration HEALING = Duration.ofMinutes(3);
 
     final int port = 7000;
@@ -40,10 +45,14 @@ final class Simulation {
     final Setup setup;
     final DeliveryHistory history;
     private final @Nullable Consumer<String> trace;
+    final Wire wire = new Wire(this);
+    final Faults faults;
     final ServerHost server;
     final FileSystem disk = Jimfs.newFileSystem(Configuration.unix());
-    private final List<ClientHost> clients = new ArrayList<>();
-    private boolean serverRestarts;
+    final List<ClientHost> clients = new ArrayList<>();
+    final Map<String, String> owners = new HashMap<>(); // whose messages each sender's are
+    private final List<PlainHost> plainClients = new ArrayList<>();
+    private int steps;
     private int numbers;
 
     Simulation(long seed, @Nullable Consumer<String> trace) {
@@ -52,6 +61,11 @@ final class Simulation {
         this.trace = trace;
         this.history = new DeliveryHistory(trace == null ? null : this::trace);
         this.server = new ServerHost(this, port);
+        this.faults = new Faults(this);
+    }
+
+    boolean isTraced() {
+        return trace != null;
     }
 
     void trace(String line) {
@@ -62,41 +76,93 @@ final class Simulation {
 
     void run() throws IOException {
         trace(setup.toString());
+        network.tap(wire);
         server.start();
         for (int i = 0; i < setup.clients(); i++) {
             ClientHost client = new ClientHost(this, "c" + i, USERS.get(i % USERS.size()));
             clients.add(client);
             client.start();
         }
-        for (int step = 0; step < setup.steps(); step++) {
-            act();
-            disturb();
-            time.advance(Duration.ofMillis(random.nextInt(300)));
-            checkBounds();
+        for (int i = 0; i < setup.plainClients(); i++) {
+            PlainHost client = new PlainHost(this, "p" + i, USERS.get(i % USERS.size()));
+            plainClients.add(client);
+            client.reconnect();
+        }
+        if (setup.restless()) {
+            faults.reconnectOftenEnough();
+        }
+        time.schedule(Duration.ZERO, this::step);
+        while (steps < setup.steps()) {
+            time.advance(Duration.ofSeconds(1));
         }
         heal();
-        history.settled();
-        Stream.concat(Stream.of(server.asking), clients.stream().map(client -> client.asking))
-                .filter(Objects::nonNull)
-                .forEach(Asking::requireSettled);
-        for (String user : USERS) {
-            checkInbox(user);
+        requireSettled();
+        if (random.nextInt(3) == 0) { // a planned move to the next server, and all is owed once more
+            clients.forEach(ClientHost::send);
+            time.advance(Duration.ofMillis(random.nextInt(20)));
+            server.shutDown();
+            heal();
+            requireSettled();
         }
         end();
         disk.close();
         history.requireKept();
     }
 
+    /** A task, as all that happens: a handler that blocks its thread does not stop it. */
+    private void step() {
+        act();
+        faults.disturb();
+        checkBounds();
+        steps++;
+        if (steps < setup.steps()) {
+            time.schedule(Duration.ofMillis(random.nextInt(300)), this::step);
+        }
+    }
+
+    static boolean isShared(String room) {
+        return SHARED.contains(room);
+    }
+
+    private void requireSettled() {
+        if (setup.joinsAreRefused()) { // who is refused when it comes back hears so as an error
+            server.forEachSession((session, rooms) -> setup.rooms().stream()
+                    .filter(room -> !rooms.contains(room))
+                    .forEach(room -> history.left(session, room)));
+        }
+        history.settled();
+        wire.requireSettled(server.rooms());
+        ServerLife life = server.life;
+        Stream.concat(
+                        Stream.of(life == null ? null : life.asking),
+                        clients.stream().map(client -> client.asking))
+                .filter(Objects::nonNull)
+                .forEach(Asking::requireSettled);
+        plainClients.forEach(PlainHost::requireSettled);
+        for (String user : USERS) {
+            checkInbox(user);
+        }
+    }
+
     // ---------------------------------------------------------------- what people do
 
     private void act() {
         for (ClientHost client : clients) {
+            if (client.isPaused()) {
+                continue;
+            }
             for (int i = random.nextInt(4); i > 0; i--) {
                 client.send();
             }
             if (random.nextInt(4) == 0) {
                 client.ask();
             }
+        }
+        plainClients.forEach(PlainHost::act);
+        if (setup.moves()) {
+            server.move();
+            anyClient().move();
+            server.publish(SHARED.get(random.nextInt(SHARED.size())));
         }
         switch (random.nextInt(10)) {
             case 0, 1, 2 -> server.publish(anyRoom());
@@ -109,137 +175,31 @@ final class Simulation {
         }
     }
 
+    String userAfter(String user) {
+        return USERS.get((USERS.indexOf(user) + 1) % USERS.size());
+    }
+
     /** Returns a number that was not asked about before. */
     int nextNumber() {
         return ++numbers;
     }
 
-    private String anyRoom() {
-        return ROOMS.get(random.nextInt(ROOMS.size()));
+    String anyRoom() {
+        return setup.rooms().get(random.nextInt(setup.rooms().size()));
     }
 
-    private ClientHost anyClient() {
+    ClientHost anyClient() {
         return clients.get(random.nextInt(clients.size()));
-    }
-
-    // ---------------------------------------------------------------- what breaks
-
-    private void disturb() {
-        Link link = anyLink();
-        switch (random.nextInt(60)) {
-            case 0, 1 -> network.cutAll();
-            case 2, 3 -> {
-                if (link != null) {
-                    link.reset();
-                }
-            }
-            case 4, 5, 6 -> {
-                if (link != null) {
-                    link.resetAfter(anyDirection(), random.nextInt(600));
-                }
-            }
-            case 7 -> {
-                if (link != null) {
-                    link.halfOpen(anyDirection());
-                }
-            }
-            case 8 -> {
-                if (link != null) {
-                    link.halfOpen();
-                }
-            }
-            case 9 -> {
-                if (link != null) {
-                    link.latency(Duration.ofMillis(random.nextInt(8_000)));
-                }
-            }
-            case 10 -> network.latency(Duration.ZERO, Duration.ofMillis(random.nextInt(400)), random);
-            case 11 -> network.latency(Duration.ofMillis(random.nextInt(100)));
-            case 12 -> network.refuseConnections(true);
-            case 13, 14 -> network.refuseConnections(false);
-            case 15 -> network.blackHole(random.nextInt(4) == 0);
-            case 16 -> network.loseUpgrades(random.nextInt(3) == 0);
-            case 17 -> network.stallClients(random.nextBoolean());
-            case 18 -> anyClient().networkChanged();
-            case 19 -> anyClient().disconnect();
-            case 20 -> server.disconnectOne();
-            case 21 -> jump();
-            case 22 -> stopServer();
-            case 23 -> restart(anyClient());
-            case 24 -> overtake(anyClient());
-            default -> {}
-        }
-        if (random.nextInt(10) == 0) {
-            clients.stream().filter(ClientHost::isClosed).forEach(ClientHost::connect);
-        }
-        if (!server.isUp() && random.nextInt(10) == 0) {
-            server.start();
-        }
-    }
-
-    /** A client's first connection gets slow before its {@code $hello} is there, and its second one overtakes it. */
-    private void overtake(ClientHost client) {
-        List<Link> before = network.links();
-        client.reconnect();
-        for (int i = 0; i < 100; i++) {
-            time.advance(Duration.ofMillis(5));
-            for (Link link : network.links()) {
-                if (!before.contains(link)) {
-                    link.latency(Duration.ofMillis(random.nextInt(3_000)));
-                    time.advance(Duration.ofMillis(random.nextInt(500)));
-                    client.networkChanged();
-                    return;
-                }
-            }
-        }
-    }
-
-    private @Nullable Link anyLink() {
-        List<Link> links = network.links();
-        return links.isEmpty() ? null : links.get(random.nextInt(links.size()));
-    }
-
-    private Direction anyDirection() {
-        return random.nextBoolean() ? Direction.TO_CLIENT : Direction.TO_SERVER;
-    }
-
-    /** Less than half of what outboxes keep messages for: two clocks that agree on more mean that the machine slept. */
-    private void jump() {
-        Duration by = Duration.ofSeconds(random.nextInt(10_000) - 5_000);
-        trace("the server's clock jumps by " + by);
-        if (server.process != null) {
-            server.process.jumpWallClock(by);
-        }
-        ClientHost client = anyClient();
-        if (client.process != null) {
-            client.process.jumpWallClock(by.negated());
-        }
-    }
-
-    private void stopServer() {
-        if (server.isUp() && !serverRestarts && random.nextInt(2) == 0) {
-            return; // so that about half of the seeds keep one server, and with it every promise without a condition
-        }
-        serverRestarts = true;
-        switch (random.nextInt(3)) {
-            case 0 -> server.shutDown();
-            case 1 -> server.kill(false);
-            default -> server.kill(true);
-        }
-    }
-
-    private void restart(ClientHost client) {
-        if (client.isUp()) {
-            client.kill(random.nextBoolean());
-        }
-        client.start();
     }
 
     // ---------------------------------------------------------------- what is seen
 
     void failed(String member, String message, Throwable failure) {
         String code = code(failure);
-        if (!code.equals("overloaded") || setup.outboxMessages() > 1_000) {
+        boolean isReason = (code.equals("overloaded") && setup.outboxMessages() < 1_000)
+                || (code.equals("user_changed") && setup.switches())
+                || (code.equals("connection_lost") && faults.hasJumped()); // hours in which all clocks agree
+        if (!isReason) {
             history.broken(String.format("%s of %s failed for no reason of its own: %s", message, member, failure));
         }
         history.gaveUp(member, message, code);
@@ -267,7 +227,7 @@ final class Simulation {
                 history.broken(String.format("%d bytes wait for a client", waiting));
             }
         }
-        RealtimeServer up = server.server;
+        RealtimeServer up = server.server();
         if (up == null) {
             return;
         }
@@ -280,22 +240,33 @@ final class Simulation {
             history.broken(String.format("the account says %d bytes, the rooms hold %d", stats.logBytes(), counted));
         }
         int lives = clients.stream().mapToInt(ClientHost::lives).sum();
-        int most = lives * (1 + setup.limits().mailbox()); // those that end behind messages of theirs
+        int plain = plainClients.stream().mapToInt(PlainHost::lives).sum();
+        int most = (lives + plain) * (1 + setup.limits().mailbox()); // those that end behind messages of theirs
         if (stats.sessions() > most || stats.clients() > lives) {
             history.broken(String.format("%s, and there were %d clients", stats, lives));
         }
-        if (stats.waiting() > lives * (1 + setup.limits().mailbox())) {
+        int atWork = stats.handlersBusy() + stats.handlersWaiting(); // some for sessions that have ended
+        if (stats.waiting()
+                > atWork
+                        + (stats.clients() + stats.sessions())
+                                * (1 + setup.limits().mailbox())) {
             history.broken(stats + ": too many messages wait");
         }
-        if (stats.rooms() > ROOMS.size() + USERS.size() + 1 + stats.sessions()) { // one inbox each
+        if (stats.rooms()
+                > setup.rooms().size() + SHARED.size() + USERS.size() + 1 + stats.sessions()) { // one inbox each
             history.broken(String.format("%s: too many rooms", stats));
+        }
+        for (Session session : up.connections().sessions()) {
+            if (session.rooms().stream().filter(room -> !isShared(room)).count()
+                    > setup.limits().roomsPerSession()) {
+                history.broken(session + " is in " + session.rooms());
+            }
         }
     }
 
     /** Unless it was trimmed, what was sent to a user has reached one of the user's devices. */
     private void checkInbox(String user) {
-        boolean isKept =
-                setup.inboxRetention().messages() > 1_000 && setup.limits().logBytes() == 1 << 30;
+        boolean isKept = setup.inboxRetention().messages() > 1_000 && setup.keepsAll();
         List<String> unreached = history.unreached("@user:" + user).stream()
                 .filter(server::isOfThisLife)
                 .toList();
@@ -312,6 +283,7 @@ final class Simulation {
         network.blackHole(false);
         network.loseUpgrades(false);
         network.stallClients(false);
+        network.lag(false);
         network.latency(Duration.ofMillis(1));
         network.links().forEach(link -> link.latency(Duration.ofMillis(1)));
         server.behave();
@@ -324,6 +296,7 @@ final class Simulation {
             }
             client.connect();
         }
+        plainClients.forEach(PlainHost::reconnect);
         time.advance(HEALING);
         clients.stream()
                 .filter(ClientHost::isClosed)
@@ -338,7 +311,11 @@ final class Simulation {
 
     private void end() {
         clients.forEach(ClientHost::close);
+        plainClients.forEach(PlainHost::close);
         time.advance(Duration.ofSeconds(10));
+        if (random.nextInt(4) == 0) {
+            requireForgotten();
+        }
         server.shutDown();
         time.advance(Duration.ofMinutes(10));
         if (network.connections() > 0) {
@@ -346,6 +323,25 @@ final class Simulation {
         }
         if (time.pending() > 0) {
             history.broken(String.format("%d timers are left", time.pending()));
+        }
+    }
+
+    /** A day later the server knows of nobody but of one who comes then. */
+    private void requireForgotten() {
+        RealtimeServer up = server.server();
+        if (up == null) {
+            return;
+        }
+        time.advance(Duration.ofHours(25));
+        ClientHost late = new ClientHost(this, "late", USERS.get(0));
+        late.start();
+        time.advance(Duration.ofSeconds(10));
+        late.close();
+        time.advance(Duration.ofHours(2));
+        ServerStats stats = up.stats();
+        int left = stats.connections() + stats.sessions() + stats.users() + stats.rooms() + stats.waiting();
+        if (left > 0 || stats.clients() != 1) {
+            history.broken("a day later the server has " + stats);
         }
     }
 }

@@ -1,0 +1,419 @@
+package io.realtime.examples.simulation;
+
+import io.realtime.CloseReason;
+import io.realtime.internal.wire.BinaryEnvelope;
+import io.realtime.internal.wire.Envelope;
+import io.realtime.internal.wire.Frames;
+import io.realtime.spi.Frame;
+import io.realtime.spi.FrameBatch;
+import io.realtime.testing.InMemoryNetwork;
+import io.realtime.testing.InMemoryNetwork.Direction;
+import io.realtime.testing.InMemoryNetwork.Link;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.HashSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.NavigableMap;
+import java.util.Set;
+import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Reads along on every connection, where no client hides what a server does wrong: nothing goes to who has left, was left
+ * out or never joined; what is for a session goes to it once and in the order of the log; and a server closes a connection
+ * only for a reason that is there.
+ */
+final class Wire implements InMemoryNetwork.Tap {
+    /** Whom a message is for, by public session ids: only these, unless null, without those. */
+    record Audience(@Nullable Set<String> only, Set<String> except) {
+        static final Audience EVERYONE = new Audience(null, Set.of());
+
+        boolean includes(String session) {
+            return (only == null || only.contains(session)) && !except.contains(session);
+        }
+    }
+
+    private static final int MOST_HELLO = 16 * 1024;
+    private static final int PUBLIC_ID = 12; // of a session's secret, which begins with it
+
+    private final Simulation simulation;
+    private final Map<Link, Line> lines = new LinkedHashMap<>();
+    private final Map<String, NavigableMap<Long, Audience>> logs = new HashMap<>(); // by room and epoch
+    private final Set<String> kicked = new HashSet<>(); // sessions
+    private final Set<String> mayBeKicked = new HashSet<>();
+    private final Map<String, Long> usersKicked = new HashMap<>(); // when
+    private final Map<String, Line> unhandled = new HashMap<>(); // messages of plain clients
+    private final List<Line> draining = new ArrayList<>();
+    private long events;
+    private String publishing = "";
+    private Audience audience = Audience.EVERYONE;
+
+    Wire(Simulation simulation) {
+        this.simulation = simulation;
+    }
+
+    /** One connection, as far as it has come. */
+    private static final class Line {
+        final Link link;
+        final Map<String, String> questions = new HashMap<>(); // the protocol's own, by ref
+        final Map<String, Place> rooms = new LinkedHashMap<>();
+        final Map<String, Integer> waiting =
+                new LinkedHashMap<>(); // of a plain client: the length of what is not handled
+        long begun;
+        boolean isManaged;
+        int waitingBytes;
+        String session = "";
+        String user = "";
+
+        @Nullable
+        CloseReason closing;
+
+        Line(Link link, long begun) {
+            this.link = link;
+            this.begun = begun;
+        }
+
+        boolean isWelcome() {
+            return !session.isEmpty();
+        }
+
+        @Override
+        public String toString() {
+            return "the connection of " + session + " of " + user;
+        }
+    }
+
+    /** How far a connection was sent a room. */
+    private static final class Place {
+        final String epoch;
+        long offset;
+
+        Place(String epoch, long offset) {
+            this.epoch = epoch;
+            this.offset = offset;
+        }
+    }
+
+    // ---------------------------------------------------------------- what the application says
+
+    /** The application is about to publish to a room; a user's inbox has the user's name in it. */
+    void publishes(String room, Audience whom) {
+        publishing = room;
+        audience = whom;
+    }
+
+    void published(String room, String epoch, long offset) {
+        log(room, epoch).put(offset, audience);
+        publishing = "";
+    }
+
+    /** The application has ended a session for good. */
+    void kicked(String session) {
+        kicked.add(session);
+    }
+
+    /** The application has ended a session of the same client. */
+    void mayBeKicked(String session) {
+        mayBeKicked.add(session);
+    }
+
+    boolean isKicked(String session) {
+        return kicked.contains(session);
+    }
+
+    void userKicked(String user) {
+        usersKicked.put(user, ++events);
+    }
+
+    /** A handler begins with a message, or it was refused. */
+    void handled(String message) {
+        Line line = unhandled.remove(message);
+        Integer length = line == null ? null : line.waiting.remove(message);
+        if (line != null && length != null) {
+            line.waitingBytes -= length;
+        }
+    }
+
+    // ---------------------------------------------------------------- what is sent
+
+    @Override
+    public void opened(Link link) {
+        lines.put(link, new Line(link, ++events));
+    }
+
+    @Override
+    public void over(Link link) {
+        Line line = lines.remove(link);
+        if (line != null) {
+            line.waiting.keySet().forEach(unhandled::remove);
+        }
+    }
+
+    @Override
+    public void arrived(Link link, Direction direction, Frame frame) {
+        Line line = lines.get(link);
+        if (direction != Direction.TO_SERVER || line == null) {
+            return;
+        }
+        Envelope envelope = frame.isText() ? Envelope.parse(frame.asText()) : BinaryEnvelope.parse(frame.payload());
+        if (envelope.type().equals(Frames.HELLO)) {
+            line.begun = ++events;
+            line.isManaged = true;
+            if (frame.length() > MOST_HELLO) {
+                broken(line, "a $hello of " + frame.length() + " bytes");
+            }
+        } else if (envelope.isProtocol() && envelope.ref() != null) {
+            line.questions.put(envelope.ref(), envelope.type());
+        } else if (!line.isManaged && envelope.ref() != null && line.isWelcome()) {
+            checkMailbox(line);
+            String message = envelope.ref();
+            line.waiting.put(message, frame.length());
+            line.waitingBytes += frame.length();
+            unhandled.put(message, line);
+        }
+    }
+
+    /** What a plain client sends is handled or refused, and what waits meanwhile is bounded. */
+    private void checkMailbox(Line line) {
+        int most = simulation.setup.limits().mailbox() + 1; // and one is being handled
+        int mostBytes = 18 * simulation.setup.limits().messageBytes();
+        if (line.closing == null && (line.waiting.size() > most || line.waitingBytes > mostBytes)) {
+            broken(line, line.waiting.size() + " messages of " + line.waitingBytes + " bytes wait, not closed");
+        }
+    }
+
+    @Override
+    public void sent(Link link, Direction direction, FrameBatch batch) {
+        Line line = lines.get(link);
+        if (direction != Direction.TO_CLIENT || line == null) {
+            return;
+        }
+        int bytes = batch.frames().stream().mapToInt(Frame::length).sum();
+        if (batch.frames().size() > 1 && bytes > simulation.setup.limits().outboundBytes() / 4) {
+            broken(line, "a batch of " + batch.frames().size() + " frames has " + bytes + " bytes");
+        }
+        for (Frame frame : batch.frames()) {
+            Envelope envelope =
+                    frame.isText() ? Envelope.parseFromServer(frame.asText()) : BinaryEnvelope.parse(frame.payload());
+            if (envelope.isProtocol()) {
+                protocol(line, envelope);
+            } else if (envelope.room() != null) {
+                message(line, envelope.room(), envelope.offset());
+            }
+        }
+    }
+
+    private void protocol(Line line, Envelope envelope) {
+        String ref = envelope.ref();
+        String room = envelope.room();
+        if (simulation.isTraced() && line.isManaged && (room == null || !room.equals("@session"))) {
+            simulation.trace("    " + line.session + " is sent " + envelope + " " + ref + " " + room);
+        }
+        switch (envelope.type()) {
+            case Frames.WELCOME -> welcome(line, envelope.data(Frames.Welcome.class));
+            case Frames.JOINED -> joined(line, String.valueOf(room), envelope.data(Frames.Joined.class));
+            case Frames.LEFT -> line.rooms.remove(room);
+            case Frames.GAP -> {
+                Frames.Gap gap = envelope.data(Frames.Gap.class);
+                if (!"@session".equals(room)) {
+                    if (!line.rooms.containsKey(room)) {
+                        broken(line, "it is told of a gap in " + room + ", where it is not");
+                    }
+                    line.rooms.put(room, new Place(gap.epoch(), gap.offset()));
+                }
+            }
+            case Frames.REPLY -> {
+                String question = ref == null ? null : line.questions.remove(ref);
+                if (Frames.JOIN.equals(question)) {
+                    joined(line, String.valueOf(room), envelope.data(Frames.Joined.class));
+                } else if (Frames.REJOIN.equals(question)) {
+                    envelope.<Frames.Rejoins>data(Frames.Rejoins.class)
+                            .rooms()
+                            .forEach((name, rejoined) -> rejoined(line, name, rejoined));
+                } else if (Frames.LEAVE.equals(question)) {
+                    line.rooms.remove(room);
+                }
+            }
+            case Frames.ERROR -> {
+                String question = ref == null ? null : line.questions.remove(ref);
+                if (Frames.JOIN.equals(question)) {
+                    line.rooms.remove(room);
+                } else if (ref != null && question == null) {
+                    handled(ref);
+                }
+            }
+            default -> {}
+        }
+    }
+
+    private void welcome(Line line, Frames.Welcome welcome) {
+        if (line.isWelcome()) {
+            broken(line, "it is welcomed twice");
+        }
+        line.session = welcome.session().substring(0, PUBLIC_ID);
+        line.user = String.valueOf(welcome.user());
+        welcome.rooms().forEach((room, state) -> {
+            if (!room.equals("@session") && !"unauthorized".equals(state.reason())) {
+                line.rooms.put(room, new Place(state.epoch(), state.offset()));
+            }
+        });
+        if (kicked.contains(line.session)) {
+            broken(line, "it is welcomed in a session that was ended for good");
+        }
+        if (usersKicked.getOrDefault(line.user, 0L) > line.begun) {
+            broken(line, "it is welcomed though its user was disconnected while it asked to be let in");
+        }
+    }
+
+    private static void joined(Line line, String room, Frames.Joined at) {
+        line.rooms.put(room, new Place(at.epoch(), at.offset()));
+    }
+
+    private static void rejoined(Line line, String room, Frames.Rejoined rejoined) {
+        String epoch = rejoined.epoch();
+        if (rejoined.error() == null && epoch != null) {
+            line.rooms.put(room, new Place(epoch, rejoined.offset()));
+        } else {
+            line.rooms.remove(room);
+        }
+    }
+
+    private void message(Line line, String room, long offset) {
+        if (room.equals("@session")) {
+            return;
+        }
+        Place place = line.rooms.get(room);
+        if (place == null) {
+            broken(line, "it is sent " + offset + " of " + room + ", where it is not");
+            return;
+        }
+        if (offset == 0) {
+            return; // ephemeral
+        }
+        String key = key(line, room);
+        Audience whom = log(key, place.epoch).get(offset);
+        if (whom == null && key.equals(publishing)) {
+            whom = audience;
+        }
+        if (whom == null || !whom.includes(line.session)) {
+            broken(
+                    line,
+                    "it is sent " + offset + " of " + room + ", which is " + (whom == null ? "nothing" : "not for it"));
+        }
+        if (offset <= place.offset) {
+            broken(line, "it is sent " + offset + " of " + room + " behind " + place.offset);
+            return;
+        }
+        Long missing = missing(line, key, place, offset - 1);
+        if (missing != null) {
+            broken(line, "it is sent " + offset + " of " + room + " before " + missing);
+        }
+        place.offset = offset;
+    }
+
+    /** Returns the first offset that the connection should have been sent, or null. */
+    private @Nullable Long missing(Line line, String key, Place place, long upTo) {
+        if (upTo <= place.offset) {
+            return null;
+        }
+        for (Map.Entry<Long, Audience> entry :
+                log(key, place.epoch).subMap(place.offset, false, upTo, true).entrySet()) {
+            // A session that passed a filter, left and joined again is another member.
+            if (entry.getValue().only() == null && entry.getValue().includes(line.session)) {
+                return entry.getKey();
+            }
+        }
+        return null;
+    }
+
+    private static String key(Line line, String room) {
+        return room.equals("@user") ? "@user:" + line.user : room;
+    }
+
+    private NavigableMap<Long, Audience> log(String room, String epoch) {
+        return logs.computeIfAbsent(room + " " + epoch, name -> new TreeMap<>());
+    }
+
+    // ---------------------------------------------------------------- what is closed
+
+    @Override
+    public void closing(Link link, Direction direction, CloseReason reason) {
+        Line line = lines.get(link);
+        if (direction != Direction.TO_CLIENT || line == null || line.closing != null) {
+            return;
+        }
+        line.closing = reason;
+        simulation.trace("the server closes " + line + ": " + reason);
+        if (reason.code() == CloseReason.DRAINING && line.isWelcome()) {
+            draining.add(line);
+        }
+        if (!isReason(line, reason)) {
+            broken(line, "the server closes it for no reason: " + reason);
+        }
+    }
+
+    private boolean isReason(Line line, CloseReason reason) {
+        Setup setup = simulation.setup;
+        return switch (reason.code()) {
+            case CloseReason.HEARTBEAT_TIMEOUT ->
+                line.link
+                                        .silence(Direction.TO_SERVER)
+                                        .compareTo(setup.heartbeat().timeout())
+                                >= 0
+                        && simulation.server.hasRunFor(
+                                setup.heartbeat().interval().dividedBy(2));
+            case CloseReason.HELLO_TIMEOUT -> !line.isWelcome();
+            case CloseReason.TOKEN_EXPIRED -> setup.tokensExpire();
+            case CloseReason.KICKED ->
+                line.isWelcome()
+                        ? mayBeKicked.contains(line.session) || usersKicked.containsKey(line.user)
+                        : !kicked.isEmpty() || !usersKicked.isEmpty(); // only the server knows whose it would be
+            case CloseReason.SESSION_REPLACED, CloseReason.OVERLOADED, CloseReason.RATE_LIMITED -> true;
+            case CloseReason.SLOW_CONSUMER -> !setup.isWide() || line.link.outboundBytes(Direction.TO_CLIENT) > 1 << 19;
+            case CloseReason.WEBSOCKET_PROTOCOL_ERROR -> simulation.faults.hasDamaged();
+            case CloseReason.DRAINING, CloseReason.GOING_AWAY -> simulation.server.isClosing();
+            default -> false;
+        };
+    }
+
+    // ---------------------------------------------------------------- when nothing is on its way
+
+    /** Checks that each connection that a server has closed to drain was sent before what was published before. */
+    void requireHandedOver() {
+        draining.forEach(this::requireComplete);
+        draining.clear();
+    }
+
+    /** Checks that each open connection was sent everything that is for it, and is where its session is. */
+    void requireSettled(Map<String, Set<String>> roomsOfSessions) {
+        for (Line line : lines.values()) {
+            if (line.closing == null && line.isWelcome()) {
+                requireComplete(line);
+                Set<String> told = new HashSet<>(line.rooms.keySet());
+                told.removeIf(room -> room.startsWith("@"));
+                Set<String> is = roomsOfSessions.get(line.session);
+                boolean mayDiffer = simulation.setup.refusesMembers() && !Expected.REFUSED_JOINS.isOn();
+                if (!mayDiffer && !told.equals(is)) {
+                    broken(line, "it was told that it is in " + told + ", and is in " + is);
+                }
+            }
+        }
+    }
+
+    private void requireComplete(Line line) {
+        List<String> all = new ArrayList<>(line.rooms.keySet());
+        for (String room : all) {
+            Place place = line.rooms.get(room);
+            Long missing = place == null ? null : missing(line, key(line, room), place, Long.MAX_VALUE);
+            if (missing != null) {
+                broken(line, "it was never sent " + missing + " of " + room);
+            }
+        }
+    }
+
+    private void broken(Line line, String what) {
+        simulation.history.broken(line + ": " + what);
+    }
+}
