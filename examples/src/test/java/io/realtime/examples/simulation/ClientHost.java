@@ -201,11 +201,6 @@ final class ClientHost {
     }
 
     private void delivered(int life, Message<?> said, Note note) {
-        boolean isRefused =
-                simulation.setup.joinsAreRefused() && !simulation.history.isReading(member, log(said.requireRoom()));
-        if (isRefused && !Expected.REFUSED_JOINS.isOn()) {
-            return; // the session became a member by a question whose answer was lost
-        }
         if (life == lives && isUp() && !Simulation.isShared(said.requireRoom())) {
             simulation.history.delivered(member, log(said.requireRoom()), said.position(), note.text());
         }

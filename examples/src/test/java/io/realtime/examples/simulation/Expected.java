@@ -4,7 +4,6 @@ import java.util.Arrays;
 
 /** What the engine does not promise yet: checked and done with {@code -Dsim.with=all}, or a name of these. */
 enum Expected {
-    REFUSED_JOINS,
     CLIENT_REJECTIONS;
 
     boolean isOn() {

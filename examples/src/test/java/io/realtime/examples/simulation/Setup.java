@@ -106,12 +106,7 @@ record Setup(
 
     /** Returns whether a client may find itself outside a room that it has asked for. */
     boolean joinsAreRefused() {
-        return hasTooManyRooms() || rulesFail || moves;
-    }
-
-    /** Returns whether a join may be refused to a session that is in the room by an earlier one. */
-    boolean refusesMembers() {
-        return hasTooManyRooms() || rulesFail;
+        return hasTooManyRooms() || rulesFail || moves || pauses; // in a pause a rule's time may run out
     }
 
     /** Returns whether there are more rooms than a session may be in. */

@@ -197,8 +197,7 @@ final class Simulation {
     void failed(String member, String message, Throwable failure) {
         String code = code(failure);
         boolean isReason = (code.equals("overloaded") && setup.outboxMessages() < 1_000)
-                || (code.equals("user_changed") && setup.switches())
-                || (code.equals("connection_lost") && faults.hasJumped()); // hours in which all clocks agree
+                || (code.equals("user_changed") && setup.switches());
         if (!isReason) {
             history.broken(String.format("%s of %s failed for no reason of its own: %s", message, member, failure));
         }
