@@ -30,6 +30,7 @@ final class Callbacks {
 
     private static final Duration RETRY = Duration.ofMillis(100);
 
+    private final Scheduler scheduler;
     private final SerialExecutor executor;
     private final int inboundBytes;
     private final ClientListener listener;
@@ -45,8 +46,8 @@ final class Callbacks {
      *     later
      */
     Callbacks(Executor executor, int inboundBytes, ClientListener listener, Scheduler scheduler) {
-        this.executor =
-                new SerialExecutor(executor, SerialExecutor::startThread, again -> scheduler.schedule(RETRY, again));
+        this.scheduler = scheduler;
+        this.executor = inOrder(executor, scheduler);
         this.inboundBytes = inboundBytes;
         this.listener = listener;
         this.reloads = new Reloads(this, scheduler);
@@ -59,6 +60,15 @@ final class Callbacks {
 
     void execute(Runnable task) {
         executor.execute(task);
+    }
+
+    /** Returns what runs tasks on another executor in order, one at a time, and loses none. */
+    SerialExecutor inOrder(Executor other) {
+        return inOrder(other, scheduler);
+    }
+
+    private static SerialExecutor inOrder(Executor other, Scheduler scheduler) {
+        return new SerialExecutor(other, SerialExecutor::startThread, again -> scheduler.schedule(RETRY, again));
     }
 
     /** Returns a future for the application, which is completed on the executor. */

@@ -286,8 +286,8 @@ final class Calls {
     private void grant(String ref, long upTo) {
         unsaid.put(ref, upTo);
         if (!isSayingSoon) { // together with what others grant now
-            isSayingSoon = true;
             post(this::say);
+            isSayingSoon = true; // not before: a scheduler may throw
         }
     }
 

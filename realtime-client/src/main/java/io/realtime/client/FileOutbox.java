@@ -58,7 +58,7 @@ public final class FileOutbox implements Closeable {
 
     private final Path file;
     private final FileChannel lockChannel;
-    private final OutboxJournal journal; // guarded by disk; before there is a client, of whoever opens and closes
+    private final OutboxJournal journal; // guarded by disk; without a client, of the thread that opens or closes
     private final SerialExecutor writer;
     private final Runnable stopWriter;
     private final AtomicBoolean woken = new AtomicBoolean();
@@ -85,7 +85,10 @@ public final class FileOutbox implements Closeable {
         this.file = file;
         this.lockChannel = lockChannel;
         this.journal = journal;
-        this.writer = new SerialExecutor(writer);
+        this.writer = new SerialExecutor(
+                writer,
+                SerialExecutor::startThread,
+                again -> woken.set(false)); // without a thread the next wake tries again
         this.stopWriter = stopWriter;
     }
 

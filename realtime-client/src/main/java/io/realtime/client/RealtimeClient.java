@@ -182,7 +182,7 @@ public final class RealtimeClient implements AutoCloseable {
      */
     public <Q, T> Subscription stream(
             StreamRequest<Q, T> request, Q data, StreamListener<? super T> listener, Executor executor) {
-        Executor inOrder = new SerialExecutor(Objects.requireNonNull(executor, "executor"));
+        Executor inOrder = callbacks.inOrder(Objects.requireNonNull(executor, "executor"));
         return engine.calls().stream(request, data, Objects.requireNonNull(listener, "listener"), inOrder);
     }
 

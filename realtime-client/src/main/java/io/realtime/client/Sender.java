@@ -156,10 +156,18 @@ final class Sender {
         report(outbox.add(entry));
         changed();
         if (entry.seq() > 0) { // it was not refused
-            scheduler.schedule(Duration.ZERO, () -> {
-                outbox.admit(entry);
-                pumpLater();
-            });
+            boolean isPosted = false;
+            try {
+                scheduler.schedule(Duration.ZERO, () -> {
+                    outbox.admit(entry);
+                    pumpLater();
+                });
+                isPosted = true;
+            } finally {
+                if (!isPosted) { // else it waits for ever, and all that come later wait behind it
+                    outbox.giveUp(entry);
+                }
+            }
         }
     }
 
@@ -191,10 +199,18 @@ final class Sender {
             ephemeralPosted.decrementAndGet();
             drop(entry, ErrorCode.OVERLOADED, "too many ephemeral messages");
         } else {
-            scheduler.schedule(Duration.ZERO, () -> {
-                ephemeralPosted.decrementAndGet();
-                sendEphemeral(entry);
-            });
+            boolean isPosted = false;
+            try {
+                scheduler.schedule(Duration.ZERO, () -> {
+                    ephemeralPosted.decrementAndGet();
+                    sendEphemeral(entry);
+                });
+                isPosted = true;
+            } finally {
+                if (!isPosted) {
+                    ephemeralPosted.decrementAndGet();
+                }
+            }
             if (closed) { // the scheduler may not run it any more; a second outcome changes nothing
                 entry.result.completeExceptionally(new RealtimeException(ErrorCode.CLOSED, "the client is closed"));
             }
@@ -233,11 +249,11 @@ final class Sender {
     /** Pumps behind whatever else was posted by now. */
     private void pumpLater() {
         if (!pumpPosted) {
-            pumpPosted = true;
             scheduler.schedule(Duration.ZERO, () -> {
                 pumpPosted = false;
                 pump();
             });
+            pumpPosted = true; // not before: a scheduler may throw
         }
     }
 

@@ -31,11 +31,6 @@ final class SerialExecutor implements Executor {
     private volatile boolean refused; // the delegate did not take the last turn
     private volatile @Nullable Thread runner; // of the task that runs
 
-    /** An executor that tries again with its next task when there is no thread at all. */
-    SerialExecutor(Executor delegate) {
-        this(delegate, SerialExecutor::startThread, again -> {});
-    }
-
     /**
      * @param substitute runs what the delegate does not take
      * @param later runs a task after a while
@@ -95,7 +90,11 @@ final class SerialExecutor implements Executor {
                 } finally {
                     lock.unlock();
                 }
-                later.accept(this::resume);
+                try {
+                    later.accept(this::resume);
+                } catch (Throwable failure) { // no memory for a timer either
+                    LOG.error("no timer for a task; the next task runs it", failure);
+                }
             }
         }
     }

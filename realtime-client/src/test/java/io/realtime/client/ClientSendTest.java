@@ -13,6 +13,7 @@ import io.realtime.RealtimeException;
 import io.realtime.RemoteException;
 import io.realtime.client.World.Say;
 import io.realtime.internal.wire.Envelope;
+import io.realtime.spi.Scheduler;
 import io.realtime.testing.ManualScheduler;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -20,8 +21,11 @@ import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.RejectedExecutionException;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class ClientSendTest {
     private final World world = new World();
@@ -434,5 +438,69 @@ class ClientSendTest {
             assertEquals(i < 3, !sent.isDone(), "after " + 5 * i + " h");
         }
         assertFailed(ErrorCode.CONNECTION_LOST, sent);
+    }
+
+    /** Refuses one of its tasks; catches what a task of its own throws, as a timer's thread does. */
+    private final class FailingScheduler implements Scheduler {
+        int failsAfter = -1;
+
+        @Override
+        public long nanoTime() {
+            return world.time.nanoTime();
+        }
+
+        @Override
+        public long currentTimeMillis() {
+            return world.time.currentTimeMillis();
+        }
+
+        @Override
+        public Cancellable schedule(Duration delay, Runnable task) {
+            if (failsAfter-- == 0) {
+                throw new RejectedExecutionException("no memory for a task");
+            }
+            return world.time.schedule(delay, () -> attempt(task));
+        }
+
+        void attempt(Runnable task) {
+            try {
+                task.run();
+            } catch (RejectedExecutionException expected) {
+                assertEquals("no memory for a task", expected.getMessage());
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {0, 1}) // of the sender: the message, then the pump
+    void messageAfterSchedulerFailedIsSent(int failsAfter) {
+        FailingScheduler scheduler = new FailingScheduler();
+        world.use(world.builder().scheduler(scheduler));
+        world.connected();
+        scheduler.failsAfter = failsAfter;
+        scheduler.attempt(() -> {
+            var unused = say("one");
+        });
+        world.settle();
+        scheduler.failsAfter = -1;
+        CompletableFuture<Void> sent = say("two");
+        world.settle();
+        assertDone(sent);
+    }
+
+    @Test
+    void ephemeralMessageAfterSchedulerFailedIsSent() {
+        FailingScheduler scheduler = new FailingScheduler();
+        world.use(world.builder().scheduler(scheduler));
+        world.connected();
+        for (int i = 0; i < 1_000; i++) {
+            scheduler.failsAfter = 0;
+            scheduler.attempt(() -> {
+                var unused = world.client().send(World.TYPING, new Say("lost"));
+            });
+        }
+        CompletableFuture<Void> sent = world.client().send(World.TYPING, new Say("sent"));
+        world.settle();
+        assertDone(sent);
     }
 }

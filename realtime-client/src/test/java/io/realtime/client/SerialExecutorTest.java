@@ -76,6 +76,20 @@ class SerialExecutorTest {
     }
 
     @Test
+    void taskWithoutThreadOrTimerRunsBeforeTheNext() {
+        OutOfMemoryError noMemory = new OutOfMemoryError("unable to create native thread");
+        List<Executor> now = new ArrayList<>(List.of(failing(noMemory)));
+        SerialExecutor serial = new SerialExecutor(
+                task -> now.get(0).execute(task),
+                failing(noMemory),
+                again -> SerialExecutorTest.<RuntimeException>sneak(noMemory));
+        serial.execute(() -> ran.add(1));
+        now.set(0, Runnable::run);
+        serial.execute(() -> ran.add(2));
+        assertEquals(List.of(1, 2), ran);
+    }
+
+    @Test
     void turnThatExecutorTookAndRefusedRunsOnce() {
         Executor both = task -> {
             taken.add(task);
@@ -94,8 +108,8 @@ class SerialExecutorTest {
 
     @Test
     void executorKnowsWhoRunsItsTasks() {
-        SerialExecutor serial = new SerialExecutor(taken::add);
-        SerialExecutor other = new SerialExecutor(Runnable::run);
+        SerialExecutor serial = new SerialExecutor(taken::add, Runnable::run, again -> {});
+        SerialExecutor other = new SerialExecutor(Runnable::run, Runnable::run, again -> {});
         serial.execute(() -> {
             assertTrue(serial.isRunningHere());
             assertFalse(other.isRunningHere());
