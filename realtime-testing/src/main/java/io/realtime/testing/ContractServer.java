@@ -113,6 +113,15 @@ final class ContractServer implements ServerTransport.Acceptor {
             return take(calls, "the listener was not called");
         }
 
+        /** Returns the next call that is not {@code drained}: it comes each time that the network has taken all there was. */
+        String nextButDrained() throws InterruptedException {
+            String call = next();
+            while (call.equals("drained")) {
+                call = next();
+            }
+            return call;
+        }
+
         /** Returns how many bytes the next part had of a message that was not whole yet. */
         int nextProgress() throws InterruptedException {
             return take(progress, "the listener was not told of any progress");

@@ -368,10 +368,7 @@ public abstract class WebSocketServerTransportContract extends WebSocketFramesCo
             });
             assertEquals(10_000, client.read().payload().remaining());
             client.reset();
-            String last = accepted.next();
-            while (last.equals("drained")) {
-                last = accepted.next();
-            }
+            String last = accepted.nextButDrained();
             assertTrue(last.startsWith("closed 1006"), last);
             assertTrue(refused.await(10, TimeUnit.SECONDS));
             assertEquals(0, accepted.connection.outboundBytes());
