@@ -36,6 +36,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -433,7 +434,7 @@ public final class Session {
                 }
             }
             attached = new Attached(states, !unlinked.isEmpty());
-            rejoins = core.limits().roomsPerSession();
+            rejoins = core.limits().roomsPerSession() + placed.size();
             change(to -> links.forEach(LocalBroker.Joined::start));
         } finally {
             lock.unlock();
@@ -812,7 +813,8 @@ public final class Session {
 
     /**
      * Notes the rooms that a connection names in {@code $rejoin}, which is one message by the rate, however many rules it
-     * asks and replays it begins. A room that waits to be named is always within the bound.
+     * asks and replays it begins. A room that waits to be named is always within the bound; so are those that the
+     * application had put the session in when the connection came, each once.
      *
      * @return those that are more than the session could be in
      */
@@ -821,12 +823,13 @@ public final class Session {
         try {
             boolean isCurrent = peer == asker;
             int most = isCurrent ? rejoins : core.limits().roomsPerSession();
-            Set<String> excess = new LinkedHashSet<>(names);
-            excess.removeAll(unlinked);
-            int taken = Math.min(most, excess.size());
-            excess.removeAll(excess.stream().limit(taken).toList());
+            Set<String> counted = new LinkedHashSet<>(placed);
+            counted.retainAll(names); // the application's choice comes first: the session may not be refused these
+            counted.addAll(names);
+            counted.removeAll(unlinked);
+            int taken = Math.min(most, counted.size());
             rejoins -= isCurrent ? taken : 0;
-            return excess;
+            return counted.stream().skip(taken).collect(Collectors.toSet());
         } finally {
             lock.unlock();
         }
@@ -986,11 +989,10 @@ public final class Session {
         }
         if (changes.size() >= MOST_CHANGES) {
             changes.clear();
-            core.scheduler()
-                    .schedule(
-                            Duration.ZERO,
-                            () -> to.close(new CloseReason(
-                                    CloseReason.SLOW_CONSUMER, "reads more slowly than it joins and leaves rooms")));
+            CloseReason slow =
+                    new CloseReason(CloseReason.SLOW_CONSUMER, "reads more slowly than it joins and leaves rooms");
+            // The lock is held, so nothing may run on this thread; closing sends, so it is no work for the timer.
+            core.scheduler().schedule(Duration.ZERO, () -> core.workers().execute(() -> to.close(slow)));
         }
         changes.add(telling);
     }

@@ -446,6 +446,22 @@ class MembershipTest {
         assertEquals(0, test.server.room("c").size());
     }
 
+    @Test
+    void rejoinOfTooManyRoomsKeepsThoseOfTheApplication() {
+        start(builder -> builder.limits(Limits.builder().roomsPerSession(1).build()));
+        TestPeer ann = hello("");
+        JsonObject welcome = ann.next("$welcome").getAsJsonObject("data");
+        session().join("placed");
+        test.settle();
+        ann.next("$joined");
+        TestPeer back = hello(",'session':'" + welcome.get("session").getAsString() + "'");
+        back.next("$welcome");
+        back.send("{'type':'$rejoin','ref':'1','data':{'rooms':{" + wish("a") + "," + wish("b") + "," + wish("placed")
+                + "},'last':true}}");
+        assertFalse(refused(reply(back)).contains("placed"));
+        assertTrue(session().isIn("placed"));
+    }
+
     private static Set<String> refused(JsonObject rooms) {
         return rooms.entrySet().stream()
                 .filter(room -> room.getValue().getAsJsonObject().has("error"))
