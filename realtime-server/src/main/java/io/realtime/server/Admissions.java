@@ -31,7 +31,7 @@ final class Admissions {
     private final Set<Ticket> underWay = new LinkedHashSet<>(); // guarded by lock; the oldest first
     private final Map<Key, Bar> barred = new LinkedHashMap<>(); // guarded by lock; the oldest bar first
     private long bars; // guarded by lock: the number of the newest bar
-    private long allBarred; // guarded by lock: who began before this one is refused, whoever it is
+    private long allBarred; // guarded by lock: every admission that began before this bar is refused
     private @Nullable CloseReason closed; // guarded by lock
 
     /** One admission. */

@@ -163,7 +163,7 @@ final class FanOut {
         } while (!handOver());
     }
 
-    /** Flushes so many deliveries and some of what has come meanwhile; returns whether another has to go on. */
+    /** Flushes so many deliveries and some of what has come meanwhile; returns whether more is left for another thread. */
     private boolean isLeftOver(int owed) {
         boolean isFlusher = true;
         try {
@@ -225,7 +225,7 @@ final class FanOut {
         return true;
     }
 
-    /** Has the flush go on that waited for a member's transport: on a publisher that waits for it, or on the executor. */
+    /** Resumes the flush that waited for a member's transport: on a publisher that waits for it, or on the executor. */
     private void caughtUp() {
         release();
         if (!handOver()) {

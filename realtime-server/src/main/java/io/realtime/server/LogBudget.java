@@ -12,8 +12,8 @@ import org.jspecify.annotations.Nullable;
  * <p>Who gives: rooms are entitled to a half of what there is for logs, users' inboxes and sessions' inboxes to a quarter
  * each; a group may borrow what the others leave. When the account is overdrawn, the group that is furthest above its part
  * gives. In it a log gives that holds more than an equal share of the group's part, one of the largest first, and among
- * logs of a size the one that has been so large for longest. It loses its older half at most. So whoever fills logs pays
- * from these; a log that keeps no more than its share loses nothing, however many messages others send.
+ * logs of a size the one that has been so large for longest. It loses its older half at most. So a flood is
+ * paid from the logs that it fills; a log that keeps no more than its share loses nothing, however many messages others send.
  *
  * <p>Logs stand in lists by the power of two of their size, so a victim is found without looking at the others. A log moves
  * up as it grows, and down only when it is visited. Safe for use by many threads.

@@ -32,7 +32,7 @@ final class Mailbox implements Runnable {
     private final ReentrantLock lock;
     private @Nullable Deque<Task> tasks; // guarded by lock; null when none waits and none runs
     private int size; // guarded by lock
-    private volatile boolean scheduled; // written under lock; whoever has added a task and reads true is served
+    private volatile boolean scheduled; // written under lock; true: a task that was just added will be run
     private boolean burstGoesOn; // the running thread's: another task waited when it took the last
     private @Nullable Runnable onIdle; // guarded by lock: while the server closes
     private boolean isHeld; // guarded by lock: the next task waits for its turn by the rate limit
@@ -324,7 +324,7 @@ final class Mailbox implements Runnable {
         }
     }
 
-    /** Has a task go on that waited for its stage; false when it was dropped meanwhile. */
+    /** Resumes a task that waited for its stage; returns false when it was dropped meanwhile. */
     @SuppressWarnings("ReferenceEquality") // it is this very task that waits
     private boolean endPause(Task task, Runnable then) {
         lock.lock();

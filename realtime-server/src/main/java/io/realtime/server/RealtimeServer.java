@@ -218,7 +218,7 @@ public final class RealtimeServer implements AutoCloseable {
      * and threads. What is not handled by then is not acknowledged, and clients send it to the next server. Blocks until
      * then, at most for about the grace; an executor that the application supplied is left running.
      *
-     * <p>When it returns the server is closed, whoever closed it: a second caller waits for the first, unless it is
+     * <p>When it returns the server is closed: a second caller waits for the first, unless it is
      * interrupted or the first waits for it. Requests and streams that were open have failed, new ones fail at once, and
      * {@link Room#send} throws.
      */

@@ -17,7 +17,7 @@ import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
-/** A transport without a network, for tests with real threads: whoever opens a connection is its I/O thread. */
+/** A transport without a network, for tests with real threads: the thread that opens a connection is its I/O thread. */
 final class DirectTransport implements ServerTransport {
     private volatile @Nullable Acceptor acceptor;
 

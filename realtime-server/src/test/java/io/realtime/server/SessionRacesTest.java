@@ -109,9 +109,13 @@ class SessionRacesTest {
             String user = "u" + round;
             Line[] line = new Line[1];
             race(() -> line[0] = transport.open("token=" + user, null), () -> {
-                for (int i = 0; i < 20; i++) {
-                    server.connections().sessions().forEach(session -> session.disconnect("out"));
+                List<Session> seen =
+                        List.of(); // as soon as it can be seen: its place in the tables is not complete then
+                while (seen.isEmpty()) {
+                    Thread.onSpinWait();
+                    seen = List.copyOf(server.connections().sessions());
                 }
+                seen.forEach(session -> session.disconnect("out"));
             });
             server.user(user).disconnect("out");
             settle();

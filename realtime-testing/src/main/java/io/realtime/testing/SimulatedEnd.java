@@ -149,7 +149,7 @@ final class SimulatedEnd implements Connection {
         return true;
     }
 
-    /** Has the flushes go on that wait for this end. */
+    /** Resumes the flushes that wait for this end. */
     void caughtUp() {
         List<Runnable> waited = new ArrayList<>(lagging);
         lagging.clear();
