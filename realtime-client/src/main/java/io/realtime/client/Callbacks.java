@@ -31,6 +31,7 @@ final class Callbacks {
     private static final Duration RETRY = Duration.ofMillis(100);
 
     private final Scheduler scheduler;
+    private final Executor substitute;
     private final SerialExecutor executor;
     private final int inboundBytes;
     private final ClientListener listener;
@@ -42,12 +43,14 @@ final class Callbacks {
     private boolean handlerThrew; // on the executor only
 
     /**
+     * @param substitute runs what an executor of the application's does not take
      * @param inboundBytes what may wait between the socket and the handlers; beyond it the connection is cut and resumed
      *     later
      */
-    Callbacks(Executor executor, int inboundBytes, ClientListener listener, Scheduler scheduler) {
+    Callbacks(Executor executor, Executor substitute, int inboundBytes, ClientListener listener, Scheduler scheduler) {
         this.scheduler = scheduler;
-        this.executor = inOrder(executor, scheduler);
+        this.substitute = substitute;
+        this.executor = inOrder(executor);
         this.inboundBytes = inboundBytes;
         this.listener = listener;
         this.reloads = new Reloads(this, scheduler);
@@ -64,11 +67,17 @@ final class Callbacks {
 
     /** Returns what runs tasks on another executor in order, one at a time, and loses none. */
     SerialExecutor inOrder(Executor other) {
-        return inOrder(other, scheduler);
+        return new SerialExecutor(other, this::substitute, this::retry);
     }
 
-    private static SerialExecutor inOrder(Executor other, Scheduler scheduler) {
-        return new SerialExecutor(other, SerialExecutor::startThread, again -> scheduler.schedule(RETRY, again));
+    /** Runs what an executor of the application's did not take. */
+    void substitute(Runnable task) {
+        substitute.execute(task);
+    }
+
+    /** Runs, on the scheduler's thread, what tries again to get a thread. */
+    void retry(Runnable task) {
+        scheduler.schedule(RETRY, task);
     }
 
     /** Returns a future for the application, which is completed on the executor. */

@@ -85,10 +85,7 @@ public final class FileOutbox implements Closeable {
         this.file = file;
         this.lockChannel = lockChannel;
         this.journal = journal;
-        this.writer = new SerialExecutor(
-                writer,
-                SerialExecutor::startThread,
-                again -> woken.set(false)); // without a thread the next wake tries again
+        this.writer = new SerialExecutor(writer, task -> callbacks().substitute(task), this::retry);
         this.stopWriter = stopWriter;
     }
 
@@ -288,6 +285,22 @@ public final class FileOutbox implements Closeable {
                 woken.set(false); // before it looks, so that what comes later wakes it again
                 write(false);
             });
+        }
+    }
+
+    /** There is no thread to write: a timer tries again, and the next wake does where there is no timer either. */
+    private void retry(Runnable again) {
+        woken.set(false);
+        callbacks().retry(again);
+    }
+
+    /** Returns those of the client; nothing is written before there is one. */
+    private Callbacks callbacks() {
+        lock.lock();
+        try {
+            return Objects.requireNonNull(client).callbacks();
+        } finally {
+            lock.unlock();
         }
     }
 

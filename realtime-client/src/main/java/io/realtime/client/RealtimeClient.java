@@ -262,6 +262,7 @@ public final class RealtimeClient implements AutoCloseable {
         private int inboundBytes = 8 << 20;
         private int outboundBytes = 4 << 20;
         private @Nullable Executor callbackExecutor;
+        private Executor substitute = SerialExecutor::startThread;
         private @Nullable ClientTransport transport;
         private @Nullable Scheduler scheduler;
         private @Nullable Random random;
@@ -413,6 +414,12 @@ public final class RealtimeClient implements AutoCloseable {
             return this;
         }
 
+        /** Sets who runs what an executor of the application's refuses; default a new thread. For simulations. */
+        Builder substitute(Executor other) {
+            this.substitute = other;
+            return this;
+        }
+
         /**
          * Where {@code wss} connections come from: trusted certificates, a client certificate. Default: the platform's.
          * The server's name is verified whatever the factory.
@@ -465,6 +472,7 @@ public final class RealtimeClient implements AutoCloseable {
             Scheduler time = ownScheduler != null ? ownScheduler : Objects.requireNonNull(scheduler);
             Callbacks callbacks = new Callbacks(
                     ownExecutor != null ? ownExecutor : Objects.requireNonNull(callbackExecutor),
+                    substitute,
                     inboundBytes,
                     listener,
                     time);

@@ -139,7 +139,7 @@ class ClientCallbacksTest {
 
     @Test
     void roomWithoutHandlersIsForgotten() {
-        Callbacks callbacks = new Callbacks(Runnable::run, 1 << 20, world, world.time);
+        Callbacks callbacks = new Callbacks(Runnable::run, Runnable::run, 1 << 20, world, world.time);
         for (int i = 0; i < 1_000; i++) {
             Subscription first = callbacks.on("room-" + i, World.SAID, said -> {});
             Subscription second = callbacks.once("room-" + i, World.SAID, said -> {});
@@ -153,7 +153,7 @@ class ClientCallbacksTest {
 
     @Test
     void onceThatHasHeardLeavesNothingBehind() {
-        Callbacks callbacks = new Callbacks(Runnable::run, 1 << 20, world, world.time);
+        Callbacks callbacks = new Callbacks(Runnable::run, Runnable::run, 1 << 20, world, world.time);
         Subscription once = callbacks.once("r", World.SAID, said -> world.heard.add("once"));
         Envelope said = Envelope.parseFromServer(
                 "{\"type\":\"chat.said\",\"room\":\"r\",\"ts\":1,\"data\":{\"text\":\"a\"},\"offset\":1}");

@@ -45,6 +45,7 @@ class ClientFileOutboxTest {
     private final BrokenDisk disk = new BrokenDisk();
     private final ArrayDeque<Runnable> held = new ArrayDeque<>();
     private boolean holdsWrites;
+    private boolean hasThreads = true;
 
     @AfterEach
     void nothingIsLeft() {
@@ -55,7 +56,9 @@ class ClientFileOutboxTest {
 
     /** The disk as the test lets it: at once, or when it says so. */
     private void write(Runnable task) {
-        if (holdsWrites) {
+        if (!hasThreads) {
+            throw new OutOfMemoryError("unable to create native thread");
+        } else if (holdsWrites) {
             held.add(task);
         } else {
             world.time.execute(task);
@@ -239,6 +242,21 @@ class ClientFileOutboxTest {
         letWrite();
         assertEquals(List.of(Frames.JOIN, "chat.typing", "chat.say", Frames.LEAVE), order());
         asked.forEach(ClientFileOutboxTest::assertDone);
+    }
+
+    @Test
+    void writerThatHadNoThreadWritesByItselfLater() {
+        world.user = "ann";
+        hasThreads = false;
+        world.use(world.builder().substitute(this::write).outboxFile(open()));
+        world.connected();
+        var sent = say("one");
+        world.settle();
+        assertEquals(List.of(), world.peer().says());
+        hasThreads = true;
+        world.advance(200);
+        assertEquals(List.of("one"), world.peer().says());
+        assertDone(sent);
     }
 
     @Test
