@@ -8,6 +8,7 @@ import com.code_intelligence.jazzer.junit.FuzzTest;
 import io.realtime.client.OutboxJournal.Stored;
 import io.realtime.internal.wire.Names;
 import java.io.IOException;
+import java.io.InputStream;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
@@ -15,8 +16,12 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
+import java.util.Objects;
+import java.util.stream.Collectors;
 import java.util.zip.CRC32;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** Whatever a file holds: it is refused, or opened as an outbox that keeps what it gave and takes what comes. */
 class OutboxJournalFuzzTest {
@@ -28,8 +33,7 @@ class OutboxJournalFuzzTest {
     /** @param input the file as it is; or, behind a 0, the heads and payloads of records that get what makes them whole */
     @FuzzTest
     void anyFileIsRefusedOrOpenedAsAnOutbox(byte[] input) throws IOException {
-        Path file = directory.resolve("file");
-        Files.write(file, input.length > 0 && input[0] == 0 ? sealed(input) : input);
+        Path file = write(input);
         OutboxJournal journal;
         try {
             journal = OutboxJournal.open(file, new BrokenDisk());
@@ -75,6 +79,47 @@ class OutboxJournalFuzzTest {
         assertEquals(expected, again.takeRestored());
         assertEquals(next.seq(), again.lastSeq());
         assertEquals(journal.clientId(), again.clientId());
+    }
+
+    /** When this fails the format has changed: the kept inputs no longer get where they should, and are to be made anew. */
+    @ParameterizedTest
+    @CsvSource({
+        "file, 5 6, 0",
+        "records, 2 7, 0",
+        "binary, 1 2 3, 0",
+        "record-in-payload, 4 6, 0",
+        "removed-unknown, '', 0",
+        "largest-number, 4503599627370496, 0",
+        "descending, 5, 1",
+        "bad-room, '', 1",
+        "unknown-kind, 2, 1",
+        "cut-off, 5, 1",
+        "damaged-owner, 4 5, 1",
+        "damaged-head, 5 6, 1",
+        "damaged-payload, 5 6, 1",
+        "text-between, 4, 1",
+        "zeros-behind, 4 5 6, 1",
+        "twice, 4 5 6, 1",
+    })
+    void keptInputHoldsWhatItsNameSays(String name, String numbers, int damages) throws IOException {
+        String method = "anyFileIsRefusedOrOpenedAsAnOutbox";
+        String resource = getClass().getSimpleName() + "Inputs/" + method + "/" + name;
+        byte[] input;
+        try (InputStream in = Objects.requireNonNull(getClass().getResourceAsStream(resource), resource)) {
+            input = in.readAllBytes();
+        }
+        OutboxJournal journal = OutboxJournal.open(write(input), new BrokenDisk());
+        journal.close();
+        OutboxJournal.Damage damage = journal.takeDamage();
+        String restored = journal.takeRestored().stream()
+                .map(message -> String.valueOf(message.seq()))
+                .collect(Collectors.joining(" "));
+        assertEquals(numbers, restored);
+        assertEquals(damages, damage == null ? 0 : damage.places());
+    }
+
+    private static Path write(byte[] input) throws IOException {
+        return Files.write(directory.resolve("file"), input.length > 0 && input[0] == 0 ? sealed(input) : input);
     }
 
     /** A chance to get behind the checksums, which no fuzzer guesses. */
