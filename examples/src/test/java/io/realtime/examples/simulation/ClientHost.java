@@ -13,6 +13,7 @@ import io.realtime.client.Gap;
 import io.realtime.client.JoinResult;
 import io.realtime.client.OutboxLimits;
 import io.realtime.client.RealtimeClient;
+import io.realtime.client.Substitutes;
 import io.realtime.spi.ClientTransport;
 import io.realtime.testing.SimulatedProcess;
 import java.io.IOException;
@@ -99,12 +100,13 @@ final class ClientHost {
         isKnown = false;
         rename(name + (char) ('a' + (lives - 1) % 26) + (lives > 26 ? String.valueOf(lives) : ""));
         transport = simulation.network.clientTransport();
-        RealtimeClient.Builder builder = RealtimeClient.builder(URI.create("ws://server:" + simulation.port + "/ws"))
+        RealtimeClient.Builder builder = Substitutes.of(
+                        RealtimeClient.builder(URI.create("ws://server:" + simulation.port + "/ws")), newThreads(life))
                 .token(() -> CompletableFuture.completedFuture(
                         nextUser == null ? user + "/" + member : nextUser + "/" + nextMember()))
                 .transport(transport)
                 .scheduler(life)
-                .callbackExecutor(callbacks(life))
+                .callbackExecutor(refusing(life))
                 .outbox(OutboxLimits.builder()
                         .messages(simulation.setup.outboxMessages())
                         .build())
@@ -191,13 +193,31 @@ final class ClientHost {
         begin();
     }
 
-    private Executor callbacks(SimulatedProcess life) {
+    /** An executor of the application's that refuses tasks, even some that it has taken. */
+    private Executor refusing(Executor executor) {
         return task -> {
-            if (simulation.setup.clientsReject() && simulation.server.dawdles() && random.nextInt(30) == 0) {
+            if (refuses(30)) {
                 throw new RejectedExecutionException("the application's threads are busy");
             }
-            life.execute(task);
+            executor.execute(task);
+            if (refuses(60)) {
+                throw new IllegalStateException("it runs, though");
+            }
         };
+    }
+
+    /** A thread takes its time to begin, and sometimes there is none. */
+    private Executor newThreads(SimulatedProcess life) {
+        return task -> {
+            if (refuses(10)) {
+                throw new OutOfMemoryError("unable to create native thread");
+            }
+            life.schedule(Duration.ofMillis(random.nextInt(50)), task);
+        };
+    }
+
+    private boolean refuses(int oneOf) {
+        return simulation.setup.clientsReject() && simulation.server.dawdles() && random.nextInt(oneOf) == 0;
     }
 
     private void delivered(int life, Message<?> said, Note note) {
@@ -216,7 +236,8 @@ final class ClientHost {
             file = mine;
             return FileOutbox.open(
                     mine,
-                    task -> life.schedule(Duration.ofMillis(random.nextInt(4) == 0 ? random.nextInt(500) : 0), task));
+                    refusing(task ->
+                            life.schedule(Duration.ofMillis(random.nextInt(4) == 0 ? random.nextInt(500) : 0), task)));
         } catch (IOException failure) {
             throw new UncheckedIOException(failure);
         }

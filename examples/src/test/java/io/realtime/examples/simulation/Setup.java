@@ -79,7 +79,7 @@ record Setup(
                 random.nextInt(4) == 0,
                 random.nextInt(4) == 0 ? 1 + random.nextInt(4) : 0,
                 random.nextInt(6) == 0,
-                random.nextInt(6) == 0 && Expected.CLIENT_REJECTIONS.isOn());
+                random.nextInt(6) == 0);
     }
 
     private static Limits limits(Random random, int messageBytes, int logBytes, int roomsPerSession) {
