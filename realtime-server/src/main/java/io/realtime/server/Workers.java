@@ -27,7 +27,7 @@ import org.slf4j.LoggerFactory;
  */
 final class Workers {
     /** Of each bounded pool; one user may hold half of them. */
-    static final int THREADS = 2 * Math.max(16, 4 * Runtime.getRuntime().availableProcessors());
+    static final int THREADS = Math.max(16, 4 * Runtime.getRuntime().availableProcessors());
 
     /** How many authentications, and how many rules, virtual threads run at a time. */
     private static final int VIRTUAL_THREADS = 1_000;
