@@ -86,8 +86,9 @@ final class InboxAcks {
         return oldest == null ? passed : oldest.before;
     }
 
-    /** A connection is open: says soon what was not said. Not at once: what is sent again may fill the server's mailbox. */
+    /** A connection is open: says soon how far the application has come, since what was said last may have been lost. */
     void welcomed() {
+        said = 0;
         if (mayBeSaid() > said && timer == null) {
             timer = scheduler.schedule(PAUSE, this::say);
         }

@@ -128,4 +128,22 @@ class ClientInboxTest {
         world.advance(1_000);
         assertEquals(List.of(1L), acks());
     }
+
+    @Test
+    void acknowledgementThatWasLostIsSaidOnTheNextConnection() {
+        world.client().on(World.SAID, said -> {});
+        world.connected();
+        receive(1, 2);
+        assertEquals(List.of(2L), acks());
+        world.rooms = "{\"@user\":{\"epoch\":\"u\",\"offset\":2,\"recovered\":true}}";
+        world.network.cutAll();
+        world.advance(2_000);
+        assertEquals(2, world.peers.size());
+        assertEquals(List.of(2L), acks());
+        world.network.cutAll();
+        world.rooms = "{\"@user\":{\"epoch\":\"another\",\"offset\":0,\"recovered\":false,\"reason\":\"epoch\"}}";
+        world.advance(2_000);
+        assertEquals(3, world.peers.size());
+        assertEquals(List.of(), acks());
+    }
 }

@@ -115,9 +115,6 @@ final class Dispatcher {
                     session.calls().cancel(envelope.ref());
                 }
             }
-            case Frames.ACK ->
-                session.inboxHandled(
-                        envelope.<Frames.InboxAck>data(Frames.InboxAck.class).offset());
             default ->
                 throw new RealtimeException(
                         ErrorCode.UNKNOWN_TYPE, "there is no '" + envelope.type() + "' in this version");

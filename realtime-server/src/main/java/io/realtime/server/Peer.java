@@ -318,8 +318,15 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
                 }
                 return;
             }
-            case Frames.CREDIT -> { // must not wait behind messages whose handlers are slow
-                credit(to, envelope);
+            case Frames.CREDIT -> { // must not wait behind messages whose handlers are slow, nor take their places
+                note(envelope, () -> to.credit(envelope.data(Frames.Credit.class)));
+                return;
+            }
+            case Frames.ACK -> {
+                note(
+                        envelope,
+                        () -> to.inboxHandled(envelope.<Frames.InboxAck>data(Frames.InboxAck.class)
+                                .offset()));
                 return;
             }
             case Frames.CANCEL -> cancel(to, envelope); // and once more in its turn, behind the question
@@ -425,10 +432,11 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
         return may;
     }
 
-    private void credit(Session to, Envelope envelope) {
+    /** Takes what the client says of how far it has come. What changes nothing is no more than a ping. */
+    private void note(Envelope envelope, BooleanSupplier isNews) {
         try {
-            if (!to.credit(envelope.data(Frames.Credit.class))) {
-                mayPing(); // what changes nothing is no more than a ping
+            if (!isNews.getAsBoolean()) {
+                mayPing();
             }
         } catch (PayloadException unfit) { // no more than a ping either: what came early is not heard on the I/O thread
             if (mayPing()) {

@@ -235,16 +235,20 @@ final class RoomState implements LogBudget.Owner, Bursts.Flushed {
     /**
      * Notes that a session has handled everything up to an offset. What was not meant for it waits for one that it is
      * meant for, and all behind that with it.
+     *
+     * @return whether that is news
      */
-    void acknowledge(Session session, long offset) {
+    boolean acknowledge(Session session, long offset) {
         lock.lock();
         try {
             acknowledged = Math.max(acknowledged, log.floor());
+            long before = acknowledged;
             long last = Math.min(offset, log.top());
             Link link = linkOf(session);
             while (acknowledged < last && log.audience(acknowledged + 1).includes(session.id(), link)) {
                 acknowledged++;
             }
+            return acknowledged > before;
         } finally {
             lock.unlock();
         }

@@ -1254,8 +1254,8 @@ public final class Session {
         return RoomState.emptyPage(begin, query);
     }
 
-    /** Notes that the client has handled the user's inbox up to an offset. */
-    void inboxHandled(long offset) {
+    /** On an I/O thread: the client has handled the user's inbox up to an offset; false when that is nothing new. */
+    boolean inboxHandled(long offset) {
         RoomState inbox = rooms.get(Names.USER);
         if (inbox != null) {
             inbox.acknowledge(this, offset);

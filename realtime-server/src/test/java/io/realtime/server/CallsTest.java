@@ -224,6 +224,20 @@ class CallsTest {
         assertTrue(sinks.get(0).isReady());
     }
 
+    @ParameterizedTest
+    @ValueSource(booleans = {true, false})
+    void acknowledgementOfTheInboxDoesNotWaitForAHandlerThatIsBusy(boolean isManaged) {
+        TestPeer ann = peer(isManaged);
+        test.server.user("ann").send(SAY, "to the inbox");
+        holding = true;
+        ann.send("{'type':'say','data':'x'}");
+        ann.send("{'type':'$ack','data':{'offset':1}}");
+        assertEquals(List.of(), said);
+        holding = false; // for others, the handler does not go on
+        String all = test.managed("ann").received.toString();
+        assertFalse(all.contains("to the inbox"), all);
+    }
+
     @Test
     void aCancelBehindItsQuestionInABusyMailboxIsHeard() {
         TestPeer ann = test.managed("ann");
