@@ -646,10 +646,11 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
         if (!isResumed) {
             mine.opened(); // before anybody knows its secret, so that nothing of its life comes before
         }
-        send(welcome(mine, isResumed, known, attached, proof.expiresAt()));
-        if (become(mine)) {
-            mine.welcomed(this);
-        }
+        send(welcome(mine, isResumed, known, attached, proof.expiresAt()), () -> {
+            if (become(mine)) {
+                mine.welcomed(this);
+            }
+        });
     }
 
     /** Returns what a disconnect may have barred that would be this new session. */
@@ -809,6 +810,23 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
         send(FrameBatch.of(frame), isHeld);
         if (isHeld) {
             Bursts.defer(this); // behind the queue: from here on any thread may flush
+        }
+    }
+
+    /**
+     * Sends a frame, and begins what it says has begun before the client can read it: an ephemeral message to a client that
+     * has read that it is in a room would else be lost.
+     *
+     * @param begin what it sends arrives behind the frame
+     */
+    void send(Frame frame, Runnable begin) {
+        send(FrameBatch.of(frame), true);
+        try {
+            begin.run();
+        } finally {
+            if (!Bursts.defer(this)) {
+                flush();
+            }
         }
     }
 

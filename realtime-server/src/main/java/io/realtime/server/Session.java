@@ -788,11 +788,8 @@ public final class Session {
                 Map<String, Frames.Rejoined> answers = new LinkedHashMap<>();
                 decisions.forEach(decision -> answers.put(decision.name, decision.answer()));
                 Frames.Rejoins data = new Frames.Rejoins(answers);
-                to.send(Outgoing.of(Frames.REPLY)
-                        .ref(ref)
-                        .data(data, Frames.Rejoins.class)
-                        .frame());
-                decisions.forEach(Decision::start);
+                Outgoing reply = Outgoing.of(Frames.REPLY).ref(ref).data(data, Frames.Rejoins.class);
+                to.send(reply.frame(), () -> decisions.forEach(Decision::start));
             });
             if (isLast) {
                 rejoins = 0;
@@ -1011,8 +1008,7 @@ public final class Session {
                     ? Outgoing.of(Frames.JOINED)
                     : Outgoing.of(Frames.REPLY).ref(ref);
             frame.room(joined.room().name).data(data, Frames.Joined.class);
-            to.send(frame.frame());
-            joined.start();
+            to.send(frame.frame(), joined::start);
         });
     }
 
@@ -1257,9 +1253,7 @@ public final class Session {
     /** On an I/O thread: the client has handled the user's inbox up to an offset; false when that is nothing new. */
     boolean inboxHandled(long offset) {
         RoomState inbox = rooms.get(Names.USER);
-        if (inbox != null) {
-            inbox.acknowledge(this, offset);
-        }
+        return inbox != null && inbox.acknowledge(this, offset);
     }
 
     /** Notes that a message of this session's client is processed. Its newest session tells it. */

@@ -3,6 +3,7 @@ package io.realtime.server;
 import io.realtime.CloseReason;
 import io.realtime.spi.Connection;
 import io.realtime.spi.ConnectionListener;
+import io.realtime.spi.Frame;
 import io.realtime.spi.FrameBatch;
 import io.realtime.spi.Handshake;
 import io.realtime.spi.ServerTransport;
@@ -12,9 +13,12 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Queue;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicReference;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /** A transport without a network, for tests with real threads: the thread that opens a connection is its I/O thread. */
@@ -61,6 +65,11 @@ final class DirectTransport implements ServerTransport {
         private final ReentrantLock turn = new ReentrantLock();
         private @Nullable ConnectionListener listener; // guarded by turn
         private boolean isTold; // guarded by turn
+        private final ReentrantLock writing = new ReentrantLock();
+        private final Queue<FrameBatch> queued = new ConcurrentLinkedQueue<>();
+
+        /** Is given each frame when it has left, on the thread that sends it: a client that reads at once. */
+        volatile Consumer<String> reader = frame -> {};
 
         void say(String json) {
             turn.lock();
@@ -101,8 +110,32 @@ final class DirectTransport implements ServerTransport {
             if (closed.get() != null) {
                 return false;
             }
-            batch.frames().forEach(frame -> received.add(frame.asText()));
+            queued.add(batch);
+            flush();
             return true;
+        }
+
+        @Override
+        public boolean queue(FrameBatch batch) {
+            return closed.get() == null && queued.add(batch);
+        }
+
+        @Override
+        public void flush() {
+            if (writing.isHeldByCurrentThread()) {
+                return; // the reader has made the server send: that leaves next
+            }
+            writing.lock();
+            try {
+                for (FrameBatch next = queued.poll(); next != null; next = queued.poll()) {
+                    for (Frame frame : next.frames()) {
+                        received.add(frame.asText());
+                        reader.accept(frame.asText());
+                    }
+                }
+            } finally {
+                writing.unlock();
+            }
         }
 
         @Override

@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
+import io.realtime.Event;
 import io.realtime.testing.ManualScheduler;
 import java.time.Duration;
 import java.util.List;
@@ -17,11 +18,14 @@ import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Threads of the application and the client itself change one session's rooms at once: the client knows the outcome. */
 @Timeout(60)
 class MembershipOrderTest {
     private static final int ROUNDS = 2_000;
+    private static final Event<String> TYPING = Event.ephemeral("typing", String.class);
 
     private final ExecutorService threads = Executors.newCachedThreadPool();
     private final Phaser tasks = new Phaser(1); // of the server
@@ -95,6 +99,35 @@ class MembershipOrderTest {
             session.leave("r");
             settle();
         }
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"$welcome", "$reply", "$joined"})
+    void whoReadsOfItsMembershipGetsWhatIsEphemeral(String word) {
+        DirectTransport.Line first = transport.open("", "realtime.v1");
+        first.say("{'type':'$hello','data':{'client':'client-0123456789012345'}}");
+        settle();
+        Session session = server.connections().sessions().iterator().next();
+        DirectTransport.Line peer = word.equals("$welcome") ? transport.open("", "realtime.v1") : first;
+        peer.reader = json -> {
+            if (json.contains("\"type\":\"" + word + "\"")) {
+                server.room("r").send(TYPING, word);
+            }
+        };
+        switch (word) {
+            case "$welcome" -> {
+                session.join("r");
+                JsonObject welcome =
+                        JsonParser.parseString(first.received.get(0)).getAsJsonObject();
+                peer.say("{'type':'$hello','data':{'client':'client-0123456789012345','session':"
+                        + welcome.getAsJsonObject("data").get("session") + "}}");
+            }
+            case "$reply" -> peer.say("{'type':'$join','room':'r','ref':'1'}");
+            default -> session.join("r");
+        }
+        settle();
+        String last = peer.received.get(peer.received.size() - 1);
+        assertTrue(last.contains("\"type\":\"typing\""), () -> peer.received.toString());
     }
 
     /** Returns whether a client is in the room after this frame. */
