@@ -101,15 +101,20 @@ public final class DeliveryHistory {
         int last = sender.lastHandled.getOrDefault(life, -1);
         if (sent.index < last) {
             broken(String.format("%s handled %s of %s behind %s", life, message, client, sender.all.get(last).message));
+        } else if (sent.overtakenBy != null && !sent.isGivenUp) {
+            broken(sent.overtakenBy + " before " + message + ", which was sent earlier");
         }
         sender.lastHandled.put(life, Math.max(last, sent.index));
         while (sender.firstOpen < sent.index && sender.isDone(sender.firstOpen)) {
             sender.firstOpen++;
         }
-        if (sender.firstOpen < sent.index) {
-            String missing = sender.all.get(sender.firstOpen).message;
-            broken(String.format(
-                    "%s handled %s of %s before %s, which was sent earlier", life, message, client, missing));
+        for (int i = sender.firstOpen;
+                i < sent.index;
+                i++) { // its client may not have been told yet that it was dropped
+            Sent open = sender.all.get(i);
+            if (open.overtakenBy == null && !sender.isDone(i)) {
+                open.overtakenBy = String.format("%s handled %s of %s", life, message, client);
+            }
         }
     }
 
@@ -325,6 +330,9 @@ public final class DeliveryHistory {
         final Set<String> handledIn = new HashSet<>(2);
         boolean isSettled;
         boolean isGivenUp;
+
+        @Nullable
+        String overtakenBy; // what was handled before, while this was neither handled nor given up
 
         Sent(String message, int index) {
             this.message = message;

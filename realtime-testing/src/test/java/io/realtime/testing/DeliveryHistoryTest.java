@@ -161,7 +161,28 @@ class DeliveryHistoryTest {
         sent("a", "b", "c");
         handled("life 1", "a");
         handled("life 1", "c");
+        handled("life 2", "b");
         assertBroken("life 1 handled c of ann before b, which was sent earlier");
+    }
+
+    @Test
+    void messageIsGivenUpAfterNewerOneWasHandled() {
+        sent("a", "b");
+        handled("life 1", "b");
+        history.gaveUp("ann", "a", "the outbox was full, as its client heard late");
+        history.acknowledged("ann", "b");
+        history.settled();
+        assertKept();
+    }
+
+    @Test
+    void olderMessageThatIsNeitherHandledNorGivenUpIsReportedInTheEnd() {
+        sent("a", "b");
+        handled("life 1", "b");
+        history.acknowledged("ann", "b");
+        history.orphaned("ann", "a");
+        history.settled();
+        assertBroken("a of ann was never handled");
     }
 
     @Test
