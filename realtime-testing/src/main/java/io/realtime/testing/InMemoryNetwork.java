@@ -81,8 +81,8 @@ public final class InMemoryNetwork {
         /** Returns how many bytes wait at the sender of a direction; none once that end is over. */
         long outboundBytes(Direction direction);
 
-        /** Returns for how long nothing has arrived in a direction, pings and pongs included. */
-        Duration silence(Direction direction);
+        /** Returns the longest time, up to now, in which nothing arrived in a direction, pings and pongs included. */
+        Duration longestSilence(Direction direction);
     }
 
     /** Sees what goes through a network's connections; the default of each method does nothing. */

@@ -40,6 +40,7 @@ final class SimulatedEnd implements Connection {
     private long lastArrival;
     private long bytesToReset = Long.MAX_VALUE;
     private long lastHeard;
+    private long longestSilence; // in ns, before lastHeard
     private final List<Runnable> lagging = new ArrayList<>(); // flushes that wait, one for each room
     private boolean owesDrained;
     private boolean isStalled;
@@ -156,9 +157,14 @@ final class SimulatedEnd implements Connection {
         waited.forEach(flush -> network.after(Duration.ZERO, flush));
     }
 
-    /** Returns for how long nothing has arrived here. */
-    Duration silence() {
-        return Duration.ofNanos(network.nanoTime() - lastHeard);
+    /** Returns the longest time, up to now, in which nothing arrived here. */
+    Duration longestSilence() {
+        return Duration.ofNanos(Math.max(longestSilence, network.nanoTime() - lastHeard));
+    }
+
+    private void heard() {
+        longestSilence = longestSilence().toNanos();
+        lastHeard = network.nanoTime();
     }
 
     @Override
@@ -259,7 +265,7 @@ final class SimulatedEnd implements Connection {
         lastArrival = Math.max(lastArrival, now + link.nextLatency().toNanos());
         onTheWay.add(network.after(Duration.ofNanos(lastArrival - now), () -> {
             onTheWay.remove();
-            peer().lastHeard = network.nanoTime();
+            peer().heard();
             hand(arrival);
         }));
     }

@@ -83,8 +83,8 @@ final class SimulatedLink implements InMemoryNetwork.Link {
     }
 
     @Override
-    public Duration silence(Direction direction) {
-        return direction == Direction.TO_SERVER ? server.silence() : client.silence();
+    public Duration longestSilence(Direction direction) {
+        return direction == Direction.TO_SERVER ? server.longestSilence() : client.longestSilence();
     }
 
     Direction directionOf(SimulatedEnd sender) {

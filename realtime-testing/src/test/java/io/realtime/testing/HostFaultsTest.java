@@ -175,9 +175,13 @@ class HostFaultsTest extends NetworkFixture {
         advance(9);
         assertEquals(List.of(), serverEnd().seen);
         InMemoryNetwork.Link link = network.links().get(0);
-        assertEquals(Duration.ofMillis(8), link.silence(InMemoryNetwork.Direction.TO_SERVER), "it is there already");
+        InMemoryNetwork.Direction toServer = InMemoryNetwork.Direction.TO_SERVER;
+        assertEquals(Duration.ofMillis(8), link.longestSilence(toServer), "it is there already");
         advance(1);
         assertEquals(List.of("a@12", "b@12"), serverEnd().seen);
+        clientEnd().connection.send(text("c"));
+        advance(2);
+        assertEquals(Duration.ofMillis(10), link.longestSilence(toServer), "it is over, and not forgotten");
     }
 
     @Test

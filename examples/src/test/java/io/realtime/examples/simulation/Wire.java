@@ -363,9 +363,9 @@ final class Wire implements InMemoryNetwork.Tap {
     private boolean isReason(Line line, CloseReason reason) {
         Setup setup = simulation.setup;
         return switch (reason.code()) {
-            case CloseReason.HEARTBEAT_TIMEOUT ->
+            case CloseReason.HEARTBEAT_TIMEOUT -> // once it is decided, the thread that does it may be late
                 line.link
-                                        .silence(Direction.TO_SERVER)
+                                        .longestSilence(Direction.TO_SERVER)
                                         .compareTo(setup.heartbeat().timeout())
                                 >= 0
                         && simulation.server.hasRunFor(
