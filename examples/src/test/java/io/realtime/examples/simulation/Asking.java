@@ -29,11 +29,12 @@ final class Asking {
     static final StreamRequest<Integer, Integer> COUNT = StreamRequest.of("count", Integer.class, Integer.class);
     private static final ErrorCode UNLUCKY = ErrorCode.of("unlucky");
     private static final int MOST_ITEMS = 150;
+    private static final Duration LATEST = Duration.ofSeconds(10); // a busy client's callbacks run
 
     private final Simulation simulation;
     private final Random random;
     private final String name;
-    private final SimulatedProcess life;
+    final SimulatedProcess life;
     private final IntSupplier losses;
     private final Set<String> open = new LinkedHashSet<>();
     private final Set<Integer> handled = new HashSet<>();
@@ -195,9 +196,13 @@ final class Asking {
         public void onError(Throwable failure) {
             over();
             String code = code(failure);
-            if (life.isAlive() && (code.equals("timeout") || !isReason(code, lossesBefore, 1))) {
-                simulation.history.broken(what + ": " + failure);
-            }
+            life.schedule(
+                    LATEST,
+                    () -> { // a listener on threads of its own may hear before the client's does
+                        if (code.equals("timeout") || !isReason(code, lossesBefore, 1)) {
+                            simulation.history.broken(what + ": " + failure);
+                        }
+                    });
         }
     }
 

@@ -70,6 +70,8 @@ final class ClientHost {
     @Nullable
     SimulatedProcess process;
 
+    private final Set<SimulatedProcess> blocked = new HashSet<>(); // by a handler
+
     @Nullable
     RealtimeClient client;
 
@@ -124,11 +126,15 @@ final class ClientHost {
         made.onRequestAsync(Asking.NEXT, answering::next);
         made.onStreamAsync(Asking.COUNT, answering::count);
         int thisLife = lives;
-        made.on(Note.SAID, said -> delivered(thisLife, said, said.data()));
+        made.on(Note.SAID, said -> {
+            delivered(thisLife, said, said.data());
+            maybeBlock(life);
+        });
         made.on(Note.SAID_BYTES, said -> {
             byte[] bytes = new byte[said.data().remaining()];
             said.data().get(bytes);
             delivered(thisLife, said, Note.of(bytes));
+            maybeBlock(life);
         });
         simulation.trace(member + " starts");
         begin();
@@ -196,11 +202,11 @@ final class ClientHost {
     /** An executor of the application's that refuses tasks, even some that it has taken. */
     private Executor refusing(Executor executor) {
         return task -> {
-            if (refuses(30)) {
+            if (isBusy(30)) {
                 throw new RejectedExecutionException("the application's threads are busy");
             }
             executor.execute(task);
-            if (refuses(60)) {
+            if (isBusy(60)) {
                 throw new IllegalStateException("it runs, though");
             }
         };
@@ -209,19 +215,38 @@ final class ClientHost {
     /** A thread takes its time to begin, and sometimes there is none. */
     private Executor newThreads(SimulatedProcess life) {
         return task -> {
-            if (refuses(10)) {
+            if (isBusy(10)) {
                 throw new OutOfMemoryError("unable to create native thread");
             }
             life.schedule(Duration.ofMillis(random.nextInt(50)), task);
         };
     }
 
-    private boolean refuses(int oneOf) {
-        return simulation.setup.clientsReject() && simulation.server.dawdles() && random.nextInt(oneOf) == 0;
+    private boolean isBusy(int oneOf) {
+        return simulation.setup.clientsAreBusy() && simulation.server.dawdles() && random.nextInt(oneOf) == 0;
+    }
+
+    /** A handler that holds its thread: whatever thread the client gets meanwhile, no other callback begins. */
+    private void maybeBlock(SimulatedProcess life) {
+        if (!isBusy(40)) {
+            return;
+        }
+        blocked.add(life);
+        try {
+            life.sleep(Duration.ofMillis(random.nextInt(300)));
+        } finally {
+            blocked.remove(life);
+        }
     }
 
     private void delivered(int life, Message<?> said, Note note) {
-        if (life == lives && isUp() && !Simulation.isShared(said.requireRoom())) {
+        if (life != lives || !isUp()) {
+            return;
+        }
+        if (blocked.contains(process)) {
+            simulation.history.broken(member + " handles " + note.text() + " beside another message");
+        }
+        if (!Simulation.isShared(said.requireRoom())) {
             simulation.history.delivered(member, log(said.requireRoom()), said.position(), note.text());
         }
     }
@@ -353,15 +378,18 @@ final class ClientHost {
                 ? asked.room(room).join(random.nextInt(4)).thenApply(result -> result)
                 : asked.room(room).leave().thenApply(nothing -> null);
         CompletableFuture<Void> unused = answer.handle((result, failure) -> {
+            if (asked != client) { // it died in a callback that blocked, and its stack goes on
+                return null;
+            }
             boolean isLatest = turn == turns.getOrDefault(room, 0);
             String code = failure == null ? "" : Simulation.code(failure);
-            if ((code.equals("overloaded") || code.equals("forbidden")) && wanted && isLatest && asked == client) {
+            if ((code.equals("overloaded") || code.equals("forbidden")) && wanted && isLatest) {
                 simulation.trace(mine + " may not join " + room + " as well");
                 joined.remove(room);
                 simulation.history.left(mine, room);
-            } else if (failure != null && isLatest && asked == client) {
+            } else if (failure != null && isLatest) {
                 ask(room, wanted);
-            } else if (failure != null && wanted && asked == client) {
+            } else if (failure != null && wanted) {
                 // It may be joined for a while, for messages that were sent to it before it is left.
                 simulation.history.joined(mine, room, null);
             } else if (result != null && (!result.recovered() || !simulation.history.isReading(mine, room))) {
@@ -381,7 +409,9 @@ final class ClientHost {
             return;
         }
         if (random.nextInt(3) == 0) {
-            mine.stream((count, reader) -> up.stream(Asking.COUNT, count, reader));
+            Executor own = isBusy(2) ? refusing(mine.life) : null;
+            mine.stream((count, reader) ->
+                    own == null ? up.stream(Asking.COUNT, count, reader) : up.stream(Asking.COUNT, count, reader, own));
         } else {
             mine.request(number -> up.request(Asking.NEXT, number), simulation.nextNumber());
         }

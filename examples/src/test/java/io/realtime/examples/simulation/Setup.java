@@ -34,7 +34,7 @@ record Setup(
         boolean lags,
         int threads,
         boolean rejects,
-        boolean clientsReject) {
+        boolean clientsAreBusy) {
     private static final Retention ALL = new Retention(100_000, Duration.ofHours(1));
 
     static Setup of(Random random) {
