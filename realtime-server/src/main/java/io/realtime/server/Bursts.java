@@ -9,6 +9,8 @@ import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.Executor;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Merges into one write what handlers publish and answer while their mailbox has more messages waiting. It is in the log,
@@ -16,6 +18,7 @@ import org.jspecify.annotations.Nullable;
  * takes longer. The last message of a burst, and one that comes alone, waits for nothing.
  */
 final class Bursts {
+    private static final Logger LOG = LoggerFactory.getLogger(Bursts.class);
     private static final Duration LATEST = Duration.ofMillis(1);
     private static final int MOST = 64;
     private static final ThreadLocal<@Nullable Burst> CURRENT = new ThreadLocal<>();
@@ -124,7 +127,13 @@ final class Bursts {
             } finally {
                 lock.unlock();
             }
-            owed.forEach(Flushed::flush);
+            for (Flushed one : owed) {
+                try {
+                    one.flush();
+                } catch (Throwable broken) { // a transport's fault, or no memory: the others are not concerned
+                    LOG.error("what a handler sent could not be flushed", broken);
+                }
+            }
         }
 
         /** Ends it, on its thread: whatever was published is handed over. */

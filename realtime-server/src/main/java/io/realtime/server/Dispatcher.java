@@ -26,8 +26,8 @@ import org.jspecify.annotations.Nullable;
 
 /** What a session's messages do: the protocol's own, and the application's handlers. Runs in the session's mailbox. */
 final class Dispatcher {
-    /** What a page of history has around its messages. */
-    private static final int HISTORY_ENVELOPE = 512;
+    /** What the data of a page of history has around its messages: an epoch, two offsets, and their names. */
+    private static final int PAGE = 160;
 
     private final ServerCore core;
     private final Map<String, Handler> handlers;
@@ -186,7 +186,8 @@ final class Dispatcher {
         Frames.HistoryQuery query = envelope.hasData()
                 ? envelope.data(Frames.HistoryQuery.class)
                 : new Frames.HistoryQuery(null, null, null);
-        int longest = Math.max(0, peer.messageBytes() - HISTORY_ENVELOPE);
+        Outgoing reply = Outgoing.of(Frames.REPLY).ref(envelope.ref()).room(room);
+        int longest = Math.max(0, peer.messageBytes() - reply.length() - PAGE);
         RoomState.Page page = session.page(room, query, core.limits().outboundBytes() / 4, longest);
         StringBuilder json =
                 new StringBuilder("{\"epoch\":\"").append(page.epoch()).append("\",\"messages\":[");
@@ -197,7 +198,7 @@ final class Dispatcher {
         json.append("],\"more\":").append(page.more());
         json.append(",\"next\":").append(page.next());
         json.append(",\"floor\":").append(page.floor()).append('}');
-        answer(peer, Outgoing.of(Frames.REPLY).ref(envelope.ref()).room(room).rawData(json.toString()));
+        answer(peer, reply.rawData(json.toString()));
     }
 
     private void auth(Session session, Peer peer, Envelope envelope) {

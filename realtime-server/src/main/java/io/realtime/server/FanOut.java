@@ -218,6 +218,7 @@ final class FanOut {
                 }
                 outlet.send(batch);
             } catch (Throwable broken) { // out of memory, say: what fails for one member must not stop the room
+                target.outlet.abort(); // nor may that member go on without it
                 LOG.error("a member of room {} could not be sent to", room, broken);
             }
         }

@@ -100,14 +100,17 @@ final class LocalBroker {
      */
     @Nullable
     Position publish(String key, String name, Outgoing message, Recipients to) {
-        return message.isEphemeral() && find(key) == null
-                ? null // there is nobody to receive it
-                : publish(() -> room(key, name, null), message, to);
+        if (message.isEphemeral() && find(key) == null) {
+            requireSendable(message.length());
+            return null; // there is nobody to receive it
+        }
+        return publish(() -> room(key, name, null), message, to);
     }
 
-    /** Publishes to a room that is found like this. */
+    /** Publishes to a room that is found like this, once it is known that the message is taken: a refused one makes none. */
     @Nullable
     Position publish(Supplier<RoomState> found, Outgoing message, Recipients to) {
+        requireSendable(message.length());
         while (true) {
             RoomState room = found.get();
             try {

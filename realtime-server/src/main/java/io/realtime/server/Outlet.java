@@ -7,6 +7,9 @@ interface Outlet {
     /** Takes a batch; one that cannot be taken ends the connection, unless the batch may be dropped. */
     void send(FrameBatch batch);
 
+    /** Ends the connection at once: it has missed a batch, and what comes behind must not arrive without it. */
+    default void abort() {}
+
     /**
      * Returns whether the transport, and not the peer, is behind with what was sent, so that the room should wait; then
      * {@code proceed} is called later, by an I/O thread.

@@ -880,6 +880,11 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
         }
     }
 
+    @Override
+    public void abort() {
+        connection.abort();
+    }
+
     long outboundBytes() {
         return connection.outboundBytes();
     }

@@ -85,7 +85,6 @@ final class RoomState implements LogBudget.Owner, Bursts.Flushed {
     @Nullable
     Position publish(Outgoing message, Recipients to) {
         Frame ready = message.isEphemeral() ? message.frame() : null;
-        broker.requireSendable(ready == null ? message.length() : ready.length());
         Audience audience = to.isTested() ? to.among(snapshot()) : to.others();
         Position position = null;
         FanOut out;

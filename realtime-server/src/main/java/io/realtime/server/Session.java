@@ -793,9 +793,7 @@ public final class Session {
             });
             if (isLast) {
                 rejoins = 0;
-                for (String name : new ArrayList<>(unlinked)) {
-                    tellJoined(link(asker, name, null, 0), null);
-                }
+                new ArrayList<>(unlinked).forEach(this::begin);
             }
         } finally {
             lock.unlock();
@@ -806,6 +804,18 @@ public final class Session {
             }
         }
         tellChanges();
+    }
+
+    /** Under the lock: begins a room that the connection was not told of. */
+    private void begin(String name) {
+        try {
+            tellJoined(link(peer, name, null, 0), null);
+        } catch (RuntimeException
+                | Error broken) { // without memory, say: the connection ends by it, and the next has all
+            change(to -> {
+                throw broken;
+            });
+        }
     }
 
     /**
@@ -874,14 +884,18 @@ public final class Session {
             return refusal(
                     name, ErrorCode.OVERLOADED, "the session is in " + most + " rooms and may join no more", null);
         }
-        if (!isCurrent) {
-            if (!isIn) {
-                link(null, name, null, 0);
-            }
-            return new Decision(name, null, null, null);
-        }
         int history = wish.history() == null ? 0 : Math.max(0, wish.history());
-        return new Decision(name, link(asker, name, wish.since(), history), null, null);
+        try {
+            LocalBroker.Joined joined =
+                    isCurrent ? link(asker, name, wish.since(), history) : isIn ? null : link(null, name, null, 0);
+            return new Decision(name, isCurrent ? joined : null, null, null);
+        } catch (RealtimeException tooMany) { // rooms on this server; the other rooms of a $rejoin are not concerned
+            return new Decision(name, null, ErrorData.of(tooMany), isCurrent ? exit(name) : null);
+        } catch (RuntimeException | Error broken) {
+            core.log().error("{} could not join a room", this, broken);
+            ErrorData error = ErrorData.of(ErrorCode.INTERNAL, "the room could not be joined", false);
+            return new Decision(name, null, error, isCurrent ? exit(name) : null);
+        }
     }
 
     /** Under the lock. */
@@ -1181,6 +1195,7 @@ public final class Session {
     }
 
     private void toInbox(Outgoing message) {
+        core.broker().requireSendable(message.length());
         RoomState inbox = inbox();
         if (inbox == null) {
             return; // the session is over

@@ -447,6 +447,34 @@ class MembershipTest {
     }
 
     @Test
+    void rejoinBeyondTheServersRoomsJoinsAndAnswersTheRest() {
+        start(builder -> builder.limits(Limits.builder().rooms(2).build()));
+        TestPeer ann = hello("");
+        ann.next("$welcome");
+        ann.send("{'type':'$rejoin','ref':'1','data':{'rooms':{" + wish("a") + "," + wish("b") + "," + wish("c")
+                + "},'last':true}}");
+        assertEquals(Set.of("c"), refused(reply(ann)));
+        assertEquals(Set.of("a", "b"), session().rooms());
+        test.server.room("a").send(SAID, "live");
+        test.settle();
+        assertEquals(List.of("said"), ann.types());
+    }
+
+    @Test
+    void rejoinBeyondTheServersRoomsBeginsTheUnnamed() {
+        start(builder -> builder.limits(Limits.builder().rooms(2).build()));
+        TestPeer first = hello("");
+        JsonObject welcome = first.data("$welcome");
+        first.send(join("a"));
+        first.send(join("b"));
+        TestPeer ann = hello(resume(welcome, "") + ",'partial':true");
+        ann.next("$welcome");
+        ann.send("{'type':'$rejoin','ref':'1','data':{'rooms':{" + wish("new") + "},'last':true}}");
+        assertEquals(List.of("$reply", "$joined", "$joined"), ann.types());
+        assertEquals(Set.of("new"), refused(reply(ann)));
+    }
+
+    @Test
     void rejoinOfTooManyRoomsKeepsThoseOfTheApplication() {
         start(builder -> builder.limits(Limits.builder().roomsPerSession(1).build()));
         TestPeer ann = hello("");

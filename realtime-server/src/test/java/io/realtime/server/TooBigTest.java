@@ -2,12 +2,16 @@ package io.realtime.server;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.google.gson.Gson;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
+import io.realtime.ErrorCode;
 import io.realtime.Event;
 import io.realtime.Position;
+import io.realtime.RealtimeException;
 import io.realtime.Request;
 import io.realtime.server.TestServer.TestPeer;
 import java.nio.ByteBuffer;
@@ -137,6 +141,35 @@ class TooBigTest {
             offsets.add(message.getAsJsonObject().get("offset").getAsLong());
         }
         assertEquals(List.of(1L, 3L), offsets);
+    }
+
+    @Test
+    void messageThatIsTooBigMakesNoRoom() {
+        String tooBig = "x".repeat(Limits.defaults().outboundBytes());
+        long before = test.server.stats().logBytes();
+        for (Room room :
+                List.of(test.server.room("new"), test.server.user("nobody").inbox())) {
+            RealtimeException refusal = assertThrows(RealtimeException.class, () -> room.send(SAID, tooBig));
+            assertEquals(ErrorCode.TOO_BIG, refusal.code());
+        }
+        assertEquals(before, test.server.stats().logBytes());
+    }
+
+    @Test
+    void replyOfHistoryWithALongEnvelopeIsTaken() {
+        String room = "\"".repeat(256);
+        String named = new Gson().toJson(room);
+        String ref = "\u4e2d".repeat(64);
+        TestPeer ann = small("");
+        ann.sendRaw("{\"type\":\"$join\",\"room\":" + named + ",\"ref\":\"j\"}");
+        test.settle();
+        test.server.room(room).send(SAID, "short");
+        test.server.room(room).send(SAID, "y".repeat(850)); // fits alone, but not with the envelope of the reply
+        test.settle();
+        ann.received.clear();
+        ann.sendRaw("{\"type\":\"$history\",\"room\":" + named + ",\"ref\":\"" + ref + "\"}");
+        test.settle();
+        assertEquals(1, ann.data("$reply").getAsJsonArray("messages").size());
     }
 
     @Test
