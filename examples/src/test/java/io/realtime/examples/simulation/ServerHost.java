@@ -92,6 +92,7 @@ final class ServerHost {
         ServerLife paused = life;
         if (paused != null) {
             simulation.trace("the server is paused for " + length);
+            simulation.wire.serverPauses();
             paused.process.pause(length);
             simulation.network.pause(paused.transport, length);
             Duration noticed = simulation.setup.heartbeat().interval().multipliedBy(2); // by timers that come late

@@ -9,6 +9,7 @@ import io.realtime.spi.FrameBatch;
 import io.realtime.testing.InMemoryNetwork;
 import io.realtime.testing.InMemoryNetwork.Direction;
 import io.realtime.testing.InMemoryNetwork.Link;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
@@ -65,6 +66,7 @@ final class Wire implements InMemoryNetwork.Tap {
         boolean isManaged;
         int waitingBytes;
         long fullSince = Long.MAX_VALUE;
+        boolean wasSilent; // for too long, before a pause of the server
         String session = "";
         String user = "";
 
@@ -360,16 +362,24 @@ final class Wire implements InMemoryNetwork.Tap {
         }
     }
 
+    /** What the server has decided to close by now, it closes when it goes on. */
+    void serverPauses() {
+        lines.values().forEach(line -> line.wasSilent |= isSilent(line));
+    }
+
+    private boolean isSilent(Line line) {
+        Duration silence = line.link.longestSilence(Direction.TO_SERVER);
+        return silence.compareTo(simulation.setup.heartbeat().timeout()) >= 0;
+    }
+
     private boolean isReason(Line line, CloseReason reason) {
         Setup setup = simulation.setup;
         return switch (reason.code()) {
             case CloseReason.HEARTBEAT_TIMEOUT -> // once it is decided, the thread that does it may be late
-                line.link
-                                        .longestSilence(Direction.TO_SERVER)
-                                        .compareTo(setup.heartbeat().timeout())
-                                >= 0
-                        && simulation.server.hasRunFor(
-                                setup.heartbeat().interval().dividedBy(2));
+                isSilent(line)
+                        && (line.wasSilent
+                                || simulation.server.hasRunFor(
+                                        setup.heartbeat().interval().dividedBy(2)));
             case CloseReason.HELLO_TIMEOUT -> !line.isWelcome();
             case CloseReason.TOKEN_EXPIRED -> setup.tokensExpire();
             case CloseReason.KICKED ->
