@@ -163,6 +163,26 @@ final class FanOut {
         } while (!handOver());
     }
 
+    /**
+     * Flushes, and returns whether another thread, or a transport that lags, is still at what was pending; then {@code
+     * proceed} is called behind that, by the executor.
+     */
+    boolean pauses(Runnable proceed) {
+        flush();
+        lock.lock();
+        try {
+            closeBatch();
+            if (!flushing && deliveries.isEmpty() && handedTo >= current.targets.length) {
+                return false;
+            }
+            deliver(new Delivery(proceed));
+        } finally {
+            lock.unlock();
+        }
+        flush(); // it may be left over for a thread that has not come yet
+        return true;
+    }
+
     /** Flushes so many deliveries and some of what has come meanwhile; returns whether more is left for another thread. */
     private boolean isLeftOver(int owed) {
         boolean isFlusher = true;
@@ -223,7 +243,19 @@ final class FanOut {
             }
         }
         handedTo = targets.length;
+        if (delivery.behind != null) {
+            proceed(delivery.behind);
+        }
         return true;
+    }
+
+    private void proceed(Runnable task) {
+        try {
+            executor.execute(task);
+        } catch (Throwable rejected) {
+            LOG.debug("room {}: the executor takes no more", room, rejected);
+            task.run();
+        }
     }
 
     /** Resumes the flush that waited for a member's transport: on a publisher that waits for it, or on the executor. */
@@ -291,7 +323,7 @@ final class FanOut {
         }
     }
 
-    /** A batch and who receives it; some may receive it without some messages, or not at all. */
+    /** A batch and who receives it; some may receive it without some messages, or not at all. Or what runs in its turn. */
     private static final class Delivery {
         static final Delivery NONE = new Delivery(FrameBatch.of(List.of(), false), Members.NOBODY, null, NO_SKIPS);
 
@@ -299,6 +331,7 @@ final class FanOut {
         private final FrameBatch batch;
         private final Audience.@Nullable Only only;
         private final long[] skips; // in order
+        private @Nullable Runnable behind; // runs when it was handed out
         private long weight;
         private int next; // the flusher's: of the skips
 
@@ -309,6 +342,11 @@ final class FanOut {
             this.skips = skips;
             this.weight = DELIVERY + batch.bytes() + 8L * skips.length + (only == null ? 0 : only.weight());
             Arrays.sort(skips);
+        }
+
+        Delivery(Runnable behind) {
+            this(NONE.batch, Members.NOBODY, null, NO_SKIPS);
+            this.behind = behind;
         }
 
         /** Says that a target does not receive one of the messages. */

@@ -146,8 +146,20 @@ final class LocalBroker {
         }
     }
 
-    /** A room, a session's link to it, and where the delivery begins. */
-    record Joined(RoomState room, Members.Link link, Frames.RoomState at) {
+    /** A change of a membership, of which the member is told behind what it was to get before. */
+    interface Change {
+        /** Returns whether that is still on its way; then {@code proceed} is called behind it, by another thread. */
+        boolean pauses(Runnable proceed);
+    }
+
+    /** A room, a session's link to it, the one that it replaces, and where the delivery begins. */
+    record Joined(RoomState room, Members.Link link, Members.@Nullable Link before, Frames.RoomState at)
+            implements Change {
+        @Override
+        public boolean pauses(Runnable proceed) {
+            return before != null && room.pauses(before, proceed);
+        }
+
         /** Begins the delivery. */
         void start() {
             room.start(link);
@@ -155,11 +167,10 @@ final class LocalBroker {
     }
 
     /** A room that a session has left, and the link that it had. */
-    record Left(RoomState room, Members.Link link) {
-        /** Hands over what the session was still to get, as far as that can be now. It gets nothing of the room later. */
-        void flush() {
-            room.flush();
-            link.outlet = Members.Link.NOWHERE; // a flush that is suspended, or another thread's, skips it
+    record Left(RoomState room, Members.Link link) implements Change {
+        @Override
+        public boolean pauses(Runnable proceed) {
+            return room.pauses(link, proceed);
         }
     }
 

@@ -50,10 +50,15 @@ final class Members {
         final Session session;
         final int seat;
         final long seatedAt;
-        volatile Outlet outlet; // nowhere once its connection is gone, or its member has left and was sent the rest
+        volatile Outlet outlet; // nowhere once its connection is gone
         Phase phase;
         int place; // among those who are live, when it is
         long cursor;
+        long begun; // where its member began, or what its client has named since
+        boolean replays; // a thread is sending what it has read of the log
+
+        @Nullable
+        Runnable behind; // what runs then
 
         private Link(Session session, @Nullable Outlet outlet, int seat, long seatedAt) {
             this.session = session;

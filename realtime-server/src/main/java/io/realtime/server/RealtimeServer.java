@@ -264,9 +264,12 @@ public final class RealtimeServer implements AutoCloseable {
         core.broker().flush(); // what the last handlers sent goes before the close
         CloseReason draining = new CloseReason(CloseReason.DRAINING, "server is draining");
         for (Peer peer : core.peers()) {
-            peer.close(draining);
+            peer.closeBehind(draining, () -> {});
         }
         awaitNoConnections(deadline - System.nanoTime());
+        for (Peer late : core.peers()) {
+            late.close(draining);
+        }
         for (Session session : core.sessions()) {
             session.end(draining, Session.Ending.AT_ONCE);
         }

@@ -35,7 +35,7 @@ final class RoomState implements LogBudget.Owner, Bursts.Flushed {
     // What there is beside the log, in bytes of heap: measured, see RoomCostTest.
     private static final int ROOM = 240; // without its key
     private static final int CROWD = 360; // what it needs for its first member
-    private static final int MEMBER = 136; // its link, and its places in two tables and an array
+    private static final int MEMBER = 152; // its link, and its places in two tables and an array
 
     /** In place of a count of the newest messages: what no session has acknowledged yet. */
     static final int UNREAD = -1;
@@ -175,18 +175,57 @@ final class RoomState implements LogBudget.Owner, Bursts.Flushed {
                 link.cursor = Math.max(log.floor(), acknowledged);
             } else {
                 link.cursor = lost == null ? Math.max(log.floor(), log.top() - history) : log.top();
-                if (since == null && before != null && before.owes(outlet)) {
-                    link.cursor = Math.min(link.cursor, before.cursor);
+                if (since == null && before != null) {
+                    link.cursor = Math.min(link.cursor, owedFrom(before, outlet));
                 }
             }
-            if (before != null) { // what was bound to it, the new link reads from the log
+            link.begun = since == null && before != null ? Math.min(before.begun, link.cursor) : link.cursor;
+            if (before != null) {
                 before.phase = Phase.DETACHED;
-                before.outlet = Link.NOWHERE;
+                if (since != null || before.outlet != outlet) { // what is bound to it, the new link reads from the log
+                    before.outlet = Link.NOWHERE;
+                }
             }
-            return new LocalBroker.Joined(this, link, new Frames.RoomState(epoch, link.cursor, recovered, lost));
+            Frames.RoomState at = new Frames.RoomState(epoch, link.cursor, recovered, lost);
+            return new LocalBroker.Joined(this, link, before, at);
         } finally {
             lock.unlock();
         }
+    }
+
+    /**
+     * Returns from where on a member has not been sent what is meant for it, when its client names no position. On a
+     * connection that was told of the room, that is where the replay stands; what a live link is still to get, it gets.
+     * Another connection begins where the member did: its client does not know of the room, or would name a position.
+     */
+    private long owedFrom(Link before, @Nullable Outlet outlet) {
+        if (before.outlet != outlet) {
+            return before.begun;
+        }
+        return before.phase == Phase.LIVE ? log.top() : before.cursor;
+    }
+
+    /**
+     * Returns whether something is still being sent to a link that gets nothing new; then {@code proceed} is called behind
+     * that, by another thread.
+     */
+    boolean pauses(Link link, Runnable proceed) {
+        lock.lock();
+        try {
+            if (link.replays) {
+                link.behind = proceed;
+                return true;
+            }
+        } finally {
+            lock.unlock();
+        }
+        return pauses(proceed);
+    }
+
+    /** Returns whether something is still being handed to members; then {@code proceed} is called behind it. */
+    boolean pauses(Runnable proceed) {
+        FanOut out = fanOut;
+        return out != null && out.pauses(proceed);
     }
 
     private Members crowd() {
@@ -323,17 +362,37 @@ final class RoomState implements LogBudget.Owner, Bursts.Flushed {
                         }
                     }
                 }
+                link.replays = true;
             } finally {
                 lock.unlock();
             }
-            if (gap != null) {
-                link.outlet.send(FrameBatch.of(gap));
-                if (name.equals(Names.SESSION)) {
-                    link.session.inboxLost();
+            try {
+                if (gap != null) {
+                    link.outlet.send(FrameBatch.of(gap));
+                    if (name.equals(Names.SESSION)) {
+                        link.session.inboxLost();
+                    }
+                } else if (!frames.isEmpty()) {
+                    link.outlet.send(FrameBatch.of(frames, false));
                 }
-            } else if (!frames.isEmpty()) {
-                link.outlet.send(FrameBatch.of(frames, false));
+            } finally {
+                replayed(link);
             }
+        }
+    }
+
+    private void replayed(Link link) {
+        Runnable behind;
+        lock.lock();
+        try {
+            link.replays = false;
+            behind = link.behind;
+            link.behind = null;
+        } finally {
+            lock.unlock();
+        }
+        if (behind != null) {
+            behind.run();
         }
     }
 

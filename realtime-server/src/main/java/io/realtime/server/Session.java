@@ -23,6 +23,7 @@ import java.security.MessageDigest;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.Deque;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
@@ -80,7 +81,7 @@ public final class Session {
     private volatile Set<String> lastRooms = Set.of(); // written once, under lock: what it was in at its end
     private Set<String> unlinked = Set.of(); // guarded by lock: rooms that the connection was not told of yet
     private int rejoins; // guarded by lock: how many rooms $rejoin may still name beside the unlinked ones
-    private @Nullable Deque<Consumer<Peer>> changes; // guarded by lock: what the connection is to be told of its rooms
+    private @Nullable Deque<Telling> changes; // guarded by lock: what the connection is to be told of its rooms
     private boolean isWelcomed; // guarded by lock: the connection may be told
     private @Nullable Peer told; // guarded by lock: the connection that somebody is telling
 
@@ -254,17 +255,16 @@ public final class Session {
     /** Takes the session out of a room and tells its client. Does nothing when it is not in it. */
     public void leave(String room) {
         Names.requireRoom(room);
-        LocalBroker.Left gone;
         lock.lock();
         try {
-            gone = exit(room);
+            LocalBroker.Left gone = exit(room);
             if (gone != null) {
                 tellLeft(gone);
             }
         } finally {
             lock.unlock();
         }
-        tellChanges(gone);
+        tellChanges();
     }
 
     /**
@@ -435,7 +435,7 @@ public final class Session {
             }
             attached = new Attached(states, !unlinked.isEmpty());
             rejoins = core.limits().roomsPerSession() + placed.size();
-            change(to -> links.forEach(LocalBroker.Joined::start));
+            change(List.of(), to -> links.forEach(LocalBroker.Joined::start));
         } finally {
             lock.unlock();
         }
@@ -597,10 +597,8 @@ public final class Session {
         }
         mailbox.wake();
         if (last != null) {
-            rooms.values().forEach(RoomState::flush); // what was sent before reaches the connection before its end
-            last.close(reason);
+            last.closeBehind(reason, () -> rooms.forEach((name, room) -> room.detach(this, last)));
         }
-        rooms.forEach((name, room) -> room.detach(this, last));
         endCalls();
         if (how == Ending.AT_ONCE) {
             leaveAll(reason);
@@ -649,10 +647,8 @@ public final class Session {
             lock.unlock();
         }
         for (RoomState room : joined) {
-            LocalBroker.Left gone = room.remove(this);
-            if (gone != null) {
-                gone.flush();
-            }
+            room.remove(this);
+            room.flush();
             if (room.name.equals(Names.SESSION)) {
                 room.kill();
             }
@@ -735,25 +731,23 @@ public final class Session {
      * messages that it sent behind the question.
      */
     void join(Peer asker, @Nullable String ref, String name, Frames.Join wish, boolean isAllowed) {
-        LocalBroker.Left gone = null;
         lock.lock();
         try {
             if (life == Life.OVER) {
                 return;
             }
             Decision decision = decide(asker, name, wish, isAllowed);
-            gone = decision.left;
             ErrorData error = decision.error;
             if (decision.joined != null) {
                 tellJoined(decision.joined, ref);
             } else if (error != null && peer == asker) {
                 Outgoing frame = Outgoing.of(Frames.ERROR).ref(ref).room(name).data(error, ErrorData.class);
-                change(to -> to.send(frame.frame()));
+                change(decision.changes(), to -> to.send(frame.frame()));
             }
         } finally {
             lock.unlock();
         }
-        tellChanges(gone);
+        tellChanges();
     }
 
     /**
@@ -784,7 +778,9 @@ public final class Session {
             if (peer != asker) {
                 return;
             }
-            change(to -> {
+            List<LocalBroker.Change> before = new ArrayList<>();
+            decisions.forEach(decision -> before.addAll(decision.changes()));
+            change(before, to -> {
                 Map<String, Frames.Rejoined> answers = new LinkedHashMap<>();
                 decisions.forEach(decision -> answers.put(decision.name, decision.answer()));
                 Frames.Rejoins data = new Frames.Rejoins(answers);
@@ -798,11 +794,6 @@ public final class Session {
         } finally {
             lock.unlock();
         }
-        for (Decision decision : decisions) {
-            if (decision.left != null) {
-                decision.left.flush();
-            }
-        }
         tellChanges();
     }
 
@@ -812,7 +803,7 @@ public final class Session {
             tellJoined(link(peer, name, null, 0), null);
         } catch (RuntimeException
                 | Error broken) { // without memory, say: the connection ends by it, and the next has all
-            change(to -> {
+            change(List.of(), to -> {
                 throw broken;
             });
         }
@@ -860,6 +851,10 @@ public final class Session {
                     at.reason(),
                     joined.room().size(),
                     null);
+        }
+
+        List<LocalBroker.Change> changes() {
+            return joined != null ? List.of(joined) : left != null ? List.of(left) : List.of();
         }
 
         void start() {
@@ -919,19 +914,18 @@ public final class Session {
 
     /** Handles {@code $leave}. Asked on a connection that is gone it does nothing: on the next one the client asks again. */
     void leave(Peer asker, @Nullable String ref, String name) {
-        LocalBroker.Left gone;
         lock.lock();
         try {
             if (peer != asker) {
                 return;
             }
-            gone = exit(name);
+            LocalBroker.Left gone = exit(name);
             Outgoing reply = Outgoing.of(Frames.REPLY).ref(ref).room(name);
-            change(to -> to.send(reply.frame()));
+            change(gone == null ? List.of() : List.of(gone), to -> to.send(reply.frame()));
         } finally {
             lock.unlock();
         }
-        tellChanges(gone);
+        tellChanges();
     }
 
     private LocalBroker.Joined link(@Nullable Peer to, String name, @Nullable Position since, int history) {
@@ -968,7 +962,7 @@ public final class Session {
         }
     }
 
-    /** Under the lock: takes the session out of a room; returns what is to be flushed, or null when it was not in it. */
+    /** Under the lock: takes the session out of a room; null when it was not in it. */
     private LocalBroker.@Nullable Left exit(String name) {
         RoomState room = rooms.containsKey(name) ? manyRooms().remove(name) : null;
         if (!placed.isEmpty()) {
@@ -989,8 +983,25 @@ public final class Session {
 
     // ---- what the connection is told of that, in the order in which it was decided
 
-    /** Under the lock: adds to what the connection is told; one that is not there is told by its welcome. */
-    private void change(Consumer<Peer> telling) {
+    /** What the connection is told, and the changes behind whose deliveries. */
+    private record Telling(Deque<LocalBroker.Change> before, Consumer<Peer> what) {
+        /** Returns whether something is to be delivered before; then {@code proceed} is called later, and asks again. */
+        boolean pauses(Runnable proceed) {
+            for (LocalBroker.Change next = before.poll(); next != null; next = before.poll()) {
+                if (next.pauses(proceed)) {
+                    return true;
+                }
+            }
+            return false;
+        }
+    }
+
+    /**
+     * Under the lock: adds to what the connection is told; one that is not there is told by its welcome.
+     *
+     * @param before what the session is still to get of these, it gets first
+     */
+    private void change(List<? extends LocalBroker.Change> before, Consumer<Peer> what) {
         Peer to = peer;
         if (to == null) {
             return;
@@ -1005,12 +1016,12 @@ public final class Session {
             // The lock is held, so nothing may run on this thread; closing sends, so it is no work for the timer.
             core.scheduler().schedule(Duration.ZERO, () -> core.workers().execute(() -> to.close(slow)));
         }
-        changes.add(telling);
+        changes.add(new Telling(new ArrayDeque<>(before), what));
     }
 
     /** Under the lock: the reply to {@code ref} or, without one, {@code $joined}; the delivery begins behind it. */
     private void tellJoined(LocalBroker.Joined joined, @Nullable String ref) {
-        change(to -> {
+        change(List.of(joined), to -> {
             Frames.RoomState at = joined.at();
             Frames.Joined data = new Frames.Joined(
                     at.epoch(),
@@ -1028,8 +1039,7 @@ public final class Session {
 
     /** Under the lock. */
     private void tellLeft(LocalBroker.Left left) {
-        change(to -> {
-            left.flush();
+        change(List.of(left), to -> {
             RoomState room = left.room();
             Frames.Left data = new Frames.Left(room.epoch, room.end().offset());
             to.send(Outgoing.of(Frames.LEFT)
@@ -1037,13 +1047,6 @@ public final class Session {
                     .data(data, Frames.Left.class)
                     .frame());
         });
-    }
-
-    private void tellChanges(LocalBroker.@Nullable Left left) {
-        if (left != null) {
-            left.flush();
-        }
-        tellChanges();
     }
 
     /** Tells the connection what has changed, unless another thread is about to, or it is not welcomed yet. */
@@ -1065,16 +1068,30 @@ public final class Session {
     /** By one thread at a time for each connection; goes on later when that has much to send. */
     private void tellChanges(Peer to) {
         while (hasChange(to) && !to.pauses(() -> tellChanges(to))) {
-            Consumer<Peer> next = nextChange(to);
-            if (next != null) {
-                try {
-                    next.accept(to);
-                } catch (Throwable broken) { // without memory, say; the welcome of the next connection tells all
-                    core.log().error("{} could not be told of a room", this, broken);
-                    to.close(new CloseReason(CloseReason.INTERNAL_ERROR, "internal error"));
-                }
+            Telling next = nextChange(to);
+            if (next != null && !isTold(to, next)) {
+                return;
             }
         }
+    }
+
+    /** Tells it; false when a room has something to deliver first, and it goes on behind that. */
+    private boolean isTold(Peer to, Telling next) {
+        try {
+            boolean isPaused = next.pauses(() -> {
+                if (isTold(to, next)) {
+                    tellChanges(to);
+                }
+            });
+            if (isPaused) {
+                return false;
+            }
+            next.what.accept(to);
+        } catch (Throwable broken) { // without memory, say; the welcome of the next connection tells all
+            core.log().error("{} could not be told of a room", this, broken);
+            to.close(new CloseReason(CloseReason.INTERNAL_ERROR, "internal error"));
+        }
+        return true;
     }
 
     private boolean hasChange(Peer to) {
@@ -1093,7 +1110,7 @@ public final class Session {
         }
     }
 
-    private @Nullable Consumer<Peer> nextChange(Peer to) {
+    private @Nullable Telling nextChange(Peer to) {
         lock.lock();
         try {
             return peer != to || changes == null ? null : changes.poll();
@@ -1242,6 +1259,11 @@ public final class Session {
         if (to != null) {
             to.whenWelcomed(woken::start);
         }
+    }
+
+    /** Returns the rooms that the session is in, its inboxes among them. */
+    Collection<RoomState> roomStates() {
+        return rooms.values();
     }
 
     /** Returns the room of this name, or null when there is none. */

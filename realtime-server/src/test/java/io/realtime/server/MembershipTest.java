@@ -283,6 +283,102 @@ class MembershipTest {
                         .toList()));
     }
 
+    // ---------------------------------------------------------------- what is on its way
+
+    private TestPeer memberOf(String room) {
+        TestPeer ann = hello("");
+        ann.next("$welcome");
+        ann.send(join(room));
+        ann.received.clear();
+        return ann;
+    }
+
+    private void publishWhileTheTransportLags() {
+        test.network.lag(true);
+        test.server.room("a").send(SAID, "pending");
+        test.settle();
+    }
+
+    private void catchUp() {
+        test.network.lag(false);
+        test.settle();
+    }
+
+    @Test
+    void joinWithoutPositionGetsOnceWhatIsPending() {
+        TestPeer ann = memberOf("a");
+        publishWhileTheTransportLags();
+        ann.send(join("a"));
+        catchUp();
+        test.server.room("a").send(SAID, "later");
+        test.settle();
+        assertEquals(List.of("said", "$reply", "said"), ann.types());
+        assertEquals(1, ann.data("$reply").get("offset").getAsInt());
+    }
+
+    @Test
+    void messageBeforeALeaveArrivesBeforeLeft() {
+        TestPeer ann = memberOf("a");
+        publishWhileTheTransportLags();
+        session().leave("a");
+        test.server.room("a").send(SAID, "later");
+        test.settle();
+        assertEquals(List.of(), ann.types());
+        catchUp();
+        assertEquals(List.of("said", "$left"), ann.types());
+        session().join("a");
+        test.settle();
+        assertEquals("$joined", ann.types().get(2));
+    }
+
+    @Test
+    void messageBeforeADisconnectArrivesBeforeTheClose() {
+        TestPeer ann = memberOf("a");
+        publishWhileTheTransportLags();
+        Session session = session();
+        session.disconnect("bye");
+        assertEquals(Set.of(), test.server.room("a").members().stream().collect(Collectors.toSet()));
+        test.settle();
+        assertNull(ann.closed);
+        catchUp();
+        assertEquals("said", ann.types().get(0));
+        assertEquals(4005, ann.closeCode());
+    }
+
+    @Test
+    void transportThatLagsHoldsADisconnectUpForASecond() {
+        TestPeer ann = memberOf("a");
+        publishWhileTheTransportLags();
+        session().disconnect("bye");
+        test.time.advance(Duration.ofMillis(900));
+        assertNull(ann.closed);
+        test.time.advance(Duration.ofMillis(200));
+        assertEquals(4005, ann.closeCode());
+    }
+
+    @Test
+    void roomEnteredWhileAwayIsReadFromItsBeginning() {
+        TestPeer first = hello("");
+        JsonObject welcome = first.data("$welcome");
+        first.cut();
+        session().join("a");
+        test.server.room("a").send(SAID, "while away");
+        TestPeer second = hello(resume(welcome, ""));
+        assertEquals(List.of("$welcome", "said"), second.types());
+    }
+
+    @Test
+    void roomWhoseJoinedIsLostIsReadFromItsBeginning() {
+        TestPeer first = hello("");
+        JsonObject welcome = first.data("$welcome");
+        session().join("a");
+        test.server.room("a").send(SAID, "lost with the connection");
+        first.cut();
+        TestPeer second = hello(resume(welcome, "") + ",'partial':true");
+        second.send("{'type':'$rejoin','ref':'1','data':{'rooms':{},'last':true}}");
+        assertEquals(List.of("$welcome", "$reply", "$joined", "said"), second.types());
+    }
+
     // ---------------------------------------------------------------- send rules
 
     @Test
@@ -373,7 +469,7 @@ class MembershipTest {
         assertEquals(List.of(), second.types());
 
         second.send("{'type':'$rejoin','ref':'1','data':{'rooms':{'b':{'since':['" + epoch + "',0]}},'last':true}}");
-        assertEquals(List.of("$reply", "said", "said", "$joined"), second.types());
+        assertEquals(List.of("$reply", "said", "said", "$joined", "said"), second.types());
         assertEquals("c", second.next("$joined").get("room").getAsString());
         assertTrue(reply(second).getAsJsonObject("b").get("recovered").getAsBoolean());
         assertEquals(1, requireNonNull(asked.get("b")).size(), "the resume has asked already");

@@ -324,16 +324,19 @@ class RoomStateTest {
     }
 
     @Test
-    void memberThatHasLeftIsHandedNothingMore() {
+    void memberThatHasLeftIsHandedWhatWasPendingAndNoMore() {
         LocalBroker broker = broker(Retention.defaults(), 1 << 20);
         Session member = session();
         Recorder connection = new Recorder(null, new Phaser(1));
         LaggingOutlet lagging = new LaggingOutlet();
         LocalBroker.Joined joined = heldUp(broker, member, connection, lagging);
         LocalBroker.Left left = joined.room().remove(member);
-        Objects.requireNonNull(left).flush(); // then it is told that it has left
+        List<List<Long>> whenTold = new ArrayList<>();
+        assertTrue(Objects.requireNonNull(left).pauses(() -> whenTold.add(connection.offsets())));
+        assertNotNull(positionOf(broker, "r"));
         lagging.catchUp();
-        assertEquals(List.of(), connection.offsets());
+        assertEquals(List.of(List.of(1L)), whenTold);
+        assertEquals(List.of(1L), connection.offsets());
     }
 
     @Test
