@@ -83,7 +83,8 @@ final class ClientEngine {
         this.config = config;
         this.scheduler = config.scheduler();
         this.callbacks = callbacks;
-        this.sender = new Sender(config, callbacks, this::answersRead, this::asked, this::onProgress);
+        this.sender =
+                new Sender(config, callbacks, this::answersRead, this::asked, this::holdsMessages, this::onProgress);
         this.rooms = new Rooms(callbacks, scheduler, sender::isDone, this::retryRoomsLater);
         this.history = new HistoryReader(callbacks, scheduler, this::sendNow);
         this.calls = new Calls(Ids.name(config.random()), sender, callbacks, scheduler, this::sendNow);
@@ -849,6 +850,10 @@ final class ClientEngine {
         return rooms.asked();
     }
 
+    private boolean holdsMessages() {
+        return rooms.holdsMessages();
+    }
+
     private void onProgress() {
         rooms.leaveWhatMay();
         calls.roomAgain();
@@ -858,7 +863,10 @@ final class ClientEngine {
         Link open = openLink();
         if (open != null) {
             open.roomRetry.cancel();
-            open.roomRetry = scheduler.schedule(ROOM_RETRY, rooms::retry);
+            open.roomRetry = scheduler.schedule(ROOM_RETRY, () -> {
+                rooms.retry();
+                sender.pump();
+            });
         }
     }
 }

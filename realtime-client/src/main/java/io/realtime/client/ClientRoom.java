@@ -65,11 +65,11 @@ public final class ClientRoom {
     }
 
     /**
-     * Leaves the room, now or at the next connect, and forgets the place in its log. Each call returns a future of its own;
-     * one that its caller cancels changes nothing.
+     * Leaves the room, now or at the next connect, and forgets the place in its log. Each call returns a future of its own.
+     * The room is left whatever becomes of that future: its caller may cancel it, or the client may disconnect.
      *
      * @return completes on the callback executor when the server knows, or when the room is joined again; fails when the
-     *     client closes before
+     *     client disconnects or closes before
      */
     public CompletableFuture<Void> leave() {
         return engine.leave(name);

@@ -44,6 +44,9 @@ final class Rooms {
     private static final int STATE_BYTES = 120;
     private static final int WELCOME_BYTES = 4 * 1024;
 
+    /** Messages wait for a room that is refused for now, so often; then they leave, and the server says what it thinks. */
+    private static final int MOST_REFUSALS = 10;
+
     private final Callbacks callbacks;
     private final Scheduler scheduler;
     private final LongPredicate isDone;
@@ -52,6 +55,7 @@ final class Rooms {
     private final Map<String, Room> rooms = new LinkedHashMap<>();
     private final Map<String, Room> byRef = new HashMap<>();
     private final Set<Room> unasked = new LinkedHashSet<>(); // too many questions are under way
+    private final Set<Room> refused = new LinkedHashSet<>(); // for now: to be asked for again, and messages wait
     private final Set<Room> returning = new LinkedHashSet<>(); // since the welcome, and $rejoin has not named them yet
     private boolean owesLast; // the server waits to hear that $rejoin has named all
     private @Nullable Rejoin rejoin; // one at a time: it may be as long as a message may be
@@ -103,6 +107,7 @@ final class Rooms {
 
         Wish asked = Wish.NONE; // what ref asks for
         boolean namedPosition; // in what ref asks
+        int refusals; // for now, of this connection
 
         Room(String name, Callbacks callbacks) {
             this.name = name;
@@ -162,6 +167,7 @@ final class Rooms {
             if (!stays(room)) {
                 staying.remove(room);
                 unasked.remove(room);
+                refused.remove(room);
                 if (room.wish == Wish.LEFT) {
                     goes(room);
                 }
@@ -291,7 +297,7 @@ final class Rooms {
         questionBytes = longestQuestion - FRAME_BYTES;
         answerBytes = longestAnswer - FRAME_BYTES;
         for (Room room : new ArrayList<>(rooms.values())) {
-            if (!resumed && room.wish == Wish.LEFT && !stays(room) && room.asked == Wish.NONE) {
+            if (!resumed && isToLeave(room) && !states.containsKey(room.name)) {
                 left(room);
             } else if (isToJoin(room)) {
                 returning.add(room);
@@ -339,10 +345,12 @@ final class Rooms {
         connection = Rooms::offline;
         byRef.clear();
         unasked.clear();
+        refused.clear();
         returning.clear();
         owesLast = false;
         rejoin = null;
         for (Room room : rooms.values()) {
+            room.refusals = 0;
             room.ref = null;
             room.asked = Wish.NONE;
             room.joined = false;
@@ -377,7 +385,7 @@ final class Rooms {
     }
 
     private boolean isToLeave(Room room) {
-        return !isProtocols(room) && !room.leaving.isEmpty() && !stays(room);
+        return !isProtocols(room) && room.wish == Wish.LEFT && !stays(room); // whether anybody waits for it or not
     }
 
     private boolean isToJoin(Room room) {
@@ -426,7 +434,8 @@ final class Rooms {
         return "r" + lastRef;
     }
 
-    private static void asked(Room room, Wish wish, String ref) {
+    private void asked(Room room, Wish wish, String ref) {
+        refused.remove(room);
         room.ref = ref;
         room.asked = wish;
         room.namedPosition = room.position != null;
@@ -534,6 +543,9 @@ final class Rooms {
     private void failed(Room room, RemoteException failure) {
         if (room.joining.isEmpty() && failure.isRetryable()) {
             callbacks.error(failure);
+            if (++room.refusals <= MOST_REFUSALS) {
+                refused.add(room);
+            }
             retryLater.run();
         } else {
             refused(room, failure);
@@ -564,19 +576,21 @@ final class Rooms {
         }
     }
 
-    /**
-     * Returns how many questions the server has not answered yet: they count like messages that it has not processed. None
-     * may be sent while a question waits to be asked, since it may be for that room.
-     */
+    /** Returns how many questions the server has not answered yet: they count like messages that it has not processed. */
     int asked() {
-        int asked = byRef.size() + (rejoin == null ? 0 : 1);
-        return unasked.isEmpty() && !owesLast ? asked : Integer.MAX_VALUE;
+        return byRef.size() + (rejoin == null ? 0 : 1);
+    }
+
+    /** Returns whether no message may leave: a question waits to be asked, and the message may be for that room. */
+    boolean holdsMessages() {
+        return owesLast || !unasked.isEmpty() || !refused.isEmpty();
     }
 
     private void joined(Room room, Frames.Joined data) {
         Position own = room.position;
         room.joined = true;
         room.firstTime = false;
+        room.refusals = 0;
         Position begin;
         if (own != null && !room.namedPosition && own.epoch().equals(data.epoch())) {
             begin = own; // $joined said it meanwhile, and what is behind it comes
@@ -591,7 +605,13 @@ final class Rooms {
         if (room.joining.isEmpty()) { // it was joined before, or its caller has given up
             callbacks.error(failure);
         }
-        failWaiting(room, failure);
+        out(room, failure);
+    }
+
+    /** The session is not in a room, and is not to be. */
+    private void out(Room room, RealtimeException why) {
+        room.joining.fail(why);
+        room.leaving.complete(null);
         forget(room.name);
     }
 
@@ -631,8 +651,7 @@ final class Rooms {
             room.joined = false;
             return;
         }
-        failWaiting(room, new RealtimeException(ErrorCode.CLOSED, "the server took the session out of the room"));
-        forget(name);
+        out(room, new RealtimeException(ErrorCode.CLOSED, "the server took the session out of the room"));
     }
 
     /** The room's log broke. */
@@ -701,8 +720,10 @@ final class Rooms {
     private void forget(String name) {
         Room room = rooms.remove(name);
         if (room != null) {
+            room.wish = Wish.NONE;
             staying.remove(room);
             unasked.remove(room);
+            refused.remove(room);
             returning.remove(room);
             if (room.ref != null) {
                 byRef.remove(room.ref);

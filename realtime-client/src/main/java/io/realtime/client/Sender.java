@@ -17,6 +17,7 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.BooleanSupplier;
 import java.util.function.IntSupplier;
 import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
@@ -41,6 +42,7 @@ final class Sender {
     private final Callbacks callbacks;
     private final LongSupplier answersRead;
     private final IntSupplier asked;
+    private final BooleanSupplier isHeld;
     private final Runnable onProgress;
     private final Outbox outbox;
     private final @Nullable FileOutbox file;
@@ -62,14 +64,22 @@ final class Sender {
      *
      * @param answersRead up to where the session's inbox is read
      * @param asked how many questions are under way beside the messages
+     * @param isHeld whether no message may leave for now; {@link #pump} is called when that changes
      * @param onProgress called on the scheduler's thread when messages may have left the outbox
      * @throws IllegalStateException when the file has served a client before
      */
-    Sender(ClientConfig config, Callbacks callbacks, LongSupplier answersRead, IntSupplier asked, Runnable onProgress) {
+    Sender(
+            ClientConfig config,
+            Callbacks callbacks,
+            LongSupplier answersRead,
+            IntSupplier asked,
+            BooleanSupplier isHeld,
+            Runnable onProgress) {
         this.scheduler = config.scheduler();
         this.callbacks = callbacks;
         this.answersRead = answersRead;
         this.asked = asked;
+        this.isHeld = isHeld;
         this.onProgress = onProgress;
         this.file = config.outboxFile();
         this.outboundBytes = config.target().outboundBytes();
@@ -392,7 +402,7 @@ final class Sender {
 
     /** Sends what may be sent now. */
     void pump() {
-        while (open != null) {
+        while (open != null && !isHeld.getAsBoolean()) {
             List<Outbox.Entry> entries = outbox.unsent(open.inflight - asked.getAsInt(), BATCH_BYTES);
             List<Frame> frames = new ArrayList<>(entries.size());
             for (Outbox.Entry entry : entries) {

@@ -81,6 +81,13 @@ class ClientRoomOrderTest {
         world.settle();
     }
 
+    private void refuse(Envelope question, String code, boolean isRetryable) {
+        world.peer()
+                .send("{\"type\":\"$error\",\"ref\":\"" + question.ref() + "\",\"data\":{\"code\":\"" + code
+                        + "\",\"message\":\"no\",\"retryable\":" + isRetryable + "}}");
+        world.settle();
+    }
+
     private static void assertDone(CompletableFuture<?> future) {
         assertTrue(future.isDone() && !future.isCompletedExceptionally(), String.valueOf(future));
     }
@@ -155,6 +162,63 @@ class ClientRoomOrderTest {
         }
         assertEquals(expected, told());
         assertDone(third);
+        assertDone(left);
+    }
+
+    @Test
+    void leaveWhoseFutureIsCancelledStillLeaves() {
+        joined();
+        CompletableFuture<Void> sent = say("m");
+        assertTrue(room().leave().cancel(true));
+        assertTold("m");
+        world.answersJoins = true;
+        world.peer().ack(1, 0);
+        assertTold("m", Frames.LEAVE);
+        assertDone(sent);
+        reconnect();
+        assertTold();
+    }
+
+    @Test
+    void leaveOutlivesADisconnect() {
+        joined();
+        CompletableFuture<Void> sent = say("m");
+        CompletableFuture<Void> left = room().leave();
+        world.settle();
+        world.client().disconnect();
+        world.settle();
+        assertTrue(left.isCompletedExceptionally());
+        world.resumed = true;
+        world.seq = 1;
+        world.rooms = "{\"r\":{\"epoch\":\"e1\",\"offset\":0,\"recovered\":true}}";
+        world.answersJoins = true;
+        world.connected();
+        assertTold(Frames.LEAVE);
+        assertDone(sent);
+    }
+
+    @Test
+    void leaveWhileOfflineAlsoLeavesARoomOfANewSession() {
+        joined();
+        world.network.cutAll();
+        world.settle();
+        CompletableFuture<Void> left = room().leave();
+        world.placeIn("r");
+        world.answersJoins = true;
+        world.advance(1_000);
+        assertTold(Frames.LEAVE);
+        assertDone(left);
+    }
+
+    @Test
+    void leaveIsDoneWhenItsJoinIsRefused() {
+        world.connected();
+        world.answersJoins = false;
+        CompletableFuture<JoinResult> joining = room().join();
+        CompletableFuture<Void> left = room().leave();
+        world.settle();
+        refuse(world.peer().all(Frames.JOIN).get(0), "forbidden", false);
+        assertTrue(joining.isCompletedExceptionally());
         assertDone(left);
     }
 
@@ -307,6 +371,76 @@ class ClientRoomOrderTest {
         List<Envelope> frames = world.peer().frames;
         int first = frames.indexOf(world.peer().all(Frames.JOIN).get(0));
         assertEquals("m", frames.get(first + 20).<Say>data(Say.class).text(), "behind all that waited to be asked");
+    }
+
+    @Test
+    void messagesDoNotOvertakeARejoinHoweverManyAreUnsettled() {
+        world.inflight = 16;
+        world.acks = false;
+        List<CompletableFuture<?>> joined = new ArrayList<>();
+        for (int i = 0; i < 3; i++) {
+            joined.add(world.client().room("r" + i).join());
+        }
+        world.connected();
+        for (int i = 1; i <= 8; i++) {
+            CompletableFuture<Void> unused = world.client().send(World.SAY, new Say("old"));
+        }
+        world.settle();
+        joined.forEach(ClientRoomOrderTest::assertDone);
+        world.network.cutAll();
+        world.settle();
+        CompletableFuture<Void> unused = world.client().room("r2").send(World.SAY, new Say("new"));
+        world.inflight = 4;
+        world.seq = 8; // all that was sent is processed, and the answers are on their way
+        world.answers = 3;
+        world.rooms = "{\"@session\":{\"epoch\":\"s2\",\"offset\":0,\"recovered\":false}}";
+        world.messageBytes = 1_024;
+        world.answersJoins = false;
+        String longName = "x".repeat(250);
+        for (int i = 0; i < 8; i++) {
+            joined.add(world.client().room(longName + i).join());
+        }
+        world.advance(1_000);
+        assertTold(Frames.REJOIN);
+    }
+
+    @Test
+    void messagesWaitWhileARejoinIsRefusedForNow() {
+        joined();
+        world.network.cutAll();
+        world.settle();
+        CompletableFuture<Void> sent = say("m");
+        world.advance(1_000);
+        assertTold(Frames.JOIN, "m");
+        world.inflight = 1; // so that the message waits for the answer
+        reconnect();
+        assertTold(Frames.JOIN);
+        refuse(world.peer().frames.get(1), "overloaded", true);
+        assertTold(Frames.JOIN);
+        world.advance(1_000);
+        assertTold(Frames.JOIN, Frames.JOIN);
+        reply(Frames.JOIN);
+        assertTold(Frames.JOIN, Frames.JOIN, "m");
+        assertFalse(sent.isDone());
+    }
+
+    @Test
+    void messagesLeaveWhenARoomIsRefusedAgainAndAgain() {
+        joined();
+        world.network.cutAll();
+        world.settle();
+        world.inflight = 1;
+        CompletableFuture<Void> unused = say("m");
+        world.advance(1_000);
+        for (int i = 0; i < 10; i++) {
+            assertEquals(List.of(), world.peer().says());
+            List<Envelope> asked = world.peer().all(Frames.JOIN);
+            assertEquals(i + 1, asked.size());
+            refuse(asked.get(i), "overloaded", true);
+            world.advance(1_000);
+        }
+        refuse(world.peer().all(Frames.JOIN).get(10), "overloaded", true);
+        assertEquals(List.of("m"), world.peer().says(), "one room must not stop all others for ever");
     }
 
     // ---------------------------------------------------------------- what is handed over
