@@ -32,6 +32,7 @@ final class Callbacks {
 
     private final Scheduler scheduler;
     private final Executor substitute;
+    private final Executor applications;
     private final SerialExecutor executor;
     private final int inboundBytes;
     private final ClientListener listener;
@@ -50,6 +51,7 @@ final class Callbacks {
     Callbacks(Executor executor, Executor substitute, int inboundBytes, ClientListener listener, Scheduler scheduler) {
         this.scheduler = scheduler;
         this.substitute = substitute;
+        this.applications = executor;
         this.executor = inOrder(executor);
         this.inboundBytes = inboundBytes;
         this.listener = listener;
@@ -68,6 +70,14 @@ final class Callbacks {
     /** Returns what runs tasks on another executor in order, one at a time, and loses none. */
     SerialExecutor inOrder(Executor other) {
         return new SerialExecutor(other, this::substitute, this::retry);
+    }
+
+    /**
+     * Returns what runs a stream's listener on an executor of its own. The callbacks' is none: a listener that waited there
+     * for a future would wait for ever.
+     */
+    SerialExecutor forListener(Executor other) {
+        return other == applications ? executor : inOrder(other);
     }
 
     /** Runs what an executor of the application's did not take. */

@@ -13,6 +13,7 @@ import io.realtime.internal.calls.RequestCall;
 import io.realtime.internal.calls.Sources;
 import io.realtime.internal.calls.StreamCall;
 import io.realtime.internal.calls.StreamSource;
+import io.realtime.internal.wire.EntryBudget;
 import io.realtime.internal.wire.Envelope;
 import io.realtime.internal.wire.ErrorData;
 import io.realtime.internal.wire.Frames;
@@ -52,6 +53,11 @@ final class Calls {
 
     private static final int READ_LENGTH = 64 * 1024;
 
+    /** How long a {@code $credit} without streams may be, and a number. */
+    private static final int CREDIT_BYTES = 80;
+
+    private static final int NUMBER_BYTES = 20;
+
     /** And at the latest after so long while something is asked. */
     private static final Duration READ_PAUSE = Duration.ofMillis(100);
 
@@ -70,6 +76,7 @@ final class Calls {
     private final Map<String, Long> unsaid = new LinkedHashMap<>(); // credit that was granted since it was last said
     private final List<Runnable> untold = new ArrayList<>(); // answers that the outbox had no room for
     private boolean isSayingSoon;
+    private int longestCredit; // in bytes; the server takes it, and so does the connection
     private long read;
     private int unsaidFrames;
     private int unsaidLength;
@@ -153,7 +160,18 @@ final class Calls {
             question.failed(new RealtimeException(ErrorCode.OVERLOADED, why, true, null));
             return;
         }
-        asked.entry = sender.send(type, ref, -1, json, fate);
+        boolean isSent = false;
+        try {
+            asked.entry = sender.send(type, ref, -1, json, fate);
+            isSent = true;
+        } finally {
+            if (!isSent) { // nothing would ever answer it
+                questions.close(ref);
+            }
+        }
+        if (questions.get(ref) != asked) { // it has ended before it had a message that could be given up
+            asked.giveUp();
+        }
         CompletableFuture<Void> unused = fate.whenComplete((done, failure) -> {
             if (failure != null) { // it was given up, or refused
                 questions.fail(ref, known(failure));
@@ -297,12 +315,29 @@ final class Calls {
         if (unsaid.isEmpty() && unsaidFrames == 0) {
             return;
         }
-        Frames.Credit credit = new Frames.Credit(read == 0 ? null : read, unsaid.isEmpty() ? null : unsaid);
-        if (connection.test(Outgoing.of(Frames.CREDIT).data(credit, Frames.Credit.class))) {
-            unsaid.clear();
+        do {
+            Map<String, Long> some = someUnsaid();
+            Frames.Credit credit = new Frames.Credit(read == 0 ? null : read, some.isEmpty() ? null : some);
+            if (!connection.test(Outgoing.of(Frames.CREDIT).data(credit, Frames.Credit.class))) {
+                return; // until the connection is drained, or another welcomed
+            }
+            unsaid.keySet().removeAll(some.keySet());
             unsaidFrames = 0;
             unsaidLength = 0;
+        } while (!unsaid.isEmpty());
+    }
+
+    /** Returns as much of the credit as fits in a frame, at least one. */
+    private Map<String, Long> someUnsaid() {
+        EntryBudget budget = new EntryBudget(longestCredit - CREDIT_BYTES);
+        Map<String, Long> some = new LinkedHashMap<>();
+        for (Map.Entry<String, Long> one : unsaid.entrySet()) {
+            if (!budget.take(one.getKey(), NUMBER_BYTES) && !some.isEmpty()) {
+                break;
+            }
+            some.put(one.getKey(), one.getValue());
         }
+        return some;
     }
 
     /** What the connection did not take may be said now. */
@@ -317,8 +352,13 @@ final class Calls {
         }
     }
 
-    /** There is a connection: the server learns again what it may have missed. */
-    void welcomed() {
+    /**
+     * There is a connection: the server learns again what it may have missed.
+     *
+     * @param longestQuestion in bytes
+     */
+    void welcomed(int longestQuestion) {
+        longestCredit = longestQuestion;
         questions.forEach((ref, question) -> {
             if (question instanceof Asked asked && asked.question instanceof StreamCall<?> stream) {
                 unsaid.put(ref, stream.granted());

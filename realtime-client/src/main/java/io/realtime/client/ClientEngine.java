@@ -17,11 +17,10 @@ import io.realtime.internal.wire.Frames;
 import io.realtime.internal.wire.Names;
 import io.realtime.internal.wire.Outgoing;
 import io.realtime.spi.Connection;
+import io.realtime.spi.Frame;
 import io.realtime.spi.Scheduler;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.Collections;
-import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
@@ -48,6 +47,7 @@ final class ClientEngine {
     private static final int MOST_TOO_BIG = 3;
     private static final int DEFAULT_INFLIGHT = 256;
     private static final int MOST_QUESTION_BYTES = 64 << 10; // of the protocol's own
+    private static final int LEAST_QUESTION_BYTES = 1 << 10;
 
     private final ClientConfig config;
     private final Scheduler scheduler;
@@ -63,7 +63,7 @@ final class ClientEngine {
     private volatile ConnectionState state = ConnectionState.IDLE;
     private volatile boolean terminated;
 
-    private final List<CompletableFuture<Void>> opening = new ArrayList<>();
+    private final Waiters<Void> opening;
     private @Nullable Link link;
     private Scheduler.Cancellable retry = Link.NOTHING;
     private int attempt;
@@ -77,12 +77,14 @@ final class ClientEngine {
     private @Nullable CloseReason refusal; // of refusedToken
     private boolean tokenRetried;
     private int longestQuestion = Frames.MOST_HELLO_BYTES; // that the server takes, as it last said
+    private int mostQuestionBytes = MOST_QUESTION_BYTES; // that some hop takes, as far as is known
     private boolean isHelloTooBig; // for this server: the next names the protocol's rooms alone
 
     ClientEngine(ClientConfig config, Callbacks callbacks) {
         this.config = config;
         this.scheduler = config.scheduler();
         this.callbacks = callbacks;
+        this.opening = new Waiters<>(callbacks, "the connection");
         this.sender =
                 new Sender(config, callbacks, this::answersRead, this::asked, this::holdsMessages, this::onProgress);
         this.rooms = new Rooms(callbacks, scheduler, sender::isDone, this::retryRoomsLater);
@@ -108,8 +110,12 @@ final class ClientEngine {
         post(() -> {
             if (terminated) {
                 callbacks.fail(result, closed());
-            } else {
+                return;
+            }
+            try {
                 task.run();
+            } catch (Throwable failure) { // a bound that is reached, or a scheduler that fails: the caller must know
+                callbacks.fail(result, failure);
             }
         });
         if (terminated) { // the scheduler may not run the task any more
@@ -208,9 +214,9 @@ final class ClientEngine {
     private void connect(CompletableFuture<Void> result) {
         switch (state.status()) {
             case OPEN -> callbacks.completeVoid(result);
-            case CONNECTING, WAITING -> opening.add(result);
+            case CONNECTING, WAITING -> opening.add(result, Link.NOTHING);
             case IDLE, CLOSED -> {
-                opening.add(result);
+                opening.add(result, Link.NOTHING);
                 attempt = 0;
                 tooBig = 0;
                 tokenRetried = false;
@@ -365,10 +371,14 @@ final class ClientEngine {
     }
 
     private void waitFor(Duration delay, CloseReason reason) {
-        if (!config.backoff().allows(attempt)) {
+        if (config.backoff().allows(attempt)) {
+            again(delay, reason);
+        } else {
             stop(reason, null);
-            return;
         }
+    }
+
+    private void again(Duration delay, CloseReason reason) {
         try {
             retry = scheduler.schedule(delay, this::dial); // before anybody hears of it
         } catch (Throwable failure) { // without time there is no other attempt, and connect must be able to begin one
@@ -389,10 +399,7 @@ final class ClientEngine {
         if (state.status() != Status.CLOSED) {
             become(Status.CLOSED, Duration.ZERO, reason);
         }
-        for (CompletableFuture<Void> waiter : opening) {
-            callbacks.fail(waiter, failure);
-        }
-        opening.clear();
+        opening.fail(failure);
         rooms.fail(failure);
         calls.fail(failure);
     }
@@ -426,7 +433,16 @@ final class ClientEngine {
         int without =
                 hello(new Rooms.Positions(Collections.emptyMap(), true)).frame().length();
         int bytes = Math.min(Frames.MOST_HELLO_BYTES, longestQuestion) - without;
-        made.send(hello(rooms.positions(isHelloTooBig ? 0 : bytes, messageBytes())));
+        Frame hello = hello(rooms.positions(isHelloTooBig ? 0 : bytes, messageBytes()))
+                .frame();
+        int most = config.target().outboundBytes();
+        if (hello.length() > most) { // the token's fault: positions fit, whatever their number
+            String why = "$hello with its token has " + hello.length() + " bytes, and outboundBytes is " + most;
+            callbacks.error(new RealtimeException(ErrorCode.TOO_BIG, why));
+            lose(made, new CloseReason(CloseReason.NORMAL, why));
+            return;
+        }
+        made.send(hello);
     }
 
     private Outgoing hello(Rooms.Positions positions) {
@@ -446,8 +462,9 @@ final class ClientEngine {
         CloseRule rule = isFault ? CloseRule.BACKOFF : CloseRule.of(reason.code());
         if (rule == CloseRule.TOO_BIG && !closed.welcomed) {
             isHelloTooBig = true;
-        } else if (rule == CloseRule.TOO_BIG) {
-            sender.tooBig(reason);
+        } else if (rule == CloseRule.TOO_BIG && !sender.tooBig(reason, closed.longestOther)) {
+            int half = closed.longestOther / 2; // some hop takes less than the server says
+            mostQuestionBytes = Math.max(LEAST_QUESTION_BYTES, Math.min(mostQuestionBytes, half));
         }
         drop(closed);
         if (isFault && said.code() == CloseReason.TOO_BIG) {
@@ -690,11 +707,8 @@ final class ClientEngine {
         from.welcomed = true;
         int messageBytes = limits == null || limits.messageBytes() < 1 ? Integer.MAX_VALUE : limits.messageBytes();
         become(Status.OPEN, Duration.ZERO, null);
-        for (CompletableFuture<Void> waiter : opening) {
-            callbacks.completeVoid(waiter);
-        }
-        opening.clear();
-        longestQuestion = Math.min(messageBytes, MOST_QUESTION_BYTES);
+        opening.complete(null);
+        longestQuestion = Math.min(Math.min(messageBytes, config.target().outboundBytes() / 2), mostQuestionBytes);
         isHelloTooBig = false;
         rooms.welcomed( // before the messages, which may be for these rooms
                 welcome.resumed(),
@@ -712,7 +726,7 @@ final class ClientEngine {
         } else if (isLost(states.get(Names.SESSION))) {
             calls.answersLost(welcome.seq(), answersRead());
         }
-        calls.welcomed();
+        calls.welcomed(longestQuestion);
         calls.settle(answersRead());
     }
 
@@ -741,7 +755,8 @@ final class ClientEngine {
         calls.userChanged(cause);
         rooms.forgetAll(cause);
         sender.dropAll(cause);
-        retrySoon(reason, Duration.ZERO);
+        attempt++;
+        again(Duration.ZERO, reason); // no attempt has failed
     }
 
     private static boolean isLost(Frames.@Nullable RoomState state) {

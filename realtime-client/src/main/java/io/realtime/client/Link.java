@@ -11,6 +11,7 @@ import io.realtime.internal.wire.Outgoing;
 import io.realtime.spi.ClientTransport;
 import io.realtime.spi.Connection;
 import io.realtime.spi.ConnectionListener;
+import io.realtime.spi.Frame;
 import io.realtime.spi.FrameBatch;
 import io.realtime.spi.Scheduler;
 import java.nio.ByteBuffer;
@@ -49,6 +50,7 @@ final class Link implements ClientTransport.Callback, ConnectionListener {
     Scheduler.Cancellable roomRetry = NOTHING;
     boolean welcomed;
     int inflight;
+    int longestOther; // of the frames that were sent beside the outbox's messages, in bytes
     long spreadMs;
     int badFrames;
     long badFramesSince;
@@ -161,8 +163,14 @@ final class Link implements ClientTransport.Callback, ConnectionListener {
         return connection != null && connection.send(batch);
     }
 
+    /** Sends what is none of the outbox's messages. */
+    boolean send(Frame frame) {
+        longestOther = Math.max(longestOther, frame.length());
+        return send(FrameBatch.of(frame));
+    }
+
     boolean send(Outgoing frame) {
-        return send(FrameBatch.of(frame.frame()));
+        return send(frame.frame());
     }
 
     boolean isCrowded(int bound) {

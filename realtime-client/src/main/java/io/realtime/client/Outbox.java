@@ -210,7 +210,8 @@ final class Outbox {
     boolean isHalfFull() {
         lock.lock();
         try {
-            return size() >= limits.messages() / 2 || bytes >= limits.bytes() / 2;
+            int most = limits.messages();
+            return size() >= most - most / 2 || bytes >= limits.bytes() / 2; // an empty one never is
         } finally {
             lock.unlock();
         }
@@ -548,8 +549,9 @@ final class Outbox {
         return null;
     }
 
-    /** Returns the number of the longest message on its way, or 0: the one that some hop found too big. */
-    long longestInflight() {
+    /** Returns the longest message on its way, or null: the one that some hop found too big. */
+    @Nullable
+    Entry longestInflight() {
         lock.lock();
         try {
             Entry longest = null;
@@ -558,7 +560,7 @@ final class Outbox {
                     longest = entry;
                 }
             }
-            return longest == null ? 0 : longest.seq;
+            return longest;
         } finally {
             lock.unlock();
         }

@@ -75,7 +75,8 @@ public final class RealtimeClient implements AutoCloseable {
      *
      * @return completes when the server has welcomed the client, however many attempts that takes; fails with a {@link
      *     io.realtime.ConnectionException} when the client closes before: there is no token, the server will never
-     *     accept it, the attempts are used up, or {@link #disconnect} was called
+     *     accept it, the attempts are used up, or {@link #disconnect} was called; and with {@code overloaded} when 1,000
+     *     callers wait already
      */
     public CompletableFuture<Void> connect() {
         return engine.connect();
@@ -178,11 +179,12 @@ public final class RealtimeClient implements AutoCloseable {
 
     /**
      * Like {@link #stream(StreamRequest, Object, StreamListener)}, with the listener on an executor of its own, in order and
-     * one call at a time: it may wait there, for a disk, say, and slows this stream's producer and nothing else.
+     * one call at a time: it may wait there, for a disk, say, and slows this stream's producer and nothing else. The callback
+     * executor itself is no other executor: with it this is the same as without.
      */
     public <Q, T> Subscription stream(
             StreamRequest<Q, T> request, Q data, StreamListener<? super T> listener, Executor executor) {
-        Executor inOrder = callbacks.inOrder(Objects.requireNonNull(executor, "executor"));
+        Executor inOrder = callbacks.forListener(Objects.requireNonNull(executor, "executor"));
         return engine.calls().stream(request, data, Objects.requireNonNull(listener, "listener"), inOrder);
     }
 
@@ -246,6 +248,7 @@ public final class RealtimeClient implements AutoCloseable {
     /** Builds a {@link RealtimeClient}; not safe for use by many threads. */
     public static final class Builder {
         private static final Duration LONGEST_TIMEOUT = Duration.ofHours(24);
+        static final int LEAST_OUTBOUND_BYTES = 2 * Frames.MOST_HELLO_BYTES;
         static final int MOST_OUTBOUND_BYTES = 64 << 20;
 
         private final URI server;
@@ -394,12 +397,13 @@ public final class RealtimeClient implements AutoCloseable {
 
         /**
          * Sets how many bytes may wait in a connection for the network; default 4 MiB. Half of it is the longest message that
-         * this client sends; a longer one fails with {@code too_big}, as does one beyond the server's own limit.
+         * this client sends; a longer one fails with {@code too_big}, as does one beyond the server's own limit. A token that
+         * does not fit in it fails each attempt to connect, and {@link ClientListener#onError} hears why.
          *
-         * @throws IllegalArgumentException when it is below 2 KiB or above 64 MiB
+         * @throws IllegalArgumentException when it is below 32 KiB or above 64 MiB
          */
         public Builder outboundBytes(int most) {
-            require(most >= 2048, "outboundBytes " + most + " is below 2048");
+            require(most >= LEAST_OUTBOUND_BYTES, "outboundBytes " + most + " is below " + LEAST_OUTBOUND_BYTES);
             require(most <= MOST_OUTBOUND_BYTES, "outboundBytes " + most + " is above " + MOST_OUTBOUND_BYTES);
             this.outboundBytes = most;
             return this;

@@ -111,8 +111,8 @@ final class Rooms {
 
         Room(String name, Callbacks callbacks) {
             this.name = name;
-            this.joining = new Waiters<>(callbacks);
-            this.leaving = new Waiters<>(callbacks);
+            this.joining = new Waiters<>(callbacks, "the same room");
+            this.leaving = new Waiters<>(callbacks, "the same room");
         }
     }
 
@@ -657,7 +657,11 @@ final class Rooms {
     /** The room's log broke. */
     void gap(String name, Frames.Gap gap) {
         if (rooms.containsKey(name) || name.startsWith("@")) { // else it was left meanwhile, or never joined
-            move(room(name), gap.epoch(), gap.offset(), true, gap.reason());
+            Room room = room(name);
+            Position own = room.position;
+            boolean ahead = own != null && own.epoch().equals(gap.epoch()) && own.offset() > gap.offset();
+            long offset = ahead && own != null ? own.offset() : gap.offset(); // what was handed over never comes again
+            move(room, gap.epoch(), offset, true, gap.reason());
         }
     }
 

@@ -283,7 +283,7 @@ final class Sender {
             drop(entry, ErrorCode.CONNECTION_LOST, "an ephemeral message is not kept while offline");
         } else if (tooBig != null) {
             report(Collections.singletonList(new Outbox.Dropped(entry, tooBig)));
-        } else if (open.isCrowded(outboundBytes) || !open.send(FrameBatch.of(entry.frame()))) {
+        } else if (open.isCrowded(outboundBytes) || !open.send(entry.frame())) {
             drop(entry, ErrorCode.OVERLOADED, "the connection is slow");
         } else {
             callbacks.completeVoid(entry.result);
@@ -391,19 +391,29 @@ final class Sender {
         pump();
     }
 
-    /** The connection is about to end because a message was too big: the longest on its way, most likely. */
-    void tooBig(CloseReason reason) {
-        Outbox.Entry longest = outbox.failed(outbox.longestInflight());
-        if (longest != null) {
+    /**
+     * The connection is about to end because a message was too big: the longest on its way, most likely.
+     *
+     * @param longestOther how long a frame was sent that is none of these
+     * @return whether it was one of these
+     */
+    boolean tooBig(CloseReason reason, int longestOther) {
+        Outbox.Entry longest = outbox.longestInflight();
+        if (longest == null || longest.wireLength() < longestOther) {
+            return false;
+        }
+        if (outbox.failed(longest.seq()) != null) {
             drop(longest, ErrorCode.TOO_BIG, "too big for the server: " + reason);
             changed();
         }
+        return true;
     }
 
     /** Sends what may be sent now. */
     void pump() {
         while (open != null && !isHeld.getAsBoolean()) {
-            List<Outbox.Entry> entries = outbox.unsent(open.inflight - asked.getAsInt(), BATCH_BYTES);
+            List<Outbox.Entry> entries =
+                    outbox.unsent(open.inflight - asked.getAsInt(), Math.min(BATCH_BYTES, outboundBytes / 2));
             List<Frame> frames = new ArrayList<>(entries.size());
             for (Outbox.Entry entry : entries) {
                 frames.add(entry.frame());

@@ -14,12 +14,15 @@ final class Waiters<V> {
     static final int MOST = 1_000;
 
     private final Callbacks callbacks;
+    private final String awaited;
     private final List<Waiter<V>> waiting = new ArrayList<>(0);
 
     private record Waiter<V>(CompletableFuture<V> result, Scheduler.Cancellable timer) {}
 
-    Waiters(Callbacks callbacks) {
+    /** @param awaited what they wait for, as a failure names it */
+    Waiters(Callbacks callbacks, String awaited) {
         this.callbacks = callbacks;
+        this.awaited = awaited;
     }
 
     /** @param timer fails the future later; cancelled when it has its outcome before */
@@ -28,7 +31,7 @@ final class Waiters<V> {
             waiting.add(new Waiter<>(result, timer));
         } else {
             timer.cancel();
-            String why = MOST + " callers wait for the same room";
+            String why = MOST + " callers wait for " + awaited;
             callbacks.fail(result, new RealtimeException(ErrorCode.OVERLOADED, why, true, null));
         }
     }

@@ -131,7 +131,7 @@ class RealtimeClientBuilderTest {
                 .connectTimeout(Duration.ofMillis(1))
                 .messageBytes(4_096)
                 .inboundBytes(8_192)
-                .outboundBytes(8_192)
+                .outboundBytes(32_768)
                 .random(new Random(2));
         CompletableFuture<?> unused = client.connect();
         time.advance(Duration.ofSeconds(5));
@@ -168,7 +168,7 @@ class RealtimeClientBuilderTest {
     void limitsBeyondReasonAreRefusedNamingTheValue() {
         RealtimeClient.Builder builder = RealtimeClient.builder(URI.create("ws://host/ws"));
         assertEquals("outboundBytes 67108865 is above 67108864", refusal(() -> builder.outboundBytes((64 << 20) + 1)));
-        assertEquals("outboundBytes 2047 is below 2048", refusal(() -> builder.outboundBytes(2047)));
+        assertEquals("outboundBytes 32767 is below 32768", refusal(() -> builder.outboundBytes(32_767)));
         assertEquals("inboundBytes 2047 is below 2048", refusal(() -> builder.inboundBytes(2047)));
         Duration forever = ChronoUnit.FOREVER.getDuration();
         assertEquals("tokenTimeout " + forever + " is above PT24H", refusal(() -> builder.tokenTimeout(forever)));

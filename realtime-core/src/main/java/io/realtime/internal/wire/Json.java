@@ -15,6 +15,7 @@ import com.google.gson.stream.JsonWriter;
 import io.realtime.PayloadException;
 import io.realtime.Position;
 import java.io.IOException;
+import java.io.StringReader;
 import java.io.Writer;
 import java.lang.reflect.Type;
 import java.util.regex.Matcher;
@@ -76,6 +77,7 @@ public final class Json {
             writer.setSerializeNulls(value instanceof JsonElement); // raw JSON passes through as it is
             writer.setStrictness(Strictness.LEGACY_STRICT);
             adapter(type).write(writer, value);
+            writer.close(); // an adapter of the application's may have written no value, or half of one
         } catch (PayloadException tooDeep) {
             throw tooDeep;
         } catch (IOException | RuntimeException unfit) {
@@ -224,6 +226,22 @@ public final class Json {
         public JsonWriter endObject() throws IOException {
             depth--;
             return super.endObject();
+        }
+
+        /** JSON as it is must be one value, like any other. */
+        @Override
+        public JsonWriter jsonValue(@Nullable String json) throws IOException {
+            if (json == null) {
+                return nullValue();
+            }
+            JsonReader reader = new JsonReader(new StringReader(json));
+            reader.setStrictness(Strictness.STRICT);
+            JsonElement element = GSON.getAdapter(JsonElement.class).read(reader);
+            if (reader.peek() != JsonToken.END_DOCUMENT) {
+                throw new PayloadException("data is no JSON: more than one value");
+            }
+            GSON.getAdapter(JsonElement.class).write(this, element);
+            return this;
         }
 
         private void deeper() {
