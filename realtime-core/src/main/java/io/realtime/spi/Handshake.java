@@ -5,7 +5,6 @@ import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
 import java.util.Map;
-import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -19,9 +18,7 @@ import org.jspecify.annotations.Nullable;
 public record Handshake(String path, String query, Map<String, String> headers, InetSocketAddress remote) {
     /** A handshake; the headers are copied. */
     public Handshake {
-        Map<String, String> copy = new TreeMap<>(String.CASE_INSENSITIVE_ORDER);
-        copy.putAll(headers);
-        headers = Collections.unmodifiableMap(copy);
+        headers = Headers.copyOf(headers);
     }
 
     /** Returns a header's value, or null. */

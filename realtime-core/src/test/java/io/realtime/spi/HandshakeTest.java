@@ -57,6 +57,24 @@ class HandshakeTest {
     }
 
     @Test
+    void headersAreSortedByNameWhateverTheirCase() {
+        var headers = new HashMap<String, String>();
+        for (int i = 0; i < 26; i++) {
+            headers.put("" + (char) ((i % 2 == 0 ? 'a' : 'A') + i), "value " + i);
+            Map<String, String> kept = with(headers).headers();
+            assertEquals(headers, kept);
+            assertEquals(i + 1, kept.size());
+            for (int k = -1; k <= 26; k++) {
+                String name = "" + (char) ('A' + k);
+                assertEquals(k < 0 || k > i ? null : "value " + k, kept.get(name), name);
+                assertEquals(k >= 0 && k <= i, kept.containsKey(name), name);
+            }
+        }
+        String sorted = String.join("", with(headers).headers().keySet());
+        assertEquals("aBcDeFgHiJkLmNoPqRsTuVwXyZ", sorted);
+    }
+
+    @Test
     void itsStringHoldsNoSecret() {
         String text = with(Map.of("Authorization", "Bearer secret")).toString();
         assertFalse(text.contains("secret"), text);

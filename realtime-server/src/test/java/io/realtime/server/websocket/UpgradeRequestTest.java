@@ -44,4 +44,15 @@ class UpgradeRequestTest {
         Refused refused = assertThrows(Refused.class, () -> parse("GET / HTTP/1.1", "host: example.com\r\n"));
         assertEquals(400, refused.status());
     }
+
+    @Test
+    void moreThan64HeadersAreRefused() throws Refused {
+        StringBuilder most = new StringBuilder();
+        for (int i = 0; i < 59; i++) { // and five of every request
+            most.append(i % 2 == 0 ? "X: " : "X-" + i + ": ").append(i).append("\r\n");
+        }
+        parse("GET / HTTP/1.1", most.toString());
+        Refused refused = assertThrows(Refused.class, () -> parse("GET / HTTP/1.1", most + "x: 1\r\n"));
+        assertEquals(431, refused.status());
+    }
 }
