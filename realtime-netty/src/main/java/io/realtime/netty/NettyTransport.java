@@ -1,6 +1,7 @@
 package io.realtime.netty;
 
 import io.netty.channel.Channel;
+import io.netty.channel.ChannelException;
 import io.netty.channel.ChannelFuture;
 import io.netty.channel.EventLoopGroup;
 import io.netty.channel.epoll.Epoll;
@@ -62,12 +63,13 @@ public final class NettyTransport implements ServerTransport {
         }
         Tls wanted = config.tls();
         ServerTls tls = wanted == null ? null : ServerTls.of(wanted);
-        EventLoopGroup loops =
-                new EventLoops(threads(), epoll ? EpollIoHandler.newFactory() : NioIoHandler.newFactory());
+        EventLoopGroup loops = null;
+        ServerSocketChannel listening = null;
         boolean done = false;
         try {
+            loops = new EventLoops(threads(), epoll ? EpollIoHandler.newFactory() : NioIoHandler.newFactory());
             AcceptHandler accepted = new AcceptHandler(loops, config, tls, acceptor, this::noneLeft);
-            ServerSocketChannel listening = epoll ? new EpollServerSocketChannel() : new NioServerSocketChannel();
+            listening = epoll ? new EpollServerSocketChannel() : new NioServerSocketChannel();
             listening.config().setReuseAddress(true).setBacklog(BACKLOG);
             listening.pipeline().addLast(accepted);
             await(loops.register(listening));
@@ -75,10 +77,27 @@ public final class NettyTransport implements ServerTransport {
             running = new Running(
                     loops, listening, accepted, listening.localAddress().getPort());
             done = true;
+        } catch (ChannelException | IllegalStateException failure) { // without descriptors, say
+            throw new IOException("the transport could not open its socket or its event loops: " + failure, failure);
         } finally {
             if (!done) {
-                loops.shutdownGracefully(0, 0, TimeUnit.SECONDS);
+                close(listening);
+                if (loops != null) {
+                    loops.shutdownGracefully(0, 0, TimeUnit.SECONDS);
+                }
             }
+        }
+    }
+
+    /** Before the event loops end: some of them would leave a socket open that they have just got, or never got. */
+    private static void close(@Nullable ServerSocketChannel listening) {
+        if (listening == null) {
+            return;
+        }
+        if (listening.isRegistered()) {
+            listening.close().awaitUninterruptibly();
+        } else {
+            listening.unsafe().closeForcibly();
         }
     }
 

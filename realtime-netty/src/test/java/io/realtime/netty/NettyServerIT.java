@@ -20,6 +20,7 @@ import io.realtime.spi.Connection;
 import io.realtime.spi.ServerTransport;
 import io.realtime.spi.Tls;
 import io.realtime.testing.RawWebSocket;
+import java.io.IOException;
 import java.net.BindException;
 import java.net.Inet4Address;
 import java.net.InetSocketAddress;
@@ -123,6 +124,44 @@ class NettyServerIT {
             assertEquals("Address already in use", inUse.getMessage());
         }
         transport.stop(Duration.ofSeconds(5));
+    }
+
+    @Test
+    @EnabledOnOs(OS.LINUX) // which lists a process's descriptors
+    void failedStartLeavesNoSocket() throws Exception {
+        start();
+        ServerTransport.Config free = Echo.config(null, Duration.ofSeconds(10));
+        ServerTransport.Config taken = new ServerTransport.Config(
+                new InetSocketAddress(transport.port()),
+                free.messageBytes(),
+                free.handshakeBytes(),
+                free.handshakeTimeout(),
+                free.outboundBytes(),
+                free.connections(),
+                free.connectionsPerAddress(),
+                free.pendingUpgrades(),
+                null);
+        for (boolean epoll : List.of(Epoll.isAvailable(), false)) {
+            long sockets = sockets();
+            for (int i = 0; i < 50; i++) {
+                assertThrows(IOException.class, () -> new NettyTransport(epoll).start(taken, echo));
+            }
+            await().atMost(Duration.ofSeconds(10)).until(() -> sockets() <= sockets);
+        }
+    }
+
+    private static long sockets() throws IOException {
+        try (Stream<Path> descriptors = Files.list(Path.of("/proc/self/fd"))) {
+            return descriptors
+                    .filter(descriptor -> {
+                        try {
+                            return Files.readSymbolicLink(descriptor).toString().startsWith("socket:");
+                        } catch (IOException closed) {
+                            return false;
+                        }
+                    })
+                    .count();
+        }
     }
 
     @Test
