@@ -8,6 +8,8 @@ public final class Limits {
     /** What the protocol's own questions and answers about one room of the longest name need. */
     private static final int LEAST_MESSAGE_BYTES = 1000;
 
+    private static final int MOST_HANDSHAKE_BYTES = 64 * 1024;
+
     // Of logBytes; a half of them, at most, are rooms and a member each.
     private static final int BYTES_FOR_A_ROOM = 1_024;
     private static final int LEAST_ROOMS = 1_000;
@@ -53,7 +55,7 @@ public final class Limits {
         return values.pendingUpgrades;
     }
 
-    /** The longest upgrade request in bytes; beyond it it is answered with 431 and the connection ends. */
+    /** The longest upgrade request in bytes; beyond it, or 64 headers, it is answered with 431 and the connection ends. */
     public int handshakeBytes() {
         return values.handshakeBytes;
     }
@@ -238,7 +240,7 @@ public final class Limits {
             return this;
         }
 
-        /** Default 8 KiB. */
+        /** Default 8 KiB; at most 64 KiB. */
         public Builder handshakeBytes(int bytes) {
             this.handshakeBytes = bytes;
             return this;
@@ -363,6 +365,11 @@ public final class Limits {
             positive("connections", connections);
             positive("pendingUpgrades", pendingUpgrades);
             positive("handshakeBytes", handshakeBytes);
+            if (handshakeBytes > MOST_HANDSHAKE_BYTES) {
+                throw new IllegalArgumentException(
+                        "handshakeBytes " + handshakeBytes + " exceeds " + MOST_HANDSHAKE_BYTES
+                                + ": every connection may cost as much before it is authenticated, and keeps it");
+            }
             handshakeTimeout = Durations.positive("handshakeTimeout", handshakeTimeout);
             helloTimeout = Durations.positive("helloTimeout", helloTimeout);
             ruleTimeout = Durations.positive("ruleTimeout", ruleTimeout);

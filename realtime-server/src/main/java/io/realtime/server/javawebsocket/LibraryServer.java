@@ -19,6 +19,7 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import org.java_websocket.WebSocket;
+import org.java_websocket.WebSocketImpl;
 import org.java_websocket.handshake.ClientHandshake;
 import org.java_websocket.server.WebSocketServer;
 import org.jspecify.annotations.Nullable;
@@ -43,6 +44,8 @@ final class LibraryServer extends WebSocketServer {
     private final Admission admission;
     private final Set<PeerConnection> connections = ConcurrentHashMap.newKeySet();
     private final CompletableFuture<Void> started = new CompletableFuture<>();
+    private @Nullable ByteBuffer spare; // the selector's, as is the next
+    private int turn;
     private volatile @Nullable Thread selector;
     private volatile @Nullable String acceptFailure;
     private volatile boolean stopping;
@@ -231,9 +234,9 @@ final class LibraryServer extends WebSocketServer {
             SelectionKey key = socket.register(accepting.selector(), SelectionKey.OP_READ);
             PeerConnection connection =
                     new PeerConnection(this, socket, key, remote, place, config, acceptor, timer, this::ended);
-            connections.add(connection);
             key.attach(connection.impl());
             allocateBuffers(connection.impl());
+            connections.add(connection);
             place.upgrading(connection::abort);
         } catch (InterruptedException stopped) {
             Thread.currentThread().interrupt();
@@ -265,12 +268,39 @@ final class LibraryServer extends WebSocketServer {
     // ---- the library's callbacks
 
     /**
+     * Java-WebSocket 1.6.0 counts a buffer before it has it. After a few that could not be allocated, connections would get
+     * none any more, and its selector would wait for one for ever. So there is one before the library counts it.
+     */
+    @Override
+    protected void allocateBuffers(WebSocket socket) throws InterruptedException {
+        if (spare == null) {
+            spare = createBuffer();
+        }
+        super.allocateBuffers(socket); // takes it, unless there are enough
+    }
+
+    /**
      * Large enough for the whole head of a request. Otherwise a quarter of the library's: a flood of small frames has a
      * worker no longer at a time.
      */
     @Override
     public ByteBuffer createBuffer() {
-        return ByteBuffer.allocate(Math.max(READ_BYTES, config.handshakeBytes()));
+        ByteBuffer made = spare;
+        spare = null;
+        return made == null ? ByteBuffer.allocate(Math.max(READ_BYTES, config.handshakeBytes())) : made;
+    }
+
+    /**
+     * Java-WebSocket 1.6.0 chooses the worker by a count of all connections, an int that becomes negative at the 2^31st:
+     * the exception would end its selector.
+     */
+    @Override
+    protected void queue(WebSocketImpl connection) throws InterruptedException {
+        if (connection.getWorkerThread() == null) {
+            connection.setWorkerThread(decoders.get(turn));
+            turn = (turn + 1) % decoders.size();
+        }
+        connection.getWorkerThread().put(connection);
     }
 
     @Override

@@ -20,6 +20,7 @@ import io.realtime.testing.ManualScheduler;
 import io.realtime.testing.RawWebSocket;
 import java.io.IOException;
 import java.io.UncheckedIOException;
+import java.lang.reflect.Field;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.ByteBuffer;
@@ -40,6 +41,7 @@ import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
+import org.java_websocket.server.WebSocketServer;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -92,8 +94,12 @@ class LibraryServerIT {
     }
 
     private LibraryServer newServer(ServerSocketChannel on) {
+        return newServer(on, HANDSHAKE_BYTES);
+    }
+
+    private LibraryServer newServer(ServerSocketChannel on, int handshakeBytes) {
         ServerTransport.Config config = new ServerTransport.Config(
-                new InetSocketAddress(0), 1 << 16, HANDSHAKE_BYTES, PENDING, 1 << 16, 100, 100, 100, null);
+                new InetSocketAddress(0), 1 << 16, handshakeBytes, PENDING, 1 << 16, 100, 100, 100, null);
         return new LibraryServer(on, config, acceptor, timer, () -> {});
     }
 
@@ -125,6 +131,39 @@ class LibraryServerIT {
             assertEchoes(upgraded());
             assertNull(server.problem());
         }
+    }
+
+    /** As many as would be enough for the library to believe that it has all buffers. */
+    @Test
+    void buffersThatCannotBeAllocatedStopNoSelector() throws Exception {
+        ServerSocketChannel on = ServerSocketChannel.open();
+        on.bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0));
+        LibraryServer poor = newServer(on, Integer.MAX_VALUE); // more than any array holds
+        poor.startAndWait();
+        try {
+            for (int i = 0; i < 2 * Runtime.getRuntime().availableProcessors() + 4; i++) {
+                RawWebSocket client = RawWebSocket.connect(on.socket().getLocalPort());
+                clients.add(client);
+                sendUpgradeAndText(client);
+                assertEquals(0, client.readToEnd().length, "connection " + i);
+            }
+            assertEquals(Set.of(), poor.open());
+            assertNull(poor.problem());
+        } finally {
+            poor.stopAccepting();
+            poor.stopThreads();
+        }
+    }
+
+    @Test
+    void connectionsThatOverflowTheLibrarysCountAreServed() throws Exception {
+        Field count = WebSocketServer.class.getDeclaredField("queueinvokes");
+        count.setAccessible(true);
+        count.set(server, Integer.MAX_VALUE);
+        for (int i = 0; i < 4; i++) {
+            assertEchoes(upgraded());
+        }
+        assertNull(server.problem());
     }
 
     /** In which order a selector sees its keys is chance: twenty times. */
