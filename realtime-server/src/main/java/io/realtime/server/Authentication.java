@@ -26,7 +26,7 @@ public record Authentication(
      * A proof; the attributes are copied.
      *
      * @throws IllegalArgumentException when the user is empty, longer than 255 characters, or holds a control character,
-     *     with which it could write lines of its own into a log
+     *     with which it could write lines of its own into a log; or when an attribute's name or value is null
      */
     public Authentication {
         String fault = fault(user);
@@ -34,6 +34,11 @@ public record Authentication(
             throw new IllegalArgumentException("user " + fault);
         }
         attributes = Collections.unmodifiableMap(new HashMap<>(attributes));
+        attributes.forEach((name, value) -> {
+            if (name == null || value == null) {
+                throw new IllegalArgumentException("attribute '" + name + "' is null: leave it out");
+            }
+        });
         if (expiresAt != null) {
             expiresAt =
                     expiresAt.isAfter(LATEST) ? null : expiresAt.isBefore(Instant.EPOCH) ? Instant.EPOCH : expiresAt;

@@ -231,12 +231,27 @@ final class ClientRecords {
             return processed;
         }
 
-        /** Notes a connection of the client; false when a newer one was here before. */
-        boolean claim(long connection) {
+        /** Whether a connection may have the session that it asks for. */
+        enum Claim {
+            GRANTED,
+            /** A newer connection of the client was here before. */
+            OVERTAKEN,
+            /** The client has another session, and this one is about to end. */
+            REPLACED
+        }
+
+        /**
+         * Notes a connection of the client, which asks for a session. This and {@link #take} are decided under one lock: what
+         * ends with the session that was taken over is never a connection that is newer than the one that took it.
+         */
+        Claim claim(Session wanted, long connection) {
             lock.lock();
             try {
                 newest = Math.max(newest, connection);
-                return newest == connection;
+                if (newest != connection) {
+                    return Claim.OVERTAKEN;
+                }
+                return session == wanted ? Claim.GRANTED : Claim.REPLACED;
             } finally {
                 lock.unlock();
             }

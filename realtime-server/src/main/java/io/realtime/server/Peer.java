@@ -74,6 +74,9 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
     /** What a peer may send before it is authenticated: in one message, and in all of them together. */
     private static final int EARLY_BYTES = Frames.MOST_HELLO_BYTES;
 
+    private static final CloseReason OVERTAKEN =
+            new CloseReason(CloseReason.SESSION_REPLACED, "a newer connection has the session");
+
     /** About what an early message takes beyond its text. */
     private static final int EARLY_OVERHEAD = 200;
 
@@ -116,6 +119,7 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
 
     private volatile @Nullable Session session; // set once, when authenticated
     private volatile Admissions.@Nullable Ticket admission; // set once, when it begins
+    private @Nullable Session fresh; // the admitting thread's: the new session that was made for this connection
     private int badMessages; // I/O thread only
     private long badMessagesSince; // I/O thread only
     private int duplicates; // with the messages, one at a time, as the next
@@ -502,7 +506,11 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
             if (proof == null) {
                 refuse(refusal);
             } else {
-                admit(again.get(), proof);
+                try {
+                    admit(again.get(), proof);
+                } catch (Throwable failure) {
+                    failed(failure, null);
+                }
             }
         });
     }
@@ -597,6 +605,42 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
      * @param forbidden rooms that it may not be in any more
      */
     private void admit(Frames.Hello hello, Authentication proof, @Nullable Session resumed, Set<String> forbidden) {
+        try {
+            tryToAdmit(hello, proof, resumed, forbidden);
+        } catch (Throwable failure) {
+            failed(failure, resumed);
+        }
+    }
+
+    /** The admission has failed, without memory say: its client is told at once, and what was made for it ends. */
+    private void failed(Throwable failure, @Nullable Session resumed) {
+        core.log().error("{} could not be let in", this, failure);
+        CloseReason reason = new CloseReason(CloseReason.INTERNAL_ERROR, "internal error");
+        close(reason);
+        Session made = fresh;
+        if (made != null) {
+            made.end(reason, Session.Ending.DRAIN);
+        }
+        if (resumed != null) {
+            resumed.detached(this, reason, false);
+        }
+    }
+
+    private Session newSession(Authentication proof, ClientRecords.@Nullable ClientRecord record) {
+        try {
+            Session made = core.newSession(proof, managed, record, handshake);
+            fresh = made;
+            return made;
+        } catch (Throwable failure) {
+            if (record != null) {
+                core.records().close(record);
+            }
+            throw failure;
+        }
+    }
+
+    private void tryToAdmit(
+            Frames.Hello hello, Authentication proof, @Nullable Session resumed, Set<String> forbidden) {
         if (core.isClosing()) {
             close(new CloseReason(CloseReason.DRAINING, "server is draining"));
             return;
@@ -616,7 +660,7 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
         if (admitted == null || attached == null) {
             ClientRecords.Opened opened = managed ? core.records().open(proof.user(), hello.client()) : null;
             known = opened != null && opened.known();
-            admitted = core.newSession(proof, managed, opened == null ? null : opened.record(), handshake);
+            admitted = newSession(proof, opened == null ? null : opened.record());
             CloseReason barred = core.admissions().admit(admission, names(hello, proof), admitted::register);
             if (barred != null) {
                 admitted.end(barred, Session.Ending.DRAIN);
@@ -627,20 +671,21 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
         }
         if (attached == null) {
             CloseReason why = admitted.ended();
-            close(why == null ? new CloseReason(CloseReason.GOING_AWAY, "session ended") : why);
-            return;
-        }
-        if (!isResumed && !core.makeRoomFor(admitted)) {
-            close(core.tooMany());
-            admitted.end(core.tooMany(), Session.Ending.DRAIN);
+            close(why == null ? OVERTAKEN : why); // it may be about to end
             return;
         }
         if (attached.rooms().isEmpty()) {
-            CloseReason replaced = new CloseReason(CloseReason.SESSION_REPLACED, "a newer connection has the session");
-            close(replaced);
+            close(OVERTAKEN);
             if (!isResumed) {
-                admitted.end(replaced, Session.Ending.DRAIN);
+                admitted.end(OVERTAKEN, Session.Ending.DRAIN);
             }
+            return;
+        }
+        // Only a connection that has its session may end others.
+        CloseReason excess = isResumed ? null : core.makeRoomFor(admitted);
+        if (excess != null) {
+            close(excess);
+            admitted.end(excess, Session.Ending.DRAIN);
             return;
         }
         Session mine = admitted;

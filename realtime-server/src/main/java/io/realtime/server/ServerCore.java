@@ -299,31 +299,32 @@ final class ServerCore implements ServerTransport.Acceptor {
         return isTheirs ? session : null;
     }
 
-    /** Ends what a user has too many of, for a new session; false when it is the new one itself that has to go. */
-    boolean makeRoomFor(Session created) {
+    /** Ends what a user has too many of, for a new session; returns why it is the new one itself that has to go, or null. */
+    @Nullable
+    CloseReason makeRoomFor(Session created) {
         Limits limits = config.limits();
-        if (inboxes.size(created.userId()) <= limits.sessionsPerUser()) {
-            return true;
+        int most = limits.sessionsPerUser();
+        if (created.hasEnded() || inboxes.size(created.userId()) <= most) {
+            return null;
         }
-        List<Session> before = new ArrayList<>(inboxes.sessions(created.userId()));
-        before.removeIf(session -> session.hasEnded() || session.number() >= created.number());
-        int surplus = before.size() + 1 - limits.sessionsPerUser();
-        if (limits.sessionOverflow() == SessionOverflow.REFUSE_NEW) {
-            before.removeIf(Session::isConnected);
+        CloseReason reason =
+                new CloseReason(CloseReason.TOO_MANY_SESSIONS, "the user may have " + most + " sessions at a time");
+        List<Session> waiting = new ArrayList<>(); // for their clients, without a connection: they go first
+        List<Session> connected = new ArrayList<>();
+        for (Session session : inboxes.sessions(created.userId())) {
+            if (!session.hasEnded() && session.number() < created.number()) {
+                (session.isConnected() ? connected : waiting).add(session);
+            }
         }
-        if (before.size() < surplus) {
-            return false;
+        int surplus = waiting.size() + connected.size() + 1 - most;
+        if (limits.sessionOverflow() == SessionOverflow.REFUSE_NEW && waiting.size() < surplus) {
+            return reason;
         }
-        before.sort(Comparator.comparing(Session::isConnected).thenComparing(Session::number));
-        CloseReason reason = tooMany();
-        before.subList(0, Math.max(0, surplus)).forEach(session -> session.end(reason, Session.Ending.AT_ONCE));
-        return true;
-    }
-
-    CloseReason tooMany() {
-        return new CloseReason(
-                CloseReason.TOO_MANY_SESSIONS,
-                "the user may have " + config.limits().sessionsPerUser() + " sessions at a time");
+        waiting.sort(Comparator.comparing(Session::number));
+        connected.sort(Comparator.comparing(Session::number));
+        waiting.addAll(connected);
+        waiting.subList(0, Math.max(0, surplus)).forEach(session -> session.end(reason, Session.Ending.AT_ONCE));
+        return null;
     }
 
     TokenBuckets userRates() {

@@ -380,8 +380,8 @@ public final class Session {
      * Gives the session a connection, in place of the one it has; the rooms that it may not be in are left by that. Their
      * replay, and what else there is to tell of rooms, begin only when the peer {@linkplain #welcomed is welcomed}.
      *
-     * @return what it is in; nothing when a newer connection has taken the session already, whose authentication was
-     *     quicker; null when the session is over
+     * @return what it is in; nothing when a newer connection of the client was here before, whose authentication was
+     *     quicker; null when the session is over, or its client has begun another
      */
     @Nullable
     Attached attach(Claim claim) {
@@ -395,8 +395,11 @@ public final class Session {
             if (life != Life.OPEN) {
                 return null;
             }
-            if (record != null && !record.claim(newcomer.number())) {
-                return Attached.NOTHING;
+            if (record != null) {
+                ClientRecords.ClientRecord.Claim claimed = record.claim(this, newcomer.number());
+                if (claimed != ClientRecords.ClientRecord.Claim.GRANTED) {
+                    return claimed == ClientRecords.ClientRecord.Claim.REPLACED ? null : Attached.NOTHING;
+                }
             }
             evicted = peer;
             if (evicted != null) {
@@ -409,11 +412,23 @@ public final class Session {
             changes = null;
             isWelcomed = false;
             told = null;
+            boolean isFirst = !rooms.containsKey(Names.ALL);
             Map<String, Frames.RoomState> states = new LinkedHashMap<>();
             for (String name : List.of(Names.SESSION, Names.USER, Names.ALL)) {
                 Position since = claim.positions.get(name);
                 Position begin = sleeps(name);
-                states.put(name, begin == null ? relink(name, since, links) : RoomState.atEnd(begin, since));
+                if (begin != null) {
+                    states.put(name, RoomState.atEnd(begin, since));
+                } else if (isFirst && name.equals(Names.SESSION)) { // what it got before it had a connection is new
+                    Frames.RoomState linked = relink(name, core.broker().origin(), links);
+                    states.put(
+                            name,
+                            linked.isLost()
+                                    ? linked
+                                    : RoomState.atEnd(core.broker().origin(), since));
+                } else {
+                    states.put(name, relink(name, since, links));
+                }
             }
             unlinked = Set.of();
             EntryBudget budget =
@@ -1163,7 +1178,8 @@ public final class Session {
 
     /** Sends what belongs to a question between the application and this session's client. */
     void tell(Outgoing frame) {
-        if (managed) {
+        boolean isUnattached = peer == null && isOpen(); // a plain one that has no connection yet
+        if (managed || isUnattached) {
             toInbox(frame.room(Names.SESSION).ts(core.scheduler().currentTimeMillis()));
         } else {
             Frame ready = frame.ts(core.scheduler().currentTimeMillis()).frame();
@@ -1240,14 +1256,16 @@ public final class Session {
 
     /**
      * Links the session to one of its inboxes that it was told is empty, and begins the delivery. Does nothing when it is
-     * over, linked, or not attached: then it finds the room.
+     * over or linked. A session that has no connection yet finds the user's inbox when it gets one; its own inbox, which
+     * nobody else would keep for it, it has from the moment at which it can be found.
      */
     void wake(String inbox, Position begin) {
         LocalBroker.Joined woken;
         Peer to;
         lock.lock();
         try {
-            if (life == Life.OVER || rooms.containsKey(inbox) || !rooms.containsKey(Names.ALL)) {
+            boolean isTold = rooms.containsKey(Names.ALL) || inbox.equals(Names.SESSION);
+            if (life == Life.OVER || rooms.containsKey(inbox) || !isTold) {
                 return;
             }
             to = peer;

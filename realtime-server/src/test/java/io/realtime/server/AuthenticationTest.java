@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import com.google.gson.JsonObject;
 import java.time.Instant;
+import java.util.HashMap;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.Test;
@@ -54,6 +55,15 @@ class AuthenticationTest {
                 new TestServer(credentials -> CompletableFuture.completedFuture(ended), builder -> builder)) {
             assertEquals(4300, test.connect("", "/ws").closeCode());
         }
+    }
+
+    @Test
+    void attributeWithoutAValueIsRefused() {
+        Map<String, Object> attributes = new HashMap<>();
+        attributes.put("tenant", null);
+        IllegalArgumentException refusal =
+                assertThrows(IllegalArgumentException.class, () -> new Authentication("ann", attributes, null));
+        assertEquals("attribute 'tenant' is null: leave it out", refusal.getMessage());
     }
 
     @Test

@@ -3,9 +3,11 @@ package io.realtime.server;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotSame;
+import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.realtime.server.ClientRecords.ClientRecord.Claim;
 import io.realtime.testing.ManualScheduler;
 import java.time.Duration;
 import org.junit.jupiter.api.Test;
@@ -111,9 +113,19 @@ class ClientRecordsTest {
     @Test
     void olderConnectionTakesNothingFromANewerOne() {
         ClientRecords.ClientRecord record = records.open("ann", "a").record();
-        assertTrue(record.claim(1));
-        assertTrue(record.claim(3));
-        assertTrue(record.claim(3));
-        assertFalse(record.claim(2));
+        try (TestServer test = new TestServer(TestServer::byName, builder -> builder)) {
+            test.plain("one");
+            test.plain("two");
+            Session one = test.server.user("one").sessions().get(0);
+            Session two = test.server.user("two").sessions().get(0);
+            assertNull(record.take(one, 1));
+            assertEquals(Claim.GRANTED, record.claim(one, 3));
+            assertEquals(Claim.GRANTED, record.claim(one, 3));
+            assertEquals(Claim.OVERTAKEN, record.claim(one, 2));
+            assertSame(two, record.take(two, 2), "overtaken");
+            assertSame(one, record.take(two, 4));
+            assertEquals(Claim.REPLACED, record.claim(one, 5), "which is about to end");
+            assertEquals(Claim.OVERTAKEN, record.claim(two, 4));
+        }
     }
 }

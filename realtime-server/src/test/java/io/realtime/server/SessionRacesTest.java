@@ -2,14 +2,18 @@ package io.realtime.server;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.realtime.CloseReason;
+import io.realtime.Event;
+import io.realtime.Request;
 import io.realtime.internal.SystemScheduler;
 import io.realtime.server.DirectTransport.Line;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CyclicBarrier;
@@ -46,7 +50,10 @@ class SessionRacesTest {
             })
             .authenticator(TestServer::byName)
             .allowJoin((session, room) -> true)
-            .limits(Limits.builder().resumptionsPerSession(RateLimit.none()).build())
+            .limits(Limits.builder()
+                    .resumptionsPerSession(RateLimit.none())
+                    .failedResumptionsPerAddress(RateLimit.none())
+                    .build())
             .listener(new SessionListener() {
                 @Override
                 public void onOpen(Session session) {
@@ -177,5 +184,58 @@ class SessionRacesTest {
             assertTrue(String.join(" ", life).matches("open( detach resume)*( detach)? close"), () -> life.toString());
         }
         assertTrue(lives.size() >= ROUNDS);
+    }
+
+    @Test
+    void whatIsSentAsSoonAsASessionCanBeSeenArrives() throws Exception {
+        Event<String> note = Event.of("note", String.class);
+        Request<String, String> ask = Request.of("ask", String.class, String.class);
+        for (int round = 0; round < ROUNDS; round++) {
+            String user = "u" + round;
+            boolean isManaged = round % 2 == 0;
+            Line[] line = new Line[1];
+            race(
+                    () -> {
+                        line[0] = transport.open("token=" + user, isManaged ? "realtime.v1" : null);
+                        if (isManaged) {
+                            line[0].say("{'type':'$hello','data':{'token':'" + user + "','client':'c'}}");
+                        }
+                    },
+                    () -> {
+                        List<Session> seen = List.of();
+                        while (seen.isEmpty()) {
+                            Thread.onSpinWait();
+                            seen = server.user(user).sessions();
+                        }
+                        seen.get(0).send(note, "for you");
+                        CompletableFuture<String> unused = seen.get(0).request(ask, "and you?");
+                    });
+            String all = line[0].received.toString();
+            assertTrue(all.contains("for you"), "round " + round + " " + all);
+            assertTrue(all.contains("and you?"), "round " + round + " " + all);
+            server.user(user).disconnect("out");
+        }
+    }
+
+    @Test
+    void newestConnectionIsNeverClosedForAnother() throws Exception {
+        for (int round = 0; round < ROUNDS / 2; round++) {
+            String user = "u" + round;
+            String hello = "{'type':'$hello','data':{'token':'" + user + "','client':'c-" + user + "'";
+            transport.open("", "realtime.v1").say(hello + "}}");
+            settle();
+            Session session = server.user(user).sessions().get(0);
+            for (int room = 0; room < 200; room++) { // attaching takes a while
+                session.join("r" + room);
+            }
+            Line resumed = transport.open("", "realtime.v1");
+            Line anew = transport.open("", "realtime.v1");
+            Line newest = transport.open("", "realtime.v1");
+            String resume = hello + ",'session':'" + session.secret() + "'}}";
+            race(() -> resumed.say(resume), () -> anew.say(hello + "}}"), () -> newest.say(resume));
+            assertNull(newest.closed.get(), "round " + round);
+            server.user(user).disconnect("out");
+            settle();
+        }
     }
 }
