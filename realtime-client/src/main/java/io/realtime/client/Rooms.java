@@ -659,6 +659,9 @@ final class Rooms {
         if (rooms.containsKey(name) || name.startsWith("@")) { // else it was left meanwhile, or never joined
             Room room = room(name);
             Position own = room.position;
+            if (own == null && room.firstTime && room.wish != Wish.NONE && !isProtocols(room)) {
+                return; // the answer to its join says where it begins
+            }
             boolean ahead = own != null && own.epoch().equals(gap.epoch()) && own.offset() > gap.offset();
             long offset = ahead && own != null ? own.offset() : gap.offset(); // what was handed over never comes again
             move(room, gap.epoch(), offset, true, gap.reason());
