@@ -6,19 +6,23 @@ import java.time.Duration;
 /**
  * When a silent connection is asked for a sign of life, and when it is given up. Any inbound frame counts as a sign.
  *
- * @param interval after how much silence to ping; default 30 s
+ * @param interval after how much silence to ping; default 30 s, at least 1 ms
  * @param timeout after how much silence the connection is dead; default 60 s
  */
 public record Heartbeat(Duration interval, Duration timeout) {
+    private static final Duration LEAST_INTERVAL = Duration.ofMillis(1);
     private static final Heartbeat DEFAULTS = new Heartbeat(Duration.ofSeconds(30), Duration.ofSeconds(60));
 
     /**
      * A heartbeat.
      *
-     * @throws IllegalArgumentException when the interval is not positive, or the timeout is not longer than it
+     * @throws IllegalArgumentException when the interval is below 1 ms, or the timeout is not longer than it
      */
     public Heartbeat {
-        interval = Durations.positive("interval", interval);
+        interval = Durations.clamp(interval);
+        if (interval.compareTo(LEAST_INTERVAL) < 0) {
+            throw new IllegalArgumentException("interval " + interval + " is below " + LEAST_INTERVAL);
+        }
         timeout = Durations.clamp(timeout);
         if (timeout.compareTo(interval) <= 0) {
             throw new IllegalArgumentException("timeout " + timeout + " is not longer than interval " + interval);

@@ -23,9 +23,10 @@ class HeartbeatTest {
     }
 
     @Test
-    void anIntervalThatIsNotPositiveIsRefused() {
+    void intervalBelowOneMillisecondIsRefused() {
         var zero = assertThrows(IllegalArgumentException.class, () -> new Heartbeat(Duration.ZERO, SECOND));
-        assertEquals("interval PT0S is not positive", zero.getMessage());
+        assertEquals("interval PT0S is below PT0.001S", zero.getMessage());
         assertThrows(IllegalArgumentException.class, () -> new Heartbeat(SECOND.negated(), SECOND));
+        assertThrows(IllegalArgumentException.class, () -> new Heartbeat(Duration.ofNanos(999_999), SECOND));
     }
 }

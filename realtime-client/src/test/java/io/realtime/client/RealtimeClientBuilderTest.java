@@ -19,8 +19,10 @@ import java.util.Map;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
+import java.util.function.UnaryOperator;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class RealtimeClientBuilderTest {
@@ -57,6 +59,70 @@ class RealtimeClientBuilderTest {
         assertFalse(refusal(() -> builder.token("geheim\r\nX: y")).contains("geheim"));
         String header = refusal(() -> builder.header("X-Key", "geheim\r\n"));
         assertTrue(header.contains("X-Key") && !header.contains("geheim"), header);
+    }
+
+    private enum Extreme {
+        MESSAGE_BYTES("messageBytes 2147483647", builder -> builder.messageBytes(Integer.MAX_VALUE)),
+        MESSAGE_AND_INBOUND_BYTES(
+                "messageBytes 2147483647",
+                builder -> builder.messageBytes(Integer.MAX_VALUE).inboundBytes(Integer.MAX_VALUE)),
+        LARGE_MESSAGE_BYTES(
+                "", builder -> builder.messageBytes(Integer.MAX_VALUE - 1024).inboundBytes(Integer.MAX_VALUE)),
+        INBOUND_BYTES("", builder -> builder.inboundBytes(Integer.MAX_VALUE)),
+        OUTBOUND_BYTES("outboundBytes 2147483647", builder -> builder.outboundBytes(Integer.MAX_VALUE)),
+        OUTBOX(
+                "",
+                builder -> builder.outbox(OutboxLimits.builder()
+                        .messages(Integer.MAX_VALUE)
+                        .bytes(Long.MAX_VALUE)
+                        .maxAge(Duration.ofSeconds(Long.MAX_VALUE))
+                        .build())),
+        ATTEMPTS(
+                "",
+                builder -> builder.backoff(Backoff.builder()
+                        .maxAttempts(Integer.MAX_VALUE)
+                        .multiplier(Double.MAX_VALUE)
+                        .cap(Duration.ofSeconds(Long.MAX_VALUE))
+                        .build())),
+        LEAST_MESSAGE_BYTES("messageBytes 1 ", builder -> builder.messageBytes(1)),
+        LEAST_INBOUND_BYTES("inboundBytes 1 ", builder -> builder.inboundBytes(1)),
+        LEAST_OUTBOUND_BYTES("outboundBytes 1 ", builder -> builder.outboundBytes(1)),
+        LEAST_CONNECTION(
+                "", builder -> builder.messageBytes(1024).inboundBytes(2048).outboundBytes(2048)),
+        LEAST_HEARTBEAT(
+                "interval PT0.000000001S",
+                builder -> builder.heartbeat(new Heartbeat(Duration.ofNanos(1), Duration.ofSeconds(1))));
+
+        private final String refusal;
+        private final UnaryOperator<RealtimeClient.Builder> change;
+
+        Extreme(String refusal, UnaryOperator<RealtimeClient.Builder> change) {
+            this.refusal = refusal;
+            this.change = change;
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void extremeValueIsRefusedByNameOrWorks(Extreme extreme) {
+        try (World world = new World()) {
+            RealtimeClient client;
+            try {
+                client = world.use(extreme.change.apply(world.builder()));
+            } catch (IllegalArgumentException | IllegalStateException refused) {
+                String why = String.valueOf(refused.getMessage());
+                assertTrue(!extreme.refusal.isEmpty() && why.contains(extreme.refusal), why);
+                return;
+            }
+            assertEquals("", extreme.refusal);
+            world.connected();
+            for (int i = 0; i < 3; i++) {
+                var unused = client.send(World.SAY, new World.Say("x"));
+            }
+            world.settle();
+            assertEquals(List.of(), world.errors);
+            assertEquals(3, world.peer().says().size());
+        }
     }
 
     @Test

@@ -62,7 +62,7 @@ public final class RetryingExecutor implements Executor {
         if (keep(start)) {
             refused(refusal);
         } else {
-            start.run();
+            runHere(start);
         }
     }
 
@@ -93,7 +93,16 @@ public final class RetryingExecutor implements Executor {
         } finally {
             lock.unlock();
         }
-        rest.forEach(Start::run);
+        rest.forEach(RetryingExecutor::runHere);
+    }
+
+    /** Runs a task on the caller's thread, which stays interrupted when it was, whatever the task does to it. */
+    private static void runHere(Start start) {
+        boolean wasInterrupted = Thread.interrupted();
+        start.run();
+        if (wasInterrupted) {
+            Thread.currentThread().interrupt();
+        }
     }
 
     /** Returns why the task was refused, null when it was not. */

@@ -10,6 +10,9 @@ public final class Limits {
 
     private static final int MOST_HANDSHAKE_BYTES = 64 * 1024;
 
+    /** Less is no time for a message to come. */
+    private static final Duration LEAST_IDLE_TIMEOUT = Duration.ofMillis(2);
+
     // Of logBytes; a half of them, at most, are rooms and a member each.
     private static final int BYTES_FOR_A_ROOM = 1_024;
     private static final int LEAST_ROOMS = 1_000;
@@ -276,7 +279,7 @@ public final class Limits {
             return this;
         }
 
-        /** Default zero: never. */
+        /** Default zero: never; at least 2 ms. */
         public Builder idleTimeout(Duration timeout) {
             this.idleTimeout = timeout;
             return this;
@@ -389,9 +392,12 @@ public final class Limits {
                 throw new IllegalArgumentException("inflight " + inflight + " exceeds mailbox " + mailbox
                         + ": a client that keeps to the one would be closed for the other");
             }
-            if (outboundBytes < 2 * messageBytes) {
-                throw new IllegalArgumentException("outboundBytes " + outboundBytes
-                        + " holds less than two messages of " + messageBytes + " messageBytes");
+            if (!idleTimeout.isZero() && idleTimeout.compareTo(LEAST_IDLE_TIMEOUT) < 0) {
+                throw new IllegalArgumentException("idleTimeout " + idleTimeout + " is below " + LEAST_IDLE_TIMEOUT);
+            }
+            if (messageBytes > outboundBytes / 2) {
+                throw new IllegalArgumentException(
+                        "messageBytes " + messageBytes + " is more than half of outboundBytes " + outboundBytes);
             }
             try {
                 return new Limits((Builder) clone());

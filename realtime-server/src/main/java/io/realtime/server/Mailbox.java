@@ -28,10 +28,10 @@ final class Mailbox implements Runnable {
     private final Scheduler scheduler;
     private final Bursts bursts;
     private final int maxTasks;
-    private final int maxSize;
+    private final long maxSize;
     private final ReentrantLock lock;
     private @Nullable Deque<Task> tasks; // guarded by lock; null when none waits and none runs
-    private int size; // guarded by lock
+    private long size; // guarded by lock
     private volatile boolean scheduled; // written under lock; true: a task that was just added will be run
     private boolean burstGoesOn; // the running thread's: another task waited when it took the last
     private @Nullable Runnable onIdle; // guarded by lock: while the server closes
@@ -53,7 +53,7 @@ final class Mailbox implements Runnable {
             Scheduler scheduler,
             Bursts bursts,
             int maxTasks,
-            int maxSize,
+            long maxSize,
             ReentrantLock lock) {
         this.threads = threads;
         this.user = user;
@@ -168,7 +168,7 @@ final class Mailbox implements Runnable {
         lock.lock();
         try {
             Deque<Task> waiting = tasks == null ? new ArrayDeque<>() : tasks;
-            boolean isFull = waiting.size() >= maxTasks || ((long) size + task.cost > maxSize && !waiting.isEmpty());
+            boolean isFull = waiting.size() >= maxTasks || (size + task.cost > maxSize && !waiting.isEmpty());
             if (bounded && isFull) {
                 return false;
             }
@@ -300,6 +300,8 @@ final class Mailbox implements Runnable {
             task.action.run();
         } catch (Throwable failure) { // one task's failure must not stop the session's others
             LOG.error("a task of a session failed", failure);
+        } finally {
+            Thread.interrupted(); // a handler that was interrupted, or interrupts itself, must not disturb the next
         }
         Pause begun = pause;
         pause = null;

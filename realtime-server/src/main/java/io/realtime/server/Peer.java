@@ -106,8 +106,8 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
     private volatile int messageBytes = Integer.MAX_VALUE; // the longest that the client takes; set before the welcome
     private volatile Phase phase; // written under lock
     private @Nullable Queue<Envelope> early; // guarded by lock: before the welcome
-    private int earlySize; // guarded by lock: the hello's included
-    private int mostEarly = EARLY_BYTES; // guarded by lock; once authenticated, as much as a mailbox holds
+    private long earlySize; // guarded by lock: the hello's included
+    private long mostEarly = EARLY_BYTES; // guarded by lock; once authenticated, as much as a mailbox holds
     private @Nullable List<Runnable> onWelcome = new ArrayList<>(0); // guarded by lock; null once welcomed
     private Scheduler.Cancellable deadline = () -> {}; // guarded by lock: of the handshake, then of the token
     private int deadlines; // guarded by lock: tells the newest from one that comes too late

@@ -253,6 +253,7 @@ final class Pool {
             } catch (Throwable failure) { // the thread may be the application's, or serve another task next
                 LOG.error("{}: a task failed", name, failure);
             } finally {
+                Thread.interrupted(); // what the application did to its thread is not for the next task
                 ended.increment();
             }
         }

@@ -369,8 +369,8 @@ final class ServerCore implements ServerTransport.Acceptor {
                 workers.handlers(), user, scheduler, bursts, config.limits().mailbox(), mailboxBytes(), lock);
     }
 
-    int mailboxBytes() {
-        return 16 * config.limits().messageBytes();
+    long mailboxBytes() {
+        return 16L * config.limits().messageBytes();
     }
 
     // ---------------------------------------------------------------- rooms

@@ -80,7 +80,7 @@ public final class Session {
     private Set<String> placed = Set.of(); // guarded by lock: rooms that the application put it in
     private volatile Set<String> lastRooms = Set.of(); // written once, under lock: what it was in at its end
     private Set<String> unlinked = Set.of(); // guarded by lock: rooms that the connection was not told of yet
-    private int rejoins; // guarded by lock: how many rooms $rejoin may still name beside the unlinked ones
+    private long rejoins; // guarded by lock: how many rooms $rejoin may still name beside the unlinked ones
     private @Nullable Deque<Telling> changes; // guarded by lock: what the connection is to be told of its rooms
     private boolean isWelcomed; // guarded by lock: the connection may be told
     private @Nullable Peer told; // guarded by lock: the connection that somebody is telling
@@ -449,7 +449,7 @@ public final class Session {
                 }
             }
             attached = new Attached(states, !unlinked.isEmpty());
-            rejoins = core.limits().roomsPerSession() + placed.size();
+            rejoins = (long) core.limits().roomsPerSession() + placed.size();
             change(List.of(), to -> links.forEach(LocalBroker.Joined::start));
         } finally {
             lock.unlock();
@@ -835,12 +835,12 @@ public final class Session {
         lock.lock();
         try {
             boolean isCurrent = peer == asker;
-            int most = isCurrent ? rejoins : core.limits().roomsPerSession();
+            long most = isCurrent ? rejoins : core.limits().roomsPerSession();
             Set<String> counted = new LinkedHashSet<>(placed);
             counted.retainAll(names); // the application's choice comes first: the session may not be refused these
             counted.addAll(names);
             counted.removeAll(unlinked);
-            int taken = Math.min(most, counted.size());
+            int taken = (int) Math.min(most, counted.size());
             rejoins -= isCurrent ? taken : 0;
             return counted.stream().skip(taken).collect(Collectors.toSet());
         } finally {

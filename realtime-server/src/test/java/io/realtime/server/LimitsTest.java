@@ -464,7 +464,7 @@ class LimitsTest {
                 .connections(7)
                 .connectionsPerAddress(7)
                 .pendingUpgrades(7)
-                .handshakeBytes(7)
+                .handshakeBytes(777)
                 .handshakeTimeout(Duration.ofSeconds(7))
                 .helloTimeout(Duration.ofSeconds(7))
                 .ruleTimeout(Duration.ofSeconds(7))

@@ -40,6 +40,25 @@ class MailboxTest {
     }
 
     @Test
+    void interruptedTaskLeavesTheNextUninterrupted() {
+        Mailbox mailbox = new Mailbox(threads, "ann", executor, bursts, 10, 1000, new ReentrantLock());
+        mailbox.post(() -> Thread.currentThread().interrupt());
+        mailbox.post(() -> ran.add("interrupted: " + Thread.currentThread().isInterrupted()));
+        executor.runDue();
+        assertEquals(List.of("interrupted: false"), ran);
+    }
+
+    @Test
+    void sizesThatExceedAnIntegerAreCounted() {
+        Mailbox mailbox = new Mailbox(threads, "ann", executor, bursts, 10, 3L << 30, new ReentrantLock());
+        assertTrue(mailbox.offer(Integer.MAX_VALUE, 0, () -> 0, () -> ran.add("1")));
+        assertTrue(mailbox.offer(1 << 30, 0, () -> 0, () -> ran.add("2")));
+        assertFalse(mailbox.offer(2, 0, () -> 0, () -> ran.add("3")));
+        executor.runDue();
+        assertEquals(List.of("1", "2"), ran);
+    }
+
+    @Test
     void boundByCountAndBySizeButOneMessageAlwaysFits() {
         Mailbox byCount = new Mailbox(threads, "ann", executor, bursts, 2, 1000, new ReentrantLock());
         assertTrue(byCount.offer(1, 0, () -> 0, () -> ran.add("1")));

@@ -9,6 +9,7 @@ import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.RejectedExecutionException;
 import org.junit.jupiter.api.Test;
 
 class PoolTest {
@@ -28,6 +29,40 @@ class PoolTest {
         submit("ann", 20);
         assertEquals(4, threads.size());
         assertEquals(20, pool.waiting());
+    }
+
+    @Test
+    void interruptedTaskLeavesTheNextUninterrupted() {
+        Pool single = new Pool("test", 1, threads::add, time);
+        single.execute("ann", () -> Thread.currentThread().interrupt());
+        single.execute("ben", () -> ran.add("ben " + Thread.currentThread().isInterrupted()));
+        threads.remove().run();
+        assertEquals(List.of("ben false"), ran);
+        assertFalse(Thread.interrupted(), "the executor gets its thread back as it was");
+    }
+
+    @Test
+    void executorsThreadIsNotLeftInterrupted() {
+        Pool unbounded = new Pool("test", Pool.UNBOUNDED, threads::add, time);
+        unbounded.execute("ann", () -> Thread.currentThread().interrupt());
+        threads.remove().run();
+        assertFalse(Thread.interrupted());
+    }
+
+    @Test
+    void taskOnTheCallersThreadKeepsItsInterruption() {
+        Pool stopped = new Pool(
+                "test",
+                Pool.UNBOUNDED,
+                task -> {
+                    throw new RejectedExecutionException("shut down");
+                },
+                time);
+        stopped.stop();
+        Thread.currentThread().interrupt();
+        stopped.execute("ann", () -> ran.add("ann " + Thread.currentThread().isInterrupted()));
+        assertTrue(Thread.interrupted());
+        assertEquals(List.of("ann false"), ran);
     }
 
     @Test
