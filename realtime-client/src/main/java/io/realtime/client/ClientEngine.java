@@ -655,8 +655,11 @@ final class ClientEngine {
             case Frames.JOINED -> rooms.put(requireRoom(frame), frame.data(Frames.RoomState.class));
             case Frames.LEFT -> rooms.taken(requireRoom(frame));
             case Frames.GAP -> {
-                rooms.gap(requireRoom(frame), frame.data(Frames.Gap.class));
-                if (Names.SESSION.equals(frame.room())) {
+                Frames.Gap gap = frame.data(Frames.Gap.class);
+                rooms.gap(requireRoom(frame), gap);
+                if (Names.SESSION.equals(frame.room()) && ErrorCode.TOO_BIG.value().equals(gap.reason())) {
+                    calls.arrived(gap.offset(), frame.length()); // that one message is missing, and it answered nothing
+                } else if (Names.SESSION.equals(frame.room())) {
                     calls.answersLost(sender.lastSeq(), answersRead());
                 }
             }

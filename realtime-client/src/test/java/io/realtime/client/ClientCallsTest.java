@@ -316,6 +316,25 @@ class ClientCallsTest {
     }
 
     @Test
+    void messageThatIsTooBigFailsNoQuestion() {
+        world.connected();
+        Heard heard = new Heard();
+        stream(heard);
+        CompletableFuture<Integer> result = ask("x");
+        world.peer()
+                .send("{\"type\":\"$gap\",\"room\":\"@session\",\"data\":{\"epoch\":\"s1\",\"offset\":12,"
+                        + "\"reason\":\"too_big\"}}");
+        world.peer().ack(2, 12);
+        world.settle();
+        assertFalse(result.isDone());
+        world.advance(200);
+        assertEquals(12L, credits().get(credits().size() - 1).read());
+        offset = 12;
+        items(refOf("count"), 0, 1);
+        assertEquals(List.of(0), heard.items);
+    }
+
+    @Test
     void allFailWhenTheClientIsClosed() {
         world.connected();
         Heard heard = new Heard();

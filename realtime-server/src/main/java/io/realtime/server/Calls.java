@@ -31,6 +31,7 @@ final class Calls {
     private final Session session;
     private final Questions questions;
     private final Sources sources;
+    private volatile @Nullable Thread answering; // the mailbox's, while it takes a frame to a stream
 
     Calls(ServerCore core, Session session) {
         this.core = core;
@@ -58,7 +59,7 @@ final class Calls {
         StreamCall<T> call = new StreamCall<>(
                 listener,
                 request.itemType(),
-                task -> session.mailbox().post(task),
+                this::inOrder,
                 upTo -> session.tell(Outgoing.of(Frames.CREDIT)
                         .data(new Frames.Credit(null, Map.of(ref, upTo)), Frames.Credit.class)),
                 () -> {
@@ -70,9 +71,19 @@ final class Calls {
         return call::cancel;
     }
 
-    /** Runs what calls the application. */
+    /** Runs what calls the application outside of the mailbox, on threads that no handler holds. */
     private void execute(Runnable task) {
-        core.workers().handlers().execute(session.userId(), task);
+        core.workers().callbacks().execute(session.userId(), task);
+    }
+
+    /** Runs a stream's listener: in the task of the frame that it hears of, else behind what waits in the mailbox. */
+    private void inOrder(Runnable task) {
+        if (answering == Thread.currentThread()) {
+            answering = null; // what the listener brings about is none of the frame's
+            task.run();
+        } else {
+            session.mailbox().post(task);
+        }
     }
 
     private void ask(String ref, Question question, Outgoing frame) {
@@ -102,8 +113,28 @@ final class Calls {
         return new RealtimeException(ErrorCode.CONNECTION_LOST, "the session is over", false, null);
     }
 
+    /**
+     * On an I/O thread, before the mailbox comes to it: takes an answer to a request, which a handler may wait for. There it
+     * finds nobody who waits any more.
+     */
+    void answeredAtOnce(Envelope frame) {
+        boolean isAnswer = frame.type().equals(Frames.REPLY) || frame.type().equals(Frames.ERROR);
+        if (isAnswer && frame.ref() != null && questions.get(frame.ref()) instanceof RequestCall) {
+            take(frame);
+        }
+    }
+
     /** In the mailbox: what the client answers. What nobody waits for any more is dropped. */
     void answered(Envelope frame) {
+        answering = Thread.currentThread();
+        try {
+            take(frame);
+        } finally {
+            answering = null;
+        }
+    }
+
+    private void take(Envelope frame) {
         switch (frame.type()) {
             case Frames.REPLY -> questions.reply(frame);
             case Frames.NEXT -> questions.item(frame);
@@ -143,6 +174,11 @@ final class Calls {
     /** On any thread: the client does not want a stream any more. */
     void cancel(String ref) {
         sources.cancel(ref);
+    }
+
+    /** The client was not asked, for this reason. */
+    void fail(String ref, RealtimeException why) {
+        questions.fail(ref, why);
     }
 
     /** There may be room for items again. */

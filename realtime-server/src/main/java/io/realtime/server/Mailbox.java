@@ -33,6 +33,7 @@ final class Mailbox implements Runnable {
     private @Nullable Deque<Task> tasks; // guarded by lock; null when none waits and none runs
     private long size; // guarded by lock
     private volatile boolean scheduled; // written under lock; true: a task that was just added will be run
+    private @Nullable Thread runner; // by its thread, cleared before another may run: no other ever reads itself
     private boolean burstGoesOn; // the running thread's: another task waited when it took the last
     private @Nullable Runnable onIdle; // guarded by lock: while the server closes
     private boolean isHeld; // guarded by lock: the next task waits for its turn by the rate limit
@@ -212,6 +213,11 @@ final class Mailbox implements Runnable {
         action.run();
     }
 
+    /** Returns whether this thread runs a task of the mailbox. */
+    boolean isRunningHere() {
+        return runner == Thread.currentThread();
+    }
+
     /** Returns whether nothing waits and nothing runs. */
     boolean isIdle() {
         lock.lock();
@@ -232,6 +238,7 @@ final class Mailbox implements Runnable {
             LOG.error("a mailbox failed", failure);
         }
         if (goesOn) {
+            runner = null;
             threads.execute(user, this);
         }
     }
@@ -239,6 +246,7 @@ final class Mailbox implements Runnable {
     /** Returns whether more waits for another turn. */
     private boolean runTurn() {
         Bursts.Burst burst = null;
+        runner = Thread.currentThread();
         try {
             for (int ran = 0; ran < TURN; ran++) {
                 Task next = take();
@@ -321,6 +329,7 @@ final class Mailbox implements Runnable {
         lock.lock();
         try {
             paused = task;
+            runner = null;
         } finally {
             lock.unlock();
         }
@@ -356,6 +365,7 @@ final class Mailbox implements Runnable {
             }
             tasks = null;
             scheduled = false;
+            runner = null;
             told = onIdle;
             onIdle = null;
         } finally {
@@ -411,6 +421,7 @@ final class Mailbox implements Runnable {
         lock.lock();
         try {
             Objects.requireNonNull(tasks).addFirst(task); // nobody else takes meanwhile
+            runner = null;
             size += task.cost;
         } finally {
             lock.unlock();

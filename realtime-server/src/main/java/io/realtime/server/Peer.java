@@ -267,7 +267,7 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
                 now = phase;
                 if (now == Phase.HELLO && isHello) {
                     phase = Phase.AUTHENTICATING;
-                    earlySize = envelope.length() + EARLY_OVERHEAD;
+                    earlySize = (long) envelope.length() + EARLY_OVERHEAD;
                 } else if (now == Phase.AUTHENTICATING && !isHello) {
                     isFull = !keep(envelope);
                 }
@@ -361,7 +361,11 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
             receipt = record.receive(envelope.seq(), offer);
         }
         switch (receipt) {
-            case ACCEPTED -> {}
+            case ACCEPTED -> {
+                if (to.hasCalls()) {
+                    to.calls().answeredAtOnce(envelope);
+                }
+            }
             case DUPLICATE -> {
                 core.countWaiting(-1);
                 to.acknowledgeSoon();

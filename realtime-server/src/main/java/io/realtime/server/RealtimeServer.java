@@ -186,8 +186,8 @@ public final class RealtimeServer implements AutoCloseable {
                 core.broker().logBytes(),
                 core.records().size(),
                 core.waiting(),
-                workers.handlers().busy(),
-                workers.handlers().waiting(),
+                workers.handlers().busy() + workers.callbacks().busy(),
+                workers.handlers().waiting() + workers.callbacks().waiting(),
                 workers.refused());
     }
 
@@ -198,7 +198,7 @@ public final class RealtimeServer implements AutoCloseable {
 
     /**
      * Returns what keeps the server from accepting connections or from working, or null when it is well. The latter is that
-     * handlers, rules or authentication have waited for a thread for more than 5 s, since others block all of them or the
+     * handlers, callbacks, rules or authentication have waited for a thread for more than 5 s, since others block all of them or the
      * executor rejects tasks.
      */
     public @Nullable String problem() {
@@ -219,8 +219,9 @@ public final class RealtimeServer implements AutoCloseable {
      * then, at most for about the grace; an executor that the application supplied is left running.
      *
      * <p>When it returns the server is closed: a second caller waits for the first, unless it is
-     * interrupted or the first waits for it. Requests and streams that were open have failed, new ones fail at once, and
-     * {@link Room#send} throws.
+     * interrupted or the first waits for it. New requests and streams fail at once, and {@link Room#send} throws. Those that
+     * were open fail too, on the executor: at once when it has a thread for that, and with an executor of the application's
+     * that is busy as soon as it has one.
      */
     public void close(Duration grace) {
         boolean wasStarted;
@@ -557,10 +558,14 @@ public final class RealtimeServer implements AutoCloseable {
 
         /**
          * Sets the executor of handlers, listeners and callbacks; default virtual threads where the JVM has them, else a
-         * bounded pool of which one user may hold half. One that is supplied is never shut down, and shares its threads as
-         * it likes. It must run tasks on threads of its own, never on the caller's. A task that it rejects is started
-         * later. Authentication, rules on a resume and the server's own work have threads of their own, which no handler
-         * holds up.
+         * bounded pool for handlers and listeners and one for callbacks, and one user may hold half of each. One that is
+         * supplied is never shut down, and shares its threads as it likes: when handlers that wait for
+         * {@link Session#request} fill it, neither the answers nor the timeouts that would end their waiting can run.
+         *
+         * <p>Its {@code execute} must return at once, since an I/O thread may call it: a queue that makes the caller wait
+         * while it is full holds up all connections of that thread. It must run tasks on threads of its own, never on the
+         * caller's. It may reject a task, which is then started later. Authentication, rules on a resume and the server's
+         * own work have threads of their own, which no handler holds up.
          */
         public Builder executor(Executor handlers) {
             this.executor = handlers;

@@ -487,14 +487,10 @@ final class ServerCore implements ServerTransport.Acceptor {
         }
     }
 
-    /** Reports what an application's code threw: once to the log, once to the listener. */
+    /** Reports what an application's code threw: once to the log, once to the listener, in its session's order. */
     void report(Session session, String what, Throwable failure) {
         LOG.error("{}: {}", session, what, failure);
-        try {
-            config.listener().onError(session, failure);
-        } catch (Throwable again) { // an Error must not keep back the answer to what failed first
-            LOG.error("{}: the session listener failed", session, again);
-        }
+        session.failed(failure);
     }
 
     boolean isClosing() {

@@ -287,10 +287,12 @@ public final class Session {
 
     /**
      * Asks this session's client, once, by way of the session's inbox: a client that is away is asked when it comes back in
-     * time. A handler must not wait for the answer, which comes behind the message that it handles.
+     * time. The answer waits for no handler, not even of this session, and may overtake messages that the client sent before
+     * it. A handler that waits for it ({@code join}) holds a thread of its user's, and the messages behind its own: go on in
+     * {@code thenAccept} instead.
      *
      * @param timeout how long to wait for the answer, the time without a connection included
-     * @return completes on the executor with the answer. Fails with a {@link io.realtime.RemoteException} when the client
+     * @return completes with the answer, on a thread for callbacks or the application's {@code executor}. Fails with a {@link io.realtime.RemoteException} when the client
      *     answered with an error, with a {@link io.realtime.PayloadException} when the answer does not fit the contract,
      *     and with another {@link RealtimeException}: {@code timeout}, {@code connection_lost} when the session is over,
      *     {@code overloaded} when 1,000 questions to it are open
@@ -547,6 +549,35 @@ public final class Session {
     private void inform(Consumer<SessionListener> what) {
         if (isAnnounced) {
             mailbox.enqueue(() -> what.accept(core.listener()));
+        }
+    }
+
+    /**
+     * Has the listener hear of a failure: now in a task of the mailbox, else in one of its own, so that it hears one thing at
+     * a time. What fails outside of the mailbox after the session's end is in the log alone.
+     */
+    void failed(Throwable failure) {
+        if (mailbox.isRunningHere()) {
+            tellFailure(failure);
+            return;
+        }
+        lock.lock();
+        try {
+            if (hasEnded()) {
+                return;
+            }
+            mailbox.enqueue(() -> tellFailure(failure));
+        } finally {
+            lock.unlock();
+        }
+        mailbox.wake();
+    }
+
+    private void tellFailure(Throwable failure) {
+        try {
+            core.listener().onError(this, failure);
+        } catch (Throwable again) { // an Error must not keep back the answer to what failed first
+            core.log().error("{}: the session listener failed", this, again);
         }
     }
 

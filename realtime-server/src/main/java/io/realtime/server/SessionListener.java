@@ -28,6 +28,10 @@ public interface SessionListener {
      */
     default void onClose(Session session, CloseReason reason) {}
 
-    /** A handler of the application threw something that is no {@link io.realtime.RealtimeException}. */
+    /**
+     * A handler, rule, producer or listener of the application threw something that is no
+     * {@link io.realtime.RealtimeException}. What fails outside of the session's messages, as an asynchronous handler may,
+     * comes behind the messages that wait; after the session's end it is in the log alone.
+     */
     default void onError(Session session, Throwable failure) {}
 }

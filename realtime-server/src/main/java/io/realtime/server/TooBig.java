@@ -1,6 +1,7 @@
 package io.realtime.server;
 
 import io.realtime.ErrorCode;
+import io.realtime.RealtimeException;
 import io.realtime.internal.wire.BinaryEnvelope;
 import io.realtime.internal.wire.Envelope;
 import io.realtime.internal.wire.ErrorData;
@@ -8,6 +9,7 @@ import io.realtime.internal.wire.Frames;
 import io.realtime.internal.wire.Names;
 import io.realtime.internal.wire.Outgoing;
 import io.realtime.spi.Frame;
+import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -25,29 +27,43 @@ final class TooBig {
         Envelope message = frame.isText()
                 ? Envelope.parseFromServer(frame.asText())
                 : BinaryEnvelope.parseFromServer(frame.payload());
-        boolean isReply = message.type().equals(Frames.REPLY);
         String room = message.room();
-        if (isReply) { // the question alone has failed
-            String why = "the reply has " + frame.length() + " bytes, the client takes " + messageBytes;
-            Outgoing error = Outgoing.of(Frames.ERROR)
-                    .ref(message.ref())
-                    .room(room)
-                    .data(ErrorData.of(ErrorCode.TOO_BIG, why, false), ErrorData.class);
-            return message.offset() == 0 ? error.frame() : error.frame(message.offset());
+        String why = "it has " + frame.length() + " bytes, the client takes " + messageBytes;
+        switch (message.type()) {
+            case Frames.REPLY, Frames.ERROR -> { // the question alone has failed
+                return error(message, why);
+            }
+            case Frames.NEXT -> { // the stream alone is over
+                session.calls().cancel(Objects.requireNonNull(message.ref()));
+                return error(message, why);
+            }
+            default -> {}
         }
-        if (message.isProtocol() && message.offset() == 0) {
+        if (message.offset() == 0 && message.isProtocol()) {
             return frame;
         }
         RoomState log = room == null || message.offset() == 0 ? null : session.find(room);
         if (log == null) {
             return null;
         }
-        if (Names.SESSION.equals(room)) {
-            session.inboxLost();
+        if (message.ref() != null && Names.SESSION.equals(room)) { // a question to the client
+            session.calls()
+                    .fail(message.ref(), new RealtimeException(ErrorCode.TOO_BIG, "the question is too big: " + why));
         }
         return Outgoing.of(Frames.GAP)
                 .room(room)
                 .data(new Frames.Gap(log.epoch, message.offset(), "too_big"), Frames.Gap.class)
                 .frame();
+    }
+
+    /** An answer that fits, in the place of one that does not: an error keeps its code, and loses its words. */
+    private static Frame error(Envelope message, String why) {
+        String code = message.type().equals(Frames.ERROR) ? message.error().code() : ErrorCode.TOO_BIG.value();
+        Outgoing error = Outgoing.of(Frames.ERROR)
+                .ref(message.ref())
+                .seq(message.seq())
+                .room(message.room())
+                .data(new ErrorData(code, "the answer is too big: " + why, false, null, null), ErrorData.class);
+        return message.offset() == 0 ? error.frame() : error.frame(message.offset());
     }
 }

@@ -19,10 +19,10 @@ import org.slf4j.LoggerFactory;
 
 /**
  * The server's threads, a {@link Pool} for each purpose, so that no purpose starves another: an authenticator that blocks
- * holds up no handler, and a handler holds up no replay.
+ * holds up no handler, a handler that waits for an answer does not hold it up, and none of them a replay.
  *
  * <p>Where the JVM has virtual threads, these run authentication, rules, handlers and streams; elsewhere bounded pools do.
- * An application's own executor runs the handlers in place of those. The server's own work never blocks and has platform
+ * An application's own executor runs handlers and callbacks in place of those. The server's own work never blocks and has platform
  * threads: a virtual thread would wait for a carrier that a blocked one may hold, before Java 24.
  */
 final class Workers {
@@ -44,6 +44,7 @@ final class Workers {
     private final Pool authentication;
     private final Pool rules;
     private final Pool handlers;
+    private final Pool callbacks;
     private final Pool streams;
     private final Pool own;
     private final List<Pool> watched;
@@ -63,6 +64,7 @@ final class Workers {
         this.authentication = pool("authentication", "realtime-auth-", most, all);
         this.rules = pool("rules", "realtime-rule-", most, all);
         this.handlers = pool("handlers", "realtime-handler-", virtual == null ? THREADS : Pool.UNBOUNDED, supplied);
+        this.callbacks = pool("callbacks", "realtime-callback-", virtual == null ? THREADS : Pool.UNBOUNDED, supplied);
         this.producers = producers(mayBeVirtual);
         this.streams = new Pool("streams", virtual == null ? STREAMS : Pool.UNBOUNDED, producers, scheduler);
         this.own = new Pool(
@@ -72,7 +74,7 @@ final class Workers {
                         ? all
                         : platformThreads(Math.max(2, Runtime.getRuntime().availableProcessors()), "realtime-work-"),
                 scheduler);
-        this.watched = List.of(authentication, rules, handlers, own);
+        this.watched = List.of(authentication, rules, handlers, callbacks, own);
     }
 
     /** @param supplied who runs the tasks in place of the server's own threads, or null */
@@ -133,9 +135,17 @@ final class Workers {
         return rules;
     }
 
-    /** Runs mailboxes, and else what calls the application's code; owned by users. */
+    /** Runs mailboxes; owned by users. */
     Pool handlers() {
         return handlers;
+    }
+
+    /**
+     * Completes requests, and tells producers that there is room; owned by users. No handler runs here, since it may wait for
+     * such a completion.
+     */
+    Pool callbacks() {
+        return callbacks;
     }
 
     /** Produces streams, which may block for as long as their readers take; owned by users. */
@@ -179,13 +189,18 @@ final class Workers {
 
     /** Returns how often an executor has refused a task that was then started later. */
     long refused() {
-        return authentication.refused() + rules.refused() + handlers.refused() + streams.refused() + own.refused();
+        return authentication.refused()
+                + rules.refused()
+                + handlers.refused()
+                + callbacks.refused()
+                + streams.refused()
+                + own.refused();
     }
 
     /** Ends the threads. What was accepted is still run, except that producers of streams are interrupted. */
     void stop() {
         watch.cancel();
-        for (Pool pool : List.of(authentication, rules, handlers, streams, own)) {
+        for (Pool pool : List.of(authentication, rules, handlers, callbacks, streams, own)) {
             pool.stop();
         }
         producers.shutdownNow(); // their sessions are over

@@ -99,6 +99,89 @@ class CallsTest {
         test.close();
     }
 
+    @Test
+    void itemsKeepTheirPlaceAmongTheClientsMessages() {
+        TestPeer ann = test.managed("ann");
+        Subscription unused = sessions.get(0).stream(DIGITS, "go", new StreamListener<Integer>() {
+            @Override
+            public void onItem(Integer item) {
+                said.add("item " + item);
+            }
+
+            @Override
+            public void onEnd() {
+                said.add("end");
+            }
+
+            @Override
+            public void onError(Throwable why) {
+                said.add("error " + why);
+            }
+        });
+        test.settle();
+        String ref = ann.next("digits").get("ref").getAsString();
+        ann.sendRaw("{\"type\":\"$next\",\"ref\":\"" + ref + "\",\"index\":0,\"seq\":1,\"data\":1}");
+        ann.sendRaw("{\"type\":\"say\",\"seq\":2,\"data\":\"2\"}");
+        ann.sendRaw("{\"type\":\"$next\",\"ref\":\"" + ref + "\",\"index\":1,\"seq\":3,\"data\":3}");
+        ann.sendRaw("{\"type\":\"say\",\"seq\":4,\"data\":\"4\"}");
+        ann.sendRaw("{\"type\":\"$end\",\"ref\":\"" + ref + "\",\"index\":2,\"seq\":5}");
+        ann.sendRaw("{\"type\":\"say\",\"seq\":6,\"data\":\"6\"}");
+        test.settle();
+        assertEquals(List.of("item 1", "2", "item 3", "4", "end", "6"), said);
+    }
+
+    @Test
+    void streamsThatAListenerEndsAreToldBehindIt() {
+        TestPeer ann = test.managed("ann");
+        Session session = sessions.get(0);
+        List<String> heard = new ArrayList<>();
+        for (String name : List.of("a", "b")) {
+            Subscription unused = session.stream(DIGITS, name, new StreamListener<Integer>() {
+                @Override
+                public void onItem(Integer item) {
+                    heard.add(name + " begins");
+                    session.disconnect("enough");
+                    heard.add(name + " returns");
+                }
+
+                @Override
+                public void onEnd() {
+                    heard.add(name + " ended");
+                }
+
+                @Override
+                public void onError(Throwable why) {
+                    heard.add(name + " failed");
+                }
+            });
+        }
+        test.settle();
+        String ref = ann.next("digits").get("ref").getAsString();
+        ann.send("{'type':'$next','ref':'" + ref + "','index':0,'seq':1,'data':1}");
+        assertEquals(List.of("a begins", "a returns"), heard.subList(0, 2));
+        assertEquals(4, heard.size(), heard::toString);
+        assertTrue(heard.containsAll(List.of("a failed", "b failed")), heard::toString);
+    }
+
+    @Test
+    void answerDoesNotWaitForTheMessagesBeforeIt() {
+        CompletableFuture<Boolean> rule = new CompletableFuture<>();
+        test = start(builder -> builder.allowSendAsync((session, event, room) -> rule));
+        TestPeer ann = test.managed("ann");
+        CompletableFuture<Integer> length = sessions.get(0).request(LENGTH, "four");
+        test.settle();
+        String ref = ann.next("length").get("ref").getAsString();
+        ann.send("{'type':'say','room':'r','seq':1,'data':'waits'}");
+        ann.send("{'type':'$reply','ref':'" + ref + "','seq':2,'data':4}");
+        assertEquals(4, length.getNow(0));
+        assertEquals(List.of(), said);
+        assertFalse(ann.types().contains("$ack"), "the answer is acknowledged in its turn");
+        rule.complete(true);
+        test.time.advance(Duration.ofMillis(200));
+        assertEquals(List.of("waits"), said);
+        assertEquals(2, ann.data("$ack").get("seq").getAsInt());
+    }
+
     private TestPeer peer(boolean isManaged) {
         return isManaged ? test.managed("ann") : test.plain("ann");
     }
@@ -643,23 +726,17 @@ class CallsTest {
     }
 
     @Test
-    void aClientThatSendsMoreThanItMayIsCancelled() {
+    void itemsBeyondTheMailboxCloseTheConnection() {
         TestPeer ann = test.managed("ann");
-        Heard heard = new Heard();
-        sessions.get(0).stream(DIGITS, "pi", heard);
+        Subscription unused = sessions.get(0).stream(DIGITS, "pi", new Heard());
         test.settle();
         String ref = ann.next("digits").get("ref").getAsString();
         holding = true;
-        for (int i = 0; i < 65; i++) {
+        for (int i = 0; i < 1_025; i++) {
             ann.sendRaw("{\"type\":\"$next\",\"ref\":\"" + ref + "\",\"index\":" + i + ",\"data\":" + i + "}");
         }
         test.settle();
-        holding = false;
-        held.forEach(Runnable::run);
-        held.clear();
-        test.settle();
-        assertEquals(ErrorCode.OVERLOADED, heard.failure());
-        ann.next("$cancel");
+        assertEquals(CloseReason.OVERLOADED, ann.closeCode());
     }
 
     @Test

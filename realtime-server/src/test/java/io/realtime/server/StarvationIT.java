@@ -3,12 +3,15 @@ package io.realtime.server;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.google.gson.JsonParser;
 import io.realtime.Event;
+import io.realtime.Request;
 import io.realtime.testing.RawWebSocket;
 import java.io.IOException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CompletionException;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Semaphore;
 import org.junit.jupiter.api.AfterEach;
@@ -19,6 +22,8 @@ import org.junit.jupiter.api.Timeout;
 @Timeout(60)
 class StarvationIT {
     private static final Event<String> BLOCK = Event.of("block", String.class);
+    private static final Event<String> ASK = Event.of("ask", String.class);
+    private static final Request<String, String> QUESTION = Request.of("question", String.class, String.class);
     private static final Event<String> ECHO = Event.of("echo", String.class);
 
     private final CountDownLatch release = new CountDownLatch(1);
@@ -34,9 +39,25 @@ class StarvationIT {
                 return TestServer.byName(credentials);
             })
             .on(BLOCK, (session, message) -> block())
+            .on(ASK, (session, message) -> session.send(ECHO, ask(session, message.data())))
             .on(ECHO, (session, message) -> session.send(ECHO, message.data()))
             .build()
             .start();
+
+    /** Asks another user's client and waits, as a handler should not. */
+    private static String answerOf(Session asked, Duration timeout) {
+        try {
+            return asked.request(QUESTION, "?", timeout).join();
+        } catch (CompletionException failed) {
+            return String.valueOf(failed.getCause());
+        }
+    }
+
+    private static String ask(Session session, String user) {
+        boolean isAnswered = user.startsWith("bob");
+        Session other = session.connections().user(user).sessions().iterator().next();
+        return answerOf(other, isAnswered ? Duration.ofMinutes(1) : Duration.ofMillis(100));
+    }
 
     private void block() {
         blocked.release();
@@ -75,6 +96,47 @@ class StarvationIT {
         socket.text("{\"type\":\"echo\",\"data\":\"hello\"}");
         String echo = socket.read().text();
         assertTrue(echo.contains("hello"), echo);
+    }
+
+    /** Has as many handlers as there are threads ask other users' clients and wait, each another one. */
+    private List<RawWebSocket> askFromAllThreads(List<RawWebSocket> asked, String users) throws IOException {
+        List<RawWebSocket> asking = new ArrayList<>();
+        for (int i = 0; i < Workers.THREADS; i++) {
+            asked.add(welcomed(users + i));
+            asking.add(welcomed("ann" + i));
+        }
+        for (int i = 0; i < Workers.THREADS; i++) {
+            asking.get(i).text("{\"type\":\"ask\",\"data\":\"" + users + i + "\"}");
+        }
+        return asking;
+    }
+
+    @Test
+    void handlersThatWaitForAnswersGetThem() throws Exception {
+        List<RawWebSocket> asked = new ArrayList<>();
+        List<RawWebSocket> asking = askFromAllThreads(asked, "bob");
+        List<String> refs = new ArrayList<>();
+        for (RawWebSocket bob : asked) { // so all handlers wait
+            refs.add(JsonParser.parseString(bob.read().text())
+                    .getAsJsonObject()
+                    .get("ref")
+                    .getAsString());
+        }
+        for (int i = 0; i < asked.size(); i++) {
+            asked.get(i).text("{\"type\":\"$reply\",\"ref\":\"" + refs.get(i) + "\",\"data\":\"yes\"}");
+        }
+        for (RawWebSocket ann : asking) {
+            String answer = ann.read().text();
+            assertTrue(answer.contains("\"yes\""), answer);
+        }
+    }
+
+    @Test
+    void handlersThatWaitForAnswersAreTimedOut() throws Exception {
+        for (RawWebSocket ann : askFromAllThreads(new ArrayList<>(), "silent")) {
+            String answer = ann.read().text();
+            assertTrue(answer.contains("no answer within"), answer);
+        }
     }
 
     @Test

@@ -67,6 +67,7 @@ class WorkersTest {
         blocked.acquireUninterruptibly(Workers.THREADS);
         runs(workers.authentication(), "10.0.0.1");
         runs(workers.rules(), "ben");
+        runs(workers.callbacks(), "ben");
         CountDownLatch own = new CountDownLatch(1);
         workers.execute(own::countDown);
         assertTrue(own.await(20, TimeUnit.SECONDS));
