@@ -88,7 +88,7 @@ class RealtimeClientBuilderTest {
         LEAST_INBOUND_BYTES("inboundBytes 1 ", builder -> builder.inboundBytes(1)),
         LEAST_OUTBOUND_BYTES("outboundBytes 1 ", builder -> builder.outboundBytes(1)),
         LEAST_CONNECTION(
-                "", builder -> builder.messageBytes(1024).inboundBytes(2048).outboundBytes(2048)),
+                "", builder -> builder.messageBytes(1024).inboundBytes(2048).outboundBytes(32768)),
         LEAST_HEARTBEAT(
                 "interval PT0.000000001S",
                 builder -> builder.heartbeat(new Heartbeat(Duration.ofNanos(1), Duration.ofSeconds(1))));

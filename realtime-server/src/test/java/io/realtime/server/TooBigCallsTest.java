@@ -2,6 +2,7 @@ package io.realtime.server;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -115,8 +116,9 @@ class TooBigCallsTest {
     void questionThatIsTooLongFailsAlone() {
         CompletableFuture<String> other = ask("short");
         CompletableFuture<String> answer = ask(LONG);
-        Throwable failure = assertThrows(ExecutionException.class, answer::get).getCause();
-        assertEquals(ErrorCode.TOO_BIG, ((RealtimeException) failure).code());
+        ExecutionException failed = assertThrows(ExecutionException.class, answer::get);
+        RealtimeException failure = assertInstanceOf(RealtimeException.class, failed.getCause());
+        assertEquals(ErrorCode.TOO_BIG, failure.code());
         assertEquals(List.of("ask", "$gap"), ann.types());
         assertFalse(other.isDone());
         assertStreamsGoOn();
