@@ -657,7 +657,8 @@ final class ClientEngine {
             case Frames.GAP -> {
                 Frames.Gap gap = frame.data(Frames.Gap.class);
                 rooms.gap(requireRoom(frame), gap);
-                if (Names.SESSION.equals(frame.room()) && ErrorCode.TOO_BIG.value().equals(gap.reason())) {
+                if (Names.SESSION.equals(frame.room())
+                        && ErrorCode.TOO_BIG.value().equals(gap.reason())) {
                     calls.arrived(gap.offset(), frame.length()); // that one message is missing, and it answered nothing
                 } else if (Names.SESSION.equals(frame.room())) {
                     calls.answersLost(sender.lastSeq(), answersRead());

@@ -61,6 +61,7 @@ class RealtimeClientBuilderTest {
         assertTrue(header.contains("X-Key") && !header.contains("geheim"), header);
     }
 
+    @SuppressWarnings("ImmutableEnumChecker") // its functions keep nothing
     private enum Extreme {
         MESSAGE_BYTES("messageBytes 2147483647", builder -> builder.messageBytes(Integer.MAX_VALUE)),
         MESSAGE_AND_INBOUND_BYTES(
