@@ -16,6 +16,8 @@ public final class Limits {
     // Of logBytes; a half of them, at most, are rooms and a member each.
     private static final int BYTES_FOR_A_ROOM = 1_024;
     private static final int LEAST_ROOMS = 1_000;
+    private static final int MOST_ROOMS_OF_A_USER = 10_000;
+    private static final int BYTES_FOR_A_ROOM_OF_A_USER = 4_096; // so that one takes a quarter of these rooms at most
 
     private final Builder values;
 
@@ -141,6 +143,17 @@ public final class Limits {
     }
 
     /**
+     * How many rooms all sessions of one user together may be in, each session's counted; further joins, the application's
+     * too, are refused with {@code overloaded}.
+     */
+    public int roomsPerUser() {
+        return values.roomsPerUser > 0
+                ? values.roomsPerUser
+                : (int) Math.max(
+                        roomsPerSession(), Math.min(MOST_ROOMS_OF_A_USER, logBytes() / BYTES_FOR_A_ROOM_OF_A_USER));
+    }
+
+    /**
      * How many rooms there may be, users' and sessions' inboxes apart; a join to another, and a message to another, is refused
      * with {@code overloaded}. A room exists while it has members or messages.
      */
@@ -157,7 +170,8 @@ public final class Limits {
 
     /**
      * How many bytes of heap all rooms, their members and their logs may take together; beyond it the logs that hold more
-     * than their share give up their oldest messages.
+     * than their share give up their oldest messages. Rooms and their members may take half of it; beyond that a join, and a
+     * message that needs another room, is refused with {@code overloaded}.
      */
     public long logBytes() {
         return values.logBytes;
@@ -176,7 +190,8 @@ public final class Limits {
                 + ratePerSession() + ", ratePerUser=" + ratePerUser() + ", resumptionsPerSession="
                 + resumptionsPerSession() + ", failedResumptionsPerAddress=" + failedResumptionsPerAddress()
                 + ", mailbox=" + mailbox() + ", inflight=" + inflight() + ", badMessages=" + badMessages()
-                + ", roomsPerSession=" + roomsPerSession() + ", rooms=" + rooms() + ", streamsPerSession="
+                + ", roomsPerSession=" + roomsPerSession() + ", roomsPerUser=" + roomsPerUser() + ", rooms=" + rooms()
+                + ", streamsPerSession="
                 + streamsPerSession()
                 + ", logBytes=" + logBytes() + "}";
     }
@@ -203,6 +218,7 @@ public final class Limits {
         private int inflight = 256;
         private int badMessages = 10;
         private int roomsPerSession = 1000;
+        private int roomsPerUser; // 0: by logBytes
         private int rooms; // 0: by logBytes
         private int streamsPerSession = 100;
         private long logBytes = Math.min(256L << 20, Runtime.getRuntime().maxMemory() / 4);
@@ -335,6 +351,13 @@ public final class Limits {
         /** Default 1,000. */
         public Builder roomsPerSession(int rooms) {
             this.roomsPerSession = rooms;
+            return this;
+        }
+
+        /** Default 10,000, or one for each 4 KiB of {@link #logBytes} where that is less; at least {@link #roomsPerSession}. */
+        public Builder roomsPerUser(int count) {
+            positive("roomsPerUser", count);
+            this.roomsPerUser = count;
             return this;
         }
 

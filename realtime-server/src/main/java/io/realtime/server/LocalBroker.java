@@ -32,11 +32,13 @@ final class LocalBroker {
     private static final Duration SWEEP_INTERVAL = Duration.ofSeconds(30);
     private static final int MOST_ENDS = 100_000;
     private static final int END = 72; // an entry of the table and a position; its epoch is shared
+    private static final String NO_PLACE = "rooms and their members take half of limits.logBytes";
     private static final int MOST_BATCH_BYTES = 64 * 1024;
 
     private final ConcurrentHashMap<String, RoomState> rooms = new ConcurrentHashMap<>();
     private final AtomicInteger named = new AtomicInteger(); // rooms that count against the limit
     private final LogBudget budget;
+    private final Memberships memberships;
     private final Scheduler scheduler;
     private final Executor executor;
     private final Random random;
@@ -69,6 +71,7 @@ final class LocalBroker {
         this.random = random;
         this.retention = retention;
         this.budget = new LogBudget(limits.logBytes());
+        this.memberships = new Memberships(limits.roomsPerUser());
         this.mostRooms = limits.rooms();
         this.mostBytes = limits.outboundBytes() / 2;
         this.batchBytes = Math.min(MOST_BATCH_BYTES, limits.outboundBytes() / 4);
@@ -96,7 +99,7 @@ final class LocalBroker {
     /**
      * Publishes to a room, which need not exist yet.
      *
-     * @throws RealtimeException with {@code overloaded} when it does not and there are too many
+     * @throws RealtimeException with {@code overloaded} when it does not and there are too many, or they cost too much
      */
     @Nullable
     Position publish(String key, String name, Outgoing message, Recipients to) {
@@ -121,7 +124,11 @@ final class LocalBroker {
         }
     }
 
-    /** Links a session to a room, which need not exist yet. */
+    /**
+     * Links a session to a room, which need not exist yet.
+     *
+     * @throws RealtimeException with {@code overloaded} when the session is no member yet, and may not become one
+     */
     Joined link(
             String key, String name, Session session, @Nullable Outlet outlet, @Nullable Position since, int history) {
         return link(() -> room(key, name, null), session, outlet, since, history);
@@ -177,7 +184,7 @@ final class LocalBroker {
     /**
      * Returns a room, made when there is none.
      *
-     * @throws RealtimeException with {@code overloaded} when there are too many rooms to make another
+     * @throws RealtimeException with {@code overloaded} when there are too many rooms to make another, or they cost too much
      * @param told where its log begins then; null for the {@link #end} of the log that it continues
      */
     RoomState room(String key, String name, @Nullable Position told) {
@@ -185,19 +192,73 @@ final class LocalBroker {
         return known != null
                 ? known
                 : rooms.computeIfAbsent(key, k -> {
-                    count(name);
+                    Retention kept = retention.apply(name);
+                    count(k, name);
                     Position end = begin(k, name);
-                    return new RoomState(k, retention.apply(name), told == null ? end : told, this, name);
+                    return new RoomState(k, kept, told == null ? end : told, this, name);
                 });
     }
 
-    /** Counts a new room. Inboxes are as many as there are sessions, or as the budget lets messages wait for users. */
-    private void count(String name) {
-        if (!name.startsWith("@") && named.incrementAndGet() > mostRooms) {
-            named.decrementAndGet();
-            throw new RealtimeException(
-                    ErrorCode.OVERLOADED, "there are " + mostRooms + " rooms, as limits.rooms allows", true, null);
+    /**
+     * Counts and charges a new room. Inboxes are as many as there are sessions, or as the budget lets messages wait for
+     * users.
+     */
+    private void count(String key, String name) {
+        if (isInbox(name)) {
+            budget.chargeFixed(RoomState.costOf(key));
+            return;
         }
+        if (named.incrementAndGet() > mostRooms) {
+            named.decrementAndGet();
+            throw overloaded("there are " + mostRooms + " rooms, as limits.rooms allows");
+        }
+        if (!budget.chargePlaces(RoomState.costOf(key))) {
+            named.decrementAndGet();
+            throw overloaded(NO_PLACE);
+        }
+    }
+
+    /**
+     * Counts and charges a new member of a room.
+     *
+     * @throws RealtimeException with {@code overloaded} when its user, or all together, have too many; nothing is counted
+     *     then
+     */
+    void enter(String name, Session session, long bytes) {
+        if (isInbox(name)) {
+            budget.chargeFixed(bytes);
+            return;
+        }
+        memberships.enter(session.userId());
+        if (!budget.chargePlaces(bytes)) {
+            memberships.leave(session.userId());
+            throw overloaded(NO_PLACE);
+        }
+    }
+
+    /** Notes that a session is no member of a room any more. */
+    void exit(String name, Session session) {
+        if (!isInbox(name)) {
+            memberships.leave(session.userId());
+        }
+    }
+
+    /** Refunds what a room, or a member of it, has cost. */
+    void refund(String name, long bytes) {
+        if (isInbox(name)) {
+            budget.chargeFixed(-bytes);
+        } else {
+            budget.chargePlaces(-bytes);
+        }
+    }
+
+    /** Returns whether a room is an inbox, or {@code @all}: each session is in few of these. */
+    private static boolean isInbox(String name) {
+        return name.startsWith("@");
+    }
+
+    private static RealtimeException overloaded(String text) {
+        return new RealtimeException(ErrorCode.OVERLOADED, text, true, null);
     }
 
     /** Returns where the log of a room would begin that there is not now. */
@@ -348,7 +409,7 @@ final class LocalBroker {
             if (present != room) {
                 return present;
             }
-            if (!room.name.startsWith("@")) {
+            if (!isInbox(room.name)) {
                 named.decrementAndGet();
             }
             if (!room.name.equals(Names.SESSION)) { // its key is never used again

@@ -9,6 +9,9 @@ import org.jspecify.annotations.Nullable;
  * The one account of what rooms, their members and their logs cost, in bytes of heap. Every log charges it for what it
  * holds, and every room for itself and its members. Over the limit, logs give up their oldest messages.
  *
+ * <p>The application's rooms and their members may take half of the limit, and are refused beyond it: they cannot be
+ * evicted. So at least the other half is for logs.
+ *
  * <p>Who gives: rooms are entitled to a half of what there is for logs, users' inboxes and sessions' inboxes to a quarter
  * each; a group may borrow what the others leave. When the account is overdrawn, the group that is furthest above its part
  * gives. In it a log gives that holds more than an equal share of the group's part, one of the largest first, and among
@@ -25,7 +28,8 @@ final class LogBudget {
     private static final int CLASSES = 64;
 
     private final long limit;
-    private final AtomicLong fixed = new AtomicLong(); // of rooms, members and remembered ends: cannot be evicted
+    private final AtomicLong places = new AtomicLong(); // of the application's rooms and their members
+    private final AtomicLong fixed = new AtomicLong(); // of inboxes, their members and remembered ends
     private final ReentrantLock lock = new ReentrantLock(); // a leaf; guards the lists
     private final Group rooms = new Group(2);
     private final Group inboxes = new Group(1);
@@ -54,10 +58,23 @@ final class LogBudget {
 
     /** Returns what everything costs now. */
     long used() {
-        return fixed.get() + rooms.bytes.get() + inboxes.bytes.get() + sessions.bytes.get();
+        return places.get() + fixed.get() + rooms.bytes.get() + inboxes.bytes.get() + sessions.bytes.get();
     }
 
-    /** Charges for what is no log, or refunds it. */
+    /**
+     * Charges for a room of the application's, or a member of it, or refunds it.
+     *
+     * @return false when these would take more than half of the limit; then it is not charged
+     */
+    boolean chargePlaces(long bytes) {
+        if (places.addAndGet(bytes) > limit / 2 && bytes > 0) {
+            places.addAndGet(-bytes);
+            return false;
+        }
+        return true;
+    }
+
+    /** Charges for what else is no log, or refunds it. */
     void chargeFixed(long bytes) {
         fixed.addAndGet(bytes);
     }
@@ -68,7 +85,7 @@ final class LogBudget {
      */
     void relieve() {
         for (int visit = 0; visit < MOST_VISITS && used() > limit; visit++) {
-            long forLogs = Math.max(0, limit - fixed.get());
+            long forLogs = Math.max(limit / 2, limit - places.get() - fixed.get());
             Group payer = rooms;
             for (Group group : groups) {
                 if (group.surplus(forLogs) > payer.surplus(forLogs)) {
@@ -77,7 +94,7 @@ final class LogBudget {
             }
             RoomLog victim = payer.poll();
             if (victim == null) {
-                return; // what is left are rooms and their members
+                return; // what is left are inboxes and their members
             }
             victim.owner().evict(payer.part(forLogs) / Math.max(1, payer.logs.get()));
         }

@@ -67,7 +67,7 @@ public final class Room {
      * @return its place in the log; null for an ephemeral event, which has none
      * @throws io.realtime.PayloadException when the data cannot be written
      * @throws io.realtime.RealtimeException with {@code too_big} when it exceeds half of {@link Limits#outboundBytes},
-     *     with {@code overloaded} when the room would be one more than {@link Limits#rooms}, and with {@code closed} when
+     *     with {@code overloaded} when {@link Limits#rooms} or {@link Limits#logBytes} allow no further room, and with {@code closed} when
      *     the server is closed; then it is sent to nobody
      */
     public <T> @Nullable Position send(Event<T> event, T data) {

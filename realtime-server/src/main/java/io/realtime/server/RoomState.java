@@ -1,6 +1,7 @@
 package io.realtime.server;
 
 import io.realtime.Position;
+import io.realtime.RealtimeException;
 import io.realtime.internal.wire.BinaryEnvelope;
 import io.realtime.internal.wire.Frames;
 import io.realtime.internal.wire.Names;
@@ -55,9 +56,13 @@ final class RoomState implements LogBudget.Owner, Bursts.Flushed {
     private volatile @Nullable FanOut fanOut; // written under the lock
     private boolean dead;
     private long acknowledged; // up to here each message has reached a session that it is for
-    private long charged; // to the budget, beside the log
+    private long charged; // to the budget, beside the log: by the broker, and in enter; refunded in remove and die
 
-    /** @param begin the end of the log that this room continues */
+    /**
+     * A room that the broker has charged {@link #costOf} for.
+     *
+     * @param begin the end of the log that this room continues
+     */
     RoomState(String key, Retention retention, Position begin, LocalBroker broker, String name) {
         this.key = key;
         this.name = name;
@@ -65,13 +70,12 @@ final class RoomState implements LogBudget.Owner, Bursts.Flushed {
         this.broker = broker;
         this.log = new RoomLog(retention, begin.offset(), broker.groupOf(name), this);
         this.acknowledged = begin.offset();
-        charge(ROOM + LocalBroker.weight(key));
+        this.charged = costOf(key);
     }
 
-    /** Charges the budget for what is no log. Nothing else does, and {@link #die} refunds it. */
-    private void charge(long bytes) {
-        charged += bytes;
-        broker.budget().chargeFixed(bytes);
+    /** Returns what a room costs that has neither a member nor a message. */
+    static long costOf(String key) {
+        return ROOM + LocalBroker.weight(key);
     }
 
     // ---------------------------------------------------------------- publishing
@@ -154,18 +158,22 @@ final class RoomState implements LogBudget.Owner, Bursts.Flushed {
      * @param since from where to go on, or null
      * @param history how many of the newest messages to begin with when {@code since} is null; {@link #UNREAD} for what
      *     is not acknowledged, and then also in place of what was lost
+     * @throws RealtimeException with {@code overloaded} when the session is no member yet, and may not become one
      */
     LocalBroker.Joined link(Session session, @Nullable Outlet outlet, @Nullable Position since, int history) {
+        boolean isOver = false;
         lock.lock();
         try {
             requireAlive();
+            Link before = linkOf(session);
+            if (before == null) {
+                isOver = true; // unless it becomes a member
+                enter(session);
+                isOver = false;
+            }
             Members crowd = crowd();
             closeBatch();
             log.trim(broker.nanoTime());
-            Link before = crowd.get(session);
-            if (before == null) {
-                charge(MEMBER);
-            }
             Link link = crowd.link(session, outlet);
             String lost = since == null ? null : whyLost(since, epoch, log.floor(), log.top());
             boolean recovered = since != null && lost == null;
@@ -189,7 +197,11 @@ final class RoomState implements LogBudget.Owner, Bursts.Flushed {
             Frames.RoomState at = new Frames.RoomState(epoch, link.cursor, recovered, lost);
             return new LocalBroker.Joined(this, link, before, at);
         } finally {
+            isOver = isOver && dieIfUnused();
             lock.unlock();
+            if (isOver) {
+                broker.forget(this);
+            }
         }
     }
 
@@ -228,13 +240,18 @@ final class RoomState implements LogBudget.Owner, Bursts.Flushed {
         return out != null && out.pauses(proceed);
     }
 
+    private void enter(Session session) {
+        long bytes = members == null ? CROWD + MEMBER : MEMBER;
+        broker.enter(name, session, bytes);
+        charged += bytes;
+    }
+
     private Members crowd() {
         Members known = members;
         if (known == null) {
             known = new Members();
             members = known;
             fanOut = new FanOut(name, known, broker.executor(), broker.batchBytes(), lock);
-            charge(CROWD);
         }
         return known;
     }
@@ -421,7 +438,9 @@ final class RoomState implements LogBudget.Owner, Bursts.Flushed {
             closeBatch();
             link = members == null ? null : members.remove(session);
             if (link != null) {
-                charge(-MEMBER);
+                broker.exit(name, session);
+                broker.refund(name, MEMBER);
+                charged -= MEMBER;
             }
             isOver = dieIfUnused();
         } finally {
@@ -571,7 +590,7 @@ final class RoomState implements LogBudget.Owner, Bursts.Flushed {
     private void die() {
         dead = true;
         log.retire();
-        charge(-charged);
+        broker.refund(name, charged);
     }
 
     /** Returns what the room and its log cost, as they are now: to compare with the account. */
@@ -583,7 +602,7 @@ final class RoomState implements LogBudget.Owner, Bursts.Flushed {
             }
             int count = members == null ? 0 : members.size();
             long crowd = members == null ? 0 : CROWD;
-            return ROOM + LocalBroker.weight(key) + crowd + (long) MEMBER * count + log.bytes();
+            return costOf(key) + crowd + (long) MEMBER * count + log.bytes();
         } finally {
             lock.unlock();
         }

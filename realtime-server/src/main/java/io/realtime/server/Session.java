@@ -235,7 +235,8 @@ public final class Session {
      * Puts the session in a room, whatever the join rule says now or on a resume, and tells its client. Does nothing more
      * when it is in it.
      *
-     * @throws RealtimeException with {@code overloaded} when the room would be one more than {@link Limits#rooms}
+     * @throws RealtimeException with {@code overloaded} when {@link Limits#rooms}, {@link Limits#roomsPerUser} or the rooms'
+     *     half of {@link Limits#logBytes} allow no more
      */
     public void join(String room) {
         Names.requireRoom(room);

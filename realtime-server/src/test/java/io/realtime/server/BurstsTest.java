@@ -250,6 +250,7 @@ class BurstsTest {
         List<Integer> batches = new ArrayList<>();
         Session session = Mockito.mock(Session.class);
         Mockito.when(session.id()).thenReturn("some session");
+        Mockito.when(session.userId()).thenReturn("some user");
         LocalBroker.Joined joined = broker.link(
                 room,
                 room,

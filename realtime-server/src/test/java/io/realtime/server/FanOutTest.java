@@ -87,6 +87,7 @@ class FanOutTest {
     private static Session session() {
         Session session = Mockito.mock(Session.class, Mockito.withSettings().stubOnly());
         Mockito.when(session.id()).thenReturn("session " + System.identityHashCode(session));
+        Mockito.when(session.userId()).thenReturn("some user");
         return session;
     }
 
@@ -103,6 +104,7 @@ class FanOutTest {
         };
         for (int i = 0; i < members; i++) {
             Session session = Mockito.mock(Session.class, Mockito.withSettings().stubOnly());
+            Mockito.when(session.userId()).thenReturn("user " + i);
             broker.link("r", "r", session, nowhere, null, 0).start();
         }
     }

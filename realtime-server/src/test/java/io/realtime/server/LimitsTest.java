@@ -477,11 +477,21 @@ class LimitsTest {
                 .inflight(7)
                 .badMessages(7)
                 .roomsPerSession(7)
+                .roomsPerUser(7)
                 .rooms(7)
                 .streamsPerSession(7)
                 .logBytes(70_000);
         assertEquals(Limits.defaults().toString(), built.toString());
         assertNotEquals(built.toString(), builder.build().toString());
+    }
+
+    @Test
+    void handshakeBytesAreBounded() {
+        assertEquals(65_536, Limits.builder().handshakeBytes(65_536).build().handshakeBytes());
+        Limits.Builder longer = Limits.builder().handshakeBytes(65_537);
+        assertTrue(assertThrows(IllegalArgumentException.class, longer::build)
+                .toString()
+                .contains("65536"));
     }
 
     @Test
@@ -492,6 +502,9 @@ class LimitsTest {
         assertEquals(limits.connections() / 2, limits.connectionsPerAddress());
         assertEquals(Duration.ZERO, limits.idleTimeout());
         assertEquals(Integer.MAX_VALUE, limits.sessionsPerUser());
+        assertEquals(10_000, Limits.builder().logBytes(256 << 20).build().roomsPerUser());
+        assertEquals(4_096, Limits.builder().logBytes(16 << 20).build().roomsPerUser());
+        assertEquals(1_000, Limits.builder().logBytes(1).build().roomsPerUser(), "as many as one session");
         for (String name : List.of(
                 "messageBytes=65536",
                 "connections=20000",

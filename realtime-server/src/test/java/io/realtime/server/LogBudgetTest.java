@@ -2,9 +2,13 @@ package io.realtime.server;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.realtime.ErrorCode;
 import io.realtime.Position;
+import io.realtime.RealtimeException;
 import io.realtime.internal.wire.Frames;
 import io.realtime.internal.wire.Names;
 import io.realtime.internal.wire.Outgoing;
@@ -33,7 +37,11 @@ class LogBudgetTest {
     private final ManualScheduler time = new ManualScheduler();
 
     private LocalBroker broker(Retention retention, long budget) {
-        Limits limits = Limits.builder().logBytes(budget).rooms(1_000_000).build();
+        Limits limits = Limits.builder()
+                .logBytes(budget)
+                .rooms(1_000_000)
+                .roomsPerUser(1_000_000)
+                .build();
         return new LocalBroker(time, Runnable::run, new Random(1), room -> retention, limits);
     }
 
@@ -165,15 +173,68 @@ class LogBudgetTest {
         }
     }
 
-    /** Members of a room are not evicted, so rooms may cost more than there is; then nothing is kept, and nothing fails. */
+    /** Members of a room are not evicted, so they are refused before they take what is for logs. */
     @Test
-    void membersBeyondTheBudgetLeaveNothingForLogs() {
-        LocalBroker broker = broker(Retention.defaults(), 20_000);
-        for (int i = 0; i < 100; i++) {
-            assertNotNull(broker.link("room" + i, "room" + i, session(), null, null, 0));
+    void membersLeaveHalfOfTheBudgetToLogs() {
+        long limit = 256 * 1024;
+        LocalBroker broker = broker(Retention.defaults(), limit);
+        inbox(broker, "away", 100);
+        publish(broker, "family", 100);
+        int members = 0;
+        RealtimeException refused = null;
+        for (int i = 0; refused == null; i++) {
+            try {
+                assertNotNull(broker.link("room" + i % 50, "room" + i % 50, sessionOf("user" + i), null, null, 0));
+                members++;
+            } catch (RealtimeException full) {
+                refused = full;
+            }
         }
-        publish(broker, "room7", 100);
-        assertEquals(0, kept(broker, "room7"));
+        assertEquals(ErrorCode.OVERLOADED, refused.code());
+        assertTrue(refused.isRetryable());
+        assertTrue(members > 600, members + " members");
+        assertTrue(broker.logBytes() < limit / 2 + 1_000, "used " + broker.logBytes());
+        int rooms = broker.size();
+        assertThrows(RealtimeException.class, () -> broker.link("new", "new", sessionOf("late"), null, null, 0));
+        assertThrows(RealtimeException.class, () -> {
+            for (int i = 0; i < 10; i++) {
+                publish(broker, "new" + i, 100);
+            }
+        });
+        assertNull(broker.find("new"), "who is refused leaves no room behind");
+        assertTrue(broker.size() < rooms + 10);
+        assertNotNull(broker.link("@all", "@all", sessionOf("late"), null, null, 0), "its session begins");
+        assertEquals(1, kept(broker, Names.USER + ":away"));
+        assertEquals(1, kept(broker, "family"));
+        for (int i = 0; i < 1_000; i++) {
+            publish(broker, "room7", 1_000);
+        }
+        assertTrue(kept(broker, "room7") > 30, "kept " + kept(broker, "room7"));
+        assertEquals(1, kept(broker, Names.USER + ":away"));
+        assertTrue(broker.logBytes() <= limit, "used " + broker.logBytes());
+        assertEquals(broker.countLogBytes(), broker.logBytes());
+    }
+
+    /** Each of its sessions counts, each of its rooms too; a link that is renewed does not. */
+    @Test
+    void roomsOfOneUserAreBoundedTogether() {
+        Limits limits = Limits.builder().roomsPerUser(3).build();
+        LocalBroker broker = new LocalBroker(time, Runnable::run, new Random(1), room -> Retention.defaults(), limits);
+        Session first = sessionOf("mallory");
+        Session second = sessionOf("mallory");
+        assertNotNull(broker.link("a", "a", first, null, null, 0));
+        assertNotNull(broker.link("b", "b", first, null, null, 0));
+        assertNotNull(broker.link("b", "b", second, null, null, 0));
+        RealtimeException refused =
+                assertThrows(RealtimeException.class, () -> broker.link("c", "c", second, null, null, 0));
+        assertEquals(ErrorCode.OVERLOADED, refused.code());
+        assertNull(broker.find("c"));
+        assertNotNull(broker.link("b", "b", second, null, null, 0), "is in it");
+        assertNotNull(broker.link("@all", "@all", second, null, null, 0));
+        assertNotNull(broker.link("c", "c", sessionOf("bob"), null, null, 0));
+        assertNotNull(Objects.requireNonNull(broker.find("a")).remove(first));
+        assertNotNull(broker.link("c", "c", second, null, null, 0));
+        assertThrows(RealtimeException.class, () -> broker.link("a", "a", second, null, null, 0));
         assertEquals(broker.countLogBytes(), broker.logBytes());
     }
 
@@ -232,9 +293,16 @@ class LogBudgetTest {
                         - room.page(session(), NEWEST, 1, Integer.MAX_VALUE).floor();
     }
 
+    private static Session sessionOf(String user) {
+        Session session = session();
+        Mockito.when(session.userId()).thenReturn(user);
+        return session;
+    }
+
     private static Session session() {
         Session session = Mockito.mock(Session.class);
         Mockito.when(session.id()).thenReturn("some session");
+        Mockito.when(session.userId()).thenReturn("some user");
         return session;
     }
 }

@@ -1,5 +1,6 @@
 package io.realtime.server;
 
+import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -29,7 +30,7 @@ class RoomCostTest {
             Runnable::run,
             new Random(1),
             room -> new Retention(1_000, Duration.ofDays(7)),
-            Limits.builder().logBytes(1L << 30).build());
+            Limits.builder().logBytes(1L << 30).roomsPerUser(1_000_000).build());
 
     /** The counted cost covers the heap to a seventh, and is not more than a third above it. */
     private void check(Runnable fill) {
@@ -114,6 +115,7 @@ class RoomCostTest {
     @Test
     void roomWithOneMemberIsCounted() {
         Session session = Mockito.mock(Session.class, Mockito.withSettings().stubOnly());
+        Mockito.when(session.userId()).thenReturn("some user");
         check(() -> {
             for (int i = 0; i < 20_000; i++) {
                 String room = "room" + made++;
@@ -129,6 +131,9 @@ class RoomCostTest {
         Session[] sessions = new Session[40_000];
         for (int i = 0; i < sessions.length; i++) {
             sessions[i] = Mockito.mock(Session.class, Mockito.withSettings().stubOnly());
+            Mockito.when(sessions[i].userId()).thenReturn("some user");
+            assertEquals(
+                    "some user", sessions[i].userId()); // the mock keeps its last call: not within what is measured
         }
         Outlet nowhere = new Nowhere();
         check(() -> {

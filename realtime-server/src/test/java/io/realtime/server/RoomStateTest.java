@@ -40,7 +40,11 @@ class RoomStateTest {
     }
 
     private LocalBroker broker(Retention retention, long budget, Executor executor) {
-        Limits limits = Limits.builder().logBytes(budget).rooms(200_000).build();
+        Limits limits = Limits.builder()
+                .logBytes(budget)
+                .rooms(200_000)
+                .roomsPerUser(1_000_000)
+                .build();
         return new LocalBroker(time, executor, new Random(1), room -> retention, limits);
     }
 
@@ -484,6 +488,7 @@ class RoomStateTest {
     private static Session session() {
         Session session = Mockito.mock(Session.class);
         Mockito.when(session.id()).thenReturn("some session");
+        Mockito.when(session.userId()).thenReturn("some user");
         return session;
     }
 

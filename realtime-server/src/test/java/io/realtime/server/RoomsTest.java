@@ -89,6 +89,34 @@ class RoomsTest {
     }
 
     @Test
+    void roomsOfAllSessionsOfAUserCountTogetherUntilOneEnds() {
+        TestServer strict = new TestServer(
+                TestServer::byName,
+                builder -> builder.allowJoin((session, room) -> true)
+                        .limits(Limits.builder().roomsPerUser(2).build()));
+        TestPeer first = strict.plain("ann");
+        TestPeer second = strict.plain("ann");
+        TestPeer bob = strict.managed("bob");
+        first.send("{'type':'$join','room':'a','ref':'1'}");
+        second.send("{'type':'$join','room':'a','ref':'1'}");
+        second.send("{'type':'$join','room':'b','ref':'2'}");
+        assertEquals("overloaded", second.data("$error").get("code").getAsString());
+        bob.send("{'type':'$join','room':'b','ref':'1'}");
+        assertNotNull(bob.data("$reply"));
+        Session session = strict.server.user("ann").sessions().iterator().next();
+        RealtimeException refused = assertThrows(RealtimeException.class, () -> session.join("c"));
+        assertEquals(ErrorCode.OVERLOADED, refused.code());
+        strict.server.user("ann").disconnect("enough");
+        strict.settle();
+        TestPeer third = strict.plain("ann");
+        third.send("{'type':'$join','room':'a','ref':'1'}");
+        third.received.clear();
+        third.send("{'type':'$join','room':'b','ref':'2'}");
+        assertNotNull(third.data("$reply"), "the rooms of sessions that are over do not count");
+        strict.close();
+    }
+
+    @Test
     void messageThatWouldMakeARoomTooManyIsRefused() {
         test.server.room("chat:1").send(SAID, "x");
         test.server.room("chat:2").send(SAID, "x");

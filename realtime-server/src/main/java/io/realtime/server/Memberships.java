@@ -1,0 +1,36 @@
+package io.realtime.server;
+
+import io.realtime.ErrorCode;
+import io.realtime.RealtimeException;
+import java.util.concurrent.ConcurrentHashMap;
+
+/** How many rooms the sessions of each user are in, all together; inboxes and {@code @all} apart. For many threads. */
+final class Memberships {
+    private final int most;
+    private final ConcurrentHashMap<String, Integer> ofUser =
+            new ConcurrentHashMap<>(); // bounded by the members of rooms
+
+    Memberships(int most) {
+        this.most = most;
+    }
+
+    /**
+     * Counts one more.
+     *
+     * @throws RealtimeException with {@code overloaded} when that is too many; then it is not counted
+     */
+    void enter(String user) {
+        if (ofUser.merge(user, 1, Integer::sum) > most) {
+            leave(user);
+            throw new RealtimeException(
+                    ErrorCode.OVERLOADED,
+                    "the user's sessions are in " + most + " rooms together, as limits.roomsPerUser allows",
+                    true,
+                    null);
+        }
+    }
+
+    void leave(String user) {
+        ofUser.computeIfPresent(user, (name, count) -> count == 1 ? null : count - 1);
+    }
+}
