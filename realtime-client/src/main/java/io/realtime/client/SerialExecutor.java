@@ -14,7 +14,8 @@ import org.slf4j.LoggerFactory;
  * threads. What waits is bounded by whoever submits: inbound messages by {@link Callbacks}, the rest by the outbox.
  *
  * <p>No task is lost, whatever comes out of the other executor: what it does not take runs on a daemon thread, since
- * futures must complete even so; when no thread can be made either, the next task or a timer tries again.
+ * futures must complete even so; when no thread can be made either, the next task or a timer tries again. A task that fails
+ * stops no other, not even when its failure cannot be logged. An executor that runs tasks on the caller takes any number.
  */
 final class SerialExecutor implements Executor {
     private static final Logger LOG = LoggerFactory.getLogger(SerialExecutor.class);
@@ -68,34 +69,42 @@ final class SerialExecutor implements Executor {
     }
 
     private void submit() {
-        Turn turn = new Turn();
+        submit(new Turn(null));
+    }
+
+    private void submit(Turn turn) {
         try {
             delegate.execute(turn);
             refused = false;
             return;
         } catch (Throwable refusal) { // the application's executor: anything may come out of it
             if (!refused) {
-                LOG.warn("an executor refuses tasks; they run on a thread of their own", refusal);
+                log("an executor refuses tasks; they run on a thread of their own", refusal);
             }
             refused = true;
         }
         try {
             substitute.execute(turn);
         } catch (Throwable noThread) { // no memory for one
-            LOG.error("there is no thread for a task; it runs later", noThread);
+            log("there is no thread for a task; it runs later", noThread);
             if (turn.isMine()) {
-                lock.lock();
-                try {
-                    running = false;
-                } finally {
-                    lock.unlock();
-                }
-                try {
-                    later.accept(this::resume);
-                } catch (Throwable failure) { // no memory for a timer either
-                    LOG.error("no timer for a task; the next task runs it", failure);
-                }
+                giveUp();
             }
+        }
+    }
+
+    /** No thread can go on with the tasks now. */
+    private void giveUp() {
+        lock.lock();
+        try {
+            running = false;
+        } finally {
+            lock.unlock();
+        }
+        try {
+            later.accept(this::resume);
+        } catch (Throwable failure) { // no memory for a timer either
+            log("no timer for a task; the next task runs it", failure);
         }
     }
 
@@ -112,9 +121,36 @@ final class SerialExecutor implements Executor {
         submit();
     }
 
-    /** Runs once, though an executor may have taken it and failed all the same. */
+    /** Logs what an application has thrown, which may throw again when it is asked for its message. */
+    private static void log(String what, Throwable failure) {
+        try {
+            LOG.error(what, failure);
+        } catch (Throwable unspeakable) {
+            try {
+                LOG.error(
+                        "{}: a {} that cannot be logged",
+                        what,
+                        failure.getClass().getName());
+            } catch (Throwable noLog) { // nobody else can be told
+                return;
+            }
+        }
+    }
+
+    /**
+     * Runs once, though an executor may have taken it and failed all the same. Tasks see no interrupt but their own; the
+     * thread has it back after the turn.
+     */
     private final class Turn extends AtomicBoolean implements Runnable {
         private static final long serialVersionUID = 1L;
+
+        // Of the thread that submits this turn at the end of another; no other thread reads more than the first.
+        private transient volatile @Nullable Thread submitter;
+        private transient boolean isInline;
+
+        Turn(@Nullable Thread submitter) {
+            this.submitter = submitter;
+        }
 
         /** Returns whether nobody else has begun this turn, or ever will. */
         boolean isMine() {
@@ -126,20 +162,60 @@ final class SerialExecutor implements Executor {
             if (!isMine()) {
                 return;
             }
-            runner = Thread.currentThread();
-            for (int i = 0; i < TURN; i++) {
-                Runnable task = next();
-                if (task == null) {
-                    return;
+            if (submitter == Thread.currentThread()) { // not here, since the stack would grow with every turn
+                isInline = true;
+                return;
+            }
+            boolean goesOn = true;
+            try {
+                while (goesOn) {
+                    goesOn = runTasks() && passOn();
                 }
-                try {
-                    task.run();
-                } catch (Throwable failure) { // one task's failure must not end the others
-                    LOG.error("a task failed", failure);
+            } finally {
+                if (goesOn) { // the stack or the memory is used up
+                    runner = null;
+                    giveUp();
+                }
+            }
+        }
+
+        /** Returns whether there may be more tasks. */
+        private boolean runTasks() {
+            boolean isInterrupted = Thread.interrupted();
+            runner = Thread.currentThread();
+            try {
+                for (int i = 0; i < TURN; i++) {
+                    Runnable task = next();
+                    if (task == null) {
+                        return false;
+                    }
+                    runTask(task);
+                    isInterrupted |= Thread.interrupted();
+                }
+            } finally {
+                if (isInterrupted) {
+                    Thread.currentThread().interrupt();
                 }
             }
             runner = null;
-            submit();
+            return true;
+        }
+
+        /** Has the executor run the next turn; returns whether it wants to do so on this thread, before it returns. */
+        private boolean passOn() {
+            Turn next = new Turn(Thread.currentThread());
+            submit(next);
+            next.submitter = null;
+            return next.isInline;
+        }
+    }
+
+    /** One task's failure must not end the others. */
+    private static void runTask(Runnable task) {
+        try {
+            task.run();
+        } catch (Throwable failure) {
+            log("a task failed", failure);
         }
     }
 

@@ -122,4 +122,78 @@ class SerialExecutorTest {
         assertFalse(serial.isRunningHere());
         assertEquals(List.of(1), ran);
     }
+
+    /** Cannot be logged. */
+    private static final class Unspeakable extends RuntimeException {
+        private static final long serialVersionUID = 1L;
+
+        @Override
+        public String getMessage() {
+            return "it is " + getMessage();
+        }
+    }
+
+    @Test
+    void failureThatCannotBeLoggedStopsNoOtherTask() {
+        SerialExecutor serial = new SerialExecutor(Runnable::run, Runnable::run, again -> {});
+        serial.execute(() -> {
+            throw new Unspeakable();
+        });
+        serial.execute(() -> ran.add(1));
+        assertEquals(List.of(1), ran);
+    }
+
+    @Test
+    void executorRefusalThatCannotBeLoggedLosesNoTask() {
+        SerialExecutor serial = new SerialExecutor(failing(new Unspeakable()), Runnable::run, again -> {});
+        serial.execute(() -> ran.add(1));
+        assertEquals(List.of(1), ran);
+    }
+
+    @Test
+    void inlineExecutorRunsManyTasksOnShortStack() {
+        List<Executor> inline = List.of(Runnable::run, failing(new RejectedExecutionException("full")));
+        for (Executor executor : inline) {
+            ran.clear();
+            SerialExecutor serial = new SerialExecutor(executor, Runnable::run, again -> {});
+            int[] deepest = {0};
+            serial.execute(() -> {
+                for (int i = 0; i < 10_000; i++) {
+                    int number = i;
+                    serial.execute(() -> {
+                        ran.add(number);
+                        if (number % 1_000 == 0) {
+                            deepest[0] = Math.max(deepest[0], new Throwable().getStackTrace().length);
+                        }
+                    });
+                }
+            });
+            assertEquals(IntStream.range(0, 10_000).boxed().toList(), ran);
+            assertTrue(deepest[0] < 300, "a stack of " + deepest[0]);
+        }
+    }
+
+    @Test
+    void executorRunsOthersBetweenTurns() {
+        SerialExecutor serial = new SerialExecutor(taken::add, Runnable::run, again -> {});
+        IntStream.range(0, 100).forEach(i -> serial.execute(() -> ran.add(i)));
+        taken.remove().run();
+        assertEquals(32, ran.size());
+        assertEquals(1, taken.size());
+    }
+
+    @Test
+    void interruptOfTaskReachesNoOtherTask() {
+        SerialExecutor serial = new SerialExecutor(taken::add, Runnable::run, again -> {});
+        List<Boolean> interrupted = new ArrayList<>();
+        for (int i = 0; i < 3; i++) {
+            serial.execute(() -> {
+                interrupted.add(Thread.currentThread().isInterrupted());
+                Thread.currentThread().interrupt();
+            });
+        }
+        taken.remove().run();
+        assertTrue(Thread.interrupted()); // whoever owns the thread has it back
+        assertEquals(List.of(false, false, false), interrupted);
+    }
 }
