@@ -688,7 +688,7 @@ final class ClientEngine {
         Rooms.check(states);
         String named = welcome.user() == null ? "" : welcome.user();
         if (isForeignTo(named)) {
-            changeUser();
+            changeUser(named);
             return;
         }
         if (user == null) {
@@ -747,7 +747,7 @@ final class ClientEngine {
      * back as a new one. Whom the next welcome names is its user, who need not be this one: the server may tell users apart
      * by the client's id.
      */
-    private void changeUser() {
+    private void changeUser(String named) {
         CloseReason reason = new CloseReason(CloseReason.NORMAL, "another user");
         RealtimeException cause = new RealtimeException(ErrorCode.USER_CHANGED, "it belonged to the user before");
         abandon(reason);
@@ -758,7 +758,7 @@ final class ClientEngine {
         inboxAcks.forget();
         calls.userChanged(cause);
         rooms.forgetAll(cause);
-        sender.dropAll(cause);
+        sender.changeUser(named, clientId, cause); // the next welcome may still name another, by the new client id
         attempt++;
         again(Duration.ZERO, reason); // no attempt has failed
     }

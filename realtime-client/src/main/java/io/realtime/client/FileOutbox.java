@@ -13,6 +13,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Objects;
 import java.util.Set;
@@ -25,6 +26,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
+import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -62,13 +64,14 @@ public final class FileOutbox implements Closeable {
     private final SerialExecutor writer;
     private final Runnable stopWriter;
     private final AtomicBoolean woken = new AtomicBoolean();
-    /** Held for all that is done with the file; taken before {@link #lock} and the outbox's. */
+    /** Held for all that is done with the file; taken before {@link #lock}, and that before the outbox's. */
     private final ReentrantLock disk = new ReentrantLock();
 
     private final ReentrantLock lock = new ReentrantLock();
     private @Nullable Client client; // guarded by lock
     private volatile boolean closed; // set under lock
     private @Nullable Owner newOwner; // guarded by lock; whom the file is to belong to, until that is on the disk
+    private boolean isFailing; // guarded by disk; the last turn of the writer failed
     private @Nullable RealtimeException lost; // guarded by lock; since the last sync
     private List<CompletableFuture<Void>> syncs = new ArrayList<>(); // guarded by lock
 
@@ -121,6 +124,7 @@ public final class FileOutbox implements Closeable {
         }
         FileChannel lockChannel = null;
         FileOutbox opened = null;
+        boolean isInterrupted = Thread.interrupted(); // it would close what is opened
         try {
             lockChannel = FileChannel.open(
                     real.resolveSibling(real.getFileName() + ".lock"),
@@ -130,6 +134,7 @@ public final class FileOutbox implements Closeable {
             opened = new FileOutbox(real, lockChannel, OutboxJournal.open(real, disk), writer, stopWriter);
             return opened;
         } finally {
+            restore(isInterrupted);
             if (opened == null) {
                 try {
                     if (lockChannel != null) {
@@ -176,8 +181,8 @@ public final class FileOutbox implements Closeable {
      * Waits for the disk; returns immediately.
      *
      * @return completes when every message that was sent before is on the disk, acknowledged or dropped; fails with code
-     *     {@code storage} when one that was sent since the last {@code sync} could not be stored, and with {@code
-     *     overloaded} when 1,000 others wait. Completes on the callback executor of the client
+     *     {@code storage} when the file could not be written now, or one that was sent since the last {@code sync} could
+     *     not be stored, and with {@code overloaded} when 1,000 others wait. Completes on the callback executor of the client
      */
     public CompletableFuture<Void> sync() {
         CompletableFuture<Void> result;
@@ -221,7 +226,12 @@ public final class FileOutbox implements Closeable {
         } finally {
             lock.unlock();
         }
-        release();
+        boolean isInterrupted = Thread.interrupted();
+        try {
+            release();
+        } finally {
+            restore(isInterrupted);
+        }
     }
 
     @Override
@@ -241,17 +251,24 @@ public final class FileOutbox implements Closeable {
     }
 
     /**
-     * Makes the file a user's: the outbox is {@linkplain Outbox#owned told} when that is on the disk, behind what was
-     * dropped before. Tried again at each {@link #wake} until then. Returns immediately.
+     * Makes the file a user's. Until that is on the disk no message leaves, and none is stored. Returns immediately.
+     *
+     * @param removal removes from the outbox, before the next message can be stored, what is not the user's
+     * @return what it has removed
      */
-    void own(String user, String clientId) {
+    List<Outbox.Dropped> own(String user, String clientId, Function<Outbox, List<Outbox.Dropped>> removal) {
+        List<Outbox.Dropped> removed;
         lock.lock();
         try {
+            Outbox outbox = Objects.requireNonNull(client).outbox();
             newOwner = new Owner(user, clientId);
+            outbox.hold(true);
+            removed = removal.apply(outbox);
         } finally {
             lock.unlock();
         }
         wake();
+        return removed;
     }
 
     /**
@@ -314,9 +331,20 @@ public final class FileOutbox implements Closeable {
      * returns, whatever the writer's executor does.
      */
     void finish() {
-        write(true);
-        if (!writer.isRunningHere()) {
-            stopWriter.run();
+        boolean isInterrupted = Thread.interrupted(); // it would close the file in the middle of a write
+        try {
+            write(true);
+            if (!writer.isRunningHere()) {
+                stopWriter.run();
+            }
+        } finally {
+            restore(isInterrupted);
+        }
+    }
+
+    private static void restore(boolean isInterrupted) {
+        if (isInterrupted) {
+            Thread.currentThread().interrupt();
         }
     }
 
@@ -324,11 +352,12 @@ public final class FileOutbox implements Closeable {
 
     private void write(boolean isLast) {
         Client served;
-        Owner owner;
         List<CompletableFuture<Void>> waiting;
         Outcome outcome;
         disk.lock();
         try {
+            Owner owner;
+            Outbox.Changes changes;
             lock.lock();
             try {
                 served = client;
@@ -337,11 +366,12 @@ public final class FileOutbox implements Closeable {
                 }
                 waiting = syncs; // before the changes, which hold all that was sent
                 syncs = new ArrayList<>();
-                owner = newOwner;
+                owner = newOwner; // together with the changes, which are this user's
+                changes = served.outbox().changes();
             } finally {
                 lock.unlock();
             }
-            outcome = store(served.outbox(), owner);
+            outcome = store(served.outbox(), changes, owner);
             if (isLast) {
                 release();
                 waiting.addAll(closed());
@@ -349,14 +379,18 @@ public final class FileOutbox implements Closeable {
         } finally {
             disk.unlock();
         }
-        if (outcome.dropped() != null) {
-            served.onNotStored().accept(outcome.dropped());
+        try {
+            if (outcome.failure() != null) {
+                served.onNotStored().accept(outcome.dropped());
+            }
+            if (outcome.hasChanged()) {
+                served.onStored().run();
+            }
+        } finally {
+            RealtimeException lostOne = waiting.isEmpty() ? null : takeLost();
+            RealtimeException failure = outcome.failure() != null ? outcome.failure() : lostOne;
+            waiting.forEach(sync -> complete(sync, failure));
         }
-        if (outcome.hasChanged()) {
-            served.onStored().run();
-        }
-        RealtimeException lostOne = waiting.isEmpty() ? null : takeLost();
-        waiting.forEach(sync -> complete(sync, lostOne));
     }
 
     /** Notes that the file is closed; returns who waits for it. */
@@ -374,52 +408,58 @@ public final class FileOutbox implements Closeable {
      * What has come of a turn of the writer.
      *
      * @param hasChanged whether messages may leave that could not before, or are gone
-     * @param dropped what could not be stored; null when all went well
+     * @param failure why the file is not up to date; null when it is
+     * @param dropped what could not be stored
      */
-    private record Outcome(boolean hasChanged, @Nullable List<Outbox.Dropped> dropped) {}
+    private record Outcome(boolean hasChanged, @Nullable RealtimeException failure, List<Outbox.Dropped> dropped) {}
 
     /** Brings the file up to date. */
-    private Outcome store(Outbox outbox, @Nullable Owner owner) {
-        Outbox.Changes changes = outbox.changes();
-        boolean hasChanged = owner != null || !changes.added().isEmpty();
-        boolean isOwned = owner == null || journal.isOwnedBy(owner.user());
-        if (owner != null && isOwned) { // whatever the disk does, what is in the file may leave
-            owned(outbox, owner);
-        }
+    private Outcome store(Outbox outbox, Outbox.Changes changes, @Nullable Owner owner) {
+        RealtimeException failure = null;
+        List<Outbox.Dropped> dropped = Collections.emptyList();
         try {
-            journal.ensureWhole(outbox::kept);
+            if (owner == null || isOwnedBy(owner)) {
+                journal.ensureWhole(outbox::kept);
+            } else {
+                journal.own(owner.user(), owner.clientId(), outbox::kept);
+            }
             journal.append(changes.added(), changes.removed());
             outbox.stored(changes);
-            if (owner != null && !isOwned) {
-                journal.own(owner.user(), owner.clientId(), outbox::kept);
-                owned(outbox, owner);
-            }
             journal.compact(outbox::kept);
-            return new Outcome(hasChanged, null);
-        } catch (Throwable failure) { // whatever it was, the futures must complete
-            LOG.warn("'{}' could not be written", file, failure);
-            RealtimeException cause = new RealtimeException(
-                    ErrorCode.STORAGE, "the message could not be stored: " + failure, true, failure);
-            List<Outbox.Dropped> dropped = outbox.notStored(cause);
+            isFailing = false;
+        } catch (Throwable thrown) { // whatever it was, the futures must complete
+            failure = failed(thrown);
+            dropped = outbox.notStored(failure);
             if (!dropped.isEmpty()) {
-                noteLost(cause);
+                noteLost(failure);
             }
-            return new Outcome(hasChanged, dropped);
         }
-    }
-
-    /** The file is a user's, unless it is to be another's by now. */
-    private void owned(Outbox outbox, Owner owner) {
+        boolean isSafe = isOwnedBy(owner) && (failure == null || journal.isInPlace());
+        boolean wasHeld = outbox.isHeld();
         lock.lock();
         try {
-            if (!owner.equals(newOwner)) {
-                return;
+            if (Objects.equals(owner, newOwner)) { // else the file is to be another's by now
+                newOwner = isOwnedBy(owner) ? null : owner;
+                outbox.hold(!isSafe);
             }
-            newOwner = null;
         } finally {
             lock.unlock();
         }
-        outbox.owned();
+        return new Outcome(wasHeld || !changes.added().isEmpty(), failure, dropped);
+    }
+
+    private boolean isOwnedBy(@Nullable Owner owner) {
+        return owner == null || journal.isOwnedBy(owner.user(), owner.clientId());
+    }
+
+    private RealtimeException failed(Throwable thrown) {
+        if (isFailing) {
+            LOG.debug("'{}' could not be written", file, thrown);
+        } else {
+            LOG.warn("'{}' could not be written; it is tried again", file, thrown);
+        }
+        isFailing = true;
+        return new RealtimeException(ErrorCode.STORAGE, "the message could not be stored: " + thrown, true, thrown);
     }
 
     private void noteLost(RealtimeException cause) {

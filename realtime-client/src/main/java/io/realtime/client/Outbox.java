@@ -42,7 +42,7 @@ final class Outbox {
     private long lastSeq; // guarded by lock
     private long bytes; // guarded by lock
     private boolean closed; // guarded by lock
-    private boolean owned = true; // guarded by lock; false while the file does not name the user yet
+    private boolean held; // guarded by lock; while the file does not name the user, or is gone
     private final int ownBytes; // the longest message that this client sends, half of its outboundBytes
     private int serverBytes = Integer.MAX_VALUE; // guarded by lock; the longest that the server takes
     private List<Long> removed = new ArrayList<>(); // guarded by lock; no longer here, but in the file
@@ -259,31 +259,21 @@ final class Outbox {
         return dropped;
     }
 
-    /** Holds all back until the file names the user. */
-    void disown() {
+    /** Lets no message leave, or lets them again: the file must be there, and name the user. */
+    void hold(boolean holds) {
         lock.lock();
         try {
-            owned = false;
+            held = holds;
         } finally {
             lock.unlock();
         }
     }
 
-    /** The file names the user. */
-    void owned() {
+    /** Returns whether no message may leave, because of the file. */
+    boolean isHeld() {
         lock.lock();
         try {
-            owned = true;
-        } finally {
-            lock.unlock();
-        }
-    }
-
-    /** Returns whether messages may leave, as far as the file's user is concerned. */
-    boolean isOwned() {
-        lock.lock();
-        try {
-            return owned;
+            return held;
         } finally {
             lock.unlock();
         }
@@ -404,7 +394,7 @@ final class Outbox {
             for (Entry entry : waiting) {
                 sum += entry.wireLength();
                 boolean mayLeave = entry.admitted && entry.stage == Stage.STORED;
-                if (closed || !owned || !mayLeave || next.size() >= room || (sum > maxBytes && !next.isEmpty())) {
+                if (closed || held || !mayLeave || next.size() >= room || (sum > maxBytes && !next.isEmpty())) {
                     break;
                 }
                 entry.underWay = true;

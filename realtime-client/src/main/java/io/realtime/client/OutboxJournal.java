@@ -199,10 +199,14 @@ final class OutboxJournal {
         return Arrays.equals(owner, fingerprint(user));
     }
 
+    boolean isOwnedBy(String user, String hisClientId) {
+        return clientId.equals(hisClientId) && isOwnedBy(user);
+    }
+
     /**
      * Makes the file a user's, under this client id; on the disk when it returns.
      *
-     * @throws IOException when it is as it was before
+     * @throws IOException when it is as it was before; what comes next is {@link #ensureWhole}, or this again
      */
     void own(String user, String newClientId, Supplier<List<Outbox.Entry>> memory) throws IOException {
         byte[] ownerBefore = owner;
@@ -217,6 +221,7 @@ final class OutboxJournal {
             if (!complete) {
                 owner = ownerBefore;
                 clientId = idBefore;
+                suspect = true;
             }
         }
     }
@@ -442,16 +447,17 @@ final class OutboxJournal {
      */
     void ensureWhole(Supplier<List<Outbox.Entry>> memory) throws IOException {
         boolean isInPlace = isInPlace();
-        if (!isInPlace) {
+        if (!isInPlace && !suspect) {
             LOG.warn("'{}' is gone, or was changed by somebody else; it is written anew", file);
         }
         if (suspect || !isInPlace) {
+            suspect = true; // until it is written
             rewrite(memory.get());
         }
     }
 
     /** Returns whether the file at the path is the one that was written, and not shorter. */
-    private boolean isInPlace() {
+    boolean isInPlace() {
         try {
             return Objects.equals(key, disk.key(file)) && channel().size() >= size;
         } catch (IOException gone) {

@@ -16,6 +16,7 @@ import java.util.Collections;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.BooleanSupplier;
 import java.util.function.IntSupplier;
@@ -35,8 +36,8 @@ final class Sender {
     /** How many ephemeral messages may be between {@link #send} and the scheduler's thread. */
     private static final int MOST_EPHEMERAL = 1_000;
 
-    /** After so long a file that could not be made the user's is tried again. */
-    private static final Duration OWNER_RETRY = Duration.ofSeconds(1);
+    /** After so long a file that holds all messages back is tried again. */
+    private static final Duration FILE_RETRY = Duration.ofSeconds(1);
 
     private final Scheduler scheduler;
     private final Callbacks callbacks;
@@ -48,6 +49,7 @@ final class Sender {
     private final @Nullable FileOutbox file;
     private final int outboundBytes;
     private final AtomicInteger ephemeralPosted = new AtomicInteger();
+    private final AtomicBoolean retries = new AtomicBoolean(); // a timer runs to try the file again
     private volatile boolean closed;
 
     // The scheduler's thread only.
@@ -314,23 +316,32 @@ final class Sender {
     /** What is here, and what comes, is this user's; with a file nothing leaves before that stands in it. */
     void own(String user, String clientId) {
         if (file != null) {
-            outbox.disown();
-            file.own(user, clientId);
+            report(file.own(user, clientId, all -> Collections.emptyList()));
         }
     }
 
-    /** What is here was another user's; there is no connection. */
-    void dropAll(RealtimeException cause) {
-        report(outbox.removeAll(cause));
-        changed();
+    /** What is here was another user's, what comes is this one's; there is no connection. */
+    void changeUser(String user, String clientId, RealtimeException cause) {
+        report(file == null ? outbox.removeAll(cause) : file.own(user, clientId, all -> all.removeAll(cause)));
         onProgress.run();
     }
 
     /** On the file's writer. */
     private void notStored(List<Outbox.Dropped> dropped) {
         report(dropped);
-        if (!outbox.isOwned()) {
-            scheduler.schedule(OWNER_RETRY, this::changed);
+        if (outbox.isHeld() && retries.compareAndSet(false, true)) { // else it is up to the next change
+            boolean isScheduled = false;
+            try {
+                scheduler.schedule(FILE_RETRY, () -> {
+                    retries.set(false);
+                    changed();
+                });
+                isScheduled = true;
+            } finally {
+                if (!isScheduled) {
+                    retries.set(false);
+                }
+            }
         }
     }
 

@@ -20,6 +20,7 @@ import java.util.List;
  */
 final class BrokenDisk extends OutboxJournal.Disk {
     final List<String> changes = new ArrayList<>();
+    final List<Path> opened = new ArrayList<>();
     int failsAt = Integer.MAX_VALUE;
     boolean full;
     boolean forceFails;
@@ -38,6 +39,7 @@ final class BrokenDisk extends OutboxJournal.Disk {
         if (changes.size() > failsAt) {
             throw new IOException("crashed");
         }
+        opened.add(path);
         return new Channel(super.open(path, options));
     }
 

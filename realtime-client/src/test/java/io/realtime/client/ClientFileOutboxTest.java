@@ -694,4 +694,29 @@ class ClientFileOutboxTest {
         assertDone(taken);
         sent.forEach(one -> assertTrue(one.isDone()));
     }
+
+    @Test
+    void fileThatIsGoneFailsSyncAndHoldsMessagesBack() throws IOException {
+        Path gone = Files.createDirectory(directory.resolve("gone"));
+        FileOutbox outbox = open(gone.resolve("outbox"));
+        world.use(world.builder().outboxFile(outbox));
+        var sent = say("one");
+        world.settle();
+        for (Path file : List.of(gone.resolve("outbox"), gone.resolve("outbox.lock"), gone)) {
+            Files.delete(file);
+        }
+        for (int i = 0; i < 2; i++) {
+            CompletableFuture<Void> safe = outbox.sync();
+            world.settle();
+            assertEquals(ErrorCode.STORAGE, failure(safe).code());
+        }
+        world.connected();
+        world.advance(5_000);
+        assertEquals(List.of(), world.peer().says());
+        Files.createDirectory(gone);
+        world.advance(1_000);
+        assertEquals(List.of("one"), world.peer().says());
+        assertTrue(Files.exists(gone.resolve("outbox")));
+        assertDone(sent);
+    }
 }

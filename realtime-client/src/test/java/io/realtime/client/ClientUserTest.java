@@ -13,6 +13,7 @@ import io.realtime.StreamListener;
 import io.realtime.StreamRequest;
 import io.realtime.client.World.Say;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
@@ -278,5 +279,104 @@ class ClientUserTest {
         world.advance(1_000);
         assertEquals(List.of("before the first welcome"), world.peer().says());
         assertTrue(sent.isDone() && !sent.isCompletedExceptionally());
+    }
+
+    /** The provider answers for bob at once; then there is no network. */
+    private CompletableFuture<Void> writeBetweenTheWelcomesOfBob() {
+        FileOutbox file = open();
+        world.use(world.builder().outboxFile(file));
+        connectAs("alice");
+        world.client().disconnect();
+        world.onHello = peer -> {
+            peer.welcome();
+            world.network.refuseConnections(true);
+        };
+        connectAs("bob");
+        CompletableFuture<Void> sent = say("bob's words");
+        CompletableFuture<Void> safe = file.sync();
+        world.settle();
+        assertTrue(safe.isDone() && !safe.isCompletedExceptionally());
+        world.client().close();
+        world.settle();
+        world.network.refuseConnections(false);
+        world.onHello = World.Peer::welcome;
+        world.use(world.builder().outboxFile(open()));
+        return sent;
+    }
+
+    @Test
+    void wordsOfNewUserInFileAreNotSentAsTheFormer() {
+        CompletableFuture<Void> sent = writeBetweenTheWelcomesOfBob();
+        connectAs("alice");
+        assertEquals(List.of(), saidSince(0));
+        assertEquals(List.of("bob's words user_changed"), dropped());
+        assertTrue(sent.isDone());
+    }
+
+    @Test
+    void wordsOfNewUserInFileAreSentByHisNextProcess() {
+        CompletableFuture<Void> sent = writeBetweenTheWelcomesOfBob();
+        connectAs("bob");
+        assertEquals(List.of("bob's words*"), saidSince(0));
+        assertEquals(List.of(), dropped());
+        assertTrue(sent.isDone());
+    }
+
+    @Test
+    void fileThatCannotNameItsUserStoresNothing() throws IOException {
+        FileOutbox file = open();
+        world.use(world.builder().outboxFile(file));
+        Path inTheWay = Files.createDirectories(directory.resolve("outbox.new/x"));
+        connectAs("alice");
+        CompletableFuture<Void> safe = file.sync();
+        CompletableFuture<Void> sent = say("alice's words");
+        assertEquals(ErrorCode.STORAGE, code(sent));
+        assertEquals(ErrorCode.STORAGE, code(safe));
+        world.client().close();
+        world.settle();
+        Files.delete(inTheWay);
+        Files.delete(directory.resolve("outbox.new"));
+        world.use(world.builder().outboxFile(open()));
+        connectAs("bob");
+        assertEquals(List.of(), saidSince(0));
+    }
+
+    @Test
+    void fileThatCannotNameItsUserIsTriedOnceASecond() throws IOException {
+        world.use(world.builder().outboxFile(open()));
+        Files.createDirectories(directory.resolve("outbox.new/x"));
+        connectAs("alice");
+        List<CompletableFuture<Void>> sent = new ArrayList<>();
+        for (int i = 0; i < 100; i++) {
+            sent.add(say("m" + i));
+        }
+        int before = disk.opened.size();
+        world.advance(10_000);
+        assertEquals(10, disk.opened.size() - before);
+        sent.forEach(one -> assertEquals(ErrorCode.STORAGE, code(one)));
+    }
+
+    @Test
+    void fileOfUserWhoComesAgainHasTheNewClientId() {
+        world.use(world.builder().outboxFile(open()));
+        connectAs("alice");
+        world.client().disconnect();
+        world.acks = false;
+        List<String> users = new ArrayList<>(List.of("bob", "alice"));
+        world.onHello = peer -> {
+            world.user = users.isEmpty() ? "alice" : users.remove(0);
+            peer.welcome();
+        };
+        connectAs("bob");
+        CompletableFuture<Void> sent = say("second");
+        String id = world.peer().hello().client();
+        assertEquals(List.of("second"), world.peer().says());
+        world.client().close();
+        world.settle();
+        world.use(world.builder().outboxFile(open()));
+        connectAs("alice");
+        assertEquals(id, world.peer().hello().client());
+        assertEquals(List.of("second*"), world.peer().says());
+        assertTrue(sent.isDone());
     }
 }
