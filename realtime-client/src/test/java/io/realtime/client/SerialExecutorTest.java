@@ -128,6 +128,7 @@ class SerialExecutorTest {
         private static final long serialVersionUID = 1L;
 
         @Override
+        @SuppressWarnings("InfiniteRecursion") // that is what cannot be logged
         public String getMessage() {
             return "it is " + getMessage();
         }
