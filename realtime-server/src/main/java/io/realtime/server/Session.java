@@ -77,6 +77,7 @@ public final class Session {
     private @Nullable TokenBucket resumptions; // guarded by lock
     private @Nullable Map<String, Object> attributes; // guarded by lock
     private volatile Map<String, RoomState> rooms = Map.of(); // by wire name; written under lock; one, or concurrent
+    private List<RoomState> leaving = List.of(); // guarded by lock: at its end, until it has left all of them
     private Set<String> placed = Set.of(); // guarded by lock: rooms that the application put it in
     private volatile Set<String> lastRooms = Set.of(); // written once, under lock: what it was in at its end
     private Set<String> unlinked = Set.of(); // guarded by lock: rooms that the connection was not told of yet
@@ -626,21 +627,31 @@ public final class Session {
         endCalls();
     }
 
-    /** Ends the session, and its connection. Does nothing when it has ended, but for one that drains and is to end at once. */
+    /**
+     * Ends the session, and its connection. Does nothing when it has ended, but for one that drains and is to end at once.
+     * When one that ends at once is ended by another thread already, this helps it to leave its rooms.
+     */
     void end(CloseReason reason, Ending how) {
         Peer last;
+        boolean isFirst;
         lock.lock();
         try {
-            if (!enter(how == Ending.DRAIN ? Life.DRAINING : Life.OVER, reason)) {
-                return;
+            isFirst = enter(how == Ending.DRAIN ? Life.DRAINING : Life.OVER, reason);
+            last = isFirst ? peer : null;
+            if (isFirst) {
+                peer = null;
             }
-            last = peer;
-            peer = null;
-            if (how == Ending.AT_ONCE) {
+            if (isFirst && how == Ending.AT_ONCE) {
                 core.countWaiting(-(record == null ? mailbox.drop().count() : record.dropWaiting()));
             }
         } finally {
             lock.unlock();
+        }
+        if (!isFirst) {
+            if (how == Ending.AT_ONCE) {
+                leaveAll(reason);
+            }
+            return;
         }
         mailbox.wake();
         if (last != null) {
@@ -678,18 +689,20 @@ public final class Session {
         return true;
     }
 
-    /** Takes the session out of its rooms and the server's tables. Does nothing the second time. */
+    /**
+     * Takes the session out of its rooms, and then out of the server's tables: so who finds it no more, or whose call has
+     * returned, finds it in no room. Several threads may do so at the same time, each the whole of it.
+     */
     private void leaveAll(CloseReason reason) {
         List<RoomState> joined;
         lock.lock();
         try {
             enter(Life.OVER, reason);
-            joined = new ArrayList<>(rooms.values());
-            rooms = Map.of();
-            if (!isForgotten) {
-                isForgotten = true;
-                core.forget(this);
+            if (!rooms.isEmpty()) {
+                leaving = List.copyOf(rooms.values());
+                rooms = Map.of();
             }
+            joined = leaving;
         } finally {
             lock.unlock();
         }
@@ -699,6 +712,16 @@ public final class Session {
             if (room.name.equals(Names.SESSION)) {
                 room.kill();
             }
+        }
+        lock.lock();
+        try {
+            leaving = List.of();
+            if (!isForgotten) {
+                isForgotten = true;
+                core.forget(this);
+            }
+        } finally {
+            lock.unlock();
         }
     }
 

@@ -21,6 +21,7 @@ import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.Phaser;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -236,6 +237,29 @@ class SessionRacesTest {
             assertNull(newest.closed.get(), "round " + round);
             server.user(user).disconnect("out");
             settle();
+        }
+    }
+
+    @Test
+    void secondDisconnectReturnsWhenTheSessionIsInNoRoom() throws Exception {
+        for (int round = 0; round < ROUNDS; round++) {
+            String user = "u" + round;
+            transport.open("token=" + user, null);
+            settle();
+            Session session = server.user(user).sessions().get(0);
+            for (int room = 0; room < 50; room++) {
+                session.join("r" + room);
+            }
+            AtomicInteger listed = new AtomicInteger();
+            Runnable disconnect = () -> {
+                server.user(user).disconnect("out");
+                for (int room = 0; room < 50; room++) {
+                    listed.addAndGet(server.room("r" + room).size());
+                }
+                listed.addAndGet(server.user(user).sessions().size());
+            };
+            race(disconnect, disconnect);
+            assertEquals(0, listed.get(), "round " + round);
         }
     }
 }
