@@ -92,9 +92,9 @@ final class LogBudget {
                     payer = group;
                 }
             }
-            RoomLog victim = payer.poll();
+            RoomLog victim = payer.surplus(forLogs) > 0 ? payer.poll() : null;
             if (victim == null) {
-                return; // what is left are inboxes and their members
+                return; // what is too much are inboxes and their members
             }
             victim.owner().evict(payer.part(forLogs) / Math.max(1, payer.logs.get()));
         }

@@ -173,6 +173,19 @@ class LogBudgetTest {
         }
     }
 
+    /** Sessions are not evicted, nor do they take what is for logs. */
+    @Test
+    void sessionsBeyondTheBudgetLeaveLogsTheirParts() {
+        long limit = 256 * 1024;
+        LocalBroker broker = broker(Retention.defaults(), limit);
+        broker.budget().chargeFixed(limit);
+        for (int i = 0; i < 40; i++) { // more than an equal share of the half that rooms have of the half for logs
+            publish(broker, "family", 1_000);
+        }
+        publish(broker, "other", 100);
+        assertEquals(40, kept(broker, "family"));
+    }
+
     /** Members of a room are not evicted, so they are refused before they take what is for logs. */
     @Test
     void membersLeaveHalfOfTheBudgetToLogs() {
