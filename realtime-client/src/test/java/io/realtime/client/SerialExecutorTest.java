@@ -194,7 +194,7 @@ class SerialExecutorTest {
             });
         }
         taken.remove().run();
-        assertTrue(Thread.interrupted()); // whoever owns the thread has it back
+        assertTrue(Thread.interrupted()); // the thread of the caller stays interrupted
         assertEquals(List.of(false, false, false), interrupted);
     }
 }

@@ -85,7 +85,7 @@ public final class SystemScheduler implements Scheduler, AutoCloseable {
             if (!threads.awaitTermination(LONGEST_END_SECONDS, TimeUnit.SECONDS)) {
                 LOG.warn("a thread has not ended within {} s", LONGEST_END_SECONDS);
             }
-        } catch (InterruptedException interrupted) { // whoever closes has something better to do
+        } catch (InterruptedException interrupted) { // the caller is to stop waiting
             Thread.currentThread().interrupt();
         }
     }

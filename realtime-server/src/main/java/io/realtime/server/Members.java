@@ -50,7 +50,7 @@ final class Members {
         final Session session;
         final int seat;
         final long seatedAt;
-        volatile Outlet outlet; // nowhere once its connection is gone
+        volatile Outlet outlet; // written under the lock; nowhere once its connection is gone
         Phase phase;
         int place; // among those who are live, when it is
         long cursor;
@@ -58,7 +58,7 @@ final class Members {
         boolean replays; // a thread is sending what it has read of the log
 
         @Nullable
-        Runnable behind; // what runs then
+        Runnable behind; // runs when that thread has sent it
 
         private Link(Session session, @Nullable Outlet outlet, int seat, long seatedAt) {
             this.session = session;

@@ -866,10 +866,11 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
     }
 
     /**
-     * Sends a frame, and begins what it says has begun before the client can read it: an ephemeral message to a client that
-     * has read that it is in a room would else be lost.
+     * Sends a frame that says that a delivery has begun, and begins the delivery before the frame leaves. Otherwise an
+     * ephemeral message that is published when the client has read the frame, and before the delivery begins, would be
+     * lost.
      *
-     * @param begin what it sends arrives behind the frame
+     * @param begin begins the delivery; what it sends arrives behind the frame
      */
     void send(Frame frame, Runnable begin) {
         send(FrameBatch.of(frame), true);
