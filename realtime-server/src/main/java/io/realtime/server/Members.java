@@ -55,10 +55,11 @@ final class Members {
         int place; // among those who are live, when it is
         long cursor;
         long begun; // where its member began, or what its client has named since
-        boolean replays; // a thread is sending what it has read of the log
+        long until = Long.MAX_VALUE; // where the log ends for it, once its member has left
+        boolean replays; // it is read the log, or waits for its connection meanwhile
 
         @Nullable
-        Runnable behind; // runs when that thread has sent it
+        Runnable behind; // runs when the replay has ended
 
         private Link(Session session, @Nullable Outlet outlet, int seat, long seatedAt) {
             this.session = session;
@@ -66,11 +67,6 @@ final class Members {
             this.phase = outlet == null ? Phase.DETACHED : Phase.NEW;
             this.seat = seat;
             this.seatedAt = seatedAt;
-        }
-
-        /** Returns whether the connection was told of a place up to which the log has not been read for it. */
-        boolean owes(@Nullable Outlet to) {
-            return outlet == to && (phase == Phase.NEW || phase == Phase.REPLAYING);
         }
     }
 
@@ -166,7 +162,9 @@ final class Members {
             return null;
         }
         changed(link);
-        link.phase = Phase.DETACHED;
+        if (link.phase == Phase.LIVE) { // else it is read the log to its end
+            link.phase = Phase.DETACHED;
+        }
         if (links.isEmpty()) {
             seats = 0;
             free = NO_SEATS;

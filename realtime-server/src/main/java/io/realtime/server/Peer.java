@@ -26,14 +26,12 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
-import java.util.Deque;
 import java.util.List;
 import java.util.Map;
 import java.util.Queue;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.BiConsumer;
 import java.util.function.BooleanSupplier;
@@ -49,7 +47,6 @@ import org.jspecify.annotations.Nullable;
  * unless they say otherwise.
  */
 final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
-    private static final Duration CLOSE_LATEST = Duration.ofSeconds(1);
     private static final Duration BAD_MESSAGE_WINDOW = Duration.ofMinutes(1);
 
     /** What a peer is told before a close: a browser cannot see more than code and reason. */
@@ -949,11 +946,14 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
 
     @Override
     public boolean pauses(Runnable proceed) {
-        if (connection.outboundBytes() <= core.limits().outboundBytes() / 2) {
+        if (phase != Phase.CLOSED && connection.outboundBytes() <= core.limits().outboundBytes() / 2) {
             return false;
         }
         lock.lock();
         try {
+            if (phase == Phase.CLOSED) {
+                return true; // for good: there is nobody to go on for
+            }
             paused = paused.isEmpty() ? new ArrayList<>() : paused;
             paused.add(proceed);
         } finally {
@@ -1000,37 +1000,19 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
         connection.close(reason);
     }
 
-    /**
-     * Closes behind what rooms are handing to this connection, which takes nothing meanwhile; at the latest after {@link
-     * #CLOSE_LATEST}.
-     *
-     * @param then runs when it is closed
-     */
-    void closeBehind(CloseReason reason, Runnable then) {
+    /** Takes nothing more of what the client says: the connection is about to close. */
+    void takeNoMore() {
         enter(Phase.CLOSING);
-        Session of = session;
-        Deque<RoomState> before = new ArrayDeque<>(of == null ? List.of() : of.roomStates());
-        AtomicBoolean isClosed = new AtomicBoolean();
-        Runnable close = () -> {
-            if (isClosed.compareAndSet(false, true)) {
-                close(reason);
-                then.run();
-            }
-        };
-        if (closesBehind(before, close)) {
-            core.scheduler().schedule(CLOSE_LATEST, () -> core.workers().execute(close));
-        }
     }
 
-    /** Closes behind these rooms; false when it has done so. */
-    private boolean closesBehind(Deque<RoomState> before, Runnable close) {
-        for (RoomState next = before.poll(); next != null; next = before.poll()) {
-            if (next.pauses(() -> closesBehind(before, close))) {
-                return true;
-            }
+    /** Closes behind what the session, if there is one, was to be told and to get until now. */
+    void closeBehind(CloseReason reason) {
+        Session of = session;
+        if (of == null) {
+            close(reason);
+        } else {
+            of.close(this, reason);
         }
-        close.run();
-        return false;
     }
 
     /** Says that the server drains. */

@@ -265,7 +265,7 @@ public final class RealtimeServer implements AutoCloseable {
         core.broker().flush(); // what the last handlers sent goes before the close
         CloseReason draining = new CloseReason(CloseReason.DRAINING, "server is draining");
         for (Peer peer : core.peers()) {
-            peer.closeBehind(draining, () -> {});
+            peer.closeBehind(draining);
         }
         awaitNoConnections(deadline - System.nanoTime());
         for (Peer late : core.peers()) {

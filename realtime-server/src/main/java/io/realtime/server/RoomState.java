@@ -217,26 +217,38 @@ final class RoomState implements LogBudget.Owner, Bursts.Flushed {
         return before.phase == Phase.LIVE ? log.top() : before.cursor;
     }
 
+    /** Returns what a member is still to get of what was published before. */
+    LocalBroker.Change delivery(Session session) {
+        lock.lock();
+        try {
+            Link link = linkOf(session);
+            return proceed -> link != null && pauses(link, proceed);
+        } finally {
+            lock.unlock();
+        }
+    }
+
     /**
-     * Returns whether something is still being sent to a link that gets nothing new; then {@code proceed} is called behind
-     * that, by another thread.
+     * Returns whether a link is being read the log, or members are being handed something; then {@code proceed} is called
+     * behind that, by another thread.
      */
     boolean pauses(Link link, Runnable proceed) {
+        FanOut out = fanOut;
         lock.lock();
         try {
             if (link.replays) {
-                link.behind = proceed;
+                Runnable first = link.behind;
+                link.behind = first == null
+                        ? proceed
+                        : () -> {
+                            first.run();
+                            proceed.run();
+                        };
                 return true;
             }
         } finally {
             lock.unlock();
         }
-        return pauses(proceed);
-    }
-
-    /** Returns whether something is still being handed to members; then {@code proceed} is called behind it. */
-    boolean pauses(Runnable proceed) {
-        FanOut out = fanOut;
         return out != null && out.pauses(proceed);
     }
 
@@ -341,6 +353,7 @@ final class RoomState implements LogBudget.Owner, Bursts.Flushed {
                 return;
             }
             link.phase = Phase.REPLAYING;
+            link.replays = true;
         } finally {
             lock.unlock();
         }
@@ -348,69 +361,69 @@ final class RoomState implements LogBudget.Owner, Bursts.Flushed {
     }
 
     private void replay(Link link) {
-        while (!link.outlet.pauses(() -> replay(link))) { // other rooms of the session send to this connection too
-            List<Frame> frames = new ArrayList<>();
-            Frame gap = null;
-            lock.lock();
-            try {
-                if (link.phase != Phase.REPLAYING || members == null || members.get(link.session) != link) {
+        try {
+            while (!link.outlet.pauses(() -> replay(link))) { // other rooms of the session send to this connection too
+                if (!replayNext(link)) {
                     return;
                 }
-                if (link.cursor < log.floor()) {
-                    link.cursor = log.top();
-                    gap = Outgoing.of(Frames.GAP)
-                            .room(name)
-                            .data(new Frames.Gap(epoch, log.top(), "trimmed"), Frames.Gap.class)
-                            .frame();
-                } else if (link.cursor == log.top()) {
-                    closeBatch(); // what it holds, this link has from the log
-                    members.become(link, Phase.LIVE);
-                    return;
-                } else {
-                    int bytes = 0;
-                    for (RoomLog.Entry entry : log.after(link.cursor, REPLAY_CHUNK)) {
-                        if (!frames.isEmpty() && bytes + entry.frame().length() > broker.batchBytes()) {
-                            break;
-                        }
-                        link.cursor++;
-                        if (entry.audience().includes(link.session.id(), link)) {
-                            frames.add(entry.frame());
-                            bytes += entry.frame().length();
-                        }
-                    }
-                }
-                link.replays = true;
-            } finally {
-                lock.unlock();
             }
-            try {
-                if (gap != null) {
-                    link.outlet.send(FrameBatch.of(gap));
-                    if (name.equals(Names.SESSION)) {
-                        link.session.inboxLost();
-                    }
-                } else if (!frames.isEmpty()) {
-                    link.outlet.send(FrameBatch.of(frames, false));
-                }
-            } finally {
-                replayed(link);
-            }
+        } catch (Throwable broken) { // out of memory, say: the connection may not go on without the rest
+            link.outlet.abort();
+            LOG.error("a log of room {} could not be replayed", name, broken);
         }
     }
 
-    private void replayed(Link link) {
-        Runnable behind;
+    /** Sends a link the next piece of the log; false when there is none. */
+    private boolean replayNext(Link link) {
+        List<Frame> frames = new ArrayList<>();
+        boolean isLost = false;
+        boolean isOver = false;
+        Runnable behind = null;
         lock.lock();
         try {
-            link.replays = false;
-            behind = link.behind;
-            link.behind = null;
+            long end = Math.min(log.top(), link.until);
+            isOver = link.phase != Phase.REPLAYING || link.cursor == end;
+            if (isOver) {
+                if (link.phase == Phase.REPLAYING && members != null && link.until == Long.MAX_VALUE) {
+                    closeBatch(); // what it holds, this link has from the log
+                    members.become(link, Phase.LIVE);
+                }
+                link.replays = false;
+                behind = link.behind;
+            } else if (link.cursor < log.floor()) {
+                isLost = true;
+                link.cursor = end;
+                frames.add(Outgoing.of(Frames.GAP)
+                        .room(name)
+                        .data(new Frames.Gap(epoch, end, "trimmed"), Frames.Gap.class)
+                        .frame());
+            } else {
+                int bytes = 0;
+                int most = (int) Math.min(REPLAY_CHUNK, end - link.cursor);
+                for (RoomLog.Entry entry : log.after(link.cursor, most)) {
+                    if (!frames.isEmpty() && bytes + entry.frame().length() > broker.batchBytes()) {
+                        break;
+                    }
+                    link.cursor++;
+                    if (entry.audience().includes(link.session.id(), link)) {
+                        frames.add(entry.frame());
+                        bytes += entry.frame().length();
+                    }
+                }
+            }
         } finally {
             lock.unlock();
+        }
+        if (!frames.isEmpty()) {
+            link.outlet.send(FrameBatch.of(frames, false));
+        }
+        if (isLost && name.equals(Names.SESSION)) {
+            link.session.inboxLost();
         }
         if (behind != null) {
             behind.run();
         }
+        return !isOver;
     }
 
     /** Ends the delivery to a connection that is gone; the session stays a member. */
@@ -429,7 +442,7 @@ final class RoomState implements LogBudget.Owner, Bursts.Flushed {
         flush();
     }
 
-    /** Removes a member; null when it is none. The caller flushes what it is to get before. */
+    /** Removes a member, whose replay goes on to here; null when it is none. The caller flushes what it is to get before. */
     LocalBroker.@Nullable Left remove(Session session) {
         Link link;
         boolean isOver;
@@ -438,6 +451,7 @@ final class RoomState implements LogBudget.Owner, Bursts.Flushed {
             closeBatch();
             link = members == null ? null : members.remove(session);
             if (link != null) {
+                link.until = log.top();
                 broker.exit(name, session);
                 broker.refund(name, MEMBER);
                 charged -= MEMBER;

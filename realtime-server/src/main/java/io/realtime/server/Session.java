@@ -35,6 +35,7 @@ import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
 import java.util.stream.Collectors;
@@ -55,6 +56,7 @@ public final class Session {
     private static final int MOST_STATE_BYTES = 16 * 1024;
 
     private static final int STATE_BYTES = 120;
+    private static final Duration CLOSE_LATEST = Duration.ofSeconds(1);
     private static final Duration REQUEST_TIMEOUT = Duration.ofSeconds(10);
     private static final CloseReason TAKEN_OVER =
             new CloseReason(CloseReason.SESSION_REPLACED, "a newer connection took over the session");
@@ -83,8 +85,9 @@ public final class Session {
     private Set<String> unlinked = Set.of(); // guarded by lock: rooms that the connection was not told of yet
     private long rejoins; // guarded by lock: how many rooms $rejoin may still name beside the unlinked ones
     private @Nullable Deque<Telling> changes; // guarded by lock: what the connection is to be told of its rooms
-    private boolean isWelcomed; // guarded by lock: the connection may be told
-    private @Nullable Peer told; // guarded by lock: the connection that somebody is telling
+    private @Nullable Peer hearer; // guarded by lock: the connection that is told, to the close that ends the session
+    private boolean isWelcomed; // guarded by lock: it may be told
+    private @Nullable Peer told; // guarded by lock: it, when somebody is telling it
 
     private volatile @Nullable Calls calls; // written once, under lock
     private volatile @Nullable Peer peer; // written under lock
@@ -410,6 +413,7 @@ public final class Session {
                 inform(listener -> listener.onDetach(this, TAKEN_OVER));
             }
             peer = newcomer;
+            hearer = newcomer;
             inform(listener -> listener.onResume(this));
             handshake = newcomer.handshake();
             expiry.cancel();
@@ -592,6 +596,7 @@ public final class Session {
                 return;
             }
             peer = null;
+            hearer = null;
             changes = null;
             losses++;
             inform(listener -> listener.onDetach(this, reason));
@@ -632,12 +637,13 @@ public final class Session {
      * When one that ends at once is ended by another thread already, this helps it to leave its rooms.
      */
     void end(CloseReason reason, Ending how) {
-        Peer last;
+        Runnable close;
         boolean isFirst;
         lock.lock();
         try {
+            Peer last = peer;
             isFirst = enter(how == Ending.DRAIN ? Life.DRAINING : Life.OVER, reason);
-            last = isFirst ? peer : null;
+            close = isFirst && last != null ? closing(last, reason) : () -> {};
             if (isFirst) {
                 peer = null;
             }
@@ -654,13 +660,49 @@ public final class Session {
             return;
         }
         mailbox.wake();
-        if (last != null) {
-            last.closeBehind(reason, () -> rooms.forEach((name, room) -> room.detach(this, last)));
-        }
+        close.run();
         endCalls();
         if (how == Ending.AT_ONCE) {
             leaveAll(reason);
         }
+    }
+
+    /** Closes a connection behind what it was to be told and to get until now; another than the session's own at once. */
+    void close(Peer last, CloseReason reason) {
+        Runnable close;
+        lock.lock();
+        try {
+            close = peer == last ? closing(last, reason) : () -> last.close(reason);
+        } finally {
+            lock.unlock();
+        }
+        close.run();
+    }
+
+    /**
+     * Under the lock: makes the close the last that the connection is told, behind what rooms are handing to it.
+     *
+     * @return begins that, without the lock; it takes {@link #CLOSE_LATEST} at most
+     */
+    private Runnable closing(Peer last, CloseReason reason) {
+        AtomicBoolean isClosed = new AtomicBoolean();
+        Runnable close = () -> {
+            if (isClosed.compareAndSet(false, true)) {
+                last.close(reason);
+                rooms.forEach((name, room) -> room.detach(this, last));
+            }
+        };
+        if (!isWelcomed) {
+            return close;
+        }
+        change(rooms.values().stream().map(room -> room.delivery(this)).toList(), to -> close.run());
+        return () -> {
+            last.takeNoMore();
+            tellChanges();
+            if (!isClosed.get()) {
+                core.scheduler().schedule(CLOSE_LATEST, () -> core.workers().execute(close));
+            }
+        };
     }
 
     /** Under the lock: goes on in its life; false when it has come so far. The listener hears of the first end. */
@@ -1111,7 +1153,7 @@ public final class Session {
     private void tellLeft(LocalBroker.Left left) {
         change(List.of(left), to -> {
             RoomState room = left.room();
-            Frames.Left data = new Frames.Left(room.epoch, room.end().offset());
+            Frames.Left data = new Frames.Left(room.epoch, left.link().until);
             to.send(Outgoing.of(Frames.LEFT)
                     .room(room.name)
                     .data(data, Frames.Left.class)
@@ -1124,7 +1166,7 @@ public final class Session {
         Peer to;
         lock.lock();
         try {
-            to = peer;
+            to = hearer;
             if (to == null || to == told || !isWelcomed || changes == null) {
                 return;
             }
@@ -1132,42 +1174,36 @@ public final class Session {
         } finally {
             lock.unlock();
         }
-        tellChanges(to);
+        tellChanges(to, null);
     }
 
-    /** By one thread at a time for each connection; goes on later when that has much to send. */
-    private void tellChanges(Peer to) {
-        while (hasChange(to) && !to.pauses(() -> tellChanges(to))) {
-            Telling next = nextChange(to);
-            if (next != null && !isTold(to, next)) {
-                return;
-            }
-        }
-    }
-
-    /** Tells it; false when a room has something to deliver first, and it goes on behind that. */
-    private boolean isTold(Peer to, Telling next) {
+    /**
+     * By one thread at a time for each connection; goes on later when that has much to send, or when a room has something
+     * to deliver first.
+     */
+    private void tellChanges(Peer to, @Nullable Telling unfinished) {
         try {
-            boolean isPaused = next.pauses(() -> {
-                if (isTold(to, next)) {
-                    tellChanges(to);
+            Telling next = unfinished;
+            while (next != null || (hasChange(to) && !to.pauses(() -> tellChanges(to, null)))) {
+                Telling telling = next == null ? nextChange(to) : next;
+                if (telling != null) {
+                    if (telling.pauses(() -> tellChanges(to, telling))) {
+                        return;
+                    }
+                    telling.what.accept(to);
                 }
-            });
-            if (isPaused) {
-                return false;
+                next = null;
             }
-            next.what.accept(to);
         } catch (Throwable broken) { // without memory, say; the welcome of the next connection tells all
             core.log().error("{} could not be told of a room", this, broken);
             to.close(new CloseReason(CloseReason.INTERNAL_ERROR, "internal error"));
         }
-        return true;
     }
 
     private boolean hasChange(Peer to) {
         lock.lock();
         try {
-            if (peer != to) {
+            if (hearer != to) {
                 return false; // what is left is the next connection's
             }
             if (changes == null || changes.isEmpty()) {
@@ -1183,7 +1219,7 @@ public final class Session {
     private @Nullable Telling nextChange(Peer to) {
         lock.lock();
         try {
-            return peer != to || changes == null ? null : changes.poll();
+            return hearer != to || changes == null ? null : changes.poll();
         } finally {
             lock.unlock();
         }

@@ -1,0 +1,194 @@
+package io.realtime.server;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.realtime.Event;
+import io.realtime.server.TestServer.TestPeer;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.function.UnaryOperator;
+import java.util.stream.IntStream;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/** What a session is told of a room that it leaves while its client reads the room's log slowly. */
+class SlowReplayTest {
+    private static final Event<String> SAID = Event.of("said", String.class);
+    private static final int MESSAGES = 100;
+
+    private boolean isAllowed = true;
+    private TestServer test = start(builder -> builder);
+
+    private TestServer start(UnaryOperator<RealtimeServer.Builder> config) {
+        if (test != null) {
+            test.close();
+        }
+        test = new TestServer(
+                TestServer::byName,
+                builder -> config.apply(builder.allowJoin((session, room) -> isAllowed)
+                        .limits(Limits.builder()
+                                .messageBytes(2048)
+                                .outboundBytes(16 * 1024)
+                                .build())));
+        return test;
+    }
+
+    @AfterEach
+    void close() {
+        test.close();
+    }
+
+    private void publish(String room, int from, int to) {
+        IntStream.rangeClosed(from, to)
+                .forEach(i -> test.server.room(room).send(SAID, "%04d".formatted(i) + "x".repeat(1000)));
+        test.settle();
+    }
+
+    private Session session() {
+        return test.server.connections().sessions().iterator().next();
+    }
+
+    private static String join(String room) {
+        return "{'type':'$join','room':'" + room + "','ref':'" + room + "','data':{'history':1000}}";
+    }
+
+    /** What the peer was sent of a room: offsets, and the types of what is no message. */
+    private static List<String> told(TestPeer peer, String room) {
+        List<String> told = new ArrayList<>();
+        peer.received.forEach(frame -> {
+            if (frame.has("room") && frame.get("room").getAsString().equals(room)) {
+                told.add(
+                        frame.has("offset")
+                                ? frame.get("offset").getAsString()
+                                : frame.get("type").getAsString());
+            }
+        });
+        return told;
+    }
+
+    private static List<String> all(String first, int messages, String last) {
+        List<String> all = new ArrayList<>(List.of(first));
+        IntStream.rangeClosed(1, messages).forEach(i -> all.add(String.valueOf(i)));
+        all.add(last);
+        return all;
+    }
+
+    private TestPeer readerWhoseReplayIsUnderWay() {
+        publish("a", 1, MESSAGES);
+        TestPeer ann = test.managed("ann");
+        ann.received.clear();
+        test.network.stallClients(true);
+        ann.send(join("a"));
+        assertEquals(List.of(), told(ann, "a"));
+        return ann;
+    }
+
+    /** The peer reads again. */
+    private void read() {
+        test.network.stallClients(false);
+        test.time.advance(Duration.ofMillis(500));
+    }
+
+    /** The ways out of a room. */
+    private enum Way {
+        CLIENT("$reply"),
+        APPLICATION("$left"),
+        RULE("$error");
+
+        final String last;
+
+        Way(String last) {
+            this.last = last;
+        }
+    }
+
+    private void leave(TestPeer ann, String room, Way way) {
+        switch (way) {
+            case CLIENT -> ann.send("{'type':'$leave','room':'" + room + "','ref':'l'}");
+            case APPLICATION -> session().leave(room);
+            case RULE -> {
+                isAllowed = false;
+                ann.send(join(room));
+                isAllowed = true;
+            }
+        }
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void roomLeftDuringItsReplayIsReadToThatPlace(Way way) {
+        TestPeer ann = readerWhoseReplayIsUnderWay();
+        leave(ann, "a", way);
+        publish("a", MESSAGES + 1, MESSAGES + 10);
+        read();
+        assertEquals(all("$reply", MESSAGES, way.last), told(ann, "a"));
+    }
+
+    @Test
+    void leftNamesThePlaceUpToWhichTheRoomWasRead() {
+        TestPeer ann = readerWhoseReplayIsUnderWay();
+        leave(ann, "a", Way.APPLICATION);
+        publish("a", MESSAGES + 1, MESSAGES + 10);
+        read();
+        assertEquals(MESSAGES, ann.data("$left").get("offset").getAsInt());
+    }
+
+    @ParameterizedTest
+    @EnumSource
+    void roomLeftBeforeItsReplayIsReadToThatPlace(Way way) {
+        publish("b", 1, MESSAGES);
+        TestPeer ann = readerWhoseReplayIsUnderWay();
+        ann.send(join("b")); // is answered when the replay of the other has come so far
+        leave(ann, "b", way);
+        read();
+        assertEquals(all("$reply", MESSAGES, way.last), told(ann, "b"));
+    }
+
+    @Test
+    void roomLeftDuringItsReplayAndTrimmedIsToldOfTheGap() {
+        start(builder -> builder.retention(new Retention(MESSAGES, Duration.ofMinutes(5))));
+        TestPeer ann = readerWhoseReplayIsUnderWay();
+        leave(ann, "a", Way.APPLICATION);
+        publish("a", MESSAGES + 1, MESSAGES + 50);
+        read();
+        List<String> told = told(ann, "a");
+        assertEquals(List.of("$gap", "$left"), told.subList(told.size() - 2, told.size()));
+        assertEquals(MESSAGES, ann.data("$gap").get("offset").getAsInt());
+    }
+
+    @Test
+    void roomEnteredAgainDuringTheReplayIsReadOnce() {
+        TestPeer ann = readerWhoseReplayIsUnderWay();
+        leave(ann, "a", Way.APPLICATION);
+        session().join("a");
+        publish("a", MESSAGES + 1, MESSAGES + 1);
+        read();
+        List<String> told = all("$reply", MESSAGES, "$left");
+        told.addAll(List.of("$joined", String.valueOf(MESSAGES + 1)));
+        assertEquals(told, told(ann, "a"));
+    }
+
+    @Test
+    void disconnectDuringAReplayComesBehindIt() {
+        TestPeer ann = readerWhoseReplayIsUnderWay();
+        session().disconnect("bye");
+        publish("a", MESSAGES + 1, MESSAGES + 1);
+        read();
+        assertEquals(all("$reply", MESSAGES, "$error").subList(0, MESSAGES + 1), told(ann, "a"));
+        assertEquals(4005, ann.closeCode());
+    }
+
+    @Test
+    void replayOfAPeerThatDoesNotReadHoldsADisconnectUpForASecond() {
+        readerWhoseReplayIsUnderWay();
+        session().disconnect("bye");
+        test.time.advance(Duration.ofMillis(1_100));
+        read();
+        assertEquals(0, test.network.connections());
+        assertTrue(test.server.connections().sessions().isEmpty());
+    }
+}
