@@ -289,8 +289,7 @@ public final class FileOutbox implements Closeable {
         }
         List<Outbox.Entry> entries = new ArrayList<>();
         for (OutboxJournal.Stored stored : journal.takeRestored()) {
-            long millis = Math.max(0, wallMillis - stored.createdMillis()); // the clock may have been put back
-            entries.add(new Outbox.Entry(stored, nanoTime - TimeUnit.MILLISECONDS.toNanos(millis)));
+            entries.add(new Outbox.Entry(stored, nanoTime, wallMillis));
         }
         return newClient.outbox().restore(entries, journal.lastSeq());
     }

@@ -556,23 +556,36 @@ final class Outbox {
         }
     }
 
-    /**
-     * The machine may have slept, which the monotonic clock does not count: makes what waits older by as much as all others
-     * agree on. One clock alone may have been set.
-     *
-     * @param wallMillis this machine's wall clock
-     * @param serverMillis the server's, or {@code Long.MAX_VALUE} when it does not say
-     * @param slept how much longer than on the monotonic clock it was on the server's since a connection before;
-     *     {@code Long.MAX_VALUE} when there was none
-     */
-    void slept(long nanoTime, long wallMillis, long serverMillis, long slept) {
-        long trusted = Math.min(wallMillis, serverMillis);
+    /** Ages what an earlier process left, when the first welcome says what time it is. */
+    void ageRestored(long nanoTime, long trueMillis) {
         lock.lock();
         try {
             for (Entry entry : waiting) {
-                long age = TimeUnit.MILLISECONDS.toNanos(trusted - entry.createdMillis);
-                long missed = Math.min(slept, age - (nanoTime - entry.created));
-                entry.created -= Math.max(0, missed);
+                if (entry.restored) {
+                    long age = TimeUnit.MILLISECONDS.toNanos(trueMillis - entry.createdMillis);
+                    entry.created = nanoTime - Math.max(nanoTime - entry.created, age);
+                }
+            }
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /**
+     * Ages what waits by the machine's sleep, which the monotonic clock does not count, at each welcome. The wall clock and
+     * the server's must agree on it, since one clock alone may have been set.
+     *
+     * @param wallMillis this machine's wall clock
+     * @param slept how much more than the monotonic clock the server's has advanced since the welcome before
+     */
+    void slept(long nanoTime, long wallMillis, long slept) {
+        long wallAhead = Entry.ahead(wallMillis, nanoTime);
+        lock.lock();
+        try {
+            for (Entry entry : waiting) {
+                long jumped = TimeUnit.MILLISECONDS.toNanos(wallAhead - entry.wallAhead);
+                entry.created -= Math.max(0, Math.min(slept, jumped));
+                entry.wallAhead = wallAhead;
             }
         } finally {
             lock.unlock();
@@ -677,7 +690,9 @@ final class Outbox {
         private boolean everSent; // guarded by lock of the outbox
         private boolean underWay; // guarded by lock of the outbox: on a connection, or about to be
         private boolean givenUp; // guarded by lock of the outbox: gone as soon as it is not under way
-        private long created; // guarded by lock of the outbox
+        private long created; // guarded by lock of the outbox; on the monotonic clock, earlier by what it slept since
+        private long wallAhead; // guarded by lock of the outbox; of the monotonic clock, at the last welcome or since
+        // creation
 
         /**
          * @param created when, on the monotonic clock
@@ -694,17 +709,18 @@ final class Outbox {
             this(name, room, ref, message, result, created, createdMillis, 0);
         }
 
-        /** What an earlier process left, with the number it had. */
-        Entry(OutboxJournal.Stored stored, long created) {
+        /** What an earlier process left, with the number it had; as old as this process until the first welcome. */
+        Entry(OutboxJournal.Stored stored, long nanoTime, long wallMillis) {
             this(
                     stored.name(),
                     stored.room(),
                     null,
                     stored.message(),
                     new CompletableFuture<>(),
-                    created,
+                    nanoTime,
                     stored.createdMillis(),
                     stored.seq());
+            wallAhead = ahead(wallMillis, nanoTime);
         }
 
         private Entry(
@@ -724,7 +740,12 @@ final class Outbox {
             this.result = result;
             this.created = created;
             this.createdMillis = createdMillis;
+            this.wallAhead = ahead(createdMillis, created);
             this.body = message.frame();
+        }
+
+        private static long ahead(long wallMillis, long nanoTime) {
+            return wallMillis - TimeUnit.NANOSECONDS.toMillis(nanoTime);
         }
 
         /** Returns whether an earlier process sent it. */

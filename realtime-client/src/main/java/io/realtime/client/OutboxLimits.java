@@ -90,8 +90,10 @@ public final class OutboxLimits {
         }
 
         /**
-         * After how long a message that is not on its way is dropped; default 12 h. It must be shorter than the server
-         * remembers what it has processed (24 h by default), or a message may be processed twice.
+         * Sets after how long a message that is not on its way is dropped; default 12 h. It must be shorter than the server
+         * remembers what it has processed (24 h by default), or a message may be processed twice. The difference is how
+         * wrong this machine's clock may be. What an earlier process left in a {@link FileOutbox} is dropped when the first
+         * welcome says what time it is.
          */
         public Builder maxAge(Duration age) {
             this.maxAge = age;

@@ -58,8 +58,9 @@ final class Sender {
     private long ackBehind;
     private @Nullable Link open;
     private Scheduler.@Nullable Cancellable expiry;
-    private long welcomedAt; // on the server's clock; 0 for never
-    private long welcomedNanos; // the same on this one's
+    private boolean wasWelcomed;
+    private long welcomedAt; // on the server's clock, at the last welcome; 0 when that did not say
+    private long welcomedNanos; // the same on the monotonic clock
 
     /**
      * A sender of nothing yet.
@@ -300,7 +301,7 @@ final class Sender {
     void welcomed(Link link, long processed, long behind, int messageBytes, long serverMillis) {
         report(outbox.skip(processed));
         outbox.resumed(processed);
-        expireWhatSlept(serverMillis);
+        expireByClocks(serverMillis);
         report(outbox.limitMessages(messageBytes));
         changed();
         open = link;
@@ -345,15 +346,21 @@ final class Sender {
         }
     }
 
-    private void expireWhatSlept(long serverMillis) {
+    /** Drops what is too old, by the clocks: what an earlier process left, and what has waited while the machine slept. */
+    private void expireByClocks(long serverMillis) {
         long now = scheduler.nanoTime();
-        boolean knowsServer = serverMillis > 0 && welcomedAt > 0;
-        long served = TimeUnit.MILLISECONDS.toNanos(serverMillis - welcomedAt);
-        outbox.slept(
-                now,
-                scheduler.currentTimeMillis(),
-                serverMillis > 0 ? serverMillis : Long.MAX_VALUE,
-                knowsServer ? Math.max(0, served - (now - welcomedNanos)) : Long.MAX_VALUE);
+        long wall = scheduler.currentTimeMillis();
+        long slept = 0;
+        if (!wasWelcomed) {
+            outbox.ageRestored(now, serverMillis > 0 ? serverMillis : wall);
+        } else if (serverMillis > 0 && welcomedAt > 0) {
+            long served = TimeUnit.MILLISECONDS.toNanos(Math.max(0, serverMillis - welcomedAt));
+            slept = served - (now - welcomedNanos);
+        } else {
+            slept = Long.MAX_VALUE; // the wall clock alone knows
+        }
+        outbox.slept(now, wall, slept);
+        wasWelcomed = true;
         welcomedAt = serverMillis;
         welcomedNanos = now;
         report(outbox.expire(now));

@@ -382,15 +382,54 @@ class ClientFileOutboxTest {
         start(hour);
         var young = say("young");
         world.advance(30 * 60_000);
+        assertEquals(List.of(), dropped());
+        world.connected();
         assertEquals(List.of("old connection_lost"), dropped());
+        assertEquals(List.of("young"), world.peer().says());
         assertTrue(old.isDone());
-        assertFalse(young.isDone());
-        world.dropped.clear();
-        world.client().close();
-        world.advance(3 * 60 * 60_000);
-        start(hour);
+        assertTrue(young.isDone());
+    }
+
+    /** Writes a message in one process, and connects another one by these clocks. */
+    private void sendThenConnect(Duration wallClock, Duration serversClock) {
+        long now = world.time.currentTimeMillis();
+        start();
+        var unused = say("text");
         world.settle();
-        assertEquals(List.of("young connection_lost"), dropped());
+        world.client().close();
+        world.settle();
+        world.time.jumpWallClock(wallClock);
+        start();
+        world.advance(1_000);
+        assertEquals(List.of(), dropped());
+        world.onHello = peer -> peer.welcome(now + serversClock.toMillis());
+        world.connected();
+    }
+
+    @Test
+    void restoredMessageIsSentThoughWallClockJumped() {
+        sendThenConnect(Duration.ofHours(13), Duration.ZERO);
+        assertEquals(List.of("text*"), world.peer().says());
+    }
+
+    @Test
+    void restoredMessageTooOldForServerIsDroppedThoughWallClockIsBehind() {
+        sendThenConnect(Duration.ZERO, Duration.ofHours(13));
+        assertEquals(List.of("text connection_lost"), dropped());
+        assertEquals(List.of(), world.peer().says());
+    }
+
+    @Test
+    void restoredMessageAgesBySleepAfterFirstWelcome() {
+        world.acks = false;
+        sendThenConnect(Duration.ofDays(-9), Duration.ofHours(11));
+        assertEquals(List.of("text*"), world.peer().says());
+        long then = world.time.currentTimeMillis() + Duration.ofDays(9).toMillis();
+        world.time.jumpWallClock(Duration.ofHours(2));
+        world.onHello = peer -> peer.welcome(then + Duration.ofHours(13).toMillis());
+        world.network.cutAll();
+        world.advance(30_000);
+        assertEquals(List.of("text connection_lost"), dropped());
     }
 
     @Test

@@ -405,21 +405,33 @@ class ClientSendTest {
     }
 
     @Test
-    void withoutWordOfServerTheWallClockIsBelieved() {
-        CompletableFuture<Void> slept = say("slept");
-        world.time.jumpWallClock(Duration.ofDays(3));
+    void clockSetBeforeFirstWelcomeDropsNothing() {
+        CompletableFuture<Void> kept = say("kept");
+        world.time.jumpWallClock(Duration.ofDays(3)); // it was behind at boot, and is right now
+        welcomeAt(NOW + DAYS_3);
         world.connected();
-        assertFailed(ErrorCode.CONNECTION_LOST, slept);
-        assertEquals(List.of(), world.peer().says());
+        assertDone(kept);
     }
 
     @Test
-    void beforeTheFirstWelcomeTheServersClockIsAskedToo() {
-        CompletableFuture<Void> kept = say("kept");
-        world.time.jumpWallClock(Duration.ofDays(3));
+    void clockSetBackHidesNoLaterSleep() {
         welcomeAt(NOW);
+        world.acks = false;
         world.connected();
-        assertDone(kept);
+        CompletableFuture<Void> sent = say("sent");
+        world.settle();
+        world.time.jumpWallClock(Duration.ofDays(-3));
+        reconnectAt(NOW + 30_000);
+        assertFalse(sent.isDone());
+        world.time.jumpWallClock(Duration.ofDays(3)); // slept
+        reconnectAt(NOW + DAYS_3);
+        assertFailed(ErrorCode.CONNECTION_LOST, sent);
+    }
+
+    private void reconnectAt(long serverMillis) {
+        welcomeAt(serverMillis);
+        world.network.cutAll();
+        world.advance(30_000);
     }
 
     @Test

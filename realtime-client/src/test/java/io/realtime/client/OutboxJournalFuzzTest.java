@@ -65,8 +65,8 @@ class OutboxJournalFuzzTest {
         ByteBuffer payload = isBinary ? ByteBuffer.wrap(input) : StandardCharsets.UTF_8.encode("{}");
         Stored next = new Stored(journal.lastSeq() + 1, 1, "chat.say", null, isBinary, payload);
         journal.ensureWhole(
-                () -> restored.stream().map(one -> new Outbox.Entry(one, 0)).toList());
-        journal.append(Collections.singletonList(new Outbox.Entry(next, 0)), Collections.emptyList());
+                () -> restored.stream().map(one -> new Outbox.Entry(one, 0, 0)).toList());
+        journal.append(Collections.singletonList(new Outbox.Entry(next, 0, 0)), Collections.emptyList());
         journal.close();
         Path aside = file.resolveSibling("file.damaged-1");
         assertEquals(damage == null ? -1 : damage.bytes(), Files.exists(aside) ? Files.size(aside) : -1);

@@ -65,7 +65,7 @@ class OutboxJournalTest {
     private void append(OutboxJournal journal, List<Stored> added, Long... removed) throws IOException {
         List<Outbox.Entry> entries = new ArrayList<>();
         for (Stored message : added) {
-            entries.add(new Outbox.Entry(message, 0));
+            entries.add(new Outbox.Entry(message, 0, 0));
         }
         for (Long seq : removed) {
             alive.remove(seq);
@@ -77,7 +77,7 @@ class OutboxJournalTest {
 
     private List<Outbox.Entry> memory() {
         return alive.values().stream()
-                .map(message -> new Outbox.Entry(message, 0))
+                .map(message -> new Outbox.Entry(message, 0, 0))
                 .toList();
     }
 
