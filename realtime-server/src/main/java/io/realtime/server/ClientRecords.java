@@ -14,29 +14,24 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * What was received from and processed for each client instance: why a message that is sent again is not processed
- * again. A record in use by a session is never forgotten; of the others the one unused for longest goes first, and its
- * client is then told {@code known: false}.
+ * again. A record in use by a session is never forgotten; of the others the one goes first that the {@link EvictionQueue}
+ * names, and its client is then told {@code known: false}.
  */
 final class ClientRecords {
+    private static final int MOST_FORGOTTEN = 16; // at a time
+
     private final Scheduler scheduler;
     private final int max;
-    private final int perUser;
     private final long ttlNanos;
     private final BiFunction<String, ReentrantLock, Mailbox> mailboxes; // by user and lock
     private final ReentrantLock lock = new ReentrantLock();
     private final Map<Key, ClientRecord> used = new HashMap<>(); // guarded by lock; bounded by the sessions
     private final Map<Key, ClientRecord> unused = new LinkedHashMap<>(); // guarded by lock; longest unused first
-    private final Map<String, Integer> unusedOf = new HashMap<>(); // guarded by lock; how many a user has of these
+    private final EvictionQueue<Key> evictions = new EvictionQueue<>(); // changed under lock: the unused ones
 
-    ClientRecords(
-            Scheduler scheduler,
-            int max,
-            int perUser,
-            Duration ttl,
-            BiFunction<String, ReentrantLock, Mailbox> mailboxes) {
+    ClientRecords(Scheduler scheduler, int max, Duration ttl, BiFunction<String, ReentrantLock, Mailbox> mailboxes) {
         this.scheduler = scheduler;
         this.max = max;
-        this.perUser = perUser;
         this.ttlNanos = ttl.toNanos();
         this.mailboxes = mailboxes;
     }
@@ -47,7 +42,7 @@ final class ClientRecords {
      */
     Opened open(String user, @Nullable String client) {
         if (client == null) {
-            return new Opened(new ClientRecord(null, user, mailboxes), false);
+            return new Opened(new ClientRecord(null, user, mailboxes), false, 1);
         }
         Key key = new Key(user, client);
         lock.lock();
@@ -56,14 +51,13 @@ final class ClientRecords {
             ClientRecord known = used.get(key);
             if (known == null) {
                 known = unused.remove(key);
-                if (known != null) {
-                    forgotten(key);
-                }
+                evictions.remove(user, key);
+                known = known == null || isOld(known) ? null : known;
             }
             ClientRecord record = known == null ? new ClientRecord(key, user, mailboxes) : known;
             used.put(key, record);
             record.uses++;
-            return new Opened(record, known != null);
+            return new Opened(record, known != null, record.uses);
         } finally {
             lock.unlock();
         }
@@ -82,9 +76,9 @@ final class ClientRecords {
                 used.remove(key);
                 record.unusedSince = scheduler.nanoTime();
                 unused.put(key, record);
-                int ofUser = unusedOf.merge(key.user, 1, Integer::sum);
-                if (ofUser > perUser) {
-                    forgetHalf(key.user);
+                evictions.add(key.user, key);
+                if (unused.size() > max) {
+                    unused.remove(Objects.requireNonNull(evictions.poll()));
                 }
                 forgetOld();
             }
@@ -93,33 +87,22 @@ final class ClientRecords {
         }
     }
 
+    /** Forgets some of the expired ones: more than become unused meanwhile, and not all while others wait for the lock. */
     private void forgetOld() {
-        long now = scheduler.nanoTime();
-        for (Iterator<ClientRecord> oldest = unused.values().iterator(); oldest.hasNext(); ) {
+        Iterator<ClientRecord> oldest = unused.values().iterator();
+        for (int i = 0; i < MOST_FORGOTTEN && oldest.hasNext(); i++) {
             ClientRecord record = oldest.next();
-            if (unused.size() <= max && now - record.unusedSince <= ttlNanos) {
+            if (!isOld(record)) {
                 return;
             }
             oldest.remove();
-            forgotten(Objects.requireNonNull(record.key)); // a record without one is in no table
+            Key key = Objects.requireNonNull(record.key); // a record without one is in no table
+            evictions.remove(key.user, key);
         }
     }
 
-    /** Makes room among a user's own records, the longest unused first; half of them, so that it is seldom done. */
-    private void forgetHalf(String user) {
-        int tooMany = (perUser + 1) / 2;
-        for (Iterator<Key> oldest = unused.keySet().iterator(); tooMany > 0 && oldest.hasNext(); ) {
-            Key key = oldest.next();
-            if (key.user.equals(user)) {
-                oldest.remove();
-                forgotten(key);
-                tooMany--;
-            }
-        }
-    }
-
-    private void forgotten(Key key) {
-        unusedOf.computeIfPresent(key.user, (user, count) -> count == 1 ? null : count - 1);
+    private boolean isOld(ClientRecord record) {
+        return scheduler.nanoTime() - record.unusedSince > ttlNanos;
     }
 
     int size() {
@@ -131,8 +114,8 @@ final class ClientRecords {
         }
     }
 
-    /** A record, and whether it was there before. */
-    record Opened(ClientRecord record, boolean known) {}
+    /** A record, whether it was there before, and how often it is open now. */
+    record Opened(ClientRecord record, boolean known, int uses) {}
 
     /** Comparable, so that clients that choose ids of one hash code do not make the table slow for all. */
     private record Key(String user, String client) implements Comparable<Key> {

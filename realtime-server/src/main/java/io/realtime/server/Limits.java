@@ -19,6 +19,8 @@ public final class Limits {
     private static final int MOST_ROOMS_OF_A_USER = 10_000;
     private static final int BYTES_FOR_A_ROOM_OF_A_USER = 4_096; // so that one takes a quarter of these rooms at most
 
+    private static final int SESSIONS_FOR_A_CONNECTION = 5;
+
     private final Builder values;
 
     private Limits(Builder values) {
@@ -80,7 +82,22 @@ public final class Limits {
         return values.ruleTimeout;
     }
 
-    /** How many sessions one user may have. */
+    /**
+     * How many sessions the server may have, those without a connection included. For one more a session without a connection
+     * ends, and what it sent and no handler has begun with is dropped: a managed client sends it again. It is a session of a
+     * user who has most of these, and of those the one that has had no connection for longest. When there is none, the new
+     * session is refused with 4100.
+     */
+    public int sessions() {
+        return values.sessions > 0
+                ? values.sessions
+                : (int) Math.min(Integer.MAX_VALUE, (long) SESSIONS_FOR_A_CONNECTION * connections());
+    }
+
+    /**
+     * How many sessions one user may have. As many more may have ended and wait until what they received is handled; beyond
+     * that a new session is refused with 4100.
+     */
     public int sessionsPerUser() {
         return values.sessionsPerUser;
     }
@@ -183,7 +200,8 @@ public final class Limits {
                 + connections() + ", connectionsPerAddress=" + connectionsPerAddress() + ", pendingUpgrades="
                 + pendingUpgrades()
                 + ", handshakeBytes=" + handshakeBytes() + ", handshakeTimeout=" + handshakeTimeout()
-                + ", helloTimeout=" + helloTimeout() + ", ruleTimeout=" + ruleTimeout() + ", sessionsPerUser="
+                + ", helloTimeout=" + helloTimeout() + ", ruleTimeout=" + ruleTimeout() + ", sessions=" + sessions()
+                + ", sessionsPerUser="
                 + (sessionsPerUser() == Integer.MAX_VALUE ? "unlimited" : sessionsPerUser()) + ", sessionOverflow="
                 + sessionOverflow() + ", idleTimeout="
                 + (idleTimeout().isZero() ? "off" : idleTimeout()) + ", ratePerSession="
@@ -207,6 +225,7 @@ public final class Limits {
         private Duration handshakeTimeout = Duration.ofSeconds(10);
         private Duration helloTimeout = Duration.ofSeconds(10);
         private Duration ruleTimeout = Duration.ofSeconds(5);
+        private int sessions; // 0: by connections
         private int sessionsPerUser = Integer.MAX_VALUE;
         private SessionOverflow sessionOverflow = SessionOverflow.REFUSE_NEW;
         private Duration idleTimeout = Duration.ZERO;
@@ -280,6 +299,13 @@ public final class Limits {
         /** Default 5 s. A client of this project gives a connection up that has not welcomed it within 10 s. */
         public Builder ruleTimeout(Duration timeout) {
             this.ruleTimeout = timeout;
+            return this;
+        }
+
+        /** Default five for each of {@link #connections}, which is 100,000. */
+        public Builder sessions(int count) {
+            positive("sessions", count);
+            this.sessions = count;
             return this;
         }
 

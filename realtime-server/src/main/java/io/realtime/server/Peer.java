@@ -660,6 +660,14 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
         boolean known = true;
         if (admitted == null || attached == null) {
             ClientRecords.Opened opened = managed ? core.records().open(proof.user(), hello.client()) : null;
+            CloseReason busy = core.refusal(proof.user(), opened);
+            if (busy != null) {
+                close(busy);
+                if (opened != null) {
+                    core.records().close(opened.record());
+                }
+                return;
+            }
             known = opened != null && opened.known();
             admitted = newSession(proof, opened == null ? null : opened.record());
             CloseReason barred = core.admissions().admit(admission, names(hello, proof), admitted::register);

@@ -49,8 +49,8 @@ import org.slf4j.LoggerFactory;
 final class ServerCore implements ServerTransport.Acceptor {
     private static final Logger LOG = LoggerFactory.getLogger(RealtimeServer.class);
     private static final int MAX_CLIENT_RECORDS = 100_000;
-    private static final int CLIENT_RECORDS_PER_USER = 1_000;
     private static final Duration CLIENT_RECORD_TTL = Duration.ofHours(24);
+    private static final int SESSIONS_PER_CLIENT = 4; // one, and others that drain
     private static final int SESSION_MESSAGES = 1000;
     private static final Duration SESSION_MARGIN =
             Duration.ofMinutes(1); // a connection is missed later than it is lost
@@ -69,6 +69,7 @@ final class ServerCore implements ServerTransport.Acceptor {
     private final Dispatcher dispatcher;
     private final ClientRecords records;
     private final Map<String, Session> sessionsById = new ConcurrentHashMap<>();
+    private final EvictionQueue<Session> detached = new EvictionQueue<>(); // sessions without a connection
     private final Inboxes inboxes;
     private final Admissions admissions = new Admissions();
     private final TokenBuckets userRates;
@@ -98,8 +99,7 @@ final class ServerCore implements ServerTransport.Acceptor {
         this.inboxes = new Inboxes(broker);
         this.userRates = new TokenBuckets(config.limits().ratePerUser(), scheduler);
         this.failedResumptions = new TokenBuckets(config.limits().failedResumptionsPerAddress(), scheduler);
-        this.records = new ClientRecords(
-                scheduler, MAX_CLIENT_RECORDS, CLIENT_RECORDS_PER_USER, CLIENT_RECORD_TTL, this::newMailbox);
+        this.records = new ClientRecords(scheduler, MAX_CLIENT_RECORDS, CLIENT_RECORD_TTL, this::newMailbox);
         this.rules = new Rules(this, config.joinRule(), config.sendRule(), config.lateSendRule(), workers.rules());
         Map<String, Dispatcher.Handler> handlers = new HashMap<>();
         this.dispatcher = new Dispatcher(this, handlers);
@@ -263,11 +263,17 @@ final class ServerCore implements ServerTransport.Acceptor {
         if (sessionsById.remove(session.id(), session)) {
             inboxes.remove(session);
         }
+        detached.remove(session.userId(), session);
         ClientRecords.ClientRecord record = session.record();
         if (record != null) {
             record.left(session);
             records.close(record);
         }
+    }
+
+    /** Sessions without a connection: a session adds and removes itself under its lock. */
+    EvictionQueue<Session> detached() {
+        return detached;
     }
 
     /**
@@ -299,9 +305,41 @@ final class ServerCore implements ServerTransport.Acceptor {
         return isTheirs ? session : null;
     }
 
-    /** Ends what a user has too many of, for a new session; returns why it is the new one itself that has to go, or null. */
+    /**
+     * Returns why a client gets no new session before others have drained; null when it does.
+     *
+     * @param opened its record, which the new session would use; null for a plain client
+     */
+    @Nullable
+    CloseReason refusal(String user, ClientRecords.@Nullable Opened opened) {
+        int most = config.limits().sessionsPerUser();
+        boolean isUserBusy = inboxes.size(user) >= most
+                && inboxes.sessions(user).stream().filter(Session::hasEnded).count() >= most;
+        boolean isClientBusy = opened != null
+                && (opened.uses() > SESSIONS_PER_CLIENT
+                        || opened.record().mailbox().isFull());
+        return isUserBusy || isClientBusy
+                ? new CloseReason(CloseReason.OVERLOADED, "earlier sessions are not handled to their end yet")
+                : null;
+    }
+
+    /** Ends what there is too much of, for a new session; returns why it is the new one itself that has to go, or null. */
     @Nullable
     CloseReason makeRoomFor(Session created) {
+        CloseReason ofUser = makeRoomOfUser(created);
+        int most = config.limits().sessions();
+        while (ofUser == null && sessionsById.size() > most) {
+            CloseReason reason = new CloseReason(CloseReason.OVERLOADED, "the server may have " + most + " sessions");
+            Session evicted = detached.poll();
+            if (evicted == null) {
+                return reason;
+            }
+            evicted.end(reason, Session.Ending.EVICT);
+        }
+        return ofUser;
+    }
+
+    private @Nullable CloseReason makeRoomOfUser(Session created) {
         Limits limits = config.limits();
         int most = limits.sessionsPerUser();
         if (created.hasEnded() || inboxes.size(created.userId()) <= most) {

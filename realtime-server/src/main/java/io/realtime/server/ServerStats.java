@@ -4,7 +4,7 @@ package io.realtime.server;
  * What a server holds at one moment. Each number is exact; together they may be of slightly different moments.
  *
  * @param connections open connections, unauthenticated ones included
- * @param sessions sessions that are open or kept
+ * @param sessions sessions that are open, kept or about to end, bounded by {@link Limits#sessions}
  * @param users users with such a session
  * @param rooms rooms with members or a log, the inboxes among them
  * @param logBytes bytes of heap that all rooms, their members and their logs take, bounded by {@link Limits#logBytes}

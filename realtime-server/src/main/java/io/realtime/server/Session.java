@@ -121,7 +121,9 @@ public final class Session {
         /** Its client has left it, or is lost: what it has received is handled, in order, as the member that it was. */
         DRAIN,
         /** The application or the server has decided so: nothing more of its client is handled, and it is in no room. */
-        AT_ONCE
+        AT_ONCE,
+        /** The same, if it has no connection and its client has no other session; else it goes on. */
+        EVICT
     }
 
     Session(
@@ -414,6 +416,7 @@ public final class Session {
             }
             peer = newcomer;
             hearer = newcomer;
+            core.detached().remove(userId, this);
             inform(listener -> listener.onResume(this));
             handshake = newcomer.handshake();
             expiry.cancel();
@@ -597,6 +600,7 @@ public final class Session {
             }
             peer = null;
             hearer = null;
+            core.detached().add(userId, this);
             changes = null;
             losses++;
             inform(listener -> listener.onDetach(this, reason));
@@ -641,20 +645,25 @@ public final class Session {
         boolean isFirst;
         lock.lock();
         try {
+            if (how == Ending.EVICT && (peer != null || (record != null && record.session() != this))) {
+                return;
+            }
             Peer last = peer;
             isFirst = enter(how == Ending.DRAIN ? Life.DRAINING : Life.OVER, reason);
             close = isFirst && last != null ? closing(last, reason) : () -> {};
             if (isFirst) {
                 peer = null;
             }
-            if (isFirst && how == Ending.AT_ONCE) {
+            if (isFirst && how == Ending.DRAIN) {
+                core.detached().add(userId, this);
+            } else if (isFirst) {
                 core.countWaiting(-(record == null ? mailbox.drop().count() : record.dropWaiting()));
             }
         } finally {
             lock.unlock();
         }
         if (!isFirst) {
-            if (how == Ending.AT_ONCE) {
+            if (how != Ending.DRAIN) {
                 leaveAll(reason);
             }
             return;
@@ -662,7 +671,7 @@ public final class Session {
         mailbox.wake();
         close.run();
         endCalls();
-        if (how == Ending.AT_ONCE) {
+        if (how != Ending.DRAIN) {
             leaveAll(reason);
         }
     }

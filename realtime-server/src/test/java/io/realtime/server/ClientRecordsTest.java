@@ -18,7 +18,6 @@ class ClientRecordsTest {
     private final ClientRecords records = new ClientRecords(
             time,
             3,
-            100,
             Duration.ofHours(24),
             (user, lock) -> new Mailbox(threads, user, time, new Bursts(time, time), 10, 1000, lock));
 
@@ -41,6 +40,25 @@ class ClientRecordsTest {
         assertSame(first, openAndClose("a"));
         time.advance(Duration.ofHours(24).plusNanos(1));
         assertFalse(knows("a"));
+    }
+
+    @Test
+    void expiredRecordIsUnknownBeforeItIsForgotten() {
+        ClientRecords many = new ClientRecords(
+                time,
+                100,
+                Duration.ofHours(24),
+                (user, lock) -> new Mailbox(threads, user, time, new Bursts(time, time), 10, 1000, lock));
+        for (int i = 0; i < 100; i++) {
+            many.close(many.open("ann", "c" + i).record());
+        }
+        time.advance(Duration.ofHours(24).plusNanos(1));
+        assertFalse(many.open("ann", "c99").known());
+        assertTrue(many.size() > 50, "not all are forgotten at once");
+        for (int i = 0; i < 10; i++) {
+            many.open("bob", "c" + i);
+        }
+        assertEquals(11, many.size());
     }
 
     @Test
@@ -73,8 +91,7 @@ class ClientRecordsTest {
     void aUserWithManyClientsForgetsItsOwn() {
         ClientRecords bounded = new ClientRecords(
                 time,
-                100,
-                4,
+                5,
                 Duration.ofHours(24),
                 (user, lock) -> new Mailbox(threads, user, time, new Bursts(time, time), 10, 1000, lock));
         bounded.close(bounded.open("bob", "b").record());

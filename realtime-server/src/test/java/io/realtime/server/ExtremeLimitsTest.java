@@ -38,6 +38,7 @@ class ExtremeLimitsTest {
             "pendingUpgrades", Limits.Builder::pendingUpgrades,
             "handshakeBytes", Limits.Builder::handshakeBytes,
             "sessionsPerUser", (builder, count) -> builder.sessionsPerUser(count),
+            "sessions", Limits.Builder::sessions,
             "mailbox", Limits.Builder::mailbox,
             "badMessages", Limits.Builder::badMessages));
 

@@ -468,6 +468,7 @@ class LimitsTest {
                 .handshakeTimeout(Duration.ofSeconds(7))
                 .helloTimeout(Duration.ofSeconds(7))
                 .ruleTimeout(Duration.ofSeconds(7))
+                .sessions(7)
                 .sessionsPerUser(7, SessionOverflow.CLOSE_OLDEST)
                 .idleTimeout(Duration.ofSeconds(7))
                 .rate(RateLimit.perSecond(7))
@@ -510,6 +511,7 @@ class LimitsTest {
                 "connections=20000",
                 "connectionsPerAddress=10000",
                 "pendingUpgrades=1000",
+                "sessions=100000",
                 "sessionsPerUser=unlimited",
                 "idleTimeout=off",
                 "ratePerUser=100 per PT1S, burst 200")) {

@@ -1,0 +1,212 @@
+package io.realtime.server;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.google.gson.JsonObject;
+import io.realtime.CloseReason;
+import io.realtime.Event;
+import io.realtime.internal.wire.Frames;
+import io.realtime.server.TestServer.TestPeer;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import java.util.function.UnaryOperator;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+/** How many sessions there may be: without a connection, draining, and in all. */
+class SessionBoundsTest {
+    private static final Event<String> NOTE = Event.of("note", String.class);
+
+    private final List<String> handled = new ArrayList<>();
+    private TestServer test = newServer(limits -> limits);
+
+    private TestServer newServer(UnaryOperator<Limits.Builder> limits) {
+        return new TestServer(
+                TestServer::byName,
+                b -> b.limits(limits.apply(Limits.builder()).build())
+                        .on(NOTE, (session, note) -> handled.add(note.data())));
+    }
+
+    private void start(UnaryOperator<Limits.Builder> limits) {
+        test.close();
+        test = newServer(limits);
+    }
+
+    @AfterEach
+    void stop() {
+        test.close();
+    }
+
+    private TestPeer hello(String user, int client, String more) {
+        TestPeer peer = test.connect(Frames.SUBPROTOCOL, "/ws");
+        peer.send("{'type':'$hello','data':{'token':'" + user + "','client':'client-" + client + "-0123456789'" + more
+                + "}}");
+        return peer;
+    }
+
+    private TestPeer hello(String user, int client) {
+        return hello(user, client, "");
+    }
+
+    private boolean isResumed(String user, int client, String secret) {
+        return hello(user, client, ",'session':'" + secret + "'")
+                .data("$welcome")
+                .get("resumed")
+                .getAsBoolean();
+    }
+
+    private static String secret(TestPeer peer) {
+        return peer.data("$welcome").get("session").getAsString();
+    }
+
+    /** Leaves messages that wait for their turn by the rate limit. */
+    private static void sendMore(TestPeer peer) {
+        for (int seq = 1; seq <= 3; seq++) {
+            peer.send("{'type':'note','seq':" + seq + ",'data':'" + seq + "'}");
+        }
+    }
+
+    /** Closes for good: the session drains. */
+    private void leave(TestPeer peer) {
+        Objects.requireNonNull(peer.connection).close(new CloseReason(CloseReason.NORMAL, "bye"));
+        test.settle();
+    }
+
+    private int sessions() {
+        return test.server.stats().sessions();
+    }
+
+    @Test
+    void abortedSessionsStayWithinTheLimit() {
+        start(limits -> limits.sessions(10));
+        for (int i = 0; i < 50; i++) {
+            TestPeer peer = hello("user" + i, 0);
+            peer.next("$welcome");
+            peer.cut();
+        }
+        assertEquals(10, sessions());
+    }
+
+    @Test
+    void longestDetachedSessionEndsFirst() {
+        start(limits -> limits.sessions(2));
+        TestPeer ann = hello("ann", 0);
+        TestPeer bob = hello("bob", 0);
+        bob.cut();
+        ann.cut();
+        hello("cid", 0).next("$welcome");
+        assertEquals(2, sessions());
+        assertTrue(isResumed("ann", 0, secret(ann)));
+        assertEquals(List.of(), test.server.user("bob").sessions());
+    }
+
+    @Test
+    void floodOfOneUserEndsNoSessionOfAnother() {
+        start(limits -> limits.sessions(10));
+        TestPeer ann = hello("ann", 0);
+        ann.cut();
+        for (int i = 0; i < 50; i++) {
+            hello("eve", i).cut();
+        }
+        assertEquals(10, sessions());
+        assertTrue(isResumed("ann", 0, secret(ann)));
+    }
+
+    @Test
+    void newcomerIsRefusedWhenAllSessionsAreConnected() {
+        start(limits -> limits.sessions(2));
+        TestPeer ann = hello("ann", 0);
+        TestPeer bob = hello("bob", 0);
+        assertEquals(CloseReason.OVERLOADED, hello("cid", 0).closeCode());
+        assertNull(ann.closed);
+        assertNull(bob.closed);
+        assertEquals(2, sessions());
+        bob.cut();
+        assertNotNull(hello("cid", 0).next("$welcome"));
+    }
+
+    @Test
+    void drainingSessionsOfAUserAreBounded() {
+        start(limits -> limits.sessionsPerUser(3).rate(RateLimit.perMinute(1)));
+        List<Integer> codes = new ArrayList<>();
+        for (int i = 0; i < 20; i++) {
+            TestPeer peer = hello("eve", i);
+            if (peer.closed == null) {
+                sendMore(peer);
+                leave(peer);
+            } else {
+                codes.add(peer.closeCode());
+            }
+        }
+        assertTrue(sessions() <= 6, () -> sessions() + " sessions");
+        assertTrue(codes.contains(CloseReason.OVERLOADED), codes.toString());
+        assertNotNull(hello("ann", 0).next("$welcome"), "nobody else is concerned");
+    }
+
+    @Test
+    void drainingSessionsOfAClientAreBounded() {
+        start(limits -> limits.rate(RateLimit.perMinute(1)));
+        TestPeer last = hello("eve", 0);
+        sendMore(last);
+        for (int i = 0; i < 20; i++) {
+            last = hello("eve", 0);
+        }
+        assertEquals(4, sessions());
+        assertEquals(CloseReason.OVERLOADED, last.closeCode());
+        test.time.advance(Duration.ofMinutes(5));
+        assertEquals(List.of("1", "2", "3"), handled);
+        assertNotNull(hello("eve", 0).next("$welcome"), "what it had sent is handled");
+    }
+
+    @Test
+    void fullMailboxRefusesANewSessionOfItsClient() {
+        start(limits -> limits.rate(RateLimit.perMinute(1)).mailbox(4).inflight(4));
+        TestPeer first = hello("eve", 0);
+        first.next("$welcome");
+        for (int seq = 1; seq <= 5; seq++) {
+            first.send("{'type':'note','seq':" + seq + ",'data':'" + seq + "'}");
+        }
+        assertEquals(CloseReason.OVERLOADED, hello("eve", 0).closeCode());
+        assertNull(first.closed);
+        assertEquals(1, sessions());
+    }
+
+    @Test
+    void evictedSessionsMessagesAreHandledWhenSentAgain() {
+        start(limits -> limits.sessions(1).rate(RateLimit.perMinute(1)));
+        TestPeer ann = hello("ann", 0);
+        sendMore(ann);
+        ann.cut();
+        TestPeer bob = hello("bob", 0);
+        bob.next("$welcome");
+        bob.cut();
+        test.time.advance(Duration.ofMinutes(4));
+        assertEquals(List.of("1"), handled);
+        TestPeer again = hello("ann", 0);
+        JsonObject welcome = again.data("$welcome");
+        assertEquals(1, welcome.get("seq").getAsLong());
+        sendMore(again);
+        test.time.advance(Duration.ofMinutes(4));
+        assertEquals(List.of("1", "2", "3"), handled);
+        assertEquals(0, test.server.stats().waiting());
+    }
+
+    @Test
+    void evictedDrainingSessionLeavesItsRoomsAtOnce() {
+        start(limits -> limits.sessions(1).rate(RateLimit.perMinute(1)));
+        TestPeer ann = hello("ann", 0);
+        test.server.user("ann").sessions().get(0).join("hall");
+        sendMore(ann);
+        leave(ann);
+        assertEquals(1, sessions());
+        assertNotNull(hello("bob", 0).next("$welcome"));
+        assertEquals(1, sessions());
+        assertEquals(0, test.server.room("hall").members().size());
+        assertEquals(0, test.server.stats().waiting());
+    }
+}
