@@ -85,15 +85,19 @@ final class AcceptHandler extends ChannelInboundHandlerAdapter {
                 channel.pipeline().addLast(tls.newHandler());
             }
             channel.pipeline().addLast(connection);
+            place.upgrading(connection::abort);
             connections.add(connection);
             loop.register(channel).addListener(registered -> {
                 if (!registered.isSuccess()) { // and has closed it, which its connection hears
                     LOG.warn("an accepted connection could not be registered", registered.cause());
                 }
             });
-            place.upgrading(connection::abort);
-        } catch (RuntimeException broken) { // this peer's alone
-            LOG.debug("a connection ended while it was accepted", broken);
+        } catch (Throwable broken) { // this peer's alone
+            if (broken instanceof Error) {
+                LOG.error("a connection could not be taken", broken);
+            } else {
+                LOG.debug("a connection ended while it was accepted", broken);
+            }
             if (place != null) {
                 place.leave();
             }
@@ -116,11 +120,11 @@ final class AcceptHandler extends ChannelInboundHandlerAdapter {
             LOG.error("accepting fails; trying again every {} ms", RETRY_PAUSE.toMillis(), cause);
         }
         failure = String.valueOf(cause.getMessage());
-        context.channel().config().setAutoRead(false);
-        context.executor()
+        context.executor() // first: else accepting would end when there is no memory for the task
                 .schedule(
                         () -> context.channel().config().setAutoRead(true),
                         RETRY_PAUSE.toMillis(),
                         TimeUnit.MILLISECONDS);
+        context.channel().config().setAutoRead(false);
     }
 }

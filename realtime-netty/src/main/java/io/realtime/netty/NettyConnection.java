@@ -159,15 +159,20 @@ final class NettyConnection extends ChannelInboundHandlerAdapter
         if (!ending.compareAndSet(null, why)) {
             return false;
         }
+        execute(this::cutAfterGrace); // first: it ends also when there is no memory for the farewell
         outbound.seal(ControlFrames.close(why.reason()), then);
-        execute(this::cutAfterGrace);
         return true;
     }
 
     private void lose(String why) {
         ending.compareAndSet(null, Ending.lost(why));
         if (cutting.compareAndSet(false, true)) {
-            execute(this::cut);
+            try {
+                execute(this::cut);
+            } catch (Throwable failure) { // out of memory, say: the next to lose it tries again
+                cutting.set(false);
+                throw failure;
+            }
         }
     }
 
@@ -391,10 +396,9 @@ final class NettyConnection extends ChannelInboundHandlerAdapter
     }
 
     private void cutAfterGrace() {
-        cancelDeadline();
-        if (channel.isOpen()) {
-            deadline = loop.schedule(this::cut, CLOSE_GRACE.toNanos(), TimeUnit.NANOSECONDS);
-        }
+        Future<?> cut = channel.isOpen() ? loop.schedule(this::cut, CLOSE_GRACE.toNanos(), TimeUnit.NANOSECONDS) : null;
+        cancelDeadline(); // once there is another
+        deadline = cut;
     }
 
     /** Closes the socket past the TLS handler, which would first have its farewell written. */
@@ -404,8 +408,8 @@ final class NettyConnection extends ChannelInboundHandlerAdapter
 
     private void end() {
         cancelDeadline();
-        outbound.close();
         place.leave();
+        outbound.close();
         Ending decided = ending.get();
         Ending why = decided == null ? Ending.lost("") : decided;
         try {

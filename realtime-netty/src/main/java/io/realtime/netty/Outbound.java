@@ -260,6 +260,9 @@ final class Outbound {
             LOG.debug("not sent, the transport has stopped: {}", channel);
             shut();
             return false;
+        } catch (Throwable failure) { // out of memory, say: the loop will not come, and nobody may wait for it
+            shut();
+            throw failure;
         }
     }
 
@@ -282,10 +285,13 @@ final class Outbound {
     private static void nextInLine() {
         ArrayDeque<Outbound> line = LINE.get();
         Outbound first = line.element();
-        first.writePiece();
-        line.remove();
-        if (!line.isEmpty()) {
-            first.execute(NEXT_IN_LINE);
+        try {
+            first.writePiece();
+        } finally { // an error of one connection must not keep back the others
+            line.remove();
+            if (!line.isEmpty()) {
+                first.execute(NEXT_IN_LINE);
+            }
         }
     }
 
@@ -310,8 +316,7 @@ final class Outbound {
             } else {
                 caughtUp(true);
             }
-        } catch (RuntimeException
-                | OutOfMemoryError failure) { // of direct memory: this connection's end, not the loop's
+        } catch (Throwable failure) { // no direct memory, say: this connection's end, not the loop's
             owner.failed(failure);
         }
     }
@@ -338,7 +343,13 @@ final class Outbound {
         } finally {
             lock.unlock();
         }
-        waited.forEach(Runnable::run);
+        for (Runnable proceed : waited) {
+            try {
+                proceed.run();
+            } catch (Throwable failure) { // of one room: the others go on
+                LOG.error("what waited for {} could not go on", channel, failure);
+            }
+        }
     }
 
     /** The channel may take more again. */

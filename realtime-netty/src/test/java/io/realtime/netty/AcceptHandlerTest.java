@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.netty.channel.embedded.EmbeddedChannel;
 import io.netty.channel.socket.nio.NioSocketChannel;
 import java.io.IOException;
+import java.net.InetSocketAddress;
 import java.time.Duration;
 import java.util.concurrent.TimeUnit;
 import org.junit.jupiter.api.AfterEach;
@@ -51,5 +52,21 @@ class AcceptHandlerTest {
         assertNull(accepted.failure());
         assertFalse(gone.isOpen());
         assertTrue(accepted.open().isEmpty());
+    }
+
+    @Test
+    void errorWhileOneIsAcceptedIsThatPeersAlone() {
+        listening.pipeline().addLast(accepted);
+        NioSocketChannel broken = new NioSocketChannel() {
+            @Override
+            public InetSocketAddress remoteAddress() {
+                throw new NoClassDefFoundError("as requested");
+            }
+        };
+        listening.writeInbound(broken);
+        assertFalse(broken.isOpen());
+        assertTrue(accepted.open().isEmpty());
+        assertNull(accepted.failure());
+        assertTrue(listening.config().isAutoRead());
     }
 }

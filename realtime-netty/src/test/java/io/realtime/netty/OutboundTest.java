@@ -9,11 +9,13 @@ import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.netty.buffer.ByteBuf;
+import io.netty.buffer.ByteBufAllocator;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.ChannelOutboundHandlerAdapter;
 import io.netty.channel.embedded.EmbeddedChannel;
 import java.io.IOException;
+import java.lang.reflect.Proxy;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.List;
@@ -249,6 +251,38 @@ class OutboundTest {
         channel.runPendingTasks();
         assertEquals(List.of(), written());
         assertEquals(List.of(), heard);
+    }
+
+    @Test
+    void errorOfOneConnectionLeavesTheLineToTheOthers() {
+        Outbound other = new Outbound(channel, channel.eventLoop(), BOUND, new Owner());
+        outbound.send(bytes(40_000));
+        assertTrue(outbound.lags(() -> {
+            throw new NoClassDefFoundError("as requested");
+        }));
+        assertTrue(outbound.lags(() -> heard.add("caught up")));
+        other.send(bytes(70_000));
+        channel.runPendingTasks();
+        assertEquals(List.of(32_768, 32_768, 7_232, 32_768, 4_464), written());
+        assertEquals("caught up", heard.get(0));
+        assertEquals(0, other.waiting());
+    }
+
+    @Test
+    void errorWhileAPieceIsWrittenLeavesTheLineToTheOthers() {
+        Outbound other = new Outbound(channel, channel.eventLoop(), BOUND, new Owner());
+        outbound.send(bytes(40_000));
+        other.send(bytes(40_000));
+        ByteBufAllocator working = channel.config().getAllocator();
+        Class<?>[] type = {ByteBufAllocator.class};
+        channel.config().setAllocator((ByteBufAllocator)
+                Proxy.newProxyInstance(getClass().getClassLoader(), type, (broken, method, sizes) -> {
+                    channel.config().setAllocator(working);
+                    throw new NoClassDefFoundError("as requested");
+                }));
+        channel.runPendingTasks();
+        assertEquals(List.of(32_768, 7_232), written());
+        assertEquals(List.of("failed as requested"), heard);
     }
 
     private void setWritable(boolean writable) {

@@ -124,7 +124,11 @@ final class Callbacks {
             call.run();
         } catch (Throwable failure) { // Java-WebSocket 1.6.0: an escaping Error stops a worker or the whole server
             LOG.error("a connection's listener failed", failure);
-            onFailure.run();
+            try {
+                onFailure.run();
+            } catch (Throwable again) { // who has the turn gives it back, or all that come later would wait for ever
+                LOG.error("a connection whose listener failed could not be ended", again);
+            }
         }
     }
 }

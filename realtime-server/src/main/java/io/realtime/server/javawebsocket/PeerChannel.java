@@ -126,7 +126,7 @@ final class PeerChannel implements WrappedByteChannel {
         } finally {
             lock.unlock();
         }
-        flush(next(0));
+        flush(null);
     }
 
     /** Queues a control frame, or drops it when the bound is reached: a peer that floods us with pings has its way. */
@@ -155,7 +155,7 @@ final class PeerChannel implements WrappedByteChannel {
         } finally {
             lock.unlock();
         }
-        flush(first == null ? next(0) : new ByteBuffer[] {first});
+        flush(first);
         return true;
     }
 
@@ -175,7 +175,7 @@ final class PeerChannel implements WrappedByteChannel {
         } finally {
             lock.unlock();
         }
-        flush(next(0));
+        flush(null);
     }
 
     /** Ends the connection as soon as all is written; to be called after {@link #seal}. */
@@ -189,7 +189,7 @@ final class PeerChannel implements WrappedByteChannel {
         } finally {
             lock.unlock();
         }
-        flush(next(0));
+        flush(null);
     }
 
     long waiting() {
@@ -219,11 +219,11 @@ final class PeerChannel implements WrappedByteChannel {
     /**
      * Writes what waits, as far as the socket takes it. The caller has set {@code writing}.
      *
-     * @param begin what to begin with; nothing when there was nothing, and the turn is over
+     * @param begin what to begin with, when that is known
      */
-    private void flush(ByteBuffer[] begin) {
+    private void flush(@Nullable ByteBuffer begin) {
         try {
-            ByteBuffer[] chunk = begin;
+            ByteBuffer[] chunk = begin == null ? next(0) : new ByteBuffer[] {begin};
             for (int i = 1; chunk.length > 0; i++) {
                 long wanted = 0;
                 for (ByteBuffer part : chunk) {
@@ -385,7 +385,7 @@ final class PeerChannel implements WrappedByteChannel {
         } finally {
             lock.unlock();
         }
-        flush(next(0));
+        flush(null);
     }
 
     /** The library writes only what we let it produce: nothing. */

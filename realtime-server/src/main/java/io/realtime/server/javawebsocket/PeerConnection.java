@@ -155,14 +155,15 @@ final class PeerConnection implements Connection, FrameDecoder.Sink, PeerChannel
         if (!ending.compareAndSet(null, why)) {
             return false;
         }
+        cutAfterGrace(); // first: it ends also when there is no memory for the farewell
         channel.seal(ControlFrames.close(why.reason()), then);
-        cutAfterGrace();
         return true;
     }
 
     private void cutAfterGrace() {
-        deadline.cancel();
+        Scheduler.Cancellable before = deadline;
         deadline = timer.schedule(CLOSE_GRACE, this::end);
+        before.cancel();
         if (ended.get()) {
             deadline.cancel();
         }
