@@ -6,7 +6,8 @@ import java.time.Duration;
 /**
  * When a silent connection is asked for a sign of life, and when it is given up. Any inbound frame counts as a sign.
  *
- * @param interval after how much silence to ping; default 30 s, at least 1 ms
+ * @param interval after how much silence to ping; default 30 s, at least 1 ms. A ping leaves earlier when the timeout would
+ *     leave less than 1 s, and less than a quarter of itself, for the answer
  * @param timeout after how much silence the connection is dead; default 60 s
  */
 public record Heartbeat(Duration interval, Duration timeout) {

@@ -11,7 +11,10 @@ import java.util.function.LongSupplier;
  *
  * <p>A timer that comes late says that this process was paused, by a debugger, a collection or a sleep, or its threads
  * were kept busy. Then silence proves nothing: the peer is pinged, and has the time between a ping and the timeout to
- * answer.
+ * answer. That happens three times in a row at most, so that a process whose timers are always late gives up as well.
+ *
+ * <p>The peer always has a while to answer: when the interval ends less than 1 s and less than a quarter of the timeout
+ * before the timeout, the ping leaves earlier.
  *
  * <p>A message that comes slowly is a sign of life as long as {@link #PROGRESS_BYTES} of it come within the timeout, and so
  * is as much that the peer takes of what waits for it. The pings go on meanwhile, since the peer may hear nothing else of
@@ -23,6 +26,9 @@ import java.util.function.LongSupplier;
 public final class HeartbeatMonitor {
     /** How much of an unfinished message is a sign of life: a peer that sends less within the timeout is given up. */
     public static final int PROGRESS_BYTES = 1024;
+
+    private static final long LEAST_GRACE = Duration.ofSeconds(1).toNanos();
+    private static final int MOST_PAUSES = 3;
 
     private final Scheduler scheduler;
     private final long intervalNanos;
@@ -36,6 +42,7 @@ public final class HeartbeatMonitor {
     private long due; // on the scheduler's thread, after the start
     private volatile long lastProgress;
     private long lastTaken; // the scheduler's thread's
+    private int pauses; // the scheduler's thread's: how many timers in a row were late
     private int progress; // the I/O thread's: bytes since the last progress
     private volatile boolean stopped;
     private volatile Scheduler.Cancellable timer = () -> {};
@@ -44,8 +51,10 @@ public final class HeartbeatMonitor {
             Heartbeat heartbeat, double jitter, Scheduler scheduler, LongSupplier taken, Runnable ping, Runnable dead) {
         this.scheduler = scheduler;
         this.timeoutNanos = heartbeat.timeout().toNanos();
-        this.intervalNanos = (long) (heartbeat.interval().toNanos() * (1 - 0.2 * jitter));
-        this.graceNanos = Math.max(1, timeoutNanos - intervalNanos);
+        this.intervalNanos = Math.min(
+                (long) (heartbeat.interval().toNanos() * (1 - 0.2 * jitter)),
+                timeoutNanos - Math.min(LEAST_GRACE, timeoutNanos / 4));
+        this.graceNanos = timeoutNanos - intervalNanos;
         this.taken = taken;
         this.ping = ping;
         this.dead = dead;
@@ -119,7 +128,8 @@ public final class HeartbeatMonitor {
             lastProgress = now;
         }
         long stillness = Math.min(silence, now - lastProgress);
-        boolean wasPaused = now - due > graceNanos / 4;
+        boolean wasPaused = now - due > graceNanos / 4 && pauses < MOST_PAUSES;
+        pauses = wasPaused ? pauses + 1 : 0;
         if (silence < intervalNanos) {
             arm(intervalNanos - silence);
         } else if (wasPaused) {

@@ -218,6 +218,61 @@ class HeartbeatMonitorTest {
         assertEquals(List.of("ping 30000", "ping 660000", "ping 690000"), calls);
     }
 
+    /** Timers come a little later each time, as those of a real scheduler do. */
+    private void advanceWithLateTimers(long ms, long lateNanos) {
+        for (long i = 0; i < ms; i++) {
+            pausedNanos += lateNanos;
+            advance(1);
+        }
+    }
+
+    @Test
+    void deadPeerIsGivenUpThoughTheTimeoutIsShort() {
+        HeartbeatMonitor unused = HeartbeatMonitor.start(
+                new Heartbeat(Duration.ofSeconds(30), Duration.ofSeconds(30).plusNanos(1)),
+                0,
+                pausable,
+                () -> calls.add("ping"),
+                () -> calls.add("dead"));
+        advanceWithLateTimers(40_000, 1_000);
+        assertEquals(List.of("ping", "dead"), calls);
+    }
+
+    @Test
+    void answerHasASecondThoughTheTimeoutIsShort() {
+        HeartbeatMonitor monitor = start(30_000, 30_001, 0);
+        advance(29_000);
+        assertEquals(List.of(), calls);
+        advance(1);
+        assertEquals(List.of("ping 29001"), calls);
+        advance(999);
+        monitor.received();
+        advance(29_000);
+        assertEquals(List.of("ping 29001"), calls);
+        advance(1);
+        assertEquals(List.of("ping 29001", "ping 59001"), calls);
+    }
+
+    @Test
+    void shortTimeoutLeavesAQuarterForTheAnswer() {
+        start(100, 104, 0);
+        advance(77);
+        assertEquals(List.of(), calls);
+        advance(1_000);
+        assertEquals(List.of("ping 78", "dead 104"), calls);
+    }
+
+    @Test
+    void deadPeerIsGivenUpThoughEveryTimerIsLate() {
+        start(30_000, 60_000, 0);
+        for (int i = 0; i < 20; i++) {
+            advance(29_999);
+            pausedNanos += Duration.ofSeconds(10).toNanos();
+            advance(1);
+        }
+        assertEquals(List.of("ping 40000", "ping 80000", "ping 120000", "dead 160000"), calls);
+    }
+
     @Test
     void timerThatIsALittleLateChangesNothing() {
         start(30_000, 60_000, 0);
