@@ -40,7 +40,6 @@ final class Callbacks {
     private final EventBus everywhere = new EventBus(this::handlerFailed);
     private final ConcurrentHashMap<String, RoomBus> perRoom = new ConcurrentHashMap<>(); // with subscriptions only
     private final AtomicLong backlog = new AtomicLong();
-    private volatile Consumer<Envelope> questions = question -> {};
     private boolean handlerThrew; // on the executor only
 
     /**
@@ -58,13 +57,12 @@ final class Callbacks {
         this.reloads = new Reloads(this, scheduler);
     }
 
-    /** Who answers what the server asks, on the executor; before anything is connected. */
-    void answerWith(Consumer<Envelope> answerer) {
-        questions = answerer;
-    }
-
     void execute(Runnable task) {
         executor.execute(task);
+    }
+
+    Executor executor() {
+        return executor;
     }
 
     /** Returns what runs tasks on another executor in order, one at a time, and loses none. */
@@ -108,6 +106,28 @@ final class Callbacks {
     /** Notes that a frame needs no memory any more. */
     void done(int length) {
         backlog.addAndGet(-cost(length));
+    }
+
+    /** Returns what {@link #doneSince} needs to know of the time before a frame was taken; on the scheduler's thread. */
+    long mark() {
+        return executor.submitted();
+    }
+
+    /** Notes that a frame needs no memory any more once the callbacks that it has led to have run. */
+    void doneSince(long mark, int length) {
+        if (executor.submitted() == mark) {
+            done(length);
+        } else {
+            executor.execute(() -> done(length));
+        }
+    }
+
+    /** Counts a frame that another executor than the callbacks' has to hand over, until that has come to it. */
+    void waitsFor(Executor other, int length) {
+        if (other != executor) {
+            backlog.addAndGet(cost(length));
+            other.execute(() -> done(length));
+        }
     }
 
     <T> Subscription on(@Nullable String room, Event<T> event, Consumer<? super Message<T>> handler) {
@@ -186,10 +206,6 @@ final class Callbacks {
      * @return whether there was a handler, and none threw
      */
     boolean hand(Inbound message) {
-        if (message.envelope().ref() != null) {
-            questions.accept(message.envelope());
-            return true;
-        }
         String type = message.envelope().type();
         Event<?> event = everywhere.event(type);
         if (event == null) {

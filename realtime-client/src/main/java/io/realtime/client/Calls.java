@@ -22,9 +22,7 @@ import io.realtime.internal.wire.Outgoing;
 import io.realtime.spi.Scheduler;
 import java.lang.reflect.Type;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.LinkedHashMap;
-import java.util.List;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
@@ -74,7 +72,7 @@ final class Calls {
 
     // The scheduler's thread only.
     private final Map<String, Long> unsaid = new LinkedHashMap<>(); // credit that was granted since it was last said
-    private final List<Runnable> untold = new ArrayList<>(); // answers that the outbox had no room for
+    private final LateAnswers late = new LateAnswers();
     private boolean isSayingSoon;
     private int longestCredit; // in bytes; the server takes it, and so does the connection
     private long read;
@@ -87,7 +85,21 @@ final class Calls {
 
     /** What answers the server's questions of one name, on the callback executor. */
     private interface Answerer {
-        void answer(String ref, Envelope question) throws Exception;
+        void answer(Asker asker, Envelope question) throws Exception;
+    }
+
+    /**
+     * The server as one user's, which has asked something.
+     *
+     * @param era the user's
+     */
+    private record Asker(int era, String ref) {}
+
+    /** What is said to one that has asked, or that was asked. */
+    record Answer(Asker to, String type, long index, String json) {
+        long cost() {
+            return Callbacks.cost(json.length());
+        }
     }
 
     /**
@@ -106,18 +118,18 @@ final class Calls {
                     thread.setDaemon(true);
                     return thread;
                 });
-        callbacks.answerWith(this::answer);
     }
 
     // ---- asking, on any thread
 
     <Q, R> CompletableFuture<R> request(Request<Q, R> request, Q data, Duration timeout) {
         ClientFuture<R> result = callbacks.newFuture();
-        RequestCall<R> call = new RequestCall<>(result, request.replyType(), callbacks::execute);
+        Executor executor = callbacks.executor();
+        RequestCall<R> call = new RequestCall<>(result, request.replyType(), executor);
         String json = json(data, request.type(), call);
         if (json != null) {
             String ref = questions.newRef();
-            ask(ref, request.name(), json, call);
+            ask(ref, request.name(), json, new Asked(call, executor));
             call.within(timeout, scheduler, questions, ref);
             result.onCancel(() -> questions.fail(ref, new RealtimeException(ErrorCode.CLOSED, "it was cancelled")));
         }
@@ -137,7 +149,7 @@ final class Calls {
                 callbacks::tell);
         String json = json(data, request.type(), call);
         if (json != null) {
-            ask(ref, request.name(), json, call);
+            ask(ref, request.name(), json, new Asked(call, executor));
             post(this::saySoon);
         }
         return call::cancel;
@@ -152,12 +164,11 @@ final class Calls {
         }
     }
 
-    private void ask(String ref, String type, String json, Question question) {
+    private void ask(String ref, String type, String json, Asked asked) {
         CompletableFuture<Void> fate = new CompletableFuture<>();
-        Asked asked = new Asked(question);
         if (!questions.open(ref, asked)) {
             String why = Questions.MOST + " questions are open";
-            question.failed(new RealtimeException(ErrorCode.OVERLOADED, why, true, null));
+            asked.question.failed(new RealtimeException(ErrorCode.OVERLOADED, why, true, null));
             return;
         }
         boolean isSent = false;
@@ -188,29 +199,34 @@ final class Calls {
     /** A question, and the message that asks it. */
     private final class Asked implements Question {
         final Question question;
+        private final Executor executor; // hands over what is answered
         volatile Outbox.@Nullable Entry entry;
         private boolean isHeard; // the scheduler's thread only: some of an answer has come
 
-        Asked(Question question) {
+        Asked(Question question, Executor executor) {
             this.question = question;
+            this.executor = executor;
         }
 
         @Override
         public void reply(Envelope reply) {
             heard();
             question.reply(reply);
+            callbacks.waitsFor(executor, reply.length());
         }
 
         @Override
         public void item(Envelope item) {
             heard();
             question.item(item);
+            callbacks.waitsFor(executor, item.length());
         }
 
         @Override
         public void end(Envelope end) {
             heard();
             question.end(end);
+            callbacks.waitsFor(executor, end.length());
         }
 
         /** An answer says that the message was taken: it is not sent again, whatever the next server has forgotten. */
@@ -253,7 +269,7 @@ final class Calls {
         post(() -> {
             unsaid.remove(ref);
             if (isOpen && (!(question instanceof Asked asked) || !asked.giveUp())) {
-                tell(Frames.CANCEL, ref, -1, "null");
+                tell(new Asker(era.get(), ref), Frames.CANCEL, -1, "null");
             }
         });
     }
@@ -274,10 +290,13 @@ final class Calls {
 
     boolean error(Envelope frame, RealtimeException failure) {
         String ref = frame.ref();
-        if (ref != null && questions.get(ref) instanceof Asked asked) {
-            asked.heard();
+        if (ref == null || !(questions.get(ref) instanceof Asked asked)) {
+            return false;
         }
-        return questions.fail(frame.ref(), failure);
+        asked.heard();
+        boolean isOpen = questions.fail(ref, failure);
+        callbacks.waitsFor(asked.executor, frame.length());
+        return isOpen;
     }
 
     /** A frame of the session's inbox has arrived. */
@@ -383,7 +402,7 @@ final class Calls {
      */
     void sessionLost(long processed, long behind, long inbox) {
         sources.cancelAll();
-        untold.clear();
+        late.clear();
         readFrom(inbox);
         isSessionLost = true;
         lostUpTo = processed;
@@ -420,7 +439,7 @@ final class Calls {
             if (question instanceof Asked asked && !asked.isUnheard(processed)) {
                 questions.fail(ref, lost());
                 if (asked.question instanceof StreamCall) {
-                    tell(Frames.CANCEL, ref, -1, "null"); // for the case that it lives on
+                    tell(new Asker(era.get(), ref), Frames.CANCEL, -1, "null"); // for the case that it lives on
                 }
             }
         });
@@ -442,7 +461,7 @@ final class Calls {
     void userChanged(RealtimeException why) {
         era.incrementAndGet();
         fail(why);
-        untold.clear();
+        late.clear();
         unsaid.clear();
         readFrom(0);
     }
@@ -454,22 +473,18 @@ final class Calls {
     // ---- answering
 
     <Q, R> Subscription onRequest(Request<Q, R> request, RequestHandler.Async<Q, R> handler) {
-        return register(request.name(), (ref, question) -> {
-            int asked = era.get();
+        return register(request.name(), (asker, question) -> {
             CompletionStage<R> later = handler.handle(question.<Q>data(request.type()));
             later.whenComplete((reply, failure) -> {
-                if (asked != era.get()) { // nobody waits for it, and it is not for the user that came after
-                    return;
-                }
                 if (failure != null) {
-                    fail(ref, failure);
+                    fail(asker, failure);
                     return;
                 }
                 try {
-                    tell(Frames.REPLY, ref, -1, Json.write(reply, request.replyType()));
+                    tell(asker, Frames.REPLY, -1, Json.write(reply, request.replyType()));
                 } catch (PayloadException unfit) { // this side's fault, not the asker's data
                     fail(
-                            ref,
+                            asker,
                             new IllegalStateException(
                                     "the reply of '" + request.name() + "' cannot be written", unfit));
                 }
@@ -478,9 +493,9 @@ final class Calls {
     }
 
     <Q, T> Subscription onStream(StreamRequest<Q, T> request, StreamHandler<Q, T> handler) {
-        return register(request.name(), (ref, question) -> {
+        return register(request.name(), (asker, question) -> {
             Q asked = question.data(request.type());
-            StreamSource<T> source = begin(ref, request.itemType());
+            StreamSource<T> source = begin(asker, request.itemType());
             try {
                 producers.execute(() -> source.run(out -> handler.handle(asked, out)));
             } catch (RejectedExecutionException busy) {
@@ -490,9 +505,9 @@ final class Calls {
     }
 
     <Q, T> Subscription onStreamAsync(StreamRequest<Q, T> request, StreamHandler.Async<Q, T> handler) {
-        return register(request.name(), (ref, question) -> {
+        return register(request.name(), (asker, question) -> {
             Q asked = question.data(request.type());
-            StreamSource<T> source = begin(ref, request.itemType());
+            StreamSource<T> source = begin(asker, request.itemType());
             try {
                 handler.handle(asked, source);
             } catch (Throwable failure) { // the application's code: an Error, too, ends this stream alone
@@ -501,11 +516,13 @@ final class Calls {
         });
     }
 
-    private <T> StreamSource<T> begin(String ref, Type itemType) {
-        Executor executor = callbacks::execute;
-        StreamSource<T> source = new StreamSource<>(itemType, new Outlet(ref), executor);
-        if (!sources.add(ref, source)) {
+    private <T> StreamSource<T> begin(Asker asker, Type itemType) {
+        StreamSource<T> source = new StreamSource<>(itemType, new Outlet(asker), callbacks.executor());
+        if (!sources.add(asker.ref, source)) {
             throw new RealtimeException(ErrorCode.OVERLOADED, "too many streams", true, null);
+        }
+        if (isGone(asker)) { // meanwhile: nobody else cancels it
+            source.cancel();
         }
         return source;
     }
@@ -517,47 +534,77 @@ final class Calls {
         return () -> answerers.remove(name, answerer);
     }
 
-    /** On the callback executor. */
-    private void answer(Envelope question) {
+    /** The server asks something; on the scheduler's thread. */
+    void question(Envelope question) {
         String ref = question.ref();
-        Answerer answerer = answerers.get(question.type());
-        if (ref == null) {
-            return;
-        }
-        if (answerer == null) {
-            fail(ref, new RealtimeException(ErrorCode.NO_HANDLER, "nothing handles '" + question.type() + "'"));
-            return;
-        }
-        try {
-            answerer.answer(ref, question);
-        } catch (Throwable failure) { // the application's code: anything may come out of it
-            fail(ref, failure);
+        if (ref != null) {
+            Asker asker = new Asker(era.get(), ref);
+            callbacks.execute(() -> answer(asker, question));
         }
     }
 
-    /**
-     * Sends an answer. One that the outbox has no room for is sent as soon as it has: there is one for each question at
-     * most, and whoever asked waits for it.
-     */
-    private void tell(String type, String ref, long index, String json) {
+    /** On the callback executor. */
+    private void answer(Asker asker, Envelope question) {
+        if (isGone(asker)) {
+            return;
+        }
+        Answerer answerer = answerers.get(question.type());
+        if (answerer == null) {
+            fail(asker, new RealtimeException(ErrorCode.NO_HANDLER, "nothing handles '" + question.type() + "'"));
+            return;
+        }
+        try {
+            answerer.answer(asker, question);
+        } catch (Throwable failure) { // the application's code: anything may come out of it
+            fail(asker, failure);
+        }
+    }
+
+    /** Returns whether nobody waits for the answer any more, and it is not for the user that came after. */
+    private boolean isGone(Asker asker) {
+        return asker.era != era.get();
+    }
+
+    /** Sends what belongs to a question of one user, and to nobody else. */
+    private Outbox.Entry send(Asker to, String type, long index, String json, CompletableFuture<Void> fate) {
+        Outbox.Entry entry = sender.send(type, to.ref, index, json, fate);
+        if (isGone(to)) { // before, or meanwhile: then it may have missed that the outbox was emptied
+            sender.giveUp(entry);
+        }
+        return entry;
+    }
+
+    private void tell(Asker to, String type, long index, String json) {
+        tell(new Answer(to, type, index, json));
+    }
+
+    /** Sends an answer. One that the outbox has no room for waits until it has. */
+    private void tell(Answer answer) {
         CompletableFuture<Void> fate = new CompletableFuture<>();
-        Outbox.Entry unused = sender.send(type, ref, index, json, fate);
+        Outbox.Entry unused = send(answer.to, answer.type, answer.index, answer.json, fate);
         CompletableFuture<Void> unusedToo = fate.whenComplete((done, failure) -> {
-            if (failure == null) {
+            if (failure == null || isGone(answer.to)) {
                 return;
             }
             ErrorCode code = known(failure).code();
             if (code.equals(ErrorCode.OVERLOADED)) {
-                post(() -> untold.add(() -> tell(type, ref, index, json)));
-            } else if (code.equals(ErrorCode.TOO_BIG) && type.equals(Frames.REPLY)) {
-                fail(ref, failure); // else whoever asked would wait for its timeout
+                post(() -> keep(answer));
+            } else if (code.equals(ErrorCode.TOO_BIG) && answer.type.equals(Frames.REPLY)) {
+                fail(answer.to, failure); // else whoever asked would wait for its timeout
             } else if (!code.equals(ErrorCode.CLOSED) && !code.equals(ErrorCode.USER_CHANGED)) { // what asked is over
                 callbacks.error(failure);
             }
         });
     }
 
-    private void fail(String ref, Throwable thrown) {
+    private void keep(Answer answer) {
+        if (!isGone(answer.to) && !late.add(answer)) {
+            String why = "the outbox is full, and so many answers wait for it that one was dropped";
+            callbacks.error(new RealtimeException(ErrorCode.OVERLOADED, why, true, null));
+        }
+    }
+
+    private void fail(Asker asker, Throwable thrown) {
         Throwable failure =
                 thrown instanceof CompletionException && thrown.getCause() != null ? thrown.getCause() : thrown;
         ErrorData error;
@@ -567,7 +614,7 @@ final class Calls {
             callbacks.error(failure);
             error = ErrorData.of(ErrorCode.INTERNAL, "the handler failed", false);
         }
-        tell(Frames.ERROR, ref, -1, Json.write(error, ErrorData.class));
+        tell(asker, Frames.ERROR, -1, Json.write(error, ErrorData.class));
     }
 
     /** The server takes more items. */
@@ -587,20 +634,18 @@ final class Calls {
 
     /** Messages have left the outbox. */
     void roomAgain() {
-        if (!untold.isEmpty() && sender.hasRoom()) {
-            List<Runnable> again = new ArrayList<>(untold);
-            untold.clear();
-            again.forEach(Runnable::run);
+        if (!late.isEmpty() && sender.hasRoom()) {
+            late.take().forEach(this::tell);
         }
         sources.roomAgain();
     }
 
     /** The way of a stream's items to the server: by the outbox, which they may fill to one half. */
     private final class Outlet implements StreamSource.Outlet {
-        private final String ref;
+        private final Asker asker;
 
-        Outlet(String ref) {
-            this.ref = ref;
+        Outlet(Asker asker) {
+            this.asker = asker;
         }
 
         @Override
@@ -611,7 +656,7 @@ final class Calls {
         @Override
         public void item(long index, String json) {
             CompletableFuture<Void> fate = new CompletableFuture<>();
-            Outbox.Entry entry = sender.send(Frames.NEXT, ref, index, json, fate);
+            Outbox.Entry entry = send(asker, Frames.NEXT, index, json, fate);
             if (entry.seq() == 0) {
                 throw sender.whyRefused(entry);
             }
@@ -619,11 +664,11 @@ final class Calls {
 
         @Override
         public void over(long count, @Nullable ErrorData error) {
-            sources.remove(ref);
+            sources.remove(asker.ref);
             if (error == null) {
-                tell(Frames.END, ref, count, "null");
+                tell(asker, Frames.END, count, "null");
             } else {
-                tell(Frames.ERROR, ref, -1, Json.write(error, ErrorData.class));
+                tell(asker, Frames.ERROR, -1, Json.write(error, ErrorData.class));
             }
         }
 

@@ -565,6 +565,7 @@ final class ClientEngine {
 
     void onFrame(Link from, Envelope frame) {
         boolean delivered = false;
+        long mark = callbacks.mark();
         try {
             if (from == link) {
                 from.lastError = null; // only the last frame before a close explains it
@@ -578,12 +579,12 @@ final class ClientEngine {
                             : nonsense("a '" + frame.type() + "' that cannot be read"));
         } finally {
             if (!delivered) {
-                callbacks.done(frame.length());
+                callbacks.doneSince(mark, frame.length());
             }
         }
     }
 
-    /** Returns whether the frame went to the application, which frees its memory later. */
+    /** Returns whether the frame went to the handlers of an event, behind which its memory is freed. */
     private boolean take(Link from, Envelope frame) {
         if (!from.welcomed) {
             takeBeforeWelcome(from, frame);
@@ -592,9 +593,11 @@ final class ClientEngine {
         if (!rooms.accept(frame)) {
             return false;
         }
-        boolean delivered = !frame.isProtocol();
+        boolean delivered = !frame.isProtocol() && frame.ref() == null;
         if (delivered) {
             deliver(frame);
+        } else if (!frame.isProtocol()) {
+            calls.question(frame);
         } else {
             takeProtocol(from, frame);
         }

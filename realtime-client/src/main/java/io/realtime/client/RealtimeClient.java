@@ -384,8 +384,9 @@ public final class RealtimeClient implements AutoCloseable {
         }
 
         /**
-         * Sets how many bytes may wait between the socket and the handlers; default 8 MiB. When more arrives the connection
-         * is closed with 4102, and resumed after the backoff. Each message counts 256 bytes more than it has.
+         * Sets how many bytes may wait between the socket and the application's callbacks; default 8 MiB. Messages, answers,
+         * errors and items of streams count until the callback that hears of them has returned, and each 256 bytes more
+         * than it has. When more arrives the connection is closed with 4102, and resumed after the backoff.
          *
          * @throws IllegalArgumentException when it is below 2 KiB
          */

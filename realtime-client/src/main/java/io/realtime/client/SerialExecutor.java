@@ -3,6 +3,7 @@ package io.realtime.client;
 import java.util.ArrayDeque;
 import java.util.concurrent.Executor;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
@@ -28,6 +29,7 @@ final class SerialExecutor implements Executor {
     private final Consumer<Runnable> later;
     private final ReentrantLock lock = new ReentrantLock();
     private final ArrayDeque<Runnable> tasks = new ArrayDeque<>(); // guarded by lock
+    private final AtomicLong submitted = new AtomicLong(); // written under lock
     private boolean running; // guarded by lock: a turn has begun, or an executor has taken it
     private volatile boolean refused; // the delegate did not take the last turn
     private volatile @Nullable Thread runner; // of the task that runs
@@ -53,6 +55,7 @@ final class SerialExecutor implements Executor {
         lock.lock();
         try {
             tasks.add(task);
+            submitted.lazySet(submitted.get() + 1);
             if (running) {
                 return;
             }
@@ -61,6 +64,11 @@ final class SerialExecutor implements Executor {
             lock.unlock();
         }
         submit();
+    }
+
+    /** Returns how many tasks were submitted so far, at least those of the calling thread. */
+    long submitted() {
+        return submitted.get();
     }
 
     /** Returns whether the calling thread runs a task of this executor: whatever it waits for, no other task runs. */
