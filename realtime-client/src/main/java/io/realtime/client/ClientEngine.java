@@ -70,7 +70,8 @@ final class ClientEngine {
     private int tooBig; // messages that this client did not take, since a connection was healthy
     private String clientId;
     private @Nullable String user; // whose messages, rooms and positions these are; null until a welcome says
-    private int era; // another for each user; 0 until one has changed
+    private boolean isNewUser; // the hello names nothing of another
+    private int era; // another for each user
     private @Nullable String session;
     private @Nullable String lastToken;
     private @Nullable String refusedToken;
@@ -690,14 +691,17 @@ final class ClientEngine {
         Map<String, Frames.RoomState> states = welcome.rooms() == null ? Collections.emptyMap() : welcome.rooms();
         Rooms.check(states);
         String named = welcome.user() == null ? "" : welcome.user();
-        if (isForeignTo(named)) {
-            changeUser(named);
+        boolean isForeign = user == null ? sender.isForeignTo(named) : !user.equals(named);
+        if (isForeign && !isNewUser) {
+            comeBackAs(named);
             return;
-        }
-        if (user == null) {
+        } else if (isForeign) { // whom the welcome before has named wrote in between
+            changeUser(named);
+        } else if (user == null) {
             user = named;
             sender.own(named, clientId);
         }
+        isNewUser = false;
         Frames.LimitsData limits = welcome.limits();
         from.inflight = limits == null || limits.inflight() < 1 ? DEFAULT_INFLIGHT : limits.inflight();
         from.spreadMs =
@@ -737,33 +741,31 @@ final class ClientEngine {
         calls.settle(answersRead());
     }
 
-    private boolean isForeignTo(String named) {
-        if (user != null) {
-            return !user.equals(named);
-        }
-        return era == 0 && sender.isForeignTo(named); // else the file's user was dropped before
-    }
-
     /**
      * The server takes this client for another user than before. The hello has named the former's client, session and
-     * positions, so nothing begins on this connection: all that was the former's is dropped and told, and the client comes
-     * back as a new one. Whom the next welcome names is its user, who need not be this one: the server may tell users apart
-     * by the client's id.
+     * positions, so nothing begins on this connection, and the client comes back as a new one. The next welcome may name a
+     * third user: the server may tell users apart by the client's id.
      */
-    private void changeUser(String named) {
+    private void comeBackAs(String named) {
         CloseReason reason = new CloseReason(CloseReason.NORMAL, "another user");
-        RealtimeException cause = new RealtimeException(ErrorCode.USER_CHANGED, "it belonged to the user before");
         abandon(reason);
-        user = null;
-        era++;
         session = null;
         clientId = Ids.secret(config.random());
+        isNewUser = true;
+        changeUser(named);
+        attempt++;
+        again(Duration.ZERO, reason); // no attempt has failed
+    }
+
+    /** Drops, and tells of, all that was the former user's; nothing of it is on a connection. */
+    private void changeUser(String named) {
+        RealtimeException cause = new RealtimeException(ErrorCode.USER_CHANGED, "it belonged to the user before");
+        user = named;
+        era++;
         inboxAcks.forget();
         calls.userChanged(cause);
         rooms.forgetAll(cause);
-        sender.changeUser(named, clientId, cause); // the next welcome may still name another, by the new client id
-        attempt++;
-        again(Duration.ZERO, reason); // no attempt has failed
+        sender.changeUser(named, clientId, cause);
     }
 
     private static boolean isLost(Frames.@Nullable RoomState state) {

@@ -174,6 +174,74 @@ class ClientUserTest {
     }
 
     @Test
+    void questionOfFormerUserIsNotAnsweredForTheNext() {
+        List<Runnable> callbacks = new ArrayList<>();
+        world.use(world.builder().callbackExecutor(callbacks::add));
+        world.client().onRequest(ASK, question -> "alice's secret");
+        world.client().onStreamAsync(WATCH, (question, out) -> {
+            out.send("alice's secret");
+            out.end();
+        });
+        connectAs("alice");
+        world.peer().send("{\"type\":\"ask\",\"ref\":\"q1\",\"room\":\"@session\",\"data\":\"?\"}");
+        world.peer().send("{\"type\":\"watch\",\"ref\":\"q2\",\"room\":\"@session\",\"data\":\"?\"}");
+        world.settle();
+        world.client().disconnect();
+        connectAs("bob");
+        while (!callbacks.isEmpty()) {
+            callbacks.remove(0).run();
+        }
+        world.settle();
+        assertTrue(world.client().isConnected());
+        assertEquals(1, world.peer().frames.size());
+        while (!callbacks.isEmpty()) {
+            callbacks.remove(0).run();
+        }
+    }
+
+    /** Bob's welcome is the last thing heard for a while; then the application is another user's. */
+    private void becomeBobThenOffline() {
+        connectAs("alice");
+        world.client().disconnect();
+        world.onHello = peer -> {
+            peer.welcome();
+            world.network.refuseConnections(true);
+        };
+        connectAs("bob");
+        world.network.refuseConnections(false);
+        world.onHello = World.Peer::welcome;
+    }
+
+    @Test
+    void wordsOfSecondUserAreNotSentAsTheThird() {
+        becomeBobThenOffline();
+        CompletableFuture<Void> sent = say("bob's words");
+        CompletableFuture<String> asked = world.client().request(ASK, "bob?");
+        CompletableFuture<JoinResult> joined = world.client().room("bob's").join();
+        world.user = "carol";
+        world.advance(5_000);
+        assertTrue(world.client().isConnected());
+        assertEquals(ErrorCode.USER_CHANGED, code(sent));
+        assertEquals(ErrorCode.USER_CHANGED, code(asked));
+        assertEquals(ErrorCode.USER_CHANGED, code(joined));
+        assertEquals(List.of("bob's words user_changed"), dropped());
+        assertEquals(1, world.peer().frames.size());
+        assertEquals(3, world.peers.size());
+        CompletableFuture<Void> carols = say("carol's words");
+        assertTrue(carols.isDone() && !carols.isCompletedExceptionally());
+        assertEquals(List.of("carol's words"), world.peer().says());
+    }
+
+    @Test
+    void wordsOfSecondUserAreSentWhenHeComesAgain() {
+        becomeBobThenOffline();
+        CompletableFuture<Void> sent = say("bob's words");
+        world.advance(5_000);
+        assertTrue(sent.isDone() && !sent.isCompletedExceptionally());
+        assertEquals(List.of("bob's words"), world.peer().says());
+    }
+
+    @Test
     void inboxOfFormerUserIsNotAcknowledgedForTheNext() {
         List<Runnable> callbacks = new ArrayList<>();
         world.use(world.builder().callbackExecutor(callbacks::add));
