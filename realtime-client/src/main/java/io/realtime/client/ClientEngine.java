@@ -646,18 +646,27 @@ final class ClientEngine {
                 sender.acknowledged(ack.seq(), ack.answers());
             }
             case Frames.REPLY -> {
-                if (!rooms.reply(frame) && !calls.reply(frame)) {
-                    history.reply(frame);
+                try {
+                    if (!rooms.reply(frame) && !calls.reply(frame)) {
+                        history.reply(frame);
+                    }
+                } finally { // messages wait behind questions, whatever the answer is
+                    sender.pump();
                 }
-                sender.pump(); // messages wait behind questions
             }
             case Frames.NEXT -> calls.item(frame);
             case Frames.END -> calls.end(frame);
             case Frames.CREDIT -> calls.credit(frame);
             case Frames.CANCEL -> calls.cancelled(frame);
             case Frames.ERROR -> takeError(from, frame);
-            case Frames.JOINED -> rooms.put(requireRoom(frame), frame.data(Frames.RoomState.class));
-            case Frames.LEFT -> rooms.taken(requireRoom(frame));
+            case Frames.JOINED -> {
+                rooms.put(requireRoom(frame), frame.data(Frames.RoomState.class));
+                sender.pump(); // messages may have waited for it
+            }
+            case Frames.LEFT -> {
+                rooms.taken(requireRoom(frame));
+                sender.pump();
+            }
             case Frames.GAP -> {
                 Frames.Gap gap = frame.data(Frames.Gap.class);
                 rooms.gap(requireRoom(frame), gap);

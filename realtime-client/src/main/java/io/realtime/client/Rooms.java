@@ -55,7 +55,7 @@ final class Rooms {
     private final Map<String, Room> rooms = new LinkedHashMap<>();
     private final Map<String, Room> byRef = new HashMap<>();
     private final Set<Room> unasked = new LinkedHashSet<>(); // too many questions are under way
-    private final Set<Room> refused = new LinkedHashSet<>(); // for now: to be asked for again, and messages wait
+    private final Set<Room> absent = new LinkedHashSet<>(); // to be joined again, for which messages wait
     private final Set<Room> returning = new LinkedHashSet<>(); // since the welcome, and $rejoin has not named them yet
     private boolean owesLast; // the server waits to hear that $rejoin has named all
     private @Nullable Rejoin rejoin; // one at a time: it may be as long as a message may be
@@ -167,7 +167,7 @@ final class Rooms {
             if (!stays(room)) {
                 staying.remove(room);
                 unasked.remove(room);
-                refused.remove(room);
+                absent.remove(room);
                 if (room.wish == Wish.LEFT) {
                     goes(room);
                 }
@@ -301,6 +301,9 @@ final class Rooms {
                 left(room);
             } else if (isToJoin(room)) {
                 returning.add(room);
+                if (room.joining.isEmpty()) { // else its caller knows whether it was refused
+                    absent.add(room);
+                }
             }
         }
         if (isPartial || returning.size() > 1) {
@@ -345,7 +348,7 @@ final class Rooms {
         connection = Rooms::offline;
         byRef.clear();
         unasked.clear();
-        refused.clear();
+        absent.clear();
         returning.clear();
         owesLast = false;
         rejoin = null;
@@ -435,7 +438,9 @@ final class Rooms {
     }
 
     private void asked(Room room, Wish wish, String ref) {
-        refused.remove(room);
+        if (wish == Wish.LEFT) {
+            absent.remove(room);
+        }
         room.ref = ref;
         room.asked = wish;
         room.namedPosition = room.position != null;
@@ -544,7 +549,7 @@ final class Rooms {
         if (room.joining.isEmpty() && failure.isRetryable()) {
             callbacks.error(failure);
             if (++room.refusals <= MOST_REFUSALS) {
-                refused.add(room);
+                absent.add(room);
             }
             retryLater.run();
         } else {
@@ -557,8 +562,9 @@ final class Rooms {
     }
 
     /** The question about a room has its answer; returns what it asked for. */
-    private static Wish over(Room room) {
+    private Wish over(Room room) {
         Wish asked = room.asked;
+        absent.remove(room);
         room.ref = null;
         room.asked = Wish.NONE;
         return asked;
@@ -581,9 +587,9 @@ final class Rooms {
         return byRef.size() + (rejoin == null ? 0 : 1);
     }
 
-    /** Returns whether no message may leave: a question waits to be asked, and the message may be for that room. */
+    /** Returns whether no message may leave: it may be for a room that the session is to be in, and is not yet. */
     boolean holdsMessages() {
-        return owesLast || !unasked.isEmpty() || !refused.isEmpty();
+        return owesLast || !unasked.isEmpty() || !absent.isEmpty();
     }
 
     private void joined(Room room, Frames.Joined data) {
@@ -635,6 +641,7 @@ final class Rooms {
             room.wish = room.wish == Wish.NONE ? Wish.JOINED : room.wish;
             room.joined = true;
             room.firstTime = false;
+            absent.remove(room);
         }
         Position own = room.position;
         boolean goesOn = own == null || (own.epoch().equals(place.epoch()) && own.offset() >= place.offset());
@@ -730,7 +737,7 @@ final class Rooms {
             room.wish = Wish.NONE;
             staying.remove(room);
             unasked.remove(room);
-            refused.remove(room);
+            absent.remove(room);
             returning.remove(room);
             if (room.ref != null) {
                 byRef.remove(room.ref);

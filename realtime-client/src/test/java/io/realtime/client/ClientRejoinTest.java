@@ -234,7 +234,7 @@ class ClientRejoinTest {
     }
 
     @Test
-    void messagesWaitUntilAllRoomsAreAskedFor() {
+    void messagesWaitUntilAllRoomsAreJoinedAgain() {
         world.messageBytes = 4_000;
         List<String> names = IntStream.range(0, 100).mapToObj(i -> "room" + i).toList();
         world.connected();
@@ -253,6 +253,77 @@ class ClientRejoinTest {
             world.peer().reply(questions.get(asked - 1));
             world.settle();
         }
+        assertEquals(List.of(), world.peer().says());
+        world.peer().reply(world.peer().all(Frames.REJOIN).get(asked));
+        world.settle();
+        assertEquals(List.of("m"), world.peer().says());
+        assertDone(sent);
+    }
+
+    /** The client comes back, and has sent a message to its rooms, of which it has no answer. */
+    private CompletableFuture<Void> sendWhileAway(int rooms) {
+        List<String> names = IntStream.range(0, rooms).mapToObj(i -> "room" + i).toList();
+        world.connected();
+        joinAll(names);
+        world.network.cutAll();
+        world.answersJoins = false;
+        CompletableFuture<Void> sent = world.client().room("room0").send(World.SAY, new World.Say("m"));
+        world.advance(1_000);
+        return sent;
+    }
+
+    private void refuseForNow(Envelope question) {
+        world.peer()
+                .send("{\"type\":\"$error\",\"ref\":\"" + question.ref()
+                        + "\",\"data\":{\"code\":\"overloaded\",\"message\":\"later\",\"retryable\":true}}");
+        world.settle();
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {1, 2})
+    void messageWaitsForTheAnswerToEachRejoin(int rooms) {
+        CompletableFuture<Void> sent = sendWhileAway(rooms);
+        String type = rooms == 1 ? Frames.JOIN : Frames.REJOIN;
+        refuseForNow(world.peer().all(type).get(0));
+        assertEquals(List.of(), world.peer().says());
+        world.advance(1_000);
+        int before = rooms == 1 ? 1 : 0;
+        List<Envelope> again = world.peer().all(Frames.JOIN);
+        assertEquals(before + rooms, again.size());
+        assertEquals(List.of(), world.peer().says());
+        again.subList(before, again.size()).forEach(this::refuseForNow);
+        world.advance(1_000);
+        List<Envelope> third = world.peer().all(Frames.JOIN);
+        assertEquals(before + 2 * rooms, third.size());
+        assertEquals(List.of(), world.peer().says());
+        third.subList(before + rooms, third.size()).forEach(world.peer()::reply);
+        world.settle();
+        assertEquals(List.of("m"), world.peer().says());
+        assertDone(sent);
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "{\"type\":\"$joined\",\"room\":\"room0\",\"data\":{\"epoch\":\"e1\",\"offset\":0}}",
+                "{\"type\":\"$left\",\"room\":\"room0\"}",
+            })
+    void messageLeavesWhenTheServerSettlesARefusedRoom(String frame) {
+        CompletableFuture<Void> sent = sendWhileAway(1);
+        refuseForNow(world.peer().all(Frames.JOIN).get(0));
+        assertEquals(List.of(), world.peer().says());
+        world.peer().send(frame);
+        world.settle();
+        assertEquals(List.of("m"), world.peer().says());
+        assertDone(sent);
+    }
+
+    @Test
+    void messageLeavesWhenARejoinIsAnsweredByNonsense() {
+        CompletableFuture<Void> sent = sendWhileAway(1);
+        world.joinReply = "{\"offset\":-7}";
+        world.peer().reply(world.peer().all(Frames.JOIN).get(0));
+        world.advance(1_000);
         assertEquals(List.of("m"), world.peer().says());
         assertDone(sent);
     }
