@@ -39,12 +39,10 @@ final class Dispatcher {
 
     /**
      * Handles one message to its end, which may come later, when a rule has answered; the mailbox waits for that. Whatever
-     * comes of it, it counts as processed, unless the server stops before.
-     *
-     * @param done runs at the end
+     * comes of it, it counts as processed, unless the server stops before, or it is dropped before its handler has begun.
      */
-    void dispatch(Session session, Peer peer, Envelope envelope, Runnable done) {
-        step(session, peer, envelope, done, () -> {
+    void dispatch(Session session, Peer peer, Envelope envelope) {
+        step(session, peer, envelope, () -> {
             if (envelope.isProtocol()) {
                 return protocol(session, peer, envelope);
             }
@@ -52,31 +50,43 @@ final class Dispatcher {
         });
     }
 
-    private void step(Session session, Peer peer, Envelope envelope, Runnable done, Step step) {
+    private void step(Session session, Peer peer, Envelope envelope, Step step) {
         boolean isPaused = false;
         try {
-            if (core.isStopped()) {
-                return; // another server's turn has come: what is not acknowledged is sent to it
+            if (!isDue(session, envelope)) {
+                return;
             }
             Pause pause = attempt(session, peer, envelope, step);
             if (pause != null) {
-                session.mailbox().await(pause.until, () -> step(session, peer, envelope, done, pause.then));
+                session.mailbox().await(pause.until, () -> step(session, peer, envelope, pause.then));
                 isPaused = true;
-            } else if (envelope.seq() > 0) {
+            } else if (envelope.seq() > 0 && session.mailbox().begin()) {
                 session.processed(envelope.seq());
             }
         } finally {
-            if (!isPaused) {
-                done.run();
+            if (!isPaused && session.mailbox().begin()) { // who dropped it has counted it
+                core.countWaiting(-1);
             }
         }
+    }
+
+    /**
+     * Whether a message is to be handled. Once the server has stopped, what is not acknowledged is sent to the next one. When
+     * the session was ended at once, what it had sent was dropped; only a message without a number may have come after that.
+     */
+    private boolean isDue(Session session, Envelope envelope) {
+        boolean isNumbered = session.record() != null && envelope.seq() > 0;
+        return !core.isStopped() && (isNumbered || !session.isOver());
     }
 
     private @Nullable Pause attempt(Session session, Peer peer, Envelope envelope, Step step) {
         try {
             return step.run();
         } catch (Throwable failure) { // an Error of one handler must not cost the session its next message
-            fail(session, peer, envelope, failure);
+            ErrorData error = report(session, envelope, failure);
+            if (session.mailbox().begin()) {
+                answer(session, peer, envelope, error);
+            }
             return null;
         }
     }
@@ -257,13 +267,20 @@ final class Dispatcher {
      * @param peer where a question of the protocol came from; null for the application's messages
      */
     private void fail(Session session, @Nullable Peer peer, Envelope envelope, Throwable failure) {
-        ErrorData error;
+        answer(session, peer, envelope, report(session, envelope, failure));
+    }
+
+    /** Returns what the sender is told of a failure; the log and the listener hear of the rest. */
+    private ErrorData report(Session session, Envelope envelope, Throwable failure) {
         if (failure instanceof RealtimeException refused) {
-            error = ErrorData.of(refused);
-        } else {
-            core.report(session, "the handler of '" + envelope.type() + "' failed", failure);
-            error = ErrorData.of(ErrorCode.INTERNAL, "the handler of '" + envelope.type() + "' failed", false);
+            return ErrorData.of(refused);
         }
+        String what = "the handler of '" + envelope.type() + "' failed";
+        core.report(session, what, failure);
+        return ErrorData.of(ErrorCode.INTERNAL, what, false);
+    }
+
+    private static void answer(Session session, @Nullable Peer peer, Envelope envelope, ErrorData error) {
         Outgoing frame = Outgoing.of(Frames.ERROR).ref(envelope.ref()).seq(envelope.seq());
         if (envelope.isProtocol() && peer != null) {
             answer(peer, frame.room(envelope.room()).data(error, ErrorData.class));
@@ -300,6 +317,9 @@ final class Dispatcher {
     private <T> void handle(
             Event<T> event, EventHandler<T> handler, Session session, Envelope envelope, boolean isAllowed)
             throws Exception {
+        if (!session.mailbox().begin()) {
+            return;
+        }
         String room = envelope.room();
         if (!isAllowed) {
             throw new RealtimeException(
@@ -321,16 +341,21 @@ final class Dispatcher {
         }
     }
 
+    /** Returns a handler that is not called with a message that was dropped; no rule comes before it. */
+    private static Handler begun(Handler handler) {
+        return (session, envelope) -> session.mailbox().begin() ? handler.handle(session, envelope) : null;
+    }
+
     <Q, R> Handler request(Request<Q, R> request, RequestHandler<Q, R> handler) {
-        return (session, envelope) -> {
+        return begun((session, envelope) -> {
             String ref = requireRef(envelope);
             reply(session, ref, request, handler.handle(session, envelope.<Q>data(request.type())));
             return null;
-        };
+        });
     }
 
     <Q, R> Handler asyncRequest(Request<Q, R> request, RequestHandler.Async<Q, R> handler) {
-        return (session, envelope) -> {
+        return begun((session, envelope) -> {
             String ref = requireRef(envelope);
             CompletionStage<R> later = handler.handle(session, envelope.<Q>data(request.type()));
             later.whenComplete((reply, failure) -> {
@@ -347,20 +372,20 @@ final class Dispatcher {
                 }
             });
             return null;
-        };
+        });
     }
 
     <Q, T> Handler stream(StreamRequest<Q, T> request, StreamHandler<Q, T> handler) {
-        return (session, envelope) -> {
+        return begun((session, envelope) -> {
             Q question = envelope.data(request.type());
             StreamSource<T> source = session.calls().begin(requireRef(envelope), request.itemType());
             core.produce(session.userId(), () -> source.run(out -> handler.handle(session, question, out)), source);
             return null;
-        };
+        });
     }
 
     <Q, T> Handler asyncStream(StreamRequest<Q, T> request, StreamHandler.Async<Q, T> handler) {
-        return (session, envelope) -> {
+        return begun((session, envelope) -> {
             Q question = envelope.data(request.type());
             StreamSource<T> source = session.calls().begin(requireRef(envelope), request.itemType());
             try {
@@ -369,7 +394,7 @@ final class Dispatcher {
                 source.fail(failure);
             }
             return null;
-        };
+        });
     }
 
     private static String requireRef(Envelope envelope) {

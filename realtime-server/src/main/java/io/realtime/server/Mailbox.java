@@ -3,11 +3,14 @@ package io.realtime.server;
 import io.realtime.spi.Scheduler;
 import java.time.Duration;
 import java.util.ArrayDeque;
+import java.util.ArrayList;
 import java.util.Collections;
 import java.util.Deque;
 import java.util.Iterator;
+import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.CompletionStage;
+import java.util.concurrent.atomic.AtomicReferenceFieldUpdater;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -22,6 +25,9 @@ final class Mailbox implements Runnable {
     private static final Turn AT_ONCE = () -> 0;
     private static final int TURN = 64; // tasks, then another session's turn
     private static final long POSTED = -1; // in place of a number: the server's own
+    private static final Task DROPPED = new Task(0, POSTED, AT_ONCE, () -> {}); // in place of the current task
+    private static final AtomicReferenceFieldUpdater<Mailbox, @Nullable Task> CURRENT =
+            AtomicReferenceFieldUpdater.newUpdater(Mailbox.class, Task.class, "current");
 
     private final Pool threads;
     private final String user;
@@ -35,12 +41,13 @@ final class Mailbox implements Runnable {
     private volatile boolean scheduled; // written under lock; true: a task that was just added will be run
     private @Nullable Thread runner; // by its thread, cleared before another may run: no other ever reads itself
     private boolean burstGoesOn; // the running thread's: another task waited when it took the last
-    private @Nullable Runnable onIdle; // guarded by lock: while the server closes
-    private boolean isHeld; // guarded by lock: the next task waits for its turn by the rate limit
+    private List<Runnable> onIdle = List.of(); // guarded by lock: while the server closes, one for each session
+    private Scheduler.@Nullable Cancellable hold; // guarded by lock: the next task waits for its turn by the rate limit
+    private int holds; // guarded by lock: the number of the newest hold, which its timer knows
     private @Nullable Pause pause; // the running thread's: what its task waits for
     private @Nullable Task paused; // guarded by lock: waits for its stage, and with it all others
-    private int drops; // guarded by lock: how often what waited was dropped
-    private int dropsBefore; // guarded by lock: the same, when the running task was taken
+    // A peer's task that was taken and has not begun, or DROPPED. Set under the lock; the running thread clears it.
+    private volatile @Nullable Task current;
 
     /**
      * An empty mailbox.
@@ -102,16 +109,11 @@ final class Mailbox implements Runnable {
         long least = 0;
         lock.lock();
         try {
-            drops++;
-            if (isHeld) {
-                isHeld = false;
-                scheduled = false;
-            }
-            if (paused != null && paused.seq != POSTED) {
+            endHold();
+            Task first = takeBack();
+            if (first != null) {
                 count = 1;
-                least = paused.seq;
-                paused = null;
-                scheduled = false;
+                least = first.seq;
             }
             for (Iterator<Task> waiting = tasks == null ? Collections.emptyIterator() : tasks.iterator();
                     waiting.hasNext(); ) {
@@ -127,6 +129,27 @@ final class Mailbox implements Runnable {
             lock.unlock();
         }
         return new Dropped(count, least);
+    }
+
+    /** Under the lock: drops the task that was taken, or waits for its stage; null when it has begun, or there is none. */
+    private @Nullable Task takeBack() {
+        Task taken = paused;
+        if (taken != null && taken.seq != POSTED) {
+            paused = null;
+            scheduled = false;
+            return taken;
+        }
+        taken = current;
+        return taken != null && !isDropped() && CURRENT.compareAndSet(this, taken, DROPPED) ? taken : null;
+    }
+
+    /** Under the lock: has what is held ask for its turn again, when it is woken. */
+    private void endHold() {
+        if (hold != null) {
+            hold.cancel();
+            hold = null;
+            scheduled = false;
+        }
     }
 
     /**
@@ -151,15 +174,29 @@ final class Mailbox implements Runnable {
     boolean isHeld() {
         lock.lock();
         try {
-            return isHeld;
+            return hold != null;
         } finally {
             lock.unlock();
         }
     }
 
     /**
-     * In a task, at most once: has the mailbox wait for a stage, without a thread, and then run {@code then} before all else.
-     * What waits meanwhile counts against the mailbox's bounds.
+     * In a peer's task, before it does what cannot be undone: returns false when the task was dropped, and must do nothing
+     * more. From then on it is not dropped any more.
+     */
+    boolean begin() {
+        Task taken = current;
+        return taken == null || (!isDropped() && CURRENT.compareAndSet(this, taken, null));
+    }
+
+    @SuppressWarnings("ReferenceEquality") // a mark
+    private boolean isDropped() {
+        return current == DROPPED;
+    }
+
+    /**
+     * In a task, at most once and before it {@linkplain #begin begins}: has the mailbox wait for a stage, without a thread,
+     * and then run {@code then} before all else. What waits meanwhile counts against the mailbox's bounds.
      */
     void await(CompletionStage<?> stage, Runnable then) {
         pause = new Pause(stage, then);
@@ -199,18 +236,28 @@ final class Mailbox implements Runnable {
         threads.execute(user, this);
     }
 
-    /** Runs an action when nothing waits and nothing runs: now, or on the thread that has run the last task. */
+    /**
+     * Runs an action when nothing waits and nothing runs: now, or on the thread that has run the last task. What is held by
+     * the rate limit asks for its turn again.
+     */
     void whenIdle(Runnable action) {
+        boolean isIdle;
         lock.lock();
         try {
-            if (tasks != null) {
-                onIdle = action;
-                return;
+            isIdle = tasks == null;
+            if (!isIdle) {
+                onIdle = onIdle.isEmpty() ? new ArrayList<>(1) : onIdle;
+                onIdle.add(action);
+                endHold();
             }
         } finally {
             lock.unlock();
         }
-        action.run();
+        if (isIdle) {
+            action.run();
+        } else {
+            wake();
+        }
     }
 
     /** Returns whether this thread runs a task of the mailbox. */
@@ -255,7 +302,7 @@ final class Mailbox implements Runnable {
                 }
                 boolean hasMore = burstGoesOn;
                 if (burst == null && (hasMore || Bursts.isUnderWay())) {
-                    burst = begin();
+                    burst = beginBurst();
                 }
                 if (burst != null) {
                     burst.hasMore(hasMore && ran < TURN - 1);
@@ -276,7 +323,7 @@ final class Mailbox implements Runnable {
         }
     }
 
-    private Bursts.@Nullable Burst begin() {
+    private Bursts.@Nullable Burst beginBurst() {
         try {
             return bursts.begin();
         } catch (Throwable failure) { // no memory, say: what the task publishes leaves at once
@@ -316,7 +363,9 @@ final class Mailbox implements Runnable {
         if (begun == null) {
             return true;
         }
-        setPaused(task);
+        if (!setPaused(task)) {
+            return true;
+        }
         begun.stage.whenComplete((value, failure) -> {
             if (endPause(task, begun.then)) {
                 threads.execute(user, this);
@@ -325,11 +374,17 @@ final class Mailbox implements Runnable {
         return false;
     }
 
-    private void setPaused(Task task) {
+    /** Has the mailbox wait with this task; false when it was dropped. */
+    private boolean setPaused(Task task) {
         lock.lock();
         try {
+            if (isDropped()) {
+                return false;
+            }
+            current = null;
             paused = task;
             runner = null;
+            return true;
         } finally {
             lock.unlock();
         }
@@ -344,7 +399,7 @@ final class Mailbox implements Runnable {
                 return false;
             }
             paused = null;
-            putBack(new Task(0, POSTED, AT_ONCE, then));
+            putBack(new Task(0, task.seq, AT_ONCE, then));
             return true;
         } finally {
             lock.unlock();
@@ -353,11 +408,11 @@ final class Mailbox implements Runnable {
 
     /** Takes the next task; null, and the mailbox at rest, when there is none. */
     private @Nullable Task take() {
-        Runnable told;
+        List<Runnable> told;
         lock.lock();
         try {
             Task next = tasks == null ? null : tasks.poll();
-            dropsBefore = drops;
+            CURRENT.lazySet(this, next == null || next.seq == POSTED ? null : next);
             if (next != null) {
                 size -= next.cost;
                 burstGoesOn = !Objects.requireNonNull(tasks).isEmpty();
@@ -367,50 +422,47 @@ final class Mailbox implements Runnable {
             scheduled = false;
             runner = null;
             told = onIdle;
-            onIdle = null;
+            onIdle = List.of();
         } finally {
             lock.unlock();
         }
-        if (told != null) {
-            told.run();
-        }
+        told.forEach(Runnable::run);
         return null;
     }
 
     /**
-     * Puts a task back whose turn has not come, and goes on after a time; until then no thread is held. False when what
-     * waited was dropped since this task was taken: then it counts as one that has begun.
+     * Puts a task back whose turn has not come, and goes on after a time; until then no thread is held. False when it was
+     * dropped since it was taken.
      */
     private boolean hold(Task task, long nanos) {
-        int drop;
         lock.lock();
         try {
-            if (drops != dropsBefore) {
+            if (isDropped()) {
                 return false;
             }
-            drop = drops;
-            isHeld = true;
+            current = null;
             putBack(task);
+            holds++;
+            int number = holds;
+            hold = scheduler.schedule(Duration.ofNanos(nanos), () -> release(number));
+            return true;
+        } catch (Throwable failure) { // no memory for a timer, say: asks again at once
+            LOG.error("a message that waits for its turn has no timer", failure);
         } finally {
             lock.unlock();
         }
-        try {
-            scheduler.schedule(Duration.ofNanos(nanos), () -> release(drop));
-        } catch (Throwable failure) { // no memory for a timer, say: asks again at once
-            LOG.error("a message that waits for its turn has no timer", failure);
-            release(drop);
-        }
+        threads.execute(user, this);
         return true;
     }
 
-    /** Goes on with a task that was held, unless a drop has done so. */
-    private void release(int drop) {
+    /** Goes on with a task that was held, unless its hold has ended before. */
+    private void release(int number) {
         lock.lock();
         try {
-            if (drops != drop) {
+            if (hold == null || holds != number) {
                 return;
             }
-            isHeld = false;
+            hold = null;
         } finally {
             lock.unlock();
         }

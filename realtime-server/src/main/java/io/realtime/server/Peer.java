@@ -342,13 +342,12 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
         core.countWaiting(1);
         Mailbox.Turn turn = () -> record == null || core.isClosing() ? 0 : to.takeTurn();
         BooleanSupplier offer = () -> to.isOpen()
-                && to.mailbox().offer(envelope.length(), envelope.seq(), turn, () -> {
-                    if (isDue(to, envelope)) {
-                        core.dispatcher().dispatch(to, this, envelope, () -> core.countWaiting(-1));
-                    } else {
-                        core.countWaiting(-1);
-                    }
-                });
+                && to.mailbox()
+                        .offer(
+                                envelope.length(),
+                                envelope.seq(),
+                                turn,
+                                () -> core.dispatcher().dispatch(to, this, envelope));
         ClientRecords.ClientRecord.Receipt receipt;
         if (record == null || envelope.seq() == 0) {
             receipt = offer.getAsBoolean()
@@ -382,15 +381,6 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
                 }
             }
         }
-    }
-
-    /**
-     * Whether a message is still to be handled when its turn comes. Once the server has stopped, what is not acknowledged is
-     * sent to the next one. When the session was ended at once, its numbered messages were dropped from the mailbox: one
-     * that was taken from it before counts as received, and is handled.
-     */
-    private boolean isDue(Session of, Envelope envelope) {
-        return !core.isStopped() && (envelope.seq() > 0 || !of.isOver());
     }
 
     /** Whether a message of a plain client is within the limits; else it is told, or closed when it was told too often. */

@@ -205,4 +205,72 @@ class MailboxTest {
         assertEquals(List.of("a", "b"), ran);
         assertTrue(mailbox.isIdle());
     }
+
+    private Mailbox mailbox() {
+        return new Mailbox(threads, "ann", executor, bursts, 10, 1000, new ReentrantLock());
+    }
+
+    @Test
+    void dropTakesATaskThatHasNotBegun() {
+        Mailbox mailbox = mailbox();
+        mailbox.offer(1, 7, () -> 0, () -> {
+            ran.add(mailbox.drop().toString());
+            ran.add(mailbox.drop().toString());
+            ran.add("begins: " + mailbox.begin());
+        });
+        mailbox.offer(1, 8, () -> 0, () -> ran.add("8"));
+        executor.runDue();
+        assertEquals(List.of("Dropped[count=2, least=7]", "Dropped[count=0, least=0]", "begins: false"), ran);
+    }
+
+    @Test
+    void dropLeavesATaskThatHasBegun() {
+        Mailbox mailbox = mailbox();
+        mailbox.offer(1, 7, () -> 0, () -> {
+            ran.add("begins: " + mailbox.begin());
+            ran.add(mailbox.drop().toString());
+            ran.add("goes on: " + mailbox.begin());
+        });
+        mailbox.offer(1, 8, () -> 0, () -> ran.add("8"));
+        mailbox.post(() -> ran.add("own"));
+        executor.runDue();
+        assertEquals(List.of("begins: true", "Dropped[count=1, least=8]", "goes on: true", "own"), ran);
+    }
+
+    @Test
+    void dropWhileATaskAsksForItsTurnTakesIt() {
+        Mailbox mailbox = mailbox();
+        Mailbox.Turn dropped = () -> {
+            ran.add(mailbox.drop().toString());
+            return 1_000;
+        };
+        mailbox.offer(1, 7, dropped, () -> ran.add("begins: " + mailbox.begin()));
+        mailbox.post(() -> ran.add("own"));
+        executor.runDue();
+        assertEquals(List.of("Dropped[count=1, least=7]", "begins: false", "own"), ran);
+        assertTrue(mailbox.isIdle());
+    }
+
+    @Test
+    void taskThatWasHeldIsDroppedOnce() {
+        Mailbox mailbox = mailbox();
+        long[] wait = {1_000_000};
+        mailbox.offer(1, 7, () -> wait[0], () -> ran.add("7"));
+        executor.runDue();
+        assertEquals(new Mailbox.Dropped(1, 7), mailbox.drop());
+        mailbox.wake();
+        executor.advance(Duration.ofSeconds(1));
+        assertEquals(List.of(), ran);
+        assertTrue(mailbox.isIdle());
+    }
+
+    @Test
+    void everyoneWhoWaitsForIdlenessIsTold() {
+        Mailbox mailbox = mailbox();
+        mailbox.post(() -> ran.add("task"));
+        mailbox.whenIdle(() -> ran.add("first"));
+        mailbox.whenIdle(() -> ran.add("second"));
+        executor.runDue();
+        assertEquals(List.of("task", "first", "second"), ran);
+    }
 }
