@@ -362,7 +362,7 @@ public final class Limits {
             return this;
         }
 
-        /** Default 256. */
+        /** Default 256; at most half of {@link #mailbox}. */
         public Builder inflight(int messages) {
             this.inflight = messages;
             return this;
@@ -437,8 +437,8 @@ public final class Limits {
                 throw new IllegalArgumentException("messageBytes " + messageBytes + " is below " + LEAST_MESSAGE_BYTES
                         + ": a room of the longest name could not be joined again");
             }
-            if (inflight > mailbox) {
-                throw new IllegalArgumentException("inflight " + inflight + " exceeds mailbox " + mailbox
+            if (inflight > mailbox / 2) { // a client asks to join and leave beside its messages
+                throw new IllegalArgumentException("inflight " + inflight + " is more than half of mailbox " + mailbox
                         + ": a client that keeps to the one would be closed for the other");
             }
             if (!idleTimeout.isZero() && idleTimeout.compareTo(LEAST_IDLE_TIMEOUT) < 0) {

@@ -389,14 +389,16 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
         if (wait == 0) {
             return true;
         }
-        if (!isPatient()) {
+        boolean isUsers = of.waitsForUser();
+        RateLimit limit = isUsers ? core.limits().ratePerUser() : core.limits().ratePerSession();
+        if (!isPatient(limit)) {
             return false;
         }
         long retryAfterMs = TimeUnit.NANOSECONDS.toMillis(wait) + 1;
         send(error(
                 new ErrorData(
                         ErrorCode.RATE_LIMITED.value(),
-                        "more messages than the limit of " + core.limits().ratePerSession(),
+                        "more messages than " + (isUsers ? "ratePerUser, " : "ratePerSession, ") + limit,
                         true,
                         retryAfterMs,
                         null),
@@ -404,11 +406,11 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
         return false;
     }
 
-    /** Whether a peer may be refused once more; else it is closed. */
-    private boolean isPatient() {
+    /** Whether a peer may be refused once more by a limit; else it is closed. */
+    private boolean isPatient(RateLimit limit) {
         long now = core.scheduler().nanoTime();
         if (patience == null) {
-            patience = new TokenBucket(core.limits().ratePerSession(), now);
+            patience = new TokenBucket(limit, now);
         }
         boolean is = patience.take(now) == 0;
         if (!is) {

@@ -35,7 +35,6 @@ import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
 import java.util.stream.Collectors;
@@ -324,8 +323,8 @@ public final class Session {
 
     /**
      * Ends the session for good, with 4005 and this text; the client stays closed. When this returns the session is in no
-     * room, what it sent and no handler has begun with is not handled and not acknowledged, and no connection of its
-     * client that was opened before gets a session. A handler that runs goes on to its end.
+     * room, what it sent and no handler has begun with is not handled and not acknowledged, and no login of its client
+     * that began before gets a session. A handler that runs goes on to its end.
      */
     public void disconnect(String text) {
         CloseReason kicked = new CloseReason(CloseReason.KICKED, text);
@@ -694,9 +693,9 @@ public final class Session {
      * @return begins that, without the lock; it takes {@link #CLOSE_LATEST} at most
      */
     private Runnable closing(Peer last, CloseReason reason) {
-        AtomicBoolean isClosed = new AtomicBoolean();
+        CompletableFuture<?> closed = new CompletableFuture<>();
         Runnable close = () -> {
-            if (isClosed.compareAndSet(false, true)) {
+            if (closed.complete(null)) {
                 last.close(reason);
                 rooms.forEach((name, room) -> room.detach(this, last));
             }
@@ -708,8 +707,10 @@ public final class Session {
         return () -> {
             last.takeNoMore();
             tellChanges();
-            if (!isClosed.get()) {
-                core.scheduler().schedule(CLOSE_LATEST, () -> core.workers().execute(close));
+            if (!closed.isDone()) {
+                Scheduler.Cancellable latest = core.scheduler()
+                        .schedule(CLOSE_LATEST, () -> core.workers().execute(close));
+                CompletableFuture<?> unused = closed.thenRun(latest::cancel);
             }
         };
     }
@@ -826,6 +827,13 @@ public final class Session {
             }
         }
         return wait;
+    }
+
+    /** Returns whether it is the user's rate that the next message waits for, not the session's. */
+    boolean waitsForUser() {
+        long now = core.scheduler().nanoTime();
+        TokenBucket mine = rate;
+        return mine == null || core.userRates().untilNext(userId, now) > mine.untilNext(now);
     }
 
     /** Returns 0 when the session may be resumed now, else for how many nanoseconds not. */

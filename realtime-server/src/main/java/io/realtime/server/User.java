@@ -47,7 +47,8 @@ public final class User {
 
     /**
      * Disconnects every session of the user for good, with 4005 and this text, as {@link Session#disconnect} does. When this
-     * returns no connection that was opened before gets a session of the user, however long its token is being checked.
+     * returns no login that began before gets a session of the user, however long its token is being checked. What logs in
+     * afterwards is a new login, on a connection that was opened before too: refuse the user in the authenticator first.
      */
     public void disconnect(String text) {
         CloseReason kicked = new CloseReason(CloseReason.KICKED, text);

@@ -91,7 +91,10 @@ class ExtremeLimitsTest {
                 "messageBytes",
                 (builder, bytes) -> builder.messageBytes(bytes).outboundBytes(Integer.MAX_VALUE),
                 1 << 27));
-        cases.add(of("inflight", (builder, count) -> builder.inflight(count).mailbox(count), Integer.MAX_VALUE));
+        cases.add(of(
+                "inflight",
+                (builder, count) -> builder.inflight(count).mailbox(Integer.MAX_VALUE),
+                Integer.MAX_VALUE / 2));
         return cases.stream();
     }
 
@@ -100,7 +103,7 @@ class ExtremeLimitsTest {
         COUNTS.forEach((limit, setter) -> cases.add(of(limit, setter, 1)));
         TIMES.forEach((limit, setter) -> cases.add(of(limit, setter, Duration.ofNanos(1))));
         cases.add(of("idleTimeout", Limits.Builder::idleTimeout, Duration.ofMillis(2)));
-        cases.add(of("mailbox", (builder, count) -> builder.inflight(count).mailbox(count), 1));
+        cases.add(of("mailbox", (builder, count) -> builder.inflight(1).mailbox(count), 2));
         cases.add(of("messageBytes", Limits.Builder::messageBytes, 1000));
         cases.add(of(
                 "outboundBytes", (builder, bytes) -> builder.messageBytes(1000).outboundBytes(bytes), 2000));

@@ -196,6 +196,14 @@ class LateHandlingTest {
     }
 
     @Test
+    void helloAfterADisconnectIsANewLogin() {
+        TestPeer open = test.connect("realtime.v1", "/ws");
+        test.server.connections().disconnectUser("ann", "out");
+        open.send("{'type':'$hello','data':{'token':'ann','client':'c-0123456789012345'}}");
+        assertFalse(open.data("$welcome").get("resumed").getAsBoolean());
+    }
+
+    @Test
     void sessionThatExpiresHandlesWhatWaits() {
         TestPeer ann = member();
         holding = true;

@@ -112,6 +112,42 @@ class LimitsTest {
     }
 
     @Test
+    void refusalByTheUsersRateNamesThatLimit() {
+        start(limits -> limits.ratePerSession(RateLimit.none())
+                .ratePerUser(RateLimit.perSecond(10).withBurst(5)));
+        TestPeer ann = test.plain("ann");
+        burst(ann, 1, 6, false);
+        test.settle();
+        assertEquals(
+                "more messages than ratePerUser, 10 per PT1S, burst 5",
+                ann.data("$error").get("message").getAsString());
+    }
+
+    @Test
+    void refusalByTheSessionsRateNamesThatLimit() {
+        start(limits ->
+                limits.ratePerSession(RateLimit.perSecond(10).withBurst(5)).ratePerUser(RateLimit.perSecond(100)));
+        TestPeer ann = test.plain("ann");
+        burst(ann, 1, 6, false);
+        test.settle();
+        assertEquals(
+                "more messages than ratePerSession, 10 per PT1S, burst 5",
+                ann.data("$error").get("message").getAsString());
+    }
+
+    @Test
+    void plainClientThatGoesOnAboveTheUsersRateIsClosed() {
+        start(limits -> limits.ratePerSession(RateLimit.none())
+                .ratePerUser(RateLimit.perSecond(10).withBurst(5)));
+        TestPeer ann = test.plain("ann");
+        burst(ann, 1, 100, false);
+        test.settle();
+        assertEquals(CloseReason.RATE_LIMITED, ann.closeCode());
+        assertEquals(List.of(1, 2, 3, 4, 5), handled);
+        assertEquals(6, ann.received.size(), "five refusals and the error of the close");
+    }
+
+    @Test
     void managedMessagesAboveTheRateWaitForTheirTurnAndNoneIsLost() {
         start(limits -> limits.rate(RateLimit.perSecond(10).withBurst(5)));
         TestPeer ann = test.managed("ann");
@@ -369,7 +405,7 @@ class LimitsTest {
 
     @Test
     void reconnectingOverAndOverCannotFillAMailboxWhoseHandlersAreStuck() {
-        start(limits -> limits.mailbox(8).inflight(8).resumptionsPerSession(RateLimit.none()));
+        start(limits -> limits.mailbox(8).inflight(4).resumptionsPerSession(RateLimit.none()));
         TestPeer ann = test.connect(Frames.SUBPROTOCOL, "/ws");
         ann.send("{'type':'$hello','data':{'token':'ann','client':'c'}}");
         String secret = ann.data("$welcome").get("session").getAsString();
@@ -475,7 +511,7 @@ class LimitsTest {
                 .resumptionsPerSession(RateLimit.perSecond(7))
                 .failedResumptionsPerAddress(RateLimit.perSecond(7))
                 .mailbox(7)
-                .inflight(7)
+                .inflight(3)
                 .badMessages(7)
                 .roomsPerSession(7)
                 .roomsPerUser(7)

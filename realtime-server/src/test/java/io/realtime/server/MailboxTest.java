@@ -273,4 +273,18 @@ class MailboxTest {
         executor.runDue();
         assertEquals(List.of("task", "first", "second"), ran);
     }
+
+    @Test
+    void whenIdleHasAHeldTaskAskForItsTurnAgain() {
+        Mailbox mailbox = mailbox();
+        long[] wait = {Duration.ofHours(1).toNanos()};
+        mailbox.offer(1, 7, () -> wait[0], () -> ran.add("7"));
+        executor.runDue();
+        assertTrue(mailbox.isHeld());
+        wait[0] = 0;
+        mailbox.whenIdle(() -> ran.add("idle"));
+        executor.runDue();
+        assertEquals(List.of("7", "idle"), ran);
+        assertEquals(0, executor.pending(), "the hold's timer is cancelled");
+    }
 }

@@ -346,6 +346,16 @@ class MembershipTest {
     }
 
     @Test
+    void closeBehindALaggingTransportLeavesNoTimer() {
+        int before = test.time.pending();
+        memberOf("a");
+        publishWhileTheTransportLags();
+        session().disconnect("bye");
+        catchUp();
+        assertEquals(before, test.time.pending());
+    }
+
+    @Test
     void transportThatLagsHoldsADisconnectUpForASecond() {
         TestPeer ann = memberOf("a");
         publishWhileTheTransportLags();

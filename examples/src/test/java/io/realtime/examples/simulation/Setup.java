@@ -86,7 +86,7 @@ record Setup(
         int inflight = 1 + random.nextInt(20);
         return Limits.builder()
                 .inflight(inflight)
-                .mailbox(inflight + 10 + random.nextInt(50)) // for what a client says beside its messages
+                .mailbox(2 * inflight + 10 + random.nextInt(50)) // for what a client says beside its messages
                 .messageBytes(messageBytes)
                 .outboundBytes(random.nextInt(3) == 0 ? 2 * messageBytes : 1 << 20)
                 .logBytes(random.nextInt(4) == 0 ? logBytes + random.nextInt(logBytes) : 1 << 30)
