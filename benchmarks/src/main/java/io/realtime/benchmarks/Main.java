@@ -64,7 +64,8 @@ public final class Main {
     }
 
     private static Comparison comparison(PrintStream out, String[] arguments) {
-        Map<String, String> options = new TreeMap<>(Map.of("--rounds", "5", "--seconds", "2", "--servers", ""));
+        Map<String, String> options =
+                new TreeMap<>(Map.of("--rounds", "5", "--seconds", "2", "--servers", "", "--before", ""));
         for (String argument : arguments) {
             if (argument.startsWith("--")) {
                 String[] option = argument.split("=", 2);
@@ -78,7 +79,8 @@ public final class Main {
                 out,
                 Integer.parseInt(options.getOrDefault("--rounds", "")),
                 Duration.ofSeconds(Integer.parseInt(options.getOrDefault("--seconds", ""))),
-                servers.isEmpty() ? List.of() : List.of(servers.split(",", -1)));
+                servers.isEmpty() ? List.of() : List.of(servers.split(",", -1)),
+                options.getOrDefault("--before", ""));
     }
 
     // ---------------------------------------------------------------- retention

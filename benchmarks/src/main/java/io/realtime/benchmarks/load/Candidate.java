@@ -20,16 +20,22 @@ record Candidate(
     static final String BASE = "raw Netty";
     static final String DEFAULT = "Realtime on java-websocket";
     static final String NETTY = "Realtime on Netty";
+    static final String BEFORE = " before";
     private static final String HEAP = "2g";
     private static final Path PEERS = Path.of("benchmarks", "peers");
 
-    static List<Candidate> all() {
+    /** @param before a jar of these benchmarks as it was built before, whose servers of this library compete too; or empty */
+    static List<Candidate> all(String before) {
         List<Candidate> all = new ArrayList<>();
         all.add(own(BASE, Dialect.RAW, "RawNetty"));
         all.add(own(DEFAULT, Dialect.REALTIME, "Realtime", "java-websocket"));
         all.add(own(DEFAULT + " without log", Dialect.REALTIME, "Realtime", "java-websocket", "none"));
         all.add(own(NETTY, Dialect.REALTIME, "Realtime", "netty"));
         all.add(own(NETTY + " without log", Dialect.REALTIME, "Realtime", "netty", "none"));
+        if (!before.isEmpty()) {
+            all.add(own(before, DEFAULT + BEFORE, Dialect.REALTIME, "Realtime", "java-websocket"));
+            all.add(own(before, NETTY + BEFORE, Dialect.REALTIME, "Realtime", "netty"));
+        }
         all.add(own("raw Netty merged", Dialect.RAW, "RawNetty", "merged"));
         all.add(own("raw Java-WebSocket", Dialect.RAW, "RawJavaWebSocket"));
         all.add(peer("Vert.x", Dialect.RAW, "vertx", "VertxServer"));
@@ -45,7 +51,11 @@ record Candidate(
     }
 
     private static Candidate own(String name, Dialect dialect, String mainClass, String... arguments) {
-        String classPath = System.getProperty("java.class.path");
+        return own(System.getProperty("java.class.path"), name, dialect, mainClass, arguments);
+    }
+
+    private static Candidate own(
+            String classPath, String name, Dialect dialect, String mainClass, String... arguments) {
         return new Candidate(
                 name,
                 dialect,

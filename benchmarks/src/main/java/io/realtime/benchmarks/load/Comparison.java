@@ -24,6 +24,7 @@ public final class Comparison {
     public static final List<String> SCENARIOS = List.of("fanout", "latency", "echo", "connect", "slow", "return");
 
     private static final Pattern ECHO = Pattern.compile("echo-(\\d+)x(\\d+)");
+    private static final Pattern FAN_OUT = Pattern.compile("fanout-(\\d+)x(\\d+)");
     private static final int MEMBERS = 1_000;
     private static final int SHORT = 120;
     private static final int LONG = 1024;
@@ -41,15 +42,16 @@ public final class Comparison {
     /**
      * A comparison.
      *
-     * @param only the candidates whose names contain one of these; all when empty
+     * @param only the candidates with these names; all when empty
+     * @param before a jar of these benchmarks as it was built before, to compare with; or empty
      */
-    public Comparison(PrintStream out, int rounds, Duration time, List<String> only) {
+    public Comparison(PrintStream out, int rounds, Duration time, List<String> only, String before) {
         IntStream.range(0, IDLE + WARMUP).forEach(Tokens::of); // now, and not while something is measured
         this.out = out;
         this.rounds = rounds;
         this.time = time;
-        for (Candidate each : Candidate.all()) {
-            if (!only.isEmpty() && !only.contains(each.name())) {
+        for (Candidate each : Candidate.all(before)) {
+            if (!only.isEmpty() && !only.contains(each.name().replace(Candidate.BEFORE, ""))) {
                 continue;
             }
             if (each.missing() == null) {
@@ -105,11 +107,8 @@ public final class Comparison {
     public void run(String scenario) throws IOException {
         switch (scenario) {
             case "fanout" -> {
-                title("Fan-out, 1 publisher to %,d subscribers, %d publishes outstanding", MEMBERS, 16);
                 fanOut(SHORT, 16);
-                title("Fan-out, 1 publisher to %,d subscribers, one publish outstanding", MEMBERS);
                 fanOut(SHORT, 1);
-                title("Fan-out of %,d bytes, 1 publisher to %,d subscribers, 16 outstanding", LONG, MEMBERS);
                 fanOut(LONG, 16);
             }
             case "latency" -> {
@@ -127,6 +126,11 @@ public final class Comparison {
             case "return" -> comeBack();
             default -> {
                 Matcher echo = ECHO.matcher(scenario);
+                Matcher fanOut = FAN_OUT.matcher(scenario);
+                if (fanOut.matches()) {
+                    fanOut(Integer.parseInt(fanOut.group(1)), Integer.parseInt(fanOut.group(2)));
+                    return;
+                }
                 if (!echo.matches()) {
                     throw new IllegalArgumentException("'" + scenario + "' is none of " + SCENARIOS);
                 }
@@ -135,14 +139,20 @@ public final class Comparison {
         }
     }
 
-    /** Returns whether it is a scenario: one of {@link #SCENARIOS}, or {@code echo-CxF}: C connections, F in flight each. */
+    /**
+     * Returns whether it is a scenario: one of {@link #SCENARIOS}; {@code echo-CxF}: C connections, F in flight each; or
+     * {@code fanout-BxO}: messages of B bytes, O of them outstanding.
+     */
     public static boolean has(String scenario) {
-        return SCENARIOS.contains(scenario) || ECHO.matcher(scenario).matches();
+        return SCENARIOS.contains(scenario)
+                || ECHO.matcher(scenario).matches()
+                || FAN_OUT.matcher(scenario).matches();
     }
 
     // ---------------------------------------------------------------- scenarios
 
     private void fanOut(int bytes, int outstanding) throws IOException {
+        title("Fan-out of %,d bytes, 1 publisher to %,d subscribers, %d outstanding", bytes, MEMBERS, outstanding);
         Figures rate = new Figures("deliveries a second", "%,.0f");
         Figures cpu = new Figures("CPU s per million", "%.2f");
         Figures p99 = new Figures("p99 ms", "%.1f");
@@ -194,7 +204,7 @@ public final class Comparison {
         title("Echo, %,d connections, %d in flight each", asking, inFlight);
         List<Candidate> all = new ArrayList<>(candidates);
         for (Candidate each : candidates) {
-            if (each.name().equals(Candidate.DEFAULT) || each.name().equals(Candidate.NETTY)) {
+            if (each.name().startsWith("Realtime") && !each.name().endsWith("without log")) {
                 all.add(new Candidate(each.name() + " request", Dialect.REALTIME_REQUEST, each.command(), null));
                 all.add(new Candidate(each.name() + " plain", Dialect.REALTIME_PLAIN, each.command(), null));
             }
