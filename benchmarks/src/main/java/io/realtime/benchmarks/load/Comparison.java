@@ -210,6 +210,7 @@ public final class Comparison {
             }
         }
         Figures rate = new Figures("a second", "%,.0f");
+        Figures cpu = new Figures("CPU s per million", "%.2f");
         Figures p50 = new Figures("p50 µs", "%,.0f");
         Figures p99 = new Figures("p99 µs", "%,.0f");
         rounds(all, (candidate, server, counts) -> {
@@ -218,12 +219,13 @@ public final class Comparison {
                 Load.Outcome outcome = load.echo(SHORT, asking, inFlight, counts ? time : time.multipliedBy(WARMER));
                 if (counts) {
                     rate.add(candidate, outcome.perSecond());
+                    cpu.add(candidate, outcome.cpuPerMillion());
                     p50.add(candidate, outcome.micros(50));
                     p99.add(candidate, outcome.micros(99));
                 }
             }
         });
-        table(all, rate, p50, p99);
+        table(all, rate, cpu, p50, p99);
     }
 
     /** Each round has servers of its own: what it keeps is measured from the beginning. */
