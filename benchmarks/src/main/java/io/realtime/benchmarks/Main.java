@@ -27,7 +27,7 @@ public final class Main {
     private static final int SESSIONS = 20_000;
     private static final int TOP = 15;
     private static final List<String> ALL =
-            List.of("retention", "idle", "resume", "connections", "calls", "parts", "growth");
+            List.of("retention", "idle", "resume", "connections", "calls", "parts", "growth", "audiences");
 
     private final PrintStream out;
 
@@ -36,8 +36,8 @@ public final class Main {
     }
 
     /**
-     * Runs {@code retention}, {@code idle}, {@code resume}, {@code connections}, {@code calls}, {@code parts}, {@code growth}, a scenario of {@link Comparison} or
-     * {@code all}.
+     * Runs {@code retention}, {@code idle}, {@code resume}, {@code connections}, {@code calls}, {@code parts}, {@code growth},
+     * {@code audiences}, a scenario of {@link Comparison} or {@code all}.
      *
      * @throws Exception when a benchmark fails
      */
@@ -58,6 +58,7 @@ public final class Main {
                 case "calls" -> CallRates.print(main.out);
                 case "parts" -> Parts.print(main.out);
                 case "growth" -> Growth.print(main.out);
+                case "audiences" -> Audiences.print(main.out);
                 default -> throw new IllegalArgumentException("'" + name + "' is none of " + ALL + " and all");
             }
         }

@@ -115,6 +115,13 @@ class BenchmarksTest {
     }
 
     @Test
+    void audiencesAreMeasured() {
+        Map<String, Audiences.Result> results = Audiences.measure(10, 1, Duration.ofMillis(10));
+        assertEquals(3, results.size());
+        results.forEach((audience, result) -> assertTrue(result.perSecond() > 0, audience));
+    }
+
+    @Test
     void callsAreMadeAndCounted() throws Exception {
         for (CallRates.Row row : CallRates.measure(1, Duration.ofMillis(50))) {
             assertTrue(row.medianPerSecond() > 0, row.name());
