@@ -96,6 +96,16 @@ public final class Child implements AutoCloseable {
         process.toHandle().destroyForcibly(); // the process's own method would throw away what was not read yet
     }
 
+    /** Asks it to end, as an operator does: with SIGTERM. */
+    void terminate() {
+        process.destroy();
+    }
+
+    /** Waits until it has ended by itself; returns its exit code. */
+    int awaitEnd() throws InterruptedException {
+        return process.waitFor();
+    }
+
     @Override
     public void close() {
         process.destroyForcibly();

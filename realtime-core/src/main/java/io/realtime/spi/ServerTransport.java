@@ -13,6 +13,11 @@ import org.jspecify.annotations.Nullable;
  * say, and none stops or slows another.
  */
 public interface ServerTransport {
+    /** Returns what it is called in the log; by default its class's name. */
+    default String name() {
+        return getClass().getSimpleName();
+    }
+
     /**
      * Binds and begins to accept.
      *

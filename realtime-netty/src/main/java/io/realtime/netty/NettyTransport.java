@@ -34,6 +34,8 @@ import org.jspecify.annotations.Nullable;
  * <p>Start and stop from any thread but the transport's own.
  */
 public final class NettyTransport implements ServerTransport {
+    static final String NAME = "netty";
+
     private static final int BACKLOG = 4096;
     private static final Duration LAST_CALLS = Duration.ofSeconds(1);
 
@@ -53,6 +55,11 @@ public final class NettyTransport implements ServerTransport {
 
     NettyTransport(boolean epoll) {
         this.epoll = epoll;
+    }
+
+    @Override
+    public String name() {
+        return NAME;
     }
 
     @Override

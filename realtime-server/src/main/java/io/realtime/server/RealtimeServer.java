@@ -36,6 +36,8 @@ import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Function;
 import javax.net.ssl.SSLContext;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * A realtime server that an application embeds. Built, {@linkplain #start started} once, {@linkplain #close(Duration)
@@ -45,6 +47,7 @@ import org.jspecify.annotations.Nullable;
  * sessions' in parallel. They may block.
  */
 public final class RealtimeServer implements AutoCloseable {
+    private static final Logger LOG = LoggerFactory.getLogger(RealtimeServer.class);
     private static final Duration CLOSE_TIMEOUT = Duration.ofSeconds(5);
 
     private final ServerConfig config;
@@ -52,6 +55,7 @@ public final class RealtimeServer implements AutoCloseable {
     private final Scheduler scheduler;
     private final Workers workers;
     private final ServerCore core;
+    private final JvmLifecycle jvm;
 
     private final ReentrantLock lock = new ReentrantLock();
     private final Condition changed = lock.newCondition();
@@ -73,6 +77,7 @@ public final class RealtimeServer implements AutoCloseable {
         this.workers = new Workers(scheduler, config.executor(), given != null, true);
         this.transport = config.transport();
         this.core = new ServerCore(config, scheduler, workers);
+        this.jvm = new JvmLifecycle(this, config.isDaemon() || given != null, config.closeOnShutdown());
     }
 
     /** A builder that begins with the defaults. */
@@ -82,7 +87,8 @@ public final class RealtimeServer implements AutoCloseable {
 
     /**
      * Binds and begins to accept; returns when connections are accepted. A server starts once: after a failure, or after
-     * {@link #close}, build another one.
+     * {@link #close}, build another one. It keeps the JVM running until it is closed, unless it is a {@linkplain
+     * Builder#daemon daemon}, and says at INFO where it listens.
      *
      * @throws RealtimeException naming the address when it cannot be bound; nothing is left running then
      * @throws IllegalStateException when it was started before, or is closed
@@ -100,6 +106,7 @@ public final class RealtimeServer implements AutoCloseable {
         }
         boolean isStarted = false;
         try {
+            jvm.begin();
             bind();
             core.broker().start();
             workers.start();
@@ -110,6 +117,7 @@ public final class RealtimeServer implements AutoCloseable {
             }
             become(isStarted ? State.STARTED : State.CLOSED);
         }
+        LOG.info("{}", this);
         return this;
     }
 
@@ -204,6 +212,43 @@ public final class RealtimeServer implements AutoCloseable {
     public @Nullable String problem() {
         String ofTransport = transport.problem();
         return ofTransport != null ? ofTransport : workers.problem();
+    }
+
+    /**
+     * Waits until the server is closed: until a {@link #close} has done all that it does. A handler must not wait for it,
+     * since the close waits for handlers.
+     *
+     * @throws InterruptedException when the waiting thread is interrupted
+     */
+    public void awaitClosed() throws InterruptedException {
+        lock.lock();
+        try {
+            while (state != State.CLOSED) {
+                changed.await();
+            }
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Says what it is and where it listens: version, address, path, transport. */
+    @Override
+    public String toString() {
+        InetSocketAddress address = config.address();
+        String host = address.getHostString();
+        int port = address.getPort() == 0 && isStarted() ? transport.port() : address.getPort();
+        return "Realtime " + Version.TEXT + " on " + (config.tls() == null ? "ws" : "wss") + "://"
+                + (host.contains(":") ? "[" + host + "]" : host) + ":" + port + config.path() + ", transport "
+                + transport.name();
+    }
+
+    private boolean isStarted() {
+        lock.lock();
+        try {
+            return state == State.STARTED;
+        } finally {
+            lock.unlock();
+        }
     }
 
     /** Closes with up to 5 s of grace; see {@link #close(Duration)}. */
@@ -305,6 +350,7 @@ public final class RealtimeServer implements AutoCloseable {
     }
 
     private void release() {
+        jvm.end();
         core.broker().stop();
         if (scheduler instanceof SystemScheduler own && config.scheduler() == null) {
             own.close();
@@ -336,6 +382,8 @@ public final class RealtimeServer implements AutoCloseable {
         private Retention inboxRetention = Retention.inboxDefaults();
         private Heartbeat heartbeat = Heartbeat.defaults();
         private Duration sessionTtl = Duration.ofMinutes(5);
+        private boolean isDaemon;
+        private @Nullable Duration closeOnShutdown;
         private SessionListener listener = new SessionListener() {};
         Random random = new SecureRandom();
 
@@ -533,6 +581,26 @@ public final class RealtimeServer implements AutoCloseable {
         }
 
         /**
+         * Sets whether the JVM may end while the server runs, as with daemon threads; default false: a program whose
+         * {@code main} only starts a server stays up. A server with a {@link #scheduler} given is always a daemon.
+         */
+        public Builder daemon(boolean mayEnd) {
+            this.isDaemon = mayEnd;
+            return this;
+        }
+
+        /**
+         * Closes the server when the JVM ends by a signal or {@link System#exit}, like {@link RealtimeServer#close(Duration)};
+         * default: it does not. A container that closes its beans, such as Spring's, needs no such hook.
+         *
+         * @param grace how long the JVM's end may be held up for it
+         */
+        public Builder closeOnShutdown(Duration grace) {
+            this.closeOnShutdown = Durations.notNegative("closeOnShutdown", grace);
+            return this;
+        }
+
+        /**
          * Allows pages of these origins, {@code https://app.example}, beside those of the server's own host.
          *
          * @throws IllegalArgumentException when one is not written as a browser does, and so would never be met: with a
@@ -646,6 +714,8 @@ public final class RealtimeServer implements AutoCloseable {
                     inboxRetention,
                     heartbeat,
                     sessionTtl,
+                    isDaemon,
+                    closeOnShutdown,
                     transport == null ? Transports.choose(transportName) : transport,
                     tls,
                     executor,

@@ -16,6 +16,8 @@ import org.jspecify.annotations.Nullable;
  * What a server was built with. {@link RealtimeServer.Builder#build} copies it from the builder, so that nothing that is
  * done to the builder afterwards reaches a running server. Immutable but for the objects it names.
  *
+ * @param isDaemon whether the JVM may end while the server runs
+ * @param closeOnShutdown the grace of a close at the JVM's end; null for none
  * @param executor of handlers; null for one of the server's own
  * @param scheduler of timers; null for one of the server's own
  */
@@ -34,6 +36,8 @@ record ServerConfig(
         Retention inboxRetention,
         Heartbeat heartbeat,
         Duration sessionTtl,
+        boolean isDaemon,
+        @Nullable Duration closeOnShutdown,
         ServerTransport transport,
         @Nullable Tls tls,
         @Nullable Executor executor,

@@ -10,8 +10,6 @@ import org.jspecify.annotations.Nullable;
 
 /** Finds the transport that a server runs on. */
 final class Transports {
-    private static final String EMBEDDED = "java-websocket";
-
     private Transports() {}
 
     /**
@@ -31,8 +29,10 @@ final class Transports {
         }
         String wanted = name != null
                 ? name
-                : found.isEmpty() ? EMBEDDED : found.keySet().iterator().next();
-        found.put(EMBEDDED, JavaWebSocketTransport::new);
+                : found.isEmpty()
+                        ? JavaWebSocketTransport.NAME
+                        : found.keySet().iterator().next();
+        found.put(JavaWebSocketTransport.NAME, JavaWebSocketTransport::new);
         Supplier<ServerTransport> maker = found.get(wanted);
         if (maker == null) {
             throw new IllegalStateException("no transport '" + wanted + "' on the class path, only " + found.keySet());

@@ -28,8 +28,12 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
+import java.util.regex.Pattern;
+import javax.net.ssl.SSLContext;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** A server's own life: new, started, closed; and what its calls say when it is over. */
 @Timeout(30)
@@ -189,6 +193,27 @@ class ServerLifecycleTest {
         @Override
         public void onError(Throwable failure) {
             ended.complete(failure);
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "127.0.0.1, 7, false, 'ws://127.0.0.1:7/ws, transport DirectTransport'",
+        "::1,       7, true,  'wss://[0:0:0:0:0:0:0:1]:7/ws, transport DirectTransport'",
+        "127.0.0.1, 0, false, 'ws://127.0.0.1:1/ws, transport DirectTransport'", // the port that is bound
+    })
+    void startedServerSaysWhereItListens(String host, int port, boolean isEncrypted, String expected) throws Exception {
+        RealtimeServer.Builder builder = RealtimeServer.builder()
+                .anonymous()
+                .transport(new DirectTransport())
+                .host(host)
+                .port(port);
+        try (RealtimeServer started = (isEncrypted ? builder.tls(SSLContext.getDefault()) : builder)
+                .build()
+                .start()) {
+            assertTrue(
+                    started.toString().matches("Realtime \\d+\\.\\d+\\.\\S+ on " + Pattern.quote(expected)),
+                    started::toString);
         }
     }
 }

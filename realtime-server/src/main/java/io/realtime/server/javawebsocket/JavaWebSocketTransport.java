@@ -20,6 +20,9 @@ import org.jspecify.annotations.Nullable;
  * <p>Start and stop from any thread but the transport's own.
  */
 public final class JavaWebSocketTransport implements ServerTransport {
+    /** As it is chosen by. */
+    public static final String NAME = "java-websocket";
+
     private static final int BACKLOG = 4096;
     private static final Duration LAST_CALLS = Duration.ofSeconds(1);
 
@@ -32,6 +35,11 @@ public final class JavaWebSocketTransport implements ServerTransport {
 
     /** A transport that is not started. */
     public JavaWebSocketTransport() {}
+
+    @Override
+    public String name() {
+        return NAME;
+    }
 
     @Override
     public void start(Config config, Acceptor acceptor) throws IOException {
