@@ -126,6 +126,10 @@ final class Members {
         return links.get(session);
     }
 
+    Collection<Link> links() {
+        return links.values();
+    }
+
     List<Session> sessions() {
         return new ArrayList<>(links.keySet());
     }

@@ -301,7 +301,7 @@ final class RoomState implements LogBudget.Owner, Bursts.Flushed {
 
     /**
      * Notes that a session has handled everything up to an offset. What was not meant for it waits for one that it is
-     * meant for, and all behind that with it.
+     * meant for, and all behind that with it, as long as there may be one.
      *
      * @return whether that is news
      */
@@ -312,13 +312,20 @@ final class RoomState implements LogBudget.Owner, Bursts.Flushed {
             long before = acknowledged;
             long last = Math.min(offset, log.top());
             Link link = linkOf(session);
-            while (acknowledged < last && log.audience(acknowledged + 1).includes(session.id(), link)) {
+            while (acknowledged < last && passes(log.audience(acknowledged + 1), session, link)) {
                 acknowledged++;
             }
             return acknowledged > before;
         } finally {
             lock.unlock();
         }
+    }
+
+    /** Returns whether a session's acknowledgement passes over a message: no other could still receive it. */
+    private boolean passes(Audience audience, Session session, @Nullable Link link) {
+        return audience.includes(session.id(), link)
+                || (audience instanceof Audience.Only some
+                        && (members == null || members.links().stream().noneMatch(some::includes)));
     }
 
     /** Drops what the only member has; false when it said so before. */

@@ -121,6 +121,32 @@ class InboxTest {
     }
 
     @Test
+    void messageThatPassedNoFilterHoldsNoAcknowledgement() {
+        TestPeer phone = device("phone");
+        test.server.user("ann").inbox().filter(session -> false).send(NOTE, "for nobody");
+        note("for all");
+        assertEquals(List.of("for all"), notes(phone));
+        acknowledge(phone, 2);
+        assertEquals(List.of(), notes(device("laptop")));
+    }
+
+    @Test
+    void filteredMessageHoldsAnAcknowledgementWhileItsDeviceMayCome() {
+        TestPeer phone = device("phone");
+        Session ofPhone = test.server.connections().sessions().iterator().next();
+        TestPeer laptop = device("laptop");
+        phone.cut();
+        test.server.user("ann").inbox().filter(ofPhone::equals).send(NOTE, "for the phone");
+        note("for all");
+        assertEquals(List.of("for all"), notes(laptop));
+        acknowledge(laptop, 2);
+        assertEquals(List.of("for all"), notes(device("tablet")), "held for the phone");
+        ofPhone.disconnect("lost");
+        acknowledge(laptop, 2);
+        assertEquals(List.of(), notes(device("watch")));
+    }
+
+    @Test
     void deviceThatComesFromAnotherEpochIsToldAndGetsWhatNobodyHasSeen() {
         note("a");
         TestPeer phone = device("phone", ",'session':'gone','positions':{'@user':['before',7]}");
