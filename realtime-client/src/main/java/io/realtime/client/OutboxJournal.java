@@ -40,9 +40,11 @@ import org.slf4j.LoggerFactory;
  * damage costs the records that it hit and no other. Blocks on the disk; one thread at a time, which the {@link FileOutbox}
  * sees to.
  *
- * <p>A record is a prefix (magic, length of the head, length of the payload, CRC32 of the payload), the head, a CRC32 of
- * the record's place in the file, of the prefix and of the head, and the payload. All integers are big-endian. Heads begin
- * with their kind:
+ * <p>A record is a prefix (magic, the file's mark, length of the head, length of the payload, CRC32 of the payload), the
+ * head, a CRC32 of the record's place in the file, of the prefix and of the head, and the payload. All integers are
+ * big-endian. The mark is random, so what looks like a record in a payload is none: its author does not know the mark. Only
+ * when both owners are damaged is the mark of the first record taken, and then no message is sent, since its user is unknown.
+ * Heads begin with their kind:
  * <ul>
  *   <li>4, the owner: version, highest number given out, client id, SHA-256 of the user's id or zeros. A file begins with
  *       two of these, of which one may be damaged.
@@ -63,7 +65,7 @@ final class OutboxJournal {
     private static final int VERSION = 1;
     private static final int ID_LENGTH = 24;
     private static final int OWNER_LENGTH = 32;
-    private static final int PREFIX = 4 + 4 + 4 + 4;
+    private static final int PREFIX = 4 + 8 + 4 + 4 + 4;
     private static final int CHECKSUM = 4;
     private static final byte ADDED = 1;
     private static final byte REMOVED = 2;
@@ -106,6 +108,7 @@ final class OutboxJournal {
     private @Nullable Object key; // what the file system calls the file that was opened or written last
     private String clientId = "";
     private byte[] owner = new byte[OWNER_LENGTH]; // zeros before the first welcome
+    private long mark; // of each record; 0 before one was found
     private long lastSeq;
     private long newestSeq; // of the records; an owner's record may name a higher one
     private Map<Long, Integer> live = new LinkedHashMap<>(); // lengths of the records, in the order of the file
@@ -172,6 +175,7 @@ final class OutboxJournal {
             journal.deleteQuietly(journal.successor);
             if (!Files.exists(file) || Files.size(file) == 0) {
                 journal.clientId = Ids.secret(new SecureRandom());
+                journal.mark = new SecureRandom().nextLong();
                 journal.rewrite(Collections.emptyList());
             } else {
                 journal.read();
@@ -285,6 +289,8 @@ final class OutboxJournal {
         if (clientId.isEmpty()) { // nobody knows whose the messages are, so they are no user's who may come
             clientId = Ids.secret(new SecureRandom());
             new SecureRandom().nextBytes(owner);
+            mark = new SecureRandom().nextLong(); // the one that was found may be that of a payload's author
+            suspect = true;
         }
         if (!damaged.isEmpty()) {
             suspect = true;
@@ -304,10 +310,12 @@ final class OutboxJournal {
         }
         ByteBuffer prefix = ByteBuffer.wrap(reader.bytes(at, PREFIX));
         boolean isRecord = prefix.getInt() == MAGIC;
+        long itsMark = prefix.getLong();
         int headLength = prefix.getInt();
         int payloadLength = prefix.getInt();
         int payloadChecksum = prefix.getInt();
         if (!isRecord
+                || (itsMark != mark && mark != 0)
                 || headLength < 1
                 || headLength > Math.min(LONGEST_HEAD, left - PREFIX - CHECKSUM)
                 || payloadLength < 0) {
@@ -317,6 +325,7 @@ final class OutboxJournal {
         if (ByteBuffer.wrap(head).getInt(PREFIX + headLength) != headChecksum(at, head, PREFIX + headLength)) {
             return -1;
         }
+        mark = itsMark; // of the first record that is found: an owner's, or nobody's messages
         byte[] payload = payloadLength > left - head.length ? null : reader.bytes(at + head.length, payloadLength);
         boolean isIntact = payload != null && checksum(payload) == payloadChecksum;
         int length = head.length + payloadLength;
@@ -324,7 +333,12 @@ final class OutboxJournal {
         try {
             byte kind = in.readByte();
             switch (kind) {
-                case OWNER -> readOwner(in);
+                case OWNER -> {
+                    if (at >= HEADER) {
+                        throw new IllegalArgumentException("an owner at " + at);
+                    }
+                    readOwner(in);
+                }
                 case ADDED, ADDED_BINARY -> {
                     ByteBuffer bytes = isIntact ? ByteBuffer.wrap(payload) : ByteBuffer.allocate(0);
                     Stored message = readMessage(in, kind == ADDED_BINARY, bytes);
@@ -716,7 +730,7 @@ final class OutboxJournal {
         return seal(bytes.toByteArray(), bytes.size(), offset);
     }
 
-    private static byte[] addition(Outbox.Entry message, long offset) throws IOException {
+    private byte[] addition(Outbox.Entry message, long offset) throws IOException {
         ByteArrayOutputStream bytes = new ByteArrayOutputStream(message.wireLength() + 64);
         DataOutputStream out = begin(bytes, message.isBinary() ? ADDED_BINARY : ADDED);
         out.writeLong(message.seq());
@@ -729,7 +743,7 @@ final class OutboxJournal {
         return seal(bytes.toByteArray(), payload, offset);
     }
 
-    private static byte[] removal(List<Long> numbers, long offset) throws IOException {
+    private byte[] removal(List<Long> numbers, long offset) throws IOException {
         ByteArrayOutputStream bytes = new ByteArrayOutputStream(PREFIX + 1 + Long.BYTES * numbers.size() + CHECKSUM);
         DataOutputStream out = begin(bytes, REMOVED);
         for (Long seq : numbers) {
@@ -747,10 +761,11 @@ final class OutboxJournal {
     }
 
     /** Fills in the prefix of a record, and the checksum that stands before its payload. */
-    private static byte[] seal(byte[] record, int payload, long offset) {
+    private byte[] seal(byte[] record, int payload, long offset) {
         int headEnd = payload - CHECKSUM;
         ByteBuffer.wrap(record)
                 .putInt(MAGIC)
+                .putLong(mark)
                 .putInt(headEnd - PREFIX)
                 .putInt(record.length - payload)
                 .putInt(checksum(Arrays.copyOfRange(record, payload, record.length)));

@@ -125,28 +125,28 @@ class OutboxJournalFuzzTest {
     /** A chance to get behind the checksums, which no fuzzer guesses. */
     private static byte[] sealed(byte[] input) {
         ByteBuffer in = ByteBuffer.wrap(input, 1, input.length - 1);
-        ByteBuffer out = ByteBuffer.allocate(OutboxJournal.HEADER + 20 * input.length + 20);
+        ByteBuffer out = ByteBuffer.allocate(OutboxJournal.HEADER + 28 * input.length + 28);
         ByteBuffer owner = ByteBuffer.allocate(71).put((byte) 4).putInt(1);
         owner.putLong(in.remaining() < Long.BYTES ? 0 : in.getLong());
         owner.putShort((short) ID_LENGTH).put("abcdefghijklmnopqrstuvwx".getBytes(StandardCharsets.US_ASCII));
-        record(out, owner.array(), new byte[0]);
+        record(out, 1, owner.array(), new byte[0]);
         while (in.remaining() > 2) {
             byte[] head = new byte[Math.min(in.get() & 0xFF, in.remaining())];
             in.get(head);
             byte[] payload = new byte[in.hasRemaining() ? Math.min(in.get() & 0xFF, in.remaining()) : 0];
             in.get(payload);
-            record(out, head, payload);
+            record(out, 1, head, payload);
         }
         byte[] file = new byte[out.flip().remaining()];
         out.get(file);
         return file;
     }
 
-    /** Writes a record as the journal does. */
+    /** Writes a record as the journal of a file with this mark does. */
     @SuppressWarnings("ByteBufferBackingArray") // the buffer was allocated, and begins at 0
-    static void record(ByteBuffer out, byte[] head, byte[] payload) {
+    static void record(ByteBuffer out, long mark, byte[] head, byte[] payload) {
         int at = out.position();
-        out.putInt(0xff52544f).putInt(head.length).putInt(payload.length);
+        out.putInt(0xff52544f).putLong(mark).putInt(head.length).putInt(payload.length);
         out.putInt(checksum(payload, 0, payload.length)).put(head);
         ByteBuffer checked =
                 ByteBuffer.allocate(Long.BYTES + out.position() - at).putLong(at);

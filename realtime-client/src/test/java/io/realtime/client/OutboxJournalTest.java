@@ -299,9 +299,52 @@ class OutboxJournalTest {
         append(outer, messages(2));
         outer.close();
         byte[] flipped = Files.readAllBytes(file);
-        flipped[OutboxJournal.HEADER + 4] ^= 1; // its length: the payload is looked through
+        flipped[OutboxJournal.HEADER + 12] ^= 1; // its length: the payload is looked through
         Files.write(file, flipped);
         assertEquals(messages(2), reopened());
+    }
+
+    /** Its author knows the format and the place, and not the file's mark. */
+    @Test
+    void craftedRecordInDamagedRecordIsNoMessage() throws IOException {
+        byte[] payload = new byte[100];
+        appendOne(payload);
+        ByteBuffer crafted = ByteBuffer.allocate((int) Files.size(file));
+        int at = crafted.capacity() - payload.length;
+        crafted.position(at);
+        ByteBuffer head = ByteBuffer.allocate(29).put((byte) 1).putLong(7).putLong(0);
+        head.putShort((short) 8)
+                .put("chat.say".getBytes(StandardCharsets.US_ASCII))
+                .putShort((short) 0);
+        OutboxJournalFuzzTest.record(crafted, 1, head.array(), new byte[] {'1'});
+        startAnew();
+        appendOne(Arrays.copyOfRange(crafted.array(), at, crafted.capacity()));
+        byte[] flipped = Files.readAllBytes(file);
+        flipped[OutboxJournal.HEADER] ^= 1;
+        Files.write(file, flipped);
+        assertEquals(List.of(), reopened());
+    }
+
+    @Test
+    void craftedOwnerInFileWithoutOwnersIsNone() throws IOException {
+        fiveRecords();
+        ByteBuffer head = ByteBuffer.allocate(71).put((byte) 4).putInt(1).putLong(9);
+        head.putShort((short) 24).put("abcdefghijklmnopqrstuvwx".getBytes(StandardCharsets.US_ASCII));
+        appendRecord(head.array());
+        byte[] bytes = Files.readAllBytes(file);
+        Arrays.fill(bytes, 0, OutboxJournal.HEADER, (byte) 0);
+        Files.write(file, bytes);
+        OutboxJournal journal = open();
+        journal.close();
+        assertNotEquals("abcdefghijklmnopqrstuvwx", journal.clientId());
+        assertTrue(journal.isOwned()); // by nobody who may come
+        assertEquals(messages(1, 2, 3, 4, 5), journal.takeRestored());
+    }
+
+    private void appendOne(byte[] payload) throws IOException {
+        OutboxJournal journal = open();
+        append(journal, List.of(new Stored(1, 0, "file", null, true, ByteBuffer.wrap(payload))));
+        journal.close();
     }
 
     @Test
@@ -395,6 +438,7 @@ class OutboxJournalTest {
         fiveRecords();
         byte[] header = ByteBuffer.allocate(40)
                 .putInt(0xff52544f)
+                .putLong(mark(Files.readAllBytes(file)))
                 .putInt(length)
                 .putInt(length)
                 .array();
@@ -405,9 +449,13 @@ class OutboxJournalTest {
     /** Appends a record with the right checksums. */
     private void appendRecord(byte[] head) throws IOException {
         byte[] before = Files.readAllBytes(file);
-        ByteBuffer out = ByteBuffer.allocate(before.length + head.length + 20).put(before);
-        OutboxJournalFuzzTest.record(out, head, new byte[0]);
+        ByteBuffer out = ByteBuffer.allocate(before.length + head.length + 28).put(before);
+        OutboxJournalFuzzTest.record(out, mark(before), head, new byte[0]);
         Files.write(file, out.array());
+    }
+
+    private static long mark(byte[] bytes) {
+        return bytes.length == 0 ? 1 : ByteBuffer.wrap(bytes).getLong(4);
     }
 
     @Test
@@ -431,8 +479,7 @@ class OutboxJournalTest {
     void otherKindOfFileAndNewerVersionAreRefusedByName() throws IOException {
         Files.writeString(file, "x".repeat(1_000));
         assertEquals("'" + file + "' is not an outbox", refusal());
-        startAnew();
-        open().close();
+        Files.write(file, new byte[0]);
         appendRecord(ByteBuffer.allocate(71).put((byte) 4).putInt(2).array());
         assertEquals("'" + file + "' has version 2; this library knows 1", refusal());
     }
