@@ -24,6 +24,7 @@ import java.lang.reflect.Type;
 import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
@@ -131,9 +132,19 @@ final class Calls {
             String ref = questions.newRef();
             ask(ref, request.name(), json, new Asked(call, executor));
             call.within(timeout, scheduler, questions, ref);
-            result.onCancel(() -> questions.fail(ref, new RealtimeException(ErrorCode.CLOSED, "it was cancelled")));
+            result.onCancel(() -> withdraw(ref, result));
         }
         return result;
+    }
+
+    private boolean withdraw(String ref, CompletableFuture<?> result) {
+        Question question = questions.get(ref);
+        if (question == null || !questions.close(ref)) {
+            return false;
+        }
+        result.completeExceptionally(new CancellationException());
+        question.failed(new RealtimeException(ErrorCode.CLOSED, "it was cancelled"));
+        return true;
     }
 
     /** @param executor runs the listener, in order and one call at a time */
@@ -246,7 +257,7 @@ final class Calls {
         /** Has the question not be sent, or not again; returns whether it never was. */
         boolean giveUp() {
             Outbox.Entry mine = entry;
-            return mine != null && sender.giveUp(mine);
+            return mine != null && sender.giveUp(mine) && !sender.wasSent(mine);
         }
 
         /** Whether nothing of an answer has come, and the message is yet to be processed. */

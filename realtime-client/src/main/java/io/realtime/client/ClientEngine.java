@@ -103,7 +103,13 @@ final class ClientEngine {
 
     /** Runs a task on the scheduler's thread. */
     void post(Runnable task) {
-        scheduler.schedule(Duration.ZERO, task);
+        try {
+            scheduler.schedule(Duration.ZERO, task);
+        } catch (RuntimeException | Error refusal) {
+            if (!terminated) { // else nothing is left to do
+                throw refusal;
+            }
+        }
     }
 
     /** Runs a task that a future waits for; the future fails where the task cannot run any more. */
@@ -182,21 +188,28 @@ final class ClientEngine {
 
     /** Ends everything for good, then runs {@code last}. */
     void close(Runnable last) {
-        sender.close();
-        post(() -> {
-            if (terminated) {
-                return;
-            }
-            stop(new CloseReason(CloseReason.NORMAL, "the client is closed"), null);
-            terminated = true;
-            rooms.fail(closed());
-            calls.fail(closed());
-            calls.close();
-            inboxAcks.stop();
-            callbacks.close();
-            sender.stop();
-            last.run();
-        });
+        Steps.run(sender::close);
+        try {
+            post(() -> end(last));
+        } catch (Throwable refusal) { // the scheduler runs nothing more of this, so nothing else runs beside it
+            LOG.warn("the scheduler refuses to close the client; this thread does", refusal);
+            end(last);
+        }
+    }
+
+    private void end(Runnable last) {
+        if (!terminated) {
+            Steps.run(
+                    () -> stop(new CloseReason(CloseReason.NORMAL, "the client is closed"), null),
+                    () -> terminated = true,
+                    () -> rooms.fail(closed()),
+                    () -> calls.fail(closed()),
+                    calls::close,
+                    inboxAcks::stop,
+                    callbacks::close,
+                    sender::stop,
+                    last);
+        }
     }
 
     private static RealtimeException closed() {
@@ -326,22 +339,23 @@ final class ClientEngine {
     /** Forgets an attempt or a connection, whatever becomes of it. */
     private void drop(@Nullable Link ended) {
         if (ended != null) {
-            ended.end();
-            link = null;
-            rooms.connectionLost();
-            history.connectionLost();
-            sender.connectionLost();
-            inboxAcks.stop();
+            Steps.run(
+                    ended::end,
+                    () -> link = null,
+                    rooms::connectionLost,
+                    history::connectionLost,
+                    sender::connectionLost,
+                    inboxAcks::stop);
         }
     }
 
     /** Forgets and closes what there is. */
     private void abandon(CloseReason reason) {
         Link ended = link;
-        inboxAcks.flush();
+        Steps.run(inboxAcks::flush);
         drop(ended);
         if (ended != null) {
-            ended.close(reason);
+            Steps.run(() -> ended.close(reason));
         }
     }
 
@@ -392,17 +406,20 @@ final class ClientEngine {
 
     private void stop(CloseReason reason, @Nullable Throwable cause) {
         ConnectionException failure = new ConnectionException(errorCode(reason), reason, cause);
-        history.fail(failure);
-        abandon(reason);
-        retry.cancel();
-        reconnections.stop();
-        networkChanges.stop();
-        if (state.status() != Status.CLOSED) {
-            become(Status.CLOSED, Duration.ZERO, reason);
-        }
-        opening.fail(failure);
-        rooms.fail(failure);
-        calls.fail(failure);
+        Steps.run(
+                () -> history.fail(failure),
+                () -> abandon(reason),
+                () -> retry.cancel(),
+                reconnections::stop,
+                networkChanges::stop,
+                () -> {
+                    if (state.status() != Status.CLOSED) {
+                        become(Status.CLOSED, Duration.ZERO, reason);
+                    }
+                },
+                () -> opening.fail(failure),
+                () -> rooms.fail(failure),
+                () -> calls.fail(failure));
     }
 
     private static ErrorCode errorCode(CloseReason reason) {

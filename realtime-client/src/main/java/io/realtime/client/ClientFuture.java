@@ -4,37 +4,32 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
  * A future that the callback executor completes. Waiting for it there can never succeed, so it fails at once and says what
- * to do; the same for what is derived from it. Cancelling it gives up what was asked.
+ * to do; the same for what is derived from it. Cancelling it gives up what was asked, unless
+ * the outcome is decided, and only a callback is yet to tell it: then {@code cancel} returns false.
  */
 final class ClientFuture<T> extends CompletableFuture<T> {
     private final SerialExecutor callbacks;
-    private volatile @Nullable Runnable onCancel;
+    private volatile @Nullable BooleanSupplier withdrawal;
 
     ClientFuture(SerialExecutor callbacks) {
         this.callbacks = callbacks;
     }
 
-    /** Sets what gives up what was asked; runs on the thread that cancels. */
-    void onCancel(Runnable action) {
-        onCancel = action;
-        if (isCancelled()) { // it came before this
-            action.run();
-        }
+    /** Sets what withdraws what was asked, or returns false when its outcome is decided; runs on the thread that cancels. */
+    void onCancel(BooleanSupplier action) {
+        withdrawal = action;
     }
 
     @Override
     public boolean cancel(boolean mayInterruptIfRunning) {
-        boolean wasDone = isDone();
-        boolean isCancelled = super.cancel(mayInterruptIfRunning);
-        Runnable action = onCancel;
-        if (isCancelled && !wasDone && action != null) {
-            action.run();
-        }
-        return isCancelled;
+        BooleanSupplier action = withdrawal;
+        boolean isTooLate = !isDone() && action != null && !action.getAsBoolean();
+        return isTooLate ? isCancelled() : super.cancel(mayInterruptIfRunning);
     }
 
     @Override

@@ -331,14 +331,12 @@ public final class FileOutbox implements Closeable {
      */
     void finish() {
         boolean isInterrupted = Thread.interrupted(); // it would close the file in the middle of a write
-        try {
-            write(true);
+        Steps.run(() -> write(true), () -> {
             if (!writer.isRunningHere()) {
                 stopWriter.run();
             }
-        } finally {
-            restore(isInterrupted);
-        }
+        });
+        restore(isInterrupted);
     }
 
     private static void restore(boolean isInterrupted) {
@@ -378,18 +376,22 @@ public final class FileOutbox implements Closeable {
         } finally {
             disk.unlock();
         }
-        try {
-            if (outcome.failure() != null) {
-                served.onNotStored().accept(outcome.dropped());
-            }
-            if (outcome.hasChanged()) {
-                served.onStored().run();
-            }
-        } finally {
-            RealtimeException lostOne = waiting.isEmpty() ? null : takeLost();
-            RealtimeException failure = outcome.failure() != null ? outcome.failure() : lostOne;
-            waiting.forEach(sync -> complete(sync, failure));
-        }
+        Steps.run(
+                () -> {
+                    if (outcome.failure() != null) {
+                        served.onNotStored().accept(outcome.dropped());
+                    }
+                },
+                () -> {
+                    if (outcome.hasChanged()) {
+                        served.onStored().run();
+                    }
+                },
+                () -> {
+                    RealtimeException lostOne = waiting.isEmpty() ? null : takeLost();
+                    RealtimeException failure = outcome.failure() != null ? outcome.failure() : lostOne;
+                    waiting.forEach(sync -> complete(sync, failure));
+                });
     }
 
     /** Notes that the file is closed; returns who waits for it. */
@@ -498,12 +500,15 @@ public final class FileOutbox implements Closeable {
     }
 
     private void release() {
-        journal.close();
-        try {
-            lockChannel.close();
-        } catch (IOException failure) {
-            LOG.warn("the lock of '{}' could not be released", file, failure);
-        }
-        OPEN.remove(file.toUri()); // not before: the next would meet the lock
+        Steps.run(
+                journal::close,
+                () -> {
+                    try {
+                        lockChannel.close();
+                    } catch (IOException failure) {
+                        LOG.warn("the lock of '{}' could not be released", file, failure);
+                    }
+                },
+                () -> OPEN.remove(file.toUri())); // not before: the next would meet the lock
     }
 }

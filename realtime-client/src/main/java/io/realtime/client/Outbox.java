@@ -171,26 +171,34 @@ final class Outbox {
      * Gives a message up: it is not sent from now on, and no file keeps it. One that is under way counts as that until it
      * is acknowledged or its connection is lost, since the server counts it too.
      *
-     * @return whether it was never sent; false also when it has had another fate
+     * @return false when it has had another fate
      */
     boolean giveUp(Entry entry) {
         lock.lock();
         try {
-            if (entry.stage == Stage.GONE || entry.givenUp) {
+            if (closed || entry.stage == Stage.GONE || entry.givenUp) {
                 return false;
             }
-            if (entry.underWay) {
-                entry.givenUp = true;
-                if (stores) {
-                    removed.add(entry.seq);
-                }
-                return false;
-            }
-            if (waiting.remove(entry)) {
+            if (!entry.underWay) {
+                waiting.remove(entry);
                 left(entry);
-                return !entry.everSent;
+                return true;
             }
-            return false;
+            entry.givenUp = true;
+            if (stores) {
+                removed.add(entry.seq);
+            }
+            return true;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Returns whether a message was ever sent, or may have been by an earlier process. */
+    boolean wasSent(Entry entry) {
+        lock.lock();
+        try {
+            return entry.everSent;
         } finally {
             lock.unlock();
         }

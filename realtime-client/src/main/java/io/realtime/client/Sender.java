@@ -233,13 +233,17 @@ final class Sender {
     /**
      * Gives a message up: it is not sent from now on, and what was sent is not sent again.
      *
-     * @return whether it was never sent; false also when it has had another fate
+     * @return false when it has had another fate
      */
     boolean giveUp(Outbox.Entry entry) {
-        boolean wasNeverSent = outbox.giveUp(entry);
-        changed();
-        scheduler.schedule(Duration.ZERO, onProgress);
-        return wasNeverSent;
+        boolean isGivenUp = outbox.giveUp(entry);
+        Steps.run(this::changed, () -> scheduler.schedule(Duration.ZERO, onProgress));
+        return isGivenUp;
+    }
+
+    /** Returns whether a message was ever sent. */
+    boolean wasSent(Outbox.Entry entry) {
+        return outbox.wasSent(entry);
     }
 
     /**

@@ -130,7 +130,7 @@ final class SerialExecutor implements Executor {
     }
 
     /** Logs what an application has thrown, which may throw again when it is asked for its message. */
-    private static void log(String what, Throwable failure) {
+    static void log(String what, Throwable failure) {
         try {
             LOG.error(what, failure);
         } catch (Throwable unspeakable) {

@@ -22,6 +22,7 @@ import io.realtime.internal.wire.Frames;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -873,5 +874,19 @@ class ClientCallsTest {
         assertEquals(List.of(), asked());
         assertTrue(sent.isCancelled());
         assertEquals(List.of(), world.errors);
+    }
+
+    @Test
+    void cancelOfRequestBehindItsAnswerIsTooLate() {
+        ArrayDeque<Runnable> callbacks = new ArrayDeque<>();
+        world.use(world.builder().callbackExecutor(callbacks::add));
+        world.connected();
+        CompletableFuture<Integer> asked = ask("sent");
+        answer("$reply", refOf("length"), ",\"data\":4");
+        assertFalse(asked.cancel(true));
+        while (!callbacks.isEmpty()) {
+            callbacks.remove().run();
+        }
+        assertEquals(4, asked.getNow(0));
     }
 }

@@ -635,6 +635,20 @@ class ClientFileOutboxTest {
     }
 
     @Test
+    void cancelBehindCloseLeavesTheMessageInItsFile() {
+        start();
+        CompletableFuture<Void> sent = say("text");
+        world.settle();
+        world.client().close();
+        assertFalse(sent.cancel(true));
+        world.settle();
+        assertEquals(ErrorCode.CLOSED, failure(sent).code());
+        start();
+        world.connected();
+        assertEquals(List.of("text*"), world.peer().says());
+    }
+
+    @Test
     void cancelledMessageUnderWayIsTakenOutOfTheFile() {
         start();
         world.acks = false;

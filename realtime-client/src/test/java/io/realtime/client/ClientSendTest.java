@@ -16,6 +16,7 @@ import io.realtime.internal.wire.Envelope;
 import io.realtime.spi.Scheduler;
 import io.realtime.testing.ManualScheduler;
 import java.time.Duration;
+import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
@@ -43,7 +44,7 @@ class ClientSendTest {
         assertTrue(sent.isDone() && !sent.isCompletedExceptionally(), String.valueOf(sent));
     }
 
-    private static void assertFailed(ErrorCode code, CompletableFuture<Void> sent) {
+    private static void assertFailed(ErrorCode code, CompletableFuture<?> sent) {
         assertTrue(sent.isDone(), String.valueOf(sent));
         Throwable failure = assertThrows(ExecutionException.class, sent::get).getCause();
         assertEquals(code, ((RealtimeException) Objects.requireNonNull(failure)).code());
@@ -341,6 +342,34 @@ class ClientSendTest {
     }
 
     @Test
+    void cancelBehindAcknowledgementIsTooLate() {
+        world.use(world.builder().callbackExecutor(callbacks::add));
+        world.connected();
+        CompletableFuture<Void> sent = say("first");
+        world.settle(); // acknowledged, which its callback is to tell
+        assertFalse(sent.cancel(true));
+        runCallbacks();
+        assertDone(sent);
+    }
+
+    @Test
+    void cancelBehindCloseIsTooLate() {
+        CompletableFuture<Void> sent = say("first");
+        world.client().close();
+        assertFalse(sent.cancel(true));
+        world.settle();
+        assertFailed(ErrorCode.CLOSED, sent);
+    }
+
+    private final ArrayDeque<Runnable> callbacks = new ArrayDeque<>();
+
+    private void runCallbacks() {
+        while (!callbacks.isEmpty()) {
+            callbacks.remove().run();
+        }
+    }
+
+    @Test
     void cancelledEphemeralMessageIsNotSent() {
         world.connected();
         assertTrue(world.client().send(World.TYPING, new Say("a")).cancel(true));
@@ -452,9 +481,10 @@ class ClientSendTest {
         assertFailed(ErrorCode.CONNECTION_LOST, sent);
     }
 
-    /** Refuses one of its tasks; catches what a task of its own throws, as a timer's thread does. */
+    /** Refuses one of its tasks or all from then on; catches what a task of its own throws, as a timer's thread does. */
     private final class FailingScheduler implements Scheduler {
         int failsAfter = -1;
+        boolean isShut;
 
         @Override
         public long nanoTime() {
@@ -468,7 +498,7 @@ class ClientSendTest {
 
         @Override
         public Cancellable schedule(Duration delay, Runnable task) {
-            if (failsAfter-- == 0) {
+            if (isShut || failsAfter-- == 0) {
                 throw new RejectedExecutionException("no memory for a task");
             }
             return world.time.schedule(delay, () -> attempt(task));
@@ -498,6 +528,48 @@ class ClientSendTest {
         CompletableFuture<Void> sent = say("two");
         world.settle();
         assertDone(sent);
+    }
+
+    @Test
+    void closeAfterSchedulerWasShutFailsWhatWaits() {
+        FailingScheduler scheduler = new FailingScheduler();
+        world.use(world.builder().scheduler(scheduler));
+        world.acks = false;
+        world.answersJoins = false;
+        world.connected();
+        CompletableFuture<Void> sent = say("sent");
+        CompletableFuture<JoinResult> joined = world.client().room("a").join();
+        world.settle();
+        scheduler.isShut = true;
+        world.client().close();
+        world.settle();
+        assertFailed(ErrorCode.CLOSED, sent);
+        assertFailed(ErrorCode.CLOSED, joined);
+        assertEquals(ConnectionState.Status.CLOSED, world.client().state().status());
+        assertEquals(
+                CloseReason.NORMAL, Objects.requireNonNull(world.peer().closed).code());
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {0, 1, 2, 3, 4, 5, 6, 7})
+    void closeRunsEachStepThoughSchedulerFails(int failsAfter) {
+        FailingScheduler scheduler = new FailingScheduler();
+        world.use(world.builder().scheduler(scheduler));
+        world.acks = false;
+        world.answersJoins = false;
+        world.connected();
+        CompletableFuture<Void> sent = say("sent");
+        CompletableFuture<JoinResult> joined = world.client().room("a").join();
+        world.settle();
+        scheduler.failsAfter = failsAfter;
+        world.client().close();
+        world.settle();
+        assertFailed(ErrorCode.CLOSED, sent);
+        assertFailed(ErrorCode.CLOSED, joined);
+        assertEquals(ConnectionState.Status.CLOSED, world.client().state().status());
+        assertEquals(
+                CloseReason.NORMAL, Objects.requireNonNull(world.peer().closed).code());
+        assertFailed(ErrorCode.CLOSED, world.client().connect());
     }
 
     @Test
