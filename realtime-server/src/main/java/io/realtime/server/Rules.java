@@ -5,8 +5,10 @@ import io.realtime.internal.wire.Names;
 import io.realtime.spi.Scheduler;
 import java.time.Duration;
 import java.util.ArrayDeque;
+import java.util.ArrayList;
 import java.util.Collection;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Objects;
 import java.util.Queue;
 import java.util.Set;
@@ -132,9 +134,12 @@ final class Rules {
 
         CompletableFuture<Set<String>> ask() {
             within(result, this::late);
-            for (int workers = Math.min(AT_ONCE, unanswered); workers > 0; workers--) {
-                threads.execute(session.userId(), this::work);
+            List<Pool.Ticket> workers = new ArrayList<>();
+            for (int count = Math.min(AT_ONCE, unanswered); count > 0; count--) {
+                workers.add(threads.execute(session.userId(), this::work));
             }
+            CompletableFuture<?> unused = result.whenComplete((forbidden, never) -> workers.forEach(
+                    Pool.Ticket::cancel)); // rules may hold the threads for longer than a question lasts
             return result;
         }
 
@@ -148,7 +153,9 @@ final class Rules {
                 if (!answer.isDone()) {
                     CompletableFuture<?> unused = answer.thenAccept(yes -> {
                         answered(asked, yes);
-                        threads.execute(session.userId(), this::work);
+                        if (!result.isDone()) {
+                            threads.execute(session.userId(), this::work);
+                        }
                     });
                     return;
                 }
