@@ -31,8 +31,6 @@ public record CloseReason(int code, String text) {
 
     /** The peer does not speak the protocol. */
     public static final int PROTOCOL_ERROR = 4000;
-    /** No common protocol version. */
-    public static final int UNSUPPORTED_VERSION = 4001;
     /** The peer may not do this. */
     public static final int FORBIDDEN = 4003;
     /** The application disconnected the session for good. */
