@@ -156,7 +156,7 @@ final class Calls {
         }
         StreamSource<T> source = new StreamSource<>(itemType, new Outlet(ref), this::execute);
         if (!sources.add(ref, source)) {
-            String why = core.limits().streamsPerSession() + " streams are open";
+            String why = core.limits().streamsPerSession() + " streams are open, as many as limits.streamsPerSession";
             throw new RealtimeException(ErrorCode.OVERLOADED, why, true, null);
         }
         if (session.hasEnded()) { // the client waits in its next session, where this answer goes

@@ -272,7 +272,7 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
                 lock.unlock();
             }
             if (isFull) {
-                overloaded();
+                overloaded(null);
             }
             if (now.compareTo(Phase.CLOSING) >= 0 || (now == Phase.AUTHENTICATING && !isHello)) {
                 return;
@@ -375,9 +375,9 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
                 if (!to.isOpen()) {
                     enter(Phase.CLOSING); // the session has ended, and closes the connection; the client sends again
                 } else if (to.mailbox().isHeld()) {
-                    close(new CloseReason(CloseReason.RATE_LIMITED, "went on above the rate limit"));
+                    wentOnAbove(to.slowestRate());
                 } else {
-                    overloaded();
+                    overloaded(to);
                 }
             }
         }
@@ -389,32 +389,26 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
         if (wait == 0) {
             return true;
         }
-        boolean isUsers = of.waitsForUser();
-        RateLimit limit = isUsers ? core.limits().ratePerUser() : core.limits().ratePerSession();
-        if (!isPatient(limit)) {
+        Session.NamedRate rate = of.slowestRate();
+        if (!isPatient(rate)) {
             return false;
         }
         long retryAfterMs = TimeUnit.NANOSECONDS.toMillis(wait) + 1;
         send(error(
-                new ErrorData(
-                        ErrorCode.RATE_LIMITED.value(),
-                        "more messages than " + (isUsers ? "ratePerUser, " : "ratePerSession, ") + limit,
-                        true,
-                        retryAfterMs,
-                        null),
+                new ErrorData(ErrorCode.RATE_LIMITED.value(), "more messages than " + rate, true, retryAfterMs, null),
                 envelope.ref()));
         return false;
     }
 
     /** Whether a peer may be refused once more by a limit; else it is closed. */
-    private boolean isPatient(RateLimit limit) {
+    private boolean isPatient(Session.NamedRate rate) {
         long now = core.scheduler().nanoTime();
         if (patience == null) {
-            patience = new TokenBucket(limit, now);
+            patience = new TokenBucket(rate.limit(), now);
         }
         boolean is = patience.take(now) == 0;
         if (!is) {
-            close(new CloseReason(CloseReason.RATE_LIMITED, "went on above the rate limit"));
+            wentOnAbove(rate);
         }
         return is;
     }
@@ -463,8 +457,16 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
         send(frame.frame());
     }
 
-    private void overloaded() {
-        close(new CloseReason(CloseReason.OVERLOADED, "more messages wait than the mailbox holds"));
+    private void wentOnAbove(Session.NamedRate rate) {
+        close(new CloseReason(CloseReason.RATE_LIMITED, "went on above " + rate));
+    }
+
+    /** @param waiting whose messages wait for their handlers; null where they wait for authentication */
+    private void overloaded(@Nullable Session waiting) {
+        String why = waiting == null
+                ? "more than " + EARLY_BYTES + " bytes before the welcome"
+                : "more messages wait than limits.mailbox, " + core.limits().mailbox() + ", or their bytes, allow";
+        close(new CloseReason(CloseReason.OVERLOADED, why));
     }
 
     /** Tells the peer what was wrong, a few times; then it is no peer of ours. */
@@ -567,11 +569,13 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
             return;
         }
         if (resumed != null && resumed.takeResumption() > 0) {
-            close(new CloseReason(CloseReason.RATE_LIMITED, "the session was resumed too often"));
+            String why = "the session was resumed more often than limits.resumptionsPerSession, "
+                    + core.limits().resumptionsPerSession();
+            close(new CloseReason(CloseReason.RATE_LIMITED, why));
             return;
         }
         if (resumed != null && resumed.mailbox().isFull()) { // each connection has something to say in it
-            overloaded();
+            overloaded(resumed);
             return;
         }
         if (resumed == null) {

@@ -298,7 +298,9 @@ final class ServerCore implements ServerTransport.Acceptor {
             String address = Admission.network(handshake.remote());
             long now = scheduler.nanoTime();
             if (failedResumptions.untilNext(address, now) > 0) {
-                throw new RealtimeException(ErrorCode.RATE_LIMITED, "too many attempts to resume other sessions");
+                throw new RealtimeException(
+                        ErrorCode.RATE_LIMITED,
+                        "more attempts to resume other sessions than limits.failedResumptionsPerAddress");
             }
             failedResumptions.spend(address, now);
         }
@@ -329,7 +331,8 @@ final class ServerCore implements ServerTransport.Acceptor {
         CloseReason ofUser = makeRoomOfUser(created);
         int most = config.limits().sessions();
         while (ofUser == null && sessionsById.size() > most) {
-            CloseReason reason = new CloseReason(CloseReason.OVERLOADED, "the server may have " + most + " sessions");
+            CloseReason reason = new CloseReason(
+                    CloseReason.OVERLOADED, "the server may have " + most + " sessions, limits.sessions");
             Session evicted = detached.poll();
             if (evicted == null) {
                 return reason;
@@ -345,8 +348,9 @@ final class ServerCore implements ServerTransport.Acceptor {
         if (created.hasEnded() || inboxes.size(created.userId()) <= most) {
             return null;
         }
-        CloseReason reason =
-                new CloseReason(CloseReason.TOO_MANY_SESSIONS, "the user may have " + most + " sessions at a time");
+        CloseReason reason = new CloseReason(
+                CloseReason.TOO_MANY_SESSIONS,
+                "the user may have " + most + " sessions at a time, limits.sessionsPerUser");
         List<Session> waiting = new ArrayList<>(); // for their clients, without a connection: they go first
         List<Session> connected = new ArrayList<>();
         for (Session session : inboxes.sessions(created.userId())) {
@@ -520,8 +524,8 @@ final class ServerCore implements ServerTransport.Acceptor {
     /** Runs what produces a stream of this user, on a thread that it may block. */
     void produce(String user, Runnable task, StreamSink<?> stream) {
         if (!workers.streams().tryExecute(user, task)) {
-            stream.fail(
-                    new RealtimeException(ErrorCode.OVERLOADED, "the server produces too many streams", true, null));
+            stream.fail(new RealtimeException(
+                    ErrorCode.OVERLOADED, "the server produces as many streams as it has threads for", true, null));
         }
     }
 

@@ -829,11 +829,22 @@ public final class Session {
         return wait;
     }
 
-    /** Returns whether it is the user's rate that the next message waits for, not the session's. */
-    boolean waitsForUser() {
+    /** Returns the rate that the next message waits for: the session's, or its user's. */
+    NamedRate slowestRate() {
         long now = core.scheduler().nanoTime();
         TokenBucket mine = rate;
-        return mine == null || core.userRates().untilNext(userId, now) > mine.untilNext(now);
+        Limits limits = core.limits();
+        return mine == null || core.userRates().untilNext(userId, now) > mine.untilNext(now)
+                ? new NamedRate("limits.ratePerUser", limits.ratePerUser())
+                : new NamedRate("limits.ratePerSession", limits.ratePerSession());
+    }
+
+    /** A limit as its owner knows it. */
+    record NamedRate(String name, RateLimit limit) {
+        @Override
+        public String toString() {
+            return name + ", " + limit;
+        }
     }
 
     /** Returns 0 when the session may be resumed now, else for how many nanoseconds not. */

@@ -119,7 +119,7 @@ class LimitsTest {
         burst(ann, 1, 6, false);
         test.settle();
         assertEquals(
-                "more messages than ratePerUser, 10 per PT1S, burst 5",
+                "more messages than limits.ratePerUser, 10 per PT1S, burst 5",
                 ann.data("$error").get("message").getAsString());
     }
 
@@ -131,7 +131,7 @@ class LimitsTest {
         burst(ann, 1, 6, false);
         test.settle();
         assertEquals(
-                "more messages than ratePerSession, 10 per PT1S, burst 5",
+                "more messages than limits.ratePerSession, 10 per PT1S, burst 5",
                 ann.data("$error").get("message").getAsString());
     }
 
