@@ -165,7 +165,7 @@ class SessionBoundsTest {
 
     @Test
     void fullMailboxRefusesANewSessionOfItsClient() {
-        start(limits -> limits.rate(RateLimit.perMinute(1)).mailbox(4).inflight(4));
+        start(limits -> limits.rate(RateLimit.perMinute(1)).mailbox(4).inflight(2));
         TestPeer first = hello("eve", 0);
         first.next("$welcome");
         for (int seq = 1; seq <= 5; seq++) {
