@@ -492,6 +492,44 @@ class CallsTest {
     }
 
     @Test
+    void creditOfAStreamThatHasEndedMeanwhileIsNoPing() {
+        TestPeer ann = peer(false);
+        for (int batch = 0; batch < 3; batch++) {
+            for (int i = 0; i < 50; i++) {
+                ann.send(ask("q" + i, 64));
+            }
+            test.settle();
+            for (int i = 0; i < 50; i++) {
+                credit(ann, "q" + i, 96);
+                credit(ann, "q" + i, 128);
+            }
+        }
+        test.settle();
+        assertNull(ann.closed);
+    }
+
+    @Test
+    void creditOfAStreamThatHasEndedIsBoundedByItsItems() {
+        TestPeer ann = peer(false);
+        ann.send(ask("q", 40));
+        test.settle();
+        for (int i = 0; i < 240; i++) { // as many as items, and as many as pings at once
+            credit(ann, "q", 96);
+        }
+        test.settle();
+        assertNull(ann.closed);
+        for (int i = 0; i < 10; i++) {
+            credit(ann, "q", 96);
+        }
+        test.settle();
+        assertEquals(CloseReason.RATE_LIMITED, ann.closeCode());
+    }
+
+    private static void credit(TestPeer from, String ref, long upTo) {
+        from.sendRaw("{\"type\":\"$credit\",\"data\":{\"streams\":{\"" + ref + "\":" + upTo + "}}}");
+    }
+
+    @Test
     void readingThatIsNoNewsIsBoundedLikePings() {
         TestPeer ann = test.managed("ann");
         ann.send(ask("q", 100));

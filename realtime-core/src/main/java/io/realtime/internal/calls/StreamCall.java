@@ -28,6 +28,7 @@ public final class StreamCall<T> implements Questions.Question {
 
     // With the frames, one at a time.
     private long arrived;
+    private volatile boolean ended; // nothing more comes; on any thread
 
     // On the executor; what was granted is read with the frames too.
     private long handed;
@@ -101,7 +102,7 @@ public final class StreamCall<T> implements Questions.Question {
             return;
         }
         handed++;
-        if (granted - handed <= WINDOW / 2) {
+        if (!ended && granted - handed <= WINDOW / 2) { // else the producer has no use for credit
             granted = handed + WINDOW;
             if (!over.get()) {
                 credit.accept(granted);
@@ -130,6 +131,7 @@ public final class StreamCall<T> implements Questions.Question {
             failed(lost(end.index()));
             return;
         }
+        ended = true;
         executor.execute(() -> {
             if (over.compareAndSet(false, true)) {
                 tell(listener::onEnd);
@@ -139,6 +141,7 @@ public final class StreamCall<T> implements Questions.Question {
 
     @Override
     public void failed(RealtimeException why) {
+        ended = true;
         executor.execute(() -> {
             if (over.compareAndSet(false, true)) {
                 tell(() -> listener.onError(why));

@@ -278,6 +278,16 @@ public final class StreamSource<T> implements StreamSink<T> {
         return isProgress;
     }
 
+    /** Returns how many grants may still come of a receiver that makes one for each item, and does not know of the end. */
+    long unusedGrants() {
+        lock.lock();
+        try {
+            return Math.min(StreamCall.WINDOW, sent - grants);
+        } finally {
+            lock.unlock();
+        }
+    }
+
     /** There may be room again. */
     public void roomAgain() {
         lock.lock();
@@ -291,6 +301,11 @@ public final class StreamSource<T> implements StreamSink<T> {
 
     /** Nobody wants the stream any more: wakes the producer, on whatever it waits, and says that this is the end. */
     public void cancel() {
+        abort(ErrorData.of(ErrorCode.CANCELLED, "cancelled", false));
+    }
+
+    /** Ends the stream as {@link #cancel} does; the receiver hears why. */
+    public void abort(ErrorData why) {
         lock.lock();
         try {
             if (over) {
@@ -306,7 +321,7 @@ public final class StreamSource<T> implements StreamSink<T> {
         } finally {
             lock.unlock();
         }
-        executor.execute(() -> outlet.over(0, ErrorData.of(ErrorCode.CANCELLED, "cancelled", false)));
+        executor.execute(() -> outlet.over(0, why));
         tellReady();
     }
 

@@ -102,6 +102,24 @@ class StreamCallTest {
     }
 
     @Test
+    void noCreditIsGivenOnceTheEndHasArrived() {
+        arrive(0, 40);
+        end(40);
+        run();
+        assertEquals(40, items.size());
+        assertEquals(List.of(), credit);
+    }
+
+    @Test
+    void noCreditIsGivenOnceTheStreamHasFailed() {
+        arrive(0, 40);
+        call.failed(new RealtimeException(ErrorCode.INTERNAL, "the stream failed"));
+        run();
+        assertEquals(40, items.size());
+        assertEquals(List.of(), credit);
+    }
+
+    @Test
     void aStreamOfNothingIsComplete() {
         end(0);
         run();
