@@ -34,6 +34,7 @@ import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.SynchronousQueue;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
@@ -278,7 +279,6 @@ final class Calls {
         Question question = questions.get(ref);
         boolean isOpen = questions.close(ref); // else it was refused, or the server has said its last word
         post(() -> {
-            unsaid.remove(ref);
             if (isOpen && (!(question instanceof Asked asked) || !asked.giveUp())) {
                 tell(new Asker(era.get(), ref), Frames.CANCEL, -1, "null");
             }
@@ -342,6 +342,7 @@ final class Calls {
     private void say() {
         isSayingSoon = false;
         stopTimer();
+        unsaid.keySet().removeIf(ref -> questions.get(ref) == null); // the server has no use for it
         if (unsaid.isEmpty() && unsaidFrames == 0) {
             return;
         }
@@ -491,14 +492,15 @@ final class Calls {
                     fail(asker, failure);
                     return;
                 }
+                String json;
                 try {
-                    tell(asker, Frames.REPLY, -1, Json.write(reply, request.replyType()));
-                } catch (PayloadException unfit) { // this side's fault, not the asker's data
-                    fail(
-                            asker,
-                            new IllegalStateException(
-                                    "the reply of '" + request.name() + "' cannot be written", unfit));
+                    json = Json.write(reply, request.replyType());
+                } catch (Throwable unfit) { // this side's fault; a reply that is loaded lazily may fail with an Error
+                    String why = "the reply of '" + request.name() + "' cannot be written";
+                    fail(asker, new IllegalStateException(why, unfit));
+                    return;
                 }
+                tell(asker, Frames.REPLY, -1, json);
             });
         });
     }
@@ -589,23 +591,40 @@ final class Calls {
         tell(new Answer(to, type, index, json));
     }
 
-    /** Sends an answer. One that the outbox has no room for waits until it has. */
+    /** Sends an answer. One that the outbox has no room for waits until it has. Throws nothing: nobody would see it. */
     private void tell(Answer answer) {
         CompletableFuture<Void> fate = new CompletableFuture<>();
-        Outbox.Entry unused = send(answer.to, answer.type, answer.index, answer.json, fate);
+        try {
+            Outbox.Entry unused = send(answer.to, answer.type, answer.index, answer.json, fate);
+        } catch (Throwable failure) { // a scheduler's
+            callbacks.error(failure);
+        }
         CompletableFuture<Void> unusedToo = fate.whenComplete((done, failure) -> {
-            if (failure == null || isGone(answer.to)) {
-                return;
-            }
-            ErrorCode code = known(failure).code();
-            if (code.equals(ErrorCode.OVERLOADED)) {
-                post(() -> keep(answer));
-            } else if (code.equals(ErrorCode.TOO_BIG) && answer.type.equals(Frames.REPLY)) {
-                fail(answer.to, failure); // else whoever asked would wait for its timeout
-            } else if (!code.equals(ErrorCode.CLOSED) && !code.equals(ErrorCode.USER_CHANGED)) { // what asked is over
-                callbacks.error(failure);
+            if (failure != null && isWanted(answer.to, failure)) {
+                untold(answer, known(failure));
             }
         });
+    }
+
+    /** Returns whether a message to the asker that was dropped for this reason is missed: the asker is still there. */
+    private boolean isWanted(Asker to, Throwable why) {
+        ErrorCode code = known(why).code();
+        return !isGone(to) && !code.equals(ErrorCode.CLOSED) && !code.equals(ErrorCode.USER_CHANGED);
+    }
+
+    private void untold(Answer answer, RealtimeException why) {
+        if (why.code().equals(ErrorCode.OVERLOADED)) {
+            try {
+                post(() -> keep(answer));
+            } catch (Throwable failure) { // a scheduler's
+                callbacks.error(failure);
+            }
+            return;
+        }
+        callbacks.error(why);
+        if (answer.type.equals(Frames.REPLY) || answer.type.equals(Frames.END)) {
+            fail(answer.to, why); // else the asker would wait for its timeout
+        }
     }
 
     private void keep(Answer answer) {
@@ -654,6 +673,7 @@ final class Calls {
     /** The way of a stream's items to the server: by the outbox, which they may fill to one half. */
     private final class Outlet implements StreamSource.Outlet {
         private final Asker asker;
+        private final AtomicBoolean isBroken = new AtomicBoolean(); // the reader gets no more than an error
 
         Outlet(Asker asker) {
             this.asker = asker;
@@ -671,14 +691,28 @@ final class Calls {
             if (entry.seq() == 0) {
                 throw sender.whyRefused(entry);
             }
+            CompletableFuture<Void> unused = fate.whenComplete((done, failure) -> {
+                if (failure != null && isWanted(asker, failure)) {
+                    lost(known(failure));
+                }
+            });
+        }
+
+        /** An item was dropped from the outbox: the reader can do nothing with those that follow. */
+        private void lost(RealtimeException why) {
+            if (isBroken.compareAndSet(false, true)) {
+                callbacks.error(why);
+                sources.abort(asker.ref, ErrorData.of(why));
+            }
         }
 
         @Override
         public void over(long count, @Nullable ErrorData error) {
             sources.remove(asker.ref);
-            if (error == null) {
+            if (error == null) { // a reader that misses an item knows by the count
                 tell(asker, Frames.END, count, "null");
             } else {
+                isBroken.set(true);
                 tell(asker, Frames.ERROR, -1, Json.write(error, ErrorData.class));
             }
         }

@@ -23,8 +23,10 @@ import java.time.Duration;
 import java.util.Collections;
 import java.util.Map;
 import java.util.Objects;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import java.util.concurrent.ConcurrentHashMap;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -62,6 +64,7 @@ final class ClientEngine {
 
     private volatile ConnectionState state = ConnectionState.IDLE;
     private volatile boolean terminated;
+    private final Set<Posted> posted = ConcurrentHashMap.newKeySet(); // what waits for the scheduler
 
     private final Waiters<Void> opening;
     private @Nullable Link link;
@@ -114,19 +117,47 @@ final class ClientEngine {
 
     /** Runs a task that a future waits for; the future fails where the task cannot run any more. */
     private void ask(CompletableFuture<?> result, Runnable task) {
-        post(() -> {
-            if (terminated) {
-                callbacks.fail(result, closed());
-                return;
-            }
-            try {
-                task.run();
-            } catch (Throwable failure) { // a bound that is reached, or a scheduler that fails: the caller must know
-                callbacks.fail(result, failure);
-            }
-        });
-        if (terminated) { // the scheduler may not run the task any more
+        Posted mine = new Posted(result, task);
+        posted.add(mine);
+        try {
+            post(mine);
+        } catch (RuntimeException | Error refusal) {
+            posted.remove(mine);
+            throw refusal;
+        }
+        if (terminated && posted.remove(mine)) { // the end may not have seen it
             result.completeExceptionally(closed());
+        }
+    }
+
+    /** A task that was posted and has not begun, and the future that waits for it. */
+    private final class Posted implements Runnable {
+        private final CompletableFuture<?> result;
+        private final Runnable task;
+
+        Posted(CompletableFuture<?> result, Runnable task) {
+            this.result = result;
+            this.task = task;
+        }
+
+        @Override
+        public void run() {
+            if (terminated) {
+                fail();
+            } else if (posted.remove(this)) {
+                try {
+                    task.run();
+                } catch (
+                        Throwable failure) { // a bound that is reached, or a scheduler that fails: the caller must know
+                    callbacks.fail(result, failure);
+                }
+            }
+        }
+
+        void fail() {
+            if (posted.remove(this)) {
+                callbacks.fail(result, closed());
+            }
         }
     }
 
@@ -202,6 +233,7 @@ final class ClientEngine {
             Steps.run(
                     () -> stop(new CloseReason(CloseReason.NORMAL, "the client is closed"), null),
                     () -> terminated = true,
+                    () -> posted.forEach(Posted::fail), // which the scheduler may not run
                     () -> rooms.fail(closed()),
                     () -> calls.fail(closed()),
                     calls::close,

@@ -58,7 +58,7 @@ public final class HistoryPage {
             if (message.type().equals(event.name())) {
                 try {
                     some.add(message.message(event.type(), answer.epoch(), message.ts()));
-                } catch (RuntimeException unfit) { // it must not cost the others
+                } catch (Throwable unfit) { // an Error, too, of the application's types: it must not cost the others
                     errors.accept(unfit);
                 }
             }

@@ -139,7 +139,8 @@ final class Outbox {
             return tooBig(entry);
         }
         if (entry.cost() > limits.bytes()) { // nothing that could be dropped makes room for it
-            return overflow("the message has " + entry.wireLength() + " bytes, the outbox takes " + limits.bytes());
+            String why = "the message takes " + entry.cost() + " bytes, the outbox holds " + limits.bytes();
+            return new RealtimeException(ErrorCode.TOO_BIG, why);
         }
         return null;
     }
@@ -220,6 +221,17 @@ final class Outbox {
         try {
             int most = limits.messages();
             return size() >= most - most / 2 || bytes >= limits.bytes() / 2; // an empty one never is
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Returns why a message would be refused however much room there were, or null. */
+    @Nullable
+    RealtimeException refusalOrNull(Entry entry) {
+        lock.lock();
+        try {
+            return refusal(entry);
         } finally {
             lock.unlock();
         }

@@ -28,6 +28,7 @@ import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
 import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
@@ -473,7 +474,7 @@ public final class RealtimeClient implements AutoCloseable {
                         + " less " + Callbacks.OVERHEAD);
             }
             SystemScheduler ownScheduler = scheduler == null ? new SystemScheduler("realtime-client") : null;
-            ThreadPoolExecutor ownExecutor = callbackExecutor == null ? callbackThread() : null;
+            ThreadPoolExecutor ownExecutor = callbackExecutor == null ? callbackThread(substitute) : null;
             Scheduler time = ownScheduler != null ? ownScheduler : Objects.requireNonNull(scheduler);
             Callbacks callbacks = new Callbacks(
                     ownExecutor != null ? ownExecutor : Objects.requireNonNull(callbackExecutor),
@@ -512,12 +513,21 @@ public final class RealtimeClient implements AutoCloseable {
                     new ClientEngine(config, callbacks), callbacks, release, awaitReleased, target.toString());
         }
 
-        private static ThreadPoolExecutor callbackThread() {
-            return new ThreadPoolExecutor(0, 1, 10, TimeUnit.SECONDS, new LinkedBlockingQueue<>(), task -> {
+        /** @param afterwards runs what comes once the thread has ended with its client */
+        static ThreadPoolExecutor callbackThread(Executor afterwards) {
+            ThreadFactory threads = task -> {
                 Thread thread = new Thread(task, "realtime-client-callbacks");
                 thread.setDaemon(true);
                 return thread;
-            });
+            };
+            return new ThreadPoolExecutor(
+                    0,
+                    1,
+                    10,
+                    TimeUnit.SECONDS,
+                    new LinkedBlockingQueue<>(),
+                    threads,
+                    (task, ended) -> afterwards.execute(task));
         }
 
         private static Duration requireTimeout(String name, Duration timeout) {

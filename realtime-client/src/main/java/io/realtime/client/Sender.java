@@ -186,12 +186,9 @@ final class Sender {
 
     /** Returns why a message that has no number was refused. */
     RealtimeException whyRefused(Outbox.Entry entry) {
-        RealtimeException tooBig = outbox.tooBigOrNull(entry);
-        if (tooBig != null) {
-            return tooBig;
-        }
-        return closed
-                ? new RealtimeException(ErrorCode.CLOSED, "the client is closed")
+        RealtimeException refusal = outbox.refusalOrNull(entry);
+        return refusal != null
+                ? refusal
                 : new RealtimeException(ErrorCode.OVERLOADED, "the outbox is full", true, null);
     }
 

@@ -16,12 +16,14 @@ import io.realtime.StreamListener;
 import io.realtime.StreamRequest;
 import io.realtime.StreamSink;
 import io.realtime.Subscription;
+import io.realtime.TypeRef;
 import io.realtime.client.World.Say;
 import io.realtime.internal.wire.Envelope;
 import io.realtime.internal.wire.Frames;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.AbstractList;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
@@ -378,6 +380,23 @@ class ClientCallsTest {
     }
 
     @Test
+    void noCreditIsSaidOnceTheEndHasArrived() {
+        world.connected();
+        Heard heard = new Heard();
+        stream(heard);
+        String ref = refOf("count");
+        for (int i = 0; i < 40; i++) {
+            tell("$next", ",\"ref\":\"" + ref + "\",\"index\":" + i + ",\"data\":" + i);
+        }
+        answer("$end", ref, ",\"index\":40");
+        assertEquals(1, heard.ends);
+        assertFalse(credits().isEmpty());
+        assertTrue(
+                credits().stream().allMatch(credit -> credit.streams() == null),
+                credits().toString());
+    }
+
+    @Test
     void theServerHearsHowFarItsInboxIsReadAfter32FramesOr100Milliseconds() {
         world.connected();
         stream(new Heard());
@@ -654,6 +673,55 @@ class ClientCallsTest {
     }
 
     @Test
+    void replyThatTheOutboxCanNeverHoldIsAnsweredAsTooBig() {
+        world.use(world.builder().outbox(OutboxLimits.builder().bytes(8_000).build()));
+        Request<String, String> padded = Request.of("long", String.class, String.class);
+        world.client().onRequest(padded, text -> "x".repeat(20_000));
+        world.connected();
+        answer("long", "s-1", ",\"data\":\"x\"");
+        assertEquals("s-1", only("$error").ref());
+        assertEquals(ErrorCode.TOO_BIG, only("$error").error().exception().code());
+        assertEquals(1, world.errors.size());
+        assertEquals(ErrorCode.TOO_BIG, ((RealtimeException) world.errors.get(0)).code());
+    }
+
+    @Test
+    void itemThatTheOutboxCanNeverHoldIsRefusedAsTooBig() {
+        world.use(world.builder().outbox(OutboxLimits.builder().bytes(8_000).build()));
+        StreamRequest<String, String> words = StreamRequest.of("words", String.class, String.class);
+        List<StreamSink<String>> sinks = new ArrayList<>();
+        world.client().onStreamAsync(words, (question, out) -> sinks.add(out));
+        world.connected();
+        answer("words", "s-1", ",\"data\":\"all\"");
+        RealtimeException refused =
+                assertThrows(RealtimeException.class, () -> sinks.get(0).offer("x".repeat(20_000)));
+        assertEquals(ErrorCode.TOO_BIG, refused.code());
+        world.settle();
+        assertEquals(ErrorCode.TOO_BIG, only("$error").error().exception().code());
+    }
+
+    @Test
+    void replyWhoseWritingFailsWithAnErrorIsAnswered() {
+        Request<String, List<String>> lazy = Request.of("lazy", String.class, new TypeRef<List<String>>() {});
+        world.client().onRequest(lazy, text -> new AbstractList<String>() {
+            @Override
+            public String get(int index) {
+                throw new NoClassDefFoundError("loaded lazily");
+            }
+
+            @Override
+            public int size() {
+                return 1;
+            }
+        });
+        world.connected();
+        answer("lazy", "s-1", ",\"data\":\"x\"");
+        assertEquals(ErrorCode.INTERNAL, only("$error").error().exception().code());
+        assertEquals(1, world.errors.size());
+        assertInstanceOf(NoClassDefFoundError.class, world.errors.get(0).getCause());
+    }
+
+    @Test
     void oneNameHasOneHandler() {
         Subscription first = world.client().onRequest(LENGTH, String::length);
         assertThrows(IllegalArgumentException.class, () -> world.client().onRequest(LENGTH, String::length));
@@ -739,6 +807,31 @@ class ClientCallsTest {
         world.peer().ack(3, 0);
         world.settle();
         assertEquals(8, sent.size());
+    }
+
+    @Test
+    void itemDroppedForNewerMessagesEndsTheStream() {
+        world.use(world.builder()
+                .outbox(OutboxLimits.builder()
+                        .messages(10)
+                        .overflow(OutboxLimits.Overflow.DROP_OLDEST)
+                        .build()));
+        StreamSink<Integer> out = sinks().get(0);
+        world.network.cutAll();
+        world.settle();
+        assertTrue(out.offer(0));
+        assertTrue(out.offer(1));
+        for (int i = 0; i < 9; i++) {
+            var unused = world.client().send(World.SAY, new Say("newer"));
+        }
+        world.settle();
+        assertTrue(out.isCancelled());
+        assertEquals(1, world.errors.size(), world.errors.toString());
+        assertEquals(ErrorCode.OVERLOADED, ((RealtimeException) world.errors.get(0)).code());
+        world.resumed = true;
+        world.advance(2_000);
+        assertEquals("s-1", only("$error").ref());
+        assertEquals(ErrorCode.OVERLOADED, only("$error").error().exception().code());
     }
 
     @Test

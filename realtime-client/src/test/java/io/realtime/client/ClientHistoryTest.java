@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.realtime.ErrorCode;
+import io.realtime.Event;
 import io.realtime.Message;
 import io.realtime.Position;
 import io.realtime.RealtimeException;
@@ -193,6 +194,25 @@ class ClientHistoryTest {
                 "{\"type\":\"chat.said\",\"room\":\"r\",\"offset\":2,\"data\":{\"text\":7}}",
                 said(3));
         assertEquals(List.of("m1", "m3"), texts(asking.join()));
+        world.settle();
+        assertEquals(1, world.errors.size());
+    }
+
+    @Test
+    void messageWhosePayloadFailsWithAnErrorCostsNoOther() {
+        record Broken(String text) {
+            static {
+                defect();
+            }
+
+            private static void defect() {
+                throw new NoClassDefFoundError("loaded lazily");
+            }
+        }
+        world.connected();
+        CompletableFuture<HistoryPage> asking = ask(HistoryQuery.newest(9));
+        answer("e", false, 1, said(1));
+        assertEquals(List.of(), asking.join().messages(Event.of("chat.said", Broken.class)));
         world.settle();
         assertEquals(1, world.errors.size());
     }

@@ -175,6 +175,34 @@ class ClientLimitsTest {
     }
 
     @Test
+    void joinThatTheSchedulerDropsFailsAtClose() {
+        boolean[] isDropping = {false};
+        world.use(world.builder().scheduler(new Scheduler() {
+            @Override
+            public Cancellable schedule(Duration delay, Runnable task) {
+                return isDropping[0] ? () -> {} : world.time.schedule(delay, task);
+            }
+
+            @Override
+            public long nanoTime() {
+                return world.time.nanoTime();
+            }
+
+            @Override
+            public long currentTimeMillis() {
+                return world.time.currentTimeMillis();
+            }
+        }));
+        world.connected();
+        isDropping[0] = true;
+        CompletableFuture<JoinResult> joined = world.client().room("r").join();
+        isDropping[0] = false;
+        world.client().close();
+        world.settle();
+        assertEquals(ErrorCode.CLOSED, code(joined));
+    }
+
+    @Test
     void requestThatFailsWhileItIsSentIsNeverAsked() {
         List<Runnable> meanwhile = new ArrayList<>();
         world.use(world.builder().scheduler(new Scheduler() {

@@ -19,6 +19,7 @@ import java.util.Map;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
+import java.util.concurrent.ThreadPoolExecutor;
 import java.util.function.UnaryOperator;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -133,6 +134,16 @@ class RealtimeClientBuilderTest {
         assertTrue(refusal(() -> builder.header("Host", "x")).contains("Host"));
         assertTrue(refusal(() -> builder.header("a b", "x")).contains("a b"));
         assertTrue(refusal(() -> OutboxLimits.builder().messages(0).build()).contains("0"));
+    }
+
+    @Test
+    void endedCallbackThreadPassesItsTasksOn() {
+        List<Runnable> passedOn = new ArrayList<>();
+        ThreadPoolExecutor thread = RealtimeClient.Builder.callbackThread(passedOn::add);
+        thread.shutdown();
+        Runnable task = () -> {};
+        thread.execute(task); // a refusal would be logged as one of the application's executor
+        assertEquals(List.of(task), passedOn);
     }
 
     @Test
