@@ -20,6 +20,7 @@ import java.lang.reflect.Type;
 import java.time.Duration;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -31,6 +32,7 @@ final class Calls {
     private final Session session;
     private final Questions questions;
     private final Sources sources;
+    private final AtomicInteger answers = new AtomicInteger(); // to the client, begun and not given
     private volatile @Nullable Thread answering; // the mailbox's, while it takes a frame to a stream
 
     Calls(ServerCore core, Session session) {
@@ -141,6 +143,26 @@ final class Calls {
             case Frames.END -> questions.end(frame);
             default -> questions.fail(frame.ref(), frame.error().exception());
         }
+    }
+
+    // ---- answering later
+
+    /**
+     * Begins to answer a request later; {@link #endAnswer} ends it.
+     *
+     * @throws RealtimeException when so many are begun already
+     */
+    void beginAnswer() {
+        int most = core.limits().requestsPerSession();
+        if (answers.incrementAndGet() > most) {
+            answers.decrementAndGet();
+            String why = most + " requests wait for their answers, as many as limits.requestsPerSession";
+            throw new RealtimeException(ErrorCode.OVERLOADED, why, true, null);
+        }
+    }
+
+    void endAnswer() {
+        answers.decrementAndGet();
     }
 
     // ---- producing

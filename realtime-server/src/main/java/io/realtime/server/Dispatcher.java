@@ -19,6 +19,7 @@ import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
@@ -357,8 +358,18 @@ final class Dispatcher {
     <Q, R> Handler asyncRequest(Request<Q, R> request, RequestHandler.Async<Q, R> handler) {
         return begun((session, envelope) -> {
             String ref = requireRef(envelope);
-            CompletionStage<R> later = handler.handle(session, envelope.<Q>data(request.type()));
+            Q question = envelope.data(request.type());
+            Calls calls = session.calls();
+            calls.beginAnswer();
+            CompletionStage<R> later;
+            try {
+                later = Objects.requireNonNull(handler.handle(session, question), "the handler's stage");
+            } catch (Throwable failure) {
+                calls.endAnswer();
+                throw failure;
+            }
             later.whenComplete((reply, failure) -> {
+                calls.endAnswer();
                 try {
                     if (failure != null) {
                         fail(session, null, envelope, ServerCore.unwrap(failure));
@@ -366,8 +377,7 @@ final class Dispatcher {
                         reply(session, ref, request, reply);
                     }
                 } catch (
-                        Throwable unfit) { // a reply that cannot be written; one that is loaded lazily may fail with an
-                    // Error
+                        Throwable unfit) { // a reply that cannot be written; a lazily loaded one may fail with an Error
                     fail(session, null, envelope, unfit);
                 }
             });

@@ -180,6 +180,14 @@ public final class Limits {
                 : (int) Math.min(Integer.MAX_VALUE, Math.max(LEAST_ROOMS, logBytes() / BYTES_FOR_A_ROOM));
     }
 
+    /**
+     * How many requests of one session may wait at once for an answer that its handler gives later
+     * ({@link RealtimeServer.Builder#onRequestAsync}); further ones are refused with {@code overloaded}.
+     */
+    public int requestsPerSession() {
+        return values.requestsPerSession;
+    }
+
     /** How many streams one session may have asked for at once; further ones are refused with {@code overloaded}. */
     public int streamsPerSession() {
         return values.streamsPerSession;
@@ -209,8 +217,7 @@ public final class Limits {
                 + resumptionsPerSession() + ", failedResumptionsPerAddress=" + failedResumptionsPerAddress()
                 + ", mailbox=" + mailbox() + ", inflight=" + inflight() + ", badMessages=" + badMessages()
                 + ", roomsPerSession=" + roomsPerSession() + ", roomsPerUser=" + roomsPerUser() + ", rooms=" + rooms()
-                + ", streamsPerSession="
-                + streamsPerSession()
+                + ", requestsPerSession=" + requestsPerSession() + ", streamsPerSession=" + streamsPerSession()
                 + ", logBytes=" + logBytes() + "}";
     }
 
@@ -239,6 +246,7 @@ public final class Limits {
         private int roomsPerSession = 1000;
         private int roomsPerUser; // 0: by logBytes
         private int rooms; // 0: by logBytes
+        private int requestsPerSession = 1_000;
         private int streamsPerSession = 100;
         private long logBytes = Math.min(256L << 20, Runtime.getRuntime().maxMemory() / 4);
 
@@ -394,6 +402,12 @@ public final class Limits {
             return this;
         }
 
+        /** Default 1,000. */
+        public Builder requestsPerSession(int requests) {
+            this.requestsPerSession = requests;
+            return this;
+        }
+
         /** Default 100. */
         public Builder streamsPerSession(int streams) {
             this.streamsPerSession = streams;
@@ -431,6 +445,7 @@ public final class Limits {
             positive("inflight", inflight);
             positive("badMessages", badMessages);
             positive("roomsPerSession", roomsPerSession);
+            positive("requestsPerSession", requestsPerSession);
             positive("streamsPerSession", streamsPerSession);
             positive("logBytes", logBytes);
             if (messageBytes < LEAST_MESSAGE_BYTES) {

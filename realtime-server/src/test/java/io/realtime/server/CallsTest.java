@@ -22,6 +22,7 @@ import io.realtime.server.TestServer.TestPeer;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Deque;
 import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
@@ -364,6 +365,41 @@ class CallsTest {
         ann.next("$error");
         ann.send(ask("c", 100));
         assertEquals(64, items(ann, "c").size());
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = {true, false})
+    @SuppressWarnings("NullAway") // what a handler that forgets its answer returns
+    void moreRequestsThanTheLimitAreRefusedUntilOneIsAnswered(boolean isManaged) {
+        Deque<CompletableFuture<String>> open = new ArrayDeque<>();
+        Request<String, String> later = Request.of("later", String.class, String.class);
+        start(builder -> builder.limits(Limits.builder().requestsPerSession(2).build())
+                .onRequestAsync(later, (session, question) -> switch (question) {
+                    case "throws" -> throw new IllegalArgumentException(question);
+                    case "null" -> null;
+                    default -> {
+                        open.add(new CompletableFuture<>());
+                        yield open.getLast();
+                    }
+                }));
+        TestPeer ann = peer(isManaged);
+        for (String question : List.of("throws", "null", "throws", "null")) { // what never begins holds no place
+            assertEquals("internal", ann.errorOf("{'type':'later','ref':'x','data':'" + question + "'}"));
+        }
+        ann.send("{'type':'later','ref':'a','data':''}");
+        ann.send("{'type':'later','ref':'b','data':''}");
+        assertEquals("overloaded", ann.errorOf("{'type':'later','ref':'c','data':''}"));
+        assertEquals(2, open.size());
+        open.getFirst().complete("yes");
+        test.settle();
+        assertEquals("a", ann.next("$reply").get("ref").getAsString());
+        ann.send("{'type':'later','ref':'c','data':''}");
+        assertEquals(3, open.size());
+        open.getLast().completeExceptionally(new IllegalStateException("no"));
+        test.settle();
+        assertEquals("c", ann.next("$error").get("ref").getAsString());
+        ann.send("{'type':'later','ref':'d','data':''}");
+        assertEquals(4, open.size());
     }
 
     @Test

@@ -46,6 +46,7 @@ class ExtremeLimitsTest {
             "inflight", Limits.Builder::inflight,
             "roomsPerSession", Limits.Builder::roomsPerSession,
             "rooms", Limits.Builder::rooms,
+            "requestsPerSession", Limits.Builder::requestsPerSession,
             "streamsPerSession", Limits.Builder::streamsPerSession,
             "logBytes", (builder, count) -> builder.logBytes(count == Integer.MAX_VALUE ? Long.MAX_VALUE : count));
 

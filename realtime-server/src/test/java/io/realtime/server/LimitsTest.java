@@ -516,6 +516,7 @@ class LimitsTest {
                 .roomsPerSession(7)
                 .roomsPerUser(7)
                 .rooms(7)
+                .requestsPerSession(7)
                 .streamsPerSession(7)
                 .logBytes(70_000);
         assertEquals(Limits.defaults().toString(), built.toString());
