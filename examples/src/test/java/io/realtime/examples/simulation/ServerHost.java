@@ -1,6 +1,8 @@
 package io.realtime.examples.simulation;
 
+import io.realtime.ErrorCode;
 import io.realtime.Position;
+import io.realtime.RealtimeException;
 import io.realtime.server.RealtimeServer;
 import io.realtime.server.Room;
 import io.realtime.server.Session;
@@ -253,7 +255,13 @@ final class ServerHost {
         Session session = anySession();
         String room = Simulation.SHARED.get(random.nextInt(Simulation.SHARED.size()));
         if (session != null && random.nextBoolean()) {
-            session.join(room);
+            try {
+                session.join(room);
+            } catch (RealtimeException full) { // of limits.roomsPerUser: true of no other
+                if (!full.code().equals(ErrorCode.OVERLOADED)) {
+                    throw full;
+                }
+            }
         } else if (session != null) {
             session.leave(room);
         }

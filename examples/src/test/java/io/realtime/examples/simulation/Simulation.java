@@ -111,9 +111,14 @@ final class Simulation {
 
     /** A task, as all that happens: a handler that blocks its thread does not stop it. */
     private void step() {
-        act();
-        faults.disturb();
-        checkBounds();
+        try {
+            act();
+            faults.disturb();
+            checkBounds();
+        } catch (RuntimeException
+                | Error failure) { // inside a handler that waits it would be taken for the handler's own
+            history.broken(String.format("a step failed: %s at %s", failure, List.of(failure.getStackTrace())));
+        }
         steps++;
         if (steps < setup.steps()) {
             time.schedule(Duration.ofMillis(random.nextInt(300)), this::step);

@@ -180,6 +180,9 @@ final class Wire implements InMemoryNetwork.Tap {
 
     /** What a plain client sends is handled or refused, and what waits meanwhile is bounded. */
     private void checkMailbox(Line line) {
+        if (kicked.contains(line.session)) {
+            return; // what waited was dropped, what comes is not taken, and the close comes behind what is under way
+        }
         int most = simulation.setup.limits().mailbox() + 1; // and one is being handled
         int mostBytes = 18 * simulation.setup.limits().messageBytes();
         long now = simulation.time.nanoTime();
