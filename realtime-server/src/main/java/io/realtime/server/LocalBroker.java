@@ -159,7 +159,7 @@ final class LocalBroker {
         boolean pauses(Runnable proceed);
     }
 
-    /** A room, a session's link to it, the one that it replaces, and where the delivery begins. */
+    /** A room, a session's link to it, the one of the same connection that it replaces, and where the delivery begins. */
     record Joined(RoomState room, Members.Link link, Members.@Nullable Link before, Frames.RoomState at)
             implements Change {
         @Override

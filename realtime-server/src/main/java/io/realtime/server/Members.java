@@ -68,6 +68,15 @@ final class Members {
             this.seat = seat;
             this.seatedAt = seatedAt;
         }
+
+        /** Ends the replay; returns what waits behind it. */
+        @Nullable
+        Runnable endReplay() {
+            Runnable waiting = behind;
+            replays = false;
+            behind = null;
+            return waiting;
+        }
     }
 
     /** Who was a member at one moment. Immutable. */

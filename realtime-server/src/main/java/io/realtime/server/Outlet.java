@@ -18,6 +18,9 @@ interface Outlet {
         return false;
     }
 
-    /** Returns whether so much waits that a replay should pause; then {@code proceed} is called later, by another thread. */
+    /**
+     * Returns whether so much waits that a replay should pause; then {@code proceed} is called later, by another thread,
+     * at the latest when the connection has closed. One that has closed pauses nothing.
+     */
     boolean pauses(Runnable proceed);
 }

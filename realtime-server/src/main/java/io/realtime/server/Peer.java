@@ -950,13 +950,13 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
 
     @Override
     public boolean pauses(Runnable proceed) {
-        if (phase != Phase.CLOSED && connection.outboundBytes() <= core.limits().outboundBytes() / 2) {
+        if (connection.outboundBytes() <= core.limits().outboundBytes() / 2) {
             return false;
         }
         lock.lock();
         try {
             if (phase == Phase.CLOSED) {
-                return true; // for good: there is nobody to go on for
+                return false;
             }
             paused = paused.isEmpty() ? new ArrayList<>() : paused;
             paused.add(proceed);
@@ -971,6 +971,15 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
 
     @Override
     public void onDrained() {
+        Session known = session;
+        if (known != null && known.hasCalls()) {
+            known.calls().roomAgain();
+        }
+        proceed();
+    }
+
+    /** Resumes what has paused. */
+    private void proceed() {
         List<Runnable> waiting;
         lock.lock();
         try {
@@ -978,10 +987,6 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
             paused = List.of();
         } finally {
             lock.unlock();
-        }
-        Session known = session;
-        if (known != null && known.hasCalls()) {
-            known.calls().roomAgain();
         }
         if (!waiting.isEmpty()) { // one after the other: all at once would be more than the connection holds
             core.workers().execute(() -> waiting.forEach(Runnable::run));
@@ -1045,7 +1050,6 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
             closed = reason;
             isForGood = forGood;
             early = null;
-            paused = List.of();
             deadline.cancel();
             unanswered = authentication;
         } finally {
@@ -1060,6 +1064,7 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
         if (mine != null) {
             mine.detached(this, reason, forGood);
         }
+        proceed(); // to its end, mostly: the session has just left this connection
     }
 
     /** By its number, as a {@link Session}'s. */

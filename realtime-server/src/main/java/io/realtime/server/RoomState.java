@@ -188,14 +188,15 @@ final class RoomState implements LogBudget.Owner, Bursts.Flushed {
                 }
             }
             link.begun = since == null && before != null ? Math.min(before.begun, link.cursor) : link.cursor;
+            boolean isSameConnection = before != null && before.outlet == outlet;
             if (before != null) {
                 before.phase = Phase.DETACHED;
-                if (since != null || before.outlet != outlet) { // what is bound to it, the new link reads from the log
+                if (since != null || !isSameConnection) { // what is bound to it, the new link reads from the log
                     before.outlet = Link.NOWHERE;
                 }
             }
             Frames.RoomState at = new Frames.RoomState(epoch, link.cursor, recovered, lost);
-            return new LocalBroker.Joined(this, link, before, at);
+            return new LocalBroker.Joined(this, link, isSameConnection ? before : null, at);
         } finally {
             isOver = isOver && dieIfUnused();
             lock.unlock();
@@ -377,6 +378,16 @@ final class RoomState implements LogBudget.Owner, Bursts.Flushed {
         } catch (Throwable broken) { // out of memory, say: the connection may not go on without the rest
             link.outlet.abort();
             LOG.error("a log of room {} could not be replayed", name, broken);
+            Runnable behind;
+            lock.lock();
+            try {
+                behind = link.endReplay();
+            } finally {
+                lock.unlock();
+            }
+            if (behind != null) {
+                behind.run();
+            }
         }
     }
 
@@ -395,8 +406,7 @@ final class RoomState implements LogBudget.Owner, Bursts.Flushed {
                     closeBatch(); // what it holds, this link has from the log
                     members.become(link, Phase.LIVE);
                 }
-                link.replays = false;
-                behind = link.behind;
+                behind = link.endReplay();
             } else if (link.cursor < log.floor()) {
                 isLost = true;
                 link.cursor = end;
@@ -442,6 +452,7 @@ final class RoomState implements LogBudget.Owner, Bursts.Flushed {
                 closeBatch();
                 members.become(link, Phase.DETACHED);
                 link.outlet = Link.NOWHERE; // the session may be away for long, and would keep its connection
+                link.replays = false; // what the next connection is told does not wait for this one's end
             }
         } finally {
             lock.unlock();

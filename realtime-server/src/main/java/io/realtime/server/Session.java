@@ -599,6 +599,7 @@ public final class Session {
             }
             peer = null;
             hearer = null;
+            told = null;
             core.detached().add(userId, this);
             changes = null;
             losses++;

@@ -328,6 +328,16 @@ class RoomStateTest {
     }
 
     @Test
+    void joinOnANewConnectionWaitsForNothingOfTheOld() {
+        LocalBroker broker = broker(Retention.defaults(), 1 << 20);
+        Session member = session();
+        heldUp(broker, member, new Recorder(null, new Phaser(1)), new LaggingOutlet());
+        Recorder next = new Recorder(null, new Phaser(1));
+        LocalBroker.Joined anew = broker.link("r", "r", member, next, null, 0);
+        assertFalse(anew.pauses(() -> {}));
+    }
+
+    @Test
     void memberThatHasLeftIsHandedWhatWasPendingAndNoMore() {
         LocalBroker broker = broker(Retention.defaults(), 1 << 20);
         Session member = session();
@@ -436,6 +446,30 @@ class RoomStateTest {
         assertNotNull(positionOf(broker, "r"));
         assertNotNull(positionOf(broker, "r"));
         assertEquals(List.of(1L, 2L), other.offsets());
+    }
+
+    /** Memory that has run out during a replay, say, while the client joins anew from a position of its own. */
+    @Test
+    void joinBehindAReplayThatFailsIsTold() {
+        LocalBroker broker = broker(Retention.defaults(), 1 << 20);
+        Session member = session();
+        List<String> told = new ArrayList<>();
+        Position first = Objects.requireNonNull(positionOf(broker, "r"));
+        Outlet broken = new Outlet() {
+            @Override
+            public void send(FrameBatch batch) {
+                LocalBroker.Joined anew = broker.link("r", "r", member, this, first, 0);
+                assertTrue(anew.pauses(() -> told.add("joined")));
+                throw new NoClassDefFoundError("as requested");
+            }
+
+            @Override
+            public boolean pauses(Runnable proceed) {
+                return false;
+            }
+        };
+        broker.link("r", "r", member, broken, null, 10).start();
+        assertEquals(List.of("joined"), told);
     }
 
     @Test

@@ -4,7 +4,9 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.realtime.Event;
+import io.realtime.internal.wire.Frames;
 import io.realtime.server.TestServer.TestPeer;
+import io.realtime.testing.InMemoryNetwork;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -190,5 +192,70 @@ class SlowReplayTest {
         read();
         assertEquals(0, test.network.connections());
         assertTrue(test.server.connections().sessions().isEmpty());
+    }
+
+    /** Ann's next connection, which resumes her session and names no room in its {@code $hello}. */
+    private TestPeer resumed() {
+        String secret = session().secret();
+        TestPeer ann = test.connect(Frames.SUBPROTOCOL, "/ws");
+        ann.send("{'type':'$hello','data':{'token':'ann','client':'client-of-ann-0123456789','session':'" + secret
+                + "','partial':true,'positions':{}}}");
+        assertTrue(ann.data("$welcome").get("resumed").getAsBoolean());
+        return ann;
+    }
+
+    private void cutDuringTheReplay() {
+        readerWhoseReplayIsUnderWay().cut();
+        read();
+    }
+
+    private void assertRejoins(TestPeer ann) {
+        ann.send("{'type':'$rejoin','ref':'r','data':{'rooms':{'a':{}},'last':true}}");
+        test.time.advance(Duration.ofMillis(500));
+        assertEquals("r", ann.next("$reply").get("ref").getAsString());
+        assertEquals(MESSAGES, told(ann, "a").size());
+    }
+
+    @Test
+    void rejoinAfterACutReplayIsAnswered() {
+        cutDuringTheReplay();
+        assertRejoins(resumed());
+    }
+
+    @Test
+    void roomLeftAfterACutReplayIsTold() {
+        cutDuringTheReplay();
+        TestPeer ann = resumed();
+        session().leave("a");
+        test.settle();
+        assertEquals(List.of("$left"), told(ann, "a"));
+    }
+
+    @Test
+    void rejoinDoesNotWaitForTheCloseOfAnEvictedReader() {
+        publish("a", 1, MESSAGES);
+        TestPeer before = test.managed("ann");
+        test.network.links().get(0).halfOpen(InMemoryNetwork.Direction.TO_CLIENT);
+        before.send(join("a"));
+        assertRejoins(resumed());
+        assertEquals(2, test.network.connections());
+    }
+
+    /** It is left before the session has let go of the connection that was evicted. */
+    @Test
+    void roomLeftWithinTheResumeIsToldOnceTheEvictedIsClosed() {
+        start(builder -> builder.executor(Runnable::run).listener(new SessionListener() {
+            @Override
+            public void onResume(Session session) {
+                session.leave("a");
+            }
+        }));
+        publish("a", 1, MESSAGES);
+        TestPeer before = test.managed("ann");
+        test.network.links().get(0).halfOpen(InMemoryNetwork.Direction.TO_CLIENT);
+        before.send(join("a"));
+        TestPeer ann = resumed();
+        test.time.advance(Duration.ofSeconds(30));
+        assertEquals(List.of("$left"), told(ann, "a"));
     }
 }
