@@ -2,8 +2,10 @@ package io.realtime.server;
 
 import io.realtime.internal.RetryingExecutor;
 import io.realtime.spi.Scheduler;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.LinkedHashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.Executor;
@@ -38,7 +40,12 @@ final class Pool {
     // Of a bounded pool only.
     private final ReentrantLock lock = new ReentrantLock(); // a leaf
     private final Map<Object, Lane> lanes = new HashMap<>(); // guarded by lock: owners with a task that runs or waits
-    private final Set<Lane> queue = new LinkedHashSet<>(); // guarded by lock: owners with a task that waits, next first
+    // Guarded by lock: owners with a task that waits, next first. Whenever the lock is free, none of them may begin
+    // one, so
+    // that no newer task overtakes an older one of its owner. To begin or to withdraw a task keeps that: only a thread
+    // that
+    // is given back lets others begin.
+    private final Set<Lane> queue = new LinkedHashSet<>();
     private int busy; // guarded by lock
 
     // Of the watch, on the timer thread.
@@ -131,32 +138,53 @@ final class Pool {
         }
     }
 
-    /** Gives back the thread of a task that has ended, and takes the next one for it; null when there is none. */
+    /**
+     * Gives back the thread of a task that has ended, and begins all that may begin now: beside the owner that is next this
+     * may be the one whose task has ended, which holds a thread less.
+     *
+     * @return the first of them, for the thread that was given back; null when there is none
+     */
     private @Nullable Task next(Lane done) {
+        Task next;
+        List<Task> others = List.of();
         lock.lock();
         try {
             done.running--;
             busy--;
             release(done);
-            Lane lane = firstThatMayBegin();
-            if (lane == null) {
-                return null;
+            next = poll();
+            for (Task other = next == null ? null : poll(); other != null; other = poll()) {
+                others = others.isEmpty() ? new ArrayList<>(1) : others;
+                others.add(other);
             }
-            Task next = lane.waiting.iterator().next();
-            lane.waiting.remove(next);
-            queue.remove(lane);
-            if (!lane.waiting.isEmpty()) {
-                queue.add(lane); // at the end: the others' turn
-            }
-            begin(lane);
-            return next;
         } finally {
             lock.unlock();
         }
+        others.forEach(starter::execute);
+        return next;
+    }
+
+    /** Under the lock: begins the next task that may begin; null when there is none. */
+    private @Nullable Task poll() {
+        Lane lane = firstThatMayBegin();
+        if (lane == null) {
+            return null;
+        }
+        Task next = lane.waiting.iterator().next();
+        lane.waiting.remove(next);
+        queue.remove(lane);
+        if (!lane.waiting.isEmpty()) {
+            queue.add(lane); // at the end: the others' turn
+        }
+        begin(lane);
+        return next;
     }
 
     /** Under the lock. Passes over owners that hold threads only, and there are not many of these. */
     private @Nullable Lane firstThatMayBegin() {
+        if (queue.isEmpty() || busy == threads) {
+            return null;
+        }
         for (Lane lane : queue) {
             if (mayBegin(lane)) {
                 return lane;

@@ -8,8 +8,14 @@ import io.realtime.testing.ManualScheduler;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Random;
 import java.util.concurrent.RejectedExecutionException;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
 
 class PoolTest {
@@ -145,6 +151,166 @@ class PoolTest {
         threads.forEach(Runnable::run);
         assertEquals(List.of("ann", "ann", "ann", "ann", "ben"), ran);
         assertTrue(pool.tryExecute("ann", () -> ran.add("again")));
+    }
+
+    /** With one of three threads each, and one free, neither may begin another; when dan's ends, both may. */
+    private void annAndDanWaitBehindTheirOwn(Pool three, Runnable secondOfAnn) {
+        three.execute("ann", () -> ran.add("ann 1"));
+        three.execute("dan", () -> ran.add("dan 1"));
+        three.execute("ann", secondOfAnn);
+        three.execute("dan", () -> ran.add("dan 2"));
+        assertEquals(2, threads.size());
+        threads.removeLast().run();
+    }
+
+    @Test
+    void threadGivenBackBeginsAllThatMayBegin() {
+        Pool three = new Pool("test", 3, threads::add, time);
+        List<Integer> begun = new ArrayList<>();
+        annAndDanWaitBehindTheirOwn(three, () -> begun.add(threads.size()));
+        assertEquals(List.of(2), begun, "ann's first and dan's second, beside ann's second");
+    }
+
+    @Test
+    void newerTaskDoesNotOvertakeItsOwnersOlderOne() {
+        Pool three = new Pool("test", 3, threads::add, time);
+        annAndDanWaitBehindTheirOwn(three, () -> {
+            three.execute("dan", () -> ran.add("dan 3"));
+            assertFalse(three.tryExecute("dan", () -> ran.add("dan 4")));
+            threads.removeLast().run();
+        });
+        assertEquals(List.of("dan 1", "dan 2", "dan 3"), ran);
+    }
+
+    @Test
+    void noOwnerWaitsThatMayBegin() {
+        for (int seed = 0; seed < 300; seed++) {
+            Steps steps = new Steps(seed);
+            steps.run();
+            steps.end();
+        }
+    }
+
+    /** Random steps on a pool; after each one no owner waits that may have a thread. */
+    private static final class Steps {
+        private static final int OWNERS = 4;
+
+        private final ManualScheduler time = new ManualScheduler();
+        private final ArrayDeque<Runnable> started = new ArrayDeque<>();
+        private final List<Map<Integer, Pool.Ticket>> waiting = new ArrayList<>(); // by owner: its tasks, in order
+        private final int[] running = new int[OWNERS];
+        private final int seed;
+        private final Random random;
+        private final int threads;
+        private final Pool pool;
+        private final List<AssertionError> failures = new ArrayList<>();
+        private int left = 200;
+
+        Steps(int seed) {
+            this.seed = seed;
+            this.random = new Random(seed);
+            this.threads = 1 + random.nextInt(12);
+            this.pool = new Pool("test", threads, started::add, time);
+            for (int owner = 0; owner < OWNERS; owner++) {
+                waiting.add(new LinkedHashMap<>());
+            }
+        }
+
+        /** Takes steps until one ends the task that runs here. */
+        void run() {
+            while (left > 0) {
+                left--;
+                int owner = random.nextInt(OWNERS);
+                switch (random.nextInt(8)) {
+                    case 0, 1, 2 -> submit(owner);
+                    case 3 -> tryExecute(owner);
+                    case 4 -> cancelOneOf(waiting.get(owner));
+                    default -> {
+                        if (IntStream.of(running).sum() > 0) {
+                            return;
+                        }
+                    }
+                }
+                begin();
+            }
+        }
+
+        private void submit(int owner) {
+            int task = left;
+            waiting.get(owner).put(task, () -> {});
+            Pool.Ticket ticket = pool.execute(owner, () -> noteFailure(() -> runs(owner, task)));
+            waiting.get(owner).replace(task, ticket);
+        }
+
+        private void tryExecute(int owner) {
+            int task = left;
+            boolean isTaken = pool.tryExecute(owner, () -> noteFailure(() -> runs(owner, task)));
+            assertEquals(mayBegin(owner), isTaken, this::toString);
+            if (isTaken) {
+                waiting.get(owner).put(task, () -> {});
+            }
+        }
+
+        private void cancelOneOf(Map<Integer, Pool.Ticket> tasks) {
+            if (!tasks.isEmpty()) {
+                List<Integer> all = new ArrayList<>(tasks.keySet());
+                int any = all.get(random.nextInt(all.size()));
+                Objects.requireNonNull(tasks.remove(any)).cancel();
+            }
+        }
+
+        /** Has what was started run, and holds the rest against the rule. */
+        private void begin() {
+            Runnable next = started.poll();
+            if (next != null) {
+                next.run();
+                return;
+            }
+            for (int owner = 0; owner < OWNERS; owner++) {
+                assertFalse(!waiting.get(owner).isEmpty() && mayBegin(owner), this::toString);
+            }
+        }
+
+        private void runs(int owner, int task) {
+            assertTrue(mayBegin(owner), this::toString);
+            assertEquals(task, waiting.get(owner).keySet().iterator().next(), this::toString);
+            waiting.get(owner).remove(task);
+            running[owner]++;
+            begin();
+            run();
+            running[owner]--;
+        }
+
+        /** The pool catches what a task throws. */
+        private void noteFailure(Runnable task) {
+            try {
+                task.run();
+            } catch (AssertionError failure) {
+                failures.add(failure);
+                left = 0;
+            }
+        }
+
+        private boolean mayBegin(int owner) {
+            int free = threads - IntStream.of(running).sum();
+            return free > 0 && (running[owner] == 0 || running[owner] < free);
+        }
+
+        void end() {
+            while (!started.isEmpty()) {
+                started.remove().run();
+            }
+            if (!failures.isEmpty()) {
+                throw failures.get(0);
+            }
+            assertEquals(0, pool.waiting(), this::toString);
+            assertEquals(0, pool.busy(), this::toString);
+        }
+
+        @Override
+        public String toString() {
+            return "seed " + seed + ": " + Arrays.toString(running) + " of " + threads + " run, " + waiting + " wait";
+        }
     }
 
     @Test
