@@ -187,14 +187,18 @@ final class ClientRecords {
         }
 
         /**
-         * Drops what the client has sent and no handler has begun with, of all its sessions. It counts as never received: the
-         * client sends it again, should it come back.
+         * For a session that ends: drops what the client has sent and no handler has begun with, of all its sessions. It counts
+         * as never received: the client sends it again, should it come back. Drops nothing when the client has another session:
+         * it does not send again what it sends or has sent there, so that would be lost.
          *
          * @return how many messages it was
          */
-        int dropWaiting() {
+        int dropWaiting(Session ending) {
             lock.lock();
             try {
+                if (session != null && session != ending) {
+                    return 0;
+                }
                 Mailbox.Dropped dropped = mailbox.drop();
                 if (dropped.least() > 0) {
                     received = dropped.least() - 1;

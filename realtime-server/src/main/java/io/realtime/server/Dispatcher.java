@@ -73,7 +73,8 @@ final class Dispatcher {
 
     /**
      * Whether a message is to be handled. Once the server has stopped, what is not acknowledged is sent to the next one. When
-     * the session was ended at once, what it had sent was dropped; only a message without a number may have come after that.
+     * the session was ended at once, what it had sent was dropped, unless its client has another session; only a message
+     * without a number may have come after that.
      */
     private boolean isDue(Session session, Envelope envelope) {
         boolean isNumbered = session.record() != null && envelope.seq() > 0;

@@ -365,7 +365,7 @@ final class ServerCore implements ServerTransport.Acceptor {
         waiting.sort(Comparator.comparing(Session::number));
         connected.sort(Comparator.comparing(Session::number));
         waiting.addAll(connected);
-        waiting.subList(0, Math.max(0, surplus)).forEach(session -> session.end(reason, Session.Ending.AT_ONCE));
+        waiting.subList(0, Math.max(0, surplus)).forEach(session -> session.end(reason, Session.Ending.EXCESS));
         return null;
     }
 

@@ -119,10 +119,15 @@ public final class Session {
     enum Ending {
         /** Its client has left it, or is lost: what it has received is handled, in order, as the member that it was. */
         DRAIN,
-        /** The application or the server has decided so: nothing more of its client is handled, and it is in no room. */
+        /**
+         * The application or the server has decided so: it is in no room, and nothing more of its client is handled. When its
+         * client has another session, what it has sent is handled for as long as that goes on.
+         */
         AT_ONCE,
-        /** The same, if it has no connection and its client has no other session; else it goes on. */
-        EVICT
+        /** The same, if it has no connection; else it goes on. */
+        EVICT,
+        /** The same, if it is open; one that drains goes on. */
+        EXCESS
     }
 
     Session(
@@ -645,7 +650,7 @@ public final class Session {
         boolean isFirst;
         lock.lock();
         try {
-            if (how == Ending.EVICT && (peer != null || (record != null && record.session() != this))) {
+            if ((how == Ending.EVICT && peer != null) || (how == Ending.EXCESS && life != Life.OPEN)) {
                 return;
             }
             Peer last = peer;
@@ -657,7 +662,7 @@ public final class Session {
             if (isFirst && how == Ending.DRAIN) {
                 core.detached().add(userId, this);
             } else if (isFirst) {
-                core.countWaiting(-(record == null ? mailbox.drop().count() : record.dropWaiting()));
+                core.countWaiting(-(record == null ? mailbox.drop().count() : record.dropWaiting(this)));
             }
         } finally {
             lock.unlock();

@@ -209,4 +209,57 @@ class SessionBoundsTest {
         assertEquals(0, test.server.room("hall").members().size());
         assertEquals(0, test.server.stats().waiting());
     }
+
+    /** A session that drains, in a room, with messages that wait; its client goes on with another. */
+    private Session replaced() {
+        TestPeer former = hello("ann", 0);
+        Session draining = test.server.user("ann").sessions().get(0);
+        draining.join("hall");
+        sendMore(former);
+        return draining;
+    }
+
+    private static void say(TestPeer peer, int seq) {
+        peer.send("{'type':'note','seq':" + seq + ",'data':'" + seq + "'}");
+    }
+
+    @Test
+    void drainingSessionOfAConnectedClientIsEvicted() {
+        start(limits -> limits.sessions(2).rate(RateLimit.perMinute(1)));
+        Session draining = replaced();
+        TestPeer next = hello("ann", 0);
+        assertEquals(2, sessions());
+        assertNotNull(hello("bob", 0).next("$welcome"));
+        assertEquals(2, sessions());
+        assertTrue(draining.isOver());
+        assertNull(next.closed);
+        say(next, 4);
+        test.time.advance(Duration.ofMinutes(5));
+        assertEquals(List.of("1", "2", "3", "4"), handled);
+    }
+
+    @Test
+    void endOfAReplacedSessionDropsNothingOfTheNextOne() {
+        start(limits -> limits.rate(RateLimit.perMinute(1)));
+        Session draining = replaced();
+        TestPeer next = hello("ann", 0);
+        say(next, 4);
+        draining.end(new CloseReason(CloseReason.TOO_MANY_SESSIONS, "one too many"), Session.Ending.AT_ONCE);
+        say(next, 5);
+        test.time.advance(Duration.ofMinutes(6));
+        assertEquals(List.of("1", "2", "3", "4", "5"), handled);
+        assertEquals(0, test.server.stats().waiting());
+    }
+
+    @Test
+    void replacedSessionIsNotEndedAsOneTooMany() {
+        start(limits -> limits.rate(RateLimit.perMinute(1)));
+        Session draining = replaced();
+        hello("ann", 0).next("$welcome");
+        draining.end(new CloseReason(CloseReason.TOO_MANY_SESSIONS, "one too many"), Session.Ending.EXCESS);
+        assertTrue(draining.isIn("hall"), "it drains as the member that it was");
+        test.time.advance(Duration.ofMinutes(5));
+        assertEquals(List.of("1", "2", "3"), handled);
+        assertTrue(draining.isOver());
+    }
 }
