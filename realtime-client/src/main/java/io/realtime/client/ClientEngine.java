@@ -11,6 +11,7 @@ import io.realtime.RemoteException;
 import io.realtime.client.ConnectionState.Status;
 import io.realtime.internal.HeartbeatMonitor;
 import io.realtime.internal.Ids;
+import io.realtime.internal.Steps;
 import io.realtime.internal.wire.Envelope;
 import io.realtime.internal.wire.ErrorData;
 import io.realtime.internal.wire.Frames;

@@ -2,6 +2,7 @@ package io.realtime.client;
 
 import io.realtime.ErrorCode;
 import io.realtime.RealtimeException;
+import io.realtime.internal.Steps;
 import io.realtime.internal.SystemScheduler;
 import java.io.Closeable;
 import java.io.IOException;

@@ -6,6 +6,7 @@ import io.realtime.Event;
 import io.realtime.PayloadException;
 import io.realtime.RealtimeException;
 import io.realtime.RemoteException;
+import io.realtime.internal.Steps;
 import io.realtime.internal.wire.Outgoing;
 import io.realtime.spi.Frame;
 import io.realtime.spi.FrameBatch;

@@ -1,5 +1,6 @@
 package io.realtime.client;
 
+import io.realtime.internal.Steps;
 import java.util.ArrayDeque;
 import java.util.concurrent.Executor;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -131,18 +132,7 @@ final class SerialExecutor implements Executor {
 
     /** Logs what an application has thrown, which may throw again when it is asked for its message. */
     static void log(String what, Throwable failure) {
-        try {
-            LOG.error(what, failure);
-        } catch (Throwable unspeakable) {
-            try {
-                LOG.error(
-                        "{}: a {} that cannot be logged",
-                        what,
-                        failure.getClass().getName());
-            } catch (Throwable noLog) { // nobody else can be told
-                return;
-            }
-        }
+        Steps.log(LOG, what, failure);
     }
 
     /**
