@@ -13,6 +13,7 @@ import java.nio.channels.SelectionKey;
 import java.nio.channels.ServerSocketChannel;
 import java.nio.channels.SocketChannel;
 import java.time.Duration;
+import java.util.List;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
@@ -43,6 +44,7 @@ final class LibraryServer extends WebSocketServer {
     private final Runnable onEmpty;
     private final Admission admission;
     private final Set<PeerConnection> connections = ConcurrentHashMap.newKeySet();
+    final List<WebSocketWorker> workers; // the library's, which we start
     private final CompletableFuture<Void> started = new CompletableFuture<>();
     private @Nullable ByteBuffer spare; // the selector's, as is the next
     private int turn;
@@ -59,7 +61,9 @@ final class LibraryServer extends WebSocketServer {
         this.acceptor = acceptor;
         this.timer = timer;
         this.onEmpty = onEmpty;
-        setDaemon(true);
+        this.workers = List.copyOf(decoders);
+        setDaemon(true); // the workers too
+        decoders.clear();
         setReuseAddr(true);
         // Java-WebSocket 1.6.0 pings all connections in one burst, one exception ends the sweep, and those after it
         // are taken for dead and closed.
@@ -99,7 +103,7 @@ final class LibraryServer extends WebSocketServer {
         if (!selecting.isAlive()) {
             return "the selector has ended; see the log";
         }
-        if (decoders.stream().anyMatch(worker -> !worker.isAlive())) {
+        if (workers.stream().anyMatch(worker -> !worker.isAlive())) {
             return "a worker has ended; see the log";
         }
         if (!listening.isOpen()) {
@@ -127,8 +131,8 @@ final class LibraryServer extends WebSocketServer {
             selecting.interrupt();
             join(selecting);
         }
-        for (WebSocketWorker worker : decoders) {
-            worker.interrupt(); // the library leaves alone those that it started when starting another fails
+        for (WebSocketWorker worker : workers) {
+            worker.interrupt();
             join(worker);
         }
     }
@@ -297,15 +301,24 @@ final class LibraryServer extends WebSocketServer {
     @Override
     protected void queue(WebSocketImpl connection) throws InterruptedException {
         if (connection.getWorkerThread() == null) {
-            connection.setWorkerThread(decoders.get(turn));
-            turn = (turn + 1) % decoders.size();
+            connection.setWorkerThread(workers.get(turn));
+            turn = (turn + 1) % workers.size();
         }
         connection.getWorkerThread().put(connection);
     }
 
+    /**
+     * Starts the workers in the library's stead: when Java-WebSocket 1.6.0 finds no thread for one, its selector neither runs
+     * nor is closed, and the port stays bound. So the selector runs in any case, and can be stopped.
+     */
     @Override
     public void onStart() {
-        started.complete(null);
+        try {
+            workers.forEach(Thread::start);
+            started.complete(null);
+        } catch (Throwable failure) {
+            started.completeExceptionally(failure);
+        }
     }
 
     @Override

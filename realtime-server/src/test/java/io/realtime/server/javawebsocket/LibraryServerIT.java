@@ -324,6 +324,20 @@ class LibraryServerIT {
     }
 
     @Test
+    void startWithoutAThreadForAWorkerFreesThePort() throws Exception {
+        ServerSocketChannel on = ServerSocketChannel.open();
+        on.bind(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0));
+        InetSocketAddress address = (InetSocketAddress) on.getLocalAddress();
+        LibraryServer poor = newServer(on);
+        poor.workers.get(0).start(); // so that it cannot be started any more
+        assertThrows(IOException.class, poor::startAndWait);
+        on.close();
+        try (ServerSocketChannel again = ServerSocketChannel.open()) {
+            again.bind(address);
+        }
+    }
+
+    @Test
     void startingWhileInterruptedLeavesNoThread() throws Exception {
         Thread starter = Thread.currentThread();
         CompletableFuture<Thread> selector = new CompletableFuture<>();
