@@ -1,5 +1,6 @@
 package io.realtime.server;
 
+import io.realtime.internal.Durations;
 import java.time.Duration;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -11,6 +12,7 @@ import org.slf4j.LoggerFactory;
  */
 final class JvmLifecycle {
     private static final Logger LOG = LoggerFactory.getLogger(JvmLifecycle.class);
+    private static final long LAST_CALLS = 1_000_000_000; // ns that another's close may take beyond the grace
 
     private final @Nullable Thread keeper;
     private final @Nullable Thread hook;
@@ -24,7 +26,7 @@ final class JvmLifecycle {
         if (keeper != null) {
             keeper.setDaemon(false); // else it would be what the starting thread is
         }
-        hook = grace == null ? null : new Thread(() -> server.close(grace), "realtime-shutdown");
+        hook = grace == null ? null : new Thread(() -> close(server, Durations.nanos(grace)), "realtime-shutdown");
     }
 
     /** @throws IllegalStateException when the JVM is ending, and the server was to be closed then */
@@ -46,6 +48,10 @@ final class JvmLifecycle {
         } catch (IllegalStateException ending) { // then the hook runs, and closes what is closed
             LOG.debug("closed while the JVM ends", ending);
         }
+    }
+
+    private static void close(RealtimeServer server, long grace) {
+        server.close(grace, grace + LAST_CALLS);
     }
 
     private static void waitFor(RealtimeServer server) {

@@ -4,6 +4,7 @@ import io.realtime.ErrorCode;
 import io.realtime.Position;
 import io.realtime.RealtimeException;
 import io.realtime.internal.Ids;
+import io.realtime.internal.Steps;
 import io.realtime.internal.wire.Frames;
 import io.realtime.internal.wire.Names;
 import io.realtime.internal.wire.Outgoing;
@@ -349,7 +350,7 @@ final class LocalBroker {
 
     /** Hands over what handlers have published and a burst holds back. */
     void flush() {
-        rooms.values().forEach(RoomState::flush);
+        Steps.each(rooms.values(), RoomState::flush);
     }
 
     int size() {

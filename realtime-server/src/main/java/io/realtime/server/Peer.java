@@ -8,6 +8,7 @@ import io.realtime.PayloadException;
 import io.realtime.RealtimeException;
 import io.realtime.internal.HeartbeatMonitor;
 import io.realtime.internal.Ids;
+import io.realtime.internal.Steps;
 import io.realtime.internal.wire.BinaryEnvelope;
 import io.realtime.internal.wire.Envelope;
 import io.realtime.internal.wire.ErrorData;
@@ -1004,7 +1005,7 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
         if (word != null) {
             boolean retryable = reason.code() >= 4100;
             ErrorData why = new ErrorData(word.value(), reason.text(), retryable, null, reason.code());
-            connection.send(FrameBatch.of(error(why, null)));
+            Steps.run(() -> connection.send(FrameBatch.of(error(why, null)))); // closes all the same
         }
         connection.close(reason);
     }

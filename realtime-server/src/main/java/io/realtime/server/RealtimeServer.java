@@ -9,6 +9,7 @@ import io.realtime.Request;
 import io.realtime.StreamRequest;
 import io.realtime.internal.Durations;
 import io.realtime.internal.Ids;
+import io.realtime.internal.Steps;
 import io.realtime.internal.SystemScheduler;
 import io.realtime.internal.wire.Names;
 import io.realtime.spi.FrameBatch;
@@ -20,7 +21,6 @@ import java.net.InetSocketAddress;
 import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.time.Duration;
-import java.util.Collection;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.Map;
@@ -31,6 +31,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executor;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Function;
@@ -61,6 +62,8 @@ public final class RealtimeServer implements AutoCloseable {
     private final Condition changed = lock.newCondition();
     private State state = State.NEW; // guarded by lock
     private @Nullable Thread closer; // guarded by lock: while CLOSING
+    private volatile long deadline; // of the close; written before others see it, then under lock
+    private final CountDownLatch handled = new CountDownLatch(1); // closing, and nobody waits for handlers any more
 
     private enum State {
         NEW,
@@ -90,7 +93,7 @@ public final class RealtimeServer implements AutoCloseable {
      * {@link #close}, build another one. It keeps the JVM running until it is closed, unless it is a {@linkplain
      * Builder#daemon daemon}, and says at INFO where it listens.
      *
-     * @throws RealtimeException naming the address when it cannot be bound; nothing is left running then
+     * @throws RealtimeException naming the address when it cannot be bound. Whatever it throws, nothing is left running
      * @throws IllegalStateException when it was started before, or is closed
      */
     public RealtimeServer start() {
@@ -104,18 +107,22 @@ public final class RealtimeServer implements AutoCloseable {
         } finally {
             lock.unlock();
         }
+        boolean isBound = false;
         boolean isStarted = false;
         try {
             jvm.begin();
             bind();
+            isBound = true;
             core.broker().start();
             workers.start();
             isStarted = true;
         } finally {
-            if (!isStarted) {
-                release();
+            if (isStarted) {
+                become(State.STARTED);
+            } else {
+                beginClose(0);
+                end(isBound);
             }
-            become(isStarted ? State.STARTED : State.CLOSED);
         }
         LOG.info("{}", this);
         return this;
@@ -261,102 +268,148 @@ public final class RealtimeServer implements AutoCloseable {
      * Closes gracefully: refuses newcomers, says goodbye with a window over which clients spread their return, lets
      * handlers finish what has arrived, closes every connection with 4200 behind all that was sent, and releases ports
      * and threads. What is not handled by then is not acknowledged, and clients send it to the next server. Blocks until
-     * then, at most for about the grace; an executor that the application supplied is left running.
+     * then, at most for about the grace; an executor that the application supplied is left running. What fails on the way
+     * is logged, and all else is closed nevertheless.
      *
-     * <p>When it returns the server is closed: a second caller waits for the first, unless it is
-     * interrupted or the first waits for it. New requests and streams fail at once, and {@link Room#send} throws. Those that
-     * were open fail too, on the executor: at once when it has a thread for that, and with an executor of the application's
-     * that is busy as soon as it has one.
+     * <p>When it returns the server is closed: a second caller waits for the first, whose grace ends with the shorter one of
+     * both. But it returns at once when it is called in a handler or listener while another thread closes, since that
+     * waits for handlers; and when it is interrupted. A handler that closes the server is not waited for itself.
+     *
+     * <p>New requests and streams fail at once, and {@link Room#send} throws. Those that were open fail too, on the
+     * executor: at once when it has a thread for that, and with an executor of the application's that is busy as soon as
+     * it has one.
+     *
+     * @param grace how long to wait for handlers, at most half of it, and for connections; a negative one is zero
      */
     public void close(Duration grace) {
+        close(Durations.nanos(grace), Durations.nanos(Durations.LONGEST));
+    }
+
+    /** @param patience for how long to wait for another thread that starts or closes the server; in ns, as the grace */
+    void close(long grace, long patience) {
         boolean wasStarted;
+        long left = patience;
         lock.lock();
         try {
-            while (state == State.STARTING || (state == State.CLOSING && closer != Thread.currentThread())) {
-                changed.await();
+            while (state == State.STARTING || state == State.CLOSING) {
+                if (state == State.CLOSING) {
+                    endWithin(grace);
+                    if (closer == Thread.currentThread() || core.isHandlingHere()) {
+                        return;
+                    }
+                }
+                if (left <= 0) {
+                    return;
+                }
+                left = changed.awaitNanos(left);
             }
-            if (state == State.CLOSING || state == State.CLOSED) {
+            if (state == State.CLOSED) {
                 return;
             }
             wasStarted = state == State.STARTED;
-            become(State.CLOSING);
+            beginClose(grace);
         } catch (InterruptedException interrupted) {
             Thread.currentThread().interrupt();
             return;
         } finally {
             lock.unlock();
         }
-        try {
-            core.closing();
-            if (wasStarted) {
-                stop(grace);
-            }
-        } finally {
-            release();
-            become(State.CLOSED);
+        end(wasStarted);
+    }
+
+    private void beginClose(long grace) {
+        deadline = System.nanoTime() + grace;
+        become(State.CLOSING);
+    }
+
+    /** Under the lock: has the close that is under way end within this time, too. */
+    private void endWithin(long grace) {
+        if (left() > grace) {
+            deadline = System.nanoTime() + grace;
+            CompletableFuture.delayedExecutor(grace / 2, TimeUnit.NANOSECONDS, Runnable::run)
+                    .execute(handled::countDown);
+            CompletableFuture.delayedExecutor(grace, TimeUnit.NANOSECONDS, Runnable::run)
+                    .execute(core::waitNoMore);
         }
     }
 
-    private void stop(Duration grace) {
-        transport.stopAccepting();
-        FrameBatch goodbye = Peer.goodbyeFrame(core.spreadMs());
-        for (Peer peer : core.peers()) {
-            peer.goodbye(goodbye);
-        }
-        long graceNanos = Durations.nanos(grace);
-        long deadline = System.nanoTime() + graceNanos;
-        awaitHandlers(graceNanos / 2);
-        core.stopped();
-        core.broker().flush(); // what the last handlers sent goes before the close
+    /** Ends all that was begun. Then, whatever has failed, the server is closed. */
+    private void end(boolean isBound) {
         CloseReason draining = new CloseReason(CloseReason.DRAINING, "server is draining");
-        for (Peer peer : core.peers()) {
-            peer.closeBehind(draining);
+        Steps.run(core::closing);
+        if (isBound) {
+            Steps.run(
+                    transport::stopAccepting,
+                    this::sayGoodbye,
+                    this::awaitHandlers,
+                    core::stopped,
+                    core.broker()::flush, // what the last handlers sent goes before the close
+                    () -> Steps.each(core.peers(), peer -> peer.closeBehind(draining)),
+                    this::awaitNoConnections,
+                    () -> Steps.each(core.peers(), late -> late.close(draining)),
+                    () -> Steps.each(core.sessions(), session -> session.end(draining, Session.Ending.AT_ONCE)),
+                    this::stopTransport);
         }
-        awaitNoConnections(deadline - System.nanoTime());
-        for (Peer late : core.peers()) {
-            late.close(draining);
-        }
-        for (Session session : core.sessions()) {
-            session.end(draining, Session.Ending.AT_ONCE);
-        }
-        try {
-            transport.stop(Duration.ofNanos(Math.max(0, deadline - System.nanoTime())));
-        } catch (InterruptedException interrupted) {
-            Thread.currentThread().interrupt();
-        }
+        Steps.run(jvm::end, core.broker()::stop, this::stopScheduler, workers::stop, core::released);
+        become(State.CLOSED);
+    }
+
+    private void sayGoodbye() {
+        FrameBatch goodbye = Peer.goodbyeFrame(core.spreadMs());
+        Steps.each(core.peers(), peer -> peer.goodbye(goodbye));
     }
 
     /**
-     * Waits until each session's mailbox was idle once, or for this time. It waits on the caller's thread; virtual time does
-     * not pass meanwhile, so a simulation closes without grace.
+     * Waits until each session's mailbox was idle once, or for half of what is left. It waits on the caller's thread; virtual
+     * time does not pass meanwhile, so a simulation closes without grace.
      */
-    private void awaitHandlers(long nanos) {
-        Collection<Session> sessions = core.sessions();
-        CountDownLatch busy = new CountDownLatch(sessions.size());
-        sessions.forEach(session -> session.mailbox().whenIdle(busy::countDown));
+    private void awaitHandlers() {
+        AtomicInteger busy = new AtomicInteger(1); // until all are asked
+        Runnable idle = () -> {
+            if (busy.decrementAndGet() == 0) {
+                handled.countDown();
+            }
+        };
+        for (Session session : core.sessions()) {
+            if (!session.mailbox().isRunningHere()) {
+                busy.incrementAndGet();
+                session.mailbox().whenIdle(idle);
+            }
+        }
+        idle.run();
+        interruptibly(() -> handled.await(left() / 2, TimeUnit.NANOSECONDS));
+    }
+
+    private void awaitNoConnections() {
+        interruptibly(() -> core.awaitNoConnections(left()));
+    }
+
+    private void stopTransport() {
+        interruptibly(() -> transport.stop(Duration.ofNanos(left())));
+    }
+
+    private long left() {
+        return Math.max(0, deadline - System.nanoTime());
+    }
+
+    /** Waits; an interrupted thread stays interrupted. */
+    private static void interruptibly(Wait wait) {
         try {
-            busy.await(nanos, TimeUnit.NANOSECONDS);
+            wait.await();
         } catch (InterruptedException interrupted) {
             Thread.currentThread().interrupt();
         }
     }
 
-    private void awaitNoConnections(long nanos) {
-        try {
-            core.awaitNoConnections(nanos);
-        } catch (InterruptedException interrupted) {
-            Thread.currentThread().interrupt();
-        }
+    @FunctionalInterface
+    private interface Wait {
+        void await() throws InterruptedException;
     }
 
-    private void release() {
-        jvm.end();
-        core.broker().stop();
+    private void stopScheduler() {
         if (scheduler instanceof SystemScheduler own && config.scheduler() == null) {
             own.close();
         }
-        workers.stop();
-        core.released();
     }
 
     /** Builds a {@link RealtimeServer}; not safe for use by many threads. */
@@ -593,7 +646,8 @@ public final class RealtimeServer implements AutoCloseable {
          * Closes the server when the JVM ends by a signal or {@link System#exit}, like {@link RealtimeServer#close(Duration)};
          * default: it does not. A container that closes its beans, such as Spring's, needs no such hook.
          *
-         * @param grace how long the JVM's end may be held up for it
+         * @param grace how long the JVM's end may be held up for it, also when another thread starts or closes the server;
+         *     last calls may take a second more
          */
         public Builder closeOnShutdown(Duration grace) {
             this.closeOnShutdown = Durations.notNegative("closeOnShutdown", grace);

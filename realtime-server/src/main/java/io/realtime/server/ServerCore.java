@@ -133,7 +133,12 @@ final class ServerCore implements ServerTransport.Acceptor {
         boolean managed = handshake.subprotocols().contains(Frames.SUBPROTOCOL);
         Peer peer = new Peer(this, connection, handshake, managed);
         peers.add(peer);
-        peer.begin();
+        try {
+            peer.begin();
+        } catch (Throwable failure) { // no memory, say: the transport has nobody to tell of the connection's end
+            peer.onClosed(new CloseReason(CloseReason.ABNORMAL, "not begun"), false);
+            throw failure;
+        }
         if (closing) { // between the upgrade and here
             peer.close(new CloseReason(CloseReason.DRAINING, "server is draining"));
         }
@@ -156,6 +161,17 @@ final class ServerCore implements ServerTransport.Acceptor {
         if (!peers.isEmpty()) {
             left.await(nanos, TimeUnit.NANOSECONDS);
         }
+    }
+
+    /** Waits for connections no more. */
+    void waitNoMore() {
+        left.countDown();
+    }
+
+    /** Returns whether this thread runs a handler, or what else runs in a session's order. */
+    boolean isHandlingHere() {
+        return sessionsById.values().stream()
+                .anyMatch(session -> session.mailbox().isRunningHere());
     }
 
     /** Returns what a plain client's upgrade says of its token. */

@@ -6,9 +6,11 @@ import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.mockito.AdditionalAnswers.delegatesTo;
 import static org.mockito.ArgumentMatchers.any;
+import static org.mockito.ArgumentMatchers.anyInt;
 import static org.mockito.Mockito.doAnswer;
 import static org.mockito.Mockito.doThrow;
 import static org.mockito.Mockito.mock;
+import static org.mockito.Mockito.verify;
 
 import io.realtime.CloseReason;
 import io.realtime.Event;
@@ -19,11 +21,14 @@ import io.realtime.spi.Handshake;
 import io.realtime.spi.ServerTransport;
 import java.io.IOException;
 import java.net.BindException;
+import java.net.InetSocketAddress;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.mockito.ArgumentCaptor;
 
 /** A transport that throws while it sends, for want of memory, say, ends one connection, and leaves no gap in it. */
 class FailingTransportTest {
@@ -91,6 +96,21 @@ class FailingTransportTest {
                 .when(edge)
                 .send(any());
         return edge;
+    }
+
+    @Test
+    void connectionThatCannotBeginIsNotCounted() throws IOException {
+        ServerTransport edge = mock(ServerTransport.class);
+        Connection poor = mock(Connection.class);
+        doThrow(new OutOfMemoryError("as the test wants")).when(poor).limitMessages(anyInt());
+        try (RealtimeServer server =
+                RealtimeServer.builder().anonymous().transport(edge).build().start()) {
+            ArgumentCaptor<ServerTransport.Acceptor> acceptor = ArgumentCaptor.forClass(ServerTransport.Acceptor.class);
+            verify(edge).start(any(), acceptor.capture());
+            Handshake handshake = new Handshake("/ws", "", Map.of(), new InetSocketAddress(1));
+            assertThrows(OutOfMemoryError.class, () -> acceptor.getValue().open(poor, handshake));
+            assertEquals(0, server.stats().connections());
+        }
     }
 
     @AfterEach

@@ -1,10 +1,12 @@
 package io.realtime.server;
 
+import static org.awaitility.Awaitility.await;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.mockito.AdditionalAnswers.delegatesTo;
 import static org.mockito.ArgumentMatchers.any;
 import static org.mockito.Mockito.doAnswer;
 import static org.mockito.Mockito.doThrow;
@@ -13,6 +15,7 @@ import static org.mockito.Mockito.never;
 import static org.mockito.Mockito.times;
 import static org.mockito.Mockito.verify;
 
+import io.realtime.CloseReason;
 import io.realtime.ErrorCode;
 import io.realtime.Event;
 import io.realtime.RealtimeException;
@@ -20,14 +23,19 @@ import io.realtime.Request;
 import io.realtime.StreamListener;
 import io.realtime.StreamRequest;
 import io.realtime.server.DirectTransport.Line;
+import io.realtime.spi.Scheduler;
 import io.realtime.spi.ServerTransport;
 import java.io.IOException;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Consumer;
 import java.util.regex.Pattern;
 import javax.net.ssl.SSLContext;
 import org.junit.jupiter.api.Test;
@@ -129,6 +137,161 @@ class ServerLifecycleTest {
         start.get();
         close.get();
         verify(transport, times(1)).stop(any());
+    }
+
+    @Test
+    void startThatFailsBehindTheBindFreesThePort() throws Exception {
+        Scheduler time = mock(Scheduler.class);
+        doThrow(new OutOfMemoryError("no thread, as the test wants")).when(time).schedule(any(), any());
+        RealtimeServer server = RealtimeServer.builder()
+                .anonymous()
+                .transport(transport)
+                .scheduler(time)
+                .build();
+        assertThrows(OutOfMemoryError.class, server::start);
+        verify(transport).stopAccepting();
+        verify(transport).stop(Duration.ZERO);
+        assertEquals(
+                "the server is closed",
+                assertThrows(IllegalStateException.class, server::start).getMessage());
+        server.awaitClosed();
+    }
+
+    @Test
+    void closeGoesOnThoughAPeerAndTheTransportThrow() throws Exception {
+        DirectTransport direct = new DirectTransport();
+        ServerTransport edge = mock(ServerTransport.class, delegatesTo(direct));
+        doThrow(new IllegalStateException("expected by the test")).when(edge).stopAccepting();
+        RealtimeServer server =
+                RealtimeServer.builder().anonymous().transport(edge).build().start();
+        List<Line> lines = new ArrayList<>();
+        for (int i = 0; i < 5; i++) {
+            lines.add(direct.open("", null));
+        }
+        await().until(() -> lines.stream().noneMatch(line -> line.received.isEmpty())); // all are welcome
+        for (Line line : lines.subList(0, 2)) {
+            line.reader = frame -> {
+                if (frame.contains("$goodbye") || frame.contains("draining")) {
+                    throw new OutOfMemoryError("expected by the test");
+                }
+            };
+        }
+        server.close(Duration.ofMillis(200));
+        for (Line line : lines) {
+            assertEquals(
+                    CloseReason.DRAINING,
+                    Objects.requireNonNull(line.closed.get()).code());
+            assertTrue(line.received.stream().anyMatch(frame -> frame.contains("$goodbye")));
+        }
+        verify(edge).stop(any());
+        server.awaitClosed();
+    }
+
+    @Test
+    @SuppressWarnings("NullAway") // as an application without such a check
+    void closeWithoutAGraceIsRefusedAndClosesNothing() throws Exception {
+        RealtimeServer server = server().start();
+        assertThrows(NullPointerException.class, () -> server.close(null));
+        verify(transport, never()).stopAccepting();
+        server.close();
+        verify(transport).stop(any());
+    }
+
+    /** As at the JVM's end. */
+    @Test
+    void closeWithPatienceWaitsForNoStartAndNoCloser() throws Exception {
+        CountDownLatch isStarting = new CountDownLatch(1);
+        CountDownLatch mayStart = new CountDownLatch(1);
+        CountDownLatch isStopping = new CountDownLatch(1);
+        CountDownLatch mayStop = new CountDownLatch(1);
+        doAnswer(start -> {
+                    isStarting.countDown();
+                    mayStart.await();
+                    return null;
+                })
+                .when(transport)
+                .start(any(), any());
+        doAnswer(stop -> {
+                    isStopping.countDown();
+                    mayStop.await();
+                    return null;
+                })
+                .when(transport)
+                .stop(any());
+        RealtimeServer server = server();
+        CompletableFuture<Void> start = CompletableFuture.runAsync(server::start);
+        isStarting.await();
+        server.close(0, 1);
+        mayStart.countDown();
+        start.get();
+        CompletableFuture<Void> close = CompletableFuture.runAsync(server::close);
+        isStopping.await();
+        server.close(0, 1);
+        assertFalse(close.isDone());
+        mayStop.countDown();
+        close.get();
+    }
+
+    /** A server with a handler that is told to begin and to end, and a client that it handles a message of. */
+    private static final class Handling {
+        final DirectTransport transport = new DirectTransport();
+        final CountDownLatch hasBegun = new CountDownLatch(1);
+        final CountDownLatch mayEnd = new CountDownLatch(1);
+        final CountDownLatch isClosing = new CountDownLatch(1);
+        final RealtimeServer server;
+
+        Handling(Consumer<RealtimeServer> last) throws InterruptedException {
+            AtomicReference<RealtimeServer> self = new AtomicReference<>();
+            server = RealtimeServer.builder()
+                    .anonymous()
+                    .transport(transport)
+                    .on(SAY, (session, message) -> {
+                        hasBegun.countDown();
+                        mayEnd.await();
+                        last.accept(self.get());
+                    })
+                    .build()
+                    .start();
+            self.set(server);
+            Line line = transport.open("", null);
+            line.reader = frame -> {
+                if (frame.contains("$goodbye")) {
+                    isClosing.countDown();
+                }
+            };
+            line.say("{'type':'say','data':'x'}");
+            hasBegun.await();
+        }
+
+        CompletableFuture<Void> beginClose() throws InterruptedException {
+            CompletableFuture<Void> close = CompletableFuture.runAsync(() -> server.close(Duration.ofHours(1)));
+            isClosing.await();
+            return close;
+        }
+    }
+
+    @Test
+    void secondCloserEndsTheGraceOfTheFirst() throws Exception {
+        Handling handling = new Handling(server -> {});
+        CompletableFuture<Void> first = handling.beginClose();
+        handling.server.close(Duration.ofMillis(10));
+        first.get();
+        handling.mayEnd.countDown();
+    }
+
+    @Test
+    void handlerThatClosesWhileAnotherDoesGoesOn() throws Exception {
+        Handling handling = new Handling(server -> server.close(Duration.ofHours(2)));
+        CompletableFuture<Void> first = handling.beginClose();
+        handling.mayEnd.countDown();
+        first.get();
+    }
+
+    @Test
+    void handlerThatClosesIsNotWaitedFor() throws Exception {
+        Handling handling = new Handling(server -> server.close(Duration.ofHours(1)));
+        handling.mayEnd.countDown();
+        handling.server.awaitClosed();
     }
 
     /** With the server's own threads, which are gone then. */
