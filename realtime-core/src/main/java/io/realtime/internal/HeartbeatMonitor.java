@@ -10,8 +10,10 @@ import java.util.function.LongSupplier;
  * timer at a time, whatever the traffic; {@link #received} costs one volatile write.
  *
  * <p>A timer that comes late says that this process was paused, by a debugger, a collection or a sleep, or its threads
- * were kept busy. Then silence proves nothing: the peer is pinged, and has the time between a ping and the timeout to
- * answer. That happens three times in a row at most, so that a process whose timers are always late gives up as well.
+ * were kept busy. Then silence proves nothing: the answer may wait in the socket. So a peer is given up only when it was
+ * asked and this process ran for the whole time between a ping and the timeout, looked at in four parts; after a pause of
+ * half of that time or more the peer is asked anew. That happens three times in a row at most, so that a process whose
+ * timers are always late gives up as well.
  *
  * <p>The peer always has a while to answer: when the interval ends less than 1 s and less than a quarter of the timeout
  * before the timeout, the ping leaves earlier.
@@ -29,11 +31,13 @@ public final class HeartbeatMonitor {
 
     private static final long LEAST_GRACE = Duration.ofSeconds(1).toNanos();
     private static final int MOST_PAUSES = 3;
+    private static final int PARTS = 4; // of the time to answer: a timer that is late by more than one tells of a pause
 
     private final Scheduler scheduler;
     private final long intervalNanos;
     private final long timeoutNanos;
     private final long graceNanos; // from a ping to the timeout
+    private final long partNanos;
     private final LongSupplier taken;
     private final Runnable ping;
     private final Runnable dead;
@@ -42,7 +46,9 @@ public final class HeartbeatMonitor {
     private long due; // on the scheduler's thread, after the start
     private volatile long lastProgress;
     private long lastTaken; // the scheduler's thread's
-    private int pauses; // the scheduler's thread's: how many timers in a row were late
+    private int pauses; // the scheduler's thread's, as the next two: late timers since the last sign of life
+    private long pinged;
+    private long asked; // the ping from which on the peer has its time: the first since a message or a pause
     private int progress; // the I/O thread's: bytes since the last progress
     private volatile boolean stopped;
     private volatile Scheduler.Cancellable timer = () -> {};
@@ -55,11 +61,13 @@ public final class HeartbeatMonitor {
                 (long) (heartbeat.interval().toNanos() * (1 - 0.2 * jitter)),
                 timeoutNanos - Math.min(LEAST_GRACE, timeoutNanos / 4));
         this.graceNanos = timeoutNanos - intervalNanos;
+        this.partNanos = (graceNanos + PARTS - 1) / PARTS;
         this.taken = taken;
         this.ping = ping;
         this.dead = dead;
         this.lastReceived = scheduler.nanoTime();
         this.lastProgress = lastReceived;
+        this.asked = lastReceived;
     }
 
     /**
@@ -121,26 +129,38 @@ public final class HeartbeatMonitor {
             return;
         }
         long now = scheduler.nanoTime();
-        long silence = now - lastReceived;
+        long heard = lastReceived;
         long takenNow = taken.getAsLong();
         if (takenNow - lastTaken >= PROGRESS_BYTES) {
             lastTaken = takenNow;
             lastProgress = now;
         }
+        long silence = now - heard;
         long stillness = Math.min(silence, now - lastProgress);
-        boolean wasPaused = now - due > graceNanos / 4 && pauses < MOST_PAUSES;
-        pauses = wasPaused ? pauses + 1 : 0;
+        if (stillness < intervalNanos) {
+            pauses = 0;
+        }
         if (silence < intervalNanos) {
             arm(intervalNanos - silence);
-        } else if (wasPaused) {
-            ping.run();
-            arm(graceNanos);
-        } else if (stillness >= timeoutNanos) {
+            return;
+        }
+        boolean wasPaused = now - due > partNanos && pauses < MOST_PAUSES;
+        if (wasPaused) {
+            pauses++;
+        }
+        if (wasPaused || asked - heard <= 0) {
+            asked = now;
+        } else if (stillness >= timeoutNanos && now - asked >= graceNanos) {
             stopped = true;
             dead.run();
-        } else {
-            ping.run();
-            arm(Math.min(intervalNanos, timeoutNanos - stillness));
+            return;
         }
+        if (asked == now || now - pinged >= intervalNanos) {
+            pinged = now;
+            ping.run();
+        }
+        long untilPing = intervalNanos - (now - pinged);
+        long untilEnd = Math.max(timeoutNanos - stillness, graceNanos - (now - asked));
+        arm(Math.min(partNanos, Math.min(untilPing, untilEnd)));
     }
 }

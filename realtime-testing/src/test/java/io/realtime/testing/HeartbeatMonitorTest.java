@@ -9,7 +9,10 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.stream.Collectors;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Core's monitor, tested here because core cannot depend on manual time. */
 class HeartbeatMonitorTest {
@@ -18,10 +21,12 @@ class HeartbeatMonitorTest {
 
     private long pausedNanos; // the process was paused: its clock went on, its timers come late
 
+    private long resumesNanos; // the process is paused until then: what is due meanwhile runs then
+
     private final Scheduler pausable = new Scheduler() {
         @Override
         public long nanoTime() {
-            return time.nanoTime() + pausedNanos;
+            return Math.max(time.nanoTime() + pausedNanos, resumesNanos);
         }
 
         @Override
@@ -31,7 +36,7 @@ class HeartbeatMonitorTest {
 
         @Override
         public Cancellable schedule(Duration delay, Runnable task) {
-            return time.schedule(delay, task);
+            return time.schedule(delay.plusNanos(nanoTime() - time.nanoTime() - pausedNanos), task);
         }
     };
 
@@ -216,6 +221,33 @@ class HeartbeatMonitorTest {
         monitor.received();
         advance(30_000);
         assertEquals(List.of("ping 30000", "ping 660000", "ping 690000"), calls);
+    }
+
+    /** Timers come before what waits in the socket when the process goes on. */
+    @ParameterizedTest
+    @ValueSource(longs = {15_000, 15_001, 22_500, 29_999, 30_000, 33_000, 37_500, 45_000, 67_500, 90_000, 600_000})
+    void pauseBehindThePingLeavesTimeToAnswer(long pausedMs) {
+        HeartbeatMonitor monitor = start(30_000, 60_000, 0);
+        advance(30_000);
+        resumesNanos = Duration.ofMillis(30_000 + pausedMs).toNanos();
+        advance(pausedMs);
+        advance(14_999);
+        assertEquals(
+                List.of(),
+                calls.stream().filter(call -> call.startsWith("dead")).collect(Collectors.toList()));
+        monitor.received();
+        int before = calls.size();
+        advance(29_999);
+        assertEquals(before, calls.size());
+    }
+
+    @Test
+    void deadPeerIsGivenUpAGraceAfterAPauseBehindThePing() {
+        start(30_000, 60_000, 0);
+        advance(30_000);
+        resumesNanos = Duration.ofSeconds(63).toNanos();
+        advance(63_000);
+        assertEquals(List.of("ping 30000", "ping 63000", "dead 93000"), calls);
     }
 
     /** Timers come a little later each time, as those of a real scheduler do. */
