@@ -167,24 +167,38 @@ public final class NettyTransport implements ServerTransport {
         Future<?> ended;
         try {
             accepted.open().forEach(connection -> connection.close(goingAway));
-            if (!awaitNone(accepted, drain)) {
-                accepted.open().forEach(NettyConnection::abort);
-                awaitNone(accepted, LAST_CALLS);
-            }
-        } finally {
+            awaitNone(accepted, drain);
+        } finally { // when interrupted too, and again
+            accepted.open().forEach(NettyConnection::abort);
+            awaitLastCalls(accepted);
             ended = now.loops().shutdownGracefully(0, LAST_CALLS.toMillis(), TimeUnit.MILLISECONDS);
         }
         ended.await();
     }
 
-    private boolean awaitNone(AcceptHandler accepted, Duration limit) throws InterruptedException {
+    /** Whatever interrupts it: event loops that end make no last calls. */
+    private void awaitLastCalls(AcceptHandler accepted) {
+        long end = System.nanoTime() + LAST_CALLS.toNanos();
+        boolean interrupted = false;
+        while (!accepted.open().isEmpty() && end - System.nanoTime() > 0) {
+            try {
+                awaitNone(accepted, Duration.ofNanos(end - System.nanoTime()));
+            } catch (InterruptedException again) {
+                interrupted = true;
+            }
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
+        }
+    }
+
+    private void awaitNone(AcceptHandler accepted, Duration limit) throws InterruptedException {
         long left = TimeUnit.NANOSECONDS.convert(limit);
         lock.lock();
         try {
             while (!accepted.open().isEmpty() && left > 0) {
                 left = empty.awaitNanos(left);
             }
-            return accepted.open().isEmpty();
         } finally {
             lock.unlock();
         }

@@ -376,6 +376,21 @@ public abstract class WebSocketServerTransportContract extends WebSocketFramesCo
         assertAcceptsNewcomers();
     }
 
+    @Test
+    void stopOnAnInterruptedThreadEndsConnections() throws Exception {
+        ContractPeer peer = open();
+        Accepted accepted = server.next();
+        Thread.currentThread().interrupt();
+        try {
+            transport().stop(Duration.ofSeconds(10));
+        } catch (InterruptedException interrupted) { // it may say so, or leave the flag
+            Thread.currentThread().interrupt();
+        }
+        assertTrue(Thread.interrupted());
+        assertTrue(peer.next().startsWith("closed"));
+        assertTrue(accepted.nextButDrained().startsWith("closed 1001"));
+    }
+
     private void assertAcceptsNewcomers() throws IOException, InterruptedException {
         open().text("newcomer");
         assertEquals("text newcomer", server.next().next());

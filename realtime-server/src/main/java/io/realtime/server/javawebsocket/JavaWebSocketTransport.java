@@ -109,14 +109,30 @@ public final class JavaWebSocketTransport implements ServerTransport {
             // Java-WebSocket 1.6.0: its own stop ends the selector before anything is sent.
             server.open().forEach(connection -> connection.close(goingAway));
             awaitNone(server, drain);
-        } finally { // when interrupted too
+        } finally { // when interrupted too, and again
             server.open().forEach(PeerConnection::abort);
+            awaitLastCalls(server);
             try {
-                awaitNone(server, LAST_CALLS);
-            } finally {
                 server.stopThreads();
+            } finally {
                 now.timer().close();
             }
+        }
+    }
+
+    /** Whatever interrupts it: the timer, which makes the last calls and closes the sockets, ends behind this. */
+    private void awaitLastCalls(LibraryServer server) {
+        long end = System.nanoTime() + LAST_CALLS.toNanos();
+        boolean interrupted = false;
+        while (!server.open().isEmpty() && end - System.nanoTime() > 0) {
+            try {
+                awaitNone(server, Duration.ofNanos(end - System.nanoTime()));
+            } catch (InterruptedException again) {
+                interrupted = true;
+            }
+        }
+        if (interrupted) {
+            Thread.currentThread().interrupt();
         }
     }
 

@@ -123,16 +123,22 @@ final class LibraryServer extends WebSocketServer {
         wakeSelector(); // which frees the port
     }
 
-    /** Ends the library's threads; every connection must be over. */
+    /** Ends the library's threads; every connection must be over. When interrupted they end as well, unawaited. */
     void stopThreads() throws InterruptedException {
-        stop(200); // a selector that has not begun does not begin
-        Thread selecting = selector;
+        Thread selecting;
+        try {
+            stop(200); // a selector that has not begun does not begin
+        } finally {
+            selecting = selector;
+            if (selecting != null) {
+                selecting.interrupt();
+            }
+            workers.forEach(Thread::interrupt);
+        }
         if (selecting != null) {
-            selecting.interrupt();
             join(selecting);
         }
         for (WebSocketWorker worker : workers) {
-            worker.interrupt();
             join(worker);
         }
     }
