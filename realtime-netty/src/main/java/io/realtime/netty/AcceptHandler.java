@@ -67,6 +67,7 @@ final class AcceptHandler extends ChannelInboundHandlerAdapter {
         failure = null;
         SocketChannel channel = (SocketChannel) message;
         Admission.Place place = null;
+        NettyConnection connection = null;
         try {
             InetSocketAddress remote = channel.remoteAddress();
             place = remote == null ? null : admission.enter(remote);
@@ -79,8 +80,7 @@ final class AcceptHandler extends ChannelInboundHandlerAdapter {
             channel.config().setRecvByteBufAllocator(READS);
             channel.config().setAllowHalfClosure(true); // what we said last reaches who has nothing more to say
             EventLoop loop = loops.next();
-            NettyConnection connection =
-                    new NettyConnection(channel, loop, remote, place, config, acceptor, this::ended);
+            connection = new NettyConnection(channel, loop, remote, place, config, acceptor, this::ended);
             if (tls != null) {
                 channel.pipeline().addLast(tls.newHandler());
             }
@@ -101,7 +101,10 @@ final class AcceptHandler extends ChannelInboundHandlerAdapter {
             if (place != null) {
                 place.leave();
             }
-            channel.unsafe().closeForcibly();
+            channel.unsafe().closeForcibly(); // which tells no connection
+            if (connection != null) {
+                ended(connection);
+            }
         }
     }
 

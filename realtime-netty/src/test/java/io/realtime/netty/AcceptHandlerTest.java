@@ -5,12 +5,18 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.netty.channel.Channel;
+import io.netty.channel.ChannelFuture;
+import io.netty.channel.DefaultEventLoop;
+import io.netty.channel.EventLoop;
 import io.netty.channel.embedded.EmbeddedChannel;
 import io.netty.channel.socket.nio.NioSocketChannel;
 import java.io.IOException;
+import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.time.Duration;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
@@ -68,5 +74,29 @@ class AcceptHandlerTest {
         assertTrue(accepted.open().isEmpty());
         assertNull(accepted.failure());
         assertTrue(listening.config().isAutoRead());
+    }
+
+    @Test
+    void errorWhileOneIsRegisteredLeavesNoneOpen() {
+        AtomicInteger empty = new AtomicInteger();
+        EventLoop broken = new DefaultEventLoop() {
+            @Override
+            public ChannelFuture register(Channel channel) {
+                throw new OutOfMemoryError("as requested");
+            }
+        };
+        AcceptHandler accepting = new AcceptHandler(
+                broken, Echo.config(null, Duration.ofSeconds(10)), null, new Echo(), empty::incrementAndGet);
+        listening.pipeline().addLast(accepting);
+        NioSocketChannel accepted = new NioSocketChannel() {
+            @Override
+            public InetSocketAddress remoteAddress() {
+                return new InetSocketAddress(InetAddress.getLoopbackAddress(), 1);
+            }
+        };
+        listening.writeInbound(accepted);
+        assertFalse(accepted.isOpen());
+        assertTrue(accepting.open().isEmpty());
+        assertEquals(1, empty.get());
     }
 }
