@@ -178,7 +178,9 @@ final class Outbound {
                 return;
             }
             sealed = true;
-            then = next;
+            if (then != Then.FINISH) { // the peer was faster
+                then = next;
+            }
             enqueue(last);
             if (!takeTurn()) {
                 return;
@@ -189,14 +191,14 @@ final class Outbound {
         wake();
     }
 
-    /** Has the connection end as soon as all is written. False when the last frame is not queued yet. */
+    /** Has the connection end as soon as all is written. False when the last frame is not queued yet: then behind that. */
     boolean finish() {
         lock.lock();
         try {
+            then = Then.FINISH;
             if (!sealed || closed) {
                 return false;
             }
-            then = Then.FINISH;
             if (!takeTurn()) {
                 return true;
             }
@@ -440,8 +442,10 @@ final class Outbound {
             }
             drained = owesDrained && !sealed;
             owesDrained = false;
-            next = then;
-            then = Then.GO_ON;
+            next = sealed ? then : Then.GO_ON;
+            if (sealed) {
+                then = Then.GO_ON;
+            }
         } finally {
             lock.unlock();
         }

@@ -167,7 +167,9 @@ final class PeerChannel implements WrappedByteChannel {
                 return;
             }
             sealed = true;
-            then = next;
+            if (then != Then.FINISH) { // the peer was faster
+                then = next;
+            }
             enqueue(last);
             if (!takeTurn()) {
                 return;
@@ -178,12 +180,12 @@ final class PeerChannel implements WrappedByteChannel {
         flush(null);
     }
 
-    /** Ends the connection as soon as all is written; to be called after {@link #seal}. */
+    /** Ends the connection as soon as all is written, the last frame included, which may not be queued yet. */
     void finish() {
         lock.lock();
         try {
             then = Then.FINISH;
-            if (!takeTurn()) {
+            if (!sealed || !takeTurn()) {
                 return;
             }
         } finally {
@@ -256,8 +258,10 @@ final class PeerChannel implements WrappedByteChannel {
             updateInterest();
             drained = owesDrained && !sealed;
             owesDrained = false;
-            next = closed ? Then.GO_ON : then;
-            then = Then.GO_ON;
+            next = closed || !sealed ? Then.GO_ON : then;
+            if (sealed) {
+                then = Then.GO_ON;
+            }
         } finally {
             lock.unlock();
         }

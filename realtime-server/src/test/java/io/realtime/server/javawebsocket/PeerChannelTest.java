@@ -117,6 +117,16 @@ class PeerChannelTest {
     }
 
     @Test
+    void finishBeforeTheSealWaitsForTheLastFrame() {
+        channel.finish();
+        channel.send(ByteBuffer.allocate(1));
+        verify(owner, never()).finished();
+        channel.seal(ByteBuffer.allocate(4), PeerChannel.Then.GO_ON);
+        assertEquals(List.of(1L, 4L), writes);
+        verify(owner).finished();
+    }
+
+    @Test
     void queuedDataIsWrittenAtOnceWhenMuchWaits() {
         assertTrue(channel.queue(ByteBuffer.allocate(16 * 1024)));
         assertEquals(List.of(), writes);
