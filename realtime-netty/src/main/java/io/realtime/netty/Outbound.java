@@ -277,23 +277,39 @@ final class Outbound {
             return;
         }
         ArrayDeque<Outbound> line = LINE.get();
-        line.add(this);
-        if (line.size() == 1) {
-            execute(NEXT_IN_LINE);
+        try {
+            if (line.isEmpty()) { // first: behind one that waits for no task all others would wait for ever
+                execute(NEXT_IN_LINE);
+            }
+            line.add(this);
+        } catch (Throwable failure) { // out of memory, say: this connection's end
+            owner.failed(failure);
         }
     }
 
-    /** One piece, and then whatever else the event loop has to do. */
+    /** One piece, and then whatever else the event loop has to do; the next at once when that takes no more tasks. */
     private static void nextInLine() {
         ArrayDeque<Outbound> line = LINE.get();
-        Outbound first = line.element();
-        try {
-            first.writePiece();
-        } finally { // an error of one connection must not keep back the others
-            line.remove();
-            if (!line.isEmpty()) {
-                first.execute(NEXT_IN_LINE);
+        while (!line.isEmpty()) {
+            Outbound first = line.remove();
+            try {
+                first.writePiece();
+            } catch (Throwable failure) { // an error of one connection must not keep back the others
+                LOG.error("nothing more is written to {}", first.channel, failure);
             }
+            if (line.isEmpty() || first.leavesTheRest()) {
+                return;
+            }
+        }
+    }
+
+    private boolean leavesTheRest() {
+        try {
+            loop.execute(NEXT_IN_LINE);
+            return true;
+        } catch (Throwable full) { // out of memory, say
+            LOG.debug("the event loop took no task", full);
+            return false;
         }
     }
 

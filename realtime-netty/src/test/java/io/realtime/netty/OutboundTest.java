@@ -13,6 +13,8 @@ import io.netty.buffer.ByteBufAllocator;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.ChannelOutboundHandlerAdapter;
+import io.netty.channel.DefaultEventLoop;
+import io.netty.channel.EventLoop;
 import io.netty.channel.embedded.EmbeddedChannel;
 import java.io.IOException;
 import java.lang.reflect.Proxy;
@@ -22,6 +24,8 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** On an event loop that runs when it is told to. */
 class OutboundTest {
@@ -224,12 +228,43 @@ class OutboundTest {
     }
 
     @Test
-    void whatIsNotSealedCannotFinish() {
+    void finishBeforeTheSealWaitsForTheLastFrame() {
         outbound.send(bytes(1));
         assertFalse(outbound.finish());
         channel.runPendingTasks();
         assertEquals(List.of(), heard);
+        assertEquals(List.of(1), written());
+        outbound.seal(bytes(4), Outbound.Then.GO_ON);
+        channel.runPendingTasks();
+        assertEquals(List.of(4), written());
+        assertEquals(List.of("FINISH"), heard);
+    }
+
+    /** Whatever task of those that two connections with much to write need is refused, each is written or is over. */
+    @ParameterizedTest
+    @ValueSource(ints = {1, 2, 3, 4, 5})
+    void taskThatTheLoopCannotTakeLeavesTheLineToTheOthers(int refused) {
+        EventLoop refusing = new Refusing(channel.eventLoop(), 2 + refused);
+        List<Outbound> both = new ArrayList<>();
+        List<Throwable> failures = new ArrayList<>();
+        for (int i = 0; i < 2; i++) {
+            Outbound some = new Outbound(channel, refusing, BOUND, new Owner());
+            both.add(some);
+            some.send(bytes(40_000));
+        }
+        try {
+            channel.runPendingTasks();
+        } catch (Throwable failure) {
+            failures.add(failure);
+        }
+        channel.runPendingTasks();
         written();
+        assertEquals(List.of(), failures);
+        Outbound third = new Outbound(channel, channel.eventLoop(), BOUND, new Owner());
+        third.send(bytes(40_000));
+        channel.runPendingTasks();
+        assertEquals(List.of(32_768, 7_232), written());
+        both.forEach(some -> assertEquals(0, some.waiting()));
     }
 
     @Test
@@ -326,6 +361,26 @@ class OutboundTest {
             if (context.channel().isWritable()) {
                 outbound.writable();
             }
+        }
+    }
+
+    /** Runs on another loop, but for one task. */
+    private static final class Refusing extends DefaultEventLoop {
+        private final EventLoop loop;
+        private final int refused;
+        private int count;
+
+        Refusing(EventLoop loop, int refused) {
+            this.loop = loop;
+            this.refused = refused;
+        }
+
+        @Override
+        public void execute(Runnable task) {
+            if (++count == refused) {
+                throw new OutOfMemoryError("as requested");
+            }
+            loop.execute(task);
         }
     }
 
