@@ -261,10 +261,10 @@ final class Calls {
             return mine != null && sender.giveUp(mine) && !sender.wasSent(mine);
         }
 
-        /** Whether nothing of an answer has come, and the message is yet to be processed. */
+        /** Whether nothing of an answer has come, and the message is yet to be processed, or never will be. */
         boolean isUnheard(long processed) {
             Outbox.Entry mine = entry;
-            if (mine == null) { // another thread is about to ask it
+            if (mine == null || mine.seq() == 0) { // about to be asked by another thread, or refused: it is told why
                 return true;
             }
             return !isHeard && mine.seq() > processed && sender.holds(mine);

@@ -36,7 +36,7 @@ final class RoomState implements LogBudget.Owner, Bursts.Flushed {
     // What there is beside the log, in bytes of heap: measured, see RoomCostTest.
     private static final int ROOM = 240; // without its key
     private static final int CROWD = 360; // what it needs for its first member
-    private static final int MEMBER = 152; // its link, and its places in two tables and an array
+    private static final int MEMBER = 168; // its link, and its places in two tables and an array
 
     /** In place of a count of the newest messages: what no session has acknowledged yet. */
     static final int UNREAD = -1;
