@@ -205,7 +205,7 @@ class LogBudgetTest {
         }
         assertEquals(ErrorCode.OVERLOADED, refused.code());
         assertTrue(refused.isRetryable());
-        assertTrue(members > 600, members + " members");
+        assertTrue(members > 550, members + " members");
         assertTrue(broker.logBytes() < limit / 2 + 1_000, "used " + broker.logBytes());
         int rooms = broker.size();
         assertThrows(RealtimeException.class, () -> broker.link("new", "new", sessionOf("late"), null, null, 0));
