@@ -128,6 +128,10 @@ class DurationsTest {
                 (life, time) ->
                         life.server.limits(Limits.builder().idleTimeout(time).build()));
         use(Rule.NOT_NEGATIVE, "RealtimeServer$Builder.sessionTtl", (life, time) -> life.server.sessionTtl(time));
+        use(
+                Rule.NOT_NEGATIVE,
+                "RealtimeServer$Builder.closeOnShutdown",
+                (life, time) -> life.server.closeOnShutdown(time));
         use(Rule.ANY, "RealtimeServer.close", (life, time) -> life.closes = time);
         use(Rule.POSITIVE, "Session.request", (life, time) -> life.asksBack = time);
         use(

@@ -388,6 +388,10 @@ final class ClientHost {
                 joined.remove(room);
                 simulation.history.left(mine, room);
             } else if (failure != null && isLatest) {
+                if (wanted && !simulation.history.isReading(mine, room)) {
+                    simulation.history.joined(
+                            mine, room, null); // its caller has given up, and it may be let in all the same
+                }
                 ask(room, wanted);
             } else if (failure != null && wanted) {
                 // It may be joined for a while, for messages that were sent to it before it is left.
