@@ -711,8 +711,9 @@ final class Outbox {
         private boolean underWay; // guarded by lock of the outbox: on a connection, or about to be
         private boolean givenUp; // guarded by lock of the outbox: gone as soon as it is not under way
         private long created; // guarded by lock of the outbox; on the monotonic clock, earlier by what it slept since
-        private long wallAhead; // guarded by lock of the outbox; of the monotonic clock, at the last welcome or since
-        // creation
+        // Guarded by lock of the outbox: by how much the wall clock was ahead of the monotonic one, at the last
+        // welcome.
+        private long wallAhead;
 
         /**
          * @param created when, on the monotonic clock

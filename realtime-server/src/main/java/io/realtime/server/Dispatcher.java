@@ -377,8 +377,7 @@ final class Dispatcher {
                     } else {
                         reply(session, ref, request, reply);
                     }
-                } catch (
-                        Throwable unfit) { // a reply that cannot be written; a lazily loaded one may fail with an Error
+                } catch (Throwable unfit) { // the reply cannot be written
                     fail(session, null, envelope, unfit);
                 }
             });

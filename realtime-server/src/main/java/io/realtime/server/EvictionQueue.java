@@ -11,9 +11,10 @@ import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Decides what is evicted first of what users leave behind: an entry of one of the users who have most, by the power of two,
- * and of these the one who has had so many for longest; of that user the oldest entry. So a user who leaves much behind
- * pays with its own. Each operation takes constant time. Safe for use by many threads; its lock is a leaf.
+ * Chooses which entry of which user is evicted first. Users are compared by the number of their entries, rounded down to a
+ * power of two. The oldest entry of a user who has most is evicted; among several such users, of the one who reached that
+ * power first. So a user who leaves many entries loses its own. Each operation takes constant time. Safe for use by many
+ * threads; its lock is a leaf.
  */
 final class EvictionQueue<T> {
     private final ReentrantLock lock = new ReentrantLock();

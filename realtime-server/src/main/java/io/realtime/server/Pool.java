@@ -40,11 +40,8 @@ final class Pool {
     // Of a bounded pool only.
     private final ReentrantLock lock = new ReentrantLock(); // a leaf
     private final Map<Object, Lane> lanes = new HashMap<>(); // guarded by lock: owners with a task that runs or waits
-    // Guarded by lock: owners with a task that waits, next first. Whenever the lock is free, none of them may begin
-    // one, so
-    // that no newer task overtakes an older one of its owner. To begin or to withdraw a task keeps that: only a thread
-    // that
-    // is given back lets others begin.
+    // Guarded by lock: owners with a task that waits, next first. None of them may begin a task while the lock is
+    // free, so no newer task overtakes an older one of its owner. Only a thread that is given back changes that.
     private final Set<Lane> queue = new LinkedHashSet<>();
     private int busy; // guarded by lock
 

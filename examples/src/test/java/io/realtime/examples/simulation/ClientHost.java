@@ -388,9 +388,9 @@ final class ClientHost {
                 joined.remove(room);
                 simulation.history.left(mine, room);
             } else if (failure != null && isLatest) {
+                // Its caller has given up, and it may be joined all the same.
                 if (wanted && !simulation.history.isReading(mine, room)) {
-                    simulation.history.joined(
-                            mine, room, null); // its caller has given up, and it may be let in all the same
+                    simulation.history.joined(mine, room, null);
                 }
                 ask(room, wanted);
             } else if (failure != null && wanted) {

@@ -320,6 +320,7 @@ final class LibraryServer extends WebSocketServer {
     @Override
     public void onStart() {
         try {
+            decoders.addAll(workers); // the library allows two buffers for each
             workers.forEach(Thread::start);
             started.complete(null);
         } catch (Throwable failure) {

@@ -133,6 +133,43 @@ class LibraryServerIT {
         }
     }
 
+    @Test
+    void workerThatIsBusyStopsNoSelector() throws Exception {
+        RawWebSocket first = upgraded();
+        RawWebSocket second = upgraded();
+        CountDownLatch isBusy = new CountDownLatch(1);
+        CountDownLatch mayGoOn = new CountDownLatch(1);
+        acceptor.interceptor = call -> {
+            if (call.equals("text")) {
+                acceptor.interceptor = later -> {};
+                isBusy.countDown();
+                awaitLatch(mayGoOn);
+            }
+        };
+        try {
+            first.text("keeps its worker");
+            isBusy.await();
+            second.text("is read meanwhile");
+            for (int count = 3; count <= 4; count++) { // the first may be accepted before that is read
+                int expected = count;
+                connect();
+                until(() -> server.open().size() == expected);
+            }
+        } finally {
+            mayGoOn.countDown();
+        }
+        assertEquals("keeps its worker", first.read().text());
+        assertEquals("is read meanwhile", second.read().text());
+    }
+
+    private static void awaitLatch(CountDownLatch latch) {
+        try {
+            latch.await();
+        } catch (InterruptedException interrupted) {
+            throw new IllegalStateException(interrupted);
+        }
+    }
+
     /** As many as would be enough for the library to believe that it has all buffers. */
     @Test
     void buffersThatCannotBeAllocatedStopNoSelector() throws Exception {
