@@ -634,9 +634,17 @@ final class Rooms {
         forget(room.name);
     }
 
-    /** The server put the session into a room; what the application has asked for meanwhile comes behind that. */
+    /**
+     * The server put the session into a room, or says that it is in it; what the application has asked for meanwhile comes
+     * behind that. So while the room is being left nothing of it is for the application any more.
+     */
     void put(String name, Frames.RoomState place) {
         Room room = room(name);
+        if (room.asked == Wish.LEFT) {
+            room.position = null;
+            room.firstTime = true;
+            return;
+        }
         if (!isProtocols(room)) {
             room.wish = room.wish == Wish.NONE ? Wish.JOINED : room.wish;
             room.joined = true;

@@ -442,6 +442,34 @@ class ClientRoomTest {
     }
 
     @Test
+    void roomThatTheServerNamesWhileItIsLeftIsNotHeard() {
+        listen();
+        world.connected();
+        ClientRoom room = world.client().room("r");
+        var first = room.join();
+        world.settle();
+        world.answersJoins = false;
+        var left = room.leave();
+        var again = room.join();
+        world.settle();
+        world.peer().send("{\"type\":\"$joined\",\"room\":\"r\",\"data\":{\"epoch\":\"e1\",\"offset\":2}}");
+        world.peer().said("r", 3, "before it was joined again");
+        world.settle();
+        assertEquals(List.of(), world.heard);
+        assertEquals(List.of(), world.gaps);
+
+        world.joinReply = "{\"epoch\":\"e1\",\"offset\":3,\"recovered\":false,\"members\":1}";
+        world.answersJoins = true;
+        world.peer().reply(world.peer().all(Frames.LEAVE).get(0));
+        world.settle();
+        world.peer().said("r", 4, "behind");
+        world.settle();
+        assertTrue(first.isDone() && left.isDone() && again.isDone());
+        assertEquals(List.of("behind"), world.heard);
+        assertEquals(List.of(), world.gaps);
+    }
+
+    @Test
     void aSessionTheServerPutsInARoomStaysThere() {
         listen();
         world.connected();

@@ -207,10 +207,10 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
     }
 
     private void decode(Supplier<Envelope> parser) {
+        heartbeat.received(); // also when it closes: its reason stands
         if (isClosing()) {
             return; // a message that was refused is sent again, and so must be those behind it
         }
-        heartbeat.received();
         try {
             receive(parser.get());
         } catch (MalformedException malformed) {
@@ -247,11 +247,9 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
 
     @Override
     public void onProgress(int bytes) {
-        if (!isClosing()) {
-            heartbeat.progressed(bytes);
-            if (idle != null) {
-                idle.progressed(bytes);
-            }
+        heartbeat.progressed(bytes);
+        if (idle != null && !isClosing()) {
+            idle.progressed(bytes);
         }
     }
 

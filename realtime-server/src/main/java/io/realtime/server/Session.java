@@ -82,6 +82,7 @@ public final class Session {
     private Set<String> placed = Set.of(); // guarded by lock: rooms that the application put it in
     private volatile Set<String> lastRooms = Set.of(); // written once, under lock: what it was in at its end
     private Set<String> unlinked = Set.of(); // guarded by lock: rooms that the connection was not told of yet
+    private Set<String> turnedOut = Set.of(); // guarded by lock: rooms that no older connection's question may join
     private long rejoins; // guarded by lock: how many rooms $rejoin may still name beside the unlinked ones
     private @Nullable Deque<Telling> changes; // guarded by lock: what the connection is to be told of its rooms
     private @Nullable Peer hearer; // guarded by lock: the connection that is told, to the close that ends the session
@@ -451,6 +452,8 @@ public final class Session {
             for (String name : named(claim.positions.keySet())) {
                 boolean fits = budget.take(name, STATE_BYTES);
                 if (claim.forbidden.contains(name) && !placed.contains(name)) {
+                    turnedOut = turnedOut.isEmpty() ? new HashSet<>() : turnedOut;
+                    turnedOut.add(name);
                     idle.add(Objects.requireNonNull(exit(name)).room());
                     if (fits) {
                         states.put(name, new Frames.RoomState("", 0, false, "unauthorized"));
@@ -873,8 +876,8 @@ public final class Session {
     /**
      * Handles {@code $join}, whose rule has answered: puts the session in the room at the client's position, in a room that
      * it is in anew from there; or takes it out of a room that it may not be in. A connection that is not the session's any
-     * more gets no answer, and changes nothing that the next one was told; but the session is a member then, for the
-     * messages that it sent behind the question.
+     * more gets no answer, and changes nothing that a later one was told; but the session is a member then, for the
+     * messages that it sent behind the question, unless a resume has found since that it may not be.
      */
     void join(Peer asker, @Nullable String ref, String name, Frames.Join wish, boolean isAllowed) {
         lock.lock();
@@ -1014,6 +1017,7 @@ public final class Session {
     private Decision decide(Peer asker, String name, Frames.Join wish, boolean isAllowed) {
         boolean isIn = rooms.containsKey(name);
         boolean isCurrent = peer == asker;
+        turnedOut = isCurrent ? Set.of() : turnedOut; // the older questions were before this one
         if (!isAllowed && !placed.contains(name)) {
             String why = core.rules().hasJoinRule()
                     ? "joining is not allowed"
@@ -1027,8 +1031,9 @@ public final class Session {
         }
         int history = wish.history() == null ? 0 : Math.max(0, wish.history());
         try {
+            boolean isLate = !isCurrent && (isIn || turnedOut.contains(name));
             LocalBroker.Joined joined =
-                    isCurrent ? link(asker, name, wish.since(), history) : isIn ? null : link(null, name, null, 0);
+                    isCurrent ? link(asker, name, wish.since(), history) : isLate ? null : link(null, name, null, 0);
             return new Decision(name, isCurrent ? joined : null, null, null);
         } catch (RealtimeException tooMany) { // rooms on this server; the other rooms of a $rejoin are not concerned
             return new Decision(name, null, ErrorData.of(tooMany), isCurrent ? exit(name) : null);

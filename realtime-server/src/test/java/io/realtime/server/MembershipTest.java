@@ -134,6 +134,23 @@ class MembershipTest {
     }
 
     @Test
+    void whatAResumeWasToldIsNotUndoneByAnOlderQuestion() {
+        TestPeer first = hello("");
+        JsonObject welcome = first.data("$welcome");
+        first.send(join("a"));
+        answersAtOnce = false;
+        first.send(join("a"));
+        TestPeer second = hello(resume(welcome, ""));
+        answer("a", 2, false);
+        answer("a", 1, true); // its connection is gone
+        assertEquals(Set.of(), session().rooms(), "nobody would tell the client");
+
+        second.send(join("a"));
+        answer("a", 3, true);
+        assertEquals(Set.of("a"), session().rooms());
+    }
+
+    @Test
     void roomThatTheServerChoseDuringTheRuleIsKept() {
         TestPeer first = hello("");
         JsonObject welcome = first.data("$welcome");

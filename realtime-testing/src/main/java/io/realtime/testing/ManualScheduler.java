@@ -126,7 +126,6 @@ public final class ManualScheduler implements Scheduler, Executor {
             Runnable action = next.action;
             if (action != null && next.owner != null && next.owner.pausedUntil > next.due) {
                 next.due = next.owner.pausedUntil;
-                next.order = sequence++;
                 tasks.add(next);
             } else if (action != null) {
                 next.action = null;
@@ -150,13 +149,15 @@ public final class ManualScheduler implements Scheduler, Executor {
     }
 
     private static final class Task implements Comparable<Task> {
-        private long due; // guarded by the scheduler, as the next; changed only while it is in no queue
-        private long order;
+        private long due; // guarded by the scheduler; changed only while it is in no queue
+        private final long dueAtFirst; // before pauses of its process
+        private final long order;
         private final @Nullable SimulatedProcess owner;
         private @Nullable Runnable action; // guarded by the scheduler; null once it ran or was called off
 
         Task(long due, long order, @Nullable SimulatedProcess owner, Runnable action) {
             this.due = due;
+            this.dueAtFirst = due;
             this.order = order;
             this.owner = owner;
             this.action = action;
@@ -165,7 +166,8 @@ public final class ManualScheduler implements Scheduler, Executor {
         @Override
         public int compareTo(Task other) {
             int byTime = Long.compare(due, other.due);
-            return byTime != 0 ? byTime : Long.compare(order, other.order);
+            int byFirstTime = byTime != 0 ? byTime : Long.compare(dueAtFirst, other.dueAtFirst);
+            return byFirstTime != 0 ? byFirstTime : Long.compare(order, other.order);
         }
     }
 }

@@ -7,18 +7,24 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.realtime.CloseReason;
+import io.realtime.spi.FrameBatch;
 import io.realtime.spi.Handshake;
 import io.realtime.spi.ServerTransport;
 import io.realtime.spi.ServerTransport.Upgrade;
 import io.realtime.testing.ContractServer.Accepted;
+import java.io.EOFException;
 import java.io.IOException;
 import java.net.InetSocketAddress;
+import java.net.SocketException;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.Arrays;
 import java.util.List;
+import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
@@ -286,6 +292,62 @@ public abstract class WebSocketServerTransportContract extends WebSocketFramesCo
             peer.cut();
             assertTrue(accepted.next().startsWith("closed "));
         }
+    }
+
+    @Test
+    void whatIsSentWhileAConnectionEndsReachesNobodyElse() throws Exception {
+        int peers = 4;
+        int each = 150;
+        AtomicInteger name = new AtomicInteger();
+        BlockingQueue<String> outcomes = new LinkedBlockingQueue<>();
+        for (int i = 0; i < peers; i++) {
+            meanwhile(() -> outcomes.add(strayBytes(each, name)));
+        }
+        meanwhile(() -> {
+            try {
+                for (int i = 0; i < peers * each; i++) {
+                    sendUntilAborted(server.next());
+                }
+            } catch (InterruptedException | AssertionError early) {
+                outcomes.add(early.toString());
+            }
+        });
+        for (int i = 0; i < peers; i++) {
+            assertEquals("none", outcomes.poll(30, TimeUnit.SECONDS));
+        }
+    }
+
+    private void sendUntilAborted(Accepted accepted) {
+        FrameBatch own = text(accepted.handshake.path().repeat(1_000));
+        CountDownLatch sending = new CountDownLatch(1);
+        meanwhile(() -> {
+            while (!accepted.isOver()) {
+                accepted.connection.send(own);
+                sending.countDown();
+            }
+        });
+        afterwards(sending, accepted.connection::abort);
+    }
+
+    /** Opens connections one after the other and reads each to its end; returns what came that was not its own. */
+    private String strayBytes(int count, AtomicInteger name) {
+        for (int i = 0; i < count; i++) {
+            try (RawWebSocket socket = connectRaw(transport().port(), 0)) {
+                char own = (char) ('A' + name.getAndIncrement() % 50);
+                socket.upgrade("/" + own);
+                String frames = new String(socket.readToEnd(), StandardCharsets.ISO_8859_1);
+                for (char next : frames.toCharArray()) {
+                    if (next >= 'A' && next < 'A' + 50 && next != own) {
+                        return own + " was sent " + frames;
+                    }
+                }
+            } catch (EOFException | SocketException aborted) { // before the answer to the upgrade had left
+                continue;
+            } catch (IOException failure) {
+                return failure.toString();
+            }
+        }
+        return "none";
     }
 
     private void afterwards(CountDownLatch go, Runnable task) {

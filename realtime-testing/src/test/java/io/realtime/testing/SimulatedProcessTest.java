@@ -123,6 +123,18 @@ class SimulatedProcessTest {
     }
 
     @Test
+    void secondPauseChangesNoOrder() {
+        process.pause(Duration.ofMillis(4));
+        in(process, 2, "a");
+        advance(3);
+        process.pause(Duration.ofMillis(4));
+        in(process, 0, "b");
+        in(process, 4, "c");
+        advance(4);
+        assertEquals(List.of("a", "b", "c"), ran);
+    }
+
+    @Test
     void taskThatSleepsLetsTheOthersGoOn() {
         process.execute(() -> {
             ran.add("begins");

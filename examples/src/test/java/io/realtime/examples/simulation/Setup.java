@@ -106,7 +106,12 @@ record Setup(
 
     /** Returns whether a client may find itself outside a room that it has asked for. */
     boolean joinsAreRefused() {
-        return hasTooManyRooms() || rulesFail || moves || pauses; // in a pause a rule's time may run out
+        return hasTooManyRooms() || isNarrow() || rulesFail || moves || pauses; // in a pause a rule's time may run out
+    }
+
+    /** Returns whether a user's sessions, those of clients that died too, may be in more rooms than the logs have space for. */
+    private boolean isNarrow() {
+        return limits.logBytes() < 1 << 20;
     }
 
     /** Returns whether there are more rooms than a session may be in. */

@@ -178,6 +178,14 @@ final class Wire implements InMemoryNetwork.Tap {
         }
     }
 
+    /** A full mailbox closes at once; but when a token has expired before, a thread that is late does it. */
+    private long latestCloseNanos() {
+        Setup setup = simulation.setup;
+        return setup.tokensExpire()
+                ? Duration.ofMillis(setup.longestHandlerMs()).toNanos()
+                : 0;
+    }
+
     /** What a plain client sends is handled or refused, and what waits meanwhile is bounded. */
     private void checkMailbox(Line line) {
         if (kicked.contains(line.session)) {
@@ -188,7 +196,7 @@ final class Wire implements InMemoryNetwork.Tap {
         long now = simulation.time.nanoTime();
         if (line.waiting.size() <= most && line.waitingBytes <= mostBytes) {
             line.fullSince = Long.MAX_VALUE;
-        } else if (line.closing == null && now > line.fullSince) { // what came at the same moment is refused with it
+        } else if (line.closing == null && now - line.fullSince > latestCloseNanos()) {
             broken(line, line.waiting.size() + " messages of " + line.waitingBytes + " bytes wait, not closed");
         } else {
             line.fullSince = Math.min(line.fullSince, now);

@@ -20,8 +20,13 @@ import org.jspecify.annotations.Nullable;
  * a frame, and (Java-WebSocket 1.6.0, {@code doWrite}) resets the interest to reading after another thread has asked
  * for writing, after which replies are stuck.
  *
- * <p>The selector reads; anyone may send. The lock guards the outbound side and the key's interest; no I/O and no call
- * outward is made under it.
+ * <p>The selector reads; anyone may send, one thread at a time. The lock guards the outbound side and the key's interest;
+ * no I/O and no call outward is made under it.
+ *
+ * <p>The socket is never closed while a thread writes: that thread closes it when it is done. In JDK 17
+ * ({@code SocketChannelImpl.kill}; mended in later ones) a selector that finds the key cancelled frees the descriptor of a
+ * closing socket although a write is under way, and Java-WebSocket 1.6.0 cancels the key before it closes. The next
+ * connection that is accepted gets the same descriptor, and with it the bytes of that write.
  */
 @SuppressWarnings("NonAtomicVolatileUpdate") // updated under the lock, read by those who only want to know
 final class PeerChannel implements WrappedByteChannel {
@@ -84,14 +89,14 @@ final class PeerChannel implements WrappedByteChannel {
     private final ReentrantLock lock = new ReentrantLock();
     private final ArrayDeque<ByteBuffer> queue = new ArrayDeque<>(2); // Guarded by lock
     private volatile long waiting; // Written under lock; bytes in the queue
-    private boolean writing; // Guarded by lock; a thread is emptying the queue
+    private @Nullable Thread writer; // Guarded by lock; whose turn it is to empty the queue
     private boolean armed; // Guarded by lock; the selector will empty the queue
     private volatile long taken; // Written under lock; bytes that left after they had to wait for the peer
     private boolean catchingUp; // Guarded by lock; from a wait for the peer until nothing waits
     private boolean owesDrained; // Guarded by lock
     private boolean sealed; // Guarded by lock; the last frame is queued
     private boolean reading = true; // Guarded by lock
-    private boolean closed; // Guarded by lock
+    private boolean closed; // Guarded by lock; the socket is closed as soon as nobody writes
     private int interest = SelectionKey.OP_READ; // Guarded by lock
     private Then then = Then.GO_ON; // Guarded by lock
 
@@ -211,15 +216,15 @@ final class PeerChannel implements WrappedByteChannel {
     }
 
     private boolean takeTurn() { // Guarded by lock
-        if (writing || armed) {
+        if (writer != null || armed) {
             return false;
         }
-        writing = true;
+        writer = Thread.currentThread();
         return true;
     }
 
     /**
-     * Writes what waits, as far as the socket takes it. The caller has set {@code writing}.
+     * Writes what waits, as far as the socket takes it. It is the caller's turn.
      *
      * @param begin what to begin with, when that is known
      */
@@ -238,7 +243,8 @@ final class PeerChannel implements WrappedByteChannel {
                 }
                 chunk = next(written);
             }
-        } catch (Throwable failure) { // memory for the write may be short, and the turn is still ours
+        } catch (Throwable failure) { // memory for the write may be short
+            close();
             owner.failed(failure);
         }
     }
@@ -247,15 +253,17 @@ final class PeerChannel implements WrappedByteChannel {
     private ByteBuffer[] next(long written) {
         Then next;
         boolean drained;
+        boolean over;
         lock.lock();
         try {
             remove(written);
             if (!queue.isEmpty()) {
                 return chunk();
             }
-            writing = false;
+            writer = null;
             catchingUp = false;
             updateInterest();
+            over = closed;
             drained = owesDrained && !sealed;
             owesDrained = false;
             next = closed || !sealed ? Then.GO_ON : then;
@@ -264,6 +272,9 @@ final class PeerChannel implements WrappedByteChannel {
             }
         } finally {
             lock.unlock();
+        }
+        if (over) {
+            closeSocket();
         }
         if (drained) {
             owner.drained();
@@ -340,19 +351,22 @@ final class PeerChannel implements WrappedByteChannel {
     }
 
     private void leaveToSelector(long written) {
+        boolean over;
         lock.lock();
         try {
             remove(written);
-            writing = false;
-            if (closed) {
-                return;
-            }
-            armed = true;
+            writer = null;
+            armed = !closed;
             updateInterest();
+            over = closed;
         } finally {
             lock.unlock();
         }
-        key.selector().wakeup();
+        if (over) {
+            closeSocket();
+        } else {
+            key.selector().wakeup();
+        }
     }
 
     private void updateInterest() { // Guarded by lock
@@ -380,11 +394,11 @@ final class PeerChannel implements WrappedByteChannel {
     public void writeMore() {
         lock.lock();
         try {
-            if (!armed || writing || closed) {
+            if (!armed || writer != null || closed) {
                 return;
             }
             armed = false;
-            writing = true;
+            writer = Thread.currentThread();
             catchingUp = true;
         } finally {
             lock.unlock();
@@ -547,7 +561,7 @@ final class PeerChannel implements WrappedByteChannel {
         return socket.isOpen();
     }
 
-    /** Closes the socket and forgets what waits. */
+    /** Closes the socket, or has the thread close it that writes now, and forgets what waits. */
     @Override
     public void close() {
         lock.lock();
@@ -555,9 +569,17 @@ final class PeerChannel implements WrappedByteChannel {
             closed = true;
             queue.clear();
             waiting = 0;
+            if (writer != null && writer != Thread.currentThread()) {
+                return;
+            }
+            writer = null;
         } finally {
             lock.unlock();
         }
+        closeSocket();
+    }
+
+    private void closeSocket() {
         try {
             socket.close();
         } catch (IOException ignored) {

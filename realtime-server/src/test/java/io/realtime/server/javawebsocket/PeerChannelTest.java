@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.mockito.ArgumentMatchers.any;
 import static org.mockito.Mockito.clearInvocations;
+import static org.mockito.Mockito.doAnswer;
 import static org.mockito.Mockito.doThrow;
 import static org.mockito.Mockito.mock;
 import static org.mockito.Mockito.never;
@@ -32,6 +33,8 @@ import org.java_websocket.WebSocketListener;
 import org.java_websocket.drafts.Draft_6455;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** What a connection asks of its socket and its key, counted. */
 class PeerChannelTest {
@@ -222,6 +225,40 @@ class PeerChannelTest {
         doThrow(failure).when(socket).write(any(ByteBuffer.class));
         assertTrue(channel.send(ByteBuffer.allocate(1)));
         verify(owner).failed(failure);
+    }
+
+    /** Otherwise the bytes go to whoever gets the socket's descriptor next. */
+    @ParameterizedTest
+    @ValueSource(longs = {1, 0, -1})
+    void socketIsNotClosedWhileAThreadWrites(long takesOfIt) throws IOException {
+        List<String> events = new ArrayList<>();
+        doAnswer(call -> events.add("closed")).when(socket).close();
+        when(socket.write(any(ByteBuffer.class))).thenAnswer(call -> {
+            Thread timer = new Thread(channel::close);
+            timer.start();
+            timer.join();
+            events.add("written");
+            if (takesOfIt < 0) {
+                throw new IOException("expected by the test");
+            }
+            return (int) takesOfIt;
+        });
+        assertTrue(channel.send(ByteBuffer.allocate(1)));
+        assertEquals(List.of("written", "closed"), events);
+        assertFalse(channel.send(ByteBuffer.allocate(1)));
+        channel.writeMore();
+        assertEquals(List.of("written", "closed"), events);
+        assertEquals(0, channel.waiting());
+    }
+
+    @Test
+    void afterAWriteThatFailedNothingIsWritten() throws IOException {
+        doThrow(new IOException("expected by the test")).when(socket).write(any(ByteBuffer.class));
+        assertTrue(channel.send(ByteBuffer.allocate(1)));
+        assertFalse(channel.send(ByteBuffer.allocate(1)), "a frame may have been cut in two");
+        channel.seal(ByteBuffer.allocate(1), PeerChannel.Then.FINISH);
+        verify(socket, times(1)).write(any(ByteBuffer.class));
+        verify(socket).close();
     }
 
     @Test
