@@ -103,6 +103,22 @@ class LateHandlingTest {
         peer.sendRaw("{\"type\":\"say\",\"room\":\"chat:1\",\"seq\":" + seq + ",\"data\":\"" + text + "\"}");
     }
 
+    @Test
+    void connectionThatIsBeingClosedIsNotGivenUpWhileItIsHeard() {
+        TestPeer ann = hello("");
+        ann.send("{'type':'$auth','ref':'a','data':{'token':'ann-for-10s'}}");
+        ann.next("$reply");
+        holding = true;
+        test.time.advance(Duration.ofSeconds(10));
+        letNewcomersPass();
+        for (int i = 1; i <= 12; i++) {
+            say(ann, i, "too late");
+            test.time.advance(Duration.ofSeconds(10));
+        }
+        release();
+        assertEquals(CloseReason.TOKEN_EXPIRED, ann.closeCode());
+    }
+
     // ---------------------------------------------------------------- the connection is gone
 
     @Test
