@@ -331,23 +331,27 @@ public abstract class WebSocketServerTransportContract extends WebSocketFramesCo
 
     /** Opens connections one after the other and reads each to its end; returns what came that was not its own. */
     private String strayBytes(int count, AtomicInteger name) {
-        for (int i = 0; i < count; i++) {
-            try (RawWebSocket socket = connectRaw(transport().port(), 0)) {
+        try {
+            for (int i = 0; i < count; i++) {
                 char own = (char) ('A' + name.getAndIncrement() % 50);
-                socket.upgrade("/" + own);
-                String frames = new String(socket.readToEnd(), StandardCharsets.ISO_8859_1);
-                for (char next : frames.toCharArray()) {
-                    if (next >= 'A' && next < 'A' + 50 && next != own) {
-                        return own + " was sent " + frames;
-                    }
+                String frames = allFrames(own);
+                if (frames.chars().anyMatch(next -> next >= 'A' && next < 'A' + 50 && next != own)) {
+                    return own + " was sent " + frames;
                 }
-            } catch (EOFException | SocketException aborted) { // before the answer to the upgrade had left
-                continue;
-            } catch (IOException failure) {
-                return failure.toString();
             }
+            return "none";
+        } catch (IOException failure) {
+            return failure.toString();
         }
-        return "none";
+    }
+
+    private String allFrames(char name) throws IOException {
+        try (RawWebSocket socket = connectRaw(transport().port(), 0)) {
+            socket.upgrade("/" + name);
+            return new String(socket.readToEnd(), StandardCharsets.ISO_8859_1);
+        } catch (EOFException | SocketException aborted) { // before the answer to the upgrade had left
+            return "";
+        }
     }
 
     private void afterwards(CountDownLatch go, Runnable task) {
