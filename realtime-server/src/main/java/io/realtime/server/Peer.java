@@ -240,9 +240,8 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
 
     @Override
     public void onActivity() {
-        if (mayPing()) {
-            heartbeat.received();
-        }
+        heartbeat.received();
+        mayPing();
     }
 
     @Override

@@ -115,6 +115,10 @@ class LateHandlingTest {
             say(ann, i, "too late");
             test.time.advance(Duration.ofSeconds(10));
         }
+        for (int i = 1; i <= 12; i++) {
+            ann.ping();
+            test.time.advance(Duration.ofSeconds(10));
+        }
         release();
         assertEquals(CloseReason.TOKEN_EXPIRED, ann.closeCode());
     }
