@@ -1,6 +1,8 @@
 package io.realtime.spi;
 
 import java.time.Duration;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 
 /**
  * Time, as the protocol logic sees it: two clocks and delayed tasks. Tests pass one whose time they move by hand.
@@ -20,6 +22,15 @@ public interface Scheduler {
      * scheduler has stopped, tasks are silently not run.
      */
     Cancellable schedule(Duration delay, Runnable task);
+
+    /**
+     * Blocks the calling thread until a latch is at zero, or until the timeout is over in this scheduler's time.
+     *
+     * @return whether the latch is at zero
+     */
+    default boolean await(CountDownLatch latch, Duration timeout) throws InterruptedException {
+        return latch.await(timeout.toNanos(), TimeUnit.NANOSECONDS);
+    }
 
     /** A scheduled task, and the way to call it off. */
     @FunctionalInterface

@@ -30,7 +30,6 @@ import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executor;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
@@ -318,18 +317,16 @@ public final class RealtimeServer implements AutoCloseable {
     }
 
     private void beginClose(long grace) {
-        deadline = System.nanoTime() + grace;
+        deadline = scheduler.nanoTime() + grace;
         become(State.CLOSING);
     }
 
     /** Under the lock: has the close that is under way end within this time, too. */
     private void endWithin(long grace) {
         if (left() > grace) {
-            deadline = System.nanoTime() + grace;
-            CompletableFuture.delayedExecutor(grace / 2, TimeUnit.NANOSECONDS, Runnable::run)
-                    .execute(handled::countDown);
-            CompletableFuture.delayedExecutor(grace, TimeUnit.NANOSECONDS, Runnable::run)
-                    .execute(core::waitNoMore);
+            deadline = scheduler.nanoTime() + grace;
+            scheduler.schedule(Duration.ofNanos(grace / 2), handled::countDown);
+            scheduler.schedule(Duration.ofNanos(grace), core::waitNoMore);
         }
     }
 
@@ -359,10 +356,7 @@ public final class RealtimeServer implements AutoCloseable {
         Steps.each(core.peers(), peer -> peer.goodbye(goodbye));
     }
 
-    /**
-     * Waits until each session's mailbox was idle once, or for half of what is left. It waits on the caller's thread; virtual
-     * time does not pass meanwhile, so a simulation closes without grace.
-     */
+    /** Waits until each session's mailbox was idle once, or for half of what is left. */
     private void awaitHandlers() {
         AtomicInteger busy = new AtomicInteger(1); // until all are asked
         Runnable idle = () -> {
@@ -377,7 +371,7 @@ public final class RealtimeServer implements AutoCloseable {
             }
         }
         idle.run();
-        interruptibly(() -> handled.await(left() / 2, TimeUnit.NANOSECONDS));
+        interruptibly(() -> scheduler.await(handled, Duration.ofNanos(left() / 2)));
     }
 
     private void awaitNoConnections() {
@@ -389,7 +383,7 @@ public final class RealtimeServer implements AutoCloseable {
     }
 
     private long left() {
-        return Math.max(0, deadline - System.nanoTime());
+        return Math.max(0, deadline - scheduler.nanoTime());
     }
 
     /** Waits; an interrupted thread stays interrupted. */

@@ -32,7 +32,6 @@ import java.util.Set;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.concurrent.locks.ReentrantLock;
@@ -159,7 +158,7 @@ final class ServerCore implements ServerTransport.Acceptor {
     /** While closing: waits until no connection is open, or until the time is over. */
     void awaitNoConnections(long nanos) throws InterruptedException {
         if (!peers.isEmpty()) {
-            left.await(nanos, TimeUnit.NANOSECONDS);
+            scheduler().await(left, Duration.ofNanos(nanos));
         }
     }
 

@@ -3,6 +3,7 @@ package io.realtime.testing;
 import io.realtime.spi.Scheduler;
 import java.time.Duration;
 import java.util.concurrent.CancellationException;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executor;
 
 /**
@@ -13,6 +14,8 @@ import java.util.concurrent.Executor;
  * InMemoryNetwork#crash} and {@link InMemoryNetwork#vanish}. Safe for use by many threads.
  */
 public final class SimulatedProcess implements Scheduler, Executor {
+    private static final Duration LOOKS_EVERY = Duration.ofMillis(1);
+
     private final ManualScheduler time;
     boolean alive = true; // guarded by time
     int pending; // guarded by time
@@ -84,6 +87,16 @@ public final class SimulatedProcess implements Scheduler, Executor {
         if (!isAlive()) {
             throw new CancellationException("the process was killed");
         }
+    }
+
+    /** Blocks the task that calls it, as {@link #sleep} does: every other task goes on. */
+    @Override
+    public boolean await(CountDownLatch latch, Duration timeout) {
+        long end = nanoTime() + timeout.toNanos();
+        while (latch.getCount() > 0 && nanoTime() < end) {
+            sleep(Duration.ofNanos(Math.min(end - nanoTime(), LOOKS_EVERY.toNanos())));
+        }
+        return latch.getCount() == 0;
     }
 
     /**

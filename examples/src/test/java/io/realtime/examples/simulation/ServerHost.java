@@ -143,10 +143,11 @@ final class ServerHost {
     void shutDown() {
         ServerLife stopping = atWork();
         if (stopping != null) {
-            simulation.trace("the server shuts down");
+            Duration grace = Duration.ofMillis(random.nextInt(3) * random.nextInt(4_000));
+            simulation.trace("the server shuts down within " + grace);
             life = null;
             closing = true;
-            stopping.server.close(Duration.ZERO);
+            stopping.server.close(grace);
             if (simulation.setup.isWide() && !simulation.setup.lags()) { // else a replay may wait for its connection
                 simulation.wire.requireHandedOver();
             }

@@ -180,7 +180,9 @@ final class ServerLife {
         // A plain client's messages wait for their handlers after they have had their turn; its name is the
         // connection's.
         String whose = session.isManaged() ? session.id() : member(session);
-        if (!perSession.take(whose, now) || !perUser.take(session.user().id(), now)) {
+        boolean isWithinRates =
+                perSession.take(whose, now) && perUser.take(session.user().id(), now);
+        if (!isWithinRates && simulation.server.life == this) { // once it closes, rates hold nothing back
             simulation.history.broken(String.format("%s handles %s of %s above the rate", name, what, session.user()));
         }
     }
