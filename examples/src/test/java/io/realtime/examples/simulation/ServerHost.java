@@ -143,7 +143,7 @@ final class ServerHost {
     void shutDown() {
         ServerLife stopping = atWork();
         if (stopping != null) {
-            Duration grace = Duration.ofMillis(random.nextInt(3) * random.nextInt(4_000));
+            Duration grace = Duration.ofMillis(random.nextInt(4) * 1_500L);
             simulation.trace("the server shuts down within " + grace);
             life = null;
             closing = true;
