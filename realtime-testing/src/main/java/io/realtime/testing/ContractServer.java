@@ -37,6 +37,7 @@ final class ContractServer implements ServerTransport.Acceptor {
     volatile @Nullable Error failsToDecide;
     volatile @Nullable Error failsToOpen;
     volatile int messageBytesAtFirst; // 0 to leave it to the transport
+    private boolean expectsNoMore; // the test's thread's
 
     ContractServer(Patience patience) {
         this.patience = patience;
@@ -71,16 +72,25 @@ final class ContractServer implements ServerTransport.Acceptor {
         return take(waiting, "no connection was opened");
     }
 
-    /** Returns whether every connection that was opened has been asked for. */
-    boolean isQuiet() {
-        return waiting.isEmpty();
+    /** Has the test fail when it never asks for a connection that was opened, however late. */
+    void expectNoMore() {
+        expectsNoMore = true;
     }
 
-    /** Fails unless every listener was told of its end, once and last, and never two things at a time. */
+    /**
+     * After the transport was stopped: fails unless every listener was told of its end, once and last, and never two things
+     * at a time, and where no more was expected nothing more came.
+     */
     void assertEachEndedOnce() throws InterruptedException {
         for (Accepted accepted : all) {
             take(accepted.ends, "a listener was not told of its end");
             assertEquals(List.of(), List.copyOf(accepted.faults));
+            if (accepted.expectsNoMore) {
+                assertEquals(1, accepted.calls.size(), () -> "the end and nothing else: " + accepted.calls);
+            }
+        }
+        if (expectsNoMore) {
+            assertEquals(0, waiting.size(), "connections that were opened and not asked for");
         }
     }
 
@@ -99,6 +109,10 @@ final class ContractServer implements ServerTransport.Acceptor {
         private final BlockingQueue<CloseReason> ends = new LinkedBlockingQueue<>();
         private final Queue<String> faults = new ConcurrentLinkedQueue<>();
         private final AtomicInteger running = new AtomicInteger();
+        private boolean expectsNoMore; // the test's thread's
+        /** How many bytes waited when the listener was told last that it had drained. */
+        volatile long bytesWhenDrained;
+
         /** What the listener does with a text beside keeping it. */
         volatile Consumer<String> onText = text -> {};
 
@@ -127,9 +141,9 @@ final class ContractServer implements ServerTransport.Acceptor {
             return take(progress, "the listener was not told of any progress");
         }
 
-        /** Returns whether every call has been asked for. */
-        boolean isQuiet() {
-            return calls.isEmpty();
+        /** Has the test fail when the listener is called for more, however late, than the test asks for and the end. */
+        void expectNoMore() {
+            expectsNoMore = true;
         }
 
         /** Returns whether it was told of its end. */
@@ -176,6 +190,7 @@ final class ContractServer implements ServerTransport.Acceptor {
 
         @Override
         public void onDrained() {
+            bytesWhenDrained = connection.outboundBytes();
             hear("drained", () -> {});
         }
 

@@ -172,7 +172,8 @@ public abstract class WebSocketServerTransportContract extends WebSocketFramesCo
         halfway.send(ascii("GET / HTTP/1.1\r\nHost: x\r\n"));
         assertEquals(0, silent.readToEnd().length); // within the read's ten seconds
         halfway.readToEnd();
-        assertTrue(server.isQuiet());
+        assertAcceptsNewcomers();
+        server.expectNoMore();
     }
 
     @Test
@@ -375,7 +376,7 @@ public abstract class WebSocketServerTransportContract extends WebSocketFramesCo
             client.reset();
         }
         assertAcceptsNewcomers();
-        assertTrue(server.isQuiet());
+        server.expectNoMore();
     }
 
     @Test
