@@ -44,6 +44,7 @@ class FanOutTest {
         final Session session = session();
         final List<Long> offsets = new ArrayList<>();
         int batches;
+        int longestBatch; // in bytes
         boolean lags;
         Runnable onSend = () -> {};
         private volatile @Nullable Runnable proceed;
@@ -61,6 +62,9 @@ class FanOutTest {
         @Override
         public void send(FrameBatch batch) {
             batches++;
+            longestBatch = Math.max(
+                    longestBatch,
+                    batch.frames().stream().mapToInt(Frame::length).sum());
             batch.frames().forEach(frame -> offsets.add(offset(frame)));
             onSend.run();
         }
@@ -259,6 +263,29 @@ class FanOutTest {
         assertEquals(List.of(1L, 3L, 5L, 7L, 9L), sender.offsets);
         assertEquals(10, other.offsets.size());
         assertEquals(2, other.batches, "the first message, and all others together");
+    }
+
+    /** The messages that wait for a transport that lags, and for the members after it, leave in several batches. */
+    @Test
+    void batchesAfterALagKeepTheByteBound() {
+        LocalBroker broker = broker(executor::add);
+        Member lagging = new Member().join(broker);
+        Member other = new Member().join(broker);
+        lagging.lags = true;
+        String data = '"' + "x".repeat(5_000) + '"';
+        int messages = 100;
+        for (int i = 0; i < messages; i++) {
+            assertNotNull(broker.publish("r", "r", Outgoing.of("e").rawData(data), Recipients.EVERYONE));
+        }
+        lagging.catchUp();
+        while (!executor.isEmpty()) {
+            executor.remove().run();
+        }
+        for (Member member : List.of(lagging, other)) {
+            assertEquals(LongStream.rangeClosed(1, messages).boxed().toList(), member.offsets);
+            assertTrue(member.longestBatch <= broker.batchBytes(), "a batch of " + member.longestBatch + " bytes");
+            assertTrue(member.batches < 15, member.batches + " batches: they are as long as they may be");
+        }
     }
 
     @Test

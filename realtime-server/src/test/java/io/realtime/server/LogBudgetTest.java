@@ -157,6 +157,31 @@ class LogBudgetTest {
         }
     }
 
+    /** However many sessions a user has, their inboxes share the sessions' part, and each has an equal share of that. */
+    @Test
+    void sessionsOfOneUserLeaveTheOthersTheirParts() {
+        LocalBroker broker = broker(new Retention(1_000, Duration.ofHours(1)), 16L << 20);
+        for (int i = 0; i < 2_000; i++) {
+            inbox(broker, "user" + i % 10, 300);
+        }
+        for (int i = 0; i < 300; i++) {
+            publish(broker, "family", 1_000);
+        }
+        for (int i = 0; i < 20; i++) {
+            sessionInbox(broker, "of-ben", 300);
+        }
+        for (int i = 0; i < 100_000; i++) {
+            sessionInbox(broker, "of-mallory" + i % 100, 1_000);
+            assertTrue(broker.logBytes() <= 16L << 20, "at " + i);
+        }
+        for (int i = 0; i < 10; i++) {
+            assertEquals(200, kept(broker, Names.USER + ":user" + i));
+        }
+        assertEquals(300, kept(broker, "family"));
+        assertEquals(20, kept(broker, Names.SESSION + ":of-ben"));
+        assertTrue(broker.logBytes() > 15L << 20, "the flood is kept where there is room: " + broker.logBytes());
+    }
+
     /** Among logs of one size the one gives first that has been so large for longest, and it is forgotten whole. */
     @Test
     void messagesToUsersWhoAreAwayDieOldestFirst() {
@@ -288,6 +313,11 @@ class LogBudgetTest {
 
     private static void inbox(LocalBroker broker, String user, int length) {
         assertNotNull(broker.publish(Names.USER + ":" + user, Names.USER, message(length), Recipients.EVERYONE));
+    }
+
+    private static void sessionInbox(LocalBroker broker, String session, int length) {
+        assertNotNull(
+                broker.publish(Names.SESSION + ":" + session, Names.SESSION, message(length), Recipients.EVERYONE));
     }
 
     private static void publish(LocalBroker broker, String room, int length) {

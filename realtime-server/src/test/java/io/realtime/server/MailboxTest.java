@@ -95,6 +95,42 @@ class MailboxTest {
         assertTrue(mailbox.isIdle());
     }
 
+    /** The first message was taken, and counts again when it is put back. */
+    @Test
+    void sizeCountsWhileTheFirstMessageIsHeld() {
+        Mailbox mailbox = new Mailbox(threads, "ann", executor, bursts, 100, 10, new ReentrantLock());
+        long begin = executor.nanoTime();
+        Mailbox.Turn inASecond = () -> Math.max(0, begin + 1_000_000_000L - executor.nanoTime());
+        assertTrue(mailbox.offer(6, 0, inASecond, () -> ran.add("held")));
+        executor.runDue();
+        assertTrue(mailbox.isHeld());
+        assertFalse(mailbox.isFull());
+        assertTrue(mailbox.offer(4, 0, () -> 0, () -> ran.add("fits")));
+        assertTrue(mailbox.isFull());
+        assertFalse(mailbox.offer(1, 0, () -> 0, () -> ran.add("no room")));
+        executor.advance(Duration.ofSeconds(1));
+        assertEquals(List.of("held", "fits"), ran);
+        assertTrue(mailbox.offer(7, 0, () -> 0, () -> ran.add("room again")));
+        assertTrue(mailbox.offer(3, 0, () -> 0, () -> ran.add("all of it")));
+        assertFalse(mailbox.offer(1, 0, () -> 0, () -> ran.add("no more than before")));
+        executor.runDue();
+        assertEquals(List.of("held", "fits", "room again", "all of it"), ran);
+    }
+
+    @Test
+    void mailboxYieldsToAnotherAfterATurn() {
+        Mailbox busy = mailbox();
+        Mailbox other = mailbox();
+        for (int i = 0; i < 150; i++) {
+            busy.post(() -> ran.add("busy"));
+        }
+        other.post(() -> ran.add("other"));
+        executor.runDue();
+        assertEquals(64, ran.indexOf("other"), "the other has its turn after 64 tasks");
+        assertEquals(151, ran.size());
+        assertTrue(busy.isIdle());
+    }
+
     @Test
     void neverTwoTasksOfOneMailboxAtOnce() throws Exception {
         ExecutorService pool = Executors.newFixedThreadPool(4);

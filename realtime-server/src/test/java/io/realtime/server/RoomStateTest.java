@@ -48,7 +48,10 @@ class RoomStateTest {
         return new LocalBroker(time, executor, new Random(1), room -> retention, limits);
     }
 
-    /** The hand-over from replay to live, with publishers, joiners and leavers all at once: no gap, no repeat, in order. */
+    /**
+     * The hand-over from replay to live, with publishers, joiners and leavers all at once: no gap, no repeat, in order, and
+     * nothing after a leave.
+     */
     @Test
     void everyMemberSeesEveryOffsetFromWhereItBeganOnceAndInOrder() throws Exception {
         int publishers = 4;
@@ -56,7 +59,7 @@ class RoomStateTest {
         int joiners = 40;
         LocalBroker broker = broker(new Retention(1_000_000, Duration.ofHours(1)), 1L << 30);
         List<Recorder> recorders = new ArrayList<>();
-        ExecutorService pool = Executors.newFixedThreadPool(publishers + 2);
+        ExecutorService pool = Executors.newFixedThreadPool(publishers + 4); // two for replays that pause
         CountDownLatch go = new CountDownLatch(1);
         List<Future<?>> running = new ArrayList<>();
         Phaser replays = new Phaser(1);
@@ -76,11 +79,14 @@ class RoomStateTest {
             List<Recorder> mine = recorders.subList(half * joiners / 2, (half + 1) * joiners / 2);
             running.add(pool.submit(() -> {
                 go.await();
-                for (Recorder recorder : mine) {
-                    Session session = session();
-                    LocalBroker.Joined joined = broker.link("r", "r", session, recorder, null, 50);
+                for (int i = 0; i < mine.size(); i++) {
+                    Recorder recorder = mine.get(i);
+                    LocalBroker.Joined joined = broker.link("r", "r", recorder.session, recorder, null, 50);
                     recorder.begins = joined.at().offset();
                     joined.room().start(joined.link());
+                    if (i % 2 == 1) { // the one before, or this one, whose replay may be paused
+                        mine.get(i % 4 == 1 ? i - 1 : i).leave(joined.room());
+                    }
                 }
                 return null;
             }));
@@ -93,11 +99,18 @@ class RoomStateTest {
                 replays.arrive(), 30, TimeUnit.SECONDS); // those that paused go on in the pool
         pool.shutdown();
         assertTrue(pool.awaitTermination(30, TimeUnit.SECONDS));
-        long top = (long) publishers * each;
+        long top = Objects.requireNonNull(positionOf(broker, "r")).offset(); // for those who have stayed
         for (Recorder recorder : recorders) {
+            long last = Math.min(recorder.until, top);
             assertEquals(
-                    LongStream.rangeClosed(recorder.begins + 1, top).boxed().toList(), recorder.offsets());
+                    LongStream.rangeClosed(recorder.begins + 1, last).boxed().toList(), recorder.offsets());
+            if (recorder.until < top) {
+                assertEquals(recorder.offsets(), recorder.seenWhenTold, "all of it before it is told that it has left");
+            }
         }
+        assertEquals(
+                joiners / 2,
+                recorders.stream().filter(recorder -> recorder.until < top).count());
     }
 
     @Test
@@ -484,8 +497,11 @@ class RoomStateTest {
     private static final class Recorder implements Outlet {
         private final @Nullable ExecutorService pool;
         private final Phaser replays;
+        private final Session session = session();
         private final List<Long> seen = new ArrayList<>(); // guarded by this
         private volatile long begins;
+        private volatile long until = Long.MAX_VALUE; // the last message that was published before it left
+        private volatile List<Long> seenWhenTold = List.of();
         private int pauses;
 
         Recorder(@Nullable ExecutorService pool, Phaser replays) {
@@ -516,6 +532,16 @@ class RoomStateTest {
 
         synchronized List<Long> offsets() {
             return new ArrayList<>(seen);
+        }
+
+        /** Leaves, and is told so after what it was to get before. */
+        void leave(RoomState room) {
+            LocalBroker.Left left = Objects.requireNonNull(room.remove(session));
+            until = left.link().until;
+            Runnable told = () -> seenWhenTold = offsets();
+            if (!left.pauses(told)) {
+                told.run();
+            }
         }
     }
 

@@ -8,12 +8,15 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.mockito.AdditionalAnswers.delegatesTo;
 import static org.mockito.ArgumentMatchers.any;
+import static org.mockito.Mockito.clearInvocations;
 import static org.mockito.Mockito.doAnswer;
 import static org.mockito.Mockito.doThrow;
 import static org.mockito.Mockito.mock;
 import static org.mockito.Mockito.never;
 import static org.mockito.Mockito.times;
 import static org.mockito.Mockito.verify;
+import static org.mockito.Mockito.verifyNoInteractions;
+import static org.mockito.Mockito.when;
 
 import io.realtime.CloseReason;
 import io.realtime.ErrorCode;
@@ -23,6 +26,7 @@ import io.realtime.Request;
 import io.realtime.StreamListener;
 import io.realtime.StreamRequest;
 import io.realtime.server.DirectTransport.Line;
+import io.realtime.server.TestServer.TestPeer;
 import io.realtime.spi.Scheduler;
 import io.realtime.spi.ServerTransport;
 import java.io.IOException;
@@ -42,6 +46,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.mockito.ArgumentCaptor;
 
 /** A server's own life: new, started, closed; and what its calls say when it is over. */
 @Timeout(30)
@@ -292,6 +297,82 @@ class ServerLifecycleTest {
         Handling handling = new Handling(server -> server.close(Duration.ofHours(1)));
         handling.mayEnd.countDown();
         handling.server.awaitClosed();
+    }
+
+    /** Another message waits behind the one whose handler closes: what it sends is left to the end of the burst. */
+    @Test
+    void whatAHandlerSentLeavesBeforeTheClose() {
+        RealtimeServer[] self = new RealtimeServer[1];
+        TestServer test = new TestServer(
+                TestServer::byName,
+                builder -> builder.allowJoin((session, room) -> true).on(SAY, (session, message) -> {
+                    session.room("chat:1").send(SAY, message.data());
+                    self[0].close(Duration.ZERO);
+                }));
+        self[0] = test.server;
+        TestPeer ann = test.managed("ann");
+        TestPeer ben = test.managed("ben");
+        for (TestPeer peer : List.of(ann, ben)) {
+            peer.send("{'type':'$join','room':'chat:1','ref':'1'}");
+        }
+        ann.sendRaw("{\"type\":\"say\",\"data\":\"last\"}");
+        ann.sendRaw("{\"type\":\"say\",\"data\":\"not handled any more\"}");
+        test.time.advance(Duration.ofSeconds(1));
+        assertEquals("last", ben.next("say").get("data").getAsString());
+        assertEquals(CloseReason.DRAINING, ben.closeCode());
+        test.close();
+    }
+
+    /** Puts a session into a started server's tables that notes what it is asked. */
+    private Session spy(RealtimeServer server) throws Exception {
+        ArgumentCaptor<ServerTransport.Acceptor> core = ArgumentCaptor.forClass(ServerTransport.Acceptor.class);
+        server.start();
+        verify(transport).start(any(), core.capture());
+        Session session = mock(Session.class);
+        when(session.id()).thenReturn("some session");
+        when(session.userId()).thenReturn("ann");
+        ((ServerCore) core.getValue()).remember(session);
+        return session;
+    }
+
+    @Test
+    void statsAsksNoSession() throws Exception {
+        RealtimeServer server = server();
+        Session session = spy(server);
+        when(session.mailbox()).thenReturn(mock(Mailbox.class));
+        clearInvocations(session);
+        ServerStats stats = server.stats();
+        assertEquals(1, stats.sessions());
+        assertEquals(1, stats.users());
+        verifyNoInteractions(session);
+        server.close(Duration.ZERO);
+    }
+
+    /** A session whose handler is busy tells when it is not; nothing asks it again and again. */
+    @Test
+    void closeAsksABusySessionOnce() throws Exception {
+        RealtimeServer server = server();
+        Session session = spy(server);
+        Mailbox mailbox = mock(Mailbox.class);
+        when(session.mailbox()).thenReturn(mailbox);
+        AtomicReference<Runnable> idle = new AtomicReference<>();
+        doAnswer(call -> {
+                    idle.set(call.getArgument(0));
+                    return null;
+                })
+                .when(mailbox)
+                .whenIdle(any());
+        Thread closer = new Thread(() -> server.close(Duration.ofHours(1)));
+        closer.start();
+        while (idle.get() == null || closer.getState() != Thread.State.TIMED_WAITING) {
+            Thread.onSpinWait();
+        }
+        verify(transport, never()).stop(any());
+        Objects.requireNonNull(idle.get()).run();
+        closer.join();
+        verify(mailbox, times(1)).whenIdle(any());
+        verify(mailbox, never()).isIdle();
+        verify(transport).stop(any());
     }
 
     /** With the server's own threads, which are gone then. */
