@@ -1,6 +1,7 @@
 package io.realtime.client.javawebsocket;
 
 import io.realtime.CloseReason;
+import io.realtime.internal.Steps;
 import io.realtime.spi.ClientTransport;
 import io.realtime.spi.Connection;
 import io.realtime.spi.ConnectionListener;
@@ -15,8 +16,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
-import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.ReentrantLock;
 import javax.net.SocketFactory;
@@ -36,6 +35,9 @@ import org.slf4j.LoggerFactory;
  * One attempt and the connection it leads to; never used again, since Java-WebSocket's reconnect can hang and leak its
  * threads. Its reading thread makes the socket, reads and calls the listener; its writing thread writes, and tells the
  * listener when all has left. Any thread sends.
+ *
+ * <p>However it ends, both threads and the socket are free soon: the writing thread closes the socket, but 1.6.0 leaves it
+ * alone when it cannot write, so the reading thread outlives it and cuts the socket.
  */
 final class Attempt extends WebSocketClient implements Connection {
     private static final Logger LOG = LoggerFactory.getLogger(Attempt.class);
@@ -45,7 +47,6 @@ final class Attempt extends WebSocketClient implements Connection {
     private final ClientTransport.Callback callback;
     private final ClientSocket socket;
     private final AtomicInteger waiting = new AtomicInteger();
-    private final CountDownLatch ended = new CountDownLatch(1);
 
     private final ReentrantLock sending = new ReentrantLock();
     private boolean owesDrained; // guarded by sending
@@ -100,8 +101,12 @@ final class Attempt extends WebSocketClient implements Connection {
         } catch (Throwable failure) { // 1.6.0 lets Errors through and tells nobody
             LOG.error("the reading thread of {} failed", target, failure);
             onError(new IOException("the reading thread failed", failure));
+        } finally {
+            Steps.run(
+                    () -> closeConnection(CloseReason.ABNORMAL, ""), // else its writing thread waits for ever
+                    () -> end(new CloseReason(CloseReason.ABNORMAL, "the connection ended"), false),
+                    () -> socket.cutAfter(CLOSE_GRACE_SECONDS));
         }
-        end(new CloseReason(CloseReason.ABNORMAL, "the connection ended"), false);
     }
 
     @Override
@@ -158,6 +163,9 @@ final class Attempt extends WebSocketClient implements Connection {
     }
 
     private void end(CloseReason reason, boolean byPeer) {
+        if (reason.code() == CloseReason.ABNORMAL) { // else a close frame may be on its way
+            socket.cut();
+        }
         tell(() -> {
             if (over) {
                 return;
@@ -170,7 +178,6 @@ final class Attempt extends WebSocketClient implements Connection {
                 callback.failed(new IOException("cannot connect to " + target + ": " + why, problem));
             }
         });
-        ended.countDown();
     }
 
     /** An unknown host's message is its name alone, and others have none. */
@@ -279,29 +286,27 @@ final class Attempt extends WebSocketClient implements Connection {
             abort();
             return;
         }
-        inBackground(() -> {
-            if (!ended.await(CLOSE_GRACE_SECONDS, TimeUnit.SECONDS)) {
-                socket.cut();
-                end(reason, false);
-            }
-        });
+        Thread grace = new Thread(() -> socket.cutAfter(CLOSE_GRACE_SECONDS), "realtime-client-close");
+        grace.setDaemon(true);
+        try {
+            grace.start();
+        } catch (OutOfMemoryError noThread) {
+            LOG.warn("no grace for the close of {}: {}", target, noThread.toString());
+            abort();
+        }
     }
 
+    /** The reading thread hears of it, and tells. */
     @Override
     public void abort() {
-        inBackground(() -> {
-            socket.cut();
-            end(new CloseReason(CloseReason.ABNORMAL, "aborted"), false);
-        });
+        socket.cut();
     }
 
     /** Ends an attempt without telling anybody; does nothing once it has led to a connection. */
     void cancel() {
-        inBackground(() -> {
-            if (giveUp()) {
-                socket.cut();
-            }
-        });
+        if (giveUp()) {
+            socket.cut();
+        }
     }
 
     private boolean giveUp() {
@@ -317,25 +322,6 @@ final class Attempt extends WebSocketClient implements Connection {
     @Override
     public String remoteAddress() {
         return target.hostHeader();
-    }
-
-    private interface Blocking {
-        void run() throws IOException, InterruptedException;
-    }
-
-    /** Closing a socket may block, and Android forbids it to the thread of the user interface. */
-    private void inBackground(Blocking task) {
-        Thread thread = new Thread(
-                () -> {
-                    try {
-                        task.run();
-                    } catch (IOException | InterruptedException failure) {
-                        LOG.debug("closing {} failed", target, failure);
-                    }
-                },
-                "realtime-client-close");
-        thread.setDaemon(true);
-        thread.start();
     }
 
     /** Gives Java-WebSocket the one socket of this attempt, connected, on its reading thread. */

@@ -12,6 +12,8 @@ import java.net.Socket;
 import java.net.SocketAddress;
 import java.net.SocketException;
 import java.net.UnknownHostException;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import java.util.function.IntConsumer;
 import javax.net.ssl.SSLParameters;
 import javax.net.ssl.SSLSocket;
@@ -32,6 +34,7 @@ final class ClientSocket extends Socket {
     private final Resolver resolver;
     private final IntConsumer written;
     private final Dialer dialer = new Dialer(Socket::new, Dialer.STAGGER_MILLIS);
+    private final CountDownLatch freed = new CountDownLatch(1);
     private final Object lock = new Object();
     private @Nullable Socket raw; // guarded by lock
     private boolean cut; // guarded by lock
@@ -64,7 +67,7 @@ final class ClientSocket extends Socket {
             raw = socket;
         }
         if (isCut) {
-            socket.close();
+            Dialer.discard(socket);
             throw new SocketException("cancelled");
         }
     }
@@ -80,8 +83,11 @@ final class ClientSocket extends Socket {
         return socket;
     }
 
-    /** Ends the connection at once, whatever other threads do with it; blocks for no peer. */
-    void cut() throws IOException {
+    /**
+     * Ends the connection at once, whatever other threads do with it; blocks for no peer. Android allows it to the thread
+     * of the user interface, too: the socket does not linger.
+     */
+    void cut() {
         Socket socket;
         synchronized (lock) {
             cut = true;
@@ -89,7 +95,19 @@ final class ClientSocket extends Socket {
         }
         dialer.cancel();
         if (socket != null) {
-            socket.close();
+            Dialer.discard(socket);
+        }
+        freed.countDown();
+    }
+
+    /** Waits until the connection is {@linkplain #close closed}; one that is not within this time is cut. */
+    void cutAfter(long seconds) {
+        try {
+            freed.await(seconds, TimeUnit.SECONDS);
+        } catch (InterruptedException stopped) {
+            Thread.currentThread().interrupt();
+        } finally {
+            cut();
         }
     }
 
@@ -131,13 +149,17 @@ final class ClientSocket extends Socket {
         };
     }
 
+    /** Closes with TLS's goodbye, for which it may block. The library's writing thread ends with this. */
     @Override
     public synchronized void close() throws IOException {
         Socket open = stream;
-        if (open != null) {
-            open.close();
+        try {
+            if (open != null) {
+                open.close();
+            }
+        } finally {
+            cut();
         }
-        cut();
     }
 
     @Override

@@ -68,7 +68,7 @@ final class Dialer {
     }
 
     /** Ends it: what is under way is closed, and {@link #connect} fails unless it was done. */
-    void cancel() throws IOException {
+    void cancel() {
         List<Socket> losers;
         lock.lock();
         try {
@@ -78,8 +78,15 @@ final class Dialer {
         } finally {
             lock.unlock();
         }
-        for (Socket loser : losers) {
-            loser.close();
+        losers.forEach(Dialer::discard);
+    }
+
+    /** Closes a socket that nobody has a use for; blocks for no peer. */
+    static void discard(Socket socket) {
+        try {
+            socket.close();
+        } catch (IOException gone) {
+            // what it was for is over
         }
     }
 
@@ -114,7 +121,7 @@ final class Dialer {
         }
     }
 
-    private void dial(InetSocketAddress address, int timeout) throws IOException {
+    private void dial(InetSocketAddress address, int timeout) {
         Socket socket = sockets.get();
         boolean isCancelled;
         lock.lock();
@@ -127,7 +134,7 @@ final class Dialer {
             lock.unlock();
         }
         if (isCancelled) {
-            socket.close();
+            discard(socket);
             return;
         }
         Thread thread = new Thread(() -> attempt(socket, address, timeout), "realtime-client-dial");
@@ -145,11 +152,7 @@ final class Dialer {
             refusal = new IOException("cannot dial " + address.getAddress().getHostAddress(), unfit);
         }
         if (!isTaken(socket, refusal)) {
-            try {
-                socket.close();
-            } catch (IOException gone) {
-                // it lost, or never was connected: nobody has a use for it
-            }
+            discard(socket);
         }
     }
 

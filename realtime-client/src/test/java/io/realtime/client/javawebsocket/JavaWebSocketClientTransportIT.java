@@ -72,9 +72,13 @@ class JavaWebSocketClientTransportIT {
         for (AutoCloseable one : toClose) {
             one.close();
         }
-        await().until(() -> Thread.getAllStackTraces().keySet().stream()
+        await().until(JavaWebSocketClientTransportIT::hasNoThreads);
+    }
+
+    private static boolean hasNoThreads() {
+        return Thread.getAllStackTraces().keySet().stream()
                 .noneMatch(thread -> thread.getName().startsWith("realtime-client")
-                        || thread.getName().startsWith("WebSocketWriteThread")));
+                        || thread.getName().startsWith("WebSocketWriteThread"));
     }
 
     private Server server(String subprotocol) throws Exception {
@@ -309,8 +313,69 @@ class JavaWebSocketClientTransportIT {
         }
     }
 
+    @ParameterizedTest
+    @ValueSource(strings = {"end of input", "close", "ping while the client closes"})
+    void connectionWhoseWriterIsStuckIsFreedAtItsEnd(String end) throws Exception {
+        boolean isClosedHere = end.startsWith("ping");
+        byte[] bytes = isClosedHere
+                ? new byte[] {(byte) 0x89, 0}
+                : end.equals("close") ? new byte[] {(byte) 0x88, 2, 3, (byte) 0xe9} : new byte[0];
+        int stuck = 24 << 20; // more than the system takes for a peer that does not read
+        CountDownLatch mayEnd = new CountDownLatch(1);
+        CountDownLatch mayRead = new CountDownLatch(1);
+        try (ServerSocket plain = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+            CompletableFuture<Void> served = CompletableFuture.runAsync(() -> {
+                try (Socket socket = plain.accept()) {
+                    shakeHands(socket);
+                    assertTrue(mayEnd.await(20, TimeUnit.SECONDS));
+                    socket.getOutputStream().write(bytes);
+                    if (bytes.length == 0) {
+                        socket.shutdownOutput();
+                    }
+                    assertTrue(mayRead.await(30, TimeUnit.SECONDS));
+                    readToTheEnd(socket);
+                } catch (IOException | InterruptedException failure) {
+                    throw new AssertionError(failure);
+                }
+            });
+            Client client = connect(target(plain.getLocalPort(), 1_000, 2 * stuck));
+            Connection connection = client.connection();
+            assertTrue(connection.send(FrameBatch.of(Frame.binary(new byte[stuck]))));
+            if (isClosedHere) {
+                connection.close(new CloseReason(CloseReason.NORMAL, "done"));
+            }
+            mayEnd.countDown();
+            client.closed.get(10, TimeUnit.SECONDS);
+            await().atMost(Duration.ofSeconds(20)).until(JavaWebSocketClientTransportIT::hasNoThreads);
+            mayRead.countDown();
+            served.get(10, TimeUnit.SECONDS);
+        }
+    }
+
+    private static void readToTheEnd(Socket socket) {
+        byte[] buffer = new byte[1 << 16];
+        try {
+            while (socket.getInputStream().read(buffer) > 0) {
+                // until the client's socket is closed
+            }
+        } catch (IOException reset) {
+            // closed as well
+        }
+    }
+
     private static void serve(ServerSocket listening, byte[] bytes) {
         try (Socket socket = listening.accept()) {
+            shakeHands(socket);
+            socket.getOutputStream().write(bytes);
+            socket.shutdownOutput();
+            readToTheEnd(socket);
+        } catch (IOException failure) {
+            throw new AssertionError(failure);
+        }
+    }
+
+    private static void shakeHands(Socket socket) throws IOException {
+        try {
             byte[] buffer = new byte[4096];
             int length = socket.getInputStream().read(buffer);
             String request = new String(buffer, 0, length, StandardCharsets.US_ASCII);
@@ -321,12 +386,7 @@ class JavaWebSocketClientTransportIT {
                     + "Sec-WebSocket-Protocol: realtime.v1\r\nSec-WebSocket-Accept: "
                     + Base64.getEncoder().encodeToString(hash) + "\r\n\r\n";
             socket.getOutputStream().write(answer.getBytes(StandardCharsets.US_ASCII));
-            socket.getOutputStream().write(bytes);
-            socket.shutdownOutput();
-            while (socket.getInputStream().read(buffer) > 0) {
-                // until the client has closed
-            }
-        } catch (IOException | NoSuchAlgorithmException failure) {
+        } catch (NoSuchAlgorithmException failure) {
             throw new AssertionError(failure);
         }
     }
