@@ -1,5 +1,6 @@
 package io.realtime.server.javawebsocket;
 
+import io.realtime.internal.Steps;
 import io.realtime.server.websocket.Ending;
 import io.realtime.spi.ConnectionListener;
 import java.util.concurrent.locks.Condition;
@@ -123,12 +124,8 @@ final class Callbacks {
         try {
             call.run();
         } catch (Throwable failure) { // Java-WebSocket 1.6.0: an escaping Error stops a worker or the whole server
-            LOG.error("a connection's listener failed", failure);
-            try {
-                onFailure.run();
-            } catch (Throwable again) { // who has the turn gives it back, or all that come later would wait for ever
-                LOG.error("a connection whose listener failed could not be ended", again);
-            }
+            Steps.log(LOG, "a connection's listener failed", failure);
+            Steps.run(onFailure); // who has the turn gives it back, or all that come later would wait for ever
         }
     }
 }

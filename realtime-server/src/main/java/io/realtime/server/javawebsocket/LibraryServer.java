@@ -212,13 +212,22 @@ final class LibraryServer extends WebSocketServer {
             pause = RETRY_PAUSE;
         }
         key.selector().selectedKeys().remove(key);
-        listen(key, 0);
+        pauseAccepting(key, pause);
         key.selector().wakeup(); // at once a round that is not cut short: what came with a head may wait for it
-        timer.schedule(pause, () -> {
-            listen(key, SelectionKey.OP_ACCEPT);
-            key.selector().wakeup();
-        });
         throw new CancelledKeyException(); // as above: leaves the library's own accept
+    }
+
+    private void pauseAccepting(SelectionKey key, Duration pause) {
+        listen(key, 0);
+        try {
+            timer.schedule(pause, () -> {
+                listen(key, SelectionKey.OP_ACCEPT);
+                key.selector().wakeup();
+            });
+        } catch (Throwable failure) { // no memory, say; an Error would end the selector
+            LOG.error("accepting goes on without a pause", failure);
+            listen(key, SelectionKey.OP_ACCEPT);
+        }
     }
 
     private static void listen(SelectionKey key, int interest) {

@@ -1,5 +1,6 @@
 package io.realtime.server.javawebsocket;
 
+import io.realtime.internal.Steps;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.CancelledKeyException;
@@ -23,10 +24,10 @@ import org.jspecify.annotations.Nullable;
  * <p>The selector reads; anyone may send, one thread at a time. The lock guards the outbound side and the key's interest;
  * no I/O and no call outward is made under it.
  *
- * <p>The socket is never closed while a thread writes: that thread closes it when it is done. In JDK 17
- * ({@code SocketChannelImpl.kill}; mended in later ones) a selector that finds the key cancelled frees the descriptor of a
- * closing socket although a write is under way, and Java-WebSocket 1.6.0 cancels the key before it closes. The next
- * connection that is accepted gets the same descriptor, and with it the bytes of that write.
+ * <p>The socket is never closed while a thread is in a write. In JDK 17 ({@code SocketChannelImpl.kill}; mended in later
+ * ones) a selector that finds the key cancelled frees the descriptor of a closing socket all the same, and Java-WebSocket
+ * 1.6.0 cancels the key before it closes. The next connection that is accepted gets the same descriptor, and with it the
+ * bytes of that write.
  */
 @SuppressWarnings("NonAtomicVolatileUpdate") // updated under the lock, read by those who only want to know
 final class PeerChannel implements WrappedByteChannel {
@@ -89,14 +90,15 @@ final class PeerChannel implements WrappedByteChannel {
     private final ReentrantLock lock = new ReentrantLock();
     private final ArrayDeque<ByteBuffer> queue = new ArrayDeque<>(2); // Guarded by lock
     private volatile long waiting; // Written under lock; bytes in the queue
-    private @Nullable Thread writer; // Guarded by lock; whose turn it is to empty the queue
+    private boolean writing; // Guarded by lock; a thread is emptying the queue
     private boolean armed; // Guarded by lock; the selector will empty the queue
     private volatile long taken; // Written under lock; bytes that left after they had to wait for the peer
     private boolean catchingUp; // Guarded by lock; from a wait for the peer until nothing waits
     private boolean owesDrained; // Guarded by lock
     private boolean sealed; // Guarded by lock; the last frame is queued
     private boolean reading = true; // Guarded by lock
-    private boolean closed; // Guarded by lock; the socket is closed as soon as nobody writes
+    private volatile boolean closed; // Written under lock; no write begins any more
+    private volatile boolean inWrite; // the writing thread's
     private int interest = SelectionKey.OP_READ; // Guarded by lock
     private Then then = Then.GO_ON; // Guarded by lock
 
@@ -216,15 +218,15 @@ final class PeerChannel implements WrappedByteChannel {
     }
 
     private boolean takeTurn() { // Guarded by lock
-        if (writer != null || armed) {
+        if (writing || armed) {
             return false;
         }
-        writer = Thread.currentThread();
+        writing = true;
         return true;
     }
 
     /**
-     * Writes what waits, as far as the socket takes it. It is the caller's turn.
+     * Writes what waits, as far as the socket takes it. The caller has set {@code writing}.
      *
      * @param begin what to begin with, when that is known
      */
@@ -236,16 +238,24 @@ final class PeerChannel implements WrappedByteChannel {
                 for (ByteBuffer part : chunk) {
                     wanted += part.remaining();
                 }
-                long written = chunk.length == 1 ? socket.write(chunk[0]) : socket.write(chunk);
+                long written = write(chunk);
                 if (written < wanted || i == WRITES) {
                     leaveToSelector(written);
                     return;
                 }
                 chunk = next(written);
             }
-        } catch (Throwable failure) { // memory for the write may be short
-            close();
+        } catch (Throwable failure) { // memory for the write may be short, and the turn is still ours
             owner.failed(failure);
+        }
+    }
+
+    private long write(ByteBuffer[] chunk) throws IOException {
+        inWrite = true;
+        try {
+            return closed ? 0 : chunk.length == 1 ? socket.write(chunk[0]) : socket.write(chunk);
+        } finally {
+            inWrite = false;
         }
     }
 
@@ -253,17 +263,15 @@ final class PeerChannel implements WrappedByteChannel {
     private ByteBuffer[] next(long written) {
         Then next;
         boolean drained;
-        boolean over;
         lock.lock();
         try {
             remove(written);
             if (!queue.isEmpty()) {
                 return chunk();
             }
-            writer = null;
+            writing = false;
             catchingUp = false;
             updateInterest();
-            over = closed;
             drained = owesDrained && !sealed;
             owesDrained = false;
             next = closed || !sealed ? Then.GO_ON : then;
@@ -272,9 +280,6 @@ final class PeerChannel implements WrappedByteChannel {
             }
         } finally {
             lock.unlock();
-        }
-        if (over) {
-            closeSocket();
         }
         if (drained) {
             owner.drained();
@@ -351,22 +356,19 @@ final class PeerChannel implements WrappedByteChannel {
     }
 
     private void leaveToSelector(long written) {
-        boolean over;
         lock.lock();
         try {
             remove(written);
-            writer = null;
-            armed = !closed;
+            writing = false;
+            if (closed) {
+                return;
+            }
+            armed = true;
             updateInterest();
-            over = closed;
         } finally {
             lock.unlock();
         }
-        if (over) {
-            closeSocket();
-        } else {
-            key.selector().wakeup();
-        }
+        key.selector().wakeup();
     }
 
     private void updateInterest() { // Guarded by lock
@@ -394,11 +396,11 @@ final class PeerChannel implements WrappedByteChannel {
     public void writeMore() {
         lock.lock();
         try {
-            if (!armed || writer != null || closed) {
+            if (!armed || writing || closed) {
                 return;
             }
             armed = false;
-            writer = Thread.currentThread();
+            writing = true;
             catchingUp = true;
         } finally {
             lock.unlock();
@@ -433,6 +435,9 @@ final class PeerChannel implements WrappedByteChannel {
             if (!headRead) {
                 return readHead(target);
             }
+            if (early != null) { // the library has not come for it yet
+                return takeEarly(target);
+            }
             int count = socket.read(target);
             if (count > 0) {
                 undecoded.incrementAndGet();
@@ -442,8 +447,7 @@ final class PeerChannel implements WrappedByteChannel {
             return Math.max(0, count);
         } catch (Throwable failure) { // Java-WebSocket 1.6.0: an Error would end the selector
             inputOver = true;
-            stopReading();
-            owner.failed(failure);
+            Steps.run(this::stopReading, () -> owner.failed(failure));
             target.clear();
             return 0;
         }
@@ -538,6 +542,10 @@ final class PeerChannel implements WrappedByteChannel {
         if (key.selector().isOpen()) {
             key.selector().selectedKeys().clear(); // what is still ready is selected again: readiness is by level
         }
+        return takeEarly(target);
+    }
+
+    private int takeEarly(ByteBuffer target) {
         ByteBuffer rest = early;
         if (rest == null) {
             return 0;
@@ -561,29 +569,30 @@ final class PeerChannel implements WrappedByteChannel {
         return socket.isOpen();
     }
 
-    /** Closes the socket, or has the thread close it that writes now, and forgets what waits. */
+    /** For the library; the owner, who hears of it, sees to it that it happens. */
     @Override
     public void close() {
+        boolean unused = tryClose();
+    }
+
+    /** Forgets what waits, and closes the socket; false, and to be tried again, while a thread is in a write. */
+    boolean tryClose() {
         lock.lock();
         try {
             closed = true;
             queue.clear();
             waiting = 0;
-            if (writer != null && writer != Thread.currentThread()) {
-                return;
-            }
-            writer = null;
         } finally {
             lock.unlock();
         }
-        closeSocket();
-    }
-
-    private void closeSocket() {
+        if (inWrite) { // a write that begins after this sees that it is closed
+            return false;
+        }
         try {
             socket.close();
         } catch (IOException ignored) {
             // Java-WebSocket 1.6.0 would log it as an error, for a peer that is gone
         }
+        return true;
     }
 }

@@ -42,6 +42,9 @@ final class PeerConnection implements Connection, FrameDecoder.Sink, PeerChannel
     /** How long a peer may take to answer a close, or to leave after a refusal. */
     static final Duration CLOSE_GRACE = Duration.ofSeconds(5);
 
+    /** How long a write to a socket that does not block takes, at most and about. */
+    private static final Duration WRITE_TIME = Duration.ofMillis(1);
+
     private final Acceptor acceptor;
     private final Scheduler timer;
     private final Consumer<PeerConnection> onEnded;
@@ -57,6 +60,7 @@ final class PeerConnection implements Connection, FrameDecoder.Sink, PeerChannel
     private volatile boolean opened;
     private volatile boolean failed;
     private @Nullable ConnectionListener listener; // the worker's
+    private final Scheduler.Cancellable handshakeDeadline;
     private volatile Scheduler.Cancellable deadline;
 
     /**
@@ -85,7 +89,8 @@ final class PeerConnection implements Connection, FrameDecoder.Sink, PeerChannel
         impl.setSelectionKey(key);
         impl.setChannel(channel);
         impl.setAttachment(this);
-        this.deadline = timer.schedule(config.handshakeTimeout(), this::handshakeOverdue);
+        this.handshakeDeadline = timer.schedule(config.handshakeTimeout(), this::handshakeOverdue);
+        this.deadline = handshakeDeadline;
     }
 
     WebSocketImpl impl() {
@@ -193,7 +198,7 @@ final class PeerConnection implements Connection, FrameDecoder.Sink, PeerChannel
         }
         opened = true;
         place.upgraded();
-        deadline.cancel();
+        handshakeDeadline.cancel();
         try {
             listener = acceptor.open(this, handshake);
         } catch (Throwable failure) {
@@ -328,12 +333,19 @@ final class PeerConnection implements Connection, FrameDecoder.Sink, PeerChannel
         }
     }
 
-    /** Closes the socket and makes the listener's last call. */
     private void end() {
-        if (!ended.compareAndSet(false, true)) {
+        if (ended.compareAndSet(false, true)) {
+            deadline.cancel();
+            closeSocket();
+        }
+    }
+
+    /** Closes the socket, as soon as nobody writes to it, and makes the listener's last call. */
+    private void closeSocket() {
+        if (!channel.tryClose()) {
+            timer.schedule(WRITE_TIME, this::closeSocket);
             return;
         }
-        deadline.cancel();
         Ending why = ending.get();
         try {
             impl.closeConnection(CloseReason.ABNORMAL, "");

@@ -292,10 +292,36 @@ class LibraryServerIT {
         assertEchoes(client);
     }
 
-    @ParameterizedTest
-    @ValueSource(booleans = {false, true})
-    void aSelectorThatFailsIsAProblemAndItsConnectionsAreCut(boolean isError) throws Exception {
+    @Test
+    void selectorThatEndsIsAProblemAndItsConnectionsAreCut() throws Exception {
         RawWebSocket client = upgraded();
+        thread("WebSocketSelector").interrupt();
+        assertEquals(0, client.readToEnd().length);
+        until(() -> "the selector has ended; see the log".equals(server.problem()));
+    }
+
+    @Test
+    void stopOnTheSelectorDoesNotWaitForItself() throws Exception {
+        CountDownLatch stopped = new CountDownLatch(1);
+        OnSchedule well = onSchedule;
+        onSchedule = (delay, task) -> {
+            if (isPause(delay)) { // as after a failure
+                try {
+                    server.stop(0, "");
+                } catch (InterruptedException own) {
+                    Thread.currentThread().interrupt();
+                }
+                stopped.countDown();
+            }
+            return well.schedule(delay, task);
+        };
+        connect();
+        assertTrue(stopped.await(10, TimeUnit.SECONDS));
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = {true, false})
+    void pauseThatCannotBeScheduledStopsNoAccepting(boolean isError) throws Exception {
         OnSchedule well = onSchedule;
         onSchedule = (delay, task) -> {
             if (isPause(delay)) {
@@ -303,9 +329,9 @@ class LibraryServerIT {
             }
             return well.schedule(delay, task);
         };
-        connect();
-        assertEquals(0, client.readToEnd().length);
-        until(() -> "the selector has ended; see the log".equals(server.problem()));
+        upgraded();
+        upgraded();
+        assertNull(server.problem());
     }
 
     @Test
@@ -314,13 +340,16 @@ class LibraryServerIT {
         assertEquals("the listening socket was closed", server.problem());
     }
 
-    @Test
-    void aWorkerThatEndedIsAProblem() throws Exception {
-        Thread worker = Thread.getAllStackTraces().keySet().stream()
-                .filter(thread -> thread.getName().startsWith("WebSocketWorker") && !before.contains(thread))
+    private Thread thread(String name) {
+        return Thread.getAllStackTraces().keySet().stream()
+                .filter(thread -> thread.getName().startsWith(name) && !before.contains(thread))
                 .findAny()
                 .orElseThrow();
-        worker.interrupt();
+    }
+
+    @Test
+    void aWorkerThatEndedIsAProblem() throws Exception {
+        thread("WebSocketWorker").interrupt();
         until(() -> "a worker has ended; see the log".equals(server.problem()));
     }
 
