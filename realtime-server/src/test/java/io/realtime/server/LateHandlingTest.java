@@ -28,6 +28,7 @@ class LateHandlingTest {
     private final List<String> said = new ArrayList<>();
     private final ArrayDeque<Runnable> held = new ArrayDeque<>();
     private boolean holding;
+    private Runnable behind = () -> {}; // at the end of each handler
     private final TestServer test = new TestServer(
             this::authenticate,
             builder -> builder.executor(this::execute)
@@ -38,6 +39,7 @@ class LateHandlingTest {
                             session.room(message.requireRoom()).send(SAID, message.data());
                             said.add(message.data());
                         }
+                        behind.run();
                     }));
 
     @AfterEach
@@ -329,6 +331,23 @@ class LateHandlingTest {
     }
 
     // ---------------------------------------------------------------- the server is closed
+
+    /** Another message waits behind the one that is handled, so what its handler sent waits for the end of the burst. */
+    @Test
+    void messageOfABurstLeavesBeforeTheClose() {
+        TestPeer ann = member();
+        TestPeer ben = test.managed("ben");
+        ben.send("{'type':'$join','room':'chat:1','ref':'j'}");
+        holding = true;
+        say(ann, 1, "last");
+        say(ann, 2, "not handled any more");
+        test.settle();
+        behind = () -> test.server.close(Duration.ZERO);
+        release();
+        assertEquals(List.of("last"), said);
+        assertEquals("last", ben.next("said").get("data").getAsString());
+        assertEquals(CloseReason.DRAINING, ben.closeCode());
+    }
 
     @Test
     void nothingIsHandledOnceTheServerIsClosedThoughTasksWaitInTheExecutor() {

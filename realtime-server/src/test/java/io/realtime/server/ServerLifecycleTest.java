@@ -26,7 +26,6 @@ import io.realtime.Request;
 import io.realtime.StreamListener;
 import io.realtime.StreamRequest;
 import io.realtime.server.DirectTransport.Line;
-import io.realtime.server.TestServer.TestPeer;
 import io.realtime.spi.Scheduler;
 import io.realtime.spi.ServerTransport;
 import java.io.IOException;
@@ -297,30 +296,6 @@ class ServerLifecycleTest {
         Handling handling = new Handling(server -> server.close(Duration.ofHours(1)));
         handling.mayEnd.countDown();
         handling.server.awaitClosed();
-    }
-
-    /** Another message waits behind the one whose handler closes: what it sends is left to the end of the burst. */
-    @Test
-    void whatAHandlerSentLeavesBeforeTheClose() {
-        RealtimeServer[] self = new RealtimeServer[1];
-        TestServer test = new TestServer(
-                TestServer::byName,
-                builder -> builder.allowJoin((session, room) -> true).on(SAY, (session, message) -> {
-                    session.room("chat:1").send(SAY, message.data());
-                    self[0].close(Duration.ZERO);
-                }));
-        self[0] = test.server;
-        TestPeer ann = test.managed("ann");
-        TestPeer ben = test.managed("ben");
-        for (TestPeer peer : List.of(ann, ben)) {
-            peer.send("{'type':'$join','room':'chat:1','ref':'1'}");
-        }
-        ann.sendRaw("{\"type\":\"say\",\"data\":\"last\"}");
-        ann.sendRaw("{\"type\":\"say\",\"data\":\"not handled any more\"}");
-        test.time.advance(Duration.ofSeconds(1));
-        assertEquals("last", ben.next("say").get("data").getAsString());
-        assertEquals(CloseReason.DRAINING, ben.closeCode());
-        test.close();
     }
 
     /** Puts a session into a started server's tables that notes what it is asked. */
