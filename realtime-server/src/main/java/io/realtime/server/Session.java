@@ -10,6 +10,7 @@ import io.realtime.StreamListener;
 import io.realtime.StreamRequest;
 import io.realtime.Subscription;
 import io.realtime.internal.Durations;
+import io.realtime.internal.Steps;
 import io.realtime.internal.wire.EntryBudget;
 import io.realtime.internal.wire.ErrorData;
 import io.realtime.internal.wire.Frames;
@@ -35,6 +36,7 @@ import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
 import java.util.stream.Collectors;
@@ -59,6 +61,8 @@ public final class Session {
     private static final Duration REQUEST_TIMEOUT = Duration.ofSeconds(10);
     private static final CloseReason TAKEN_OVER =
             new CloseReason(CloseReason.SESSION_REPLACED, "a newer connection took over the session");
+
+    private static final CompletableFuture<Void> NO_CLOSE = CompletableFuture.completedFuture(null);
 
     /** What streams leave unread in the inbox; its log keeps four times as much. */
     private static final int MOST_UNREAD = 250;
@@ -94,6 +98,8 @@ public final class Session {
     private volatile Handshake handshake; // written under lock
     private volatile Life life = Life.NEW; // written under lock
     private volatile @Nullable CloseReason ended; // written under lock: why, as decided first
+    private CompletableFuture<Void> lastClose =
+            NO_CLOSE; // guarded by lock: of the connection that ends with the session
     private boolean isAnnounced; // guarded by lock: the listener hears of the session
     private boolean isForgotten; // guarded by lock: the server's tables name it no more
     private Scheduler.Cancellable expiry = () -> {}; // guarded by lock
@@ -697,16 +703,28 @@ public final class Session {
     }
 
     /**
-     * Under the lock: makes the close the last that the connection is told, behind what rooms are handing to it.
+     * Under the lock: makes the close the last that the connection is told, behind what rooms are handing to it and an
+     * acknowledgement of all that was handled.
      *
      * @return begins that, without the lock; it takes {@link #CLOSE_LATEST} at most
      */
     private Runnable closing(Peer last, CloseReason reason) {
-        CompletableFuture<?> closed = new CompletableFuture<>();
+        RoomState inbox = rooms.get(Names.SESSION);
+        boolean isTold = isWelcomed && record != null && record.session() == this;
+        AtomicBoolean isBegun = new AtomicBoolean();
+        CompletableFuture<Void> closed = new CompletableFuture<>();
+        lastClose = closed;
         Runnable close = () -> {
-            if (closed.complete(null)) {
-                last.close(reason);
-                rooms.forEach((name, room) -> room.detach(this, last));
+            if (isBegun.compareAndSet(false, true)) {
+                Steps.run(
+                        () -> {
+                            if (isTold && takeOwed()) {
+                                last.send(ack(inbox));
+                            }
+                        },
+                        () -> last.close(reason),
+                        () -> rooms.forEach((name, room) -> room.detach(this, last)),
+                        () -> closed.complete(null));
             }
         };
         if (!isWelcomed) {
@@ -756,6 +774,7 @@ public final class Session {
      */
     private void leaveAll(CloseReason reason) {
         List<RoomState> joined;
+        CompletableFuture<Void> closed;
         lock.lock();
         try {
             enter(Life.OVER, reason);
@@ -764,6 +783,7 @@ public final class Session {
                 rooms = Map.of();
             }
             joined = leaving;
+            closed = lastClose;
         } finally {
             lock.unlock();
         }
@@ -771,7 +791,7 @@ public final class Session {
             room.remove(this);
             room.flush();
             if (room.name.equals(Names.SESSION)) {
-                room.kill();
+                CompletableFuture<Void> unused = closed.thenRun(room::kill); // until then it is replayed
             }
         }
         lock.lock();
@@ -1489,36 +1509,44 @@ public final class Session {
 
     /** Acknowledges what was processed since the last acknowledgement, if anything was. */
     void acknowledgeLate() {
-        boolean isOwed;
         lock.lock();
         try {
             owesAck = false;
-            isOwed = unacknowledged > 0;
         } finally {
             lock.unlock();
         }
-        if (isOwed) {
-            acknowledge();
-        }
+        acknowledge();
     }
 
     /** Returns how far the client's messages are processed, and where the answers to them end. */
     Frames.Ack processed() {
+        return processed(rooms.get(Names.SESSION));
+    }
+
+    private Frames.Ack processed(@Nullable RoomState inbox) {
         long seq = record == null ? 0 : record.processed(); // before the inbox, which then has the answers to these
-        RoomState inbox = rooms.get(Names.SESSION);
         return new Frames.Ack(seq, inbox == null ? 0 : inbox.end().offset());
     }
 
     private void acknowledge() {
-        if (record == null) {
-            return;
+        if (takeOwed()) {
+            control(ack(rooms.get(Names.SESSION)));
         }
+    }
+
+    /** Returns whether anything was processed that is not acknowledged; the caller acknowledges it. */
+    private boolean takeOwed() {
         lock.lock();
         try {
+            boolean isOwed = unacknowledged > 0;
             unacknowledged = 0;
+            return isOwed;
         } finally {
             lock.unlock();
         }
-        control(Outgoing.of(Frames.ACK).data(processed(), Frames.Ack.class).frame());
+    }
+
+    private Frame ack(@Nullable RoomState inbox) {
+        return Outgoing.of(Frames.ACK).data(processed(inbox), Frames.Ack.class).frame();
     }
 }

@@ -185,6 +185,40 @@ class SlowReplayTest {
     }
 
     @Test
+    void disconnectDuringTheReplayOfTheInboxComesBehindIt() {
+        TestPeer before = test.connect(Frames.SUBPROTOCOL, "/ws");
+        before.send("{'type':'$hello','data':{'token':'ann','client':'client-of-ann-0123456789'}}");
+        String epoch = before.data("$welcome")
+                .getAsJsonObject("rooms")
+                .getAsJsonObject("@session")
+                .get("epoch")
+                .getAsString();
+        before.cut();
+        IntStream.rangeClosed(1, MESSAGES).forEach(i -> session().send(SAID, "x".repeat(1000)));
+        TestPeer ann = test.connect(Frames.SUBPROTOCOL, "/ws");
+        test.network.stallClients(true);
+        ann.send("{'type':'$hello','data':{'token':'ann','client':'client-of-ann-0123456789','session':'"
+                + session().secret() + "','positions':{'@session':['" + epoch + "',0]}}}");
+        session().disconnect("bye");
+        read();
+        assertEquals(all("", MESSAGES, "").subList(1, MESSAGES + 1), told(ann, "@session"));
+        assertEquals(4005, ann.closeCode());
+    }
+
+    @Test
+    void inboxOfAnEndedSessionIsForgotten() {
+        TestPeer ann = test.managed("ann");
+        session().send(SAID, "x");
+        test.settle();
+        assertEquals(1, ann.types().stream().filter("said"::equals).count());
+        long before = test.server.stats().logBytes();
+        session().disconnect("bye");
+        test.settle();
+        assertTrue(test.server.stats().logBytes() < before);
+        assertEquals(test.server.countLogBytes(), test.server.stats().logBytes());
+    }
+
+    @Test
     void replayOfAPeerThatDoesNotReadHoldsADisconnectUpForASecond() {
         readerWhoseReplayIsUnderWay();
         session().disconnect("bye");

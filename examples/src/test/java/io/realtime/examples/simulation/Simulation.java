@@ -256,8 +256,8 @@ final class Simulation {
                                 * (1 + setup.limits().mailbox())) {
             history.broken(stats + ": too many messages wait");
         }
-        if (stats.rooms()
-                > setup.rooms().size() + SHARED.size() + USERS.size() + 1 + stats.sessions()) { // one inbox each
+        int inboxes = stats.sessions() + lives + plain; // some of sessions whose connections are about to close
+        if (stats.rooms() > setup.rooms().size() + SHARED.size() + USERS.size() + 1 + inboxes) {
             history.broken(String.format("%s: too many rooms", stats));
         }
         for (Session session : up.connections().sessions()) {
