@@ -537,13 +537,13 @@ final class OutboxJournal {
     }
 
     /**
-     * Cuts off what was written in vain, so that the next process does not find it. The channel is opened anew, since an
-     * interrupt of the writing thread has closed it.
+     * Cuts off what was written in vain, so that the next process does not find it, not even after a loss of power. The
+     * channel is opened anew, since an interrupt of the writing thread has closed it.
      */
     private void cutBack() {
         try {
             if (isInPlace()) {
-                channel().truncate(size);
+                channel().truncate(size).force(true);
             }
         } catch (IOException failure) { // tried again when the file is closed, if it is not written anew before
             LOG.debug("'{}' could not be cut back", file, failure);
@@ -594,6 +594,7 @@ final class OutboxJournal {
             }
             closeQuietly(); // some systems replace no file that is open
             disk.replace(successor, file);
+            disk.forceNames(file);
             complete = true;
         } finally {
             if (!complete) {
@@ -807,10 +808,14 @@ final class OutboxJournal {
         /** Puts a file in the place of another: after a crash there is the one or the other, whole. */
         void replace(Path from, Path to) throws IOException {
             Files.move(from, to, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
-            try (FileChannel directory = FileChannel.open(to.resolveSibling("."), StandardOpenOption.READ)) {
+        }
+
+        /** Forces the names in a file's directory: what was put in the place of another is there after a loss of power. */
+        void forceNames(Path file) throws IOException {
+            try (FileChannel directory = FileChannel.open(file.resolveSibling("."), StandardOpenOption.READ)) {
                 directory.force(true);
             } catch (IOException notAllowed) { // Windows opens no directory; there the move itself is logged
-                LOG.debug("the directory of '{}' could not be forced", to, notAllowed);
+                LOG.debug("the directory of '{}' could not be forced", file, notAllowed);
             }
         }
     }

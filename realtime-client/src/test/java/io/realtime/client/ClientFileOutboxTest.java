@@ -276,6 +276,28 @@ class ClientFileOutboxTest {
     }
 
     @Test
+    void messageStoredTogetherWithACompactionIsInTheFile() throws IOException {
+        start();
+        List<CompletableFuture<Void>> cancelled = List.of(say("x".repeat(50_000)), say("x".repeat(50_000)));
+        world.settle();
+        int changes = disk.changes.size();
+        holdsWrites = true;
+        cancelled.forEach(message -> message.cancel(false));
+        var kept = say("kept");
+        letWrite();
+        assertFalse(kept.isDone());
+        assertEquals(
+                List.of("write", "force", "write", "force", "replace", "force names"),
+                disk.changes.subList(changes, disk.changes.size()));
+        disk.losePower(BrokenDisk.Loss.CONTENTS_AND_NAMES);
+        OutboxJournal journal = OutboxJournal.open(directory.resolve("outbox"), new BrokenDisk());
+        assertEquals(
+                List.of(3L),
+                journal.takeRestored().stream().map(OutboxJournal.Stored::seq).toList());
+        journal.close();
+    }
+
+    @Test
     void whatCloseCannotStoreIsReported() {
         start();
         disk.full = true;

@@ -8,10 +8,13 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.realtime.client.World.Say;
 import java.io.IOException;
 import java.net.URI;
+import java.nio.channels.FileChannel;
+import java.nio.channels.OverlappingFileLockException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
@@ -148,6 +151,29 @@ class FileOutboxTest {
         OutboxJournal journal = OutboxJournal.open(file(), new OutboxJournal.Disk());
         assertEquals(100, journal.takeRestored().size());
         journal.close();
+    }
+
+    /** What closes may still cut the file, so the next must not have read it yet, in this process or another. */
+    @Test
+    void fileIsInUseUntilItIsClosed() throws IOException {
+        FileOutbox.open(file()).close();
+        BrokenDisk disk = new BrokenDisk();
+        FileOutbox outbox = FileOutbox.open(file(), Runnable::run, () -> {}, disk);
+        List<String> seen = new ArrayList<>(); // asserted later: what is thrown here would only be logged
+        Path lockFile = directory.resolve("outbox.lock");
+        disk.onClose = () -> {
+            seen.add(refusal(file()));
+            try (FileChannel channel = FileChannel.open(lockFile, StandardOpenOption.WRITE)) {
+                seen.add("locked: " + channel.tryLock());
+            } catch (OverlappingFileLockException held) {
+                seen.add("is locked");
+            } catch (IOException failure) {
+                seen.add(failure.toString());
+            }
+        };
+        outbox.close();
+        assertEquals(List.of("'" + file() + "' is in use by another FileOutbox of this process", "is locked"), seen);
+        FileOutbox.open(file()).close();
     }
 
     @Test
