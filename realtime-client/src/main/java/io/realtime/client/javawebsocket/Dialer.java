@@ -21,9 +21,9 @@ import org.jspecify.annotations.Nullable;
 /**
  * Connects to the first of a host's addresses that answers (RFC 8305): the families take turns, an attempt begins when
  * the one before it has failed or has had 250 ms, and the losers are closed. At most six are under way; each has a
- * daemon thread, since closing a socket is the only way to end a connect that blocks. Used once.
+ * daemon thread, since closing a socket is the only way to end a connect that blocks. Used once. Tests override how it waits.
  */
-final class Dialer {
+class Dialer {
     static final long STAGGER_MILLIS = 250;
     static final int MOST_UNDER_WAY = 6;
 
@@ -107,7 +107,7 @@ final class Dialer {
                     return null;
                 }
                 if (wait > 0 && !isNoneLeft) {
-                    wait = news.awaitNanos(wait);
+                    wait = awaitNews(wait);
                 } else {
                     news.await();
                 }
@@ -119,6 +119,12 @@ final class Dialer {
         } finally {
             lock.unlock();
         }
+    }
+
+    /** Waits for news, no longer than this; returns how much of the time is left. */
+    @SuppressWarnings("WaitNotInLoop") // the caller has the loop
+    long awaitNews(long nanos) throws InterruptedException {
+        return news.awaitNanos(nanos);
     }
 
     private void dial(InetSocketAddress address, int timeout) {

@@ -49,6 +49,25 @@ class DialerTest {
         assertFalse(connected.isClosed());
     }
 
+    /** RFC 8305 section 5: 250 ms, whatever wakes the dialer before that. */
+    @Test
+    void nextAttemptBeginsAfterAQuarterOfASecond() throws Exception {
+        List<String> waits = new ArrayList<>();
+        Dialer dialer = new Dialer(this::line, Dialer.STAGGER_MILLIS) {
+            @Override
+            long awaitNews(long nanos) {
+                waits.add(lines.size() + " begun, " + nanos + " ns");
+                return nanos > 1 ? nanos / 250_000_000 : 0; // woken early once
+            }
+        };
+        assertEquals("200", dialer.connect(v4(100, 101, 200), 80).toString());
+        assertEquals(
+                List.of(
+                        "1 begun, 250000000 ns", "1 begun, 1 ns",
+                        "2 begun, 250000000 ns", "2 begun, 1 ns"),
+                waits);
+    }
+
     @Test
     void refusalBeginsTheNextAttemptAtOnce() throws Exception {
         assertEquals(
