@@ -9,6 +9,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.realtime.Backoff;
 import io.realtime.CloseReason;
 import io.realtime.ErrorCode;
+import io.realtime.Event;
 import io.realtime.RealtimeException;
 import io.realtime.Request;
 import io.realtime.StreamListener;
@@ -28,6 +29,8 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** A client works with the least of each limit, and says what is beyond it. */
 class ClientLimitsTest {
@@ -98,6 +101,30 @@ class ClientLimitsTest {
         RealtimeException why = assertInstanceOf(RealtimeException.class, world.errors.get(0));
         assertEquals(ErrorCode.TOO_BIG, why.code());
         assertTrue(String.valueOf(why.getMessage()).contains("outboundBytes is 32768"), why.getMessage());
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = {false, true})
+    void messageBeyondHalfOfOutboundBytesNamesThatLimit(boolean isConnected) {
+        world.use(world.builder().outboundBytes(LEAST));
+        if (isConnected) {
+            world.connected();
+        }
+        for (Event<Say> event : isConnected ? List.of(World.SAY, World.TYPING) : List.of(World.SAY)) {
+            CompletableFuture<Void> tooLong = world.client().send(event, new Say("x".repeat(LEAST / 2)));
+            world.settle();
+            RealtimeException why = assertInstanceOf(
+                    RealtimeException.class,
+                    assertThrows(ExecutionException.class, tooLong::get).getCause());
+            assertEquals(ErrorCode.TOO_BIG, why.code());
+            String message = String.valueOf(why.getMessage());
+            String limit = "bytes, this client sends 16384 at most, half of its outboundBytes";
+            assertTrue(message.matches("the message has 16[4-9]\\d\\d " + limit), message);
+        }
+        world.connected();
+        CompletableFuture<Void> fits = world.client().send(World.SAY, new Say("x".repeat(LEAST / 2 - 200)));
+        world.settle();
+        assertDone(fits);
     }
 
     // ---------------------------------------------------------------- the server's messageBytes
