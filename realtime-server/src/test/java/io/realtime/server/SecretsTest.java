@@ -162,6 +162,33 @@ class SecretsTest {
         assertNowhere(TOKENS);
     }
 
+    private List<String> refusals() {
+        return log.records.stream()
+                .filter(entry -> entry.getLevel().equals(Level.WARNING))
+                .map(new SimpleFormatter()::formatMessage)
+                .filter(message -> message.startsWith("refused a peer from "))
+                .toList();
+    }
+
+    @Test
+    void refusalsAreWarnedOfTenTimesAMinute() {
+        String refused = "refused a peer from \\S+: token is invalid: the signature is not of this key";
+        for (int peer = 1; peer <= 12; peer++) {
+            hello(FOREIGN, "");
+            assertEquals(Math.min(peer, 10), refusals().size());
+        }
+        assertTrue(
+                refusals().stream().allMatch(line -> line.matches(refused)),
+                refusals().toString());
+        test.time.advance(Duration.ofMinutes(1));
+        hello(FOREIGN, "");
+        hello(FOREIGN, "");
+        assertEquals(12, refusals().size());
+        String next = refusals().get(10);
+        assertTrue(next.matches(refused + " \\(and 2 others since the last such line\\)"), next);
+        assertTrue(refusals().get(11).matches(refused), refusals().get(11));
+    }
+
     @Test
     void noSessionSecretIsLoggedOrSentToAnotherPeer() {
         TestPeer first = hello(GOOD, "");

@@ -1,6 +1,7 @@
 package io.realtime.testing;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 
 import io.realtime.internal.RetryingExecutor;
 import java.time.Duration;
@@ -8,6 +9,11 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Executor;
 import java.util.concurrent.RejectedExecutionException;
+import java.util.logging.Handler;
+import java.util.logging.Level;
+import java.util.logging.LogRecord;
+import java.util.logging.Logger;
+import java.util.logging.SimpleFormatter;
 import org.junit.jupiter.api.Test;
 
 class RetryingExecutorTest {
@@ -38,6 +44,57 @@ class RetryingExecutorTest {
         assertEquals(List.of("a", "b"), ran);
         assertEquals(0, executor.waiting());
         assertEquals(2, executor.refused());
+    }
+
+    /** What the class logs while a test runs. */
+    private List<LogRecord> logged(Runnable test) {
+        List<LogRecord> records = new ArrayList<>();
+        Handler recorder = new Handler() {
+            @Override
+            public void publish(LogRecord entry) {
+                records.add(entry);
+            }
+
+            @Override
+            public void flush() {}
+
+            @Override
+            public void close() {}
+        };
+        Logger log = Logger.getLogger(RetryingExecutor.class.getName());
+        log.addHandler(recorder);
+        try {
+            test.run();
+        } finally {
+            log.removeHandler(recorder);
+        }
+        return records;
+    }
+
+    /** A pool that is full for an hour refuses thousands of times. */
+    @Test
+    void refusalsAreWarnedOfOnceAMinute() {
+        free = 0;
+        List<LogRecord> first = logged(() -> {
+            for (int i = 0; i < 100; i++) {
+                executor.execute(() -> ran.add("a"));
+            }
+            time.advance(Duration.ofSeconds(59));
+        });
+        assertEquals(1, first.size());
+        assertEquals(Level.WARNING, first.get(0).getLevel());
+        assertEquals(
+                "test: the executor refused a task, 1 so far; it is started later",
+                new SimpleFormatter().formatMessage(first.get(0)));
+        assertInstanceOf(RejectedExecutionException.class, first.get(0).getThrown());
+        List<LogRecord> later = logged(() -> time.advance(Duration.ofHours(1)));
+        assertEquals(60, later.size());
+        assertEquals(
+                "test: the executor refused a task, 100 so far; it is started later",
+                new SimpleFormatter().formatMessage(later.get(0)));
+        free = 1_000;
+        assertEquals(List.of(), logged(() -> time.advance(Duration.ofHours(1))));
+        assertEquals(100, ran.size());
     }
 
     @Test
