@@ -21,6 +21,7 @@ import java.util.Set;
 import java.util.concurrent.Executor;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Function;
 import java.util.stream.LongStream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
@@ -395,6 +396,44 @@ class FanOutTest {
         lagging.catchUp();
         publisher.join(30_000);
         assertEquals(messages, lagging.offsets.size());
+    }
+
+    /** Returns how many bytes this thread has allocated; by reflection, since the module does not read jdk.management. */
+    private static long allocated() throws ReflectiveOperationException {
+        Object threads = Class.forName("java.lang.management.ManagementFactory")
+                .getMethod("getThreadMXBean")
+                .invoke(null);
+        return (long) Class.forName("com.sun.management.ThreadMXBean")
+                .getMethod("getCurrentThreadAllocatedBytes")
+                .invoke(threads);
+    }
+
+    /** Returns the bytes that this thread allocates for each message to some of 5,000 members, on average of a thousand. */
+    private long allocated(Function<Session, Recipients> to) throws ReflectiveOperationException {
+        LocalBroker broker = broker(executor::add);
+        Member sender = new Member().join(broker);
+        crowd(broker, 4_999);
+        Recipients recipients = to.apply(sender.session); // once: a mock allocates when it is asked
+        long before = 0;
+        for (int i = -100; i < 1_000; i++) {
+            if (i == 0) {
+                before = allocated();
+            }
+            publish(broker, recipients);
+            while (!executor.isEmpty()) {
+                executor.remove().run();
+            }
+        }
+        return (allocated() - before) / 1_000;
+    }
+
+    /** A list of the members would be 20,000 bytes at least; a bit for each is 632. */
+    @Test
+    void messageToSomeOfManyMakesNoListOfMembers() throws ReflectiveOperationException {
+        long except = allocated(Recipients.EVERYONE::except);
+        long filtered = allocated(sender -> Recipients.EVERYONE.filter(session -> session != sender));
+        assertTrue(except < 6_000, "except: " + except + " bytes a message");
+        assertTrue(filtered < 6_000, "filter: " + filtered + " bytes a message");
     }
 
     @Test
