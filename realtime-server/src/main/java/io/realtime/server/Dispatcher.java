@@ -369,6 +369,7 @@ final class Dispatcher {
                 calls.endAnswer();
                 throw failure;
             }
+            core.inFlight().beginAnswer();
             later.whenComplete((reply, failure) -> {
                 calls.endAnswer();
                 try {
@@ -379,6 +380,8 @@ final class Dispatcher {
                     }
                 } catch (Throwable unfit) { // the reply cannot be written
                     fail(session, null, envelope, unfit);
+                } finally {
+                    core.inFlight().endAnswer();
                 }
             });
             return null;

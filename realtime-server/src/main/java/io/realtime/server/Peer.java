@@ -1022,9 +1022,9 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
         }
     }
 
-    /** Says that the server drains. */
+    /** Says that the server drains, behind the welcome. */
     void goodbye(FrameBatch frame) {
-        connection.send(frame);
+        whenWelcomed(() -> connection.send(frame));
     }
 
     /** Returns what says that the server drains: one frame for all peers. */

@@ -28,9 +28,7 @@ import java.util.Objects;
 import java.util.Random;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executor;
-import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Function;
@@ -61,8 +59,7 @@ public final class RealtimeServer implements AutoCloseable {
     private final Condition changed = lock.newCondition();
     private State state = State.NEW; // guarded by lock
     private @Nullable Thread closer; // guarded by lock: while CLOSING
-    private volatile long deadline; // of the close; written before others see it, then under lock
-    private final CountDownLatch handled = new CountDownLatch(1); // closing, and nobody waits for handlers any more
+    private final Grace grace; // begun and shortened under lock
 
     private enum State {
         NEW,
@@ -79,6 +76,7 @@ public final class RealtimeServer implements AutoCloseable {
         this.workers = new Workers(scheduler, config.executor(), given != null, true);
         this.transport = config.transport();
         this.core = new ServerCore(config, scheduler, workers);
+        this.grace = new Grace(scheduler);
         this.jvm = new JvmLifecycle(this, config.isDaemon() || given != null, config.closeOnShutdown());
     }
 
@@ -265,35 +263,40 @@ public final class RealtimeServer implements AutoCloseable {
 
     /**
      * Closes gracefully: refuses newcomers, says goodbye with a window over which clients spread their return, lets
-     * handlers finish what has arrived, closes every connection with 4200 behind all that was sent, and releases ports
-     * and threads. What is not handled by then is not acknowledged, and clients send it to the next server. Blocks until
-     * then, at most for about the grace; an executor that the application supplied is left running. What fails on the way
-     * is logged, and all else is closed nevertheless.
+     * handlers finish what has arrived, and give the answers that {@link Builder#onRequestAsync} gives later, closes every
+     * connection with 4200 behind all that was sent, has the listener hear of every session's end, and releases ports and
+     * threads. What is not handled by then is not acknowledged, and clients send it to the next server. Blocks until then,
+     * at most for about the grace; an executor that the application supplied is left running. What fails on the way is
+     * logged, and all else is closed nevertheless.
      *
      * <p>When it returns the server is closed: a second caller waits for the first, whose grace ends with the shorter one of
-     * both. But it returns at once when it is called in a handler or listener while another thread closes, since that
-     * waits for handlers; and when it is interrupted. A handler that closes the server is not waited for itself.
+     * both. But it returns at once when it is called in a handler, listener or rule while another thread closes, since
+     * that waits for these; and when it is interrupted. A handler, listener or rule that closes the server is not waited
+     * for itself. What closes it on a thread of its own, for an answer or a rule that is given later, is waited for: close
+     * it when that is given.
      *
      * <p>New requests and streams fail at once, and {@link Room#send} throws. Those that were open fail too, on the
      * executor: at once when it has a thread for that, and with an executor of the application's that is busy as soon as
      * it has one.
      *
-     * @param grace how long to wait for handlers, at most half of it, and for connections; a negative one is zero
+     * @param grace how long to wait for handlers and answers, at most half of it, and for connections and the listener; a
+     *     negative one is zero
      */
     public void close(Duration grace) {
         close(Durations.nanos(grace), Durations.nanos(Durations.LONGEST));
     }
 
-    /** @param patience for how long to wait for another thread that starts or closes the server; in ns, as the grace */
-    void close(long grace, long patience) {
+    /** @param patience for how long to wait for another thread that starts or closes the server; in ns, as the time */
+    void close(long time, long patience) {
         boolean wasStarted;
         long left = patience;
         lock.lock();
         try {
             while (state == State.STARTING || state == State.CLOSING) {
                 if (state == State.CLOSING) {
-                    endWithin(grace);
-                    if (closer == Thread.currentThread() || core.isHandlingHere()) {
+                    grace.shorten(time);
+                    if (closer == Thread.currentThread()
+                            || !core.inFlight().here().isEmpty()) {
                         return;
                     }
                 }
@@ -306,7 +309,7 @@ public final class RealtimeServer implements AutoCloseable {
                 return;
             }
             wasStarted = state == State.STARTED;
-            beginClose(grace);
+            beginClose(time);
         } catch (InterruptedException interrupted) {
             Thread.currentThread().interrupt();
             return;
@@ -316,18 +319,9 @@ public final class RealtimeServer implements AutoCloseable {
         end(wasStarted);
     }
 
-    private void beginClose(long grace) {
-        deadline = scheduler.nanoTime() + grace;
+    private void beginClose(long time) {
+        grace.begin(time);
         become(State.CLOSING);
-    }
-
-    /** Under the lock: has the close that is under way end within this time, too. */
-    private void endWithin(long grace) {
-        if (left() > grace) {
-            deadline = scheduler.nanoTime() + grace;
-            scheduler.schedule(Duration.ofNanos(grace / 2), handled::countDown);
-            scheduler.schedule(Duration.ofNanos(grace), core::waitNoMore);
-        }
     }
 
     /** Ends all that was begun. Then, whatever has failed, the server is closed. */
@@ -345,6 +339,7 @@ public final class RealtimeServer implements AutoCloseable {
                     this::awaitNoConnections,
                     () -> Steps.each(core.peers(), late -> late.close(draining)),
                     () -> Steps.each(core.sessions(), session -> session.end(draining, Session.Ending.AT_ONCE)),
+                    this::awaitListeners,
                     this::stopTransport);
         }
         Steps.run(jvm::end, core.broker()::stop, this::stopScheduler, workers::stop, core::released);
@@ -356,48 +351,38 @@ public final class RealtimeServer implements AutoCloseable {
         Steps.each(core.peers(), peer -> peer.goodbye(goodbye));
     }
 
-    /** Waits until each session's mailbox was idle once, or for half of what is left. */
+    /**
+     * Waits until each session's mailbox was idle once, from then on leaves what comes to the next server, and waits for
+     * what came meanwhile and for answers that are given later: for half of the grace in all.
+     */
     private void awaitHandlers() {
-        AtomicInteger busy = new AtomicInteger(1); // until all are asked
-        Runnable idle = () -> {
-            if (busy.decrementAndGet() == 0) {
-                handled.countDown();
-            }
-        };
-        for (Session session : core.sessions()) {
-            if (!session.mailbox().isRunningHere()) {
-                busy.incrementAndGet();
-                session.mailbox().whenIdle(idle);
-            }
-        }
-        idle.run();
-        interruptibly(() -> scheduler.await(handled, Duration.ofNanos(left() / 2)));
+        InFlight inFlight = core.inFlight();
+        Set<Mailbox> here = inFlight.here();
+        CompletableFuture<Void> handled = inFlight.idle(here)
+                .thenCompose(idle -> {
+                    core.stopped();
+                    return inFlight.idle(here);
+                })
+                .thenCompose(idle -> inFlight.answered());
+        grace.await(1.0 / 2, handled);
     }
 
+    /** Waits for most of what is left: peers that do not close leave the listener some time to hear of all sessions' ends. */
     private void awaitNoConnections() {
-        interruptibly(() -> core.awaitNoConnections(left()));
+        grace.await(7.0 / 8, core.noConnections());
+    }
+
+    private void awaitListeners() {
+        InFlight inFlight = core.inFlight();
+        grace.await(1, inFlight.idle(inFlight.here()));
     }
 
     private void stopTransport() {
-        interruptibly(() -> transport.stop(Duration.ofNanos(left())));
-    }
-
-    private long left() {
-        return Math.max(0, deadline - scheduler.nanoTime());
-    }
-
-    /** Waits; an interrupted thread stays interrupted. */
-    private static void interruptibly(Wait wait) {
         try {
-            wait.await();
+            transport.stop(Duration.ofNanos(grace.left()));
         } catch (InterruptedException interrupted) {
             Thread.currentThread().interrupt();
         }
-    }
-
-    @FunctionalInterface
-    private interface Wait {
-        void await() throws InterruptedException;
     }
 
     private void stopScheduler() {

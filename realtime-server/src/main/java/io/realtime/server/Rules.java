@@ -101,7 +101,7 @@ final class Rules {
     private CompletableFuture<Boolean> ask(Session session, String what, Supplier<CompletionStage<Boolean>> rule) {
         CompletableFuture<Boolean> answer = new CompletableFuture<>();
         try {
-            rule.get().whenComplete((yes, failure) -> {
+            core.inFlight().askHere(session, rule).whenComplete((yes, failure) -> {
                 if (failure != null) {
                     core.report(session, what + " failed", ServerCore.unwrap(failure));
                 }

@@ -29,9 +29,9 @@ import java.util.Locale;
 import java.util.Map;
 import java.util.Random;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ConcurrentHashMap;
-import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.concurrent.locks.ReentrantLock;
@@ -77,7 +77,8 @@ final class ServerCore implements ServerTransport.Acceptor {
     private final AtomicLong numbers = new AtomicLong();
     private final LongAdder unhandled = new LongAdder();
     private final LongAdder waiting = new LongAdder();
-    private final CountDownLatch left = new CountDownLatch(1); // closing, and no connection is open
+    private final InFlight inFlight = new InFlight(this::sessions);
+    private final CompletableFuture<Void> left = new CompletableFuture<>(); // closing, and no connection is open
     private final LogLimit refusals = new LogLimit(10, Duration.ofMinutes(1));
     private final ConnectionManager connections = new ConnectionManager(this);
     private volatile boolean closing;
@@ -151,26 +152,21 @@ final class ServerCore implements ServerTransport.Acceptor {
     void gone(Peer peer) {
         peers.remove(peer);
         if (closing && peers.isEmpty()) {
-            left.countDown();
+            left.complete(null);
         }
     }
 
-    /** While closing: waits until no connection is open, or until the time is over. */
-    void awaitNoConnections(long nanos) throws InterruptedException {
-        if (!peers.isEmpty()) {
-            scheduler().await(left, Duration.ofNanos(nanos));
+    /** While closing: returns a future that completes when no connection is open. */
+    CompletableFuture<Void> noConnections() {
+        if (peers.isEmpty()) {
+            left.complete(null);
         }
+        return left;
     }
 
-    /** Waits for connections no more. */
-    void waitNoMore() {
-        left.countDown();
-    }
-
-    /** Returns whether this thread runs a handler, or what else runs in a session's order. */
-    boolean isHandlingHere() {
-        return sessionsById.values().stream()
-                .anyMatch(session -> session.mailbox().isRunningHere());
+    /** Returns what the application has not finished. */
+    InFlight inFlight() {
+        return inFlight;
     }
 
     /** Returns what a plain client's upgrade says of its token. */

@@ -758,11 +758,16 @@ public final class Session {
         ended = reason;
         expiry.cancel();
         boolean isTold = isAnnounced;
+        core.inFlight().ending(this);
         mailbox.enqueue(
                 () -> { // behind what it has received
-                    leaveAll(reason);
-                    if (isTold) {
-                        core.listener().onClose(this, reason);
+                    try {
+                        leaveAll(reason);
+                        if (isTold) {
+                            core.listener().onClose(this, reason);
+                        }
+                    } finally {
+                        core.inFlight().ended(this);
                     }
                 });
         return true;

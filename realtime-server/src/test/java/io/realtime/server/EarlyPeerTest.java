@@ -178,4 +178,17 @@ class EarlyPeerTest {
         assertEquals(List.of("x"), handled);
         assertEquals(0, test.server.stats().waiting());
     }
+
+    /** A plain peer is never told anything before its welcome but why it is closed. */
+    @Test
+    void peerWithoutAWelcomeIsToldNoGoodbye() {
+        TestPeer plain = test.connect("", "/ws?token=ann");
+        TestPeer managed = hello("ann");
+        test.server.close(Duration.ZERO);
+        test.settle();
+        for (TestPeer peer : List.of(plain, managed)) {
+            assertEquals(List.of("$error"), peer.types());
+            assertEquals(CloseReason.DRAINING, peer.closeCode());
+        }
+    }
 }

@@ -55,6 +55,7 @@ class RulesTest {
     void serve() {
         when(core.limits()).thenReturn(Limits.defaults());
         when(core.scheduler()).thenReturn(time);
+        when(core.inFlight()).thenReturn(new InFlight(List::of));
         when(core.log()).thenReturn(NOPLogger.NOP_LOGGER);
         when(ann.userId()).thenReturn("ann");
     }

@@ -1,0 +1,220 @@
+package io.realtime.server;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.realtime.CloseReason;
+import io.realtime.Event;
+import io.realtime.Request;
+import io.realtime.internal.wire.Frames;
+import io.realtime.server.DirectTransport.Line;
+import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.UnaryOperator;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** What a graceful close waits for, and for what it cannot wait, with real threads. */
+@Timeout(30)
+class CloseTest {
+    private static final Event<String> SAY = Event.of("say", String.class);
+    private static final Request<String, String> ASK = Request.of("ask", String.class, String.class);
+    private static final Duration LONG = Duration.ofHours(1);
+
+    private final DirectTransport transport = new DirectTransport();
+    private final CountDownLatch hasBegun = new CountDownLatch(1);
+    private final CountDownLatch mayEnd = new CountDownLatch(1);
+    private final AtomicBoolean hasEnded = new AtomicBoolean();
+    private final CountDownLatch isClosing = new CountDownLatch(1);
+    private RealtimeServer server = start(builder -> builder);
+
+    private RealtimeServer start(UnaryOperator<RealtimeServer.Builder> config) {
+        if (server != null) {
+            server.close(Duration.ZERO);
+        }
+        server = config.apply(RealtimeServer.builder()
+                        .transport(transport)
+                        .authenticator(TestServer::byName)
+                        .on(SAY, (session, message) -> block()))
+                .build()
+                .start();
+        return server;
+    }
+
+    /** What the application's code does, which a close is to wait for. */
+    private void block() throws InterruptedException {
+        hasBegun.countDown();
+        mayEnd.await();
+        hasEnded.set(true);
+    }
+
+    private void blockQuietly() {
+        try {
+            block();
+        } catch (InterruptedException interrupted) {
+            throw new AssertionError(interrupted);
+        }
+    }
+
+    private Line plain(String user) {
+        Line line = transport.open("token=" + user, null);
+        line.reader = frame -> {
+            if (frame.contains("$goodbye")) {
+                isClosing.countDown();
+            }
+        };
+        return line;
+    }
+
+    private Thread beginClose() {
+        Thread closer = new Thread(() -> server.close(LONG));
+        closer.start();
+        return closer;
+    }
+
+    private void assertCloseWaits() throws InterruptedException {
+        Thread closer = beginClose();
+        while (closer.isAlive() && closer.getState() != Thread.State.TIMED_WAITING) {
+            Thread.onSpinWait();
+        }
+        assertTrue(closer.isAlive());
+        mayEnd.countDown();
+        closer.join();
+        assertTrue(hasEnded.get());
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"kicked", "surplus", "left"})
+    void closeWaitsForTheHandlerOfAnEndedSession(String way) throws Exception {
+        start(builder -> builder.limits(Limits.builder()
+                .sessionsPerUser(1, SessionOverflow.CLOSE_OLDEST)
+                .build()));
+        Line ann = plain("ann");
+        ann.say("{'type':'say','data':'x'}");
+        hasBegun.await();
+        switch (way) {
+            case "kicked" -> server.user("ann").disconnect("out");
+            case "surplus" -> {
+                Line next = plain("ann");
+                while (ann.closed.get() == null || next.received.isEmpty()) {
+                    Thread.onSpinWait();
+                }
+            }
+            default -> ann.abort();
+        }
+        assertCloseWaits();
+    }
+
+    @Test
+    void closeWaitsForOnClose() throws Exception {
+        CompletableFuture<Void> sent = new CompletableFuture<>();
+        start(builder -> builder.listener(new SessionListener() {
+            @Override
+            public void onClose(Session session, CloseReason reason) {
+                blockQuietly();
+                server.room("lobby").send(SAY, "left"); // throws when the server is closed
+                sent.complete(null);
+            }
+        }));
+        Line ann = plain("ann");
+        while (ann.received.isEmpty()) {
+            Thread.onSpinWait();
+        }
+        assertCloseWaits();
+        assertTrue(sent.isDone());
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = {true, false})
+    void closeWaitsForAnAnswerThatIsGivenLater(boolean isManaged) throws Exception {
+        CompletableFuture<String> answer = new CompletableFuture<>();
+        start(builder -> builder.onRequestAsync(ASK, (session, question) -> {
+            hasBegun.countDown();
+            return answer;
+        }));
+        Line ann = transport.open("token=ann", isManaged ? Frames.SUBPROTOCOL : null);
+        if (isManaged) {
+            ann.say("{'type':'$hello','data':{'token':'ann','client':'client-of-ann-0123456789'}}");
+        }
+        ann.say("{'type':'ask','ref':'1','data':'x'" + (isManaged ? ",'seq':1" : "") + "}");
+        hasBegun.await();
+        Thread answering = new Thread(() -> {
+            blockQuietly();
+            answer.complete("yes");
+        });
+        answering.start();
+        assertCloseWaits();
+        List<String> last = ann.received.subList(ann.received.size() - (isManaged ? 3 : 2), ann.received.size());
+        assertTrue(last.get(0).contains("$reply"), last::toString);
+        assertEquals(isManaged, last.get(1).contains("\"$ack\",\"data\":{\"seq\":1,\"answers\":1}"));
+        answering.join();
+    }
+
+    @Test
+    void closeWaitsForTheAnswerOfNoHandlerThatFailed() throws Exception {
+        start(builder -> builder.onRequestAsync(ASK, (session, question) -> {
+            hasBegun.countDown();
+            throw new IllegalStateException("expected by the test");
+        }));
+        plain("ann").say("{'type':'ask','ref':'1','data':'x'}");
+        hasBegun.await();
+        beginClose().join();
+    }
+
+    @Test
+    void requestHandlerThatClosesIsNotWaitedFor() throws Exception {
+        start(builder -> builder.onRequestAsync(ASK, (session, question) -> {
+            server.close(LONG);
+            return new CompletableFuture<>();
+        }));
+        plain("ann").say("{'type':'ask','ref':'1','data':'x'}");
+        server.awaitClosed();
+    }
+
+    @Test
+    void onCloseThatClosesWhileAnotherDoesGoesOn() throws Exception {
+        start(builder -> builder.listener(new SessionListener() {
+            @Override
+            public void onClose(Session session, CloseReason reason) {
+                server.close(Duration.ofHours(2));
+            }
+        }));
+        Line ann = plain("ann");
+        while (ann.received.isEmpty()) {
+            Thread.onSpinWait();
+        }
+        beginClose().join();
+    }
+
+    @Test
+    void joinRuleThatClosesIsNotWaitedFor() throws Exception {
+        start(builder -> builder.limits(Limits.builder().ruleTimeout(LONG).build())
+                .allowJoin((session, room) -> {
+                    server.close(LONG);
+                    return true;
+                }));
+        plain("ann").say("{'type':'$join','room':'a','ref':'1'}");
+        server.awaitClosed();
+    }
+
+    @Test
+    void joinRuleThatClosesWhileAnotherDoesGoesOn() throws Exception {
+        start(builder -> builder.limits(Limits.builder().ruleTimeout(LONG).build())
+                .allowJoin((session, room) -> {
+                    blockQuietly();
+                    server.close(Duration.ofHours(2));
+                    return true;
+                }));
+        plain("ann").say("{'type':'$join','room':'a','ref':'1'}");
+        hasBegun.await();
+        Thread closer = beginClose();
+        isClosing.await();
+        mayEnd.countDown();
+        closer.join();
+    }
+}
