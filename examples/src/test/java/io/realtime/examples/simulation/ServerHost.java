@@ -28,6 +28,7 @@ final class ServerHost {
     private int publishedBefore; // by earlier lives, whose logs died with them
     private boolean dawdles = true;
     private boolean closing;
+    private int closes; // under way: the next server may begin meanwhile
     private long atWorkSince; // on the network's clock, which may be ahead of now
     private final Map<String, Position> ends = new HashMap<>();
 
@@ -147,7 +148,9 @@ final class ServerHost {
             simulation.trace("the server shuts down within " + grace);
             life = null;
             closing = true;
+            closes++;
             stopping.server.close(grace);
+            closes--;
             if (simulation.setup.isWide() && !simulation.setup.lags()) { // else a replay may wait for its connection
                 simulation.wire.requireHandedOver();
             }
@@ -156,7 +159,7 @@ final class ServerHost {
 
     /** Returns whether the server has closed, or is about to. */
     boolean isClosing() {
-        return closing;
+        return closing || closes > 0;
     }
 
     // ---------------------------------------------------------------- what the application does
