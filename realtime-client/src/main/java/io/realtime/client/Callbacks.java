@@ -3,6 +3,7 @@ package io.realtime.client;
 import io.realtime.Event;
 import io.realtime.EventBus;
 import io.realtime.Message;
+import io.realtime.RealtimeException;
 import io.realtime.Subscription;
 import io.realtime.internal.wire.Envelope;
 import io.realtime.spi.Scheduler;
@@ -37,6 +38,7 @@ final class Callbacks {
     private final int inboundBytes;
     private final ClientListener listener;
     private final Reloads reloads;
+    private final Untold untold;
     private final EventBus everywhere = new EventBus(this::handlerFailed);
     private final ConcurrentHashMap<String, RoomBus> perRoom = new ConcurrentHashMap<>(); // with subscriptions only
     private final AtomicLong backlog = new AtomicLong();
@@ -55,6 +57,7 @@ final class Callbacks {
         this.inboundBytes = inboundBytes;
         this.listener = listener;
         this.reloads = new Reloads(this, scheduler);
+        this.untold = new Untold(this.executor, 2L * inboundBytes / OVERHEAD, this::tell);
     }
 
     void execute(Runnable task) {
@@ -88,9 +91,22 @@ final class Callbacks {
         scheduler.schedule(RETRY, task);
     }
 
-    /** Returns a future for the application, which is completed on the executor. */
+    /**
+     * Returns a future for the application, which is completed on the executor; one that has failed already when so many
+     * wait for that that nothing more may be asked.
+     */
     <T> ClientFuture<T> newFuture() {
-        return new ClientFuture<>(executor);
+        ClientFuture<T> result = new ClientFuture<>(executor);
+        RealtimeException refusal = untold.refusalOrNull();
+        if (refusal != null) {
+            result.completeExceptionally(refusal);
+        }
+        return result;
+    }
+
+    /** Returns what bounds what the application is yet to be told. */
+    Untold untold() {
+        return untold;
     }
 
     /** Returns what a frame of so many characters costs to keep. */
@@ -245,7 +261,7 @@ final class Callbacks {
     }
 
     void error(Throwable failure) {
-        executor.execute(() -> tell(failure));
+        untold.report(failure);
     }
 
     /** Tells of a gap, and lets the room's hook load what was missed. */
@@ -278,7 +294,7 @@ final class Callbacks {
 
     /** Fails what waits for a message, and reports the message. */
     void dropped(CompletableFuture<Void> result, DroppedMessage message) {
-        executor.execute(() -> {
+        untold.tell(message.cost(), () -> {
             result.completeExceptionally(message.cause());
             listener.onDropped(message);
         });
@@ -293,7 +309,7 @@ final class Callbacks {
     }
 
     void fail(CompletableFuture<?> result, Throwable failure) {
-        executor.execute(() -> result.completeExceptionally(failure));
+        untold.tell(Untold.FAILURE_BYTES, () -> result.completeExceptionally(failure));
     }
 
     /** Tells of a gap; on the executor only. */

@@ -126,6 +126,9 @@ final class Calls {
 
     <Q, R> CompletableFuture<R> request(Request<Q, R> request, Q data, Duration timeout) {
         ClientFuture<R> result = callbacks.newFuture();
+        if (result.isDone()) {
+            return result;
+        }
         Executor executor = callbacks.executor();
         RequestCall<R> call = new RequestCall<>(result, request.replyType(), executor);
         String json = json(data, request.type(), call);
@@ -151,6 +154,10 @@ final class Calls {
     /** @param executor runs the listener, in order and one call at a time */
     <Q, T> Subscription stream(
             StreamRequest<Q, T> request, Q data, StreamListener<? super T> listener, Executor executor) {
+        RealtimeException refusal = callbacks.untold().refusalOrNull();
+        if (refusal != null) {
+            throw refusal;
+        }
         String ref = questions.newRef();
         StreamCall<T> call = new StreamCall<>(
                 listener,
@@ -180,7 +187,7 @@ final class Calls {
         CompletableFuture<Void> fate = new CompletableFuture<>();
         if (!questions.open(ref, asked)) {
             String why = Questions.MOST + " questions are open";
-            asked.question.failed(new RealtimeException(ErrorCode.OVERLOADED, why, true, null));
+            asked.tell(new RealtimeException(ErrorCode.OVERLOADED, why, true, null));
             return;
         }
         boolean isSent = false;
@@ -251,8 +258,13 @@ final class Calls {
 
         @Override
         public void failed(RealtimeException why) {
-            question.failed(why);
+            tell(why);
             post(this::giveUp);
+        }
+
+        void tell(RealtimeException why) {
+            question.failed(why);
+            callbacks.untold().failureWaitsFor(executor);
         }
 
         /** Has the question not be sent, or not again; returns whether it never was. */

@@ -116,8 +116,11 @@ final class ClientEngine {
         }
     }
 
-    /** Runs a task that a future waits for; the future fails where the task cannot run any more. */
+    /** Runs a task that a future waits for, unless that was refused; it fails where the task cannot run any more. */
     private void ask(CompletableFuture<?> result, Runnable task) {
+        if (result.isDone()) {
+            return;
+        }
         Posted mine = new Posted(result, task);
         posted.add(mine);
         try {

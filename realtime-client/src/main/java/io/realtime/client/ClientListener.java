@@ -15,8 +15,10 @@ public interface ClientListener {
     default void onError(Throwable failure) {}
 
     /**
-     * A message will not be sent (again). Called for every one, beside the failure of its future; for messages of an
-     * earlier process, which a {@link FileOutbox} kept, instead of it, also when the server answered with an error.
+     * A message will not be sent (again). Called for every one, beside the failure of its future, unless it was refused
+     * because 10,000 outcomes or 8 MiB of reports wait for the callbacks: then {@link #onError} says how many were refused.
+     * For messages of an earlier process, which a {@link FileOutbox} kept, called instead of it, also when the server
+     * answered with an error.
      */
     default void onDropped(DroppedMessage message) {}
 

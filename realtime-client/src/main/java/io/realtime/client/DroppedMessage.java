@@ -20,6 +20,11 @@ public final class DroppedMessage {
         this.cause = cause;
     }
 
+    /** Returns what it takes to keep this, in bytes. */
+    long cost() {
+        return Untold.FAILURE_BYTES + (entry == null ? 0 : entry.wireLength());
+    }
+
     /** Returns the name of its event. */
     public String name() {
         return name;

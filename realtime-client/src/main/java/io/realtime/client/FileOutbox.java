@@ -194,6 +194,9 @@ public final class FileOutbox implements Closeable {
             result = client == null
                     ? new CompletableFuture<>()
                     : client.callbacks().newFuture();
+            if (result.isDone()) {
+                return result;
+            }
             waits = client != null && !closed;
             full = syncs.size() >= MOST_SYNCS;
             if (waits && !full) {
@@ -205,7 +208,8 @@ public final class FileOutbox implements Closeable {
         if (!waits) {
             complete(result, takeLost());
         } else if (full) {
-            complete(result, new RealtimeException(ErrorCode.OVERLOADED, "too many wait for the disk", true, null));
+            result.completeExceptionally( // here: nobody waits for it yet
+                    new RealtimeException(ErrorCode.OVERLOADED, "too many wait for the disk", true, null));
         } else {
             wake();
         }

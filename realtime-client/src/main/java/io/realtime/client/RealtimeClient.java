@@ -173,6 +173,7 @@ public final class RealtimeClient implements AutoCloseable {
      * without a gap or a repeat as long as the session does, and ends with {@code connection_lost} otherwise.
      *
      * @return cancels the stream when closed: the listener hears nothing more, and the producer stops at once
+     * @throws io.realtime.RealtimeException with code {@code overloaded} when too much waits for the callbacks
      */
     public <Q, T> Subscription stream(StreamRequest<Q, T> request, Q data, StreamListener<? super T> listener) {
         return engine.calls().stream(request, data, Objects.requireNonNull(listener, "listener"), callbacks::execute);
@@ -182,6 +183,8 @@ public final class RealtimeClient implements AutoCloseable {
      * Like {@link #stream(StreamRequest, Object, StreamListener)}, with the listener on an executor of its own, in order and
      * one call at a time: it may wait there, for a disk, say, and slows this stream's producer and nothing else. The callback
      * executor itself is no other executor: with it this is the same as without.
+     *
+     * @throws io.realtime.RealtimeException as there
      */
     public <Q, T> Subscription stream(
             StreamRequest<Q, T> request, Q data, StreamListener<? super T> listener, Executor executor) {
@@ -413,7 +416,9 @@ public final class RealtimeClient implements AutoCloseable {
 
         /**
          * Who runs the callbacks: a user interface's thread, say. They run in order and one at a time on whichever
-         * executor. It is never shut down here. Default: one daemon thread of the client's own.
+         * executor. It is never shut down here. While it does not run them, 10,000 outcomes of what the application asks may
+         * wait, and 8 MiB of failures and dropped messages; what is asked then fails at once with {@code overloaded}.
+         * Default: one daemon thread of the client's own.
          */
         public Builder callbackExecutor(Executor executor) {
             this.callbackExecutor = Objects.requireNonNull(executor, "executor");

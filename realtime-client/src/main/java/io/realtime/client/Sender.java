@@ -132,6 +132,10 @@ final class Sender {
 
     <T> CompletableFuture<Void> send(Event<T> event, T data, @Nullable String room) {
         ClientFuture<Void> result = callbacks.newFuture();
+        if (result.isDone()) {
+            callbacks.untold().skipReport();
+            return result;
+        }
         Outgoing message;
         try {
             message = Outgoing.of(event.name()).room(room).data(data, event.type());

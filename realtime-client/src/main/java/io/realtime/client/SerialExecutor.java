@@ -13,7 +13,7 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Runs tasks on another executor, one at a time and in order, however many threads that one has. Safe for use by many
- * threads. What waits is bounded by whoever submits: inbound messages by {@link Callbacks}, the rest by the outbox.
+ * threads. What waits is bounded by whoever submits: inbound messages by {@link Callbacks}, the rest by {@link Untold}.
  *
  * <p>No task is lost, whatever comes out of the other executor: what it does not take runs on a daemon thread, since
  * futures must complete even so; when no thread can be made either, the next task or a timer tries again. A task that fails
@@ -31,6 +31,7 @@ final class SerialExecutor implements Executor {
     private final ReentrantLock lock = new ReentrantLock();
     private final ArrayDeque<Runnable> tasks = new ArrayDeque<>(); // guarded by lock
     private final AtomicLong submitted = new AtomicLong(); // written under lock
+    private final AtomicLong begun = new AtomicLong(); // written under lock
     private boolean running; // guarded by lock: a turn has begun, or an executor has taken it
     private volatile boolean refused; // the delegate did not take the last turn
     private volatile @Nullable Thread runner; // of the task that runs
@@ -70,6 +71,12 @@ final class SerialExecutor implements Executor {
     /** Returns how many tasks were submitted so far, at least those of the calling thread. */
     long submitted() {
         return submitted.get();
+    }
+
+    /** Returns how many tasks wait. */
+    long pending() {
+        long known = begun.get(); // first: what begins meanwhile was submitted before
+        return submitted.get() - known;
     }
 
     /** Returns whether the calling thread runs a task of this executor: whatever it waits for, no other task runs. */
@@ -224,6 +231,8 @@ final class SerialExecutor implements Executor {
             if (task == null) {
                 runner = null; // before another turn can begin elsewhere
                 running = false;
+            } else {
+                begun.lazySet(begun.get() + 1);
             }
             return task;
         } finally {
