@@ -20,7 +20,6 @@ import java.lang.reflect.Type;
 import java.time.Duration;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -32,7 +31,7 @@ final class Calls {
     private final Session session;
     private final Questions questions;
     private final Sources sources;
-    private final AtomicInteger answers = new AtomicInteger(); // to the client, begun and not given
+    private final LateAnswers.Count answers;
     private volatile @Nullable Thread answering; // the mailbox's, while it takes a frame to a stream
 
     Calls(ServerCore core, Session session) {
@@ -40,6 +39,7 @@ final class Calls {
         this.session = session;
         this.questions = new Questions(session.id() + "-");
         this.sources = new Sources(core.limits().streamsPerSession());
+        this.answers = core.lateAnswers().of(session.userId());
     }
 
     // ---- asking
@@ -148,21 +148,16 @@ final class Calls {
     // ---- answering later
 
     /**
-     * Begins to answer a request later; {@link #endAnswer} ends it.
+     * Begins to answer a request later; to be ended by {@link LateAnswers.Count#end}.
      *
      * @throws RealtimeException when so many are begun already
      */
-    void beginAnswer() {
-        int most = core.limits().requestsPerSession();
-        if (answers.incrementAndGet() > most) {
-            answers.decrementAndGet();
-            String why = most + " requests wait for their answers, as many as limits.requestsPerSession";
-            throw new RealtimeException(ErrorCode.OVERLOADED, why, true, null);
+    LateAnswers.Count beginAnswer() {
+        if (session.hasEnded()) { // perhaps before this was made
+            answers.over();
         }
-    }
-
-    void endAnswer() {
-        answers.decrementAndGet();
+        answers.begin();
+        return answers;
     }
 
     // ---- producing
@@ -217,6 +212,7 @@ final class Calls {
 
     /** The session is over. */
     void over() {
+        answers.over();
         sources.cancelAll();
         questions.failAll(gone());
     }

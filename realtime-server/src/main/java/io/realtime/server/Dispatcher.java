@@ -85,7 +85,7 @@ final class Dispatcher {
         try {
             return step.run();
         } catch (Throwable failure) { // an Error of one handler must not cost the session its next message
-            ErrorData error = report(session, envelope, failure);
+            ErrorData error = report(session, envelope.type(), failure);
             if (session.mailbox().begin()) {
                 answer(session, peer, envelope, error);
             }
@@ -220,7 +220,7 @@ final class Dispatcher {
                 RealtimeException why = refusal != null
                         ? refusal
                         : new RealtimeException(ErrorCode.UNAUTHORIZED, "the token is another user's");
-                fail(session, peer, envelope, why);
+                answer(session, peer, envelope, ErrorData.of(why));
                 return;
             }
             peer.expireAt(proof.expiresAt());
@@ -263,28 +263,23 @@ final class Dispatcher {
         return room;
     }
 
-    /**
-     * Tells the sender, and the log and the listener what is none of the sender's business.
-     *
-     * @param peer where a question of the protocol came from; null for the application's messages
-     */
-    private void fail(Session session, @Nullable Peer peer, Envelope envelope, Throwable failure) {
-        answer(session, peer, envelope, report(session, envelope, failure));
-    }
-
     /** Returns what the sender is told of a failure; the log and the listener hear of the rest. */
-    private ErrorData report(Session session, Envelope envelope, Throwable failure) {
+    private ErrorData report(Session session, String type, Throwable failure) {
         if (failure instanceof RealtimeException refused) {
             return ErrorData.of(refused);
         }
-        String what = "the handler of '" + envelope.type() + "' failed";
+        String what = "the handler of '" + type + "' failed";
         core.report(session, what, failure);
         return ErrorData.of(ErrorCode.INTERNAL, what, false);
     }
 
-    private static void answer(Session session, @Nullable Peer peer, Envelope envelope, ErrorData error) {
-        Outgoing frame = Outgoing.of(Frames.ERROR).ref(envelope.ref()).seq(envelope.seq());
-        if (envelope.isProtocol() && peer != null) {
+    private static Outgoing error(@Nullable String ref, long seq) {
+        return Outgoing.of(Frames.ERROR).ref(ref).seq(seq);
+    }
+
+    private static void answer(Session session, Peer peer, Envelope envelope, ErrorData error) {
+        Outgoing frame = error(envelope.ref(), envelope.seq());
+        if (envelope.isProtocol()) {
             answer(peer, frame.room(envelope.room()).data(error, ErrorData.class));
         } else {
             session.answer(frame.data(error, ErrorData.class));
@@ -360,32 +355,41 @@ final class Dispatcher {
         return begun((session, envelope) -> {
             String ref = requireRef(envelope);
             Q question = envelope.data(request.type());
-            Calls calls = session.calls();
-            calls.beginAnswer();
+            long seq = envelope.seq(); // what waits for its answer does not hold its frame
+            LateAnswers.Count answers = session.calls().beginAnswer();
             CompletionStage<R> later;
             try {
                 later = Objects.requireNonNull(handler.handle(session, question), "the handler's stage");
             } catch (Throwable failure) {
-                calls.endAnswer();
+                answers.end();
                 throw failure;
             }
             core.inFlight().beginAnswer();
             later.whenComplete((reply, failure) -> {
-                calls.endAnswer();
+                answers.end();
                 try {
-                    if (failure != null) {
-                        fail(session, null, envelope, ServerCore.unwrap(failure));
-                    } else {
-                        reply(session, ref, request, reply);
-                    }
-                } catch (Throwable unfit) { // the reply cannot be written
-                    fail(session, null, envelope, unfit);
+                    answerLate(session, request, ref, seq, reply, failure);
                 } finally {
                     core.inFlight().endAnswer();
                 }
             });
             return null;
         });
+    }
+
+    private <R> void answerLate(
+            Session session, Request<?, R> request, String ref, long seq, @Nullable R reply, @Nullable Throwable failure) {
+        Throwable why = failure == null ? null : ServerCore.unwrap(failure);
+        try {
+            if (why == null) {
+                reply(session, ref, request, reply);
+            }
+        } catch (Throwable unfit) { // the reply cannot be written
+            why = unfit;
+        }
+        if (why != null) {
+            session.answer(error(ref, seq).data(report(session, request.name(), why), ErrorData.class));
+        }
     }
 
     <Q, T> Handler stream(StreamRequest<Q, T> request, StreamHandler<Q, T> handler) {

@@ -182,7 +182,8 @@ public final class Limits {
 
     /**
      * How many requests of one session may wait at once for an answer that its handler gives later
-     * ({@link RealtimeServer.Builder#onRequestAsync}); further ones are refused with {@code overloaded}.
+     * ({@link RealtimeServer.Builder#onRequestAsync}); further ones are refused with {@code overloaded}. Those that wait of
+     * sessions that are over count for each session of their user.
      */
     public int requestsPerSession() {
         return values.requestsPerSession;

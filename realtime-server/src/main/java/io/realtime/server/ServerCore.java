@@ -50,9 +50,12 @@ final class ServerCore implements ServerTransport.Acceptor {
     private static final int MAX_CLIENT_RECORDS = 100_000;
     private static final Duration CLIENT_RECORD_TTL = Duration.ofHours(24);
     private static final int SESSIONS_PER_CLIENT = 4; // one, and others that drain
-    private static final int SESSION_MESSAGES = 1000;
-    private static final Duration SESSION_MARGIN =
-            Duration.ofMinutes(1); // a connection is missed later than it is lost
+    /**
+     * Of a session's inbox. It has no age: a connection may be lost long before that is noticed. What the client says that it
+     * has read is dropped at once, and all of it ends with the session.
+     */
+    private static final Retention SESSION_RETENTION = new Retention(1000, Duration.ofSeconds(Long.MAX_VALUE));
+
     private static final String BEARER = "bearer ";
 
     private final ServerConfig config;
@@ -63,7 +66,6 @@ final class ServerCore implements ServerTransport.Acceptor {
     private final LocalBroker broker;
     private final Bursts bursts;
     private final Acknowledgements acknowledgements;
-    private final Retention sessionRetention;
     private final Rules rules;
     private final Dispatcher dispatcher;
     private final ClientRecords records;
@@ -71,6 +73,7 @@ final class ServerCore implements ServerTransport.Acceptor {
     private final EvictionQueue<Session> detached = new EvictionQueue<>(); // sessions without a connection
     private final Inboxes inboxes;
     private final Admissions admissions = new Admissions();
+    private final LateAnswers lateAnswers;
     private final TokenBuckets userRates;
     private final TokenBuckets failedResumptions;
     private final Set<Peer> peers = ConcurrentHashMap.newKeySet();
@@ -91,12 +94,11 @@ final class ServerCore implements ServerTransport.Acceptor {
         this.workers = workers;
         this.random = config.random();
         this.origins = config.origins();
-        this.sessionRetention =
-                new Retention(SESSION_MESSAGES, config.sessionTtl().plus(SESSION_MARGIN));
         this.broker = new LocalBroker(scheduler, workers::execute, random, this::retentionOf, config.limits());
         this.bursts = new Bursts(scheduler, workers::execute);
         this.acknowledgements = new Acknowledgements(scheduler, workers::execute);
         this.inboxes = new Inboxes(broker);
+        this.lateAnswers = new LateAnswers(config.limits().requestsPerSession());
         this.userRates = new TokenBuckets(config.limits().ratePerUser(), scheduler);
         this.failedResumptions = new TokenBuckets(config.limits().failedResumptionsPerAddress(), scheduler);
         this.records = new ClientRecords(scheduler, MAX_CLIENT_RECORDS, CLIENT_RECORD_TTL, this::newMailbox);
@@ -388,6 +390,10 @@ final class ServerCore implements ServerTransport.Acceptor {
         return records;
     }
 
+    LateAnswers lateAnswers() {
+        return lateAnswers;
+    }
+
     Admissions admissions() {
         return admissions;
     }
@@ -428,11 +434,10 @@ final class ServerCore implements ServerTransport.Acceptor {
 
     // ---------------------------------------------------------------- rooms
 
-    /** The inbox of a session is kept for as long as the session. */
     private Retention retentionOf(String room) {
         return switch (room) {
             case Names.USER -> config.inboxRetention();
-            case Names.SESSION -> sessionRetention;
+            case Names.SESSION -> SESSION_RETENTION;
             default -> config.retention();
         };
     }

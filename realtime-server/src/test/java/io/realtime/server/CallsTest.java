@@ -18,18 +18,23 @@ import io.realtime.StreamListener;
 import io.realtime.StreamRequest;
 import io.realtime.StreamSink;
 import io.realtime.Subscription;
+import io.realtime.internal.wire.Envelope;
+import io.realtime.internal.wire.Frames;
 import io.realtime.server.TestServer.TestPeer;
+import java.lang.ref.WeakReference;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.function.UnaryOperator;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -93,10 +98,17 @@ class CallsTest {
         });
     }
 
+    private void release() {
+        holding = false;
+        while (!held.isEmpty()) {
+            held.remove().run();
+        }
+        test.settle();
+    }
+
     @AfterEach
     void close() {
-        holding = false;
-        held.forEach(Runnable::run);
+        release();
         test.close();
     }
 
@@ -400,6 +412,111 @@ class CallsTest {
         assertEquals("c", ann.next("$error").get("ref").getAsString());
         ann.send("{'type':'later','ref':'d','data':''}");
         assertEquals(4, open.size());
+    }
+
+    private static final Request<String, String> LATER = Request.of("later", String.class, String.class);
+
+    /** A server whose handler of {@link #LATER} answers when these are completed. */
+    private Deque<CompletableFuture<String>> startAnsweringLater(int most) {
+        Deque<CompletableFuture<String>> open = new ArrayDeque<>();
+        start(builder -> builder.limits(
+                        Limits.builder().requestsPerSession(most).build())
+                .onRequestAsync(LATER, (session, question) -> {
+                    open.add(new CompletableFuture<>());
+                    return open.getLast();
+                }));
+        return open;
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = {true, false})
+    void waitingRequestsOfEarlierSessionsCountToo(boolean isManaged) {
+        Deque<CompletableFuture<String>> open = startAnsweringLater(2);
+        TestPeer ann = peer(isManaged);
+        for (int i = 0; i < 5; i++) {
+            ann.send("{'type':'later','ref':'a" + i + "','data':''}");
+            ann.send("{'type':'later','ref':'b" + i + "','data':''}");
+            if (!isManaged) {
+                ann.cut();
+            }
+            ann = peer(isManaged);
+        }
+        assertEquals(2, open.size());
+        assertEquals(1, test.server.stats().sessions());
+        open.remove().complete("");
+        ann.received.clear();
+        ann.send("{'type':'later','ref':'c','data':''}");
+        assertEquals(2, open.size());
+        assertEquals("overloaded", ann.errorOf("{'type':'later','ref':'d','data':''}"));
+        open.forEach(answer -> answer.complete(""));
+        ann.send("{'type':'later','ref':'e','data':''}");
+        ann.send("{'type':'later','ref':'f','data':''}");
+        assertEquals(4, open.size());
+        TestPeer bob = test.plain("bob");
+        bob.send("{'type':'later','ref':'a','data':''}");
+        assertEquals(5, open.size(), "another user is not concerned");
+    }
+
+    @Test
+    void requestsThatASessionLeavesWhileItDrainsCount() {
+        Deque<CompletableFuture<String>> open = startAnsweringLater(2);
+        TestPeer ann = test.managed("ann");
+        holding = true;
+        ann.send("{'type':'later','ref':'a','data':''}");
+        ann.send("{'type':'later','ref':'b','data':''}");
+        ann.send("{'type':'later','ref':'c','data':''}");
+        ann = test.connect(Frames.SUBPROTOCOL, "/ws");
+        ann.send("{'type':'$hello','data':{'token':'ann','client':'client-of-ann-0123456789'}}");
+        release();
+        assertEquals(2, open.size());
+        assertEquals("overloaded", ann.errorOf("{'type':'later','ref':'d','data':''}"));
+        open.remove().complete("");
+        ann.send("{'type':'later','ref':'e','data':''}");
+        assertEquals(2, open.size());
+    }
+
+    @Test
+    @Timeout(20)
+    void waitingRequestHoldsNoFrame() throws Exception {
+        TestPeer ann = test.managed("ann");
+        CompletableFuture<String> answer = new CompletableFuture<>();
+        WeakReference<Envelope> frame =
+                new WeakReference<>(Envelope.parse("{\"type\":\"later\",\"ref\":\"a\",\"seq\":1,\"data\":\"long\"}"));
+        handleLater(answer, frame);
+        while (frame.get() != null) {
+            System.gc();
+            Thread.sleep(1); // ends with the timeout
+        }
+        answer.completeExceptionally(new RealtimeException(ErrorCode.FORBIDDEN, "no"));
+        test.settle();
+        JsonObject error = ann.next("$error");
+        assertEquals("a", error.get("ref").getAsString());
+        assertEquals(1, error.get("seq").getAsLong());
+    }
+
+    @SuppressWarnings("NullAway") // no server: nothing fails that it would be told of
+    private void handleLater(CompletableFuture<String> answer, WeakReference<Envelope> frame) throws Exception {
+        new Dispatcher(null, Map.of())
+                .asyncRequest(LATER, (session, question) -> answer)
+                .handle(sessions.get(0), frame.get());
+    }
+
+    @Test
+    void lateAnswerOfADisconnectedSessionIsDropped() {
+        Deque<CompletableFuture<String>> open = startAnsweringLater(3);
+        TestPeer ann = test.managed("ann");
+        ann.send("{'type':'later','seq':1,'ref':'a','data':''}");
+        ann = test.managed("ann"); // the session before drains, and is in no table any more
+        ann.send("{'type':'later','seq':2,'ref':'b','data':''}");
+        ann.send("{'type':'later','seq':3,'ref':'c','data':''}");
+        test.server.user("ann").disconnect("enough");
+        test.settle();
+        TestPeer next = test.managed("ann");
+        open.remove();
+        open.remove().complete("late");
+        open.remove().completeExceptionally(new IllegalStateException("late"));
+        test.settle();
+        assertEquals(List.of(), next.received);
     }
 
     @Test

@@ -113,6 +113,32 @@ class ResumptionTest {
     }
 
     @Test
+    void inboxOfALivingSessionDoesNotAge() {
+        TestPeer ann = hello("ann", client("c"));
+        JsonObject welcome = ann.data("$welcome");
+        String epoch = welcome.getAsJsonObject("rooms")
+                .getAsJsonObject("@session")
+                .get("epoch")
+                .getAsString();
+        Session session = test.server.user("ann").sessions().get(0);
+        session.send(SAID, "early");
+        for (int i = 0; i < 360; i++) { // an hour, in which the connection may be half open
+            ann.ping();
+            test.time.advance(Duration.ofSeconds(10));
+        }
+        session.send(SAID, "late");
+        ann.cut();
+        TestPeer again = hello("ann", client("c") + resume(welcome, "'@session':['" + epoch + "',0]"));
+        assertTrue(again.data("$welcome")
+                .getAsJsonObject("rooms")
+                .getAsJsonObject("@session")
+                .get("recovered")
+                .getAsBoolean());
+        assertEquals("early", again.next("said").get("data").getAsString());
+        assertEquals("late", again.next("said").get("data").getAsString());
+    }
+
+    @Test
     void sessionIsNotResumedAfterItsTimeToLive() {
         start(builder -> builder.sessionTtl(Duration.ofMinutes(1)));
         TestPeer ann = hello("ann", client("c"));

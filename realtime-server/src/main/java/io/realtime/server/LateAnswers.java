@@ -1,0 +1,73 @@
+package io.realtime.server;
+
+import io.realtime.ErrorCode;
+import io.realtime.RealtimeException;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.atomic.AtomicLong;
+
+/**
+ * Bounds the requests that are answered later. Those of a session that is over count for all sessions of its user, so a
+ * client that begins one session after another has no more of them waiting. Safe for use by many threads.
+ */
+final class LateAnswers {
+    private static final long OVER = 1L << 40; // is added to a session's count when it is over
+
+    private final int most;
+    private final ConcurrentHashMap<String, Long> leftBehind = new ConcurrentHashMap<>(); // by user; none has 0
+
+    /** @param most how many may wait, of a session and of those of its user that are over */
+    LateAnswers(int most) {
+        this.most = most;
+    }
+
+    /** Returns the count of a new session of a user. */
+    Count of(String user) {
+        return new Count(user);
+    }
+
+    private void leave(String user, long change) {
+        leftBehind.merge(user, change, (before, more) -> before + more == 0 ? null : before + more);
+    }
+
+    /** The requests of one session that wait for their answers. */
+    final class Count {
+        private final String user;
+        private final AtomicLong waiting = new AtomicLong();
+
+        private Count(String user) {
+            this.user = user;
+        }
+
+        /**
+         * Begins to answer a request later; {@link #end} ends it.
+         *
+         * @throws RealtimeException with {@code overloaded} when so many are begun already
+         */
+        void begin() {
+            long mine = waiting.incrementAndGet();
+            if (mine > OVER) {
+                leave(user, 1);
+                mine = 0; // they are among those
+            }
+            if (mine + leftBehind.getOrDefault(user, 0L) > most) {
+                end();
+                String why = most + " requests wait for their answers, as many as limits.requestsPerSession";
+                throw new RealtimeException(ErrorCode.OVERLOADED, why, true, null);
+            }
+        }
+
+        void end() {
+            if (waiting.decrementAndGet() >= OVER) {
+                leave(user, -1);
+            }
+        }
+
+        /** The session is over. Does nothing the second time. */
+        void over() {
+            long left = waiting.getAndUpdate(count -> count < OVER ? count + OVER : count);
+            if (left > 0 && left < OVER) {
+                leave(user, left);
+            }
+        }
+    }
+}
