@@ -37,8 +37,10 @@ final class Inboxes {
         return Names.USER + ":" + user;
     }
 
+    /** Adds a session, numbered after all that its user has. */
     void add(Session session) {
         inboxes.compute(session.userId(), (user, known) -> {
+            session.renumber();
             if (known == null) {
                 return new Inbox(List.of(session), null);
             }

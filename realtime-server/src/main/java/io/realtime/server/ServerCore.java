@@ -32,6 +32,7 @@ import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.Semaphore;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.concurrent.locks.ReentrantLock;
@@ -71,6 +72,7 @@ final class ServerCore implements ServerTransport.Acceptor {
     private final ClientRecords records;
     private final Map<String, Session> sessionsById = new ConcurrentHashMap<>();
     private final EvictionQueue<Session> detached = new EvictionQueue<>(); // sessions without a connection
+    private final Semaphore places; // one for each session that was let in
     private final Inboxes inboxes;
     private final Admissions admissions = new Admissions();
     private final LateAnswers lateAnswers;
@@ -97,6 +99,7 @@ final class ServerCore implements ServerTransport.Acceptor {
         this.broker = new LocalBroker(scheduler, workers::execute, random, this::retentionOf, config.limits());
         this.bursts = new Bursts(scheduler, workers::execute);
         this.acknowledgements = new Acknowledgements(scheduler, workers::execute);
+        this.places = new Semaphore(config.limits().sessions());
         this.inboxes = new Inboxes(broker);
         this.lateAnswers = new LateAnswers(config.limits().requestsPerSession());
         this.userRates = new TokenBuckets(config.limits().ratePerUser(), scheduler);
@@ -267,8 +270,8 @@ final class ServerCore implements ServerTransport.Acceptor {
 
     /** Under the session's lock: puts it into the tables. */
     void remember(Session session) {
+        inboxes.add(session); // first: it is numbered there
         sessionsById.put(session.id(), session);
-        inboxes.add(session);
     }
 
     /** Under the session's lock: takes it out of the tables where it is in them, and gives its client's record back. */
@@ -276,6 +279,7 @@ final class ServerCore implements ServerTransport.Acceptor {
         if (sessionsById.remove(session.id(), session)) {
             inboxes.remove(session);
         }
+        session.leavePlace(places);
         detached.remove(session.userId(), session);
         ClientRecords.ClientRecord record = session.record();
         if (record != null) {
@@ -342,10 +346,10 @@ final class ServerCore implements ServerTransport.Acceptor {
     @Nullable
     CloseReason makeRoomFor(Session created) {
         CloseReason ofUser = makeRoomOfUser(created);
-        int most = config.limits().sessions();
-        while (ofUser == null && sessionsById.size() > most) {
+        while (ofUser == null && !created.takePlace(places)) {
             CloseReason reason = new CloseReason(
-                    CloseReason.OVERLOADED, "the server may have " + most + " sessions, limits.sessions");
+                    CloseReason.OVERLOADED,
+                    "the server may have " + config.limits().sessions() + " sessions, limits.sessions");
             Session evicted = detached.poll();
             if (evicted == null) {
                 return reason;

@@ -36,6 +36,7 @@ import java.util.Set;
 import java.util.TreeSet;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.Semaphore;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
@@ -77,7 +78,7 @@ public final class Session {
 
     // What an idle session does not need is made on first use: a server has many of them.
     private final ReentrantLock lock = new ReentrantLock();
-    private final long number;
+    private long number; // changes only before it can be found
     private @Nullable TokenBucket rate; // by one thread at a time: a plain client's connection, or the mailbox
     private @Nullable TokenBucket resumptions; // guarded by lock
     private @Nullable Map<String, Object> attributes; // guarded by lock
@@ -103,6 +104,7 @@ public final class Session {
     private volatile boolean isKicked; // written under lock: disconnected, perhaps after it had ended
     private boolean isAnnounced; // guarded by lock: the listener hears of the session
     private boolean isForgotten; // guarded by lock: the server's tables name it no more
+    private boolean hasPlace; // guarded by lock: it counts against limits.sessions
     private Scheduler.Cancellable expiry = () -> {}; // guarded by lock
     private int losses; // guarded by lock: of connections; tells the newest expiry from one that comes too late
     private int unacknowledged; // guarded by lock
@@ -551,6 +553,29 @@ public final class Session {
             }
         } finally {
             lock.unlock();
+        }
+    }
+
+    /** Gives the session a number in the order in which its user's sessions enter the tables, before it can be found. */
+    void renumber() {
+        number = core.nextNumber();
+    }
+
+    /** Takes a place for the session, for as long as it is in the tables; false when none is free. */
+    boolean takePlace(Semaphore places) {
+        lock.lock();
+        try {
+            hasPlace = !isForgotten && places.tryAcquire();
+            return hasPlace || isForgotten;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Under the lock: gives its place back, if it has one. */
+    void leavePlace(Semaphore places) {
+        if (hasPlace) {
+            places.release();
         }
     }
 

@@ -46,6 +46,11 @@ final class DirectTransport implements ServerTransport {
         return null;
     }
 
+    /** Returns what the server takes connections with. */
+    Acceptor acceptor() {
+        return Objects.requireNonNull(acceptor);
+    }
+
     /** Opens a connection; a plain one without a subprotocol. */
     Line open(String query, @Nullable String subprotocol) {
         Line line = new Line();

@@ -10,13 +10,20 @@ import io.realtime.CloseReason;
 import io.realtime.Event;
 import io.realtime.internal.wire.Frames;
 import io.realtime.server.TestServer.TestPeer;
+import io.realtime.spi.Handshake;
+import io.realtime.testing.ManualScheduler;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.function.UnaryOperator;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 /** How many sessions there may be: without a connection, draining, and in all. */
 class SessionBoundsTest {
@@ -128,6 +135,63 @@ class SessionBoundsTest {
         assertEquals(2, sessions());
         bob.cut();
         assertNotNull(hello("cid", 0).next("$welcome"));
+    }
+
+    private static Session login(ServerCore core, String user) {
+        Handshake handshake =
+                new Handshake("/ws", "", Map.of(), new InetSocketAddress(InetAddress.getLoopbackAddress(), 1));
+        return core.newSession(Authentication.of(user), false, null, handshake);
+    }
+
+    /** Has each ask for its place; returns how many have one. */
+    private static long haveAPlace(ServerCore core, List<Session> entered) {
+        List<Session> places = new ArrayList<>(entered);
+        places.removeIf(session -> core.makeRoomFor(session) != null);
+        return places.stream().filter(Session::isOpen).count();
+    }
+
+    private static ServerCore core(DirectTransport transport, Limits limits) {
+        ManualScheduler time = new ManualScheduler();
+        RealtimeServer unused = RealtimeServer.builder()
+                .transport(transport)
+                .scheduler(time)
+                .executor(Runnable::run)
+                .authenticator(TestServer::byName)
+                .limits(limits)
+                .build()
+                .start();
+        return (ServerCore) transport.acceptor();
+    }
+
+    @ParameterizedTest
+    @EnumSource(SessionOverflow.class)
+    void twoLoginsOfAUserAtOnceKeepItsLimit(SessionOverflow overflow) {
+        ServerCore core = core(
+                new DirectTransport(),
+                Limits.builder().sessionsPerUser(1, overflow).build());
+        Session slow = login(core, "ann");
+        Session quick = login(core, "ann");
+        quick.register();
+        assertEquals(1, haveAPlace(core, List.of(quick)));
+        slow.register(); // begun first, and in the tables last
+        boolean isRefused = core.makeRoomFor(slow) != null;
+        assertTrue(isRefused || quick.hasEnded(), "one of them goes");
+        assertTrue(isRefused ? quick.isOpen() : slow.isOpen(), "the other stays");
+    }
+
+    @Test
+    void lastPlaceOfTheServerGoesToOneOfTwoLogins() {
+        DirectTransport transport = new DirectTransport();
+        ServerCore core = core(transport, Limits.builder().sessions(2).build());
+        transport.open("token=cid", null);
+        List<Session> entered = List.of(login(core, "ann"), login(core, "bob"));
+        entered.forEach(Session::register);
+        assertEquals(1, haveAPlace(core, entered));
+        CloseReason over = new CloseReason(CloseReason.NORMAL, "over");
+        entered.forEach(session -> session.end(over, Session.Ending.AT_ONCE));
+        List<Session> next = List.of(login(core, "ann"), login(core, "bob"));
+        next.forEach(Session::register);
+        assertEquals(1, haveAPlace(core, next), "a place is given back once");
     }
 
     @Test
