@@ -22,7 +22,7 @@ import org.slf4j.LoggerFactory;
  */
 final class Mailbox implements Runnable {
     private static final Logger LOG = LoggerFactory.getLogger(Mailbox.class);
-    private static final Turn AT_ONCE = () -> 0;
+    static final Turn AT_ONCE = () -> 0;
     private static final int TURN = 64; // tasks, then another session's turn
     private static final long POSTED = -1; // in place of a number: the server's own
     private static final Task DROPPED = new Task(0, POSTED, AT_ONCE, () -> {}); // in place of the current task
@@ -77,6 +77,9 @@ final class Mailbox implements Runnable {
     interface Turn {
         /** Takes the turn; or returns for how many nanoseconds to wait and ask again. */
         long take();
+
+        /** Gives back what a task has taken that waits and will not run. Does nothing when it has taken nothing. */
+        default void giveBack() {}
     }
 
     /** Takes what a peer asks for; false, without taking it, when the mailbox is full. */
@@ -120,6 +123,7 @@ final class Mailbox implements Runnable {
                 Task task = waiting.next();
                 if (task.seq != POSTED) {
                     waiting.remove();
+                    task.turn.giveBack();
                     size -= task.cost;
                     count++;
                     least = least == 0 ? task.seq : least; // they rise
@@ -438,6 +442,7 @@ final class Mailbox implements Runnable {
         lock.lock();
         try {
             if (isDropped()) {
+                task.turn.giveBack();
                 return false;
             }
             current = null;

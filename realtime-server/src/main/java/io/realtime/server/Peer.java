@@ -338,7 +338,7 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
             return;
         }
         core.countWaiting(1);
-        Mailbox.Turn turn = () -> record == null || core.isClosing() ? 0 : to.takeTurn();
+        Mailbox.Turn turn = record == null ? Mailbox.AT_ONCE : to.rate();
         BooleanSupplier offer = () -> to.isOpen()
                 && to.mailbox()
                         .offer(
@@ -373,7 +373,7 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
                 if (!to.isOpen()) {
                     enter(Phase.CLOSING); // the session has ended, and closes the connection; the client sends again
                 } else if (to.mailbox().isHeld()) {
-                    wentOnAbove(to.slowestRate());
+                    wentOnAbove(to.rate().slowest());
                 } else {
                     overloaded(to);
                 }
@@ -383,11 +383,11 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
 
     /** Whether a message of a plain client is within the limits; else it is told, or closed when it was told too often. */
     private boolean isWithinRate(Session of, Envelope envelope) {
-        long wait = of.takeTurn();
+        long wait = of.rate().tryTake();
         if (wait == 0) {
             return true;
         }
-        Session.NamedRate rate = of.slowestRate();
+        SessionRate.Named rate = of.rate().slowest();
         if (!isPatient(rate)) {
             return false;
         }
@@ -399,7 +399,7 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
     }
 
     /** Whether a peer may be refused once more by a limit; else it is closed. */
-    private boolean isPatient(Session.NamedRate rate) {
+    private boolean isPatient(SessionRate.Named rate) {
         long now = core.scheduler().nanoTime();
         if (patience == null) {
             patience = new TokenBucket(rate.limit(), now);
@@ -455,7 +455,7 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
         send(frame.frame());
     }
 
-    private void wentOnAbove(Session.NamedRate rate) {
+    private void wentOnAbove(SessionRate.Named rate) {
         close(new CloseReason(CloseReason.RATE_LIMITED, "went on above " + rate));
     }
 

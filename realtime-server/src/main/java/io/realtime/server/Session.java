@@ -74,12 +74,12 @@ public final class Session {
     private final String userId;
     private final boolean managed;
     private final Mailbox mailbox;
+    private final SessionRate rate;
     private final ClientRecords.@Nullable ClientRecord record;
 
     // What an idle session does not need is made on first use: a server has many of them.
     private final ReentrantLock lock = new ReentrantLock();
     private long number; // changes only before it can be found
-    private @Nullable TokenBucket rate; // by one thread at a time: a plain client's connection, or the mailbox
     private @Nullable TokenBucket resumptions; // guarded by lock
     private @Nullable Map<String, Object> attributes; // guarded by lock
     private volatile Map<String, RoomState> rooms = Map.of(); // by wire name; written under lock; one, or concurrent
@@ -153,6 +153,7 @@ public final class Session {
         this.id = id;
         this.secret = secret;
         this.userId = authentication.user();
+        this.rate = new SessionRate(core, userId);
         this.managed = managed;
         this.record = record;
         this.handshake = handshake;
@@ -871,41 +872,8 @@ public final class Session {
         return number;
     }
 
-    /** Takes a message's turn by the rate limits, or returns for how many nanoseconds it has to wait. */
-    long takeTurn() {
-        RateLimit limit = core.limits().ratePerSession();
-        long now = core.scheduler().nanoTime();
-        if (rate == null && !limit.isNone()) {
-            rate = new TokenBucket(limit, now);
-        }
-        TokenBucket mine = rate;
-        long wait = Math.max(
-                mine == null ? 0 : mine.untilNext(now), core.userRates().untilNext(userId, now));
-        if (wait == 0) { // both have a token: neither is charged for waiting for the other
-            core.userRates().spend(userId, now);
-            if (mine != null) {
-                mine.spend(now);
-            }
-        }
-        return wait;
-    }
-
-    /** Returns the rate that the next message waits for: the session's, or its user's. */
-    NamedRate slowestRate() {
-        long now = core.scheduler().nanoTime();
-        TokenBucket mine = rate;
-        Limits limits = core.limits();
-        return mine == null || core.userRates().untilNext(userId, now) > mine.untilNext(now)
-                ? new NamedRate("limits.ratePerUser", limits.ratePerUser())
-                : new NamedRate("limits.ratePerSession", limits.ratePerSession());
-    }
-
-    /** A limit as its owner knows it. */
-    record NamedRate(String name, RateLimit limit) {
-        @Override
-        public String toString() {
-            return name + ", " + limit;
-        }
+    SessionRate rate() {
+        return rate;
     }
 
     /** Returns 0 when the session may be resumed now, else for how many nanoseconds not. */

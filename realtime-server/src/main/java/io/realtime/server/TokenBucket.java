@@ -8,6 +8,8 @@ import java.util.concurrent.atomic.AtomicLong;
  * later ones wait for.
  */
 final class TokenBucket {
+    private static final long MOST = Long.MAX_VALUE / 4; // what may be lacking: 73 years
+
     private final RateLimit limit;
     private final AtomicLong fullAt;
 
@@ -27,6 +29,22 @@ final class TokenBucket {
     /** Takes a token, whether there is one or not. */
     void spend(long now) {
         fullAt.updateAndGet(full -> now + Math.max(0, full - now) + limit.interval());
+    }
+
+    /** Takes the next token, which may be still to come; returns the nanoseconds until it is there. */
+    long reserve(long now) {
+        while (true) {
+            long full = fullAt.get();
+            long lacking = Math.max(0, full - now);
+            if (fullAt.compareAndSet(full, now + Math.min(MOST, lacking + limit.interval()))) {
+                return Math.max(0, lacking - limit.interval() * (limit.burst() - 1));
+            }
+        }
+    }
+
+    /** Gives a token back that was taken before it was there. */
+    void giveBack() {
+        fullAt.addAndGet(-limit.interval());
     }
 
     /** Takes a token if there is one; returns the nanoseconds until there is one, 0 when it was taken. */

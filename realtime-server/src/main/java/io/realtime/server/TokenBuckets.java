@@ -30,9 +30,25 @@ final class TokenBuckets {
 
     /** Takes a token of a peer, whether there is one or not. */
     void spend(String peer, long now) {
-        if (limit.isNone()) {
-            return;
+        if (!limit.isNone()) {
+            bucket(peer, now).spend(now);
         }
+    }
+
+    /** Takes a peer's next token, which may be still to come; returns the nanoseconds until it is there. */
+    long reserve(String peer, long now) {
+        return limit.isNone() ? 0 : bucket(peer, now).reserve(now);
+    }
+
+    /** Gives a peer's token back that was taken before it was there. */
+    void giveBack(String peer) {
+        TokenBucket bucket = buckets.get(peer);
+        if (bucket != null) {
+            bucket.giveBack();
+        }
+    }
+
+    private TokenBucket bucket(String peer, long now) {
         TokenBucket bucket = buckets.get(peer);
         if (bucket == null) {
             if (created.incrementAndGet() % SWEEP_EVERY == 0) {
@@ -40,7 +56,7 @@ final class TokenBuckets {
             }
             bucket = buckets.computeIfAbsent(peer, name -> new TokenBucket(limit, scheduler.nanoTime()));
         }
-        bucket.spend(now);
+        return bucket;
     }
 
     private void sweep(long now) {

@@ -16,9 +16,11 @@ import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.UnaryOperator;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -210,6 +212,66 @@ class SessionBoundsTest {
         assertTrue(sessions() <= 6, () -> sessions() + " sessions");
         assertTrue(codes.contains(CloseReason.OVERLOADED), codes.toString());
         assertNotNull(hello("ann", 0).next("$welcome"), "nobody else is concerned");
+    }
+
+    /** Has sessions of one user, each with a message more than the user's rate allows now. */
+    private List<TestPeer> holdSessions(int count) {
+        List<TestPeer> peers = new ArrayList<>();
+        for (int client = 0; client < count; client++) {
+            TestPeer peer = hello("eve", client);
+            peer.sendRaw("{\"type\":\"note\",\"seq\":1,\"data\":\"" + client + "\"}");
+            peers.add(peer);
+        }
+        test.settle();
+        return peers;
+    }
+
+    @Test
+    void heldSessionsOfAUserWakeOnceForEachMessage() {
+        AtomicInteger runs = new AtomicInteger();
+        test.close();
+        test = new TestServer(
+                TestServer::byName,
+                b -> b.limits(Limits.builder()
+                                .ratePerUser(RateLimit.perMinute(60).withBurst(1))
+                                .build())
+                        .executor(task -> {
+                            runs.incrementAndGet();
+                            test.time.execute(task);
+                        })
+                        .on(NOTE, (session, note) -> handled.add(note.data())));
+        holdSessions(100);
+        int before = runs.get();
+        int first = handled.size();
+        test.time.advance(Duration.ofSeconds(30));
+        assertEquals(first + 30, handled.size());
+        int each = (runs.get() - before) / 30;
+        assertTrue(each <= 10, () -> each + " runs for each message");
+        test.time.advance(Duration.ofSeconds(70));
+        assertEquals(100, handled.size());
+        assertEquals(
+                handled.stream().sorted(Comparator.comparing(Integer::valueOf)).toList(),
+                handled,
+                "they take turns in the order in which they came");
+    }
+
+    @Test
+    void droppedMessagesGiveTheUsersRateBack() {
+        start(limits -> limits.ratePerUser(RateLimit.perMinute(60).withBurst(1)));
+        holdSessions(50);
+        int before = handled.size();
+        test.server.user("eve").disconnect("enough");
+        test.settle();
+        TestPeer next = hello("eve", 99);
+        say(next, 1);
+        test.time.advance(Duration.ofSeconds(2));
+        assertEquals(before + 1, handled.size());
+        for (int seq = 2; seq < 20; seq++) {
+            say(next, seq);
+        }
+        int then = handled.size();
+        test.time.advance(Duration.ofSeconds(10));
+        assertEquals(then + 10, handled.size(), "and no more than the rate");
     }
 
     @Test
