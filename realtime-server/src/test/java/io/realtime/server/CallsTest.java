@@ -512,7 +512,7 @@ class CallsTest {
         test.server.user("ann").disconnect("enough");
         test.settle();
         TestPeer next = test.managed("ann");
-        open.remove();
+        open.remove().complete("late");
         open.remove().complete("late");
         open.remove().completeExceptionally(new IllegalStateException("late"));
         test.settle();
