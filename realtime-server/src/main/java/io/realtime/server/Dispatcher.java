@@ -378,7 +378,12 @@ final class Dispatcher {
     }
 
     private <R> void answerLate(
-            Session session, Request<?, R> request, String ref, long seq, @Nullable R reply, @Nullable Throwable failure) {
+            Session session,
+            Request<?, R> request,
+            String ref,
+            long seq,
+            @Nullable R reply,
+            @Nullable Throwable failure) {
         Throwable why = failure == null ? null : ServerCore.unwrap(failure);
         try {
             if (why == null) {

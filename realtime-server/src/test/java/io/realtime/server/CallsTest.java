@@ -27,7 +27,6 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Deque;
 import java.util.List;
-import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
@@ -478,27 +477,31 @@ class CallsTest {
     @Test
     @Timeout(20)
     void waitingRequestHoldsNoFrame() throws Exception {
-        TestPeer ann = test.managed("ann");
+        DirectTransport transport = new DirectTransport();
+        RealtimeServer server = RealtimeServer.builder()
+                .transport(transport)
+                .scheduler(test.time)
+                .executor(Runnable::run)
+                .authenticator(TestServer::byName)
+                .build()
+                .start();
+        DirectTransport.Line ann = transport.open("", Frames.SUBPROTOCOL);
+        ann.say("{'type':'$hello','data':{'token':'ann'}}");
+        Dispatcher dispatcher = ((ServerCore) transport.acceptor()).dispatcher();
         CompletableFuture<String> answer = new CompletableFuture<>();
         WeakReference<Envelope> frame =
                 new WeakReference<>(Envelope.parse("{\"type\":\"later\",\"ref\":\"a\",\"seq\":1,\"data\":\"long\"}"));
-        handleLater(answer, frame);
+        dispatcher
+                .asyncRequest(LATER, (session, question) -> answer)
+                .handle(server.user("ann").sessions().get(0), Objects.requireNonNull(frame.get()));
         while (frame.get() != null) {
             System.gc();
             Thread.sleep(1); // ends with the timeout
         }
         answer.completeExceptionally(new RealtimeException(ErrorCode.FORBIDDEN, "no"));
-        test.settle();
-        JsonObject error = ann.next("$error");
-        assertEquals("a", error.get("ref").getAsString());
-        assertEquals(1, error.get("seq").getAsLong());
-    }
-
-    @SuppressWarnings("NullAway") // no server: nothing fails that it would be told of
-    private void handleLater(CompletableFuture<String> answer, WeakReference<Envelope> frame) throws Exception {
-        new Dispatcher(null, Map.of())
-                .asyncRequest(LATER, (session, question) -> answer)
-                .handle(sessions.get(0), frame.get());
+        String last = ann.received.get(ann.received.size() - 1);
+        assertTrue(last.startsWith("{\"type\":\"$error\",\"ref\":\"a\",\"seq\":1,"), last);
+        server.close();
     }
 
     @Test
