@@ -79,7 +79,9 @@ final class ServerHost {
     void start() {
         publishedBefore = published;
         closing = false;
-        atWorkSince = simulation.time.nanoTime();
+        if (closes == 0) { // else the one before is at work, too
+            atWorkSince = simulation.time.nanoTime();
+        }
         lives++;
         life = new ServerLife(simulation, this, "server" + lives, port);
         simulation.trace("starts server" + lives);
