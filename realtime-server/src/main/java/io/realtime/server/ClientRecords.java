@@ -138,8 +138,6 @@ final class ClientRecords {
         private volatile long processed; // written in the mailbox
         private long newest; // guarded by lock: the number of the newest connection of the client
         private volatile @Nullable Session session; // written under lock: the client's
-        private volatile long
-                kicked; // sessions with a lower number were ended when the client was disconnected, or before
         private int uses; // guarded by the table's lock
         private long unusedSince; // guarded by the table's lock
 
@@ -266,15 +264,6 @@ final class ClientRecords {
             } finally {
                 lock.unlock();
             }
-        }
-
-        /** Notes that the client was disconnected: its sessions with a lower number than this answer no more. */
-        void kicked(long number) {
-            kicked = number;
-        }
-
-        long kicked() {
-            return kicked;
         }
 
         /** Notes that a session is over. */

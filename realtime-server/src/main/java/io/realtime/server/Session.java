@@ -101,6 +101,7 @@ public final class Session {
     private volatile @Nullable CloseReason ended; // written under lock: why, as decided first
     private CompletableFuture<Void> lastClose =
             NO_CLOSE; // guarded by lock: of the connection that ends with the session
+    private volatile boolean isKicked; // written under lock: disconnected, perhaps after it had ended
     private boolean isAnnounced; // guarded by lock: the listener hears of the session
     private boolean isForgotten; // guarded by lock: the server's tables name it no more
     private boolean hasPlace; // guarded by lock: it counts against limits.sessions
@@ -688,9 +689,7 @@ public final class Session {
             if ((how == Ending.EVICT && peer != null) || (how == Ending.EXCESS && life != Life.OPEN)) {
                 return;
             }
-            if (reason.code() == CloseReason.KICKED && record != null) {
-                record.kicked(core.nextNumber());
-            }
+            isKicked |= reason.code() == CloseReason.KICKED;
             Peer last = peer;
             isFirst = enter(how == Ending.DRAIN ? Life.DRAINING : Life.OVER, reason);
             close = isFirst && last != null ? closing(last, reason) : () -> {};
@@ -1288,11 +1287,11 @@ public final class Session {
     // ---------------------------------------------------------------- frames
 
     /**
-     * Sends what answers an application's message: by the inbox when managed, so that a lost connection loses nothing. When
-     * the client was disconnected, its sessions until then answer no more, in its next session either.
+     * Sends what answers an application's message: by the inbox when managed, so that a lost connection loses nothing. A
+     * session that was disconnected answers no more, not in its client's next session either.
      */
     void answer(Outgoing frame) {
-        if (record != null && number < record.kicked()) {
+        if (isKicked) {
             return;
         }
         if (managed) {

@@ -515,7 +515,7 @@ class CallsTest {
         test.server.user("ann").disconnect("enough");
         test.settle();
         TestPeer next = test.managed("ann");
-        open.remove().complete("late");
+        open.remove();
         open.remove().complete("late");
         open.remove().completeExceptionally(new IllegalStateException("late"));
         test.settle();
