@@ -137,7 +137,8 @@ final class ServerLife {
         if (note.by().startsWith("p")) {
             handlePlain(note);
         } else {
-            simulation.history.handled(name, note.by(), note.text(), message.isRedelivered());
+            boolean isLate = simulation.server.life != this; // it closes, and the next server may have had it before
+            simulation.history.handled(name, note.by(), note.text(), message.isRedelivered() || isLate);
             if (!session.user().id().equals(simulation.owners.get(note.by()))) {
                 simulation.history.broken(name + " takes " + note.text() + " for one of " + session.user());
             }

@@ -188,7 +188,7 @@ final class Wire implements InMemoryNetwork.Tap {
 
     /** What a plain client sends is handled or refused, and what waits meanwhile is bounded. */
     private void checkMailbox(Line line) {
-        if (kicked.contains(line.session)) {
+        if (kicked.contains(line.session) || simulation.server.isClosing()) {
             return; // what waited was dropped, what comes is not taken, and the close comes behind what is under way
         }
         int most = simulation.setup.limits().mailbox() + 1; // and one is being handled
