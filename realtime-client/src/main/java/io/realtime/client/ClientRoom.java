@@ -66,7 +66,8 @@ public final class ClientRoom {
 
     /**
      * Leaves the room, now or at the next connect, and forgets the place in its log. Each call returns a future of its own.
-     * The room is left whatever becomes of that future: its caller may cancel it, or the client may disconnect.
+     * The room is left whatever becomes of that future: its caller may cancel it, the client may disconnect, or it has failed
+     * with {@code overloaded} when it is returned, since the callbacks cannot keep up.
      *
      * @return completes on the callback executor when the server knows, or when the room is joined again; fails when the
      *     client disconnects or closes before

@@ -70,7 +70,7 @@ final class Untold {
         if (unreported.getAndIncrement() == 0) { // else the report of these is on its way
             executor.execute(() -> {
                 String what = unreported.getAndSet(0)
-                        + " failures and refused messages were not reported: the callbacks" + " could not keep up";
+                        + " failures and refused messages were not reported: the callbacks could not keep up";
                 onError.accept(new RealtimeException(ErrorCode.OVERLOADED, what, true, null));
             });
         }

@@ -38,6 +38,11 @@ final class Waiters<V> {
 
     /** Returns whether nobody waits; who has given up does not count. */
     boolean isEmpty() {
+        forgetThoseWhoGaveUp();
+        return waiting.isEmpty();
+    }
+
+    private void forgetThoseWhoGaveUp() {
         waiting.removeIf(waiter -> {
             boolean isOver = waiter.result.isDone();
             if (isOver) {
@@ -45,7 +50,6 @@ final class Waiters<V> {
             }
             return isOver;
         });
-        return waiting.isEmpty();
     }
 
     /** Fails one caller alone. */
@@ -68,6 +72,7 @@ final class Waiters<V> {
     }
 
     private List<Waiter<V>> take() {
+        forgetThoseWhoGaveUp();
         List<Waiter<V>> all = new ArrayList<>(waiting);
         waiting.clear();
         all.forEach(waiter -> waiter.timer.cancel());

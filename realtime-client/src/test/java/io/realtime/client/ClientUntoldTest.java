@@ -12,6 +12,7 @@ import io.realtime.Request;
 import io.realtime.StreamListener;
 import io.realtime.StreamRequest;
 import io.realtime.client.World.Say;
+import io.realtime.internal.wire.Frames;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -139,6 +140,23 @@ class ClientUntoldTest {
         assertTrue(isOverloaded(result), what + " goes on for ever");
         runCallbacks();
         assertFalse(world.client().connect().isDone());
+    }
+
+    @Test
+    void roomIsLeftThoughTheFutureIsRefused() {
+        world.use(builder());
+        var unused = world.client().connect();
+        world.settle();
+        var unusedJoin = world.client().room("r").join();
+        world.settle();
+        CompletableFuture<?> result = ask(Asking.EPHEMERAL);
+        for (int i = 1; i < TOO_MANY && !isOverloaded(result); i++) {
+            result = ask(Asking.EPHEMERAL);
+            world.time.runDue();
+        }
+        assertTrue(isOverloaded(world.client().room("r").leave()));
+        world.settle();
+        assertEquals(1, world.peer().all(Frames.LEAVE).size());
     }
 
     @Test

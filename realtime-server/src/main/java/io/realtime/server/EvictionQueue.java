@@ -11,9 +11,9 @@ import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Chooses which entry of which user is evicted first. Users are compared by the number of their entries, rounded down to a
- * power of two. The oldest entry of a user who has most is evicted; among several such users, of the one who reached that
- * power first. So a user who leaves many entries loses its own. Each operation takes constant time. Safe for use by many
+ * Chooses which entry of which user is evicted first. The number of a user's entries is rounded down to a power of
+ * two, and the user with the largest result loses its oldest entry. When several users have the same result, it is the user
+ * who has had it for longest. So a user who leaves many entries loses its own. Each operation takes constant time. Safe for use by many
  * threads; its lock is a leaf.
  */
 final class EvictionQueue<T> {

@@ -8,7 +8,9 @@ import java.util.concurrent.CountDownLatch;
 /** How long a close may take. One thread closes and waits; any other may shorten the time, once it has begun. */
 final class Grace {
     private final Scheduler scheduler;
-    private volatile long end; // written before its wait is read, and read after its wait is written
+    // A shortener writes the end and then reads the wait; the waiter writes the wait and then reads the end. So one of
+    // them sees what the other has written.
+    private volatile long end;
     private volatile Wait current = new Wait(0, new CountDownLatch(0));
 
     Grace(Scheduler scheduler) {

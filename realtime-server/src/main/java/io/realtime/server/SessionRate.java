@@ -8,7 +8,8 @@ import org.jspecify.annotations.Nullable;
  * finds no token of its user takes the next one that is still to come, and waits until it is there. So the user's sessions take
  * turns, and each token wakes one of them.
  *
- * <p>Used by one thread at a time, the mailbox's or a plain client's connection; {@link #giveBack} by any.
+ * <p>Turns are taken by one thread at a time, the mailbox's or a plain client's connection. Any thread may call {@link
+ * #giveBack} and {@link #slowest}.
  */
 final class SessionRate implements Mailbox.Turn {
     private static final long NONE = Long.MIN_VALUE;
@@ -17,7 +18,7 @@ final class SessionRate implements Mailbox.Turn {
 
     private final ServerCore core;
     private final String user;
-    private @Nullable TokenBucket own; // made on first use
+    private volatile @Nullable TokenBucket own; // made on first use
     private volatile long due = NONE; // when the user's token is there that a message has taken and waits for
 
     SessionRate(ServerCore core, String user) {
@@ -86,11 +87,13 @@ final class SessionRate implements Mailbox.Turn {
     }
 
     private @Nullable TokenBucket own(long now) {
+        TokenBucket made = own;
         RateLimit limit = core.limits().ratePerSession();
-        if (own == null && !limit.isNone()) {
-            own = new TokenBucket(limit, now);
+        if (made == null && !limit.isNone()) {
+            made = new TokenBucket(limit, now);
+            own = made;
         }
-        return own;
+        return made;
     }
 
     /** Returns the rate that the next message waits for: the session's, or its user's. */

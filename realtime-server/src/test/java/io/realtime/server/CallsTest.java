@@ -33,7 +33,6 @@ import java.util.concurrent.ExecutionException;
 import java.util.function.UnaryOperator;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
-import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -475,7 +474,6 @@ class CallsTest {
     }
 
     @Test
-    @Timeout(20)
     void waitingRequestHoldsNoFrame() throws Exception {
         DirectTransport transport = new DirectTransport();
         RealtimeServer server = RealtimeServer.builder()
@@ -494,10 +492,10 @@ class CallsTest {
         dispatcher
                 .asyncRequest(LATER, (session, question) -> answer)
                 .handle(server.user("ann").sessions().get(0), Objects.requireNonNull(frame.get()));
-        while (frame.get() != null) {
+        for (int i = 0; i < 10 && frame.get() != null; i++) {
             System.gc();
-            Thread.sleep(1); // ends with the timeout
         }
+        assertNull(frame.get());
         answer.completeExceptionally(new RealtimeException(ErrorCode.FORBIDDEN, "no"));
         String last = ann.received.get(ann.received.size() - 1);
         assertTrue(last.startsWith("{\"type\":\"$error\",\"ref\":\"a\",\"seq\":1,"), last);

@@ -226,7 +226,7 @@ class PeerChannelTest {
         verify(owner).failed(failure);
     }
 
-    /** Otherwise the bytes go to whoever gets the socket's descriptor next. */
+    /** Otherwise the next connection gets the socket's descriptor, and with it these bytes. */
     @ParameterizedTest
     @ValueSource(longs = {1, 0, -1})
     void socketIsNotClosedWhileAThreadWrites(long takesOfIt) throws IOException {
