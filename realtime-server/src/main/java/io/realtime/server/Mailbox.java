@@ -17,8 +17,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Runs one session's tasks one at a time, in order, on a shared executor. Bounded: by count and by the size of what
- * waits. A mailbox with nothing to do holds no thread.
+ * Runs one session's tasks one at a time, in order, on a shared executor. What waits of a peer's is bounded by count and by
+ * size. A mailbox with nothing to do holds no thread.
  */
 final class Mailbox implements Runnable {
     private static final Logger LOG = LoggerFactory.getLogger(Mailbox.class);
@@ -37,6 +37,7 @@ final class Mailbox implements Runnable {
     private final long maxSize;
     private final ReentrantLock lock;
     private @Nullable Deque<Task> tasks; // guarded by lock; null when none waits and none runs
+    private int offered; // guarded by lock: of those that wait, the peer's
     private long size; // guarded by lock
     private volatile boolean scheduled; // written under lock; true: a task that was just added will be run
     private @Nullable Thread runner; // by its thread, cleared before another may run: no other ever reads itself
@@ -124,7 +125,7 @@ final class Mailbox implements Runnable {
                 if (task.seq != POSTED) {
                     waiting.remove();
                     task.turn.giveBack();
-                    size -= task.cost;
+                    forget(task);
                     count++;
                     least = least == 0 ? task.seq : least; // they rise
                 }
@@ -168,7 +169,7 @@ final class Mailbox implements Runnable {
     boolean isFull() {
         lock.lock();
         try {
-            return tasks != null && (tasks.size() >= maxTasks || size >= maxSize);
+            return offered >= maxTasks || size >= maxSize;
         } finally {
             lock.unlock();
         }
@@ -210,17 +211,27 @@ final class Mailbox implements Runnable {
         lock.lock();
         try {
             Deque<Task> waiting = tasks == null ? new ArrayDeque<>() : tasks;
-            boolean isFull = waiting.size() >= maxTasks || (size + task.cost > maxSize && !waiting.isEmpty());
+            boolean isFull = offered >= maxTasks || (size + task.cost > maxSize && offered > 0);
             if (bounded && isFull) {
                 return false;
             }
             tasks = waiting;
             waiting.add(task);
-            size += task.cost;
+            count(task);
         } finally {
             lock.unlock();
         }
         return true;
+    }
+
+    private void count(Task task) { // guarded by lock
+        offered += task.seq == POSTED ? 0 : 1;
+        size += task.cost;
+    }
+
+    private void forget(Task task) { // guarded by lock
+        offered -= task.seq == POSTED ? 0 : 1;
+        size -= task.cost;
     }
 
     /** Has what waits run, unless it does so already. */
@@ -418,7 +429,7 @@ final class Mailbox implements Runnable {
             Task next = tasks == null ? null : tasks.poll();
             CURRENT.lazySet(this, next == null || next.seq == POSTED ? null : next);
             if (next != null) {
-                size -= next.cost;
+                forget(next);
                 burstGoesOn = !Objects.requireNonNull(tasks).isEmpty();
                 return next;
             }
@@ -479,7 +490,7 @@ final class Mailbox implements Runnable {
         try {
             Objects.requireNonNull(tasks).addFirst(task); // nobody else takes meanwhile
             runner = null;
-            size += task.cost;
+            count(task);
         } finally {
             lock.unlock();
         }

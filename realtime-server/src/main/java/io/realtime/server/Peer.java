@@ -33,6 +33,7 @@ import java.util.Queue;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.BiConsumer;
 import java.util.function.BooleanSupplier;
@@ -509,7 +510,8 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
     }
 
     /**
-     * Has a token checked, one at a time.
+     * Has a token checked, one at a time. A fresh one for a session is refused with {@code timeout} when its check takes
+     * longer than a handshake may.
      *
      * @param answer gets a proof, or a refusal; nothing when the connection is gone before the authenticator was asked
      * @return false when another is being checked
@@ -525,15 +527,11 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
         } finally {
             lock.unlock();
         }
-        Pool.Ticket ticket = core.authenticate(credentials, this::isClosing, (proof, refusal) -> {
-            lock.lock();
-            try {
-                isAuthenticating = false;
-            } finally {
-                lock.unlock();
-            }
-            answer.accept(proof, refusal);
-        });
+        Check check = new Check(answer);
+        if (session != null) { // else the handshake has a deadline of its own
+            check.setDeadline();
+        }
+        Pool.Ticket ticket = core.authenticate(credentials, this::isClosing, check::answered);
         boolean isGone;
         lock.lock();
         try {
@@ -546,6 +544,37 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
             ticket.cancel();
         }
         return true;
+    }
+
+    /** The check of one token, which is answered once. */
+    private final class Check {
+        private final BiConsumer<@Nullable Authentication, @Nullable RealtimeException> answer;
+        private final AtomicBoolean isAnswered = new AtomicBoolean();
+        private Scheduler.Cancellable deadline = () -> {}; // set before the check begins
+
+        Check(BiConsumer<@Nullable Authentication, @Nullable RealtimeException> answer) {
+            this.answer = answer;
+        }
+
+        void setDeadline() {
+            RealtimeException late = new RealtimeException(ErrorCode.TIMEOUT, "not authenticated in time", true, null);
+            deadline = core.scheduler()
+                    .schedule(core.limits().helloTimeout(), () -> core.workers().execute(() -> answered(null, late)));
+        }
+
+        void answered(@Nullable Authentication proof, @Nullable RealtimeException refusal) {
+            if (!isAnswered.compareAndSet(false, true)) {
+                return;
+            }
+            deadline.cancel();
+            lock.lock();
+            try {
+                isAuthenticating = false;
+            } finally {
+                lock.unlock();
+            }
+            answer.accept(proof, refusal);
+        }
     }
 
     private void refuse(@Nullable RealtimeException refusal) {

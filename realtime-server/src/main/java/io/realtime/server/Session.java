@@ -68,6 +68,9 @@ public final class Session {
     /** What streams leave unread in the inbox; its log keeps four times as much. */
     private static final int MOST_UNREAD = 250;
 
+    /** How many failures wait until the listener hears of them. */
+    private static final int MOST_UNHEARD = 100;
+
     private final ServerCore core;
     private final String id;
     private final String secret; // without the id, which is in front of it
@@ -108,6 +111,7 @@ public final class Session {
     private Scheduler.Cancellable expiry = () -> {}; // guarded by lock
     private int losses; // guarded by lock: of connections; tells the newest expiry from one that comes too late
     private int unacknowledged; // guarded by lock
+    private int unheard; // guarded by lock: failures that the listener is yet to hear of
     private boolean owesAck; // guarded by lock: it is among the core's acknowledgements
 
     /**
@@ -603,7 +607,8 @@ public final class Session {
 
     /**
      * Has the listener hear of a failure: now in a task of the mailbox, else in one of its own, so that it hears one thing at
-     * a time. What fails outside of the mailbox after the session's end is in the log alone.
+     * a time. What fails outside of the mailbox after the session's end, or while as many failures wait to be heard as one
+     * session may have, is in the log alone.
      */
     void failed(Throwable failure) {
         if (mailbox.isRunningHere()) {
@@ -612,14 +617,27 @@ public final class Session {
         }
         lock.lock();
         try {
-            if (hasEnded()) {
+            if (hasEnded() || unheard == MOST_UNHEARD) {
                 return;
             }
-            mailbox.enqueue(() -> tellFailure(failure));
+            unheard++;
+            mailbox.enqueue(() -> {
+                heardFailure();
+                tellFailure(failure);
+            });
         } finally {
             lock.unlock();
         }
         mailbox.wake();
+    }
+
+    private void heardFailure() {
+        lock.lock();
+        try {
+            unheard--;
+        } finally {
+            lock.unlock();
+        }
     }
 
     private void tellFailure(Throwable failure) {

@@ -31,7 +31,8 @@ public interface SessionListener {
     /**
      * A handler, rule, producer or listener of the application threw something that is no
      * {@link io.realtime.RealtimeException}. What fails outside of the session's messages, as an asynchronous handler may,
-     * comes behind the messages that wait; after the session's end it is in the log alone.
+     * comes behind the messages that wait. After the session's end, and while 100 failures wait to be told, it is in the log
+     * alone.
      */
     default void onError(Session session, Throwable failure) {}
 }

@@ -83,6 +83,8 @@ class MailboxTest {
         mailbox.offer(1, 0, inASecond, () -> ran.add("late"));
         mailbox.post(() -> ran.add("own"));
         executor.runDue();
+        assertFalse(mailbox.isFull(), "the server's own task takes no place of the peer's");
+        mailbox.offer(1, 0, () -> 0, () -> ran.add("later"));
         assertEquals(List.of(), ran);
         assertTrue(mailbox.isHeld());
         assertTrue(mailbox.isFull());
@@ -90,9 +92,24 @@ class MailboxTest {
         executor.advance(Duration.ofMillis(999));
         assertEquals(List.of(), ran);
         executor.advance(Duration.ofMillis(1));
-        assertEquals(List.of("late", "own"), ran);
+        assertEquals(List.of("late", "own", "later"), ran);
         assertFalse(mailbox.isHeld());
         assertTrue(mailbox.isIdle());
+    }
+
+    @Test
+    void whatTheServerPostsTakesNoPlaceOfThePeers() {
+        Mailbox mailbox = new Mailbox(threads, "ann", executor, bursts, 2, 10, new ReentrantLock());
+        for (int i = 0; i < 5; i++) {
+            mailbox.post(() -> ran.add("own"));
+        }
+        assertTrue(mailbox.offer(20, 1, () -> 0, () -> ran.add("large")), "the first of the peer's always fits");
+        mailbox.drop();
+        assertTrue(mailbox.offer(1, 2, () -> 0, () -> ran.add("a")));
+        assertTrue(mailbox.offer(1, 3, () -> 0, () -> ran.add("b")));
+        assertFalse(mailbox.offer(1, 4, () -> 0, () -> ran.add("c")));
+        executor.runDue();
+        assertEquals(List.of("own", "own", "own", "own", "own", "a", "b"), ran);
     }
 
     /** The first message was taken, and counts again when it is put back. */

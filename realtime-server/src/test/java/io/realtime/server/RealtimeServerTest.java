@@ -198,6 +198,31 @@ class RealtimeServerTest {
         assertEquals(CloseReason.TOKEN_EXPIRED, refreshes.closeCode());
     }
 
+    @Test
+    void refreshThatIsNeverCheckedIsRefusedInTimeAndAnotherOneIsTaken() {
+        List<CompletableFuture<Authentication>> asked = new ArrayList<>();
+        start(builder -> builder, credentials -> {
+            asked.add(new CompletableFuture<>());
+            return asked.get(asked.size() - 1);
+        });
+        TestPeer ann = test.connect("", "/ws?token=ann");
+        asked.get(0).complete(Authentication.of("ann"));
+        test.settle();
+        ann.send("{'type':'$auth','ref':'a','data':{'token':'slow'}}");
+        test.time.advance(Duration.ofMillis(9_900));
+        ann.send("{'type':'$auth','ref':'b','data':{'token':'too early'}}");
+        assertEquals("overloaded", ann.data("$error").get("code").getAsString());
+        assertEquals(List.of("$welcome"), ann.types());
+        test.time.advance(Duration.ofMillis(200));
+        assertEquals("timeout", ann.data("$error").get("code").getAsString());
+        ann.send("{'type':'$auth','ref':'c','data':{'token':'quick'}}");
+        asked.get(1).complete(Authentication.of("bob")); // too late
+        asked.get(2).complete(Authentication.of("ann"));
+        test.settle();
+        assertEquals(1, ann.types().stream().filter("$reply"::equals).count());
+        assertNull(ann.closed);
+    }
+
     @ParameterizedTest
     @CsvSource({"/other,404", "/ws,101"})
     void otherPathsAreRefusedInTheUpgrade(String path, int status) {

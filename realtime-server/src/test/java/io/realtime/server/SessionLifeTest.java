@@ -28,6 +28,7 @@ class SessionLifeTest {
     private final List<String> handled = new ArrayList<>();
     private final List<CompletableFuture<Authentication>> proofs = new ArrayList<>();
     private final ArrayDeque<Runnable> held = new ArrayDeque<>();
+    private final List<Throwable> failures = new ArrayList<>();
     private boolean holding;
     private boolean checksSlowly;
     private Runnable onRule = () -> {};
@@ -44,6 +45,11 @@ class SessionLifeTest {
                     })
                     .on(SAY, (session, message) -> handled.add(message.data().substring(0, 2)))
                     .listener(new SessionListener() {
+                        @Override
+                        public void onError(Session session, Throwable failure) {
+                            failures.add(failure);
+                        }
+
                         @Override
                         public void onOpen(Session session) {
                             life.add("open");
@@ -313,5 +319,18 @@ class SessionLifeTest {
         again.send("{'type':'$ping'}");
         assertTrue(session.isConnected());
         assertEquals(List.of("open", "detach 1006", "resume"), life);
+    }
+
+    @Test
+    void aHundredFailuresWaitForTheListenerAndTheRestIsInTheLog() {
+        hello("ann", "");
+        for (int round = 0; round < 2; round++) { // and when those are heard there is room for more
+            for (int i = 0; i < 101; i++) {
+                session().failed(new IllegalStateException("failure " + i));
+            }
+            assertEquals(100 * round, failures.size());
+            test.settle();
+        }
+        assertEquals(200, failures.size());
     }
 }

@@ -82,8 +82,8 @@ final class PlainHost {
         if (simulation.time.nanoTime() - lastHeard > PATIENCE.toNanos()) {
             reconnect();
         }
-        if (now == null || !now.isWelcome) {
-            return;
+        if (now == null || !now.isWelcome || (simulation.setup.isCrowded() && random.nextInt(50) > 0)) {
+            return; // one of a crowd mostly listens
         }
         switch (random.nextInt(12)) {
             case 0 -> now.ask(Frames.JOIN, simulation.anyRoom());
@@ -203,6 +203,9 @@ final class PlainHost {
                 isWelcome = true;
                 for (int i = random.nextInt(4); i > 0; i--) { // not all at once: its mailbox is small
                     ask(Frames.JOIN, simulation.anyRoom());
+                }
+                if (simulation.setup.isCrowded()) {
+                    ask(Frames.JOIN, simulation.setup.rooms().get(0));
                 }
             } else if (ref != null && !open.remove(ref)) {
                 simulation.history.broken(mine + " is answered " + ref + ", which it did not ask, or twice");

@@ -13,6 +13,7 @@ import java.util.Random;
 record Setup(
         int clients,
         int plainClients,
+        boolean isCrowded,
         int steps,
         List<String> rooms,
         Retention retention,
@@ -45,7 +46,9 @@ record Setup(
         List<String> rooms = new ArrayList<>(List.of("chat:1", "chat:2"));
         boolean fewRooms = random.nextInt(4) == 0;
         boolean manyRooms = !fewRooms && random.nextInt(40) == 0;
-        int count = fewRooms ? 5 : manyRooms ? 50 + random.nextInt(250) : 2;
+        int mostRooms = random.nextInt(4) == 0 ? 1_200 : 300;
+        int count = fewRooms ? 5 : manyRooms ? 50 + random.nextInt(mostRooms - 50) : 2;
+        boolean isCrowded = random.nextInt(100) == 0;
         String tail = manyRooms ? ":" + "n".repeat(random.nextInt(240)) : "";
         for (int i = 3; i <= count; i++) {
             rooms.add("chat:" + i + tail);
@@ -53,7 +56,8 @@ record Setup(
         Duration[] ttls = {Duration.ofMillis(500), Duration.ofSeconds(10), Duration.ofMinutes(5)};
         return new Setup(
                 2 + random.nextInt(3),
-                random.nextInt(3),
+                isCrowded ? 100 + random.nextInt(200) : random.nextInt(3),
+                isCrowded,
                 100 + random.nextInt(200),
                 List.copyOf(rooms),
                 retention,
@@ -61,7 +65,7 @@ record Setup(
                 limits(
                         random,
                         manyRooms ? 16 * 1024 : 1024,
-                        manyRooms ? 4_000_000 : 40_000, // rooms and members cost as well, and are not evicted
+                        manyRooms || isCrowded ? 4_000_000 : 40_000, // rooms and members cost as well, and are not evicted
                         fewRooms ? 1 + random.nextInt(3) : rooms.size() + Simulation.SHARED.size()),
                 new Heartbeat(Duration.ofSeconds(2), Duration.ofSeconds(5)),
                 ttls[random.nextInt(ttls.length)],
