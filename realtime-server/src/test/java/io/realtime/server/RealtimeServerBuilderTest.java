@@ -10,6 +10,8 @@ import io.realtime.Request;
 import io.realtime.StreamRequest;
 import io.realtime.internal.wire.Frames;
 import io.realtime.server.TestServer.TestPeer;
+import io.realtime.testing.ManualScheduler;
+import java.security.NoSuchAlgorithmException;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -17,6 +19,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
+import javax.net.ssl.SSLContext;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -60,7 +63,7 @@ class RealtimeServerBuilderTest {
         test.close();
     }
 
-    private void changeEverything() {
+    private void changeEverything() throws NoSuchAlgorithmException {
         limits.messageBytes(2_000)
                 .connections(1)
                 .helloTimeout(Duration.ofMillis(1))
@@ -71,6 +74,13 @@ class RealtimeServerBuilderTest {
                 .path("/other")
                 .allowJoin((session, room) -> true)
                 .allowSend((session, event, room) -> true)
+                .allowJoinAsync((session, room) -> CompletableFuture.completedFuture(true))
+                .allowSendAsync((session, event, room) -> CompletableFuture.completedFuture(true))
+                .transport("none")
+                .tls(Objects.requireNonNull(SSLContext.getDefault()))
+                .scheduler(new ManualScheduler())
+                .daemon(false)
+                .closeOnShutdown(Duration.ofSeconds(1))
                 .on(LATE, (session, message) -> told.add("late"))
                 .onRequest(ASK, (session, question) -> "leaked")
                 .onRequestAsync(ASK_LATER, (session, question) -> CompletableFuture.completedFuture("leaked"))
@@ -89,7 +99,7 @@ class RealtimeServerBuilderTest {
     }
 
     @Test
-    void serverKeepsNothingOfItsBuilder() {
+    void serverKeepsNothingOfItsBuilder() throws NoSuchAlgorithmException {
         changeEverything();
         TestPeer page = test.connect("", "/ws?token=eve", Map.of("Origin", "https://evil.example", "Host", "here"));
         assertNotNull(page.failed, "its origin is not allowed");
@@ -99,6 +109,7 @@ class RealtimeServerBuilderTest {
         test.time.advance(Duration.ofSeconds(1));
         ann.send("{'type':'$hello','data':{'token':'ann','client':'client-of-ann-0123456789'}}");
         JsonObject welcome = ann.data("$welcome");
+        assertEquals("ann", welcome.get("user").getAsString());
         JsonObject bounds = welcome.getAsJsonObject("limits");
         assertEquals(
                 Limits.defaults().messageBytes(), bounds.get("messageBytes").getAsInt());
