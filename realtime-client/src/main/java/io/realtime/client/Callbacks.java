@@ -68,6 +68,11 @@ final class Callbacks {
         return executor;
     }
 
+    /** Returns whether the calling thread runs a callback: whatever it waits for, no other runs. */
+    boolean isRunningHere() {
+        return executor.isRunningHere();
+    }
+
     /** Returns what runs tasks on another executor in order, one at a time, and loses none. */
     SerialExecutor inOrder(Executor other) {
         return new SerialExecutor(other, this::substitute, this::retry);

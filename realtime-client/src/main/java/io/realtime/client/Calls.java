@@ -71,6 +71,8 @@ final class Calls {
     private final ThreadPoolExecutor producers;
 
     private final AtomicInteger era = new AtomicInteger(); // another for each user
+    private final AtomicInteger owed = new AtomicInteger(); // requests whose handlers have begun and not answered
+    private final Runnable onAnswered;
 
     // The scheduler's thread only.
     private final Map<String, Long> unsaid = new LinkedHashMap<>(); // credit that was granted since it was last said
@@ -107,13 +109,21 @@ final class Calls {
     /**
      * @param name nobody else's
      * @param connection sends a frame; false when there is no connection, or it is full
+     * @param onAnswered called on any thread when a handler has answered a request
      */
-    Calls(String name, Sender sender, Callbacks callbacks, Scheduler scheduler, Predicate<Outgoing> connection) {
+    Calls(
+            String name,
+            Sender sender,
+            Callbacks callbacks,
+            Scheduler scheduler,
+            Predicate<Outgoing> connection,
+            Runnable onAnswered) {
         this.questions = new Questions(name + "-");
         this.sender = sender;
         this.callbacks = callbacks;
         this.scheduler = scheduler;
         this.connection = connection;
+        this.onAnswered = onAnswered;
         this.producers =
                 new ThreadPoolExecutor(0, MOST_SOURCES, 10, TimeUnit.SECONDS, new SynchronousQueue<>(), task -> {
                     Thread thread = new Thread(task, "realtime-client-stream");
@@ -498,23 +508,50 @@ final class Calls {
 
     <Q, R> Subscription onRequest(Request<Q, R> request, RequestHandler.Async<Q, R> handler) {
         return register(request.name(), (asker, question) -> {
-            CompletionStage<R> later = handler.handle(question.<Q>data(request.type()));
-            later.whenComplete((reply, failure) -> {
-                if (failure != null) {
-                    fail(asker, failure);
-                    return;
+            Q asked = question.data(request.type());
+            owed.incrementAndGet();
+            boolean isAnswered = false;
+            try {
+                handler.handle(asked).whenComplete((reply, failure) -> {
+                    try {
+                        answer(asker, request, reply, failure);
+                    } finally {
+                        answered();
+                    }
+                });
+                isAnswered = true;
+            } finally {
+                if (!isAnswered) { // it threw
+                    answered();
                 }
-                String json;
-                try {
-                    json = Json.write(reply, request.replyType());
-                } catch (Throwable unfit) { // this side's fault; a reply that is loaded lazily may fail with an Error
-                    String why = "the reply of '" + request.name() + "' cannot be written";
-                    fail(asker, new IllegalStateException(why, unfit));
-                    return;
-                }
-                tell(asker, Frames.REPLY, -1, json);
-            });
+            }
         });
+    }
+
+    private <R> void answer(Asker asker, Request<?, R> request, R reply, @Nullable Throwable failure) {
+        if (failure != null) {
+            fail(asker, failure);
+            return;
+        }
+        String json;
+        try {
+            json = Json.write(reply, request.replyType());
+        } catch (Throwable unfit) { // this side's fault; a reply that is loaded lazily may fail with an Error
+            String why = "the reply of '" + request.name() + "' cannot be written";
+            fail(asker, new IllegalStateException(why, unfit));
+            return;
+        }
+        tell(asker, Frames.REPLY, -1, json);
+    }
+
+    private void answered() {
+        owed.decrementAndGet();
+        onAnswered.run();
+    }
+
+    /** Returns whether no handler of a request has begun that has not answered; on any thread. */
+    boolean owesNothing() {
+        return owed.get() == 0;
     }
 
     <Q, T> Subscription onStream(StreamRequest<Q, T> request, StreamHandler<Q, T> handler) {

@@ -9,6 +9,7 @@ import io.realtime.Heartbeat;
 import io.realtime.RealtimeException;
 import io.realtime.RemoteException;
 import io.realtime.client.ConnectionState.Status;
+import io.realtime.internal.Durations;
 import io.realtime.internal.HeartbeatMonitor;
 import io.realtime.internal.Ids;
 import io.realtime.internal.Steps;
@@ -28,6 +29,7 @@ import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CountDownLatch;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -48,6 +50,7 @@ final class ClientEngine {
     private static final Duration BAD_FRAMES_WITHIN = Duration.ofMinutes(1);
     private static final int BAD_FRAMES = 10;
     private static final int MOST_TOO_BIG = 3;
+    private static final CloseReason DISCONNECT = new CloseReason(CloseReason.NORMAL, "the client disconnects");
     private static final int DEFAULT_INFLIGHT = 256;
     private static final int MOST_QUESTION_BYTES = 64 << 10; // of the protocol's own
     private static final int LEAST_QUESTION_BYTES = 1 << 10;
@@ -60,16 +63,21 @@ final class ClientEngine {
     private final HistoryReader history;
     private final Calls calls;
     private final InboxAcks inboxAcks;
+    private final Drain drain;
     private final Throttle reconnections;
     private final Throttle networkChanges;
 
     private volatile ConnectionState state = ConnectionState.IDLE;
     private volatile boolean terminated;
+    private final Set<CountDownLatch> closers = ConcurrentHashMap.newKeySet(); // threads that close
     private final Set<Posted> posted = ConcurrentHashMap.newKeySet(); // what waits for the scheduler
 
     private final Waiters<Void> opening;
     private @Nullable Link link;
+    private final Waiters<Void> reopening; // who asked for a connection while the client disconnects
+    private Drain.@Nullable Wait disconnecting;
     private Scheduler.Cancellable retry = Link.NOTHING;
+    private long retryAt; // on the scheduler's clock
     private int attempt;
     private int tooBig; // messages that this client did not take, since a connection was healthy
     private String clientId;
@@ -90,11 +98,14 @@ final class ClientEngine {
         this.scheduler = config.scheduler();
         this.callbacks = callbacks;
         this.opening = new Waiters<>(callbacks, "the connection");
+        this.reopening = new Waiters<>(callbacks, "the connection");
         this.sender =
                 new Sender(config, callbacks, this::answersRead, this::asked, this::holdsMessages, this::onProgress);
         this.rooms = new Rooms(callbacks, scheduler, sender::isDone, this::retryRoomsLater);
         this.history = new HistoryReader(callbacks, scheduler, this::sendNow);
-        this.calls = new Calls(Ids.name(config.random()), sender, callbacks, scheduler, this::sendNow);
+        this.calls =
+                new Calls(Ids.name(config.random()), sender, callbacks, scheduler, this::sendNow, this::onAnswered);
+        this.drain = new Drain(scheduler, callbacks, calls, sender, this::isConnectedWithin);
         this.reconnections = new Throttle(scheduler, BURST, this::dialNow);
         this.networkChanges = new Throttle(scheduler, BURST, this::onNetworkChanged);
         this.inboxAcks = new InboxAcks(scheduler, this::sendInboxAck, callbacks::error);
@@ -175,8 +186,9 @@ final class ClientEngine {
         return result;
     }
 
-    void disconnect() {
-        post(() -> stop(new CloseReason(CloseReason.NORMAL, "the client disconnects"), null));
+    void disconnect(Duration grace) {
+        boolean isCallback = callbacks.isRunningHere();
+        post(() -> disconnect(grace, isCallback));
     }
 
     CompletableFuture<JoinResult> join(String room, int history, Duration timeout) {
@@ -229,9 +241,9 @@ final class ClientEngine {
         post(networkChanges::ask);
     }
 
-    /** Ends everything for good, then runs {@code last}. */
-    void close(Runnable last) {
-        Steps.run(sender::close);
+    /** Ends everything for good, when what was asked for is delivered or the grace is over; then runs {@code last}. */
+    void close(Duration grace, Runnable last) {
+        Steps.run(() -> awaitDelivery(grace), sender::close);
         try {
             post(() -> end(last));
         } catch (Throwable refusal) { // the scheduler runs nothing more of this, so nothing else runs beside it
@@ -240,11 +252,31 @@ final class ClientEngine {
         }
     }
 
+    /** Waits on the calling thread. */
+    private void awaitDelivery(Duration grace) {
+        CountDownLatch delivered = new CountDownLatch(1);
+        boolean isCallback = callbacks.isRunningHere();
+        closers.add(delivered);
+        try {
+            if (!terminated && !grace.isZero()) {
+                post(() -> drain.begin(grace, isCallback, delivered::countDown));
+                scheduler.await(delivered, grace);
+            }
+        } catch (InterruptedException interrupted) { // the caller is to stop waiting
+            Thread.currentThread().interrupt();
+        } finally {
+            closers.remove(delivered);
+        }
+    }
+
     private void end(Runnable last) {
         if (!terminated) {
             Steps.run(
+                    drain::stop, // first: a disconnect that ends may connect again
                     () -> stop(new CloseReason(CloseReason.NORMAL, "the client is closed"), null),
                     () -> terminated = true,
+                    () -> closers.forEach(CountDownLatch::countDown),
+                    () -> reopening.fail(closed()),
                     () -> posted.forEach(Posted::fail), // which the scheduler may not run
                     () -> rooms.fail(closed()),
                     () -> calls.fail(closed()),
@@ -267,20 +299,66 @@ final class ClientEngine {
         LOG.debug("{} -> {}", state, next);
         state = next;
         callbacks.state(next);
+        drain.check();
     }
 
     private void connect(CompletableFuture<Void> result) {
+        if (disconnecting != null) {
+            reopening.add(result, Link.NOTHING);
+            return;
+        }
         switch (state.status()) {
             case OPEN -> callbacks.completeVoid(result);
             case CONNECTING, WAITING -> opening.add(result, Link.NOTHING);
             case IDLE, CLOSED -> {
                 opening.add(result, Link.NOTHING);
-                attempt = 0;
-                tooBig = 0;
-                tokenRetried = false;
-                refusedToken = null;
-                dial();
+                begin();
             }
+        }
+    }
+
+    private void begin() {
+        attempt = 0;
+        tooBig = 0;
+        tokenRetried = false;
+        refusedToken = null;
+        dial();
+    }
+
+    /** Disconnects when what was asked for is delivered; whoever asks for a connection meanwhile gets the next. */
+    private void disconnect(Duration grace, boolean isCallback) {
+        Drain.Wait before = disconnecting;
+        reopening.fail(disconnected(DISCONNECT, null)); // this is a later word
+        Duration left = before == null || before.left().compareTo(grace) > 0 ? grace : before.left();
+        disconnecting = drain.begin(left, isCallback, this::disconnected);
+        if (before != null) {
+            drain.forget(before);
+        }
+    }
+
+    private void disconnected() {
+        disconnecting = null;
+        stop(DISCONNECT, null);
+        if (!reopening.isEmpty()) {
+            reopening.moveTo(opening);
+            begin();
+        }
+    }
+
+    private boolean isConnectedWithin(long nanos) {
+        boolean isIdle = sender.isDone(sender.lastSeq());
+        return switch (state.status()) {
+            case OPEN -> true;
+            case CONNECTING -> !isIdle;
+            case WAITING -> !isIdle && config.outboxFile() == null && retryAt - scheduler.nanoTime() < nanos;
+            case IDLE, CLOSED -> false;
+        };
+    }
+
+    /** On any thread. */
+    private void onAnswered() {
+        if (drain.isUnderWay()) {
+            post(drain::check);
         }
     }
 
@@ -440,6 +518,7 @@ final class ClientEngine {
     private void again(Duration delay, CloseReason reason) {
         try {
             retry = scheduler.schedule(delay, this::dial); // before anybody hears of it
+            retryAt = scheduler.nanoTime() + Durations.nanos(delay);
         } catch (Throwable failure) { // without time there is no other attempt, and connect must be able to begin one
             LOG.error("the scheduler failed", failure);
             stop(new CloseReason(CloseReason.INTERNAL_ERROR, "the scheduler failed: " + failure), failure);
@@ -449,7 +528,7 @@ final class ClientEngine {
     }
 
     private void stop(CloseReason reason, @Nullable Throwable cause) {
-        ConnectionException failure = new ConnectionException(errorCode(reason), reason, cause);
+        ConnectionException failure = disconnected(reason, cause);
         Steps.run(
                 () -> history.fail(failure),
                 () -> abandon(reason),
@@ -464,6 +543,10 @@ final class ClientEngine {
                 () -> opening.fail(failure),
                 () -> rooms.fail(failure),
                 () -> calls.fail(failure));
+    }
+
+    private static ConnectionException disconnected(CloseReason reason, @Nullable Throwable cause) {
+        return new ConnectionException(errorCode(reason), reason, cause);
     }
 
     private static ErrorCode errorCode(CloseReason reason) {
@@ -951,6 +1034,7 @@ final class ClientEngine {
     private void onProgress() {
         rooms.leaveWhatMay();
         calls.roomAgain();
+        drain.check();
     }
 
     private void retryRoomsLater() {

@@ -44,6 +44,7 @@ import org.jspecify.annotations.Nullable;
  * {@code get} and {@code join} of one that is not complete throw an {@link IllegalStateException} there.
  */
 public final class RealtimeClient implements AutoCloseable {
+    private static final Duration GRACE = Duration.ofSeconds(5);
     private static final Duration REQUEST_TIMEOUT = Duration.ofSeconds(10);
 
     private final ClientEngine engine;
@@ -83,26 +84,52 @@ public final class RealtimeClient implements AutoCloseable {
         return engine.connect();
     }
 
-    /**
-     * Ends the connection and stays {@link Status#CLOSED} until the next {@link #connect}. Messages that were not
-     * acknowledged and the rooms that are joined are kept for it.
-     */
+    /** Like {@link #disconnect(Duration)}, within 5 s. */
     public void disconnect() {
-        engine.disconnect();
+        disconnect(GRACE);
     }
 
     /**
-     * Disconnects for good. Whatever still waits fails with code {@code closed}; messages in a {@link FileOutbox} stay there
-     * for the next client, those included that were yet to be stored. Does nothing the second time.
+     * Ends the connection when what the application has asked for is delivered, and stays {@link Status#CLOSED} until the
+     * next {@link #connect}, which waits for that. Delivered means: callbacks that wait have run, the server has the answers
+     * to its requests, and has acknowledged the messages that were sent. Messages that it has not acknowledged and the rooms
+     * that are joined are kept for the next connection.
+     *
+     * <p>Where there is no connection this waits for one that is being made, and for the next attempt when that is due in
+     * time and messages wait that are in no {@link FileOutbox}. Called again, the shorter time counts.
+     *
+     * @param grace how long that may take; zero to end it at once
+     * @throws IllegalArgumentException when it is negative
+     */
+    public void disconnect(Duration grace) {
+        engine.disconnect(Durations.notNegative("grace", grace));
+    }
+
+    /** Like {@link #close(Duration)}, within 5 s. */
+    @Override
+    public void close() {
+        close(GRACE);
+    }
+
+    /**
+     * Disconnects for good, when what the application has asked for is delivered as {@link #disconnect(Duration)} says; waits
+     * for that on the calling thread, which is therefore no user interface's. A callback that calls this waits for no other.
+     * An interrupted thread waits for nothing, and stays interrupted.
+     *
+     * <p>What was not delivered then fails with code {@code closed}, and {@link ClientListener#onDropped} names each message;
+     * messages in a {@link FileOutbox} stay there for the next client instead, those included that were yet to be stored.
+     * Does nothing the second time.
      *
      * <p>When it returns, the file is written and closed, and may be opened again; the client's own timer thread has ended,
      * unless this is called on it, by a callback of an executor that runs tasks on the caller. It waits for the disk, and
      * not for callbacks: those that were handed over before still run, in order, and then the client's own callback thread
      * ends. The closing handshake with the server goes on by itself.
+     *
+     * @param grace how long delivery may take; zero to close at once
+     * @throws IllegalArgumentException when it is negative
      */
-    @Override
-    public void close() {
-        engine.close(release);
+    public void close(Duration grace) {
+        engine.close(Durations.notNegative("grace", grace), release);
         awaitReleased.run();
     }
 

@@ -71,6 +71,12 @@ final class Waiters<V> {
         }
     }
 
+    /** From now on they wait there. */
+    void moveTo(Waiters<V> other) {
+        other.waiting.addAll(waiting);
+        waiting.clear();
+    }
+
     private List<Waiter<V>> take() {
         forgetThoseWhoGaveUp();
         List<Waiter<V>> all = new ArrayList<>(waiting);

@@ -302,7 +302,7 @@ class ClientFileOutboxTest {
         start();
         disk.full = true;
         CompletableFuture<Void> sent = say("lost");
-        world.client().close();
+        world.client().close(Duration.ZERO);
         world.settle();
         assertEquals(ErrorCode.CLOSED, failure(sent).code());
         assertEquals(List.of("lost storage"), dropped());

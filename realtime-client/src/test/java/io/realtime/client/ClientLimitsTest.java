@@ -256,7 +256,7 @@ class ClientLimitsTest {
         world.network.cutAll();
         world.settle();
         meanwhile.add(() -> {
-            world.client().disconnect();
+            world.client().disconnect(Duration.ZERO);
             world.settle();
         });
         CompletableFuture<String> failed = world.client().request(ASK, "q");

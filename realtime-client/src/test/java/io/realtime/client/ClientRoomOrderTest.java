@@ -185,7 +185,7 @@ class ClientRoomOrderTest {
         CompletableFuture<Void> sent = say("m");
         CompletableFuture<Void> left = room().leave();
         world.settle();
-        world.client().disconnect();
+        world.client().disconnect(Duration.ZERO);
         world.settle();
         assertTrue(left.isCompletedExceptionally());
         world.resumed = true;

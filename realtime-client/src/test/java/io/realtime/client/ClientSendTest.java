@@ -264,7 +264,7 @@ class ClientSendTest {
         world.connected();
         CompletableFuture<Void> sent = say("kept");
         world.settle();
-        world.client().disconnect();
+        world.client().disconnect(Duration.ZERO);
         world.settle();
         assertFalse(sent.isDone());
         world.acks = true;

@@ -15,6 +15,7 @@ import io.realtime.client.World.Say;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -85,7 +86,7 @@ class ClientUserTest {
         connectAs("alice");
         world.acks = false;
         CompletableFuture<Void> onItsWay = say("sent");
-        world.client().disconnect();
+        world.client().disconnect(Duration.ZERO);
         CompletableFuture<Void> waiting = say("waits");
         connectAs("bob");
 
@@ -109,7 +110,7 @@ class ClientUserTest {
         var joined = world.client().room("r").join();
         world.settle();
         assertTrue(joined.isDone());
-        world.client().disconnect();
+        world.client().disconnect(Duration.ZERO);
         CompletableFuture<JoinResult> joining = world.client().room("late").join();
         connectAs("bob");
 
@@ -166,7 +167,7 @@ class ClientUserTest {
         connectAs("alice");
         world.peer().send("{\"type\":\"ask\",\"ref\":\"q1\",\"room\":\"@session\",\"data\":\"?\"}");
         world.settle();
-        world.client().disconnect();
+        world.client().disconnect(Duration.ZERO);
         connectAs("bob");
         answers.get(0).complete("alice's secret");
         world.settle();
@@ -186,7 +187,7 @@ class ClientUserTest {
         world.peer().send("{\"type\":\"ask\",\"ref\":\"q1\",\"room\":\"@session\",\"data\":\"?\"}");
         world.peer().send("{\"type\":\"watch\",\"ref\":\"q2\",\"room\":\"@session\",\"data\":\"?\"}");
         world.settle();
-        world.client().disconnect();
+        world.client().disconnect(Duration.ZERO);
         connectAs("bob");
         while (!callbacks.isEmpty()) {
             callbacks.remove(0).run();
@@ -202,7 +203,7 @@ class ClientUserTest {
     /** Bob's welcome is the last thing heard for a while; then the application is another user's. */
     private void becomeBobThenOffline() {
         connectAs("alice");
-        world.client().disconnect();
+        world.client().disconnect(Duration.ZERO);
         world.onHello = peer -> {
             peer.welcome();
             world.network.refuseConnections(true);
@@ -250,7 +251,7 @@ class ClientUserTest {
         connectAs("alice");
         world.peer().said("@user", 5, "for alice");
         world.settle();
-        world.client().disconnect();
+        world.client().disconnect(Duration.ZERO);
         connectAs("bob");
         assertTrue(world.client().isConnected());
         while (!callbacks.isEmpty()) {
@@ -268,7 +269,7 @@ class ClientUserTest {
         connectAs("alice");
         world.acks = false;
         CompletableFuture<Void> sent = say("a");
-        world.client().disconnect();
+        world.client().disconnect(Duration.ZERO);
         world.acks = true;
         connectAs("alice");
         assertTrue(sent.isDone() && !sent.isCompletedExceptionally());
@@ -286,10 +287,10 @@ class ClientUserTest {
         connectAs("nobody");
         CompletableFuture<Void> sent = say("a");
         assertTrue(sent.isDone() && !sent.isCompletedExceptionally());
-        world.client().disconnect();
+        world.client().disconnect(Duration.ZERO);
         world.onHello = World.Peer::welcome;
         connectAs("alice");
-        world.client().disconnect();
+        world.client().disconnect(Duration.ZERO);
         world.onHello = peer -> {
             world.user = "guest-" + peer.hello().client();
             peer.welcome();
@@ -354,7 +355,7 @@ class ClientUserTest {
         FileOutbox file = open();
         world.use(world.builder().outboxFile(file));
         connectAs("alice");
-        world.client().disconnect();
+        world.client().disconnect(Duration.ZERO);
         world.onHello = peer -> {
             peer.welcome();
             world.network.refuseConnections(true);
@@ -428,7 +429,7 @@ class ClientUserTest {
     void fileOfUserWhoComesAgainHasTheNewClientId() {
         world.use(world.builder().outboxFile(open()));
         connectAs("alice");
-        world.client().disconnect();
+        world.client().disconnect(Duration.ZERO);
         world.acks = false;
         List<String> users = new ArrayList<>(List.of("bob", "alice"));
         world.onHello = peer -> {

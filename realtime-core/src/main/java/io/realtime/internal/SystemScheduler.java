@@ -2,6 +2,7 @@ package io.realtime.internal;
 
 import io.realtime.spi.Scheduler;
 import java.time.Duration;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.ScheduledFuture;
@@ -51,6 +52,13 @@ public final class SystemScheduler implements Scheduler, AutoCloseable {
         } catch (RejectedExecutionException stopped) {
             return () -> {};
         }
+    }
+
+    /** On the scheduler's own thread this returns at once: nothing else runs there. */
+    @Override
+    public boolean await(CountDownLatch latch, Duration timeout) throws InterruptedException {
+        Duration most = thread == Thread.currentThread() ? Duration.ZERO : timeout;
+        return latch.await(Durations.nanos(most), TimeUnit.NANOSECONDS);
     }
 
     private static void run(Runnable task) {

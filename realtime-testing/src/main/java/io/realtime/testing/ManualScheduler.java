@@ -3,6 +3,7 @@ package io.realtime.testing;
 import io.realtime.spi.Scheduler;
 import java.time.Duration;
 import java.util.PriorityQueue;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executor;
 import org.jspecify.annotations.Nullable;
 
@@ -136,6 +137,19 @@ public final class ManualScheduler implements Scheduler, Executor {
         }
         nanos = Math.max(nanos, target);
         return null;
+    }
+
+    /** Moves time forward until the latch is at zero, as {@link #advance} does. */
+    @Override
+    public boolean await(CountDownLatch latch, Duration timeout) throws InterruptedException {
+        if (Thread.interrupted()) {
+            throw new InterruptedException();
+        }
+        long end = nanoTime() + timeout.toNanos();
+        while (latch.getCount() > 0 && nanoTime() < end) {
+            advance(Duration.ofNanos(Math.min(end - nanoTime(), 1_000_000)));
+        }
+        return latch.getCount() == 0;
     }
 
     /** Runs what is due now, and what that schedules for now; time stands still. */

@@ -1,0 +1,122 @@
+package io.realtime.client;
+
+import io.realtime.spi.Scheduler;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+
+/**
+ * Waits, before the client disconnects, until what the application has asked for is delivered: callbacks that were handed
+ * over have run, what they owe the server is answered, and messages are acknowledged. Owned by the scheduler's thread.
+ */
+final class Drain {
+    private final Scheduler scheduler;
+    private final Callbacks callbacks;
+    private final Calls calls;
+    private final Sender sender;
+    private final Outlook outlook;
+    private final List<Wait> waits = new ArrayList<>(0);
+    private volatile boolean isUnderWay;
+
+    /** Says whether there will be a connection. */
+    interface Outlook {
+        /** Returns whether one is open, or may be within so long. */
+        boolean isConnectedWithin(long nanos);
+    }
+
+    Drain(Scheduler scheduler, Callbacks callbacks, Calls calls, Sender sender, Outlook outlook) {
+        this.scheduler = scheduler;
+        this.callbacks = callbacks;
+        this.calls = calls;
+        this.sender = sender;
+        this.outlook = outlook;
+    }
+
+    /**
+     * Runs a task once when all is delivered, or cannot be for want of a connection; at the latest when the grace is over.
+     *
+     * @param isCallback whether a callback waits for this: then no other runs, and none is waited for
+     */
+    Wait begin(Duration grace, boolean isCallback, Runnable then) {
+        Wait wait = new Wait(scheduler.nanoTime() + grace.toNanos(), isCallback, then);
+        waits.add(wait);
+        isUnderWay = true;
+        try {
+            wait.timer = scheduler.schedule(grace, () -> end(wait));
+            if (!isCallback) {
+                callbacks.execute(() -> scheduler.schedule(Duration.ZERO, () -> {
+                    wait.isBehindCallbacks = true;
+                    check();
+                }));
+            }
+        } catch (Throwable failure) { // without time there is no grace
+            end(wait);
+            throw failure;
+        }
+        check();
+        return wait;
+    }
+
+    /** Returns whether somebody waits; on any thread. */
+    boolean isUnderWay() {
+        return isUnderWay;
+    }
+
+    /** Something was delivered, or the connection has changed. */
+    void check() {
+        List.copyOf(waits).forEach(wait -> {
+            if (wait.isOver()) {
+                end(wait);
+            }
+        });
+    }
+
+    /** Forgets one wait. */
+    void forget(Wait wait) {
+        waits.remove(wait);
+        isUnderWay = !waits.isEmpty();
+        wait.timer.cancel();
+    }
+
+    /** The client is closed. */
+    void stop() {
+        List.copyOf(waits).forEach(this::forget);
+    }
+
+    private void end(Wait wait) {
+        if (waits.contains(wait)) {
+            forget(wait);
+            wait.then.run();
+        }
+    }
+
+    /** One who waits. */
+    final class Wait {
+        private final long until;
+        private final Runnable then;
+        private Scheduler.Cancellable timer = () -> {};
+        private boolean isBehindCallbacks;
+        private long last = -1; // the number of the last message to wait for, once all callbacks have sent theirs
+
+        private Wait(long until, boolean isCallback, Runnable then) {
+            this.until = until;
+            this.isBehindCallbacks = isCallback;
+            this.then = then;
+        }
+
+        /** Returns how long this one waits at most from now on. */
+        Duration left() {
+            return Duration.ofNanos(Math.max(0, until - scheduler.nanoTime()));
+        }
+
+        private boolean isOver() {
+            if (!outlook.isConnectedWithin(left().toNanos())) {
+                return true;
+            }
+            if (last < 0 && isBehindCallbacks && calls.owesNothing()) {
+                last = sender.lastSeq();
+            }
+            return last >= 0 && sender.isDone(last);
+        }
+    }
+}

@@ -1,0 +1,359 @@
+package io.realtime.client;
+
+import static io.realtime.client.World.SAID;
+import static io.realtime.client.World.SAY;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.realtime.ConnectionException;
+import io.realtime.ErrorCode;
+import io.realtime.RealtimeException;
+import io.realtime.Request;
+import io.realtime.client.ConnectionState.Status;
+import io.realtime.client.World.Say;
+import io.realtime.internal.wire.Envelope;
+import io.realtime.internal.wire.Frames;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** A client that disconnects or closes delivers before what was asked of it. */
+class ClientDrainTest {
+    private static final Request<String, String> ASK = Request.of("ask", String.class, String.class);
+    private final World world = new World();
+
+    @AfterEach
+    void close() {
+        world.close();
+    }
+
+    private CompletableFuture<Void> say(String text) {
+        return world.client().send(SAY, new Say(text));
+    }
+
+    private long millis() {
+        return world.time.nanoTime() / 1_000_000;
+    }
+
+    private static ErrorCode code(CompletableFuture<?> failed) {
+        ExecutionException failure = assertThrows(ExecutionException.class, failed::get);
+        return ((RealtimeException) failure.getCause()).code();
+    }
+
+    private static List<String> types(World.Peer peer) {
+        return peer.frames.stream().map(Envelope::type).toList();
+    }
+
+    @Test
+    void closeDeliversWhatWasSentBeforeTheConnectionWasThere() throws Exception {
+        CompletableFuture<Void> connected = world.client().connect();
+        CompletableFuture<JoinResult> joined = world.client().room("r").join();
+        CompletableFuture<Void> sent = world.client().room("r").send(SAY, new Say("a"));
+        world.client().close();
+        world.settle();
+        assertEquals(
+                List.of(Frames.HELLO, Frames.JOIN, "chat.say"),
+                types(world.peer()));
+        connected.get();
+        assertEquals(3, joined.get().members());
+        sent.get();
+        assertEquals(List.of(), world.dropped);
+        assertTrue(millis() < 1_000, "as soon as all is delivered");
+    }
+
+    @Test
+    void whatIsNotDeliveredInTimeIsNamed() {
+        world.acks = false;
+        world.connected();
+        CompletableFuture<Void> sent = say("a");
+        long begin = millis();
+        world.client().close(Duration.ofSeconds(2));
+        assertEquals(2_000, millis() - begin, 20);
+        world.settle();
+        assertEquals(ErrorCode.CLOSED, code(sent));
+        assertEquals(1, world.dropped.size());
+        assertEquals("chat.say", world.dropped.get(0).name());
+    }
+
+    @Test
+    void closeAtOnceWaitsForNothing() {
+        world.acks = false;
+        world.connected();
+        CompletableFuture<Void> sent = say("a");
+        long begin = millis();
+        world.client().close(Duration.ZERO);
+        assertEquals(begin, millis());
+        world.settle();
+        assertEquals(ErrorCode.CLOSED, code(sent));
+    }
+
+    @Test
+    void negativeGraceIsRefused() {
+        assertThrows(IllegalArgumentException.class, () -> world.client().close(Duration.ofMillis(-1)));
+        assertThrows(IllegalArgumentException.class, () -> world.client().disconnect(Duration.ofMillis(-1)));
+    }
+
+    @Test
+    void clientThatIsNotToConnectDoesNotWait() {
+        CompletableFuture<Void> sent = say("a");
+        long begin = millis();
+        world.client().close();
+        assertEquals(begin, millis(), 2);
+        world.settle();
+        assertEquals(ErrorCode.CLOSED, code(sent));
+    }
+
+    @Test
+    void clientWithNothingToDeliverDoesNotWaitForItsConnection() {
+        world.onHello = peer -> {}; // never welcomed
+        CompletableFuture<Void> connecting = world.client().connect();
+        world.settle();
+        long begin = millis();
+        world.client().close();
+        assertEquals(begin, millis(), 2);
+        world.settle();
+        assertEquals(ErrorCode.CLOSED, code(connecting));
+    }
+
+    @Test
+    void closeWaitsForTheNextAttemptThatIsDueInTime() throws Exception {
+        world.connected();
+        world.network.cutAll();
+        world.settle();
+        CompletableFuture<Void> sent = say("a");
+        world.settle();
+        assertEquals(Status.WAITING, world.client().state().status());
+        world.client().close();
+        world.settle();
+        sent.get();
+        assertEquals(List.of("a"), world.peer().says());
+    }
+
+    @Test
+    void closeWaitsForNoAttemptThatIsDueLater() {
+        world.network.refuseConnections(true);
+        CompletableFuture<Void> unused = world.client().connect();
+        world.advance(60_000);
+        assertEquals(Status.WAITING, world.client().state().status());
+        CompletableFuture<Void> sent = say("a");
+        long begin = millis();
+        world.client().close(Duration.ofMillis(1));
+        assertEquals(begin, millis(), 1);
+        world.settle();
+        assertEquals(ErrorCode.CLOSED, code(sent));
+    }
+
+    @Test
+    void messagesInAFileNeedNoNextAttempt(@TempDir Path directory) throws Exception {
+        world.use(world.builder().outboxFile(FileOutbox.open(directory.resolve("outbox"))));
+        world.network.refuseConnections(true);
+        CompletableFuture<Void> unused = world.client().connect();
+        world.settle();
+        assertEquals(Status.WAITING, world.client().state().status());
+        CompletableFuture<Void> sent = say("a");
+        long begin = millis();
+        world.client().close();
+        assertEquals(begin, millis(), 2);
+        world.settle();
+        assertEquals(ErrorCode.CLOSED, code(sent));
+        assertEquals(List.of(), world.dropped, "it is in the file");
+    }
+
+    private void serverAsks() {
+        world.rooms = "{\"@session\":{\"epoch\":\"s\",\"offset\":0,\"recovered\":true}}";
+        world.connected();
+        world.peer()
+                .send("{\"type\":\"ask\",\"ref\":\"q\",\"room\":\"@session\",\"offset\":1,\"ts\":1,\"data\":\"?\"}");
+        world.settle();
+    }
+
+    @Test
+    void answersThatAreOwedAreGiven() {
+        CompletableFuture<String> later = new CompletableFuture<>();
+        world.client().onRequestAsync(ASK, question -> later);
+        serverAsks();
+        world.time.schedule(Duration.ofSeconds(1), () -> later.complete("late"));
+        long begin = millis();
+        world.client().close();
+        assertEquals(1_000, millis() - begin, 20);
+        assertEquals(1, world.peer().all(Frames.REPLY).size());
+    }
+
+    @Test
+    void handlerThatFailsOwesNothing() {
+        world.client().onRequestAsync(ASK, question -> {
+            throw new IllegalStateException("expected");
+        });
+        serverAsks();
+        long begin = millis();
+        world.client().close();
+        assertEquals(begin, millis(), 10);
+        assertEquals(1, world.peer().all(Frames.ERROR).size());
+    }
+
+    @Test
+    void messageWhoseCallbackWaitsIsHandledAndAcknowledged() {
+        ArrayDeque<Runnable> callbacks = new ArrayDeque<>();
+        world.use(world.builder().callbackExecutor(callbacks::add));
+        world.client().on(SAID, message -> world.heard.add(message.data().text()));
+        world.rooms = "{\"@user\":{\"epoch\":\"e1\",\"offset\":0,\"recovered\":true}}";
+        world.connected();
+        world.peer().said("@user", 1, "a");
+        world.settle();
+        assertEquals(List.of(), world.heard);
+        world.time.schedule(Duration.ofSeconds(1), () -> runAll(callbacks));
+        world.client().close();
+        assertEquals(List.of("a"), world.heard);
+        world.settle();
+        assertEquals(1, world.peer().all(Frames.ACK).size());
+        runAll(callbacks);
+    }
+
+    private static void runAll(ArrayDeque<Runnable> tasks) {
+        while (!tasks.isEmpty()) {
+            tasks.remove().run();
+        }
+    }
+
+    @Test
+    void callbackThatClosesDeliversMessagesAndWaitsForNoOtherCallback() {
+        List<Long> took = new ArrayList<>();
+        world.client().on(SAID, message -> {
+            CompletableFuture<Void> unused = say("last");
+            long begin = millis();
+            world.client().close();
+            took.add(millis() - begin);
+        });
+        world.placeIn("r");
+        world.connected();
+        world.peer().said("r", 1, "close");
+        world.settle();
+        assertEquals(1, took.size());
+        assertTrue(took.get(0) < 100, took.toString());
+        assertEquals(List.of("last"), world.peer().says());
+    }
+
+    @Test
+    void disconnectReturnsAtOnceAndDeliversBefore() throws Exception {
+        world.acks = false;
+        world.connected();
+        CompletableFuture<Void> sent = say("a");
+        world.client().disconnect();
+        world.settle();
+        assertTrue(world.client().isConnected());
+        assertEquals(List.of("a"), world.peer().says());
+        world.peer().ack(1, 0);
+        world.settle();
+        sent.get();
+        assertEquals(Status.CLOSED, world.client().state().status());
+    }
+
+    @Test
+    void disconnectEndsWithItsGraceAndKeepsWhatWaits() {
+        world.acks = false;
+        world.connected();
+        CompletableFuture<Void> sent = say("a");
+        world.client().disconnect();
+        world.advance(4_900);
+        assertTrue(world.client().isConnected());
+        world.advance(200);
+        assertEquals(Status.CLOSED, world.client().state().status());
+        assertFalse(sent.isDone());
+    }
+
+    @Test
+    void laterDisconnectShortensTheGraceAndDoesNotLengthenIt() {
+        world.acks = false;
+        world.connected();
+        CompletableFuture<Void> unused = say("a");
+        world.client().disconnect(Duration.ofSeconds(2));
+        world.client().disconnect(Duration.ofSeconds(10));
+        world.advance(1_900);
+        assertTrue(world.client().isConnected());
+        world.advance(200);
+        assertEquals(Status.CLOSED, world.client().state().status());
+        world.connected();
+        world.client().disconnect(Duration.ofSeconds(2));
+        world.client().disconnect(Duration.ZERO);
+        world.settle();
+        assertEquals(Status.CLOSED, world.client().state().status());
+    }
+
+    @Test
+    void connectMeanwhileGetsTheNextConnection() throws Exception {
+        world.acks = false;
+        world.connected();
+        CompletableFuture<Void> unused = say("a");
+        world.client().disconnect();
+        CompletableFuture<Void> again = world.client().connect();
+        world.settle();
+        assertFalse(again.isDone());
+        assertEquals(1, world.peers.size());
+        world.peer().ack(1, 0);
+        world.settle();
+        again.get();
+        assertEquals(2, world.peers.size());
+        assertEquals(
+                List.of("CONNECTING", "OPEN", "CLOSED", "CONNECTING", "OPEN"), world.statuses());
+    }
+
+    @Test
+    void disconnectIsALaterWordThanTheConnectBefore() {
+        world.acks = false;
+        world.connected();
+        CompletableFuture<Void> unused = say("a");
+        world.client().disconnect();
+        CompletableFuture<Void> again = world.client().connect();
+        world.client().disconnect();
+        world.settle();
+        ExecutionException failure = assertThrows(ExecutionException.class, again::get);
+        assertEquals(ConnectionException.class, failure.getCause().getClass());
+        world.advance(6_000);
+        assertEquals(Status.CLOSED, world.client().state().status());
+        assertEquals(1, world.peers.size());
+    }
+
+    @Test
+    void connectMeanwhileFailsWhenTheClientIsClosed() {
+        world.acks = false;
+        world.connected();
+        CompletableFuture<Void> unused = say("a");
+        world.client().disconnect();
+        CompletableFuture<Void> again = world.client().connect();
+        world.client().close(Duration.ZERO);
+        world.settle();
+        assertEquals(ErrorCode.CLOSED, code(again));
+    }
+
+    @Test
+    void closeThatEndsAtOnceEndsAnotherThatWaits() {
+        world.acks = false;
+        world.connected();
+        CompletableFuture<Void> unused = say("a");
+        long begin = millis();
+        world.time.schedule(Duration.ofSeconds(1), () -> world.client().close(Duration.ZERO));
+        world.client().close();
+        assertEquals(1_000, millis() - begin, 20);
+    }
+
+    @Test
+    void interruptedThreadDoesNotWait() {
+        world.acks = false;
+        world.connected();
+        CompletableFuture<Void> unused = say("a");
+        long begin = millis();
+        Thread.currentThread().interrupt();
+        world.client().close();
+        assertTrue(Thread.interrupted(), "it stays interrupted");
+        assertEquals(begin, millis());
+    }
+}
