@@ -259,7 +259,7 @@ final class ClientEngine {
         closers.add(delivered);
         try {
             if (!terminated && !grace.isZero()) {
-                post(() -> drain.begin(grace, isCallback, delivered::countDown));
+                post(() -> drain.begin(drain.newWait(grace, isCallback, delivered::countDown)));
                 scheduler.await(delivered, grace);
             }
         } catch (InterruptedException interrupted) { // the caller is to stop waiting
@@ -330,10 +330,12 @@ final class ClientEngine {
         Drain.Wait before = disconnecting;
         reopening.fail(disconnected(DISCONNECT, null)); // this is a later word
         Duration left = before == null || before.left().compareTo(grace) > 0 ? grace : before.left();
-        disconnecting = drain.begin(left, isCallback, this::disconnected);
         if (before != null) {
             drain.forget(before);
         }
+        Drain.Wait wait = drain.newWait(left, isCallback, this::disconnected);
+        disconnecting = wait;
+        drain.begin(wait);
     }
 
     private void disconnected() {

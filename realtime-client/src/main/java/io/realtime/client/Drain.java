@@ -33,17 +33,22 @@ final class Drain {
     }
 
     /**
-     * Runs a task once when all is delivered, or cannot be for want of a connection; at the latest when the grace is over.
+     * Returns a wait that runs a task once when all is delivered, or cannot be for want of a connection; at the latest when
+     * the grace is over.
      *
      * @param isCallback whether a callback waits for this: then no other runs, and none is waited for
      */
-    Wait begin(Duration grace, boolean isCallback, Runnable then) {
-        Wait wait = new Wait(scheduler.nanoTime() + grace.toNanos(), isCallback, then);
+    Wait newWait(Duration grace, boolean isCallback, Runnable then) {
+        return new Wait(scheduler.nanoTime() + grace.toNanos(), isCallback, then);
+    }
+
+    /** Begins a wait, which may be over at once. */
+    void begin(Wait wait) {
         waits.add(wait);
         isUnderWay = true;
         try {
-            wait.timer = scheduler.schedule(grace, () -> end(wait));
-            if (!isCallback) {
+            wait.timer = scheduler.schedule(wait.left(), () -> end(wait));
+            if (!wait.isBehindCallbacks) {
                 callbacks.execute(() -> scheduler.schedule(Duration.ZERO, () -> {
                     wait.isBehindCallbacks = true;
                     check();
@@ -54,7 +59,6 @@ final class Drain {
             throw failure;
         }
         check();
-        return wait;
     }
 
     /** Returns whether somebody waits; on any thread. */

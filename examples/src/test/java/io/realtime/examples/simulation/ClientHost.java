@@ -178,7 +178,7 @@ final class ClientHost {
         }
         simulation.trace(member + " gives the device to another user");
         closes++;
-        up.disconnect();
+        up.disconnect(Duration.ZERO); // a connection that is made within a grace would be the next user's
         wantsNothing();
         send(); // for the former user, still
         nextUser = simulation.userAfter(user);
@@ -304,9 +304,10 @@ final class ClientHost {
     void disconnect() {
         RealtimeClient up = client;
         if (up != null) {
-            simulation.trace(member + " disconnects");
+            Duration grace = Duration.ofMillis(random.nextInt(4) * 1_500L);
+            simulation.trace(member + " disconnects within " + grace);
             closes++;
-            up.disconnect();
+            up.disconnect(grace);
         }
     }
 

@@ -65,7 +65,9 @@ record Setup(
                 limits(
                         random,
                         manyRooms ? 16 * 1024 : 1024,
-                        manyRooms || isCrowded ? 4_000_000 : 40_000, // rooms and members cost as well, and are not evicted
+                        manyRooms || isCrowded
+                                ? 4_000_000
+                                : 40_000, // rooms and members cost as well, and are not evicted
                         fewRooms ? 1 + random.nextInt(3) : rooms.size() + Simulation.SHARED.size()),
                 new Heartbeat(Duration.ofSeconds(2), Duration.ofSeconds(5)),
                 ttls[random.nextInt(ttls.length)],
@@ -88,7 +90,8 @@ record Setup(
 
     private static Limits limits(Random random, int messageBytes, int logBytes, int roomsPerSession) {
         int inflight = 1 + random.nextInt(20);
-        boolean isSlim = random.nextInt(3) == 0; // a burst of what others say cuts a client off, and it has to come back
+        boolean isSlim =
+                random.nextInt(3) == 0; // a burst of what others say cuts a client off, and it has to come back
         return Limits.builder()
                 .inflight(inflight)
                 .mailbox(2 * inflight + 10 + random.nextInt(50)) // for what a client says beside its messages
