@@ -93,6 +93,8 @@ class DurationsTest {
                         life.client.outbox(OutboxLimits.builder().maxAge(time).build()));
         use(Rule.WITHIN_DAY, "RealtimeClient$Builder.connectTimeout", (life, time) -> life.client.connectTimeout(time));
         use(Rule.WITHIN_DAY, "RealtimeClient$Builder.tokenTimeout", (life, time) -> life.client.tokenTimeout(time));
+        use(Rule.ANY, "RealtimeClient.disconnect", (life, time) -> life.disconnects = time);
+        use(Rule.ANY, "RealtimeClient.close", (life, time) -> life.clientCloses = time);
         use(Rule.POSITIVE, "RealtimeClient.request", (life, time) -> life.asks = time);
         use(Rule.POSITIVE, "ClientRoom.join", (life, time) -> life.joins = time);
         use(
@@ -164,6 +166,8 @@ class DurationsTest {
         Duration asks = DAY;
         Duration joins = DAY;
         Duration asksBack = DAY;
+        Duration disconnects = Duration.ZERO;
+        Duration clientCloses = Duration.ZERO;
         Duration closes = Duration.ZERO;
 
         /** Sends and asks both ways, before a lost connection and after it. */
@@ -204,7 +208,8 @@ class DurationsTest {
             time.advance(Duration.ofHours(1)); // whatever sweeps, does
             assertTrue(user.isConnected());
             answering.close();
-            user.close();
+            user.disconnect(disconnects);
+            user.close(clientCloses);
             time.advance(Duration.ofSeconds(1)); // the grace would wait on this thread, which keeps time
             up.close(closes);
         }

@@ -98,11 +98,10 @@ public final class RealtimeClient implements AutoCloseable {
      * <p>Where there is no connection this waits for one that is being made, and for the next attempt when that is due in
      * time and messages wait that are in no {@link FileOutbox}. Called again, the shorter time counts.
      *
-     * @param grace how long that may take; zero to end it at once
-     * @throws IllegalArgumentException when it is negative
+     * @param grace how long that may take; zero or less to end it at once
      */
     public void disconnect(Duration grace) {
-        engine.disconnect(Durations.notNegative("grace", grace));
+        engine.disconnect(Durations.clamp(grace));
     }
 
     /** Like {@link #close(Duration)}, within 5 s. */
@@ -125,11 +124,10 @@ public final class RealtimeClient implements AutoCloseable {
      * not for callbacks: those that were handed over before still run, in order, and then the client's own callback thread
      * ends. The closing handshake with the server goes on by itself.
      *
-     * @param grace how long delivery may take; zero to close at once
-     * @throws IllegalArgumentException when it is negative
+     * @param grace how long delivery may take; zero or less to close at once
      */
     public void close(Duration grace) {
-        engine.close(Durations.notNegative("grace", grace), release);
+        engine.close(Durations.clamp(grace), release);
         awaitReleased.run();
     }
 

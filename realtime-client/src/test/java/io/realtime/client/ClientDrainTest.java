@@ -101,12 +101,6 @@ class ClientDrainTest {
     }
 
     @Test
-    void negativeGraceIsRefused() {
-        assertThrows(IllegalArgumentException.class, () -> world.client().close(Duration.ofMillis(-1)));
-        assertThrows(IllegalArgumentException.class, () -> world.client().disconnect(Duration.ofMillis(-1)));
-    }
-
-    @Test
     void clientThatIsNotToConnectDoesNotWait() {
         CompletableFuture<Void> sent = say("a");
         long begin = millis();
