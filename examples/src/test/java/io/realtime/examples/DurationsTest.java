@@ -93,6 +93,7 @@ class DurationsTest {
                         life.client.outbox(OutboxLimits.builder().maxAge(time).build()));
         use(Rule.WITHIN_DAY, "RealtimeClient$Builder.connectTimeout", (life, time) -> life.client.connectTimeout(time));
         use(Rule.WITHIN_DAY, "RealtimeClient$Builder.tokenTimeout", (life, time) -> life.client.tokenTimeout(time));
+        use(Rule.POSITIVE, "RealtimeClient.connect", (life, time) -> life.connects = time);
         use(Rule.ANY, "RealtimeClient.disconnect", (life, time) -> life.disconnects = time);
         use(Rule.ANY, "RealtimeClient.close", (life, time) -> life.clientCloses = time);
         use(Rule.POSITIVE, "RealtimeClient.request", (life, time) -> life.asks = time);
@@ -166,6 +167,7 @@ class DurationsTest {
         Duration asks = DAY;
         Duration joins = DAY;
         Duration asksBack = DAY;
+        Duration connects = DAY;
         Duration disconnects = Duration.ZERO;
         Duration clientCloses = Duration.ZERO;
         Duration closes = Duration.ZERO;
@@ -187,7 +189,7 @@ class DurationsTest {
                     .start();
             RealtimeClient user = client.build();
             var answering = user.onRequest(ASK_BACK, question -> question + "!");
-            var connected = user.connect();
+            var connected = user.connect(connects);
             var joined = user.room("r").join(0, joins);
             var one = user.send(SAY, "one");
             CompletableFuture<String> asked = user.request(ASK, "two", asks);

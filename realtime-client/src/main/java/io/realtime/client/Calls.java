@@ -201,7 +201,7 @@ final class Calls {
         }
         boolean isSent = false;
         try {
-            asked.entry = sender.send(type, ref, -1, json, fate);
+            asked.entry = sender.ask(type, ref, json, fate);
             isSent = true;
         } finally {
             if (!isSent) { // nothing would ever answer it
@@ -628,7 +628,7 @@ final class Calls {
 
     /** Sends what belongs to a question of one user, and to nobody else. */
     private Outbox.Entry send(Asker to, String type, long index, String json, CompletableFuture<Void> fate) {
-        Outbox.Entry entry = sender.send(type, to.ref, index, json, fate);
+        Outbox.Entry entry = sender.answer(type, to.ref, index, json, fate);
         if (isGone(to)) { // before, or meanwhile: then it may have missed that the outbox was emptied
             sender.giveUp(entry);
         }

@@ -64,6 +64,7 @@ final class ClientEngine {
     private final Calls calls;
     private final InboxAcks inboxAcks;
     private final Drain drain;
+    private final Failures failures;
     private final Throttle reconnections;
     private final Throttle networkChanges;
 
@@ -97,10 +98,17 @@ final class ClientEngine {
         this.config = config;
         this.scheduler = config.scheduler();
         this.callbacks = callbacks;
+        this.failures = new Failures(config.target().toString(), scheduler, callbacks::error);
         this.opening = new Waiters<>(callbacks, "the connection");
         this.reopening = new Waiters<>(callbacks, "the connection");
-        this.sender =
-                new Sender(config, callbacks, this::answersRead, this::asked, this::holdsMessages, this::onProgress);
+        this.sender = new Sender(
+                config,
+                callbacks,
+                this::answersRead,
+                this::asked,
+                this::holdsMessages,
+                this::onProgress,
+                this::endDisconnect);
         this.rooms = new Rooms(callbacks, scheduler, sender::isDone, this::retryRoomsLater);
         this.history = new HistoryReader(callbacks, scheduler, this::sendNow);
         this.calls =
@@ -182,7 +190,19 @@ final class ClientEngine {
 
     CompletableFuture<Void> connect() {
         CompletableFuture<Void> result = callbacks.newFuture();
-        ask(result, () -> connect(result));
+        ask(result, () -> connect(result, Link.NOTHING));
+        return result;
+    }
+
+    CompletableFuture<Void> connect(Duration timeout) {
+        CompletableFuture<Void> result = callbacks.newFuture();
+        ask(
+                result,
+                () -> connect(result, scheduler.schedule(timeout, () -> {
+                    ConnectionException late = failures.none("within " + timeout);
+                    opening.fail(result, late);
+                    reopening.fail(result, late);
+                })));
         return result;
     }
 
@@ -193,7 +213,9 @@ final class ClientEngine {
 
     CompletableFuture<JoinResult> join(String room, int history, Duration timeout) {
         CompletableFuture<JoinResult> result = callbacks.newFuture();
+        boolean isAsked = !callbacks.isRunningHere();
         ask(result, () -> {
+            beforeAsking(isAsked);
             sender.pump(); // what was sent before leaves before, unless it waits for the disk or its turn
             rooms.join(room, history, timeout, result);
         });
@@ -202,22 +224,35 @@ final class ClientEngine {
 
     CompletableFuture<Void> leave(String room) {
         CompletableFuture<Void> result = callbacks.newFuture();
+        boolean isAsked = !callbacks.isRunningHere();
         long behind = sender.lastSeq(); // what was sent before is for a room that is joined
         if (result.isDone()) { // refused: the room is left all the same, and nobody waits for that
             CompletableFuture<Void> nobody = new CompletableFuture<>();
             ask(nobody, () -> {
+                beforeAsking(isAsked);
                 nobody.complete(null);
                 rooms.leave(room, behind, nobody);
             });
         } else {
-            ask(result, () -> rooms.leave(room, behind, result));
+            ask(result, () -> {
+                beforeAsking(isAsked);
+                rooms.leave(room, behind, result);
+            });
         }
         return result;
     }
 
+    private void beforeAsking(boolean isAsked) {
+        if (isAsked) {
+            endDisconnect();
+        }
+    }
+
     CompletableFuture<HistoryPage> history(String room, HistoryQuery query) {
         CompletableFuture<HistoryPage> result = callbacks.newFuture();
+        boolean isAsked = !callbacks.isRunningHere();
         ask(result, () -> {
+            beforeAsking(isAsked);
             sender.pump();
             history.ask(room, query, result);
         });
@@ -302,16 +337,20 @@ final class ClientEngine {
         drain.check();
     }
 
-    private void connect(CompletableFuture<Void> result) {
+    /** @param deadline fails the future later */
+    private void connect(CompletableFuture<Void> result, Scheduler.Cancellable deadline) {
         if (disconnecting != null) {
-            reopening.add(result, Link.NOTHING);
+            reopening.add(result, deadline);
             return;
         }
         switch (state.status()) {
-            case OPEN -> callbacks.completeVoid(result);
-            case CONNECTING, WAITING -> opening.add(result, Link.NOTHING);
+            case OPEN -> {
+                deadline.cancel();
+                callbacks.completeVoid(result);
+            }
+            case CONNECTING, WAITING -> opening.add(result, deadline);
             case IDLE, CLOSED -> {
-                opening.add(result, Link.NOTHING);
+                opening.add(result, deadline);
                 begin();
             }
         }
@@ -333,9 +372,21 @@ final class ClientEngine {
         if (before != null) {
             drain.forget(before);
         }
+        if (left.isZero()) {
+            disconnected();
+            return;
+        }
         Drain.Wait wait = drain.newWait(left, isCallback, this::disconnected);
         disconnecting = wait;
         drain.begin(wait);
+    }
+
+    /** What the application wants from now on is for the next connection, which may be another user's. */
+    private void endDisconnect() {
+        Drain.Wait wait = disconnecting;
+        if (wait != null) {
+            drain.end(wait);
+        }
     }
 
     private void disconnected() {
@@ -489,6 +540,7 @@ final class ClientEngine {
             return;
         }
         abandon(reason);
+        failed(lost, reason, null);
         retryLater(reason, Duration.ZERO);
     }
 
@@ -566,8 +618,20 @@ final class ClientEngine {
     void onFailed(Link failed, Throwable cause) {
         if (failed == link) {
             drop(failed);
-            retryLater(new CloseReason(CloseReason.ABNORMAL, String.valueOf(cause.getMessage())), Duration.ZERO);
+            CloseReason reason = new CloseReason(CloseReason.ABNORMAL, String.valueOf(cause.getMessage()));
+            ConnectionException failure = failed(failed, reason, cause);
+            Duration wanted = RetryAfter.of(failure.headers(), scheduler.currentTimeMillis());
+            retryLater(reason, wanted.compareTo(LONGEST_WAIT) > 0 ? LONGEST_WAIT : wanted);
         }
+    }
+
+    /** Says why an attempt has led to no session. A connection that was lost is no failure: the next attempt may be. */
+    private ConnectionException failed(Link attempt, CloseReason reason, @Nullable Throwable cause) {
+        ConnectionException failure = disconnected(reason, cause);
+        if (!attempt.welcomed) {
+            failures.add(failure);
+        }
+        return failure;
     }
 
     void onConnected(Link made, Connection connection) {
@@ -614,6 +678,9 @@ final class ClientEngine {
             mostQuestionBytes = Math.max(LEAST_QUESTION_BYTES, Math.min(mostQuestionBytes, half));
         }
         drop(closed);
+        if (rule == CloseRule.BACKOFF || rule == CloseRule.TOO_BIG) {
+            ConnectionException unused = failed(closed, reason, null);
+        }
         if (isFault && said.code() == CloseReason.TOO_BIG) {
             tooBig(reason);
             return;
@@ -872,6 +939,7 @@ final class ClientEngine {
         session = welcome.session();
         from.welcomed = true;
         int messageBytes = limits == null || limits.messageBytes() < 1 ? Integer.MAX_VALUE : limits.messageBytes();
+        failures.over();
         become(Status.OPEN, Duration.ZERO, null);
         opening.complete(null);
         longestQuestion = Math.min(Math.min(messageBytes, config.target().outboundBytes() / 2), mostQuestionBytes);

@@ -10,7 +10,8 @@ public interface ClientListener {
 
     /**
      * Something failed that has no other way to say so: a handler threw, a payload did not fit its contract, the
-     * server reported an error, a token provider failed, a frame made no sense. The client goes on.
+     * server reported an error, a token provider failed, a frame made no sense, or attempts to connect fail with what
+     * looks permanent (a {@link io.realtime.ConnectionException}, once for each answer). The client goes on.
      */
     default void onError(Throwable failure) {}
 

@@ -87,7 +87,8 @@ final class Drain {
         List.copyOf(waits).forEach(this::forget);
     }
 
-    private void end(Wait wait) {
+    /** Ends one wait now. */
+    void end(Wait wait) {
         if (waits.contains(wait)) {
             forget(wait);
             wait.then.run();

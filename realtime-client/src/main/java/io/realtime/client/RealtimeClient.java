@@ -75,6 +75,11 @@ public final class RealtimeClient implements AutoCloseable {
     /**
      * Connects, and from then on reconnects whenever the connection is lost. Does nothing when it does so already.
      *
+     * <p>An attempt that fails is followed by another. {@link #state} says why the last one failed; the first failure of a
+     * series is logged as a warning, and then one every 10 minutes. What looks {@linkplain
+     * io.realtime.ConnectionException#isPermanent permanent}, such as HTTP 404, {@link ClientListener#onError} hears at once, too.
+     * When the answer bears {@code Retry-After}, the next attempt comes no earlier, up to an hour.
+     *
      * @return completes when the server has welcomed the client, however many attempts that takes; fails with a {@link
      *     io.realtime.ConnectionException} when the client closes before: there is no token, the server will never
      *     accept it, the attempts are used up, or {@link #disconnect} was called; and with {@code overloaded} when 1,000
@@ -84,6 +89,17 @@ public final class RealtimeClient implements AutoCloseable {
         return engine.connect();
     }
 
+    /**
+     * Like {@link #connect()}, but the future waits no longer than this; then it fails with a {@link
+     * io.realtime.ConnectionException} of code {@code timeout}, which tells why the last attempt has failed. Attempts go on:
+     * {@link #disconnect} ends them.
+     *
+     * @throws IllegalArgumentException when the timeout is not positive
+     */
+    public CompletableFuture<Void> connect(Duration timeout) {
+        return engine.connect(Durations.positive("timeout", timeout));
+    }
+
     /** Like {@link #disconnect(Duration)}, within 5 s. */
     public void disconnect() {
         disconnect(GRACE);
@@ -91,7 +107,8 @@ public final class RealtimeClient implements AutoCloseable {
 
     /**
      * Ends the connection when what the application has asked for is delivered, and stays {@link Status#CLOSED} until the
-     * next {@link #connect}, which waits for that. Delivered means: callbacks that wait have run, the server has the answers
+     * next {@link #connect}, which waits for that. What the application sends or asks after this call, outside of its
+     * callbacks, is for the next connection, and ends this one at once. Delivered means: callbacks that wait have run, the server has the answers
      * to its requests, and has acknowledged the messages that were sent. Messages that it has not acknowledged and the rooms
      * that are joined are kept for the next connection.
      *

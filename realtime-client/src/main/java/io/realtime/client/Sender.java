@@ -46,6 +46,7 @@ final class Sender {
     private final IntSupplier asked;
     private final BooleanSupplier isHeld;
     private final Runnable onProgress;
+    private final Runnable onAsked;
     private final Outbox outbox;
     private final @Nullable FileOutbox file;
     private final int outboundBytes;
@@ -70,6 +71,8 @@ final class Sender {
      * @param asked how many questions are under way beside the messages
      * @param isHeld whether no message may leave for now; {@link #pump} is called when that changes
      * @param onProgress called on the scheduler's thread when messages may have left the outbox
+     * @param onAsked called on the scheduler's thread before a message may leave that the application wants to send, and
+     *     wants so outside of its callbacks
      * @throws IllegalStateException when the file has served a client before
      */
     Sender(
@@ -78,13 +81,15 @@ final class Sender {
             LongSupplier answersRead,
             IntSupplier asked,
             BooleanSupplier isHeld,
-            Runnable onProgress) {
+            Runnable onProgress,
+            Runnable onAsked) {
         this.scheduler = config.scheduler();
         this.callbacks = callbacks;
         this.answersRead = answersRead;
         this.asked = asked;
         this.isHeld = isHeld;
         this.onProgress = onProgress;
+        this.onAsked = onAsked;
         this.file = config.outboxFile();
         this.outboundBytes = config.target().outboundBytes();
         this.outbox = new Outbox(config.outbox(), file != null, outboundBytes);
@@ -147,21 +152,31 @@ final class Sender {
         if (event.isEphemeral()) {
             postEphemeral(entry);
         } else {
-            sendReliable(entry);
+            sendReliable(entry, !callbacks.isRunningHere());
             result.onCancel(() -> giveUp(entry));
         }
         return result;
     }
 
     /**
-     * Sends what belongs to a question; its future fails when it is given up, and nobody else is told.
+     * Sends a question; its future fails when it is given up, and nobody else is told.
      *
      * @return has the number 0 when it was refused at once
      */
-    Outbox.Entry send(String type, String ref, long index, String json, CompletableFuture<Void> fate) {
+    Outbox.Entry ask(String type, String ref, String json, CompletableFuture<Void> fate) {
+        return send(type, ref, -1, json, fate, !callbacks.isRunningHere());
+    }
+
+    /** Like {@link #ask}, for what answers a question. */
+    Outbox.Entry answer(String type, String ref, long index, String json, CompletableFuture<Void> fate) {
+        return send(type, ref, index, json, fate, false);
+    }
+
+    private Outbox.Entry send(
+            String type, String ref, long index, String json, CompletableFuture<Void> fate, boolean isAsked) {
         Outgoing message = Outgoing.of(type).ref(ref).index(index).rawData(json);
         Outbox.Entry entry = entry(type, null, ref, message, fate);
-        sendReliable(entry);
+        sendReliable(entry, isAsked);
         return entry;
     }
 
@@ -170,13 +185,16 @@ final class Sender {
         return new Outbox.Entry(type, room, ref, message, fate, scheduler.nanoTime(), scheduler.currentTimeMillis());
     }
 
-    private void sendReliable(Outbox.Entry entry) {
+    private void sendReliable(Outbox.Entry entry, boolean isAsked) {
         report(outbox.add(entry));
         changed();
         if (entry.seq() > 0) { // it was not refused
             boolean isPosted = false;
             try {
                 scheduler.schedule(Duration.ZERO, () -> {
+                    if (isAsked) {
+                        onAsked.run();
+                    }
                     outbox.admit(entry);
                     pumpLater();
                 });
@@ -214,10 +232,14 @@ final class Sender {
             ephemeralPosted.decrementAndGet();
             drop(entry, ErrorCode.OVERLOADED, "too many ephemeral messages");
         } else {
+            boolean isAsked = !callbacks.isRunningHere();
             boolean isPosted = false;
             try {
                 scheduler.schedule(Duration.ZERO, () -> {
                     ephemeralPosted.decrementAndGet();
+                    if (isAsked) {
+                        onAsked.run();
+                    }
                     sendEphemeral(entry);
                 });
                 isPosted = true;

@@ -12,6 +12,7 @@ import io.realtime.ConnectionException;
 import io.realtime.ErrorCode;
 import io.realtime.RealtimeException;
 import io.realtime.Request;
+import io.realtime.StreamRequest;
 import io.realtime.client.ConnectionState.Status;
 import io.realtime.client.World.Say;
 import io.realtime.internal.wire.Envelope;
@@ -26,6 +27,8 @@ import java.util.concurrent.ExecutionException;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** A client that disconnects or closes delivers before what was asked of it. */
 class ClientDrainTest {
@@ -317,6 +320,50 @@ class ClientDrainTest {
         world.advance(6_000);
         assertEquals(Status.CLOSED, world.client().state().status());
         assertEquals(1, world.peers.size());
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"send", "ephemeral", "join", "leave", "history", "request", "stream"})
+    void whatIsAskedAfterADisconnectIsForTheNextConnection(String what) {
+        world.acks = false;
+        world.connected();
+        CompletableFuture<Void> unused = say("a");
+        world.settle();
+        World.Peer first = world.peer();
+        int before = first.frames.size();
+        world.client().disconnect();
+        Object asked = switch (what) {
+            case "send" -> say("b");
+            case "ephemeral" -> world.client().send(World.TYPING, new Say("b"));
+            case "join" -> world.client().room("r").join();
+            case "leave" -> world.client().room("r").leave();
+            case "history" -> world.client().room("r").history(HistoryQuery.newest(1));
+            case "request" -> world.client().request(ASK, "b");
+            default -> world.client().stream(StreamRequest.of("count", String.class, String.class), "b", item -> {});
+        };
+        world.settle();
+        assertEquals(Status.CLOSED, world.client().state().status(), () -> asked.toString());
+        assertEquals(before, first.frames.size());
+    }
+
+    @Test
+    void whatCallbacksSendMeanwhileIsDelivered() {
+        ArrayDeque<Runnable> callbacks = new ArrayDeque<>();
+        world.use(world.builder().callbackExecutor(callbacks::add));
+        world.client().on(SAID, message -> {
+            CompletableFuture<Void> unused = say("in reply");
+        });
+        world.placeIn("r");
+        world.connected();
+        world.peer().said("r", 1, "a");
+        world.settle();
+        world.client().disconnect();
+        world.advance(100);
+        runAll(callbacks);
+        world.settle();
+        assertEquals(List.of("in reply"), world.peer().says());
+        assertEquals(Status.CLOSED, world.client().state().status());
+        runAll(callbacks);
     }
 
     @Test

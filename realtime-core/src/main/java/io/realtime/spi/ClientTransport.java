@@ -91,7 +91,10 @@ public interface ClientTransport {
         /** The upgrade is done; returns who listens to the connection. */
         ConnectionListener connected(Connection connection);
 
-        /** There is no connection; the message says why, for people. */
+        /**
+         * There is no connection; the message says why, for people. Among the cause and its causes is an {@link
+         * UpgradeException} when another answer came than 101, and what TLS threw when it was that.
+         */
         void failed(Exception cause);
     }
 }

@@ -165,11 +165,11 @@ final class Mailbox implements Runnable {
      */
     record Dropped(int count, long least) {}
 
-    /** Returns whether nothing more is taken from a peer. */
+    /** Returns whether as much waits as a peer may have, the server's own tasks included: no further connection adds to it. */
     boolean isFull() {
         lock.lock();
         try {
-            return offered >= maxTasks || size >= maxSize;
+            return tasks != null && (tasks.size() >= maxTasks || size >= maxSize);
         } finally {
             lock.unlock();
         }

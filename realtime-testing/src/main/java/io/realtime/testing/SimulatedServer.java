@@ -4,8 +4,10 @@ import io.realtime.CloseReason;
 import io.realtime.spi.ClientTransport;
 import io.realtime.spi.Handshake;
 import io.realtime.spi.ServerTransport;
+import io.realtime.spi.UpgradeException;
 import java.io.IOException;
 import java.time.Duration;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /** A server's host in an {@link InMemoryNetwork}. For the thread that moves the time. */
@@ -57,7 +59,7 @@ final class SimulatedServer implements ServerTransport {
         Handshake handshake = attempt.handshake();
         Upgrade answer = acceptor.upgrade(handshake);
         if (!answer.isAccepted()) {
-            attempt.refused(new IOException("upgrade refused: " + answer.status() + " " + answer.reason()));
+            attempt.refused(new UpgradeException(answer.status(), answer.reason(), Map.of()));
             return;
         }
         open++;

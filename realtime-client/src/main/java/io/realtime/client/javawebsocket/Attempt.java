@@ -45,6 +45,7 @@ final class Attempt extends WebSocketClient implements Connection {
 
     private final ClientTransport.Target target;
     private final ClientTransport.Callback callback;
+    private final ClientDraft draft;
     private final ClientSocket socket;
     private final AtomicInteger waiting = new AtomicInteger();
 
@@ -76,6 +77,7 @@ final class Attempt extends WebSocketClient implements Connection {
         super(target.uri(), draft, headers(target));
         this.target = target;
         this.callback = callback;
+        this.draft = draft;
         this.socket = new ClientSocket(resolver, this::written);
         draft.tell(waiting::addAndGet, bytes -> tell(listening -> listening.onProgress(bytes)));
         setDaemon(true);
@@ -174,8 +176,10 @@ final class Attempt extends WebSocketClient implements Connection {
             if (listener != null) {
                 listener.onClosed(reason, byPeer);
             } else {
-                String why = problem == null ? reason.text() : words(problem);
-                callback.failed(new IOException("cannot connect to " + target + ": " + why, problem));
+                Exception refusal = draft.refusal();
+                Exception cause = refusal == null ? problem : refusal;
+                String why = cause == null ? reason.text() : words(cause);
+                callback.failed(new IOException("cannot connect to " + target + ": " + why, cause));
             }
         });
     }

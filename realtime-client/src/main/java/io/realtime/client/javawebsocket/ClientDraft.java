@@ -1,10 +1,16 @@
 package io.realtime.client.javawebsocket;
 
+import io.realtime.spi.UpgradeException;
 import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.util.Collections;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
 import java.util.concurrent.ThreadLocalRandom;
 import java.util.function.IntConsumer;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.java_websocket.WebSocketImpl;
 import org.java_websocket.drafts.Draft;
 import org.java_websocket.drafts.Draft_6455;
@@ -19,6 +25,7 @@ import org.java_websocket.handshake.ClientHandshake;
 import org.java_websocket.handshake.Handshakedata;
 import org.java_websocket.handshake.ServerHandshake;
 import org.java_websocket.protocols.Protocol;
+import org.jspecify.annotations.Nullable;
 
 /**
  * RFC 6455 for one connection, with bounds that Java-WebSocket 1.6.0 leaves out: it limits frames only when told to
@@ -28,10 +35,13 @@ import org.java_websocket.protocols.Protocol;
 final class ClientDraft extends Draft_6455 {
     private static final int HANDSHAKE_BYTES = 16 << 10;
 
+    private static final Pattern STATUS = Pattern.compile("HTTP/1\\.[0-9] ([1-9][0-9][0-9])( .*)?");
+
     private final String subprotocol;
     private final int messageBytes;
     private IntConsumer queued = bytes -> {};
     private IntConsumer progress = bytes -> {};
+    private volatile @Nullable UpgradeException refusal; // the reading thread's
     private long fragmentBytes;
     private int fragments;
 
@@ -61,6 +71,10 @@ final class ClientDraft extends Draft_6455 {
     @Override
     public Handshakedata translateHandshake(ByteBuffer received) throws InvalidHandshakeException {
         int length = received.remaining();
+        refusal = refusal(received.duplicate());
+        if (refusal != null && length <= HANDSHAKE_BYTES && !isWhole(received)) {
+            throw new IncompleteHandshakeException(); // its headers may say more; 1.6.0 would read none of them
+        }
         try {
             return super.translateHandshake(received);
         } catch (IncompleteHandshakeException incomplete) {
@@ -69,6 +83,43 @@ final class ClientDraft extends Draft_6455 {
             }
             throw incomplete;
         }
+    }
+
+    /** Returns what came in place of an upgrade, as far as it has come; null when nothing did. */
+    @Nullable
+    UpgradeException refusal() {
+        return refusal;
+    }
+
+    private static boolean isWhole(ByteBuffer received) {
+        return text(received.duplicate()).contains("\r\n\r\n");
+    }
+
+    private static String text(ByteBuffer received) {
+        byte[] bytes = new byte[Math.min(received.remaining(), HANDSHAKE_BYTES)];
+        received.get(bytes);
+        return new String(bytes, StandardCharsets.ISO_8859_1);
+    }
+
+    private static @Nullable UpgradeException refusal(ByteBuffer received) {
+        String head = text(received);
+        int end = head.indexOf("\r\n\r\n");
+        String[] lines = (end < 0 ? head : head.substring(0, end)).split("\r\n", -1);
+        Matcher first = STATUS.matcher(lines[0]);
+        if ((lines.length < 2 && end < 0) || !first.matches() || "101".equals(first.group(1))) {
+            return null;
+        }
+        Map<String, String> headers = new TreeMap<>();
+        for (int i = 1; i < (end < 0 ? lines.length - 1 : lines.length); i++) { // the last may be half a line
+            int colon = lines[i].indexOf(':');
+            if (colon > 0) {
+                headers.put(
+                        lines[i].substring(0, colon).trim(),
+                        lines[i].substring(colon + 1).trim());
+            }
+        }
+        String phrase = first.group(2);
+        return new UpgradeException(Integer.parseInt(first.group(1)), phrase == null ? "" : phrase.trim(), headers);
     }
 
     @Override

@@ -3,10 +3,13 @@ package io.realtime.client.javawebsocket;
 import static org.awaitility.Awaitility.await;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.realtime.CloseReason;
+import io.realtime.ConnectionException;
+import io.realtime.ErrorCode;
 import io.realtime.Event;
 import io.realtime.client.RealtimeClient;
 import io.realtime.internal.wire.Envelope;
@@ -16,8 +19,8 @@ import io.realtime.spi.ConnectionListener;
 import io.realtime.spi.Frame;
 import io.realtime.spi.FrameBatch;
 import io.realtime.spi.Scheduler;
+import io.realtime.spi.UpgradeException;
 import java.io.IOException;
-import java.io.InputStream;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
@@ -216,25 +219,48 @@ class JavaWebSocketClientTransportIT {
         assertTrue(String.valueOf(message).contains("did not select the subprotocol realtime.v1"), message);
     }
 
+    /** Whole, or as far as it came. */
+    @ParameterizedTest
+    @CsvSource({
+        "HTTP/1.1 403 Forbidden|Content-Length: 0|X-Why: no||, 403, Forbidden, no",
+        "HTTP/1.1 503 Service Unavailable|Retry-After: 7|X-Why: busy||<html>page</html>, 503, Service Unavailable, busy",
+        "HTTP/1.0 200 OK|X-Why: portal||<html>log in here</html>, 200, OK, portal",
+        "HTTP/1.1 404|X-Why: path||, 404, '', path",
+        "HTTP/1.1 502 Bad Gateway|X-Why: cut|X-Ha, 502, Bad Gateway, cut",
+    })
+    void aRefusedUpgradeTellsItsStatusAndHeaders(String answer, int status, String phrase, String why)
+            throws Exception {
+        UpgradeException refusal =
+                assertInstanceOf(UpgradeException.class, answered(answer).getCause());
+        assertEquals(("upgrade refused: " + status + " " + phrase).trim(), refusal.getMessage());
+        assertEquals(status, refusal.status());
+        assertEquals(why, refusal.headers().get("x-why"));
+    }
+
     @Test
-    void aRefusedUpgradeTellsItsStatus() throws Exception {
+    void anAnswerThatIsNoHttpIsNoStatus() throws Exception {
+        Exception failure = answered("SSH-2.0-OpenSSH_9.2||");
+        assertFalse(failure.getCause() instanceof UpgradeException, failure.toString());
+    }
+
+    /** Returns why an attempt has failed that got this answer, its lines parted by bars. */
+    private Exception answered(String answer) throws Exception {
         try (ServerSocket plain = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
-            CompletableFuture<Void> answered = CompletableFuture.runAsync(() -> {
+            CompletableFuture<Void> done = CompletableFuture.runAsync(() -> {
                 try (Socket socket = plain.accept()) {
-                    InputStream in = socket.getInputStream();
-                    assertTrue(in.read(new byte[4096]) > 0);
-                    socket.getOutputStream()
-                            .write("HTTP/1.1 403 Forbidden\r\nContent-Length: 0\r\n\r\n"
-                                    .getBytes(StandardCharsets.US_ASCII));
-                    assertTrue(in.read(new byte[1]) <= 0);
+                    assertTrue(socket.getInputStream().read(new byte[4096]) > 0);
+                    byte[] bytes = answer.replace("|", "\r\n").getBytes(StandardCharsets.US_ASCII);
+                    for (byte one : bytes) { // in as many reads as the client likes
+                        socket.getOutputStream().write(one);
+                    }
                 } catch (IOException closed) {
                     // the client hangs up as it likes
                 }
             });
-            Client client = connect(target(plain.getLocalPort(), 1_000, 1_000));
-            String message = client.failed.get(10, TimeUnit.SECONDS).getMessage();
-            assertTrue(String.valueOf(message).contains("403"), message);
-            answered.get(10, TimeUnit.SECONDS);
+            Exception failure =
+                    connect(target(plain.getLocalPort(), 1_000, 1_000)).failed.get(10, TimeUnit.SECONDS);
+            done.get(10, TimeUnit.SECONDS);
+            return failure;
         }
     }
 
@@ -462,12 +488,19 @@ class JavaWebSocketClientTransportIT {
 
         Exception untrusted = connectTls(server, null).failed.get(10, TimeUnit.SECONDS);
         assertTrue(untrusted.getCause() instanceof SSLException, untrusted.toString());
+        assertTrue(isPermanent(untrusted));
 
         SSLContext other = selfSigned(directory.resolve("other.p12"), "elsewhere.test");
         Exception misnamed =
                 connectTls(tlsServer(other), other.getSocketFactory()).failed.get(10, TimeUnit.SECONDS);
         assertTrue(misnamed.getCause() instanceof SSLException, misnamed.toString());
         assertTrue(misnamed.toString().contains("localhost"), misnamed.toString());
+        assertTrue(isPermanent(misnamed));
+    }
+
+    private static boolean isPermanent(Exception failure) {
+        CloseReason reason = new CloseReason(CloseReason.ABNORMAL, "");
+        return new ConnectionException(ErrorCode.CONNECTION_LOST, reason, failure).isPermanent();
     }
 
     private Server tlsServer(SSLContext context) throws Exception {
