@@ -282,7 +282,7 @@ final class Dispatcher {
         if (envelope.isProtocol()) {
             answer(peer, frame.room(envelope.room()).data(error, ErrorData.class));
         } else {
-            session.answer(frame.data(error, ErrorData.class));
+            session.tellNewest(frame.data(error, ErrorData.class));
         }
     }
 

@@ -58,7 +58,7 @@ final class InFlight {
         }
     }
 
-    /** Returns the mailboxes that cannot become idle before this thread goes on: it runs their handler, listener or rule. */
+    /** Returns the mailboxes that cannot go on before this thread goes on: it runs their handler, listener or rule. */
     Set<Mailbox> here() {
         Session session = ASKED.get();
         Mailbox asked = session == null ? null : session.mailbox();
@@ -75,23 +75,26 @@ final class InFlight {
         return mailboxes;
     }
 
-    /** Returns a future that completes when each mailbox but these was idle once. */
-    CompletableFuture<Void> idle(Set<Mailbox> except) {
-        CompletableFuture<Void> idle = new CompletableFuture<>();
+    /**
+     * Returns a future that completes when each mailbox but these has run what it has now. It does not wait for what comes
+     * meanwhile: a client that goes on sending holds up no close.
+     */
+    CompletableFuture<Void> passed(Set<Mailbox> except) {
+        CompletableFuture<Void> passed = new CompletableFuture<>();
         AtomicInteger busy = new AtomicInteger(1); // until all are asked
         Runnable done = () -> {
             if (busy.decrementAndGet() == 0) {
-                idle.complete(null);
+                passed.complete(null);
             }
         };
         for (Mailbox mailbox : mailboxes()) {
             if (!except.contains(mailbox)) {
                 busy.incrementAndGet();
-                mailbox.whenIdle(done);
+                mailbox.whenPassed(done);
             }
         }
         done.run();
-        return idle;
+        return passed;
     }
 
     /** Returns a future that completes when no answer was still to be given once. One caller at a time. */

@@ -3,11 +3,9 @@ package io.realtime.server;
 import io.realtime.spi.Scheduler;
 import java.time.Duration;
 import java.util.ArrayDeque;
-import java.util.ArrayList;
 import java.util.Collections;
 import java.util.Deque;
 import java.util.Iterator;
-import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.atomic.AtomicReferenceFieldUpdater;
@@ -42,7 +40,6 @@ final class Mailbox implements Runnable {
     private volatile boolean scheduled; // written under lock; true: a task that was just added will be run
     private @Nullable Thread runner; // by its thread, cleared before another may run: no other ever reads itself
     private boolean burstGoesOn; // the running thread's: another task waited when it took the last
-    private List<Runnable> onIdle = List.of(); // guarded by lock: while the server closes, one for each session
     private Scheduler.@Nullable Cancellable hold; // guarded by lock: the next task waits for its turn by the rate limit
     private int holds; // guarded by lock: the number of the newest hold, which its timer knows
     private @Nullable Pause pause; // the running thread's: what its task waits for
@@ -252,17 +249,16 @@ final class Mailbox implements Runnable {
     }
 
     /**
-     * Runs an action when nothing waits and nothing runs: now, or on the thread that has run the last task. What is held by
-     * the rate limit asks for its turn again.
+     * Runs an action behind all that waits and runs now, whatever comes meanwhile: at once when that is nothing, else as a
+     * task. What is held by the rate limit asks for its turn again.
      */
-    void whenIdle(Runnable action) {
+    void whenPassed(Runnable action) {
         boolean isIdle;
         lock.lock();
         try {
             isIdle = tasks == null;
             if (!isIdle) {
-                onIdle = onIdle.isEmpty() ? new ArrayList<>(1) : onIdle;
-                onIdle.add(action);
+                enqueue(action);
                 endHold();
             }
         } finally {
@@ -423,7 +419,6 @@ final class Mailbox implements Runnable {
 
     /** Takes the next task; null, and the mailbox at rest, when there is none. */
     private @Nullable Task take() {
-        List<Runnable> told;
         lock.lock();
         try {
             Task next = tasks == null ? null : tasks.poll();
@@ -436,13 +431,10 @@ final class Mailbox implements Runnable {
             tasks = null;
             scheduled = false;
             runner = null;
-            told = onIdle;
-            onIdle = List.of();
+            return null;
         } finally {
             lock.unlock();
         }
-        told.forEach(Runnable::run);
-        return null;
     }
 
     /**

@@ -763,7 +763,7 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
 
     private Frame welcome(
             Session of, boolean resumed, boolean known, Session.Attached attached, @Nullable Instant expiresAt) {
-        Frames.Ack processed = of.processed();
+        Frames.Ack processed = of.welcome(this);
         Frames.Welcome welcome = new Frames.Welcome(
                 of.secret(),
                 of.user().id(),
@@ -884,13 +884,18 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
 
     // ---------------------------------------------------------------- out
 
-    /** Sends a frame of this connection's own. While its session's mailbox has more to run, it leaves with the next. */
-    void send(Frame frame) {
+    /**
+     * Sends a frame of this connection's own. While its session's mailbox has more to run, it leaves with the next.
+     *
+     * @return false when the connection does not take it, and closes
+     */
+    boolean send(Frame frame) {
         boolean isHeld = Bursts.isHolding();
-        send(FrameBatch.of(frame), isHeld);
+        boolean isSent = send(FrameBatch.of(frame), isHeld);
         if (isHeld) {
             Bursts.defer(this); // behind the queue: from here on any thread may flush
         }
+        return isSent;
     }
 
     /**
@@ -944,10 +949,10 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
         return FrameBatch.of(frames, batch.isEphemeral());
     }
 
-    private void send(FrameBatch whole, boolean isHeld) {
+    private boolean send(FrameBatch whole, boolean isHeld) {
         FrameBatch batch = whole.longest() <= messageBytes ? whole : whatFits(whole);
         if (batch.frames().isEmpty()) {
-            return;
+            return true;
         }
         boolean isSent;
         try {
@@ -959,6 +964,7 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
         if (!isSent) { // full, or closing already: then this does nothing
             connection.close(new CloseReason(CloseReason.SLOW_CONSUMER, "reads more slowly than it is sent to"));
         }
+        return isSent;
     }
 
     @Override

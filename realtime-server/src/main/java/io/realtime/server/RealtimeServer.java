@@ -279,8 +279,8 @@ public final class RealtimeServer implements AutoCloseable {
      * executor: at once when it has a thread for that, and with an executor of the application's that is busy as soon as
      * it has one.
      *
-     * @param grace how long to wait for handlers and answers, at most half of it, and for connections and the listener; a
-     *     negative one is zero
+     * @param grace how long to wait for handlers and answers, at most half of it, for handlers that run nevertheless, at
+     *     most half of the rest, and for connections and the listener; a negative one is zero
      */
     public void close(Duration grace) {
         close(Durations.nanos(grace), Durations.nanos(Durations.LONGEST));
@@ -334,6 +334,7 @@ public final class RealtimeServer implements AutoCloseable {
                     this::sayGoodbye,
                     this::awaitHandlers,
                     core::stopped,
+                    this::awaitRunning,
                     core.broker()::flush, // what the last handlers sent goes before the close
                     () -> Steps.each(core.peers(), peer -> peer.closeBehind(draining)),
                     this::awaitNoConnections,
@@ -352,19 +353,24 @@ public final class RealtimeServer implements AutoCloseable {
     }
 
     /**
-     * Waits until each session's mailbox was idle once, from then on leaves what comes to the next server, and waits for
-     * what came meanwhile and for answers that are given later: for half of the grace in all.
+     * Waits until what has arrived is handled, from then on leaves what comes to the next server, and waits for what was
+     * begun meanwhile and for answers that are given later: for half of the grace in all.
      */
     private void awaitHandlers() {
         InFlight inFlight = core.inFlight();
         Set<Mailbox> here = inFlight.here();
-        CompletableFuture<Void> handled = inFlight.idle(here)
-                .thenCompose(idle -> {
+        CompletableFuture<Void> handled = inFlight.passed(here)
+                .thenCompose(passed -> {
                     core.stopped();
-                    return inFlight.idle(here);
+                    return inFlight.passed(here);
                 })
-                .thenCompose(idle -> inFlight.answered());
+                .thenCompose(passed -> inFlight.answered());
         grace.await(1.0 / 2, handled);
+    }
+
+    /** Waits for handlers that still run, for half of what is left: what they have handled is acknowledged by the close. */
+    private void awaitRunning() {
+        grace.await(1.0 / 2, core.inFlight().passed(core.inFlight().here()));
     }
 
     /** Waits for most of what is left: peers that do not close leave the listener some time to hear of all sessions' ends. */
@@ -374,7 +380,7 @@ public final class RealtimeServer implements AutoCloseable {
 
     private void awaitListeners() {
         InFlight inFlight = core.inFlight();
-        grace.await(1, inFlight.idle(inFlight.here()));
+        grace.await(1, inFlight.passed(inFlight.here()));
     }
 
     private void stopTransport() {

@@ -110,7 +110,8 @@ public final class Session {
     private boolean hasPlace; // guarded by lock: it counts against limits.sessions
     private Scheduler.Cancellable expiry = () -> {}; // guarded by lock
     private int losses; // guarded by lock: of connections; tells the newest expiry from one that comes too late
-    private int unacknowledged; // guarded by lock
+    private int unacknowledged; // guarded by lock: messages since the last acknowledgement
+    private long acknowledged; // guarded by lock: up to here, in the welcome or what the connection took since
     private int unheard; // guarded by lock: failures that the listener is yet to hear of
     private boolean owesAck; // guarded by lock: it is among the core's acknowledgements
 
@@ -707,10 +708,10 @@ public final class Session {
             if ((how == Ending.EVICT && peer != null) || (how == Ending.EXCESS && life != Life.OPEN)) {
                 return;
             }
-            isKicked |= reason.code() == CloseReason.KICKED;
             Peer last = peer;
             isFirst = enter(how == Ending.DRAIN ? Life.DRAINING : Life.OVER, reason);
             close = isFirst && last != null ? closing(last, reason) : () -> {};
+            isKicked |= reason.code() == CloseReason.KICKED; // after that: what is acknowledged was answered
             if (isFirst) {
                 peer = null;
             }
@@ -750,13 +751,15 @@ public final class Session {
 
     /**
      * Under the lock: makes the close the last that the connection is told, behind what rooms are handing to it and an
-     * acknowledgement of all that was handled.
+     * acknowledgement of all that was handled until now. The answers to that are in the inbox, and are handed over before.
+     * What a handler finishes later is not acknowledged: its answer may not reach the client.
      *
      * @return begins that, without the lock; it takes {@link #CLOSE_LATEST} at most
      */
     private Runnable closing(Peer last, CloseReason reason) {
-        RoomState inbox = rooms.get(Names.SESSION);
         boolean isTold = isWelcomed && record != null && record.session() == this;
+        Frames.Ack handled = progress();
+        boolean isOwed = isTold && (handled.seq() > acknowledged || unacknowledged > 0);
         AtomicBoolean isBegun = new AtomicBoolean();
         CompletableFuture<Void> closed = new CompletableFuture<>();
         lastClose = closed;
@@ -764,8 +767,8 @@ public final class Session {
             if (isBegun.compareAndSet(false, true)) {
                 Steps.run(
                         () -> {
-                            if (isTold && takeOwed()) {
-                                last.send(ack(inbox));
+                            if (isOwed) {
+                                last.send(ack(handled));
                             }
                         },
                         () -> last.close(reason),
@@ -1309,9 +1312,16 @@ public final class Session {
      * session that was disconnected answers no more, not in its client's next session either.
      */
     void answer(Outgoing frame) {
-        if (isKicked) {
-            return;
+        if (!isKicked) {
+            tellNewest(frame);
         }
+    }
+
+    /**
+     * Sends what is said of an application's message in the client's newest session, which acknowledges the message. A
+     * session that was disconnected refuses messages by this: they must not be acknowledged without their refusal.
+     */
+    void tellNewest(Outgoing frame) {
         if (managed) {
             Session newest =
                     record == null ? null : record.session(); // of this client, which is acknowledged to as well
@@ -1542,35 +1552,59 @@ public final class Session {
         acknowledge();
     }
 
-    /** Returns how far the client's messages are processed, and where the answers to them end. */
-    Frames.Ack processed() {
-        return processed(rooms.get(Names.SESSION));
-    }
-
-    private Frames.Ack processed(@Nullable RoomState inbox) {
-        long seq = record == null ? 0 : record.processed(); // before the inbox, which then has the answers to these
-        return new Frames.Ack(seq, inbox == null ? 0 : inbox.end().offset());
-    }
-
-    private void acknowledge() {
-        if (takeOwed()) {
-            control(ack(rooms.get(Names.SESSION)));
-        }
-    }
-
-    /** Returns whether anything was processed that is not acknowledged; the caller acknowledges it. */
-    private boolean takeOwed() {
+    /** Returns how far the client's messages are processed, for the welcome of a connection. */
+    Frames.Ack welcome(Peer newcomer) {
         lock.lock();
         try {
-            boolean isOwed = unacknowledged > 0;
-            unacknowledged = 0;
-            return isOwed;
+            Frames.Ack now = progress();
+            if (peer == newcomer) {
+                unacknowledged = 0;
+                acknowledged = now.seq();
+            }
+            return now;
         } finally {
             lock.unlock();
         }
     }
 
-    private Frame ack(@Nullable RoomState inbox) {
-        return Outgoing.of(Frames.ACK).data(processed(inbox), Frames.Ack.class).frame();
+    /** Returns how far the client's messages are processed, and where the answers to them end. */
+    private Frames.Ack progress() {
+        long seq = record == null ? 0 : record.processed(); // before the inbox, which then has the answers to these
+        RoomState inbox = rooms.get(Names.SESSION);
+        return new Frames.Ack(seq, inbox == null ? 0 : inbox.end().offset());
+    }
+
+    private void acknowledge() {
+        Peer to = peer;
+        if (to != null) {
+            to.whenWelcomed(() -> acknowledge(to));
+        }
+    }
+
+    /** Acknowledges on this connection, if that is the session's. What it does not take stays owed, to its close. */
+    private void acknowledge(Peer to) {
+        Frames.Ack now;
+        lock.lock();
+        try {
+            if (unacknowledged == 0 || peer != to) {
+                return;
+            }
+            unacknowledged = 0;
+            now = progress();
+        } finally {
+            lock.unlock();
+        }
+        if (to.send(ack(now))) {
+            lock.lock();
+            try {
+                acknowledged = Math.max(acknowledged, now.seq());
+            } finally {
+                lock.unlock();
+            }
+        }
+    }
+
+    private static Frame ack(Frames.Ack now) {
+        return Outgoing.of(Frames.ACK).data(now, Frames.Ack.class).frame();
     }
 }

@@ -4,15 +4,22 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.realtime.CloseReason;
+import io.realtime.ErrorCode;
 import io.realtime.Event;
+import io.realtime.RealtimeException;
 import io.realtime.Request;
+import io.realtime.internal.SystemScheduler;
 import io.realtime.internal.wire.Frames;
 import io.realtime.server.DirectTransport.Line;
+import io.realtime.spi.Scheduler;
 import java.time.Duration;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
 import java.util.function.UnaryOperator;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -24,6 +31,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 class CloseTest {
     private static final Event<String> SAY = Event.of("say", String.class);
     private static final Request<String, String> ASK = Request.of("ask", String.class, String.class);
+    private static final Event<Void> EMPTY = Event.of("empty", Void.class);
     private static final Duration LONG = Duration.ofHours(1);
 
     private final DirectTransport transport = new DirectTransport();
@@ -153,6 +161,103 @@ class CloseTest {
         assertTrue(last.get(0).contains("$reply"), last::toString);
         assertEquals(isManaged, last.get(1).contains("\"$ack\",\"data\":{\"seq\":1,\"answers\":1}"));
         answering.join();
+    }
+
+    private Line managed(String user) {
+        Line line = transport.open("", Frames.SUBPROTOCOL);
+        line.say("{'type':'$hello','data':{'token':'" + user + "','client':'client-of-" + user + "-0123456789'}}");
+        return line;
+    }
+
+    /** The connection is closed while a thread is about to acknowledge on it. */
+    @Test
+    void acknowledgementThatIsNotTakenComesWithTheClose() throws Exception {
+        start(builder -> builder.on(EMPTY, (session, message) -> {})
+                .limits(Limits.builder().inflight(4).build())); // each message is acknowledged at once
+        Line ann = managed("ann");
+        AtomicBoolean isFirst = new AtomicBoolean(true);
+        CountDownLatch isSending = new CountDownLatch(1);
+        ann.sender = batch -> {
+            if (batch.frames().get(0).asText().contains("$ack") && isFirst.getAndSet(false)) {
+                isSending.countDown();
+                while (ann.closed.get() == null) {
+                    Thread.onSpinWait();
+                }
+            }
+        };
+        ann.say("{'type':'empty','seq':1}");
+        isSending.await();
+        server.user("ann").disconnect("out");
+        assertEquals(
+                1, ann.received.stream().filter(frame -> frame.contains("$ack")).count(), ann.received::toString);
+    }
+
+    /** One client that goes on sending, so that its mailbox is never idle. */
+    @Test
+    void closeDoesNotWaitForAClientThatGoesOnSending() throws Exception {
+        AtomicReference<Line> line = new AtomicReference<>();
+        AtomicInteger sent = new AtomicInteger(1);
+        AtomicInteger handled = new AtomicInteger();
+        start(builder -> builder.on(EMPTY, (session, message) -> {
+            Objects.requireNonNull(line.get()).say("{'type':'empty','seq':" + sent.incrementAndGet() + "}");
+            handled.incrementAndGet();
+            hasBegun.countDown();
+        }));
+        Line ann = managed("ann");
+        line.set(ann);
+        ann.say("{'type':'empty','seq':1}");
+        hasBegun.await();
+        server.close(LONG);
+        assertEquals(
+                CloseReason.DRAINING, Objects.requireNonNull(ann.closed.get()).code());
+        assertTrue(last(ann, "$ack").contains("\"seq\":" + handled), () -> handled + ": " + ann.received);
+    }
+
+    private static String last(Line line, String what) {
+        return line.received.stream().filter(frame -> frame.contains(what)).reduce("", (before, next) -> next);
+    }
+
+    @Test
+    void handlerThatRunsLongerIsAcknowledgedWithItsRefusal() throws Exception {
+        AtomicInteger waits = new AtomicInteger();
+        SystemScheduler time = new SystemScheduler("test");
+        Scheduler impatient = new Scheduler() {
+            @Override
+            public long nanoTime() {
+                return time.nanoTime();
+            }
+
+            @Override
+            public long currentTimeMillis() {
+                return time.currentTimeMillis();
+            }
+
+            @Override
+            public Cancellable schedule(Duration delay, Runnable task) {
+                return time.schedule(delay, task);
+            }
+
+            @Override
+            public boolean await(CountDownLatch latch, Duration timeout) throws InterruptedException {
+                if (waits.getAndIncrement() == 0) {
+                    return false; // half of the grace is over
+                }
+                mayEnd.countDown();
+                return time.await(latch, timeout);
+            }
+        };
+        start(builder -> builder.scheduler(impatient).onRequest(ASK, (session, question) -> {
+            block();
+            throw new RealtimeException(ErrorCode.FORBIDDEN, "refused");
+        }));
+        Line ann = managed("ann");
+        ann.say("{'type':'ask','ref':'1','seq':1,'data':'x'}");
+        hasBegun.await();
+        server.close(LONG);
+        List<String> last = ann.received.subList(ann.received.size() - 3, ann.received.size());
+        assertTrue(last.get(0).contains("\"code\":\"forbidden\""), last::toString);
+        assertTrue(last.get(1).contains("\"$ack\",\"data\":{\"seq\":1,\"answers\":1}"), last::toString);
+        time.close();
     }
 
     @Test

@@ -76,6 +76,9 @@ final class DirectTransport implements ServerTransport {
         /** Is given each frame when it has left, on the thread that sends it: a client that reads at once. */
         volatile Consumer<String> reader = frame -> {};
 
+        /** Is given what the server is about to send, before the connection takes it, on the thread that sends it. */
+        volatile Consumer<FrameBatch> sender = batch -> {};
+
         void say(String json) {
             turn.lock();
             try {
@@ -112,6 +115,7 @@ final class DirectTransport implements ServerTransport {
 
         @Override
         public boolean send(FrameBatch batch) {
+            sender.accept(batch);
             if (closed.get() != null) {
                 return false;
             }

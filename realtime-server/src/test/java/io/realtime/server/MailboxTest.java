@@ -183,18 +183,18 @@ class MailboxTest {
     }
 
     @Test
-    void whenIdleWaitsForTheLastTask() {
+    void whenPassedWaitsForWhatIsThereAndNoMore() {
         Mailbox mailbox = new Mailbox(threads, "ann", executor, bursts, 10, 1000, new ReentrantLock());
-        mailbox.whenIdle(() -> ran.add("idle at once"));
-        mailbox.post(() -> ran.add("a"));
-        mailbox.post(() -> ran.add("b"));
-        mailbox.whenIdle(() -> ran.add("idle"));
-        assertEquals(List.of("idle at once"), ran);
+        mailbox.whenPassed(() -> ran.add("at once"));
+        mailbox.post(() -> {
+            ran.add("a");
+            mailbox.post(() -> ran.add("c"));
+        });
+        mailbox.offer(1, 1, () -> 0, () -> ran.add("b"));
+        mailbox.whenPassed(() -> ran.add("passed"));
+        assertEquals(List.of("at once"), ran);
         executor.runDue();
-        assertEquals(List.of("idle at once", "a", "b", "idle"), ran);
-        mailbox.post(() -> ran.add("c"));
-        executor.runDue();
-        assertEquals(List.of("idle at once", "a", "b", "idle", "c"), ran);
+        assertEquals(List.of("at once", "a", "b", "passed", "c"), ran);
     }
 
     @Test
@@ -319,26 +319,28 @@ class MailboxTest {
     }
 
     @Test
-    void everyoneWhoWaitsForIdlenessIsTold() {
+    void dropLeavesWhoeverWaitsForWhatWasThere() {
         Mailbox mailbox = mailbox();
         mailbox.post(() -> ran.add("task"));
-        mailbox.whenIdle(() -> ran.add("first"));
-        mailbox.whenIdle(() -> ran.add("second"));
+        mailbox.whenPassed(() -> ran.add("first"));
+        mailbox.offer(1, 1, () -> 0, () -> ran.add("dropped"));
+        mailbox.whenPassed(() -> ran.add("second"));
+        assertEquals(1, mailbox.drop().count());
         executor.runDue();
         assertEquals(List.of("task", "first", "second"), ran);
     }
 
     @Test
-    void whenIdleHasAHeldTaskAskForItsTurnAgain() {
+    void whenPassedHasAHeldTaskAskForItsTurnAgain() {
         Mailbox mailbox = mailbox();
         long[] wait = {Duration.ofHours(1).toNanos()};
         mailbox.offer(1, 7, () -> wait[0], () -> ran.add("7"));
         executor.runDue();
         assertTrue(mailbox.isHeld());
         wait[0] = 0;
-        mailbox.whenIdle(() -> ran.add("idle"));
+        mailbox.whenPassed(() -> ran.add("passed"));
         executor.runDue();
-        assertEquals(List.of("7", "idle"), ran);
+        assertEquals(List.of("7", "passed"), ran);
         assertEquals(0, executor.pending(), "the hold's timer is cancelled");
     }
 }

@@ -324,8 +324,8 @@ class ServerLifecycleTest {
     }
 
     /**
-     * A session whose handler is busy tells when it is not; nothing asks it again and again. It is asked once more when what
-     * comes is not handled any more, and a last time for its listener.
+     * A session whose handler is busy tells when it has passed; nothing asks it again and again. It is asked twice more when
+     * what comes is not handled any more, and a last time for its listener.
      */
     @Test
     void closeAsksABusySessionOnceForEachWait() throws Exception {
@@ -333,24 +333,24 @@ class ServerLifecycleTest {
         Session session = spy(server);
         Mailbox mailbox = mock(Mailbox.class);
         when(session.mailbox()).thenReturn(mailbox);
-        AtomicReference<Runnable> idle = new AtomicReference<>();
+        AtomicReference<Runnable> passed = new AtomicReference<>();
         doAnswer(call -> {
-                    if (!idle.compareAndSet(null, call.getArgument(0))) {
+                    if (!passed.compareAndSet(null, call.getArgument(0))) {
                         call.<Runnable>getArgument(0).run();
                     }
                     return null;
                 })
                 .when(mailbox)
-                .whenIdle(any());
+                .whenPassed(any());
         Thread closer = new Thread(() -> server.close(Duration.ofHours(1)));
         closer.start();
-        while (idle.get() == null || closer.getState() != Thread.State.TIMED_WAITING) {
+        while (passed.get() == null || closer.getState() != Thread.State.TIMED_WAITING) {
             Thread.onSpinWait();
         }
         verify(transport, never()).stop(any());
-        Objects.requireNonNull(idle.get()).run();
+        Objects.requireNonNull(passed.get()).run();
         closer.join();
-        verify(mailbox, times(3)).whenIdle(any());
+        verify(mailbox, times(4)).whenPassed(any());
         verify(mailbox, never()).isIdle();
         verify(transport).stop(any());
     }
