@@ -918,7 +918,7 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
 
     @Override
     public void send(FrameBatch batch) {
-        if (batch.isEphemeral() && connection.outboundBytes() > core.limits().outboundBytes() / 2) {
+        if (batch.isEphemeral() && isCrowded()) {
             return; // the first to go when a receiver is slow; it is of no use later
         }
         send(batch, false);
@@ -983,7 +983,7 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
 
     @Override
     public boolean pauses(Runnable proceed) {
-        if (connection.outboundBytes() <= core.limits().outboundBytes() / 2) {
+        if (!isCrowded()) {
             return false;
         }
         lock.lock();
@@ -996,10 +996,15 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
         } finally {
             lock.unlock();
         }
-        if (connection.outboundBytes() == 0) { // drained in between: nobody else would call
+        if (!isCrowded()) { // drained in between, and what waits now may be too little for another call
             onDrained();
         }
         return true;
+    }
+
+    /** Returns whether so much waits that the connection says when it has drained. */
+    private boolean isCrowded() {
+        return connection.outboundBytes() > core.limits().outboundBytes() / 2;
     }
 
     @Override

@@ -5,21 +5,15 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.junit.jupiter.api.Assertions.fail;
-import static org.mockito.ArgumentMatchers.any;
 
 import io.realtime.CloseReason;
 import io.realtime.Event;
 import io.realtime.Request;
 import io.realtime.internal.wire.Outgoing;
 import io.realtime.server.TestServer.TestPeer;
-import io.realtime.spi.Connection;
 import io.realtime.spi.FrameBatch;
 import io.realtime.spi.ServerTransport;
-import io.realtime.spi.ServerTransport.Acceptor;
 import io.realtime.testing.ManualScheduler;
-import java.io.IOException;
-import java.io.UncheckedIOException;
-import java.lang.reflect.Proxy;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -30,7 +24,6 @@ import java.util.concurrent.Executor;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
-import org.mockito.AdditionalAnswers;
 import org.mockito.Mockito;
 
 /** What handlers publish in one run of their mailbox leaves together, and never late. */
@@ -285,36 +278,12 @@ class BurstsTest {
         final List<String> calls = new ArrayList<>();
 
         ServerTransport watch(ServerTransport transport) {
-            ServerTransport watched = Mockito.mock(ServerTransport.class, AdditionalAnswers.delegatesTo(transport));
-            try {
-                Mockito.doAnswer(start -> {
-                            Acceptor real = start.getArgument(1);
-                            Acceptor watching = Mockito.mock(Acceptor.class, AdditionalAnswers.delegatesTo(real));
-                            Mockito.doAnswer(open ->
-                                            real.open(watch((Connection) open.getArgument(0)), open.getArgument(1)))
-                                    .when(watching)
-                                    .open(any(), any());
-                            transport.start(start.getArgument(0), watching);
-                            return null;
-                        })
-                        .when(watched)
-                        .start(any(), any());
-            } catch (IOException impossible) {
-                throw new UncheckedIOException(impossible);
-            }
-            return watched;
-        }
-
-        private Connection watch(Connection connection) {
-            return (Connection) Proxy.newProxyInstance(
-                    Connection.class.getClassLoader(),
-                    new Class<?>[] {Connection.class},
-                    (proxy, method, arguments) -> {
-                        if (Set.of("send", "queue", "flush").contains(method.getName())) {
-                            calls.add(method.getName());
-                        }
-                        return method.invoke(connection, arguments);
-                    });
+            return WatchedTransport.of(transport, connection -> WatchedTransport.connection((proxy, method, arguments) -> {
+                if (Set.of("send", "queue", "flush").contains(method.getName())) {
+                    calls.add(method.getName());
+                }
+                return method.invoke(connection, arguments);
+            }));
         }
     }
 }

@@ -292,4 +292,41 @@ class SlowReplayTest {
         test.time.advance(Duration.ofSeconds(30));
         assertEquals(List.of("$left"), told(ann, "a"));
     }
+
+    /** The thread that asks how much waits loses its processor, with the answer in its hand. */
+    @Test
+    void replayGoesOnThoughTheConnectionDrainedWhileItWasPausing() {
+        List<Runnable> meanwhile = new ArrayList<>();
+        test.close();
+        test = new TestServer(
+                TestServer::byName,
+                builder -> builder.allowJoin((session, room) -> true)
+                        .limits(Limits.builder()
+                                .messageBytes(2048)
+                                .outboundBytes(16 * 1024)
+                                .build()),
+                transport -> WatchedTransport.of(
+                        transport, connection -> WatchedTransport.connection((proxy, method, arguments) -> {
+                            Object answer = method.invoke(connection, arguments);
+                            boolean isMuch = method.getName().equals("outboundBytes") && (long) answer > 8 * 1024;
+                            if (isMuch && !meanwhile.isEmpty()) {
+                                meanwhile.remove(0).run();
+                            }
+                            return answer;
+                        })));
+        publish("r", 1, MESSAGES);
+        TestPeer ann = test.managed("ann");
+        test.network.stallClients(true);
+        meanwhile.add(() -> {
+            test.network.stallClients(false);
+            test.settle();
+            test.network.stallClients(true);
+            test.server.user("ann").send(SAID, "small");
+        });
+        ann.send(join("r"));
+        assertEquals(List.of(), meanwhile);
+        test.network.stallClients(false);
+        test.time.advance(Duration.ofSeconds(1));
+        assertEquals(MESSAGES, told(ann, "r").stream().filter(what -> what.matches("[0-9]+")).count());
+    }
 }
