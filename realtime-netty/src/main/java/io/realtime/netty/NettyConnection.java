@@ -395,10 +395,19 @@ final class NettyConnection extends ChannelInboundHandlerAdapter
         }
     }
 
+    /** Gives the peer a while to answer, from when it takes no more of what waits for it. */
     private void cutAfterGrace() {
-        Future<?> cut = channel.isOpen() ? loop.schedule(this::cut, CLOSE_GRACE.toNanos(), TimeUnit.NANOSECONDS) : null;
+        long taken = outbound.taken();
+        Runnable check = () -> {
+            if (outbound.taken() - taken >= Admission.LEAST_TAKEN) {
+                cutAfterGrace();
+            } else {
+                cut();
+            }
+        };
+        Future<?> next = channel.isOpen() ? loop.schedule(check, CLOSE_GRACE.toNanos(), TimeUnit.NANOSECONDS) : null;
         cancelDeadline(); // once there is another
-        deadline = cut;
+        deadline = next;
     }
 
     /** Closes the socket past the TLS handler, which would first have its farewell written. */

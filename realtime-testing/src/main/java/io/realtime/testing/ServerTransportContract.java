@@ -564,7 +564,7 @@ public abstract class ServerTransportContract extends ServerTransportFixture {
     }
 
     /** Sends numbered messages until no more is taken; returns how many were. */
-    private static int fill(Accepted accepted) {
+    static int fill(Accepted accepted) {
         return fill(accepted, 0);
     }
 

@@ -25,6 +25,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.LockSupport;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
@@ -274,6 +275,42 @@ public abstract class WebSocketServerTransportContract extends WebSocketFramesCo
             String[] parts = peer.next().split(" ", -1);
             int sender = Integer.parseInt(parts[1]);
             assertEquals(expected[sender]++, Integer.parseInt(parts[2]));
+        }
+    }
+
+    /** Longer than a peer may take that reads nothing. */
+    @Test
+    void aCloseReachesAPeerThatReadsSlowlyBehindAllThatWaits() throws Exception {
+        ServerTransport large = newTransport();
+        ServerTransport.Config config = config(0);
+        large.start(
+                new ServerTransport.Config(
+                        config.address(),
+                        config.messageBytes(),
+                        config.handshakeBytes(),
+                        config.handshakeTimeout(),
+                        1 << 20, // most of what waits is not in the kernel's buffers
+                        config.connections(),
+                        config.connectionsPerAddress(),
+                        config.pendingUpgrades(),
+                        null),
+                server);
+        try {
+            RawWebSocket client = connectRaw(large.port(), 16 * 1024);
+            client.upgrade("/");
+            Accepted accepted = server.next();
+            int sent = 0;
+            while (accepted.connection.send(text(sent + " " + BIG))) {
+                sent++;
+            }
+            accepted.connection.close(new CloseReason(4200, "behind it"));
+            for (int i = 0; i < sent; i++) {
+                LockSupport.parkNanos(Duration.ofSeconds(8).toNanos() / sent); // a slow reader
+                assertEquals(i + " " + BIG, client.read().text());
+            }
+            assertEquals(new CloseReason(4200, "behind it"), client.read().closeReason());
+        } finally {
+            large.stop(Duration.ZERO);
         }
     }
 

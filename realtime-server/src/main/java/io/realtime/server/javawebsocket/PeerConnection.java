@@ -39,7 +39,7 @@ import org.slf4j.LoggerFactory;
 final class PeerConnection implements Connection, FrameDecoder.Sink, PeerChannel.Owner {
     private static final Logger LOG = LoggerFactory.getLogger(PeerConnection.class);
 
-    /** How long a peer may take to answer a close, or to leave after a refusal. */
+    /** How long a peer may take to answer a close, or to leave after a refusal, once it takes no more of what waits. */
     static final Duration CLOSE_GRACE = Duration.ofSeconds(5);
 
     /** How long a write to a socket that does not block takes, at most and about. */
@@ -167,8 +167,19 @@ final class PeerConnection implements Connection, FrameDecoder.Sink, PeerChannel
 
     private void cutAfterGrace() {
         Scheduler.Cancellable before = deadline;
-        deadline = timer.schedule(CLOSE_GRACE, this::end);
+        cutAfterGrace(channel.taken());
         before.cancel();
+    }
+
+    private void cutAfterGrace(long taken) {
+        deadline = timer.schedule(CLOSE_GRACE, () -> {
+            long now = channel.taken();
+            if (now - taken >= Admission.LEAST_TAKEN) {
+                cutAfterGrace(now);
+            } else {
+                end();
+            }
+        });
         if (ended.get()) {
             deadline.cancel();
         }

@@ -30,6 +30,9 @@ public final class Admission {
      */
     public static final int SEND_BUFFER = 128 * 1024;
 
+    /** What a peer that is being closed takes of what waits, at least, in the time that it has for its answer; else it is cut. */
+    public static final int LEAST_TAKEN = 1024;
+
     private static final Logger LOG = LoggerFactory.getLogger(Admission.class);
     private static final Duration QUIET = Duration.ofMinutes(1);
     private static final int NETWORK_BYTES = 8;
