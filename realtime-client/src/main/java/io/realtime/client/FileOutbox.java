@@ -20,6 +20,7 @@ import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executor;
 import java.util.concurrent.LinkedBlockingQueue;
 import java.util.concurrent.ThreadPoolExecutor;
@@ -331,12 +332,29 @@ public final class FileOutbox implements Closeable {
     }
 
     /**
-     * Stores what is left of a closed outbox and closes the file, on the calling thread: it may be opened again when this
-     * returns, whatever the writer's executor does.
+     * Stores what is left of a closed outbox and closes the file, while the calling thread waits: it may be opened again when
+     * this returns, whatever the writer's executor does. On a thread of its own: whoever interrupts the calling one would
+     * close the file in the middle of a write.
      */
     void finish() {
-        boolean isInterrupted = Thread.interrupted(); // it would close the file in the middle of a write
-        Steps.run(() -> write(true), () -> {
+        boolean isInterrupted = Thread.interrupted();
+        CountDownLatch isWritten = new CountDownLatch(1);
+        Runnable last = () -> Steps.run(() -> write(true), isWritten::countDown);
+        try {
+            Thread thread = new Thread(last, "realtime-client-outbox-last");
+            thread.setDaemon(true);
+            thread.start();
+        } catch (OutOfMemoryError noThread) {
+            last.run();
+        }
+        while (isWritten.getCount() > 0) {
+            try {
+                isWritten.await();
+            } catch (InterruptedException interrupted) {
+                isInterrupted = true;
+            }
+        }
+        Steps.run(() -> {
             if (!writer.isRunningHere()) {
                 stopWriter.run();
             }

@@ -92,7 +92,9 @@ final class Outbox {
     private void takeIn(Entry entry, List<Dropped> dropped) {
         RealtimeException refusal = refusal(entry);
         while (refusal == null && !fits(entry)) {
-            Entry oldest = limits.overflow() == OutboxLimits.Overflow.DROP_OLDEST ? pollOldest() : null;
+            boolean mayDrop = limits.overflow() == OutboxLimits.Overflow.DROP_OLDEST
+                    && (!dropped.isEmpty() || fitsWithoutOthers(entry)); // else they would be dropped for nothing
+            Entry oldest = mayDrop ? pollOldest() : null;
             if (oldest == null) {
                 refusal = overflow("the outbox is full: it holds " + size() + " messages, " + bytes + " bytes");
             } else {
@@ -147,6 +149,20 @@ final class Outbox {
 
     private boolean fits(Entry entry) {
         return size() < limits.messages() && bytes + entry.cost() <= limits.bytes();
+    }
+
+    /** Returns whether a message fits once all are dropped that are not under way. */
+    private boolean fitsWithoutOthers(Entry entry) {
+        int count = inflight.size();
+        long cost = bytes;
+        for (Entry other : waiting) {
+            if (other.underWay) {
+                count++;
+            } else {
+                cost -= other.cost();
+            }
+        }
+        return count < limits.messages() && cost + entry.cost() <= limits.bytes();
     }
 
     private int size() {

@@ -218,7 +218,7 @@ public final class RealtimeClient implements AutoCloseable {
      * @throws io.realtime.RealtimeException with code {@code overloaded} when too much waits for the callbacks
      */
     public <Q, T> Subscription stream(StreamRequest<Q, T> request, Q data, StreamListener<? super T> listener) {
-        return engine.calls().stream(request, data, Objects.requireNonNull(listener, "listener"), callbacks::execute);
+        return engine.calls().stream(request, data, Objects.requireNonNull(listener, "listener"), callbacks.executor());
     }
 
     /**

@@ -122,15 +122,19 @@ final class Reloads {
         String room = gap.room();
         loaded.remove(room);
         Hold hold = holds.get(room);
+        Hook hook = hooks.get(room);
         if (hold != null) {
             drop(hold); // it came before the gap
+            if (hold.hook != hook) { // its hook was replaced
+                release(hold);
+                hold = null;
+            }
+        }
+        if (hold != null) {
             hold.overflow = null;
             hold.gap = gap;
             hold.again = true;
-            return;
-        }
-        Hook hook = hooks.get(room);
-        if (hook != null) {
+        } else if (hook != null) {
             hold = new Hold(room, hook, gap);
             holds.put(room, hold);
             run(hold);

@@ -20,6 +20,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -217,6 +218,11 @@ class ClientConnectTest {
         @Override
         public long nanoTime() {
             return time.nanoTime();
+        }
+
+        @Override
+        public boolean await(CountDownLatch latch, Duration timeout) throws InterruptedException {
+            return time.await(latch, timeout);
         }
 
         @Override

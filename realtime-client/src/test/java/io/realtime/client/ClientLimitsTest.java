@@ -26,6 +26,7 @@ import java.util.List;
 import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -216,6 +217,11 @@ class ClientLimitsTest {
             }
 
             @Override
+            public boolean await(CountDownLatch latch, Duration timeout) throws InterruptedException {
+                return world.time.await(latch, timeout);
+            }
+
+            @Override
             public long currentTimeMillis() {
                 return world.time.currentTimeMillis();
             }
@@ -245,6 +251,11 @@ class ClientLimitsTest {
             @Override
             public long nanoTime() {
                 return world.time.nanoTime();
+            }
+
+            @Override
+            public boolean await(CountDownLatch latch, Duration timeout) throws InterruptedException {
+                return world.time.await(latch, timeout);
             }
 
             @Override

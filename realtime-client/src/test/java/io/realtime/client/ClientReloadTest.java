@@ -214,6 +214,27 @@ class ClientReloadTest extends HeldRoom {
         assertEquals(1, reloads.size());
     }
 
+    /** A callback replaces the hook, and the next gap waits behind that callback already. */
+    @Test
+    void hookThatReplacesAnotherHearsOfTheGapThatFollows() {
+        Subscription first = joined();
+        gap("r", "e2", 0);
+        List<Gap> second = new ArrayList<>();
+        world.client().room("s").on(World.SAID, swap -> {
+            first.close();
+            Subscription unused = room.onReload(gap -> {
+                second.add(gap);
+                return CompletableFuture.completedFuture(null);
+            });
+        });
+        world.peer().send("{\"type\":\"$joined\",\"room\":\"s\",\"data\":{\"epoch\":\"e1\",\"offset\":0}}");
+        world.peer().said("s", 1, "swap");
+        gap("r", "e3", 4);
+        said(5, "five");
+        assertEquals(List.of(at("e3", 4)), second);
+        assertEquals(List.of("reload", "swap", "five"), world.heard);
+    }
+
     @Test
     void aRoomHasOneHook() {
         Subscription first = room.onReload(this::reload);

@@ -21,6 +21,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.RejectedExecutionException;
 import org.junit.jupiter.api.AfterEach;
@@ -145,6 +146,30 @@ class ClientSendTest {
         assertEquals(List.of("two", "three"), world.peer().says());
         assertDone(two);
         assertDone(three);
+    }
+
+    @Test
+    void nothingIsDroppedForAMessageThatDoesNotFitEvenSo() {
+        world.acks = false;
+        world.inflight = 1;
+        world.use(world.builder()
+                .outbox(OutboxLimits.builder()
+                        .bytes(4_000)
+                        .overflow(OutboxLimits.Overflow.DROP_OLDEST)
+                        .build()));
+        world.connected();
+        CompletableFuture<Void> underWay = say("x".repeat(2_000));
+        world.settle();
+        CompletableFuture<Void> small = say("small");
+        CompletableFuture<Void> large = say("x".repeat(2_500));
+        world.settle();
+        assertFailed(ErrorCode.OVERLOADED, large);
+        assertEquals(1, world.dropped.size(), () -> world.dropped.toString());
+        world.acks = true;
+        world.peer().ack(1, 0);
+        world.settle();
+        assertDone(underWay);
+        assertDone(small);
     }
 
     @Test
@@ -489,6 +514,11 @@ class ClientSendTest {
         @Override
         public long nanoTime() {
             return world.time.nanoTime();
+        }
+
+        @Override
+        public boolean await(CountDownLatch latch, Duration timeout) throws InterruptedException {
+            return world.time.await(latch, timeout);
         }
 
         @Override

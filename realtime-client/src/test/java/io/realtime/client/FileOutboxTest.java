@@ -15,6 +15,7 @@ import java.nio.file.Files;
 import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
@@ -24,6 +25,7 @@ import java.util.concurrent.CompletionException;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -271,6 +273,31 @@ class FileOutboxTest {
         client.close();
         FileOutbox.open(file()).close();
         assertTrue(Thread.interrupted());
+        assertThrows(CompletionException.class, sent::join);
+        assertEquals(1, stored());
+    }
+
+    /** In the middle of the last writing: an interrupt closes the channel that its thread writes to. */
+    @Test
+    void threadThatIsInterruptedWhileItClosesLosesNothing() throws IOException {
+        Thread closer = Thread.currentThread();
+        AtomicBoolean isClosing = new AtomicBoolean();
+        OutboxJournal.Disk disk = new OutboxJournal.Disk() {
+            @Override
+            Object key(Path path) throws IOException {
+                if (isClosing.getAndSet(false)) {
+                    closer.interrupt();
+                }
+                return super.key(path);
+            }
+        };
+        FileOutbox outbox = FileOutbox.open(file(), neverRun -> {}, () -> {}, disk);
+        RealtimeClient client = builder(outbox).build();
+        CompletableFuture<Void> sent = client.send(World.SAY, new Say("kept"));
+        isClosing.set(true);
+        client.close(Duration.ZERO);
+        assertTrue(Thread.interrupted(), "it stays interrupted");
+        assertFalse(isClosing.get());
         assertThrows(CompletionException.class, sent::join);
         assertEquals(1, stored());
     }

@@ -278,12 +278,14 @@ class BurstsTest {
         final List<String> calls = new ArrayList<>();
 
         ServerTransport watch(ServerTransport transport) {
-            return WatchedTransport.of(transport, connection -> WatchedTransport.connection((proxy, method, arguments) -> {
-                if (Set.of("send", "queue", "flush").contains(method.getName())) {
-                    calls.add(method.getName());
-                }
-                return method.invoke(connection, arguments);
-            }));
+            return WatchedTransport.of(
+                    transport,
+                    connection -> WatchedTransport.connection((proxy, method, arguments) -> {
+                        if (Set.of("send", "queue", "flush").contains(method.getName())) {
+                            calls.add(method.getName());
+                        }
+                        return method.invoke(connection, arguments);
+                    }));
         }
     }
 }

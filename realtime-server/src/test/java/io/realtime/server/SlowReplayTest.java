@@ -306,7 +306,8 @@ class SlowReplayTest {
                                 .outboundBytes(16 * 1024)
                                 .build()),
                 transport -> WatchedTransport.of(
-                        transport, connection -> WatchedTransport.connection((proxy, method, arguments) -> {
+                        transport,
+                        connection -> WatchedTransport.connection((proxy, method, arguments) -> {
                             Object answer = method.invoke(connection, arguments);
                             boolean isMuch = method.getName().equals("outboundBytes") && (long) answer > 8 * 1024;
                             if (isMuch && !meanwhile.isEmpty()) {
@@ -327,6 +328,8 @@ class SlowReplayTest {
         assertEquals(List.of(), meanwhile);
         test.network.stallClients(false);
         test.time.advance(Duration.ofSeconds(1));
-        assertEquals(MESSAGES, told(ann, "r").stream().filter(what -> what.matches("[0-9]+")).count());
+        assertEquals(
+                MESSAGES,
+                told(ann, "r").stream().filter(what -> what.matches("[0-9]+")).count());
     }
 }

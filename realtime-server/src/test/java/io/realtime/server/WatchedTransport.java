@@ -41,7 +41,7 @@ final class WatchedTransport {
 
     /** Returns a connection whose calls go through a handler. */
     static Connection connection(InvocationHandler handler) {
-        return (Connection) Proxy.newProxyInstance(
-                Connection.class.getClassLoader(), new Class<?>[] {Connection.class}, handler);
+        return (Connection)
+                Proxy.newProxyInstance(Connection.class.getClassLoader(), new Class<?>[] {Connection.class}, handler);
     }
 }
