@@ -791,6 +791,9 @@ final class ClientEngine {
                     nonsense instanceof RealtimeException known
                             ? known
                             : nonsense("a '" + frame.type() + "' that cannot be read"));
+        } catch (Error failure) { // no memory, say
+            Steps.log(LOG, "a frame could not be taken; the connection ends", failure);
+            lose(from, new CloseReason(CloseReason.INTERNAL_ERROR, "the client failed to take a frame"));
         } finally {
             if (!delivered) {
                 callbacks.doneSince(mark, frame.length());
@@ -804,17 +807,23 @@ final class ClientEngine {
             takeBeforeWelcome(from, frame);
             return false;
         }
-        if (!rooms.accept(frame)) {
+        if (!rooms.isNew(frame)) {
             return false;
         }
         boolean delivered = !frame.isProtocol() && frame.ref() == null;
-        if (delivered) {
-            deliver(frame);
-        } else if (!frame.isProtocol()) {
-            calls.question(frame);
-        } else {
-            takeProtocol(from, frame);
+        try {
+            if (delivered) {
+                deliver(frame);
+            } else if (!frame.isProtocol()) {
+                calls.question(frame);
+            } else {
+                takeProtocol(from, frame);
+            }
+        } catch (RuntimeException nonsense) {
+            rooms.passed(frame); // it would be no better the next time
+            throw nonsense;
         }
+        rooms.passed(frame); // not behind an Error: then it comes again
         if (Names.SESSION.equals(frame.room())) {
             sender.settle(); // the event of a handler is an answer like any other
             calls.settle(answersRead());

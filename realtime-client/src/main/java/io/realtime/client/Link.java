@@ -2,6 +2,7 @@ package io.realtime.client;
 
 import io.realtime.CloseReason;
 import io.realtime.internal.HeartbeatMonitor;
+import io.realtime.internal.Steps;
 import io.realtime.internal.wire.BinaryEnvelope;
 import io.realtime.internal.wire.Envelope;
 import io.realtime.internal.wire.ErrorData;
@@ -17,12 +18,15 @@ import io.realtime.spi.Scheduler;
 import java.nio.ByteBuffer;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * One attempt to connect, and the connection it led to. The transport's threads call the listener methods, which parse
  * and hand over; the fields below them belong to the scheduler's thread.
  */
 final class Link implements ClientTransport.Callback, ConnectionListener {
+    private static final Logger LOG = LoggerFactory.getLogger(Link.class);
     static final Scheduler.Cancellable NOTHING = () -> {};
 
     private final ClientEngine engine;
@@ -40,6 +44,7 @@ final class Link implements ClientTransport.Callback, ConnectionListener {
 
     // The scheduler's thread only.
     private @Nullable Connection connection;
+    private volatile @Nullable Connection arriving; // the same, for the transport's threads
     Phase phase = Phase.TOKEN;
     boolean isRedial;
     boolean probesAgain;
@@ -68,6 +73,7 @@ final class Link implements ClientTransport.Callback, ConnectionListener {
 
     @Override
     public ConnectionListener connected(Connection made) {
+        arriving = made;
         engine.post(() -> engine.onConnected(this, made));
         return this;
     }
@@ -87,11 +93,24 @@ final class Link implements ClientTransport.Callback, ConnectionListener {
         receive(() -> BinaryEnvelope.parseFromServer(payload));
     }
 
+    /** A frame that cannot be taken, without memory say, ends the connection: it comes again, with those behind it. */
     private void receive(Supplier<Envelope> parser) {
-        onActivity();
-        if (deaf) {
-            return;
+        try {
+            onActivity();
+            if (!deaf) {
+                take(parser);
+            }
+        } catch (Throwable failure) { // a scheduler's, too
+            deaf = true;
+            Steps.log(LOG, "a frame could not be taken; the connection ends", failure);
+            Connection made = arriving;
+            if (made != null) {
+                made.abort();
+            }
         }
+    }
+
+    private void take(Supplier<Envelope> parser) {
         Envelope frame;
         try {
             frame = parser.get();
@@ -100,7 +119,15 @@ final class Link implements ClientTransport.Callback, ConnectionListener {
             return;
         }
         if (callbacks.arrived(frame.length())) {
-            engine.post(() -> engine.onFrame(this, frame));
+            boolean isPosted = false;
+            try {
+                engine.post(() -> engine.onFrame(this, frame));
+                isPosted = true;
+            } finally {
+                if (!isPosted) {
+                    callbacks.done(frame.length());
+                }
+            }
         } else {
             callbacks.done(frame.length());
             deaf = true;

@@ -683,8 +683,8 @@ final class Rooms {
         }
     }
 
-    /** Returns whether a frame is new to the application, and notes its place. */
-    boolean accept(Envelope frame) {
+    /** Returns whether a frame is new to the application. */
+    boolean isNew(Envelope frame) {
         Room room = frame.room() == null || frame.offset() == 0 ? null : rooms.get(frame.room());
         if (room == null) { // one that was left, or never joined: what is in its log is of no use without its place
             return frame.room() == null || frame.offset() == 0;
@@ -692,11 +692,15 @@ final class Rooms {
         if (room.position == null) { // its join is not answered: that says where it begins
             return false;
         }
-        if (frame.offset() <= room.position.offset()) {
-            return false;
+        return frame.offset() > room.position.offset();
+    }
+
+    /** Notes the place of a frame that the application gets. */
+    void passed(Envelope frame) {
+        Room room = frame.room() == null || frame.offset() == 0 ? null : rooms.get(frame.room());
+        if (room != null && room.position != null && frame.offset() > room.position.offset()) {
+            room.position = new Position(room.position.epoch(), frame.offset());
         }
-        room.position = new Position(room.position.epoch(), frame.offset());
-        return true;
     }
 
     /** Returns up to where a room's log is read; 0 where that is not known. */

@@ -54,6 +54,7 @@ class ClientFailuresTest {
     private boolean isUp;
 
     ClientFailuresTest() {
+        LOG.setLevel(Level.WARNING);
         LOG.addHandler(recorder);
         world.use(world.builder()
                 .transport((target, callback) -> isUp

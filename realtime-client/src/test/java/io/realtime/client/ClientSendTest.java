@@ -561,6 +561,28 @@ class ClientSendTest {
     }
 
     @Test
+    void frameThatTheSchedulerDoesNotTakeComesAgain() {
+        FailingScheduler scheduler = new FailingScheduler();
+        world.use(world.builder().scheduler(scheduler));
+        world.client().on(World.SAID, said -> world.heard.add(said.data().text()));
+        world.placeIn("r");
+        world.connected();
+        world.peer().said("r", 1, "one");
+        world.settle();
+        scheduler.failsAfter = 0;
+        world.peer().said("r", 2, "two");
+        world.settle();
+        world.peer().said("r", 3, "three");
+        world.settle();
+        assertEquals(List.of("one"), world.heard);
+        world.advance(1_000);
+        assertEquals(2, world.peers.size(), "it has come back, from where it stands");
+        assertEquals(
+                "{r=Position[epoch=e1, offset=1]}",
+                String.valueOf(world.peer().hello().positions()));
+    }
+
+    @Test
     void closeAfterSchedulerWasShutFailsWhatWaits() {
         FailingScheduler scheduler = new FailingScheduler();
         world.use(world.builder().scheduler(scheduler));
