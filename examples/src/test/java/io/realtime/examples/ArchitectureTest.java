@@ -21,6 +21,7 @@ import com.tngtech.archunit.lang.SimpleConditionEvent;
 import java.io.PrintStream;
 import java.util.List;
 import java.util.stream.Stream;
+import org.slf4j.Logger;
 
 /** The rules that keep the modules apart; here, because this module sees them all. */
 @AnalyzeClasses(packages = "io.realtime", importOptions = ImportOption.DoNotIncludeTests.class)
@@ -125,6 +126,19 @@ class ArchitectureTest {
                             .forEach(told -> events.add(SimpleConditionEvent.violated(type, told)));
                 }
             });
+
+    /** An exception is the application's code, too, and may throw when a log asks it for its message. */
+    @ArchTest
+    static final ArchRule ONLY_STEPS_LOGS_FAILURES = noClasses()
+            .that()
+            .resideInAnyPackage("io.realtime", "io.realtime.internal..", "io.realtime.server..", "io.realtime.client..")
+            .and()
+            .doNotHaveSimpleName("Steps")
+            .should()
+            .callMethodWhere(DescribedPredicate.describe(
+                    "it is error of a Logger",
+                    call -> call.getTargetOwner().isAssignableTo(Logger.class)
+                            && call.getName().equals("error")));
 
     @ArchTest
     static final ArchRule ONLY_EXAMPLES_PRINT = noClasses()

@@ -5,6 +5,7 @@ import io.realtime.EventBus;
 import io.realtime.Message;
 import io.realtime.RealtimeException;
 import io.realtime.Subscription;
+import io.realtime.internal.Steps;
 import io.realtime.internal.wire.Envelope;
 import io.realtime.spi.Scheduler;
 import java.time.Duration;
@@ -236,7 +237,7 @@ final class Callbacks {
         try {
             return publish(event, message);
         } catch (Throwable unfit) { // a payload's constructor is the application's: anything may come out of it
-            LOG.warn("'{}' from the server does not fit its contract: {}", type, unfit.getMessage());
+            LOG.warn("'{}' from the server does not fit its contract: {}", type, Steps.message(unfit));
             tell(unfit);
             return false;
         }
@@ -257,7 +258,7 @@ final class Callbacks {
 
     private void handlerFailed(Event<?> event, Throwable failure) {
         handlerThrew = true;
-        LOG.error("a handler of {} failed", event, failure);
+        Steps.log(LOG, "a handler of " + event + " failed", failure);
         tell(failure);
     }
 
@@ -322,7 +323,7 @@ final class Callbacks {
         try {
             listener.onGap(gap);
         } catch (Throwable failure) { // as every failure of the listener; what follows the gap must go on
-            LOG.error("the gap listener failed", failure);
+            Steps.log(LOG, "the gap listener failed", failure);
         }
     }
 
@@ -331,7 +332,7 @@ final class Callbacks {
         try {
             listener.onError(failure);
         } catch (Throwable second) { // the listener is told of failures, so its own go to the log
-            LOG.error("the error listener failed", second);
+            Steps.log(LOG, "the error listener failed", second);
         }
     }
 }

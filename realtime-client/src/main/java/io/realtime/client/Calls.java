@@ -7,6 +7,7 @@ import io.realtime.Request;
 import io.realtime.StreamListener;
 import io.realtime.StreamRequest;
 import io.realtime.Subscription;
+import io.realtime.internal.Steps;
 import io.realtime.internal.calls.Questions;
 import io.realtime.internal.calls.Questions.Question;
 import io.realtime.internal.calls.RequestCall;
@@ -24,9 +25,10 @@ import java.lang.reflect.Type;
 import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CompletionException;
+import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executor;
 import java.util.concurrent.RejectedExecutionException;
@@ -509,21 +511,20 @@ final class Calls {
         return register(request.name(), (asker, question) -> {
             Q asked = question.data(request.type());
             owed.incrementAndGet();
-            boolean isAnswered = false;
+            CompletionStage<R> later;
             try {
-                handler.handle(asked).whenComplete((reply, failure) -> {
-                    try {
-                        answer(asker, request, reply, failure);
-                    } finally {
-                        answered();
-                    }
-                });
-                isAnswered = true;
-            } finally {
-                if (!isAnswered) { // it threw
+                later = Objects.requireNonNull(handler.handle(asked), "the handler's stage");
+            } catch (Throwable failure) {
+                answered();
+                throw failure;
+            }
+            Steps.whenComplete(later, (reply, failure) -> {
+                try {
+                    answer(asker, request, reply, failure);
+                } finally {
                     answered();
                 }
-            }
+            });
         });
     }
 
@@ -683,8 +684,7 @@ final class Calls {
     }
 
     private void fail(Asker asker, Throwable thrown) {
-        Throwable failure =
-                thrown instanceof CompletionException && thrown.getCause() != null ? thrown.getCause() : thrown;
+        Throwable failure = Steps.unwrap(thrown);
         ErrorData error;
         if (failure instanceof RealtimeException known) {
             error = ErrorData.of(known);

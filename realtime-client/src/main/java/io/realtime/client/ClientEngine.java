@@ -27,7 +27,6 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CompletionException;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
 import org.jspecify.annotations.Nullable;
@@ -282,7 +281,7 @@ final class ClientEngine {
         try {
             post(() -> end(last));
         } catch (Throwable refusal) { // the scheduler runs nothing more of this, so nothing else runs beside it
-            LOG.warn("the scheduler refuses to close the client; this thread does", refusal);
+            Steps.warn(LOG, "the scheduler refuses to close the client; this thread does", refusal);
             end(last);
         }
     }
@@ -312,7 +311,7 @@ final class ClientEngine {
                     () -> terminated = true,
                     () -> closers.forEach(CountDownLatch::countDown),
                     () -> reopening.fail(closed()),
-                    () -> posted.forEach(Posted::fail), // which the scheduler may not run
+                    () -> Steps.each(posted, Posted::fail), // which the scheduler may not run
                     () -> rooms.fail(closed()),
                     () -> calls.fail(closed()),
                     calls::close,
@@ -470,20 +469,18 @@ final class ClientEngine {
             return;
         }
         try {
-            tokens.token().whenComplete((token, failure) -> post(() -> onToken(next, token, failure)));
+            Steps.whenComplete(tokens.token(), (token, failure) -> post(() -> onToken(next, token, failure)));
         } catch (Throwable failure) { // the application's code: anything may come out of it
             post(() -> onToken(next, null, failure));
         }
     }
 
-    private void onToken(Link next, @Nullable String token, @Nullable Throwable thrown) {
+    private void onToken(Link next, @Nullable String token, @Nullable Throwable failure) {
         if (next != link || next.phase != Link.Phase.TOKEN) {
             return;
         }
-        Throwable failure =
-                thrown instanceof CompletionException && thrown.getCause() != null ? thrown.getCause() : thrown;
         if (failure instanceof TokenRefusedException) {
-            stop(new CloseReason(CloseReason.UNAUTHORIZED, "there is no token: " + failure.getMessage()), failure);
+            stop(new CloseReason(CloseReason.UNAUTHORIZED, "there is no token: " + Steps.message(failure)), failure);
         } else if (failure != null || token == null) {
             callbacks.error(failure != null ? failure : new IllegalStateException("the token provider gave null"));
             drop(next);
@@ -574,8 +571,10 @@ final class ClientEngine {
             retry = scheduler.schedule(delay, this::dial); // before anybody hears of it
             retryAt = scheduler.nanoTime() + Durations.nanos(delay);
         } catch (Throwable failure) { // without time there is no other attempt, and connect must be able to begin one
-            LOG.error("the scheduler failed", failure);
-            stop(new CloseReason(CloseReason.INTERNAL_ERROR, "the scheduler failed: " + failure), failure);
+            Steps.log(LOG, "the scheduler failed", failure);
+            stop(
+                    new CloseReason(CloseReason.INTERNAL_ERROR, "the scheduler failed: " + Steps.message(failure)),
+                    failure);
             return;
         }
         become(Status.WAITING, delay, reason);
@@ -618,7 +617,7 @@ final class ClientEngine {
     void onFailed(Link failed, Throwable cause) {
         if (failed == link) {
             drop(failed);
-            CloseReason reason = new CloseReason(CloseReason.ABNORMAL, String.valueOf(cause.getMessage()));
+            CloseReason reason = new CloseReason(CloseReason.ABNORMAL, Steps.message(cause));
             ConnectionException failure = failed(failed, reason, cause);
             Duration wanted = RetryAfter.of(failure.headers(), scheduler.currentTimeMillis());
             retryLater(reason, wanted.compareTo(LONGEST_WAIT) > 0 ? LONGEST_WAIT : wanted);

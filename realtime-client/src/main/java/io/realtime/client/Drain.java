@@ -1,5 +1,6 @@
 package io.realtime.client;
 
+import io.realtime.internal.Steps;
 import io.realtime.spi.Scheduler;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -68,7 +69,7 @@ final class Drain {
 
     /** Something was delivered, or the connection has changed. */
     void check() {
-        List.copyOf(waits).forEach(wait -> {
+        Steps.each(List.copyOf(waits), wait -> {
             if (wait.isOver()) {
                 end(wait);
             }
@@ -84,7 +85,7 @@ final class Drain {
 
     /** The client is closed. */
     void stop() {
-        List.copyOf(waits).forEach(this::forget);
+        Steps.each(List.copyOf(waits), this::forget);
     }
 
     /** Ends one wait now. */

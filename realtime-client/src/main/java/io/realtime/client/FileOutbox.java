@@ -413,7 +413,7 @@ public final class FileOutbox implements Closeable {
                 () -> {
                     RealtimeException lostOne = waiting.isEmpty() ? null : takeLost();
                     RealtimeException failure = outcome.failure() != null ? outcome.failure() : lostOne;
-                    waiting.forEach(sync -> complete(sync, failure));
+                    Steps.each(waiting, sync -> complete(sync, failure));
                 });
     }
 

@@ -5,6 +5,7 @@ import io.realtime.ErrorCode;
 import io.realtime.Position;
 import io.realtime.RealtimeException;
 import io.realtime.Subscription;
+import io.realtime.internal.Steps;
 import io.realtime.spi.Scheduler;
 import java.time.Duration;
 import java.util.ArrayDeque;
@@ -12,7 +13,6 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.Map;
 import java.util.Objects;
-import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.ConcurrentHashMap;
 import org.jspecify.annotations.Nullable;
@@ -219,7 +219,7 @@ final class Reloads {
         try {
             CompletionStage<@Nullable Position> stage = hold.hook.reload.reload(hold.gap);
             Objects.requireNonNull(stage, "the reload hook of room '" + hold.room + "' gave null");
-            var unused = stage.whenComplete((upTo, failure) -> submit(() -> finished(hold, run, upTo, failure)));
+            Steps.whenComplete(stage, (upTo, failure) -> submit(() -> finished(hold, run, upTo, failure)));
         } catch (Throwable failure) { // the application's code: anything may come out of it
             finished(hold, run, null, failure);
         }
@@ -232,8 +232,7 @@ final class Reloads {
         hold.run++;
         hold.deadline.cancel();
         if (failure != null) {
-            Throwable cause = failure instanceof CompletionException ? failure.getCause() : null;
-            callbacks.tell(cause == null ? failure : cause);
+            callbacks.tell(failure);
         }
         if (failure != null || hold.overflow != null) { // a room that outpaces its reload must not load without pause
             hold.attempts++;

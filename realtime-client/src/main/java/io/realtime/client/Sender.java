@@ -280,7 +280,7 @@ final class Sender {
         if (file == null) {
             report(left);
         } else {
-            left.forEach(one -> callbacks.fail(one.entry().result, one.cause()));
+            Steps.each(left, one -> callbacks.fail(one.entry().result, one.cause()));
             file.finish();
         }
     }

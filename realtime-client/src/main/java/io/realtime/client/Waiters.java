@@ -2,6 +2,7 @@ package io.realtime.client;
 
 import io.realtime.ErrorCode;
 import io.realtime.RealtimeException;
+import io.realtime.internal.Steps;
 import io.realtime.spi.Scheduler;
 import java.util.ArrayList;
 import java.util.List;
@@ -60,15 +61,11 @@ final class Waiters<V> {
     }
 
     void fail(RealtimeException cause) {
-        for (Waiter<V> waiter : take()) {
-            callbacks.fail(waiter.result, cause);
-        }
+        Steps.each(take(), waiter -> callbacks.fail(waiter.result, cause));
     }
 
     void complete(@Nullable V value) {
-        for (Waiter<V> waiter : take()) {
-            callbacks.execute(() -> waiter.result.complete(value));
-        }
+        Steps.each(take(), waiter -> callbacks.execute(() -> waiter.result.complete(value)));
     }
 
     /** From now on they wait there. */
@@ -81,7 +78,7 @@ final class Waiters<V> {
         forgetThoseWhoGaveUp();
         List<Waiter<V>> all = new ArrayList<>(waiting);
         waiting.clear();
-        all.forEach(waiter -> waiter.timer.cancel());
+        Steps.each(all, waiter -> waiter.timer.cancel());
         return all;
     }
 }

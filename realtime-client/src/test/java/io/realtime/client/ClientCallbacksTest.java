@@ -100,6 +100,31 @@ class ClientCallbacksTest {
         assertTrue(world.client().isConnected());
     }
 
+    /** An exception is the application's code, too: this one throws when it is asked for its message. */
+    private static final class Unreadable extends RuntimeException {
+        private static final long serialVersionUID = 1L;
+
+        @Override
+        public String getMessage() {
+            throw new StackOverflowError("as the test wants");
+        }
+    }
+
+    @Test
+    void failureThatCannotBeLoggedHarmsNoOtherHandler() {
+        world.client().on(World.SAID, said -> {
+            throw new Unreadable();
+        });
+        world.client().on(World.SAID, said -> world.heard.add(said.data().text()));
+        world.placeIn("r");
+        world.connected();
+        world.peer().said("r", 1, "a");
+        world.settle();
+        assertEquals(List.of("a"), world.heard);
+        assertEquals(1, world.errors.size());
+        assertTrue(world.errors.get(0) instanceof Unreadable);
+    }
+
     @Test
     void aPayloadThatDoesNotFitIsReportedAndTheNextOneArrives() {
         world.client().on(World.SAID, said -> world.heard.add(said.data().text()));

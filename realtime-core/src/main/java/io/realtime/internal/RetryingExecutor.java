@@ -5,6 +5,7 @@ import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.Executor;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.ReentrantLock;
@@ -14,8 +15,8 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Starts tasks on an executor that may refuse them: a bounded pool that is full, or one that cannot create a thread. A
- * refused task is started later, by the next {@link #execute} or by a timer with backoff; after {@link #stop} at once, on
- * the caller's thread. So no task is lost: somebody may wait for it.
+ * refused task is started later, by the next {@link #execute} or by a timer with backoff; after {@link #stop} at once, by
+ * another executor. So no task is lost: somebody may wait for it.
  *
  * <p>Each task runs once at most, also on an executor that takes a task and throws nevertheless. A task that throws is
  * reported in the log. Refused tasks start in the order in which they came, before any that come later. How many there
@@ -38,7 +39,7 @@ public final class RetryingExecutor implements Executor {
     private Duration delay = FIRST_DELAY; // guarded by lock
     private long total; // guarded by lock
     private volatile int waiting; // written under lock
-    private volatile boolean stopped;
+    private volatile @Nullable Executor last; // once it has stopped
 
     /** @param name what the tasks are, for the log */
     public RetryingExecutor(String name, Executor executor, Scheduler scheduler) {
@@ -55,14 +56,14 @@ public final class RetryingExecutor implements Executor {
             retry();
             return;
         }
-        Throwable refusal = start(start);
+        Throwable refusal = start(executor, start);
         if (refusal == null) {
             return;
         }
         if (keep(start)) {
             refused(refusal);
         } else {
-            runHere(start);
+            startLast(start);
         }
     }
 
@@ -81,32 +82,37 @@ public final class RetryingExecutor implements Executor {
         }
     }
 
-    /** Runs what was refused and not started, on the caller's thread. From now on a refused task runs on its caller's. */
-    public void stop() {
+    /**
+     * Has another executor start what was refused and not started, and what is refused from now on. What that one refuses,
+     * since no thread can be made, runs on its caller's.
+     */
+    public void stop(Executor instead) {
         List<Start> rest;
         lock.lock();
         try {
-            stopped = true;
+            last = instead;
             rest = new ArrayList<>(refused);
             refused.clear();
             waiting = 0;
         } finally {
             lock.unlock();
         }
-        rest.forEach(RetryingExecutor::runHere);
+        rest.forEach(this::startLast);
     }
 
-    /** Runs a task on the caller's thread, which stays interrupted when it was, whatever the task does to it. */
-    private static void runHere(Start start) {
-        boolean wasInterrupted = Thread.interrupted();
-        start.run();
-        if (wasInterrupted) {
-            Thread.currentThread().interrupt();
+    /** Starts a task after the end. A caller that has to run it stays interrupted when it was, whatever the task does. */
+    private void startLast(Start start) {
+        if (start(Objects.requireNonNull(last), start) != null) {
+            boolean wasInterrupted = Thread.interrupted();
+            start.run();
+            if (wasInterrupted) {
+                Thread.currentThread().interrupt();
+            }
         }
     }
 
     /** Returns why the task was refused, null when it was not. */
-    private @Nullable Throwable start(Start start) {
+    private static @Nullable Throwable start(Executor executor, Start start) {
         try {
             executor.execute(start);
             return null;
@@ -119,7 +125,7 @@ public final class RetryingExecutor implements Executor {
     private boolean keep(Start start) {
         lock.lock();
         try {
-            if (stopped) {
+            if (last != null) {
                 return false;
             }
             refused.add(start);
@@ -154,7 +160,7 @@ public final class RetryingExecutor implements Executor {
             } finally {
                 lock.unlock();
             }
-            Throwable refusal = start(next);
+            Throwable refusal = start(executor, next);
             lock.lock();
             try {
                 if (refusal == null) {
@@ -176,12 +182,13 @@ public final class RetryingExecutor implements Executor {
 
     /** Tells the log, and has a timer retry. */
     private void refused(Throwable refusal) {
-        if (stopped) {
+        if (last != null) {
             LOG.debug("{}: a task came after the end", name);
             return;
         }
         if (logLimit.tryAcquire(scheduler.nanoTime()) >= 0) {
-            LOG.warn("{}: the executor refused a task, {} so far; it is started later", name, refused(), refusal);
+            String what = name + ": the executor refused a task, " + refused() + " so far; it is started later";
+            Steps.warn(LOG, what, refusal);
         }
         Duration after;
         lock.lock();
@@ -199,7 +206,7 @@ public final class RetryingExecutor implements Executor {
         try {
             scheduler.schedule(after, this::onTimer);
         } catch (Throwable failure) { // no memory for a timer either
-            LOG.error("{}: no timer for refused tasks; the next task retries them", name, failure);
+            Steps.log(LOG, name + ": no timer for refused tasks; the next task retries them", failure);
             untime();
         }
     }
@@ -234,7 +241,7 @@ public final class RetryingExecutor implements Executor {
                 try {
                     task.run();
                 } catch (Throwable failure) { // the executor may be the application's: none of its business
-                    LOG.error("a task failed", failure);
+                    Steps.log(LOG, "a task failed", failure);
                 }
             }
         }

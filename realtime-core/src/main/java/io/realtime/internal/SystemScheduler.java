@@ -65,7 +65,7 @@ public final class SystemScheduler implements Scheduler, AutoCloseable {
         try {
             task.run();
         } catch (Throwable failure) { // the thread serves everyone: one task's failure must not end it
-            LOG.error("a scheduled task failed", failure);
+            Steps.log(LOG, "a scheduled task failed", failure);
         }
     }
 

@@ -1,5 +1,6 @@
 package io.realtime.server;
 
+import io.realtime.internal.Steps;
 import io.realtime.spi.Scheduler;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -45,7 +46,7 @@ final class Acknowledgements {
 
     private void acknowledge(List<Session> part) {
         if (!part.isEmpty()) {
-            executor.execute(() -> part.forEach(Session::acknowledgeLate));
+            executor.execute(() -> Steps.each(part, Session::acknowledgeLate));
         }
     }
 }

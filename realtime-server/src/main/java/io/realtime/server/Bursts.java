@@ -1,5 +1,6 @@
 package io.realtime.server;
 
+import io.realtime.internal.Steps;
 import io.realtime.spi.Scheduler;
 import java.time.Duration;
 import java.util.LinkedHashSet;
@@ -131,7 +132,7 @@ final class Bursts {
                 try {
                     one.flush();
                 } catch (Throwable broken) { // a transport's fault, or no memory: the others are not concerned
-                    LOG.error("what a handler sent could not be flushed", broken);
+                    Steps.log(LOG, "what a handler sent could not be flushed", broken);
                 }
             }
         }

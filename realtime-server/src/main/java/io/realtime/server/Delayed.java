@@ -1,5 +1,6 @@
 package io.realtime.server;
 
+import io.realtime.internal.Steps;
 import io.realtime.spi.Scheduler;
 import java.time.Duration;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -31,7 +32,7 @@ final class Delayed {
                 scheduler.schedule(delay, this::run);
             } catch (Throwable failure) { // no memory for a timer, say: the next who asks tries again
                 isTimed.set(false);
-                LOG.error("no timer", failure);
+                Steps.log(LOG, "no timer", failure);
             }
         }
     }

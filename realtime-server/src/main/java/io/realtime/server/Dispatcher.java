@@ -7,6 +7,7 @@ import io.realtime.PayloadException;
 import io.realtime.RealtimeException;
 import io.realtime.Request;
 import io.realtime.StreamRequest;
+import io.realtime.internal.Steps;
 import io.realtime.internal.calls.StreamSource;
 import io.realtime.internal.wire.BinaryEnvelope;
 import io.realtime.internal.wire.Envelope;
@@ -269,8 +270,9 @@ final class Dispatcher {
             return ErrorData.of(refused);
         }
         String what = "the handler of '" + type + "' failed";
+        ErrorData answer = ErrorData.of(ErrorCode.INTERNAL, what, false);
         core.report(session, what, failure);
-        return ErrorData.of(ErrorCode.INTERNAL, what, false);
+        return answer;
     }
 
     private static Outgoing error(@Nullable String ref, long seq) {
@@ -365,7 +367,7 @@ final class Dispatcher {
                 throw failure;
             }
             core.inFlight().beginAnswer();
-            later.whenComplete((reply, failure) -> {
+            Steps.whenComplete(later, (reply, failure) -> {
                 answers.end();
                 try {
                     answerLate(session, request, ref, seq, reply, failure);
@@ -384,7 +386,7 @@ final class Dispatcher {
             long seq,
             @Nullable R reply,
             @Nullable Throwable failure) {
-        Throwable why = failure == null ? null : ServerCore.unwrap(failure);
+        Throwable why = failure;
         try {
             if (why == null) {
                 reply(session, ref, request, reply);

@@ -1,5 +1,6 @@
 package io.realtime.server;
 
+import io.realtime.internal.Steps;
 import io.realtime.server.Members.Link;
 import io.realtime.spi.Frame;
 import io.realtime.spi.FrameBatch;
@@ -239,7 +240,7 @@ final class FanOut {
                 outlet.send(batch);
             } catch (Throwable broken) { // out of memory, say: what fails for one member must not stop the room
                 target.outlet.abort(); // nor may that member go on without it
-                LOG.error("a member of room {} could not be sent to", room, broken);
+                Steps.log(LOG, "a member of room " + room + " could not be sent to", broken);
             }
         }
         handedTo = targets.length;

@@ -1,6 +1,7 @@
 package io.realtime.server;
 
 import io.realtime.Position;
+import io.realtime.internal.Steps;
 import io.realtime.internal.wire.Names;
 import java.util.Collection;
 import java.util.List;
@@ -120,7 +121,7 @@ final class Inboxes {
         Inbox inbox = inboxes.get(user);
         Position begin = inbox == null ? null : inbox.begin;
         if (inbox != null && begin != null) {
-            inbox.sessions.forEach(session -> session.wake(Names.USER, begin));
+            Steps.each(inbox.sessions, session -> session.wake(Names.USER, begin));
             inboxes.computeIfPresent(
                     user, (id, now) -> broker.find(key(user)) == room ? new Inbox(now.sessions, null) : now);
         }

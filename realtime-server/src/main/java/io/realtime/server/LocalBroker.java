@@ -421,7 +421,7 @@ final class LocalBroker {
     }
 
     private void sweep() {
-        rooms.values().forEach(RoomState::sweep);
+        Steps.each(rooms.values(), RoomState::sweep);
         budget.relieve();
     }
 }

@@ -1,5 +1,6 @@
 package io.realtime.server;
 
+import io.realtime.internal.Steps;
 import io.realtime.spi.Scheduler;
 import java.time.Duration;
 import java.util.ArrayDeque;
@@ -293,7 +294,7 @@ final class Mailbox implements Runnable {
         try {
             goesOn = runTurn();
         } catch (Throwable failure) { // no memory to put a task back, say; the mailbox is not at rest then
-            LOG.error("a mailbox failed", failure);
+            Steps.log(LOG, "a mailbox failed", failure);
         }
         if (goesOn) {
             runner = null;
@@ -338,7 +339,7 @@ final class Mailbox implements Runnable {
         try {
             return bursts.begin();
         } catch (Throwable failure) { // no memory, say: what the task publishes leaves at once
-            LOG.error("a burst failed", failure);
+            Steps.log(LOG, "a burst failed", failure);
             return null;
         }
     }
@@ -347,7 +348,7 @@ final class Mailbox implements Runnable {
         try {
             burst.end();
         } catch (Throwable failure) { // the mailbox may be at rest already: this must not have it run twice
-            LOG.error("a burst failed", failure);
+            Steps.log(LOG, "a burst failed", failure);
         }
     }
 
@@ -355,7 +356,7 @@ final class Mailbox implements Runnable {
         try {
             return task.turn.take();
         } catch (Throwable failure) { // no memory for its bucket, say: the message is handled
-            LOG.error("a rate limit failed", failure);
+            Steps.log(LOG, "a rate limit failed", failure);
             return 0;
         }
     }
@@ -365,7 +366,7 @@ final class Mailbox implements Runnable {
         try {
             task.action.run();
         } catch (Throwable failure) { // one task's failure must not stop the session's others
-            LOG.error("a task of a session failed", failure);
+            Steps.log(LOG, "a task of a session failed", failure);
         } finally {
             Thread.interrupted(); // a handler that was interrupted, or interrupts itself, must not disturb the next
         }
@@ -455,7 +456,7 @@ final class Mailbox implements Runnable {
             hold = scheduler.schedule(Duration.ofNanos(nanos), () -> release(number));
             return true;
         } catch (Throwable failure) { // no memory for a timer, say: asks again at once
-            LOG.error("a message that waits for its turn has no timer", failure);
+            Steps.log(LOG, "a message that waits for its turn has no timer", failure);
         } finally {
             lock.unlock();
         }

@@ -579,7 +579,7 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
 
     private void refuse(@Nullable RealtimeException refusal) {
         boolean expired = refusal != null && refusal.code().equals(ErrorCode.TOKEN_EXPIRED);
-        String why = refusal == null ? "refused" : refusal.getMessage();
+        String why = refusal == null ? "refused" : Steps.message(refusal);
         close(new CloseReason(expired ? CloseReason.TOKEN_EXPIRED : CloseReason.UNAUTHORIZED, why));
     }
 
@@ -638,7 +638,7 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
 
     /** The admission has failed, without memory say: its client is told at once, and what was made for it ends. */
     private void failed(Throwable failure, @Nullable Session resumed) {
-        core.log().error("{} could not be let in", this, failure);
+        Steps.log(core.log(), this + " could not be let in", failure);
         CloseReason reason = new CloseReason(CloseReason.INTERNAL_ERROR, "internal error");
         close(reason);
         Session made = fresh;
@@ -810,7 +810,7 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
             mine.detached(this, gone, forGood);
             return false;
         }
-        waiting.forEach(Runnable::run);
+        Steps.each(waiting, Runnable::run);
         while (true) {
             Envelope next;
             lock.lock();
@@ -1027,7 +1027,7 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
             lock.unlock();
         }
         if (!waiting.isEmpty()) { // one after the other: all at once would be more than the connection holds
-            core.workers().execute(() -> waiting.forEach(Runnable::run));
+            core.workers().execute(() -> Steps.each(waiting, Runnable::run));
         }
     }
 

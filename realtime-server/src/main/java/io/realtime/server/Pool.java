@@ -1,6 +1,7 @@
 package io.realtime.server;
 
 import io.realtime.internal.RetryingExecutor;
+import io.realtime.internal.Steps;
 import io.realtime.spi.Scheduler;
 import java.util.ArrayList;
 import java.util.HashMap;
@@ -233,9 +234,9 @@ final class Pool {
                 + (starter.waiting() > 0 ? ", " + starter.waiting() + " refused by the executor" : "");
     }
 
-    /** From now on a task that the executor refuses runs on its caller's thread. */
-    void stop() {
-        starter.stop();
+    /** Has another executor run what the pool's has refused, and refuses from now on. */
+    void stop(Executor instead) {
+        starter.stop(instead);
     }
 
     /** The tasks of one owner. */
@@ -276,7 +277,7 @@ final class Pool {
             try {
                 action.run();
             } catch (Throwable failure) { // the thread may be the application's, or serve another task next
-                LOG.error("{}: a task failed", name, failure);
+                Steps.log(LOG, name + ": a task failed", failure);
             } finally {
                 Thread.interrupted(); // what the application did to its thread is not for the next task
                 ended.increment();

@@ -343,7 +343,7 @@ public final class RealtimeServer implements AutoCloseable {
                     this::awaitListeners,
                     this::stopTransport);
         }
-        Steps.run(jvm::end, core.broker()::stop, this::stopScheduler, workers::stop, core::released);
+        Steps.run(jvm::end, core.broker()::stop, this::stopWorkers, this::stopScheduler, core::released);
         become(State.CLOSED);
     }
 
@@ -389,6 +389,11 @@ public final class RealtimeServer implements AutoCloseable {
         } catch (InterruptedException interrupted) {
             Thread.currentThread().interrupt();
         }
+    }
+
+    /** What an executor has refused until now, of listeners too, has what is left of the grace. */
+    private void stopWorkers() {
+        grace.await(1, workers.stop());
     }
 
     private void stopScheduler() {

@@ -2,6 +2,7 @@ package io.realtime.server;
 
 import io.realtime.Position;
 import io.realtime.RealtimeException;
+import io.realtime.internal.Steps;
 import io.realtime.internal.wire.BinaryEnvelope;
 import io.realtime.internal.wire.Frames;
 import io.realtime.internal.wire.Names;
@@ -125,7 +126,7 @@ final class RoomState implements LogBudget.Owner, Bursts.Flushed {
             }
             broker.budget().relieve();
         } catch (Throwable failure) { // the message is in the log: who is told of a failure sends it again
-            LOG.error("after a message to room {}", name, failure);
+            Steps.log(LOG, "after a message to room " + name, failure);
         }
         return position;
     }
@@ -377,7 +378,7 @@ final class RoomState implements LogBudget.Owner, Bursts.Flushed {
             }
         } catch (Throwable broken) { // out of memory, say: the connection may not go on without the rest
             link.outlet.abort();
-            LOG.error("a log of room {} could not be replayed", name, broken);
+            Steps.log(LOG, "a log of room " + name + " could not be replayed", broken);
             Runnable behind;
             lock.lock();
             try {

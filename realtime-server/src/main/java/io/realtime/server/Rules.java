@@ -1,6 +1,7 @@
 package io.realtime.server;
 
 import io.realtime.Event;
+import io.realtime.internal.Steps;
 import io.realtime.internal.wire.Names;
 import io.realtime.spi.Scheduler;
 import java.time.Duration;
@@ -101,15 +102,15 @@ final class Rules {
     private CompletableFuture<Boolean> ask(Session session, String what, Supplier<CompletionStage<Boolean>> rule) {
         CompletableFuture<Boolean> answer = new CompletableFuture<>();
         try {
-            core.inFlight().askHere(session, rule).whenComplete((yes, failure) -> {
-                if (failure != null) {
-                    core.report(session, what + " failed", ServerCore.unwrap(failure));
-                }
+            Steps.whenComplete(core.inFlight().askHere(session, rule), (yes, failure) -> {
                 answer.complete(failure == null && yes != null && yes);
+                if (failure != null) {
+                    core.report(session, what + " failed", failure);
+                }
             });
         } catch (Throwable failure) { // an Error, too, has the asker answered
-            core.report(session, what + " failed", failure);
             answer.complete(false);
+            core.report(session, what + " failed", failure);
         }
         return answer;
     }

@@ -7,6 +7,7 @@ import io.realtime.RealtimeException;
 import io.realtime.StreamSink;
 import io.realtime.internal.Ids;
 import io.realtime.internal.LogLimit;
+import io.realtime.internal.Steps;
 import io.realtime.internal.wire.Frames;
 import io.realtime.internal.wire.Names;
 import io.realtime.server.websocket.Admission;
@@ -15,8 +16,6 @@ import io.realtime.spi.ConnectionListener;
 import io.realtime.spi.Handshake;
 import io.realtime.spi.Scheduler;
 import io.realtime.spi.ServerTransport;
-import java.io.PrintWriter;
-import java.io.StringWriter;
 import java.net.URLDecoder;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
@@ -30,7 +29,6 @@ import java.util.Map;
 import java.util.Random;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CompletionException;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.atomic.AtomicLong;
@@ -210,9 +208,9 @@ final class ServerCore implements ServerTransport.Acceptor {
                 return;
             }
             try {
-                config.authenticator()
-                        .authenticate(credentials)
-                        .whenComplete((proof, failure) -> workers.execute(
+                Steps.whenComplete(
+                        config.authenticator().authenticate(credentials),
+                        (proof, failure) -> workers.execute(
                                 () -> answer.accept(proof, failure == null ? null : refusal(failure, credentials))));
             } catch (Throwable failure) { // an application's authenticator may throw what it wants: it refuses
                 answer.accept(null, refusal(failure, credentials));
@@ -220,25 +218,18 @@ final class ServerCore implements ServerTransport.Acceptor {
         });
     }
 
-    /** Returns what made a stage fail, without the wrapper that a dependent stage puts around it. */
-    static Throwable unwrap(Throwable failure) {
-        Throwable cause = failure.getCause();
-        return failure instanceof CompletionException && cause != null ? cause : failure;
-    }
-
+    /** Returns what a peer is told, which has an answer whatever the log makes of the failure. */
     private RealtimeException refusal(Throwable failure, Credentials credentials) {
-        String token = credentials.token();
-        Throwable cause = unwrap(failure);
-        if (cause instanceof RealtimeException known) {
-            logRefusal(known, credentials);
+        if (failure instanceof RealtimeException known) {
+            Steps.run(() -> logRefusal(known, credentials));
             return known;
         }
-        StringWriter trace = new StringWriter();
-        cause.printStackTrace(new PrintWriter(trace));
-        if (token != null && !token.isEmpty() && trace.toString().contains(token)) { // libraries quote what they refuse
-            LOG.warn("an authenticator failed: {}", trace.toString().replace(token, "***"));
+        String token = credentials.token();
+        String trace = Steps.trace(failure);
+        if (token != null && !token.isEmpty() && trace.contains(token)) { // libraries quote what they refuse
+            LOG.warn("an authenticator failed: {}", trace.replace(token, "***"));
         } else {
-            LOG.warn("an authenticator failed", cause);
+            Steps.warn(LOG, "an authenticator failed", failure);
         }
         return new RealtimeException(ErrorCode.UNAUTHORIZED, "authentication failed");
     }
@@ -250,7 +241,7 @@ final class ServerCore implements ServerTransport.Acceptor {
             return;
         }
         Throwable cause = refusal.getCause();
-        String why = refusal.getMessage() + (cause == null ? "" : ": " + cause.getMessage());
+        String why = Steps.message(refusal) + (cause == null ? "" : ": " + Steps.message(cause));
         String token = credentials.token();
         String safe = token == null || token.isEmpty() ? why : why.replace(token, "***");
         LOG.warn(
@@ -382,7 +373,7 @@ final class ServerCore implements ServerTransport.Acceptor {
         waiting.sort(Comparator.comparing(Session::number));
         connected.sort(Comparator.comparing(Session::number));
         waiting.addAll(connected);
-        waiting.subList(0, Math.max(0, surplus)).forEach(session -> session.end(reason, Session.Ending.EXCESS));
+        Steps.each(waiting.subList(0, Math.max(0, surplus)), session -> session.end(reason, Session.Ending.EXCESS));
         return null;
     }
 
@@ -549,10 +540,13 @@ final class ServerCore implements ServerTransport.Acceptor {
         }
     }
 
-    /** Reports what an application's code threw: once to the log, once to the listener, in its session's order. */
+    /**
+     * Reports what an application's code threw: once to the log, once to the listener, in its session's order. Never throws,
+     * so that the session gets its answer.
+     */
     void report(Session session, String what, Throwable failure) {
-        LOG.error("{}: {}", session, what, failure);
-        session.failed(failure);
+        Steps.log(LOG, session + ": " + what, failure);
+        Steps.run(() -> session.failed(failure));
     }
 
     boolean isClosing() {

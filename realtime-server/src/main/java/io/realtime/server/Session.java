@@ -645,7 +645,7 @@ public final class Session {
         try {
             core.listener().onError(this, failure);
         } catch (Throwable again) { // an Error must not keep back the answer to what failed first
-            core.log().error("{}: the session listener failed", this, again);
+            Steps.log(core.log(), this + ": the session listener failed", again);
         }
     }
 
@@ -1079,7 +1079,7 @@ public final class Session {
         } catch (RealtimeException tooMany) { // rooms on this server; the other rooms of a $rejoin are not concerned
             return new Decision(name, null, ErrorData.of(tooMany), isCurrent ? exit(name) : null);
         } catch (RuntimeException | Error broken) {
-            core.log().error("{} could not join a room", this, broken);
+            Steps.log(core.log(), this + " could not join a room", broken);
             ErrorData error = ErrorData.of(ErrorCode.INTERNAL, "the room could not be joined", false);
             return new Decision(name, null, error, isCurrent ? exit(name) : null);
         }
@@ -1275,7 +1275,7 @@ public final class Session {
                 next = null;
             }
         } catch (Throwable broken) { // without memory, say; the welcome of the next connection tells all
-            core.log().error("{} could not be told of a room", this, broken);
+            Steps.log(core.log(), this + " could not be told of a room", broken);
             to.close(new CloseReason(CloseReason.INTERNAL_ERROR, "internal error"));
         }
     }

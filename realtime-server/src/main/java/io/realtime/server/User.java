@@ -2,6 +2,7 @@ package io.realtime.server;
 
 import io.realtime.CloseReason;
 import io.realtime.Event;
+import io.realtime.internal.Steps;
 import java.util.List;
 
 /** An identity, with any number of sessions: a phone, two browser tabs, none at all. Safe for use by many threads. */
@@ -53,9 +54,7 @@ public final class User {
     public void disconnect(String text) {
         CloseReason kicked = new CloseReason(CloseReason.KICKED, text);
         core.admissions().bar(Admissions.Key.user(id), kicked);
-        for (Session session : sessions()) {
-            session.end(kicked, Session.Ending.AT_ONCE);
-        }
+        Steps.each(sessions(), session -> session.end(kicked, Session.Ending.AT_ONCE));
     }
 
     @Override

@@ -4,6 +4,7 @@ import io.realtime.spi.Scheduler;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -47,6 +48,7 @@ final class Workers {
     private final Pool callbacks;
     private final Pool streams;
     private final Pool own;
+    private final LastExecutor last;
     private final List<Pool> watched;
     private volatile Scheduler.Cancellable watch = () -> {};
     private volatile @Nullable String problem;
@@ -74,6 +76,7 @@ final class Workers {
                         ? all
                         : platformThreads(Math.max(2, Runtime.getRuntime().availableProcessors()), "realtime-work-"),
                 scheduler);
+        this.last = new LastExecutor(all != null ? all : lastThreads());
         this.watched = List.of(authentication, rules, handlers, callbacks, own);
     }
 
@@ -109,10 +112,20 @@ final class Workers {
     }
 
     private ExecutorService platformThreads(int count, String name) {
-        ThreadPoolExecutor pool =
-                new ThreadPoolExecutor(count, count, 30, TimeUnit.SECONDS, new LinkedBlockingQueue<>(), daemons(name));
-        pool.allowCoreThreadTimeOut(true);
+        ExecutorService pool = platformThreads(count, name, Duration.ofSeconds(30));
         made.add(pool);
+        return pool;
+    }
+
+    /** Nobody shuts them down: something may be refused at any time after the end. */
+    private static ExecutorService lastThreads() {
+        return platformThreads(THREADS, "realtime-last-", Duration.ofMillis(100));
+    }
+
+    private static ExecutorService platformThreads(int count, String name, Duration keepAlive) {
+        ThreadPoolExecutor pool = new ThreadPoolExecutor(
+                count, count, keepAlive.toMillis(), TimeUnit.MILLISECONDS, new LinkedBlockingQueue<>(), daemons(name));
+        pool.allowCoreThreadTimeOut(true);
         return pool;
     }
 
@@ -197,16 +210,22 @@ final class Workers {
                 + own.refused();
     }
 
-    /** Ends the threads. What was accepted is still run, except that producers of streams are interrupted. */
-    void stop() {
+    /**
+     * Ends the threads. What was accepted is still run, except that producers of streams are interrupted. What an executor
+     * has refused, or refuses from now on, runs on daemon threads that end when they are idle.
+     *
+     * @return completes when what was refused has run
+     */
+    CompletableFuture<Void> stop() {
         watch.cancel();
         for (Pool pool : List.of(authentication, rules, handlers, callbacks, streams, own)) {
-            pool.stop();
+            pool.stop(last);
         }
         producers.shutdownNow(); // their sessions are over
         made.forEach(ExecutorService::shutdown);
         if (virtual != null) {
             virtual.shutdown();
         }
+        return last.idle();
     }
 }

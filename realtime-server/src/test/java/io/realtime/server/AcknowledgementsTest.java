@@ -50,4 +50,20 @@ class AcknowledgementsTest {
         Mockito.verify(second).acknowledgeLate();
         assertEquals(0, time.pending());
     }
+
+    @Test
+    void sessionThatThrowsHoldsUpNoOther() {
+        List<Session> sessions = new ArrayList<>();
+        for (int i = 0; i < 3; i++) {
+            sessions.add(Mockito.mock(Session.class));
+            acknowledgements.owe(sessions.get(i));
+        }
+        Mockito.doThrow(new StackOverflowError("as the test wants"))
+                .when(sessions.get(0))
+                .acknowledgeLate();
+        time.advance(Duration.ofMillis(100));
+        handedOver.get(0).run();
+        Mockito.verify(sessions.get(1)).acknowledgeLate();
+        Mockito.verify(sessions.get(2)).acknowledgeLate();
+    }
 }

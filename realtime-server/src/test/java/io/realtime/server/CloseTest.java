@@ -1,6 +1,7 @@
 package io.realtime.server;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.realtime.CloseReason;
@@ -15,8 +16,11 @@ import io.realtime.spi.Scheduler;
 import java.time.Duration;
 import java.util.List;
 import java.util.Objects;
+import java.util.Queue;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicReference;
@@ -94,6 +98,43 @@ class CloseTest {
         mayEnd.countDown();
         closer.join();
         assertTrue(hasEnded.get());
+    }
+
+    @Test
+    void closeRunsNoListenerThatTheExecutorHasRefused() throws Exception {
+        AtomicBoolean isFull = new AtomicBoolean();
+        Queue<Thread> heardOn = new ConcurrentLinkedQueue<>();
+        CountDownLatch opened = new CountDownLatch(2);
+        CountDownLatch heard = new CountDownLatch(2);
+        start(builder -> builder.executor(task -> {
+                    if (isFull.get()) {
+                        throw new RejectedExecutionException("expected in the log");
+                    }
+                    new Thread(task).start();
+                })
+                .listener(new SessionListener() {
+                    @Override
+                    public void onOpen(Session session) {
+                        opened.countDown();
+                    }
+
+                    @Override
+                    public void onClose(Session session, CloseReason reason) {
+                        heardOn.add(Thread.currentThread());
+                        blockQuietly();
+                        heard.countDown();
+                    }
+                }));
+        plain("ann");
+        plain("ben");
+        opened.await();
+        isFull.set(true);
+        server.close(Duration.ofMillis(50)); // and returns, though the listener does not
+        hasBegun.await();
+        assertFalse(hasEnded.get());
+        assertFalse(heardOn.contains(Thread.currentThread()));
+        mayEnd.countDown();
+        heard.await();
     }
 
     @ParameterizedTest

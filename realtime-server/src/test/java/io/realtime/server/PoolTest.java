@@ -14,6 +14,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Random;
+import java.util.concurrent.Executor;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Test;
@@ -57,14 +58,11 @@ class PoolTest {
 
     @Test
     void taskOnTheCallersThreadKeepsItsInterruption() {
-        Pool stopped = new Pool(
-                "test",
-                Pool.UNBOUNDED,
-                task -> {
-                    throw new RejectedExecutionException("shut down");
-                },
-                time);
-        stopped.stop();
+        Executor shutDown = task -> {
+            throw new RejectedExecutionException("shut down");
+        };
+        Pool stopped = new Pool("test", Pool.UNBOUNDED, shutDown, time);
+        stopped.stop(shutDown);
         Thread.currentThread().interrupt();
         stopped.execute("ann", () -> ran.add("ann " + Thread.currentThread().isInterrupted()));
         assertTrue(Thread.interrupted());

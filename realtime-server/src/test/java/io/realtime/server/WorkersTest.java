@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.realtime.testing.ManualScheduler;
 import java.time.Duration;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Semaphore;
 import java.util.concurrent.TimeUnit;
@@ -26,7 +27,7 @@ class WorkersTest {
     @AfterEach
     void stop() {
         release.countDown();
-        workers.stop();
+        CompletableFuture<Void> unused = workers.stop();
         assertEquals(0, time.pending());
     }
 

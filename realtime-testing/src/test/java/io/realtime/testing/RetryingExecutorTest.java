@@ -19,6 +19,7 @@ import org.junit.jupiter.api.Test;
 class RetryingExecutorTest {
     private final ManualScheduler time = new ManualScheduler();
     private final List<String> ran = new ArrayList<>();
+    private final List<String> lines = new ArrayList<>();
     private int attempts;
     private int free = Integer.MAX_VALUE;
     private final Executor bounded = task -> {
@@ -53,6 +54,9 @@ class RetryingExecutorTest {
             @Override
             public void publish(LogRecord entry) {
                 records.add(entry);
+                if (entry.getThrown() != null) {
+                    lines.add(entry.getThrown().toString()); // as every handler of a log does
+                }
             }
 
             @Override
@@ -130,12 +134,51 @@ class RetryingExecutorTest {
     }
 
     @Test
-    void whatIsRefusedAfterTheEndRunsOnItsCaller() {
+    void whatNoExecutorTakesAtTheEndRunsOnItsCaller() {
         free = 0;
         executor.execute(() -> ran.add("a"));
-        executor.stop();
-        assertEquals(List.of("a"), ran);
+        executor.stop(bounded);
         executor.execute(() -> ran.add("b"));
+        assertEquals(List.of("a", "b"), ran);
+    }
+
+    /** An exception is the application's code, too. */
+    @Test
+    void refusalThatCannotBeLoggedIsTriedAgain() {
+        RejectedExecutionException unreadable = new RejectedExecutionException() {
+            private static final long serialVersionUID = 1L;
+
+            @Override
+            public String getMessage() {
+                throw new StackOverflowError("as the test wants");
+            }
+        };
+        List<Runnable> taken = new ArrayList<>();
+        RetryingExecutor second = new RetryingExecutor(
+                "test",
+                task -> {
+                    if (free == 0) {
+                        throw unreadable;
+                    }
+                    taken.add(task);
+                },
+                time);
+        free = 0;
+        logged(() -> second.execute(() -> ran.add("a")));
+        free = 1;
+        time.advance(Duration.ofMillis(10));
+        assertEquals(1, taken.size());
+    }
+
+    @Test
+    void whatIsRefusedAtTheEndAndAfterGoesToTheLastExecutor() {
+        List<Runnable> last = new ArrayList<>();
+        free = 0;
+        executor.execute(() -> ran.add("a"));
+        executor.stop(last::add);
+        executor.execute(() -> ran.add("b"));
+        assertEquals(List.of(), ran);
+        last.forEach(Runnable::run);
         assertEquals(List.of("a", "b"), ran);
         free = 10;
         time.advance(Duration.ofSeconds(2));

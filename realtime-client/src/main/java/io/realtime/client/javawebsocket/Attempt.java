@@ -101,7 +101,7 @@ final class Attempt extends WebSocketClient implements Connection {
         try {
             super.run();
         } catch (Throwable failure) { // 1.6.0 lets Errors through and tells nobody
-            LOG.error("the reading thread of {} failed", target, failure);
+            Steps.log(LOG, "the reading thread of " + target + " failed", failure);
             onError(new IOException("the reading thread failed", failure));
         } finally {
             Steps.run(
@@ -207,7 +207,7 @@ final class Attempt extends WebSocketClient implements Connection {
         try {
             what.run();
         } catch (Throwable failure) { // a listener's failure must not end the library's threads
-            LOG.error("the listener of {} failed", target, failure);
+            Steps.log(LOG, "the listener of " + target + " failed", failure);
         } finally {
             telling.unlock();
         }

@@ -1,6 +1,7 @@
 package io.realtime.internal.calls;
 
 import io.realtime.RealtimeException;
+import io.realtime.internal.Steps;
 import io.realtime.internal.wire.Envelope;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicLong;
@@ -69,7 +70,7 @@ public final class Questions {
 
     /** Looks at what is open. */
     public void forEach(BiConsumer<String, Question> action) {
-        open.forEach(action);
+        Steps.each(open.entrySet(), entry -> action.accept(entry.getKey(), entry.getValue()));
     }
 
     /** Forgets a question, whatever still comes; false when it was not open. */
@@ -113,7 +114,7 @@ public final class Questions {
 
     /** Ends all. */
     public void failAll(RealtimeException why) {
-        open.forEach((ref, question) -> fail(ref, why));
+        forEach((ref, question) -> fail(ref, why));
     }
 
     private @Nullable Question remove(@Nullable String ref) {

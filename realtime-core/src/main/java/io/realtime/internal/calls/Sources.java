@@ -1,5 +1,6 @@
 package io.realtime.internal.calls;
 
+import io.realtime.internal.Steps;
 import io.realtime.internal.wire.ErrorData;
 import java.util.Map;
 import java.util.concurrent.ConcurrentHashMap;
@@ -58,7 +59,7 @@ public final class Sources {
 
     /** There may be room again for items. */
     public void roomAgain() {
-        open.values().forEach(StreamSource::roomAgain);
+        Steps.each(open.values(), StreamSource::roomAgain);
     }
 
     /** Cancels one stream, if it is there. */
@@ -79,6 +80,6 @@ public final class Sources {
 
     /** Cancels all. */
     public void cancelAll() {
-        open.values().forEach(StreamSource::cancel);
+        Steps.each(open.values(), StreamSource::cancel);
     }
 }

@@ -234,8 +234,11 @@ public final class StreamSource<T> implements StreamSink<T> {
         if (cause instanceof RealtimeException known) {
             finish(ErrorData.of(known));
         } else {
-            outlet.report(cause);
-            finish(ErrorData.of(ErrorCode.INTERNAL, "the stream failed", false));
+            try {
+                finish(ErrorData.of(ErrorCode.INTERNAL, "the stream failed", false));
+            } finally {
+                outlet.report(cause);
+            }
         }
     }
 

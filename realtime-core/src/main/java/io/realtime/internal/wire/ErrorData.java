@@ -3,6 +3,7 @@ package io.realtime.internal.wire;
 import io.realtime.ErrorCode;
 import io.realtime.RealtimeException;
 import io.realtime.RemoteException;
+import io.realtime.internal.Steps;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -25,7 +26,7 @@ public record ErrorData(
 
     /** What a peer is told of a failure. */
     public static ErrorData of(RealtimeException failure) {
-        return of(failure.code(), failure.getMessage(), failure.isRetryable());
+        return of(failure.code(), Steps.message(failure), failure.isRetryable());
     }
 
     /** What a peer is told; of a message that is very long, its beginning: an error must fit wherever it is due. */

@@ -14,6 +14,7 @@ import com.google.gson.stream.JsonToken;
 import com.google.gson.stream.JsonWriter;
 import io.realtime.PayloadException;
 import io.realtime.Position;
+import io.realtime.internal.Steps;
 import java.io.IOException;
 import java.io.StringReader;
 import java.io.Writer;
@@ -123,7 +124,7 @@ public final class Json {
                 throw new PayloadException(Names.abbreviate(rejection, MAX_REJECTION), unfit);
             }
             // An adapter that took the value before it refused it has moved the reader on; Gson's message has not.
-            Matcher located = LOCATED.matcher(String.valueOf(unfit.getMessage()));
+            Matcher located = LOCATED.matcher(Steps.message(unfit));
             String path = PayloadReader.path(located.matches() ? located.group(1) : reader.getPath());
             throw new PayloadException(Names.abbreviate(path, MAX_PATH) + ": " + describeToPeer(unfit), unfit);
         }
@@ -188,10 +189,7 @@ public final class Json {
         if (cause instanceof NumberFormatException) {
             return "the number does not fit";
         }
-        String message = cause.getMessage();
-        if (message == null) {
-            return cause.getClass().getSimpleName();
-        }
+        String message = Steps.message(cause);
         Matcher matcher = WITHOUT_LOCATION.matcher(message);
         return Names.abbreviate(matcher.matches() ? matcher.group(1) : message);
     }

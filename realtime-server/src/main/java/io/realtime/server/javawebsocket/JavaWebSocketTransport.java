@@ -1,6 +1,7 @@
 package io.realtime.server.javawebsocket;
 
 import io.realtime.CloseReason;
+import io.realtime.internal.Steps;
 import io.realtime.internal.SystemScheduler;
 import io.realtime.spi.ServerTransport;
 import java.io.IOException;
@@ -107,10 +108,10 @@ public final class JavaWebSocketTransport implements ServerTransport {
         CloseReason goingAway = new CloseReason(CloseReason.GOING_AWAY, "server stops");
         try {
             // Java-WebSocket 1.6.0: its own stop ends the selector before anything is sent.
-            server.open().forEach(connection -> connection.close(goingAway));
+            Steps.each(server.open(), connection -> connection.close(goingAway));
             awaitNone(server, drain);
         } finally { // when interrupted too, and again
-            server.open().forEach(PeerConnection::abort);
+            Steps.each(server.open(), PeerConnection::abort);
             awaitLastCalls(server);
             try {
                 server.stopThreads();

@@ -1,5 +1,6 @@
 package io.realtime.server.javawebsocket;
 
+import io.realtime.internal.Steps;
 import io.realtime.server.websocket.Admission;
 import io.realtime.spi.Scheduler;
 import io.realtime.spi.ServerTransport.Acceptor;
@@ -165,11 +166,11 @@ final class LibraryServer extends WebSocketServer {
         try {
             super.run();
         } catch (Throwable failure) {
-            LOG.error("the selector failed", failure);
+            Steps.log(LOG, "the selector failed", failure);
             started.completeExceptionally(failure);
         } finally {
             started.completeExceptionally(new IOException("the selector has ended")); // no news after onStart
-            connections.forEach(PeerConnection::abort);
+            Steps.each(connections, PeerConnection::abort);
         }
     }
 
@@ -206,7 +207,7 @@ final class LibraryServer extends WebSocketServer {
             throw new CancelledKeyException(); // the library ignores this kind, as of a connection cut meanwhile
         } catch (Throwable failure) { // an Error would end the selector
             if (acceptFailure == null) {
-                LOG.error("accepting fails; trying again every {} ms", RETRY_PAUSE.toMillis(), failure);
+                Steps.log(LOG, "accepting fails; trying again every " + RETRY_PAUSE.toMillis() + " ms", failure);
             }
             acceptFailure = failure.toString();
             pause = RETRY_PAUSE;
@@ -225,7 +226,7 @@ final class LibraryServer extends WebSocketServer {
                 key.selector().wakeup();
             });
         } catch (Throwable failure) { // no memory, say; an Error would end the selector
-            LOG.error("accepting goes on without a pause", failure);
+            Steps.log(LOG, "accepting goes on without a pause", failure);
             listen(key, SelectionKey.OP_ACCEPT);
         }
     }
@@ -264,7 +265,7 @@ final class LibraryServer extends WebSocketServer {
             if (failure instanceof IOException) {
                 LOG.debug("a connection ended while it was accepted", failure);
             } else {
-                LOG.error("a connection could not be taken", failure);
+                Steps.log(LOG, "a connection could not be taken", failure);
             }
             turnAway(socket, place);
         }
@@ -341,7 +342,7 @@ final class LibraryServer extends WebSocketServer {
     public void onError(@Nullable WebSocket socket, Exception failure) {
         if (socket == null) {
             started.completeExceptionally(failure);
-            LOG.error("the library's server failed", failure); // its selector ends; see run
+            Steps.log(LOG, "the library's server failed", failure); // its selector ends; see run
         } else if (socket.<Object>getAttachment() instanceof PeerConnection connection) {
             LOG.debug("the library failed on a connection", failure);
             connection.abort();

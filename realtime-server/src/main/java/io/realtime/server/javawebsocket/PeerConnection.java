@@ -1,6 +1,7 @@
 package io.realtime.server.javawebsocket;
 
 import io.realtime.CloseReason;
+import io.realtime.internal.Steps;
 import io.realtime.server.websocket.Admission;
 import io.realtime.server.websocket.ControlFrames;
 import io.realtime.server.websocket.Ending;
@@ -203,7 +204,7 @@ final class PeerConnection implements Connection, FrameDecoder.Sink, PeerChannel
             refuse(refused.status(), refused.reason());
             return;
         } catch (Throwable failure) { // Java-WebSocket 1.6.0: an escaping Error stops a worker or the whole server
-            LOG.error("deciding about an upgrade failed", failure);
+            Steps.log(LOG, "deciding about an upgrade failed", failure);
             refuse(500, "Internal Server Error");
             return;
         }
@@ -213,7 +214,7 @@ final class PeerConnection implements Connection, FrameDecoder.Sink, PeerChannel
         try {
             listener = acceptor.open(this, handshake);
         } catch (Throwable failure) {
-            LOG.error("opening a connection failed", failure);
+            Steps.log(LOG, "opening a connection failed", failure);
             fail(new CloseReason(CloseReason.INTERNAL_ERROR, "the server failed to open the connection"));
         }
         callbacks.begin(listener);
@@ -246,7 +247,7 @@ final class PeerConnection implements Connection, FrameDecoder.Sink, PeerChannel
             LOG.debug("{} broke the protocol: {}", remote, violation.reason());
             fail(violation.reason());
         } catch (Throwable failure) { // Java-WebSocket 1.6.0: an escaping Error stops a worker or the whole server
-            LOG.error("receiving failed", failure);
+            Steps.log(LOG, "receiving failed", failure);
             fail(new CloseReason(CloseReason.INTERNAL_ERROR, "the server failed to handle a message"));
         }
     }
@@ -315,7 +316,7 @@ final class PeerConnection implements Connection, FrameDecoder.Sink, PeerChannel
         if (cause instanceof IOException) {
             LOG.debug("the connection of {} failed", remote, cause);
         } else {
-            LOG.error("a connection failed, and not because of its socket", cause);
+            Steps.log(LOG, "a connection failed, and not because of its socket", cause);
         }
         lose("the connection broke");
     }

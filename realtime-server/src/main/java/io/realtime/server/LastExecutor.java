@@ -1,0 +1,48 @@
+package io.realtime.server;
+
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.Executor;
+import java.util.concurrent.atomic.AtomicInteger;
+
+/** Runs what other executors refuse at the end, and tells when that is done. Safe for use by many threads. */
+final class LastExecutor implements Executor {
+    private final Executor executor;
+    private final AtomicInteger open = new AtomicInteger(1); // tasks, and the call of idle
+    private final CompletableFuture<Void> idle = new CompletableFuture<>();
+
+    LastExecutor(Executor executor) {
+        this.executor = executor;
+    }
+
+    @Override
+    public void execute(Runnable task) {
+        open.incrementAndGet();
+        boolean isTaken = false;
+        try {
+            executor.execute(() -> {
+                try {
+                    task.run();
+                } finally {
+                    ended();
+                }
+            });
+            isTaken = true;
+        } finally {
+            if (!isTaken) {
+                ended();
+            }
+        }
+    }
+
+    /** Returns a future that completes when no task has been left once. To be called once. */
+    CompletableFuture<Void> idle() {
+        ended();
+        return idle;
+    }
+
+    private void ended() {
+        if (open.decrementAndGet() == 0) {
+            idle.complete(null);
+        }
+    }
+}
