@@ -29,6 +29,8 @@ import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -48,6 +50,7 @@ final class ClientEngine {
     private static final Duration ROOM_RETRY = Duration.ofSeconds(1);
     private static final Duration BAD_FRAMES_WITHIN = Duration.ofMinutes(1);
     private static final int BAD_FRAMES = 10;
+    private static final int MOST_POSTED = 10_000;
     private static final int MOST_TOO_BIG = 3;
     private static final CloseReason DISCONNECT = new CloseReason(CloseReason.NORMAL, "the client disconnects");
     private static final int DEFAULT_INFLIGHT = 256;
@@ -71,6 +74,10 @@ final class ClientEngine {
     private volatile boolean terminated;
     private final Set<CountDownLatch> closers = ConcurrentHashMap.newKeySet(); // threads that close
     private final Set<Posted> posted = ConcurrentHashMap.newKeySet(); // what waits for the scheduler
+    private final AtomicInteger postedCount = new AtomicInteger(); // of these
+    private final Map<String, Long> untoldLeaves = new ConcurrentHashMap<>(); // whose futures were refused
+    private final Once reconnecting = new Once();
+    private final Once changingNetwork = new Once();
 
     private final Waiters<Void> opening;
     private @Nullable Link link;
@@ -134,21 +141,63 @@ final class ClientEngine {
         }
     }
 
-    /** Runs a task that a future waits for, unless that was refused; it fails where the task cannot run any more. */
-    private void ask(CompletableFuture<?> result, Runnable task) {
+    /**
+     * Runs a task that a future waits for; it fails where the task cannot run any more.
+     *
+     * @return false when the future was refused, or is now, since too many tasks wait
+     */
+    private boolean ask(CompletableFuture<?> result, Runnable task) {
         if (result.isDone()) {
-            return;
+            return false;
+        }
+        if (postedCount.incrementAndGet() > MOST_POSTED) {
+            postedCount.decrementAndGet();
+            String why = MOST_POSTED + " calls wait for the client's thread";
+            result.completeExceptionally(new RealtimeException(ErrorCode.OVERLOADED, why, true, null));
+            return false;
         }
         Posted mine = new Posted(result, task);
         posted.add(mine);
         try {
             post(mine);
         } catch (RuntimeException | Error refusal) {
-            posted.remove(mine);
+            boolean unused = remove(mine);
             throw refusal;
         }
-        if (terminated && posted.remove(mine)) { // the end may not have seen it
+        if (terminated && remove(mine)) { // the end may not have seen it
             result.completeExceptionally(closed());
+        }
+        return true;
+    }
+
+    private boolean remove(Posted task) {
+        boolean isMine = posted.remove(task);
+        if (isMine) {
+            postedCount.decrementAndGet();
+        }
+        return isMine;
+    }
+
+    /** Posts a task that waits already only once. */
+    private final class Once {
+        private final AtomicBoolean isPosted = new AtomicBoolean();
+
+        void post(Runnable task) {
+            if (!isPosted.compareAndSet(false, true)) {
+                return;
+            }
+            boolean isTaken = false;
+            try {
+                ClientEngine.this.post(() -> {
+                    isPosted.set(false);
+                    task.run();
+                });
+                isTaken = true;
+            } finally {
+                if (!isTaken) {
+                    isPosted.set(false);
+                }
+            }
         }
     }
 
@@ -166,7 +215,7 @@ final class ClientEngine {
         public void run() {
             if (terminated) {
                 fail();
-            } else if (posted.remove(this)) {
+            } else if (remove(this)) {
                 try {
                     task.run();
                 } catch (
@@ -177,7 +226,7 @@ final class ClientEngine {
         }
 
         void fail() {
-            if (posted.remove(this)) {
+            if (remove(this)) {
                 callbacks.fail(result, closed());
             }
         }
@@ -225,17 +274,15 @@ final class ClientEngine {
         CompletableFuture<Void> result = callbacks.newFuture();
         boolean isAsked = !callbacks.isRunningHere();
         long behind = sender.lastSeq(); // what was sent before is for a room that is joined
-        if (result.isDone()) { // refused: the room is left all the same, and nobody waits for that
-            CompletableFuture<Void> nobody = new CompletableFuture<>();
-            ask(nobody, () -> {
+        boolean isTaken = ask(result, () -> {
+            beforeAsking(isAsked);
+            rooms.leave(room, behind, result);
+        });
+        if (!isTaken && untoldLeaves.put(room, behind) == null) { // refused: the room is left all the same
+            post(() -> {
+                Long last = untoldLeaves.remove(room);
                 beforeAsking(isAsked);
-                nobody.complete(null);
-                rooms.leave(room, behind, nobody);
-            });
-        } else {
-            ask(result, () -> {
-                beforeAsking(isAsked);
-                rooms.leave(room, behind, result);
+                rooms.leave(room, last == null ? behind : last, new CompletableFuture<>());
             });
         }
         return result;
@@ -268,11 +315,11 @@ final class ClientEngine {
     }
 
     void reconnectNow() {
-        post(reconnections::ask);
+        reconnecting.post(reconnections::ask);
     }
 
     void networkChanged() {
-        post(networkChanges::ask);
+        changingNetwork.post(networkChanges::ask);
     }
 
     /** Ends everything for good, when what was asked for is delivered or the grace is over; then runs {@code last}. */

@@ -350,4 +350,45 @@ class ClientLimitsTest {
         assertEquals(1, world.gaps.size());
         assertEquals(3, world.gaps.get(0).position().offset());
     }
+
+    /** The engine's thread does not come to them meanwhile. */
+    @Test
+    void tenThousandCallsWaitAndTheNextIsRefusedAtOnce() {
+        world.placeIn("r");
+        world.connected();
+        int before = world.time.pending();
+        List<CompletableFuture<?>> asked = new ArrayList<>();
+        for (int i = 0; i < 2_500; i++) {
+            asked.add(world.client().room("a").join());
+            asked.add(world.client().room("a").leave());
+            asked.add(world.client().room("r").history(HistoryQuery.newest(1)));
+            asked.add(world.client().connect());
+        }
+        assertTrue(asked.stream().noneMatch(CompletableFuture::isDone));
+        CompletableFuture<Void> left = world.client().room("r").leave();
+        CompletableFuture<Void> again = world.client().room("r").leave();
+        assertEquals(ErrorCode.OVERLOADED, code(left));
+        assertEquals(ErrorCode.OVERLOADED, code(again));
+        assertEquals(ErrorCode.OVERLOADED, code(world.client().room("c").join()));
+        assertEquals(before + 10_001, world.time.pending());
+        world.settle();
+        long leaves = world.peer().all(Frames.LEAVE).stream()
+                .filter(leave -> "r".equals(leave.room()))
+                .count();
+        assertEquals(1, leaves, "it is left though nobody is told");
+        CompletableFuture<JoinResult> joined = world.client().room("c").join();
+        world.settle();
+        assertTrue(joined.isDone() && !joined.isCompletedExceptionally());
+    }
+
+    @Test
+    void networkChangesAndReconnectionsWaitOnce() {
+        world.connected();
+        int before = world.time.pending();
+        for (int i = 0; i < 1_000; i++) {
+            world.client().networkChanged();
+            world.client().reconnectNow();
+        }
+        assertEquals(before + 2, world.time.pending());
+    }
 }
