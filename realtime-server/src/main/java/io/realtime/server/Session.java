@@ -861,6 +861,9 @@ public final class Session {
     }
 
     private void endCalls() {
+        if (!managed) {
+            rate.giveBack(); // of a message that was refused, and will not be sent again
+        }
         Calls open = calls;
         if (open != null) {
             open.over();

@@ -19,7 +19,7 @@ final class SessionRate implements Mailbox.Turn {
     private final ServerCore core;
     private final String user;
     private volatile @Nullable TokenBucket own; // made on first use
-    private volatile long due = NONE; // when the user's token is there that a message has taken and waits for
+    private volatile long due = NONE; // when the user's token is there that this session has taken and waits for
 
     SessionRate(ServerCore core, String user) {
         this.core = core;
@@ -41,13 +41,8 @@ final class SessionRate implements Mailbox.Turn {
             return 0;
         }
         long now = core.scheduler().nanoTime();
-        long taken = due;
-        if (taken != NONE) {
-            long wait = Math.max(0, taken - now);
-            if (wait == 0) {
-                DUE.compareAndSet(this, taken, NONE);
-            }
-            return wait;
+        if (due != NONE) {
+            return untilDue(now);
         }
         TokenBucket mine = own(now);
         long wait = mine == null ? 0 : mine.untilNext(now);
@@ -57,11 +52,7 @@ final class SessionRate implements Mailbox.Turn {
         if (mine != null) {
             mine.spend(now);
         }
-        wait = core.userRates().reserve(user, now);
-        if (wait > 0) {
-            due = now + wait;
-        }
-        return wait;
+        return untilDue(now);
     }
 
     @Override
@@ -71,17 +62,34 @@ final class SessionRate implements Mailbox.Turn {
         }
     }
 
-    /** Takes the turn of a plain client's message, or returns for how many nanoseconds there is none. */
+    /**
+     * Takes the turn of a plain client's message, or returns for how many nanoseconds there is none. The user's next token is
+     * then this session's, or those that wait would take every one before the client asks again.
+     */
     long tryTake() {
         long now = core.scheduler().nanoTime();
         TokenBucket mine = own(now);
-        long wait = Math.max(
-                mine == null ? 0 : mine.untilNext(now), core.userRates().untilNext(user, now));
-        if (wait == 0) { // both have a token: neither is charged for waiting for the other
-            core.userRates().spend(user, now);
-            if (mine != null) {
-                mine.spend(now);
-            }
+        long wait = mine == null ? 0 : mine.untilNext(now);
+        if (wait == 0) { // else the user is not charged
+            wait = untilDue(now);
+        }
+        if (wait == 0 && mine != null) {
+            mine.spend(now);
+        }
+        return wait;
+    }
+
+    /** Takes the user's token that is due to this session, or its next one, once it is there. */
+    private long untilDue(long now) {
+        long taken = due;
+        if (taken == NONE) {
+            long wait = core.userRates().reserve(user, now);
+            due = wait == 0 ? NONE : now + wait;
+            return wait;
+        }
+        long wait = Math.max(0, taken - now);
+        if (wait == 0) {
+            DUE.compareAndSet(this, taken, NONE);
         }
         return wait;
     }

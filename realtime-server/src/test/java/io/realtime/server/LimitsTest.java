@@ -19,6 +19,7 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.UnaryOperator;
+import java.util.stream.IntStream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -89,6 +90,48 @@ class LimitsTest {
         ann.send(count(7));
         assertEquals(List.of(1, 2, 3, 4, 5, 7), handled);
         assertNull(ann.closed);
+    }
+
+    @Test
+    void plainSessionHasItsTurnBesideTheUsersOtherOneThatHasMuchToSay() {
+        start(limits -> limits.ratePerSession(RateLimit.none())
+                .ratePerUser(RateLimit.perSecond(10).withBurst(1)));
+        TestPeer managed = test.managed("ann");
+        burst(managed, 1, 200, true);
+        TestPeer page = test.plain("ann");
+        int before = handled.size();
+        long end = test.time.nanoTime() + Duration.ofSeconds(10).toNanos();
+        int asked = 1_000;
+        while (test.time.nanoTime() < end) {
+            page.send(count(++asked));
+            if (page.types().contains("$error")) {
+                long after = page.data("$error").get("retryAfterMs").getAsLong();
+                test.time.advance(Duration.ofMillis(after));
+            }
+        }
+        long said = handled.stream().filter(number -> number > 1_000).count();
+        assertTrue(said >= 25, said + " of the page");
+        assertTrue(handled.size() - before <= 101, "the user has one rate");
+        assertNull(page.closed);
+        page.cut();
+        test.time.advance(Duration.ofSeconds(30));
+        assertTrue(handled.containsAll(IntStream.rangeClosed(1, 200).boxed().toList()));
+    }
+
+    @Test
+    void pagesThatComeAndGoKeepNoTokenOfTheirUser() {
+        start(limits -> limits.ratePerSession(RateLimit.none())
+                .ratePerUser(RateLimit.perSecond(10).withBurst(1)));
+        for (int i = 0; i < 50; i++) {
+            TestPeer page = test.plain("ann");
+            burst(page, 1, 2, false);
+            page.cut();
+        }
+        test.time.advance(Duration.ofMillis(200));
+        handled.clear();
+        TestPeer page = test.plain("ann");
+        page.send(count(7));
+        assertEquals(List.of(7), handled);
     }
 
     @Test
