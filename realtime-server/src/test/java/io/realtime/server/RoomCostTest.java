@@ -1,7 +1,7 @@
 package io.realtime.server;
 
 import static org.junit.jupiter.api.Assertions.assertNotNull;
-import static org.junit.jupiter.api.Assertions.assertTrue;
+import static org.junit.jupiter.api.Assertions.fail;
 
 import io.realtime.internal.Ids;
 import io.realtime.internal.wire.Names;
@@ -33,19 +33,31 @@ class RoomCostTest {
 
     /** The counted cost covers the heap to a seventh, and is not more than a third above it. */
     private void check(Runnable fill) {
-        check(broker::logBytes, fill);
+        check(broker::logBytes, () -> {}, fill);
     }
 
-    private static void check(LongSupplier account, Runnable fill) {
+    /**
+     * What the rest of the process allocates or frees meanwhile disturbs a measurement, but not three of them.
+     *
+     * @param prepare makes what is no part of the cost, before each filling
+     */
+    private static void check(LongSupplier account, Runnable prepare, Runnable fill) {
+        prepare.run();
         fill.run(); // once before, so that classes and tables are there
-        long counted = -account.getAsLong();
-        long measured = -used();
-        fill.run();
-        measured += used();
-        counted += account.getAsLong();
-        assertTrue(
-                counted > measured * 0.87 && counted < measured * 1.33,
-                "counted " + counted + " bytes, the heap holds " + measured);
+        List<String> off = new ArrayList<>();
+        while (off.size() < 3) {
+            prepare.run();
+            long counted = -account.getAsLong();
+            long measured = -used();
+            fill.run();
+            measured += used();
+            counted += account.getAsLong();
+            if (counted > measured * 0.87 && counted < measured * 1.33) {
+                return;
+            }
+            off.add("counted " + counted + " bytes, the heap holds " + measured);
+        }
+        fail(off.toString());
     }
 
     private static long used() {
@@ -96,7 +108,7 @@ class RoomCostTest {
     void messageForSomeIsCounted() {
         LogBudget budget = new LogBudget(1 << 20);
         List<RoomLog> logs = new ArrayList<>();
-        check(budget::used, () -> {
+        check(budget::used, () -> {}, () -> {
             for (int i = 0; i < 20_000; i++) {
                 if (i % 1_000 == 0) {
                     logs.add(new RoomLog(Retention.defaults(), 0, budget.rooms(), share -> {}));
@@ -126,15 +138,17 @@ class RoomCostTest {
 
     @Test
     void memberOfALargeRoomIsCounted() {
-        Session[] sessions = new Session[40_000];
-        for (int i = 0; i < sessions.length; i++) {
-            sessions[i] = Mockito.mock(Session.class, Mockito.withSettings().stubOnly());
-            Mockito.when(sessions[i].userId()).thenReturn("some user");
-            join("before", sessions[i]); // a mock keeps its last call: so it was the same before what is measured
-        }
-        check(() -> {
-            for (int i = 0; i < sessions.length / 2; i++) {
-                join("r", sessions[made++]);
+        Session[] sessions = new Session[20_000];
+        Runnable prepare = () -> {
+            for (int i = 0; i < sessions.length; i++) {
+                sessions[i] = Mockito.mock(Session.class, Mockito.withSettings().stubOnly());
+                Mockito.when(sessions[i].userId()).thenReturn("some user");
+                join("before", sessions[i]); // a mock keeps its last call: so it was the same before what is measured
+            }
+        };
+        check(broker::logBytes, prepare, () -> {
+            for (Session session : sessions) {
+                join("r", session);
             }
             broker.publish("r", "r", Outgoing.ephemeral("e"), Recipients.EVERYONE);
         });
