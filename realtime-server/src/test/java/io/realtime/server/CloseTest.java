@@ -214,8 +214,13 @@ class CloseTest {
     @Test
     void acknowledgementThatIsNotTakenComesWithTheClose() throws Exception {
         start(builder -> builder.on(EMPTY, (session, message) -> {})
+                .allowJoin((session, room) -> true)
                 .limits(Limits.builder().inflight(4).build())); // each message is acknowledged at once
         Line ann = managed("ann");
+        ann.say("{'type':'$join','room':'r','ref':'1'}");
+        while (ann.received.stream().noneMatch(frame -> frame.contains("$reply"))) { // behind all of the welcome
+            Thread.onSpinWait();
+        }
         AtomicBoolean isFirst = new AtomicBoolean(true);
         CountDownLatch isSending = new CountDownLatch(1);
         ann.sender = batch -> {
