@@ -81,7 +81,7 @@ final class ClientEngine {
 
     private final Waiters<Void> opening;
     private @Nullable Link link;
-    private final Waiters<Void> reopening; // who asked for a connection while the client disconnects
+    private final Waiters<Void> reopening; // calls of connect while the client disconnects
     private Drain.@Nullable Wait disconnecting;
     private Scheduler.Cancellable retry = Link.NOTHING;
     private long retryAt; // on the scheduler's clock
@@ -118,7 +118,7 @@ final class ClientEngine {
         this.rooms = new Rooms(callbacks, scheduler, sender::isDone, this::retryRoomsLater);
         this.history = new HistoryReader(callbacks, scheduler, this::sendNow);
         this.calls =
-                new Calls(Ids.name(config.random()), sender, callbacks, scheduler, this::sendNow, this::onAnswered);
+                new Calls(Ids.name(config.random()), sender, callbacks, scheduler, this::sendNow, this::checkDrain);
         this.drain = new Drain(scheduler, callbacks, calls, sender, this::isConnectedWithin);
         this.reconnections = new Throttle(scheduler, BURST, this::dialNow);
         this.networkChanges = new Throttle(scheduler, BURST, this::onNetworkChanged);
@@ -380,7 +380,7 @@ final class ClientEngine {
         LOG.debug("{} -> {}", state, next);
         state = next;
         callbacks.state(next);
-        drain.check();
+        checkDrain();
     }
 
     /** @param deadline fails the future later */
@@ -410,7 +410,7 @@ final class ClientEngine {
         dial();
     }
 
-    /** Disconnects when what was asked for is delivered; whoever asks for a connection meanwhile gets the next. */
+    /** Disconnects when what was asked for is delivered. A connect meanwhile waits for that, and then connects again. */
     private void disconnect(Duration grace, boolean isCallback) {
         Drain.Wait before = disconnecting;
         reopening.fail(disconnected(DISCONNECT, null)); // this is a later word
@@ -454,10 +454,10 @@ final class ClientEngine {
         };
     }
 
-    /** On any thread. */
-    private void onAnswered() {
+    /** On any thread. The check is a task of its own, since it may disconnect: never in the middle of another change. */
+    private void checkDrain() {
         if (drain.isUnderWay()) {
-            post(drain::check);
+            Steps.run(() -> post(drain::check));
         }
     }
 
@@ -1159,7 +1159,7 @@ final class ClientEngine {
     private void onProgress() {
         rooms.leaveWhatMay();
         calls.roomAgain();
-        drain.check();
+        checkDrain();
     }
 
     private void retryRoomsLater() {

@@ -67,7 +67,7 @@ final class Drain {
         return isUnderWay;
     }
 
-    /** Something was delivered, or the connection has changed. */
+    /** Ends the waits that are over; called in a task of its own when something was delivered or the connection has changed. */
     void check() {
         Steps.each(List.copyOf(waits), wait -> {
             if (wait.isOver()) {
@@ -96,7 +96,7 @@ final class Drain {
         }
     }
 
-    /** One who waits. */
+    /** One disconnect or close that waits. */
     final class Wait {
         private final long until;
         private final Runnable then;

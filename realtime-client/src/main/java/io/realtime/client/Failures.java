@@ -57,7 +57,7 @@ final class Failures {
         count = 0;
     }
 
-    /** Returns the failure of one who has waited in vain. */
+    /** Returns the failure of a connect that has timed out. */
     ConnectionException none(String when) {
         String why = "no connection " + when + (last == null ? "" : ": " + last.getMessage());
         return new ConnectionException(ErrorCode.TIMEOUT, new CloseReason(CloseReason.ABNORMAL, why), last);

@@ -332,9 +332,9 @@ public final class FileOutbox implements Closeable {
     }
 
     /**
-     * Stores what is left of a closed outbox and closes the file, while the calling thread waits: it may be opened again when
-     * this returns, whatever the writer's executor does. On a thread of its own: whoever interrupts the calling one would
-     * close the file in the middle of a write.
+     * Stores what is left of a closed outbox and closes the file; it may be opened again when this returns, whatever the
+     * writer's executor does. A thread of its own writes: an interrupt of the calling thread would close the file during a
+     * write.
      */
     void finish() {
         boolean isInterrupted = Thread.interrupted();

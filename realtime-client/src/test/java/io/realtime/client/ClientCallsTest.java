@@ -40,6 +40,7 @@ import org.junit.jupiter.api.io.TempDir;
 class ClientCallsTest {
     private static final Request<String, Integer> LENGTH = Request.of("length", String.class, Integer.class);
     private static final StreamRequest<String, Integer> COUNT = StreamRequest.of("count", String.class, Integer.class);
+    private static final StreamRequest<String, String> WORDS = StreamRequest.of("words", String.class, String.class);
     private static final Duration SECOND = Duration.ofSeconds(1);
 
     @TempDir
@@ -62,6 +63,8 @@ class ClientCallsTest {
     private static String inbox(String epoch, long offset) {
         return "{\"@session\":{\"epoch\":\"" + epoch + "\",\"offset\":" + offset + ",\"recovered\":true}}";
     }
+
+    private boolean isHolding;
 
     private CompletableFuture<Integer> ask(String data) {
         CompletableFuture<Integer> result = world.client().request(LENGTH, data);
@@ -981,5 +984,33 @@ class ClientCallsTest {
             callbacks.remove().run();
         }
         assertEquals(4, asked.getNow(0));
+    }
+
+    /** On the callback executor, an item takes as much of inboundBytes as it costs, and no more. */
+    @Test
+    void streamItemCountsOnceAgainstInboundBytes() {
+        List<Runnable> held = new ArrayList<>();
+        world.use(world.builder().messageBytes(2_048).inboundBytes(8_192).callbackExecutor(task -> {
+            if (isHolding) {
+                held.add(task);
+            } else {
+                task.run();
+            }
+        }));
+        world.connected();
+        List<String> items = new ArrayList<>();
+        world.client().stream(WORDS, "all", items::add);
+        world.settle();
+        String ref = Objects.requireNonNull(world.peer().all("words").get(0).ref());
+        isHolding = true;
+        for (int i = 0; i < 5; i++) { // 5 * (1,000 + 256 and the envelope), which is less than 8,192
+            tell("$next", ",\"ref\":\"" + ref + "\",\"index\":" + i + ",\"data\":\"" + "x".repeat(1_000) + "\"");
+            world.settle();
+        }
+        assertTrue(world.client().isConnected());
+        isHolding = false;
+        new ArrayList<>(held).forEach(Runnable::run);
+        world.settle();
+        assertEquals(5, items.size());
     }
 }

@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.realtime.CloseReason;
 import io.realtime.ConnectionException;
 import io.realtime.ErrorCode;
 import io.realtime.RealtimeException;
@@ -42,6 +43,13 @@ class ClientDrainTest {
 
     private CompletableFuture<Void> say(String text) {
         return world.client().send(SAY, new Say(text));
+    }
+
+    /** Connects and sends a message that the server does not acknowledge. */
+    private CompletableFuture<Void> sayInVain() {
+        world.acks = false;
+        world.connected();
+        return say("a");
     }
 
     private long millis() {
@@ -79,9 +87,7 @@ class ClientDrainTest {
 
     @Test
     void whatIsNotDeliveredInTimeIsNamed() {
-        world.acks = false;
-        world.connected();
-        CompletableFuture<Void> sent = say("a");
+        CompletableFuture<Void> sent = sayInVain();
         long begin = millis();
         world.client().close(Duration.ofSeconds(2));
         assertTook(2_000, 20, begin);
@@ -93,9 +99,7 @@ class ClientDrainTest {
 
     @Test
     void closeAtOnceWaitsForNothing() {
-        world.acks = false;
-        world.connected();
-        CompletableFuture<Void> sent = say("a");
+        CompletableFuture<Void> sent = sayInVain();
         long begin = millis();
         world.client().close(Duration.ZERO);
         assertEquals(begin, millis());
@@ -245,9 +249,7 @@ class ClientDrainTest {
 
     @Test
     void disconnectReturnsAtOnceAndDeliversBefore() throws Exception {
-        world.acks = false;
-        world.connected();
-        CompletableFuture<Void> sent = say("a");
+        CompletableFuture<Void> sent = sayInVain();
         world.client().disconnect();
         world.settle();
         assertTrue(world.client().isConnected());
@@ -260,9 +262,7 @@ class ClientDrainTest {
 
     @Test
     void disconnectEndsWithItsGraceAndKeepsWhatWaits() {
-        world.acks = false;
-        world.connected();
-        CompletableFuture<Void> sent = say("a");
+        CompletableFuture<Void> sent = sayInVain();
         world.client().disconnect();
         world.advance(4_900);
         assertTrue(world.client().isConnected());
@@ -273,9 +273,7 @@ class ClientDrainTest {
 
     @Test
     void laterDisconnectShortensTheGraceAndDoesNotLengthenIt() {
-        world.acks = false;
-        world.connected();
-        CompletableFuture<Void> unused = say("a");
+        CompletableFuture<Void> unused = sayInVain();
         world.client().disconnect(Duration.ofSeconds(2));
         world.client().disconnect(Duration.ofSeconds(10));
         world.advance(1_900);
@@ -291,9 +289,7 @@ class ClientDrainTest {
 
     @Test
     void connectMeanwhileGetsTheNextConnection() throws Exception {
-        world.acks = false;
-        world.connected();
-        CompletableFuture<Void> unused = say("a");
+        CompletableFuture<Void> unused = sayInVain();
         world.client().disconnect();
         CompletableFuture<Void> again = world.client().connect();
         world.settle();
@@ -307,10 +303,21 @@ class ClientDrainTest {
     }
 
     @Test
+    void connectMeanwhileOutlivesAServerThatEndsTheOldConnection() throws Exception {
+        CompletableFuture<Void> unused = sayInVain();
+        world.client().disconnect();
+        CompletableFuture<Void> again = world.client().connect();
+        world.settle();
+        world.peer().close(CloseReason.KICKED);
+        world.settle();
+        again.get();
+        assertEquals(2, world.peers.size());
+        assertTrue(world.client().isConnected());
+    }
+
+    @Test
     void disconnectIsALaterWordThanTheConnectBefore() {
-        world.acks = false;
-        world.connected();
-        CompletableFuture<Void> unused = say("a");
+        CompletableFuture<Void> unused = sayInVain();
         world.client().disconnect();
         CompletableFuture<Void> again = world.client().connect();
         world.client().disconnect();
@@ -325,9 +332,7 @@ class ClientDrainTest {
     @ParameterizedTest
     @ValueSource(strings = {"send", "ephemeral", "join", "leave", "history", "request", "stream"})
     void whatIsAskedAfterADisconnectIsForTheNextConnection(String what) {
-        world.acks = false;
-        world.connected();
-        CompletableFuture<Void> unused = say("a");
+        CompletableFuture<Void> unused = sayInVain();
         world.settle();
         World.Peer first = world.peer();
         int before = first.frames.size();
@@ -378,9 +383,7 @@ class ClientDrainTest {
 
     @Test
     void connectMeanwhileFailsWhenTheClientIsClosed() {
-        world.acks = false;
-        world.connected();
-        CompletableFuture<Void> unused = say("a");
+        CompletableFuture<Void> unused = sayInVain();
         world.client().disconnect();
         CompletableFuture<Void> again = world.client().connect();
         world.client().close(Duration.ZERO);
@@ -390,9 +393,7 @@ class ClientDrainTest {
 
     @Test
     void closeThatEndsAtOnceEndsAnotherThatWaits() {
-        world.acks = false;
-        world.connected();
-        CompletableFuture<Void> unused = say("a");
+        CompletableFuture<Void> unused = sayInVain();
         long begin = millis();
         world.time.schedule(Duration.ofSeconds(1), () -> world.client().close(Duration.ZERO));
         world.client().close();
@@ -401,9 +402,7 @@ class ClientDrainTest {
 
     @Test
     void interruptedThreadDoesNotWait() {
-        world.acks = false;
-        world.connected();
-        CompletableFuture<Void> unused = say("a");
+        CompletableFuture<Void> unused = sayInVain();
         long begin = millis();
         Thread.currentThread().interrupt();
         world.client().close();

@@ -81,7 +81,7 @@ class LastAcknowledgementTest {
         assertEquals(2, ack.get("answers").getAsInt());
     }
 
-    /** A client that has stopped to read, with more waiting for it than it may be told at once. */
+    /** A client that has stopped reading, with more in its backlog than one write may hold. */
     private TestPeer stalled() {
         TestPeer ann = test.managed("ann");
         test.network.stallClients(true);

@@ -319,7 +319,7 @@ class MailboxTest {
     }
 
     @Test
-    void dropLeavesWhoeverWaitsForWhatWasThere() {
+    void dropKeepsTheActionBehindDroppedTasks() {
         Mailbox mailbox = mailbox();
         mailbox.post(() -> ran.add("task"));
         mailbox.whenPassed(() -> ran.add("first"));

@@ -35,13 +35,14 @@ import org.jspecify.annotations.Nullable;
 final class ClientDraft extends Draft_6455 {
     private static final int HANDSHAKE_BYTES = 16 << 10;
 
-    private static final Pattern STATUS = Pattern.compile("HTTP/1\\.[0-9] ([1-9][0-9][0-9])( .*)?");
+    private static final String END = "\r\n\r\n";
+    private static final Pattern STATUS = Pattern.compile("HTTP/1\\.[0-9] ([1-9][0-9][0-9])((?: [^\r\n]*)?)\r\n");
 
     private final String subprotocol;
     private final int messageBytes;
     private IntConsumer queued = bytes -> {};
     private IntConsumer progress = bytes -> {};
-    private volatile @Nullable UpgradeException refusal; // the reading thread's
+    private volatile String answer = ""; // to the upgrade, as far as it has come; written by the reading thread
     private long fragmentBytes;
     private int fragments;
 
@@ -71,8 +72,9 @@ final class ClientDraft extends Draft_6455 {
     @Override
     public Handshakedata translateHandshake(ByteBuffer received) throws InvalidHandshakeException {
         int length = received.remaining();
-        refusal = refusal(received.duplicate());
-        if (refusal != null && length <= HANDSHAKE_BYTES && !isWhole(received)) {
+        String head = text(received.duplicate());
+        answer = head;
+        if (isRefusal(head) && length <= HANDSHAKE_BYTES && !head.contains(END)) {
             throw new IncompleteHandshakeException(); // its headers may say more; 1.6.0 would read none of them
         }
         try {
@@ -85,14 +87,16 @@ final class ClientDraft extends Draft_6455 {
         }
     }
 
-    /** Returns what came in place of an upgrade, as far as it has come; null when nothing did. */
+    /** Returns what came in place of an upgrade, as far as it has come; null when nothing did. On any thread. */
     @Nullable
     UpgradeException refusal() {
-        return refusal;
+        return isRefusal(answer) ? refusal(answer) : null;
     }
 
-    private static boolean isWhole(ByteBuffer received) {
-        return text(received.duplicate()).contains("\r\n\r\n");
+    /** Returns whether the first line has come, and has another status than 101. */
+    private static boolean isRefusal(String head) {
+        Matcher first = STATUS.matcher(head);
+        return first.lookingAt() && !first.group(1).equals("101");
     }
 
     private static String text(ByteBuffer received) {
@@ -101,14 +105,13 @@ final class ClientDraft extends Draft_6455 {
         return new String(bytes, StandardCharsets.ISO_8859_1);
     }
 
-    private static @Nullable UpgradeException refusal(ByteBuffer received) {
-        String head = text(received);
-        int end = head.indexOf("\r\n\r\n");
-        String[] lines = (end < 0 ? head : head.substring(0, end)).split("\r\n", -1);
-        Matcher first = STATUS.matcher(lines[0]);
-        if ((lines.length < 2 && end < 0) || !first.matches() || "101".equals(first.group(1))) {
-            return null;
+    private static UpgradeException refusal(String head) {
+        Matcher first = STATUS.matcher(head);
+        if (!first.lookingAt()) {
+            throw new IllegalArgumentException("no status line");
         }
+        int end = head.indexOf(END);
+        String[] lines = (end < 0 ? head : head.substring(0, end)).split("\r\n", -1);
         Map<String, String> headers = new TreeMap<>();
         for (int i = 1; i < (end < 0 ? lines.length - 1 : lines.length); i++) { // the last may be half a line
             int colon = lines[i].indexOf(':');
@@ -118,8 +121,8 @@ final class ClientDraft extends Draft_6455 {
                         lines[i].substring(colon + 1).trim());
             }
         }
-        String phrase = first.group(2);
-        return new UpgradeException(Integer.parseInt(first.group(1)), phrase == null ? "" : phrase.trim(), headers);
+        String phrase = first.group(2).replaceAll("\\p{Cntrl}", " ").trim(); // it stands in messages and in the log
+        return new UpgradeException(Integer.parseInt(first.group(1)), phrase, headers);
     }
 
     @Override

@@ -226,6 +226,7 @@ class JavaWebSocketClientTransportIT {
         "HTTP/1.1 503 Service Unavailable|Retry-After: 7|X-Why: busy||<html>page</html>, 503, Service Unavailable, busy",
         "HTTP/1.0 200 OK|X-Why: portal||<html>log in here</html>, 200, OK, portal",
         "HTTP/1.1 404|X-Why: path||, 404, '', path",
+        "HTTP/1.1 404 a\u001b[31mb|X-Why: forged||, 404, a [31mb, forged",
         "HTTP/1.1 502 Bad Gateway|X-Why: cut|X-Ha, 502, Bad Gateway, cut",
     })
     void aRefusedUpgradeTellsItsStatusAndHeaders(String answer, int status, String phrase, String why)
