@@ -3,9 +3,11 @@ package io.realtime.examples;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.realtime.CloseReason;
 import io.realtime.ErrorCode;
 import io.realtime.Event;
 import io.realtime.client.ClientListener;
+import io.realtime.client.ConnectionState;
 import io.realtime.client.DroppedMessage;
 import io.realtime.client.FileOutbox;
 import io.realtime.client.Gap;
@@ -194,6 +196,30 @@ class EdgeCasesTest {
         assertEquals(1, server.user("alice").sessions().size());
         handler.close();
         hook.close();
+        client.close();
+    }
+
+    @Test
+    void messagesThatWaitForTheirRateFillNoMailboxHoweverLongTheyAre() {
+        List<CloseReason> lost = new ArrayList<>();
+        RealtimeClient client = builder()
+                .listener(new ClientListener() {
+                    @Override
+                    public void onState(ConnectionState state) {
+                        if (state.reason() != null) {
+                            lost.add(state.reason());
+                        }
+                    }
+                })
+                .build();
+        connect(client, "alice");
+        String text = "x".repeat(25_000);
+        for (int i = 0; i < 300; i++) { // 100 more than the burst
+            var unused = client.send(SAY, text);
+        }
+        time.advance(Duration.ofSeconds(10));
+        assertEquals(300, handled.size());
+        assertEquals(List.of(), lost);
         client.close();
     }
 }

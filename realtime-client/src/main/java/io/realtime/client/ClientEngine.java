@@ -981,6 +981,7 @@ final class ClientEngine {
         isNewUser = false;
         Frames.LimitsData limits = welcome.limits();
         from.inflight = limits == null || limits.inflight() < 1 ? DEFAULT_INFLIGHT : limits.inflight();
+        from.inflightBytes = limits == null || limits.inflightBytes() < 1 ? Long.MAX_VALUE : limits.inflightBytes();
         from.spreadMs =
                 welcome.retry() == null ? 0 : Math.max(0, welcome.retry().spreadMs());
         from.watchdog.cancel();

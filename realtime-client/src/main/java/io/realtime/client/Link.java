@@ -55,6 +55,7 @@ final class Link implements ClientTransport.Callback, ConnectionListener {
     Scheduler.Cancellable roomRetry = NOTHING;
     boolean welcomed;
     int inflight;
+    long inflightBytes;
     int longestOther; // of the frames that were sent beside the outbox's messages, in bytes
     long spreadMs;
     int badFrames;

@@ -418,19 +418,27 @@ final class Outbox {
     }
 
     /**
-     * Returns the next admitted messages to send, at most {@code maxInflight} unacknowledged ones and some bytes at a time;
-     * {@link #sent} or {@link #notSent} comes next.
+     * Returns the next admitted messages to send; {@link #sent} or {@link #notSent} comes next. One that is alone may be
+     * longer than the bounds in bytes.
+     *
+     * @param maxInflight how many may be unacknowledged
+     * @param maxInflightBytes how many bytes of them
+     * @param maxBytes how many bytes of them leave at a time
      */
-    List<Entry> unsent(int maxInflight, int maxBytes) {
+    List<Entry> unsent(int maxInflight, long maxInflightBytes, int maxBytes) {
         List<Entry> next = new ArrayList<>();
         lock.lock();
         try {
             int room = maxInflight - inflight.size();
+            long underWay = room > 0 ? inflightBytes() : 0;
             long sum = 0;
             for (Entry entry : waiting) {
                 sum += entry.wireLength();
                 boolean mayLeave = entry.admitted && entry.stage == Stage.STORED;
-                if (closed || held || !mayLeave || next.size() >= room || (sum > maxBytes && !next.isEmpty())) {
+                boolean isAlone = next.isEmpty() && inflight.isEmpty();
+                boolean fits = underWay + sum <= maxInflightBytes || isAlone;
+                boolean isOfBatch = sum <= maxBytes || next.isEmpty();
+                if (closed || held || !mayLeave || next.size() >= room || !fits || !isOfBatch) {
                     break;
                 }
                 entry.underWay = true;
@@ -440,6 +448,14 @@ final class Outbox {
             lock.unlock();
         }
         return next;
+    }
+
+    private long inflightBytes() { // guarded by lock
+        long sum = 0;
+        for (Entry entry : inflight) {
+            sum += entry.wireLength();
+        }
+        return sum;
     }
 
     /** Notes that these are on their way. */

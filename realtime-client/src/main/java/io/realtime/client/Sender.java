@@ -458,8 +458,9 @@ final class Sender {
     /** Sends what may be sent now. */
     void pump() {
         while (open != null && !isHeld.getAsBoolean()) {
+            int batchBytes = Math.min(BATCH_BYTES, outboundBytes / 2);
             List<Outbox.Entry> entries =
-                    outbox.unsent(open.inflight - asked.getAsInt(), Math.min(BATCH_BYTES, outboundBytes / 2));
+                    outbox.unsent(open.inflight - asked.getAsInt(), open.inflightBytes, batchBytes);
             List<Frame> frames = new ArrayList<>(entries.size());
             for (Outbox.Entry entry : entries) {
                 frames.add(entry.frame());

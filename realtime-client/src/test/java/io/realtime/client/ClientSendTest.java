@@ -117,6 +117,32 @@ class ClientSendTest {
     }
 
     @Test
+    void noMoreBytesThanTheServerSaysAreOnTheirWayButOneMessageMayBeLonger() {
+        world.acks = false;
+        world.inflightBytes = 1_000;
+        world.connected();
+        String half = "h".repeat(400);
+        String long1 = "l".repeat(2_000);
+        for (String text : List.of(half, half, "short", long1, "next")) {
+            var unused = say(text);
+        }
+        world.settle();
+        assertEquals(List.of(half, half), world.peer().says());
+        world.peer().send("{\"type\":\"$ack\",\"data\":{\"seq\":1}}");
+        world.settle();
+        assertEquals(List.of(half, half, "short"), world.peer().says());
+        world.peer().send("{\"type\":\"$ack\",\"data\":{\"seq\":2}}");
+        world.settle();
+        assertEquals(List.of(half, half, "short"), world.peer().says(), "the long one goes alone");
+        world.peer().send("{\"type\":\"$ack\",\"data\":{\"seq\":3}}");
+        world.settle();
+        assertEquals(List.of(half, half, "short", long1), world.peer().says());
+        world.peer().send("{\"type\":\"$ack\",\"data\":{\"seq\":4}}");
+        world.settle();
+        assertEquals(List.of(half, half, "short", long1, "next"), world.peer().says());
+    }
+
+    @Test
     void aFullOutboxRefusesTheNewByDefault() {
         world.use(world.builder().outbox(OutboxLimits.builder().messages(2).build()));
         var one = say("one");

@@ -61,6 +61,7 @@ final class World implements ServerTransport.Acceptor, ClientListener, AutoClose
     boolean partial;
     String joinReply = "{\"epoch\":\"e1\",\"offset\":0,\"recovered\":true,\"members\":3}";
     int inflight = 256;
+    long inflightBytes = 1 << 20;
     int messageBytes = 65_536;
     long spreadMs;
 
@@ -222,7 +223,7 @@ final class World implements ServerTransport.Acceptor, ClientListener, AutoClose
                     + ",\"partial\":" + partial
                     + ",\"heartbeat\":{\"intervalMs\":30000,\"timeoutMs\":60000}"
                     + ",\"limits\":{\"messageBytes\":" + messageBytes + ",\"inflight\":" + inflight
-                    + ",\"ttlMs\":300000},\"retry\":{\"spreadMs\":" + spreadMs + "}}}");
+                    + ",\"inflightBytes\":" + inflightBytes + ",\"ttlMs\":300000},\"retry\":{\"spreadMs\":" + spreadMs + "}}}");
         }
 
         void said(String room, long offset, String text) {

@@ -63,7 +63,7 @@ final class Dispatcher {
                 session.mailbox().await(pause.until, () -> step(session, peer, envelope, pause.then));
                 isPaused = true;
             } else if (envelope.seq() > 0 && session.mailbox().begin()) {
-                session.processed(envelope.seq());
+                session.processed(envelope.seq(), envelope.length());
             }
         } finally {
             if (!isPaused && session.mailbox().begin()) { // who dropped it has counted it

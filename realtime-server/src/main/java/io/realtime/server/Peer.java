@@ -779,6 +779,7 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
                 new Frames.LimitsData(
                         core.limits().messageBytes(),
                         core.limits().inflight(),
+                        core.inflightBytes(),
                         core.sessionTtl().toMillis()),
                 new Frames.Spread(core.spreadMs()),
                 expiresAt == null ? null : expiresAt.toEpochMilli());

@@ -427,6 +427,11 @@ final class ServerCore implements ServerTransport.Acceptor {
         return 16L * config.limits().messageBytes();
     }
 
+    /** How many bytes of messages a client may have under way: half of a mailbox, since it asks questions beside them. */
+    long inflightBytes() {
+        return mailboxBytes() / 2;
+    }
+
     // ---------------------------------------------------------------- rooms
 
     private Retention retentionOf(String room) {

@@ -111,6 +111,7 @@ public final class Session {
     private Scheduler.Cancellable expiry = () -> {}; // guarded by lock
     private int losses; // guarded by lock: of connections; tells the newest expiry from one that comes too late
     private int unacknowledged; // guarded by lock: messages since the last acknowledgement
+    private long unacknowledgedBytes; // guarded by lock: of these
     private long acknowledged; // guarded by lock: up to here, in the welcome or what the connection took since
     private int unheard; // guarded by lock: failures that the listener is yet to hear of
     private boolean owesAck; // guarded by lock: it is among the core's acknowledgements
@@ -1498,24 +1499,27 @@ public final class Session {
         return inbox != null && inbox.acknowledge(this, offset);
     }
 
-    /** Notes that a message of this session's client is processed. Its newest session tells it. */
-    void processed(long seq) {
+    /** Notes that a message of this session's client, of so many bytes, is processed. Its newest session tells it. */
+    void processed(long seq, int bytes) {
         if (record == null) {
             return;
         }
         record.processed(seq);
         Session newest = record.session();
         if (newest != null) {
-            newest.acknowledgeProcessed();
+            newest.acknowledgeProcessed(bytes);
         }
     }
 
-    /** Acknowledges when a quarter of what may be on the way is processed, or after 100 ms. */
-    private void acknowledgeProcessed() {
+    /** Acknowledges when a quarter of what may be on the way is processed, by count or by size, or after 100 ms. */
+    private void acknowledgeProcessed(int bytes) {
         lock.lock();
         try {
             unacknowledged++;
-            if (unacknowledged < Math.max(1, core.limits().inflight() / 4)) {
+            unacknowledgedBytes += bytes;
+            boolean isDue = unacknowledged >= core.limits().inflight() / 4
+                    || unacknowledgedBytes >= core.inflightBytes() / 4;
+            if (!isDue) {
                 scheduleAcknowledgement();
                 return;
             }
@@ -1562,6 +1566,7 @@ public final class Session {
             Frames.Ack now = progress();
             if (peer == newcomer) {
                 unacknowledged = 0;
+                unacknowledgedBytes = 0;
                 acknowledged = now.seq();
             }
             return now;
@@ -1593,6 +1598,7 @@ public final class Session {
                 return;
             }
             unacknowledged = 0;
+            unacknowledgedBytes = 0;
             now = progress();
         } finally {
             lock.unlock();

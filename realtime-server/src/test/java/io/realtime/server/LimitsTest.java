@@ -339,6 +339,19 @@ class LimitsTest {
         assertFalse(ann.types().contains("$ack"), "nothing is owed");
     }
 
+    @Test
+    void quarterOfTheBytesThatMayBeOnTheWayIsAcknowledgedAtOnce() {
+        start(limits -> limits.messageBytes(4_096)); // 32 KiB under way
+        TestPeer ann = test.managed("ann");
+        for (int seq = 1; seq <= 5; seq++) {
+            ann.send(reliable(seq) + " ".repeat(3_900));
+        }
+        assertEquals(3, ann.data("$ack").get("seq").getAsLong());
+        assertFalse(ann.types().contains("$ack"), "the fourth and the fifth wait for others");
+        test.time.advance(Duration.ofMillis(100));
+        assertEquals(5, ann.data("$ack").get("seq").getAsLong());
+    }
+
     // ---- sessions
 
     @Test

@@ -99,7 +99,7 @@ public final class Frames {
     public record HeartbeatMs(long intervalMs, long timeoutMs) {}
 
     /** What the server accepts. */
-    public record LimitsData(int messageBytes, int inflight, long ttlMs) {}
+    public record LimitsData(int messageBytes, int inflight, long inflightBytes, long ttlMs) {}
 
     /** Over how long clients that lost this server spread their return. */
     public record Spread(long spreadMs) {}

@@ -24,7 +24,7 @@ class FramesTest {
                 Map.of(),
                 null,
                 new Frames.HeartbeatMs(1, 2),
-                new Frames.LimitsData(1, 1, 1),
+                new Frames.LimitsData(1, 1, 1, 1),
                 new Frames.Spread(0),
                 null);
         assertEquals("Welcome{user=ann, resumed=true}", welcome.toString());
