@@ -100,6 +100,20 @@ test('gives credit every 32 messages, in all that it takes', async () => {
   assert.deepEqual(last().take(), [{type: '$credit', data: {read: 64, streams: {1: 128}}}]);
 });
 
+test('gives credit for long messages sooner', async () => {
+  await opened();
+  ask();
+  last().take();
+  last().says(next(1, 'x'.repeat(40_000)));
+  assert.deepEqual(last().take(), []);
+
+  last().says(next(2, 'x'.repeat(40_000)));
+  assert.deepEqual(last().take(), [{type: '$credit', data: {read: 2, streams: {1: 66}}}]);
+
+  last().says(next(3, 'x'.repeat(40_000)));
+  assert.deepEqual(last().take(), []);
+});
+
 test('resumes where it was, takes nothing twice, and gives credit again', async () => {
   await opened();
   ask();

@@ -1,11 +1,15 @@
 package io.realtime.examples;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.realtime.CloseReason;
 import io.realtime.ErrorCode;
 import io.realtime.Event;
+import io.realtime.Request;
+import io.realtime.StreamListener;
+import io.realtime.StreamRequest;
 import io.realtime.client.ClientListener;
 import io.realtime.client.ConnectionState;
 import io.realtime.client.DroppedMessage;
@@ -32,6 +36,8 @@ import org.junit.jupiter.api.io.TempDir;
 class EdgeCasesTest {
     private static final Event<String> SAY = Event.of("say", String.class);
     private static final Event<String> SAID = Event.of("said", String.class);
+    private static final StreamRequest<Integer, String> PAGES = StreamRequest.of("pages", Integer.class, String.class);
+    private static final Request<String, String> ECHO = Request.of("echo", String.class, String.class);
 
     @TempDir
     Path directory;
@@ -53,6 +59,10 @@ class EdgeCasesTest {
                             ? "guest-" + credentials.client()
                             : String.valueOf(credentials.token()))))
             .allowJoin((session, room) -> true)
+            .onStreamAsync(PAGES, (session, length, out) -> out.onReady(() -> {
+                while (out.offer("x".repeat(length))) {}
+            }))
+            .onRequest(ECHO, (session, text) -> text)
             .on(SAY, (session, message) -> handled.add(session.user().id() + ": " + message.data()))
             .build()
             .start();
@@ -220,6 +230,47 @@ class EdgeCasesTest {
         time.advance(Duration.ofSeconds(10));
         assertEquals(300, handled.size());
         assertEquals(List.of(), lost);
+        client.close();
+    }
+
+    @Test
+    void listenerThatWaitsSlowsItsStreamAndNothingElseHoweverLongTheItemsAre() {
+        RealtimeClient client = builder().messageBytes(100_000).inboundBytes(1 << 20).build();
+        connect(client, "alice");
+        List<Runnable> waiting = new ArrayList<>();
+        List<Integer> lengths = new ArrayList<>();
+        var stream = client.stream(
+                PAGES,
+                50_000,
+                new StreamListener<String>() {
+                    @Override
+                    public void onItem(String item) {
+                        lengths.add(item.length());
+                    }
+
+                    @Override
+                    public void onEnd() {
+                        throw new AssertionError("it has none");
+                    }
+
+                    @Override
+                    public void onError(Throwable failure) {
+                        throw new AssertionError(failure);
+                    }
+                },
+                waiting::add);
+        settle();
+        assertFalse(waiting.isEmpty());
+        var answer = client.request(ECHO, "still here");
+        settle();
+        assertEquals("still here", answer.getNow(null));
+        for (int i = 0; i < 100; i++) { // and it goes on when the listener does
+            List.copyOf(waiting).forEach(Runnable::run);
+            waiting.clear();
+            settle();
+        }
+        assertTrue(lengths.size() > 500, lengths::toString);
+        stream.close();
         client.close();
     }
 }

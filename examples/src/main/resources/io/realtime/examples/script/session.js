@@ -4,7 +4,8 @@
 const BACKOFF = {first: 500, floor: 100, cap: 15_000};
 const HEALTHY = 10_000;          // a connection this old has earned a fresh backoff
 const AHEAD = 64;                // how many items of a stream may be on their way; the server begins with as many
-const CREDIT_EVERY = 32;         // after how many messages it is told that they were taken
+const CREDIT_EVERY = 32;         // after how many messages it is told that they were taken,
+const CREDIT_LENGTH = 65_536;    // or how many characters of them
 
 /** A session for as long as it is wanted. */
 export class Session {
@@ -14,7 +15,7 @@ export class Session {
    */
   constructor(login, onState) {
     Object.assign(this, {login, onState, client: randomId(), positions: {}, outbox: [], seq: 0, refs: 0,
-      streams: new Map(), uncredited: 0, attempt: 0, heartbeat: {intervalMs: 30_000, timeoutMs: 60_000}});
+      streams: new Map(), uncredited: 0, uncreditedLength: 0, attempt: 0, heartbeat: {intervalMs: 30_000, timeoutMs: 60_000}});
     setInterval(() => this.watch(), 1000);
   }
 
@@ -30,7 +31,7 @@ export class Session {
       this.heard = Date.now();
       this.pinged = 0;
       socket.onopen = () => socket === this.socket && this.hello(token);
-      socket.onmessage = event => socket === this.socket && this.receive(JSON.parse(event.data));
+      socket.onmessage = event => socket === this.socket && this.receive(JSON.parse(event.data), event.data.length);
       socket.onclose = event => socket === this.socket && this.lost(event.code, event.reason);
     } catch (failure) {
       this.later(failure.message);
@@ -62,7 +63,7 @@ export class Session {
     this.send({type: '$hello', data: {token, client, agent: 'script-page', ...(id && {session: id, positions})}});
   }
 
-  receive(frame) {
+  receive(frame, length) {
     this.heard = Date.now();
     if (frame.offset !== undefined && !this.advance(frame)) return;
     const {type, ref, data} = frame;
@@ -75,7 +76,10 @@ export class Session {
     else if (type === '$end') this.end(ref);
     else if (type === '$error' && ref) this.end(ref, data);
     else if (type === '$error' && data.closeCode) this.why = data.message;
-    if (frame.room === '@session' && ++this.uncredited >= CREDIT_EVERY) this.credit();
+    if (frame.room === '@session') {
+      this.uncreditedLength += length;
+      if (++this.uncredited >= CREDIT_EVERY || this.uncreditedLength >= CREDIT_LENGTH) this.credit();
+    }
   }
 
   /** Whether a message is new. What a resumption repeats lies at or below the position. */
@@ -123,7 +127,7 @@ export class Session {
 
   /** Tells what was taken, and lets each stream send more. */
   credit() {
-    this.uncredited = 0;
+    this.uncredited = this.uncreditedLength = 0;
     const streams = Object.fromEntries([...this.streams].map(([ref, {items}]) => [ref, items + AHEAD]));
     this.send({type: '$credit', data: {read: this.positions['@session'][1], streams}});
   }

@@ -18,6 +18,9 @@ public final class StreamCall<T> implements Questions.Question {
     /** How many items may be on their way; as many are taken without being asked for. */
     public static final int WINDOW = 64;
 
+    /** So many characters of them: a producer sends no further item while as many are not handled. */
+    public static final int WINDOW_LENGTH = 256 * 1024;
+
     private final StreamListener<? super T> listener;
     private final Type itemType;
     private final Executor executor;
@@ -32,6 +35,7 @@ public final class StreamCall<T> implements Questions.Question {
 
     // On the executor; what was granted is read with the frames too.
     private long handed;
+    private long handedLength; // since credit was given
     private volatile long granted = WINDOW;
 
     /**
@@ -102,8 +106,11 @@ public final class StreamCall<T> implements Questions.Question {
             return;
         }
         handed++;
-        if (!ended && granted - handed <= WINDOW / 2) { // else the producer has no use for credit
+        handedLength += item.length();
+        boolean isDue = granted - handed <= WINDOW / 2 || handedLength >= WINDOW_LENGTH / 2;
+        if (!ended && isDue) { // else the producer has no use for credit
             granted = handed + WINDOW;
+            handedLength = 0;
             if (!over.get()) {
                 credit.accept(granted);
             }

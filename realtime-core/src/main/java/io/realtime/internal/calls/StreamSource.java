@@ -46,6 +46,9 @@ public final class StreamSource<T> implements StreamSink<T> {
     private final Condition changed = lock.newCondition();
     private long granted = StreamCall.WINDOW; // guarded by lock
     private long sent; // guarded by lock
+    private long handled; // guarded by lock: items that the reader is done with, as far as its credit says
+    private final int[] lengths = new int[StreamCall.WINDOW]; // guarded by lock: of the items from handled to sent
+    private long underWay; // guarded by lock: characters of these
     private long grants; // guarded by lock: those that were progress, at most one for each item
     private boolean sending; // guarded by lock: somebody has the turn
     private boolean over; // guarded by lock: nothing more is sent
@@ -148,17 +151,20 @@ public final class StreamSource<T> implements StreamSink<T> {
             error = ErrorData.of(refused);
             throw refused;
         } finally { // an Error must not keep the turn: whoever ends the stream waits for it
-            if (isEndAfterTurn(isSent)) { // the receiver must not take what follows for the next
+            if (isEndAfterTurn(json.length(), isSent)) { // the receiver must not take what follows for the next
                 outlet.over(sent, error);
             }
         }
     }
 
     /** Gives the turn back; returns whether it has ended the stream. */
-    private boolean isEndAfterTurn(boolean isSent) {
+    private boolean isEndAfterTurn(int length, boolean isSent) {
         lock.lock();
         try {
+            lengths[(int) (sent % lengths.length)] = length; // no more are under way
+            underWay += length;
             sent++;
+            forgetHandled();
             sending = false;
             boolean isEnd = !isSent && !over;
             over |= isEnd;
@@ -175,7 +181,14 @@ public final class StreamSource<T> implements StreamSink<T> {
     }
 
     private boolean hasCredit() { // guarded by lock
-        return sent < granted && outlet.hasRoom();
+        return sent < granted && underWay < StreamCall.WINDOW_LENGTH && outlet.hasRoom();
+    }
+
+    /** The reader is done with all but the last {@link StreamCall#WINDOW} items that it takes. */
+    private void forgetHandled() { // guarded by lock
+        for (long upTo = Math.min(sent, granted - lengths.length); handled < upTo; handled++) {
+            underWay -= lengths[(int) (handled % lengths.length)];
+        }
     }
 
     private void requireOpen() { // guarded by lock
@@ -271,6 +284,7 @@ public final class StreamSource<T> implements StreamSink<T> {
                 return false;
             }
             granted = upTo;
+            forgetHandled();
             isProgress = grants < sent;
             grants += isProgress ? 1 : 0;
             changed.signalAll();

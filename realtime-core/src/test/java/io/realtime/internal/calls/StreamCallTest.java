@@ -147,6 +147,17 @@ class StreamCallTest {
     }
 
     @Test
+    void creditIsGivenForAQuarterOfAMillionCharactersAtTheLatest() {
+        String padding = " ".repeat(StreamCall.WINDOW_LENGTH / 6);
+        for (int i = 0; i < 7; i++) {
+            call.item(next(i, i + padding));
+        }
+        run();
+        assertEquals(List.of(3L + StreamCall.WINDOW, 6L + StreamCall.WINDOW), credit);
+        assertEquals(6L + StreamCall.WINDOW, call.granted());
+    }
+
+    @Test
     void anItemBeyondTheCreditEndsTheStreamAndCancelsIt() {
         arrive(0, 64);
         assertEquals(0, cancels);

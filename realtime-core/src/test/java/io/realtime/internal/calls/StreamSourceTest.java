@@ -222,6 +222,41 @@ class StreamSourceTest {
     }
 
     @Test
+    void longItemsWaitUntilTheReaderHasHandledSome() {
+        StreamSource<String> texts = new StreamSource<>(String.class, way, tasks::add);
+        String third = "x".repeat(StreamCall.WINDOW_LENGTH / 3);
+        assertTrue(texts.offer(third));
+        assertTrue(texts.offer(third));
+        assertTrue(texts.offer("short"));
+        assertTrue(texts.offer(third), "there was room for a character");
+        assertFalse(texts.isReady());
+        assertFalse(texts.offer("short"));
+        texts.grant(WINDOW + 1);
+        assertTrue(texts.offer("short"), "the first is handled");
+        assertTrue(texts.offer(third));
+        assertFalse(texts.offer("short"));
+        texts.grant(WINDOW + 3);
+        assertTrue(texts.offer("short"), "the third, too");
+        assertEquals(7, way.items.size());
+        texts.cancel();
+    }
+
+    @Test
+    void lengthsAreForgottenInOrderHoweverLongAStreamIs() {
+        StreamSource<String> texts = new StreamSource<>(String.class, way, tasks::add);
+        String half = "x".repeat(StreamCall.WINDOW_LENGTH / 2);
+        for (int i = 0; i < 1_000; i++) {
+            assertTrue(texts.offer(i % 7 == 0 ? half : "short"), "item " + i);
+            texts.grant(WINDOW + i); // all but the last
+        }
+        texts.grant(1_000_000);
+        for (int i = 0; i < 100; i++) {
+            assertTrue(texts.offer(half), "a reader that takes so many may be sent them");
+        }
+        texts.cancel();
+    }
+
+    @Test
     void anOfferWithoutCreditIsRefusedAndNothingIsSent() {
         for (int i = 0; i < WINDOW; i++) {
             assertTrue(source.isReady());
