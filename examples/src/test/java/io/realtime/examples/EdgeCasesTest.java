@@ -59,9 +59,11 @@ class EdgeCasesTest {
                             ? "guest-" + credentials.client()
                             : String.valueOf(credentials.token()))))
             .allowJoin((session, room) -> true)
-            .onStreamAsync(PAGES, (session, length, out) -> out.onReady(() -> {
-                while (out.offer("x".repeat(length))) {}
-            }))
+            .onStreamAsync(
+                    PAGES,
+                    (session, length, out) -> out.onReady(() -> {
+                        while (out.offer("x".repeat(length))) {}
+                    }))
             .onRequest(ECHO, (session, text) -> text)
             .on(SAY, (session, message) -> handled.add(session.user().id() + ": " + message.data()))
             .build()
@@ -235,7 +237,8 @@ class EdgeCasesTest {
 
     @Test
     void listenerThatWaitsSlowsItsStreamAndNothingElseHoweverLongTheItemsAre() {
-        RealtimeClient client = builder().messageBytes(100_000).inboundBytes(1 << 20).build();
+        RealtimeClient client =
+                builder().messageBytes(100_000).inboundBytes(1 << 20).build();
         connect(client, "alice");
         List<Runnable> waiting = new ArrayList<>();
         List<Integer> lengths = new ArrayList<>();

@@ -223,7 +223,8 @@ final class World implements ServerTransport.Acceptor, ClientListener, AutoClose
                     + ",\"partial\":" + partial
                     + ",\"heartbeat\":{\"intervalMs\":30000,\"timeoutMs\":60000}"
                     + ",\"limits\":{\"messageBytes\":" + messageBytes + ",\"inflight\":" + inflight
-                    + ",\"inflightBytes\":" + inflightBytes + ",\"ttlMs\":300000},\"retry\":{\"spreadMs\":" + spreadMs + "}}}");
+                    + ",\"inflightBytes\":" + inflightBytes + ",\"ttlMs\":300000},\"retry\":{\"spreadMs\":" + spreadMs
+                    + "}}}");
         }
 
         void said(String room, long offset, String text) {

@@ -1517,8 +1517,8 @@ public final class Session {
         try {
             unacknowledged++;
             unacknowledgedBytes += bytes;
-            boolean isDue = unacknowledged >= core.limits().inflight() / 4
-                    || unacknowledgedBytes >= core.inflightBytes() / 4;
+            boolean isDue =
+                    unacknowledged >= core.limits().inflight() / 4 || unacknowledgedBytes >= core.inflightBytes() / 4;
             if (!isDue) {
                 scheduleAcknowledgement();
                 return;
