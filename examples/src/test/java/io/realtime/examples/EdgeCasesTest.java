@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.realtime.CloseReason;
 import io.realtime.ErrorCode;
 import io.realtime.Event;
+import io.realtime.RealtimeException;
 import io.realtime.Request;
 import io.realtime.StreamListener;
 import io.realtime.StreamRequest;
@@ -35,6 +36,7 @@ import org.junit.jupiter.api.io.TempDir;
 /** A client and a server that end what neither could end alone: an account switch, a message that is too long. */
 class EdgeCasesTest {
     private static final Event<String> SAY = Event.of("say", String.class);
+    private static final ErrorCode RUDE = ErrorCode.of("rude");
     private static final Event<String> SAID = Event.of("said", String.class);
     private static final StreamRequest<Integer, String> PAGES = StreamRequest.of("pages", Integer.class, String.class);
     private static final Request<String, String> ECHO = Request.of("echo", String.class, String.class);
@@ -65,7 +67,12 @@ class EdgeCasesTest {
                         while (out.offer("x".repeat(length))) {}
                     }))
             .onRequest(ECHO, (session, text) -> text)
-            .on(SAY, (session, message) -> handled.add(session.user().id() + ": " + message.data()))
+            .on(SAY, (session, message) -> {
+                if (message.data().equals("rude")) {
+                    throw new RealtimeException(RUDE, "not here");
+                }
+                handled.add(session.user().id() + ": " + message.data());
+            })
             .build()
             .start();
 
@@ -274,6 +281,26 @@ class EdgeCasesTest {
         }
         assertTrue(lengths.size() > 500, lengths::toString);
         stream.close();
+        client.close();
+    }
+
+    @Test
+    void refusalIsHeardThoughTheSessionEndedBeforeItCame() {
+        RealtimeClient client = builder().build();
+        connect(client, "alice");
+        network.latency(Duration.ofMillis(100));
+        var rude = client.send(SAY, "rude");
+        var kind = client.send(SAY, "kind");
+        time.advance(Duration.ofMillis(150)); // both have arrived, and no answer has
+        network.cutAll();
+        network.refuseConnections(true);
+        time.advance(Duration.ofMinutes(10));
+        assertEquals(List.of("alice: kind"), handled);
+        assertFalse(rude.isDone() || kind.isDone());
+        network.refuseConnections(false);
+        time.advance(Duration.ofMinutes(1));
+        assertTrue(kind.isDone() && !kind.isCompletedExceptionally());
+        assertTrue(rude.isCompletedExceptionally());
         client.close();
     }
 }

@@ -1102,11 +1102,11 @@ final class ClientEngine {
             sender.pump();
             return;
         }
-        callbacks.error(failure);
-        if (frame.seq() > 0) {
-            sender.failed(frame.seq(), failure);
-        } else {
+        if (frame.seq() == 0) {
+            callbacks.error(failure);
             from.lastError = error; // a close may follow, and this is why
+        } else if (sender.failed(frame.seq(), failure)) { // else the client has heard it before, or gave the message up
+            callbacks.error(failure);
         }
     }
 

@@ -422,11 +422,11 @@ final class Sender {
         }
     }
 
-    /** The server could not process a message, and will not see it again. */
-    void failed(long seq, RemoteException failure) {
+    /** The server could not process a message, and will not see it again; false when it is none that waits. */
+    boolean failed(long seq, RemoteException failure) {
         Outbox.Entry failed = outbox.failed(seq);
         if (failed == null) {
-            return;
+            return false;
         }
         if (failed.isRestored()) { // nobody waits for it, and somebody should know
             report(Collections.singletonList(new Outbox.Dropped(failed, failure)));
@@ -435,6 +435,7 @@ final class Sender {
         }
         changed();
         pump();
+        return true;
     }
 
     /**

@@ -177,4 +177,22 @@ class ClientAnswersTest {
         assertDone(sent);
         assertEquals(1, world.gaps.size());
     }
+
+    @Test
+    void refusalThatIsToldInTheNextSessionFailsItsMessageAndIsTakenOnce() {
+        world.acks = false;
+        world.connected();
+        CompletableFuture<Void> one = say("one");
+        CompletableFuture<Void> two = say("two");
+        world.seq = 2;
+        world.answers = 2;
+        world.network.cutAll();
+        world.advance(1_000);
+        assertFalse(one.isDone() || two.isDone(), "the answers are not read");
+        error(1, 1);
+        error(1, 2);
+        assertTrue(one.isCompletedExceptionally());
+        assertDone(two);
+        assertEquals(1, world.errors.size(), world.errors::toString);
+    }
 }

@@ -61,7 +61,7 @@ final class World implements ServerTransport.Acceptor, ClientListener, AutoClose
     boolean partial;
     String joinReply = "{\"epoch\":\"e1\",\"offset\":0,\"recovered\":true,\"members\":3}";
     int inflight = 256;
-    long inflightBytes = 1 << 20;
+    long inflightBytes = 1 << 30;
     int messageBytes = 65_536;
     long spreadMs;
 

@@ -10,6 +10,7 @@ import java.util.Objects;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.BiFunction;
 import java.util.function.BooleanSupplier;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -24,16 +25,30 @@ final class ClientRecords {
     private final int max;
     private final long ttlNanos;
     private final BiFunction<String, ReentrantLock, Mailbox> mailboxes; // by user and lock
+    private final Consumer<ClientRecord> onForgotten;
     private final ReentrantLock lock = new ReentrantLock();
     private final Map<Key, ClientRecord> used = new HashMap<>(); // guarded by lock; bounded by the sessions
     private final Map<Key, ClientRecord> unused = new LinkedHashMap<>(); // guarded by lock; longest unused first
     private final EvictionQueue<Key> evictions = new EvictionQueue<>(); // changed under lock: the unused ones
 
-    ClientRecords(Scheduler scheduler, int max, Duration ttl, BiFunction<String, ReentrantLock, Mailbox> mailboxes) {
+    /**
+     * An empty table.
+     *
+     * @param max how many unused records are kept
+     * @param ttl how long
+     * @param onForgotten told under the table's lock
+     */
+    ClientRecords(
+            Scheduler scheduler,
+            int max,
+            Duration ttl,
+            BiFunction<String, ReentrantLock, Mailbox> mailboxes,
+            Consumer<ClientRecord> onForgotten) {
         this.scheduler = scheduler;
         this.max = max;
         this.ttlNanos = ttl.toNanos();
         this.mailboxes = mailboxes;
+        this.onForgotten = onForgotten;
     }
 
     /**
@@ -52,7 +67,10 @@ final class ClientRecords {
             if (known == null) {
                 known = unused.remove(key);
                 evictions.remove(user, key);
-                known = known == null || isOld(known) ? null : known;
+                if (known != null && isOld(known)) {
+                    onForgotten.accept(known);
+                    known = null;
+                }
             }
             ClientRecord record = known == null ? new ClientRecord(key, user, mailboxes) : known;
             used.put(key, record);
@@ -78,7 +96,8 @@ final class ClientRecords {
                 unused.put(key, record);
                 evictions.add(key.user, key);
                 if (unused.size() > max) {
-                    unused.remove(Objects.requireNonNull(evictions.poll()));
+                    Key gone = Objects.requireNonNull(evictions.poll());
+                    onForgotten.accept(Objects.requireNonNull(unused.remove(gone)));
                 }
                 forgetOld();
             }
@@ -98,6 +117,7 @@ final class ClientRecords {
             oldest.remove();
             Key key = Objects.requireNonNull(record.key); // a record without one is in no table
             evictions.remove(key.user, key);
+            onForgotten.accept(record);
         }
     }
 

@@ -280,11 +280,11 @@ final class Dispatcher {
     }
 
     private static void answer(Session session, Peer peer, Envelope envelope, ErrorData error) {
-        Outgoing frame = error(envelope.ref(), envelope.seq());
         if (envelope.isProtocol()) {
-            answer(peer, frame.room(envelope.room()).data(error, ErrorData.class));
+            Outgoing frame = error(envelope.ref(), envelope.seq()).room(envelope.room());
+            answer(peer, frame.data(error, ErrorData.class));
         } else {
-            session.tellNewest(frame.data(error, ErrorData.class));
+            session.refuse(envelope.ref(), envelope.seq(), error);
         }
     }
 

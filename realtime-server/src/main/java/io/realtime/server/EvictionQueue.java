@@ -20,6 +20,7 @@ final class EvictionQueue<T> {
     private final ReentrantLock lock = new ReentrantLock();
     private final Map<String, Set<T>> entries = new HashMap<>(); // guarded by lock: by user, the oldest first
     private final List<Set<String>> users = new ArrayList<>(); // guarded by lock: at i those with 2^i entries or more
+    private int size; // guarded by lock
 
     /** Adds an entry of a user, unless it is there. */
     void add(String user, T entry) {
@@ -76,8 +77,19 @@ final class EvictionQueue<T> {
         move(user, own.size() + 1, own.size());
     }
 
+    /** Returns how many entries there are. */
+    int size() {
+        lock.lock();
+        try {
+            return size;
+        } finally {
+            lock.unlock();
+        }
+    }
+
     /** Under the lock: a user has another number of entries. */
     private void move(String user, int before, int now) {
+        size += now - before;
         int from = rank(before);
         int to = rank(now);
         if (from == to) {

@@ -726,6 +726,10 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
         if (!isResumed) {
             mine.opened(); // before anybody knows its secret, so that nothing of its life comes before
         }
+        Frames.RoomState inbox = attached.rooms().get(Names.SESSION);
+        if (!isResumed || (inbox != null && inbox.isLost())) {
+            mine.repeatRefusals();
+        }
         send(welcome(mine, isResumed, known, attached, proof.expiresAt()), () -> {
             if (become(mine)) {
                 mine.welcomed(this);

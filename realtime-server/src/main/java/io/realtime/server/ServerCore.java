@@ -67,6 +67,7 @@ final class ServerCore implements ServerTransport.Acceptor {
     private final Acknowledgements acknowledgements;
     private final Rules rules;
     private final Dispatcher dispatcher;
+    private final Refusals refusals;
     private final ClientRecords records;
     private final Map<String, Session> sessionsById = new ConcurrentHashMap<>();
     private final EvictionQueue<Session> detached = new EvictionQueue<>(); // sessions without a connection
@@ -82,7 +83,7 @@ final class ServerCore implements ServerTransport.Acceptor {
     private final LongAdder waiting = new LongAdder();
     private final InFlight inFlight = new InFlight(this::sessions);
     private final CompletableFuture<Void> left = new CompletableFuture<>(); // closing, and no connection is open
-    private final LogLimit refusals = new LogLimit(10, Duration.ofMinutes(1));
+    private final LogLimit refusedPeers = new LogLimit(10, Duration.ofMinutes(1));
     private final ConnectionManager connections = new ConnectionManager(this);
     private volatile boolean closing;
     private volatile boolean stopped;
@@ -102,7 +103,9 @@ final class ServerCore implements ServerTransport.Acceptor {
         this.lateAnswers = new LateAnswers(config.limits().requestsPerSession());
         this.userRates = new TokenBuckets(config.limits().ratePerUser(), scheduler);
         this.failedResumptions = new TokenBuckets(config.limits().failedResumptionsPerAddress(), scheduler);
-        this.records = new ClientRecords(scheduler, MAX_CLIENT_RECORDS, CLIENT_RECORD_TTL, this::newMailbox);
+        this.refusals = new Refusals(config.limits().inflight());
+        this.records =
+                new ClientRecords(scheduler, MAX_CLIENT_RECORDS, CLIENT_RECORD_TTL, this::newMailbox, refusals::forget);
         this.rules = new Rules(this, config.joinRule(), config.sendRule(), config.lateSendRule(), workers.rules());
         Map<String, Dispatcher.Handler> handlers = new HashMap<>();
         this.dispatcher = new Dispatcher(this, handlers);
@@ -236,7 +239,7 @@ final class ServerCore implements ServerTransport.Acceptor {
 
     /** Says in the log why a peer was refused, without its token: the peer is told less. */
     private void logRefusal(RealtimeException refusal, Credentials credentials) {
-        int suppressed = refusals.tryAcquire(scheduler.nanoTime());
+        int suppressed = refusedPeers.tryAcquire(scheduler.nanoTime());
         if (suppressed < 0) {
             return;
         }
@@ -379,6 +382,10 @@ final class ServerCore implements ServerTransport.Acceptor {
 
     TokenBuckets userRates() {
         return userRates;
+    }
+
+    Refusals refusals() {
+        return refusals;
     }
 
     ClientRecords records() {

@@ -1322,10 +1322,31 @@ public final class Session {
     }
 
     /**
-     * Sends what is said of an application's message in the client's newest session, which acknowledges the message. A
-     * session that was disconnected refuses messages by this: they must not be acknowledged without their refusal.
+     * Tells the client why a message was refused, also when the session was disconnected: a message must not be acknowledged
+     * without its refusal.
      */
-    void tellNewest(Outgoing frame) {
+    void refuse(@Nullable String ref, long seq, ErrorData error) {
+        if (record != null && record.client() != null && seq > 0) {
+            Refusals.Refusal refusal = new Refusals.Refusal(record, userId, seq, ref, error);
+            core.refusals().keep(refusal);
+            tellNewest(refusal.frame());
+        } else {
+            tellNewest(Outgoing.of(Frames.ERROR).ref(ref).seq(seq).data(error, ErrorData.class));
+        }
+    }
+
+    /**
+     * Before the welcome of a client whose inbox is new, or has a gap: tells it again why its last messages were refused. It
+     * ignores what it has heard before.
+     */
+    void repeatRefusals() {
+        if (record != null) {
+            core.refusals().of(record).forEach(refusal -> tell(refusal.frame()));
+        }
+    }
+
+    /** Sends what is said of an application's message in the client's newest session, which acknowledges the message. */
+    private void tellNewest(Outgoing frame) {
         if (managed) {
             Session newest =
                     record == null ? null : record.session(); // of this client, which is acknowledged to as well

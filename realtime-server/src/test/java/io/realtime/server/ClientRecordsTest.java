@@ -10,16 +10,20 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.realtime.server.ClientRecords.ClientRecord.Claim;
 import io.realtime.testing.ManualScheduler;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import org.junit.jupiter.api.Test;
 
 class ClientRecordsTest {
     private final ManualScheduler time = new ManualScheduler();
+    private final List<ClientRecords.ClientRecord> forgotten = new ArrayList<>();
     private final Pool threads = new Pool("handlers", Pool.UNBOUNDED, time, time);
     private final ClientRecords records = new ClientRecords(
             time,
             3,
             Duration.ofHours(24),
-            (user, lock) -> new Mailbox(threads, user, time, new Bursts(time, time), 10, 1000, lock));
+            (user, lock) -> new Mailbox(threads, user, time, new Bursts(time, time), 10, 1000, lock),
+            forgotten::add);
 
     private ClientRecords.ClientRecord openAndClose(String client) {
         ClientRecords.ClientRecord record = records.open("ann", client).record();
@@ -48,7 +52,8 @@ class ClientRecordsTest {
                 time,
                 100,
                 Duration.ofHours(24),
-                (user, lock) -> new Mailbox(threads, user, time, new Bursts(time, time), 10, 1000, lock));
+                (user, lock) -> new Mailbox(threads, user, time, new Bursts(time, time), 10, 1000, lock),
+                forgotten::add);
         for (int i = 0; i < 100; i++) {
             many.close(many.open("ann", "c" + i).record());
         }
@@ -93,7 +98,8 @@ class ClientRecordsTest {
                 time,
                 5,
                 Duration.ofHours(24),
-                (user, lock) -> new Mailbox(threads, user, time, new Bursts(time, time), 10, 1000, lock));
+                (user, lock) -> new Mailbox(threads, user, time, new Bursts(time, time), 10, 1000, lock),
+                forgotten::add);
         bounded.close(bounded.open("bob", "b").record());
         for (int i = 0; i < 50; i++) {
             bounded.close(bounded.open("eve", "e" + i).record());

@@ -433,7 +433,7 @@ final class ClientHost {
         Note note = Note.of(sender, ++sent);
         String mine = sender;
         int thisLife = lives;
-        int sessionsBefore = sessionsLost;
+        ServerLife serverBefore = simulation.server.life;
         unsettled.add(note.text());
         simulation.history.sent(mine, note.text());
         CompletableFuture<Void> fate =
@@ -451,7 +451,7 @@ final class ClientHost {
                 } else {
                     simulation.failed(mine, note.text(), failure);
                 }
-                if (note.isRefused() && failure == null && sessionsBefore == sessionsLost) {
+                if (note.isRefused() && failure == null && now != null && now == serverBefore) {
                     simulation.history.broken(mine + " was not told that " + note.text() + " was refused");
                 }
             }

@@ -1,0 +1,186 @@
+package io.realtime.server;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.google.gson.JsonObject;
+import io.realtime.CloseReason;
+import io.realtime.ErrorCode;
+import io.realtime.Event;
+import io.realtime.RealtimeException;
+import io.realtime.Request;
+import io.realtime.internal.wire.ErrorData;
+import io.realtime.server.TestServer.TestPeer;
+import java.time.Duration;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+/** A client hears why its messages were refused, though the session is over in which they were. */
+class RefusalsTest {
+    private static final Event<Integer> COUNT = Event.of("count", Integer.class);
+    private static final Request<Integer, Integer> HALF = Request.of("half", Integer.class, Integer.class);
+
+    private final ArrayDeque<Runnable> held = new ArrayDeque<>();
+    private boolean holding;
+    private final TestServer test = new TestServer(
+            TestServer::byName,
+            builder -> builder.executor(this::execute)
+                    .limits(Limits.builder().inflight(4).build())
+                    .on(COUNT, (session, message) -> {
+                        if (message.data() < 0) {
+                            throw new RealtimeException(ErrorCode.of("negative"), "no " + message.data());
+                        }
+                    })
+                    .onRequest(HALF, (session, number) -> {
+                        throw new RealtimeException(ErrorCode.of("odd"), number + " is odd");
+                    }));
+
+    @AfterEach
+    void close() {
+        release();
+        test.close();
+    }
+
+    private void execute(Runnable task) {
+        if (holding) {
+            held.add(task);
+        } else {
+            test.time.execute(task);
+        }
+    }
+
+    private void release() {
+        holding = false;
+        while (!held.isEmpty()) {
+            held.remove().run();
+        }
+        test.settle();
+    }
+
+    private static String count(long seq, int number) {
+        return "{'type':'count','seq':" + seq + ",'data':" + number + "}";
+    }
+
+    /** The numbers of the refused messages of which a peer was told. */
+    private static List<Long> refused(TestPeer peer) {
+        List<Long> numbers = new ArrayList<>();
+        for (JsonObject frame : peer.received) {
+            if (frame.get("type").getAsString().equals("$error")) {
+                assertEquals("@session", frame.get("room").getAsString());
+                numbers.add(frame.get("seq").getAsLong());
+            }
+        }
+        return numbers;
+    }
+
+    private void goodbye(TestPeer peer) {
+        Objects.requireNonNull(peer.connection).close(new CloseReason(CloseReason.NORMAL, ""));
+        test.settle();
+    }
+
+    private TestPeer hello() {
+        TestPeer peer = test.connect("realtime.v1", "/ws");
+        peer.send("{'type':'$hello','data':{'token':'ann','client':'client-of-ann-0123456789'}}");
+        return peer;
+    }
+
+    @Test
+    void refusalInAnInboxThatIsGoneIsToldInTheNextSession() {
+        TestPeer ann = test.managed("ann");
+        ann.send(count(1, 7));
+        ann.send(count(2, -7));
+        ann.send(count(3, 7));
+        ann.cut();
+        test.time.advance(Duration.ofMinutes(6));
+        TestPeer again = hello();
+        JsonObject welcome = again.data("$welcome");
+        assertFalse(welcome.get("resumed").getAsBoolean());
+        assertEquals(3, welcome.get("seq").getAsLong());
+        assertEquals(1, welcome.get("answers").getAsLong());
+        assertEquals(List.of(2L), refused(again));
+        assertEquals("no -7", again.data("$error").get("message").getAsString());
+    }
+
+    @Test
+    void refusalBehindTheGoodbyeOfItsClientIsToldInTheNextSession() {
+        TestPeer ann = test.managed("ann");
+        holding = true;
+        ann.send(count(1, -1));
+        ann.send("{'type':'half','ref':'q','seq':2,'data':3}");
+        goodbye(ann);
+        release();
+        TestPeer again = hello();
+        assertEquals(2, again.data("$welcome").get("seq").getAsLong());
+        assertEquals(List.of(1L, 2L), refused(again));
+        again.next("$error");
+        assertEquals("q", again.next("$error").get("ref").getAsString());
+    }
+
+    @Test
+    void resumptionRepeatsNoRefusal() {
+        TestPeer ann = hello();
+        JsonObject welcome = ann.data("$welcome");
+        ann.send(count(1, -1));
+        assertEquals(List.of(1L), refused(ann));
+        ann.cut();
+        TestPeer again = test.connect("realtime.v1", "/ws");
+        String epoch = welcome.getAsJsonObject("rooms")
+                .getAsJsonObject("@session")
+                .get("epoch")
+                .getAsString();
+        again.send("{'type':'$hello','data':{'token':'ann','client':'client-of-ann-0123456789','session':'"
+                + welcome.get("session").getAsString() + "','positions':{'@session':['" + epoch + "',1]}}}");
+        assertTrue(again.data("$welcome").get("resumed").getAsBoolean());
+        assertEquals(List.of(), refused(again));
+    }
+
+    @Test
+    void asManyAreToldAgainAsMayBeUnacknowledged() {
+        TestPeer ann = test.managed("ann");
+        for (int seq = 1; seq <= 6; seq++) {
+            ann.send(count(seq, -seq));
+        }
+        goodbye(ann);
+        test.settle();
+        assertEquals(List.of(3L, 4L, 5L, 6L), refused(hello()));
+    }
+
+    @Test
+    void theOneWithTheMostRefusalsLosesItsOwn() {
+        Refusals refusals = new Refusals(Integer.MAX_VALUE);
+        ErrorData error = ErrorData.of(ErrorCode.INTERNAL, "no", false);
+        ClientRecords records = new ClientRecords(
+                test.time,
+                3,
+                Duration.ofHours(1),
+                (user, lock) -> new Mailbox(
+                        new Pool("handlers", Pool.UNBOUNDED, test.time, test.time),
+                        user,
+                        test.time,
+                        new Bursts(test.time, test.time),
+                        10,
+                        1000,
+                        lock),
+                refusals::forget);
+        ClientRecords.ClientRecord anns = records.open("ann", "a").record();
+        ClientRecords.ClientRecord eves = records.open("eve", "e").record();
+        refusals.keep(new Refusals.Refusal(anns, "ann", 1, null, error));
+        for (int seq = 1; seq <= Refusals.MOST + 10; seq++) {
+            refusals.keep(new Refusals.Refusal(eves, "eve", seq, null, error));
+        }
+        assertEquals(Refusals.MOST, refusals.size());
+        assertEquals(1, refusals.of(anns).size());
+        assertEquals(12, refusals.of(eves).get(0).seq(), "the oldest went");
+        assertEquals(Refusals.MOST - 1, refusals.of(eves).size());
+        records.close(eves);
+        test.time.advance(Duration.ofHours(2));
+        ClientRecords.ClientRecord again = records.open("eve", "e").record();
+        assertEquals(List.of(), refusals.of(again));
+        assertEquals(1, refusals.size(), "they go with their client's record");
+    }
+}
