@@ -6,6 +6,7 @@ import io.realtime.ConnectionException;
 import io.realtime.ErrorCode;
 import io.realtime.Event;
 import io.realtime.Heartbeat;
+import io.realtime.PayloadException;
 import io.realtime.RealtimeException;
 import io.realtime.RemoteException;
 import io.realtime.client.ConnectionState.Status;
@@ -687,11 +688,14 @@ final class ClientEngine {
         }
         made.dialing = Link.NOTHING;
         made.opened(connection);
-        int without =
-                hello(new Rooms.Positions(Collections.emptyMap(), true)).frame().length();
-        int bytes = Math.min(Frames.MOST_HELLO_BYTES, longestQuestion) - without;
-        Frame hello = hello(rooms.positions(isHelloTooBig ? 0 : bytes, messageBytes()))
-                .frame();
+        Frame hello;
+        try {
+            hello = hello();
+        } catch (PayloadException unfit) { // the token's fault, which is the application's text
+            callbacks.error(unfit);
+            lose(made, new CloseReason(CloseReason.NORMAL, "the token cannot be sent"));
+            return;
+        }
         int most = config.target().outboundBytes();
         if (hello.length() > most) { // the token's fault: positions fit, whatever their number
             String why = "$hello with its token has " + hello.length() + " bytes, and outboundBytes is " + most;
@@ -700,6 +704,14 @@ final class ClientEngine {
             return;
         }
         made.send(hello);
+    }
+
+    /** Returns the {@code $hello} with as many positions as fit. */
+    private Frame hello() {
+        int without =
+                hello(new Rooms.Positions(Collections.emptyMap(), true)).frame().length();
+        int bytes = Math.min(Frames.MOST_HELLO_BYTES, longestQuestion) - without;
+        return hello(rooms.positions(isHelloTooBig ? 0 : bytes, messageBytes())).frame();
     }
 
     private Outgoing hello(Rooms.Positions positions) {

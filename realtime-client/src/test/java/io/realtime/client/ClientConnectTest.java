@@ -397,4 +397,16 @@ class ClientConnectTest {
                 CloseReason.NORMAL,
                 world.peer().closed == null ? 0 : world.peer().closed.code());
     }
+
+    @Test
+    void tokenWithHalfASurrogatePairIsReportedAndAskedForAgain() {
+        List<String> tokens = new ArrayList<>(List.of("cut \uD83D", "whole"));
+        world.use(world.builder().token(() -> CompletableFuture.completedFuture(tokens.remove(0))));
+        CompletableFuture<Void> connected = world.client().connect();
+        world.settle();
+        assertEquals(1, world.errors.size(), world.errors::toString);
+        assertEquals(ErrorCode.BAD_DATA, ((RealtimeException) world.errors.get(0)).code());
+        world.advance(1_000);
+        assertTrue(connected.isDone() && !connected.isCompletedExceptionally());
+    }
 }

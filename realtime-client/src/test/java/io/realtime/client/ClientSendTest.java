@@ -301,6 +301,15 @@ class ClientSendTest {
     }
 
     @Test
+    void aPayloadWithHalfASurrogatePairFailsAtOnce() {
+        world.connected();
+        CompletableFuture<Void> sent = say("cut \uD83D");
+        assertFailed(ErrorCode.BAD_DATA, sent);
+        world.settle();
+        assertEquals(List.of(), world.peer().all("chat.say"));
+    }
+
+    @Test
     void closeFailsWhatWaits() {
         CompletableFuture<Void> sent = say("never");
         world.client().close();

@@ -4,6 +4,7 @@ import io.realtime.ErrorCode;
 import io.realtime.RealtimeException;
 import io.realtime.RemoteException;
 import io.realtime.internal.Steps;
+import java.nio.charset.StandardCharsets;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -23,6 +24,13 @@ public record ErrorData(
         @Nullable Integer closeCode) {
 
     private static final int MAX_MESSAGE = 1_000;
+
+    @SuppressWarnings("ConstantValue") // Gson leaves a missing component null, whatever its annotation
+    public ErrorData {
+        if (message != null) { // half a surrogate pair becomes "?": an error must be told whatever its text
+            message = new String(message.getBytes(StandardCharsets.UTF_8), StandardCharsets.UTF_8);
+        }
+    }
 
     /** What a peer is told of a failure. */
     public static ErrorData of(RealtimeException failure) {

@@ -1,5 +1,6 @@
 package io.realtime.internal.wire;
 
+import io.realtime.PayloadException;
 import java.io.Writer;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
@@ -45,6 +46,7 @@ final class Utf8 extends Writer {
         return this;
     }
 
+    /** @throws PayloadException when the text holds half a surrogate pair, which UTF-8 cannot carry */
     @Override
     public void write(String text, int from, int count) {
         reserve(count);
@@ -54,7 +56,7 @@ final class Utf8 extends Writer {
             char c = text.charAt(i);
             if (c >= 0x80) {
                 length = at;
-                encode(text.substring(i, from + count));
+                encode(text, i, from + count);
                 return;
             }
             target[at++] = (byte) c;
@@ -62,17 +64,38 @@ final class Utf8 extends Writer {
         length = at;
     }
 
-    private void encode(String text) {
-        byte[] encoded = text.getBytes(StandardCharsets.UTF_8);
-        reserve(encoded.length);
-        System.arraycopy(encoded, 0, bytes, length, encoded.length);
-        length += encoded.length;
+    private void encode(String text, int from, int to) {
+        reserve(3 * (to - from));
+        byte[] target = bytes;
+        int at = length;
+        for (int i = from; i < to; i++) {
+            char c = text.charAt(i);
+            if (c < 0x80) {
+                target[at++] = (byte) c;
+            } else if (c < 0x800) {
+                target[at++] = (byte) (0xC0 | (c >> 6));
+                target[at++] = (byte) (0x80 | (c & 0x3F));
+            } else if (!Character.isSurrogate(c)) {
+                target[at++] = (byte) (0xE0 | (c >> 12));
+                target[at++] = (byte) (0x80 | ((c >> 6) & 0x3F));
+                target[at++] = (byte) (0x80 | (c & 0x3F));
+            } else if (++i < to && Character.isSurrogatePair(c, text.charAt(i))) {
+                int pair = Character.toCodePoint(c, text.charAt(i));
+                target[at++] = (byte) (0xF0 | (pair >> 18));
+                target[at++] = (byte) (0x80 | ((pair >> 12) & 0x3F));
+                target[at++] = (byte) (0x80 | ((pair >> 6) & 0x3F));
+                target[at++] = (byte) (0x80 | (pair & 0x3F));
+            } else {
+                throw new PayloadException("data holds half a surrogate pair");
+            }
+        }
+        length = at;
     }
 
     @Override
     public void write(int c) {
         if (c >= 0x80) {
-            encode(String.valueOf((char) c));
+            encode(String.valueOf((char) c), 0, 1);
             return;
         }
         reserve(1);

@@ -11,6 +11,7 @@ import com.google.gson.JsonNull;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import com.google.gson.JsonPrimitive;
+import io.realtime.ErrorCode;
 import io.realtime.PayloadException;
 import io.realtime.spi.Frame;
 import java.math.BigInteger;
@@ -115,6 +116,27 @@ class OutgoingTest {
     void aPayloadThatCannotBeWrittenIsRefused() {
         assertThrows(PayloadException.class, () -> Outgoing.of("t").data(null, String.class));
         assertThrows(PayloadException.class, () -> Outgoing.of("t").data(Double.NaN, Double.class));
+    }
+
+    @Test
+    void aPayloadWithHalfASurrogatePairIsRefused() {
+        Outgoing outgoing = Outgoing.of("t");
+        assertThrows(PayloadException.class, () -> outgoing.data("a\uD83D", String.class));
+        assertThrows(PayloadException.class, () -> outgoing.data(new JsonPrimitive("\uDE00é"), JsonElement.class));
+        JsonObject named = new JsonObject();
+        named.addProperty("\uD83D", 1);
+        assertThrows(PayloadException.class, () -> outgoing.data(named, JsonElement.class));
+        assertThrows(PayloadException.class, () -> Json.write("\uD83D", String.class));
+        assertEquals("{\"type\":\"t\"}", outgoing.frame().asText());
+    }
+
+    /** An error has to be told. */
+    @Test
+    void anErrorWithHalfASurrogatePairInItsMessageIsWritten() {
+        ErrorData error = ErrorData.of(ErrorCode.INTERNAL, "no \uD83D", false);
+        assertEquals(
+                "{\"type\":\"$error\",\"data\":{\"code\":\"internal\",\"message\":\"no ?\",\"retryable\":false}}",
+                Outgoing.of("$error").data(error, ErrorData.class).frame().asText());
     }
 
     @ParameterizedTest

@@ -2,7 +2,9 @@ package io.realtime.internal.wire;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertThrows;
 
+import io.realtime.PayloadException;
 import java.nio.charset.StandardCharsets;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
@@ -32,9 +34,25 @@ class Utf8Test {
         assertEquals("ab", text.toString());
     }
 
+    @ParameterizedTest
+    @ValueSource(strings = {"\ud83d", "\ude00", "a\ud83d", "\ud83da", "\ude00\ud83d", "\ud83d\ud83d\ude00", "é\ud83d\ude00\ude00"})
+    void halfASurrogatePairIsRefused(String half) {
+        Utf8 text = new Utf8();
+        assertThrows(PayloadException.class, () -> text.add(half));
+        assertThrows(PayloadException.class, () -> text.write(half.toCharArray(), 0, half.length()));
+    }
+
+    @Test
+    void halfOfAPairThatIsCutIsRefused() {
+        Utf8 text = new Utf8();
+        assertThrows(PayloadException.class, () -> text.write("\ud83d\ude00", 0, 1));
+        assertThrows(PayloadException.class, () -> text.write("\ud83d\ude00", 1, 1));
+        assertThrows(PayloadException.class, () -> text.write('\ud83d'));
+    }
+
     @Test
     void whateverIsWrittenInPartsIsTheUtf8OfTheWhole() {
-        String[] letters = {"a", "~", "\u007f", "\u0080", "\u00e9", "\u07ff", "\u20ac", "\ud83d\ude00", "\n", "\""};
+        String[] letters = {"a", "~", "\u007f", "\u0080", "\u00e9", "\u07ff", "\u20ac", "\ud7ff", "\ue000", "\uffff", "\ud800\udc00", "\ud83d\ude00", "\udbff\udfff", "\n", "\""};
         for (long seed = 0; seed < 2000; seed++) {
             Random random = new Random(seed);
             Utf8 text = new Utf8();
