@@ -537,7 +537,7 @@ public final class RealtimeClient implements AutoCloseable {
                     outboundBytes);
             ClientConfig config = new ClientConfig(
                     target,
-                    tokens,
+                    tokens instanceof BlockingTokens blocking ? blocking.ofItsOwn() : tokens,
                     backoff,
                     heartbeat,
                     outbox,

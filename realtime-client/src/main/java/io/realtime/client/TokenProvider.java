@@ -1,6 +1,5 @@
 package io.realtime.client;
 
-import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.function.Supplier;
 
@@ -17,22 +16,12 @@ public interface TokenProvider {
      */
     CompletionStage<String> token();
 
-    /** A provider that asks a blocking source, each time on a daemon thread of its own. */
+    /**
+     * A provider that asks a blocking source, on a daemon thread. A client has one call of it under way at a time: an attempt
+     * to connect that finds a call of an earlier one waits for its token, and reports that it waits when
+     * {@link RealtimeClient.Builder#tokenTimeout} is over. So a source needs a timeout of its own.
+     */
     static TokenProvider blocking(Supplier<String> source) {
-        return () -> {
-            CompletableFuture<String> token = new CompletableFuture<>();
-            Thread thread = new Thread(
-                    () -> {
-                        try {
-                            token.complete(source.get());
-                        } catch (Throwable failure) { // whatever it is, the attempt must learn of it
-                            token.completeExceptionally(failure);
-                        }
-                    },
-                    "realtime-client-token");
-            thread.setDaemon(true);
-            thread.start();
-            return token;
-        };
+        return new BlockingTokens(source);
     }
 }

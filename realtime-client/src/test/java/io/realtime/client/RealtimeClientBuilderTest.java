@@ -17,11 +17,17 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.CancellationException;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.LinkedBlockingQueue;
+import java.util.concurrent.Semaphore;
 import java.util.concurrent.ThreadPoolExecutor;
 import java.util.function.UnaryOperator;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -164,6 +170,67 @@ class RealtimeClientBuilderTest {
         Thread caller = Thread.currentThread();
         TokenProvider provider = TokenProvider.blocking(() -> Thread.currentThread() == caller ? "same" : "other");
         assertEquals("other", provider.token().toCompletableFuture().join());
+    }
+
+    @Test
+    @Timeout(60)
+    void sourceThatHangsIsCalledOnceAndTheLatestAttemptGetsItsToken() throws Exception {
+        Semaphore calls = new Semaphore(0);
+        BlockingQueue<String> tokens = new LinkedBlockingQueue<>();
+        TokenProvider provider = TokenProvider.blocking(() -> {
+            calls.release();
+            return take(tokens);
+        });
+        CompletableFuture<String> first = provider.token().toCompletableFuture();
+        calls.acquire();
+        CompletableFuture<String> second = provider.token().toCompletableFuture();
+        assertThrows(CancellationException.class, first::get);
+        CompletableFuture<String> third = provider.token().toCompletableFuture();
+        assertThrows(CancellationException.class, second::get);
+        tokens.put("late");
+        assertEquals("late", third.get());
+        assertEquals(0, calls.availablePermits());
+
+        CompletableFuture<String> next = provider.token().toCompletableFuture();
+        calls.acquire();
+        tokens.put("");
+        assertThrows(ExecutionException.class, next::get);
+        tokens.put("after a failure");
+        assertEquals("after a failure", provider.token().toCompletableFuture().get());
+    }
+
+    private static String take(BlockingQueue<String> tokens) {
+        try {
+            String token = tokens.take();
+            if (token.isEmpty()) {
+                throw new IllegalStateException("no token");
+            }
+            return token;
+        } catch (InterruptedException impossible) {
+            throw new AssertionError(impossible);
+        }
+    }
+
+    /** A token may be good for one of them alone. */
+    @Test
+    @Timeout(60)
+    void clientsOfOneBlockingProviderHaveCallsOfTheirOwn() throws InterruptedException {
+        Semaphore calls = new Semaphore(0);
+        BlockingQueue<String> tokens = new LinkedBlockingQueue<>();
+        TokenProvider provider = TokenProvider.blocking(() -> {
+            calls.release();
+            return take(tokens);
+        });
+        RealtimeClient.Builder builder =
+                RealtimeClient.builder(URI.create("ws://h/ws")).token(provider);
+        try (RealtimeClient one = builder.build();
+                RealtimeClient other = builder.build()) {
+            var unused = List.of(one.connect(), other.connect());
+            calls.acquire(2);
+        } finally {
+            tokens.put("one");
+            tokens.put("other");
+        }
     }
 
     @Test

@@ -1,0 +1,67 @@
+package io.realtime.client;
+
+import java.util.concurrent.CancellationException;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionStage;
+import java.util.concurrent.atomic.AtomicReference;
+import java.util.function.Consumer;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+
+/** A blocking source of tokens, of which one call at a time is under way. Safe for use by many threads. */
+final class BlockingTokens implements TokenProvider {
+    private final Supplier<String> source;
+
+    /** Gets what the call under way returns; null while there is none. */
+    private final AtomicReference<@Nullable CompletableFuture<String>> latest = new AtomicReference<>();
+
+    BlockingTokens(Supplier<String> source) {
+        this.source = source;
+    }
+
+    /** Returns a provider of the same source whose calls wait for no other's: one for each client. */
+    BlockingTokens ofItsOwn() {
+        return new BlockingTokens(source);
+    }
+
+    @Override
+    public CompletionStage<String> token() {
+        CompletableFuture<String> mine = new CompletableFuture<>();
+        CompletableFuture<String> before = latest.getAndSet(mine);
+        if (before == null) {
+            start();
+        } else {
+            before.completeExceptionally(
+                    new CancellationException("the token source has not returned, and a later attempt waits for it"));
+        }
+        return mine;
+    }
+
+    private void start() {
+        Thread thread = new Thread(this::call, "realtime-client-token");
+        thread.setDaemon(true);
+        try {
+            thread.start();
+        } catch (Throwable noThread) { // no memory for one; the next attempt may have it
+            finish(waiting -> waiting.completeExceptionally(noThread));
+        }
+    }
+
+    private void call() {
+        String token;
+        try {
+            token = source.get();
+        } catch (Throwable failure) { // whatever it is, the attempt must learn of it
+            finish(waiting -> waiting.completeExceptionally(failure));
+            return;
+        }
+        finish(waiting -> waiting.complete(token));
+    }
+
+    private void finish(Consumer<CompletableFuture<String>> completion) {
+        CompletableFuture<String> waiting = latest.getAndSet(null);
+        if (waiting != null) {
+            completion.accept(waiting);
+        }
+    }
+}
