@@ -74,6 +74,7 @@ final class Calls {
     private final AtomicInteger era = new AtomicInteger(); // another for each user
     private final AtomicInteger owed = new AtomicInteger(); // requests whose handlers have begun and not answered
     private final Runnable onAnswered;
+    private final Once soon;
 
     // The scheduler's thread only.
     private final Map<String, Long> unsaid = new LinkedHashMap<>(); // credit that was granted since it was last said
@@ -125,6 +126,7 @@ final class Calls {
         this.scheduler = scheduler;
         this.connection = connection;
         this.onAnswered = onAnswered;
+        this.soon = new Once(this::post, this::saySoon);
         this.producers =
                 new ThreadPoolExecutor(0, MOST_SOURCES, 10, TimeUnit.SECONDS, new SynchronousQueue<>(), task -> {
                     Thread thread = new Thread(task, "realtime-client-stream");
@@ -142,7 +144,7 @@ final class Calls {
         }
         Executor executor = callbacks.executor();
         RequestCall<R> call = new RequestCall<>(result, request.replyType(), executor);
-        String json = json(data, request.type(), call);
+        String json = json(data, request.type(), call, executor);
         if (json != null) {
             String ref = questions.newRef();
             ask(ref, request.name(), json, new Asked(call, executor));
@@ -177,19 +179,21 @@ final class Calls {
                 upTo -> post(() -> grant(ref, upTo)),
                 () -> cancel(ref),
                 callbacks::tell);
-        String json = json(data, request.type(), call);
+        String json = json(data, request.type(), call, executor);
         if (json != null) {
             ask(ref, request.name(), json, new Asked(call, executor));
-            post(this::saySoon);
+            soon.post();
         }
         return call::cancel;
     }
 
-    private static @Nullable String json(@Nullable Object data, Type type, Question question) {
+    /** @param executor tells the question why there is none */
+    private @Nullable String json(@Nullable Object data, Type type, Question question, Executor executor) {
         try {
             return Json.write(data, type);
         } catch (PayloadException unfit) {
             question.failed(unfit);
+            callbacks.untold().failureWaitsFor(executor);
             return null;
         }
     }
@@ -270,7 +274,10 @@ final class Calls {
         @Override
         public void failed(RealtimeException why) {
             tell(why);
-            post(this::giveUp);
+            Outbox.Entry mine = entry;
+            if (mine != null && mine.seq() > 0) { // else it was refused, or whoever asks gives it up
+                post(this::giveUp);
+            }
         }
 
         void tell(RealtimeException why) {
@@ -300,12 +307,13 @@ final class Calls {
 
     private void cancel(String ref) {
         Question question = questions.get(ref);
-        boolean isOpen = questions.close(ref); // else it was refused, or the server has said its last word
-        post(() -> {
-            if (isOpen && (!(question instanceof Asked asked) || !asked.giveUp())) {
-                tell(new Asker(era.get(), ref), Frames.CANCEL, -1, "null");
-            }
-        });
+        if (questions.close(ref)) { // else it was refused, or the server has said its last word
+            post(() -> {
+                if (!(question instanceof Asked asked) || !asked.giveUp()) {
+                    tell(new Asker(era.get(), ref), Frames.CANCEL, -1, "null");
+                }
+            });
+        }
     }
 
     // ---- what the server answers, on the scheduler's thread

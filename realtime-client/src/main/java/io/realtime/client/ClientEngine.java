@@ -30,8 +30,8 @@ import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -77,8 +77,9 @@ final class ClientEngine {
     private final Set<Posted> posted = ConcurrentHashMap.newKeySet(); // what waits for the scheduler
     private final AtomicInteger postedCount = new AtomicInteger(); // of these
     private final Map<String, Long> untoldLeaves = new ConcurrentHashMap<>(); // whose futures were refused
-    private final Once reconnecting = new Once();
-    private final Once changingNetwork = new Once();
+    private final AtomicReference<@Nullable Disconnect> lastDisconnect = new AtomicReference<>(); // nothing asked since
+    private final Once reconnecting;
+    private final Once changingNetwork;
 
     private final Waiters<Void> opening;
     private @Nullable Link link;
@@ -123,6 +124,8 @@ final class ClientEngine {
         this.drain = new Drain(scheduler, callbacks, calls, sender, this::isConnectedWithin);
         this.reconnections = new Throttle(scheduler, BURST, this::dialNow);
         this.networkChanges = new Throttle(scheduler, BURST, this::onNetworkChanged);
+        this.reconnecting = new Once(this::post, reconnections::ask);
+        this.changingNetwork = new Once(this::post, networkChanges::ask);
         this.inboxAcks = new InboxAcks(scheduler, this::sendInboxAck, callbacks::error);
         FileOutbox file = config.outboxFile();
         this.clientId = file == null ? Ids.secret(config.random()) : file.clientId();
@@ -165,6 +168,7 @@ final class ClientEngine {
             boolean unused = remove(mine);
             throw refusal;
         }
+        lastDisconnect.set(null); // not before: another thread's must not be taken for a later word than this
         if (terminated && remove(mine)) { // the end may not have seen it
             result.completeExceptionally(closed());
         }
@@ -177,29 +181,6 @@ final class ClientEngine {
             postedCount.decrementAndGet();
         }
         return isMine;
-    }
-
-    /** Posts a task that waits already only once. */
-    private final class Once {
-        private final AtomicBoolean isPosted = new AtomicBoolean();
-
-        void post(Runnable task) {
-            if (!isPosted.compareAndSet(false, true)) {
-                return;
-            }
-            boolean isTaken = false;
-            try {
-                ClientEngine.this.post(() -> {
-                    isPosted.set(false);
-                    task.run();
-                });
-                isTaken = true;
-            } finally {
-                if (!isTaken) {
-                    isPosted.set(false);
-                }
-            }
-        }
     }
 
     /** A task that was posted and has not begun, and the future that waits for it. */
@@ -257,7 +238,48 @@ final class ClientEngine {
 
     void disconnect(Duration grace) {
         boolean isCallback = callbacks.isRunningHere();
-        post(() -> disconnect(grace, isCallback));
+        Disconnect last = lastDisconnect.get();
+        if (last != null && last.include(grace, isCallback)) {
+            return;
+        }
+        Disconnect next = new Disconnect(grace, isCallback);
+        lastDisconnect.set(next);
+        boolean isPosted = false;
+        try {
+            post(next);
+            isPosted = true;
+        } finally {
+            if (!isPosted) { // no other may count on it
+                lastDisconnect.set(null);
+            }
+        }
+    }
+
+    /** What one task does for all calls of disconnect since another call was posted. */
+    private final class Disconnect implements Runnable {
+        private final AtomicReference<@Nullable Ending> ending; // null from when it runs
+
+        private record Ending(Duration grace, boolean isCallback) {}
+
+        Disconnect(Duration grace, boolean isCallback) {
+            this.ending = new AtomicReference<>(new Ending(grace, isCallback));
+        }
+
+        /** Returns false when it is too late. */
+        boolean include(Duration grace, boolean isCallback) {
+            Ending known = ending.updateAndGet(before -> before == null
+                    ? null
+                    : new Ending(before.grace.compareTo(grace) < 0 ? before.grace : grace, isCallback));
+            return known != null;
+        }
+
+        @Override
+        public void run() {
+            Ending last = ending.getAndSet(null);
+            if (last != null) {
+                disconnect(last.grace, last.isCallback);
+            }
+        }
     }
 
     CompletableFuture<JoinResult> join(String room, int history, Duration timeout) {
@@ -316,11 +338,11 @@ final class ClientEngine {
     }
 
     void reconnectNow() {
-        reconnecting.post(reconnections::ask);
+        reconnecting.post();
     }
 
     void networkChanged() {
-        changingNetwork.post(networkChanges::ask);
+        changingNetwork.post();
     }
 
     /** Ends everything for good, when what was asked for is delivered or the grace is over; then runs {@code last}. */

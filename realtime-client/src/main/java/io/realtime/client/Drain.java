@@ -18,6 +18,8 @@ final class Drain {
     private final Outlook outlook;
     private final List<Wait> waits = new ArrayList<>(0);
     private volatile boolean isUnderWay;
+    private volatile boolean isMarked; // a marker waits among the callbacks
+    private long lastMarker; // that was sent
 
     /** Says whether there will be a connection. */
     interface Outlook {
@@ -50,14 +52,46 @@ final class Drain {
         try {
             wait.timer = scheduler.schedule(wait.left(), () -> end(wait));
             if (!wait.isBehindCallbacks) {
-                callbacks.execute(() -> scheduler.schedule(Duration.ZERO, () -> {
-                    wait.isBehindCallbacks = true;
-                    check();
-                }));
+                wait.marker = lastMarker + 1;
+                mark();
             }
         } catch (Throwable failure) { // without time there is no grace
             end(wait);
             throw failure;
+        }
+        check();
+    }
+
+    /** Has a marker go through the callbacks, one at a time, however often somebody disconnects while they stand still. */
+    private void mark() {
+        if (isMarked) {
+            return; // the next follows it
+        }
+        isMarked = true;
+        boolean isTaken = false;
+        try {
+            long marker = lastMarker + 1;
+            callbacks.execute(() -> {
+                isMarked = false;
+                scheduler.schedule(Duration.ZERO, () -> marked(marker));
+            });
+            lastMarker = marker;
+            isTaken = true;
+        } finally {
+            if (!isTaken) {
+                isMarked = false;
+            }
+        }
+    }
+
+    private void marked(long marker) {
+        boolean isNextWanted = false;
+        for (Wait wait : waits) {
+            wait.isBehindCallbacks |= wait.marker <= marker;
+            isNextWanted |= !wait.isBehindCallbacks;
+        }
+        if (isNextWanted) {
+            mark();
         }
         check();
     }
@@ -102,6 +136,7 @@ final class Drain {
         private final Runnable then;
         private Scheduler.Cancellable timer = () -> {};
         private boolean isBehindCallbacks;
+        private long marker; // with which it is behind those that wait
         private long last = -1; // the number of the last message to wait for, once all callbacks have sent theirs
 
         private Wait(long until, boolean isCallback, Runnable then) {

@@ -45,6 +45,7 @@ final class Reloads {
     private final Callbacks callbacks;
     private final Scheduler scheduler;
     private final ConcurrentHashMap<String, Hook> hooks = new ConcurrentHashMap<>();
+    private final Once removal = new Once(this::submit, this::hooksRemoved);
     private volatile boolean closed;
 
     private final Map<String, Hold> holds = new HashMap<>();
@@ -98,7 +99,7 @@ final class Reloads {
         }
         return () -> {
             if (hooks.remove(room, hook)) {
-                submit(() -> removed(room, hook));
+                removal.post();
             }
         };
     }
@@ -198,10 +199,12 @@ final class Reloads {
         }
     }
 
-    private void removed(String room, Hook hook) {
-        Hold hold = holds.get(room);
-        if (hold != null && hold.hook == hook) {
-            release(hold);
+    /** Releases rooms whose hooks were closed. */
+    private void hooksRemoved() {
+        for (Hold hold : new ArrayList<>(holds.values())) {
+            if (hooks.get(hold.room) != hold.hook) {
+                release(hold);
+            }
         }
     }
 

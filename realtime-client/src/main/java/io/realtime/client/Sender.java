@@ -34,6 +34,9 @@ import org.jspecify.annotations.Nullable;
 final class Sender {
     private static final int BATCH_BYTES = 64 << 10;
 
+    /** How many messages, beside a full outbox, may be between {@link #send} and the scheduler's thread: they were given up. */
+    private static final int MOST_GIVEN_UP = 10_000;
+
     /** How many ephemeral messages may be between {@link #send} and the scheduler's thread. */
     private static final int MOST_EPHEMERAL = 1_000;
 
@@ -50,7 +53,10 @@ final class Sender {
     private final Outbox outbox;
     private final @Nullable FileOutbox file;
     private final int outboundBytes;
+    private final AtomicInteger posted = new AtomicInteger(); // messages that wait for the scheduler's thread
+    private final long mostPosted;
     private final AtomicInteger ephemeralPosted = new AtomicInteger();
+    private final Once progress;
     private final AtomicBoolean retries = new AtomicBoolean(); // a timer runs to try the file again
     private volatile boolean closed;
 
@@ -90,6 +96,8 @@ final class Sender {
         this.isHeld = isHeld;
         this.onProgress = onProgress;
         this.onAsked = onAsked;
+        this.progress = new Once(task -> scheduler.schedule(Duration.ZERO, task), onProgress);
+        this.mostPosted = (long) config.outbox().messages() + MOST_GIVEN_UP;
         this.file = config.outboxFile();
         this.outboundBytes = config.target().outboundBytes();
         this.outbox = new Outbox(config.outbox(), file != null, outboundBytes);
@@ -186,12 +194,18 @@ final class Sender {
     }
 
     private void sendReliable(Outbox.Entry entry, boolean isAsked) {
-        report(outbox.add(entry));
-        changed();
-        if (entry.seq() > 0) { // it was not refused
-            boolean isPosted = false;
-            try {
+        if (posted.incrementAndGet() > mostPosted) {
+            posted.decrementAndGet();
+            drop(entry, ErrorCode.OVERLOADED, "too many messages wait for the client's thread");
+            return;
+        }
+        boolean isPosted = false;
+        try {
+            report(outbox.add(entry));
+            changed();
+            if (entry.seq() > 0) { // it was not refused
                 scheduler.schedule(Duration.ZERO, () -> {
+                    posted.decrementAndGet();
                     if (isAsked) {
                         onAsked.run();
                     }
@@ -199,10 +213,11 @@ final class Sender {
                     pumpLater();
                 });
                 isPosted = true;
-            } finally {
-                if (!isPosted) { // else it waits for ever, and all that come later wait behind it
-                    outbox.giveUp(entry);
-                }
+            }
+        } finally {
+            if (!isPosted) {
+                posted.decrementAndGet();
+                outbox.giveUp(entry); // one that was taken would wait for ever, and all that come later behind it
             }
         }
     }
@@ -261,7 +276,7 @@ final class Sender {
      */
     boolean giveUp(Outbox.Entry entry) {
         boolean isGivenUp = outbox.giveUp(entry);
-        Steps.run(this::changed, () -> scheduler.schedule(Duration.ZERO, onProgress));
+        Steps.run(this::changed, progress::post);
         return isGivenUp;
     }
 

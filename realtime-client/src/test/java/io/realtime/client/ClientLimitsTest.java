@@ -391,4 +391,69 @@ class ClientLimitsTest {
         }
         assertEquals(before + 2, world.time.pending());
     }
+
+    @Test
+    void disconnectsWaitOnceAndTheShortestGraceCounts() {
+        world.acks = false;
+        world.connected();
+        var unused = world.client().send(World.SAY, new World.Say("not acknowledged"));
+        world.settle();
+        int before = world.time.pending();
+        world.client().disconnect(Duration.ofSeconds(9));
+        for (int i = 0; i < 1_000; i++) {
+            world.client().disconnect(Duration.ofSeconds(2));
+            world.client().disconnect(Duration.ofSeconds(9));
+        }
+        assertEquals(before + 1, world.time.pending());
+        world.advance(1_900);
+        assertTrue(world.client().isConnected());
+        world.advance(200);
+        assertFalse(world.client().isConnected());
+    }
+
+    /** The last word counts. */
+    @Test
+    void disconnectBehindAnotherCallIsOneOfItsOwn() {
+        world.client().disconnect();
+        CompletableFuture<Void> connected = world.client().connect();
+        world.client().disconnect();
+        CompletableFuture<Void> again = world.client().connect();
+        world.settle();
+        assertTrue(connected.isCompletedExceptionally());
+        assertTrue(again.isDone() && !again.isCompletedExceptionally());
+        assertTrue(world.client().isConnected());
+        world.client().disconnect();
+        world.settle();
+        assertFalse(world.client().isConnected());
+    }
+
+    /** Of messages that were given up nothing is left in the outbox; the engine's thread has not come to them all the same. */
+    @Test
+    void messagesThatAreCancelledAtOnceAreBoundedToo() {
+        world.connected();
+        int before = world.time.pending();
+        CompletableFuture<Void> sent = world.client().send(World.SAY, new World.Say("x"));
+        for (int i = 0; i < 20_000 && sent.cancel(false); i++) {
+            sent = world.client().send(World.SAY, new World.Say("x"));
+        }
+        assertTrue(world.time.pending() <= before + 12_000, () -> world.time.pending() + " tasks wait");
+        world.settle();
+        assertEquals(ErrorCode.OVERLOADED, code(sent));
+        CompletableFuture<Void> next = world.client().send(World.SAY, new World.Say("next"));
+        world.settle();
+        assertTrue(next.isDone() && !next.isCompletedExceptionally());
+        assertEquals(List.of("next"), world.peer().says());
+    }
+
+    @Test
+    void streamsThatAreCancelledAtOnceAreBoundedToo() {
+        world.use(world.builder().callbackExecutor(Runnable::run)); // these do not wait, but for the engine's thread
+        world.connected();
+        int before = world.time.pending();
+        StreamRequest<String, Integer> count = StreamRequest.of("count", String.class, Integer.class);
+        for (int i = 0; i < 20_000; i++) {
+            world.client().stream(count, "x", item -> {}, Runnable::run).close();
+        }
+        assertTrue(world.time.pending() <= before + 12_000, () -> world.time.pending() + " tasks wait");
+    }
 }

@@ -209,6 +209,19 @@ class ClientSendTest {
     }
 
     @Test
+    void cancelOfARefusedMessageIsTooLateAndMakesNoRoom() {
+        world.use(world.builder().outbox(OutboxLimits.builder().bytes(1_000).build()));
+        CompletableFuture<Void> kept = say("x".repeat(500));
+        CompletableFuture<Void> refused = say("x".repeat(500));
+        assertFalse(refused.cancel(false));
+        CompletableFuture<Void> next = say("x".repeat(500));
+        world.settle();
+        assertFalse(kept.isDone());
+        assertFailed(ErrorCode.OVERLOADED, refused);
+        assertFailed(ErrorCode.OVERLOADED, next);
+    }
+
+    @Test
     void whatWaitsTooLongIsDropped() {
         world.use(world.builder()
                 .outbox(OutboxLimits.builder().maxAge(Duration.ofMinutes(1)).build()));

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.realtime.ErrorCode;
 import io.realtime.Event;
+import io.realtime.PayloadException;
 import io.realtime.RealtimeException;
 import io.realtime.Request;
 import io.realtime.StreamListener;
@@ -172,5 +173,58 @@ class ClientUntoldTest {
         assertEquals(ErrorCode.OVERLOADED, refusal.code());
         listeners.forEach(Runnable::run);
         var unused = world.client().stream(COUNT, "x", listener, listeners::add);
+    }
+
+    @Test
+    void streamsThatCannotBeAskedForWaitForTheirListenersBounded() {
+        ArrayDeque<Runnable> listeners = new ArrayDeque<>();
+        world.use(world.builder());
+        StreamRequest<Double, Integer> unwritable = StreamRequest.of("test.nan", Double.class, Integer.class);
+        List<Throwable> told = new ArrayList<>();
+        StreamListener<Integer> listener = new StreamListener<>() {
+            @Override
+            public void onItem(Integer item) {}
+
+            @Override
+            public void onError(Throwable failure) {
+                told.add(failure);
+            }
+        };
+        RealtimeException refusal = assertThrows(RealtimeException.class, () -> {
+            for (int i = 0; i < TOO_MANY; i++) {
+                var unused = world.client().stream(unwritable, Double.NaN, listener, listeners::add);
+            }
+        });
+        assertEquals(ErrorCode.OVERLOADED, refusal.code());
+        listeners.forEach(Runnable::run);
+        assertEquals(Untold.MOST_BYTES / Untold.FAILURE_BYTES + 1, told.size());
+        assertTrue(told.stream().allMatch(PayloadException.class::isInstance), "each was told why");
+        var unused = world.client().stream(unwritable, Double.NaN, listener, Runnable::run);
+    }
+
+    @Test
+    void closedReloadHooksLeaveNoCallbacksBehind() {
+        world.use(builder());
+        for (int i = 0; i < TOO_MANY; i++) {
+            world.client().room("r").onReload(gap -> new CompletableFuture<>()).close();
+        }
+        assertFalse(world.client().connect().isDone());
+    }
+
+    @Test
+    void disconnectsThatWaitForTheCallbacksLeaveNoMoreBehind() {
+        isStuck = false;
+        world.use(builder());
+        world.connected();
+        isStuck = true;
+        world.client().room("r").onReload(gap -> new CompletableFuture<>()).close(); // a callback that waits
+        for (int i = 0; i < TOO_MANY; i++) {
+            world.client().disconnect(Duration.ofHours(1));
+            world.advance(0);
+        }
+        assertFalse(world.client().connect().isDone());
+        assertTrue(world.client().isConnected());
+        runCallbacks();
+        assertEquals(2, world.peers.size(), "it has disconnected when the callbacks had run, and connected again");
     }
 }

@@ -35,7 +35,16 @@ class Utf8Test {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"\ud83d", "\ude00", "a\ud83d", "\ud83da", "\ude00\ud83d", "\ud83d\ud83d\ude00", "é\ud83d\ude00\ude00"})
+    @ValueSource(
+            strings = {
+                "\ud83d",
+                "\ude00",
+                "a\ud83d",
+                "\ud83da",
+                "\ude00\ud83d",
+                "\ud83d\ud83d\ude00",
+                "é\ud83d\ude00\ude00"
+            })
     void halfASurrogatePairIsRefused(String half) {
         Utf8 text = new Utf8();
         assertThrows(PayloadException.class, () -> text.add(half));
@@ -52,7 +61,23 @@ class Utf8Test {
 
     @Test
     void whateverIsWrittenInPartsIsTheUtf8OfTheWhole() {
-        String[] letters = {"a", "~", "\u007f", "\u0080", "\u00e9", "\u07ff", "\u20ac", "\ud7ff", "\ue000", "\uffff", "\ud800\udc00", "\ud83d\ude00", "\udbff\udfff", "\n", "\""};
+        String[] letters = {
+            "a",
+            "~",
+            "\u007f",
+            "\u0080",
+            "\u00e9",
+            "\u07ff",
+            "\u20ac",
+            "\ud7ff",
+            "\ue000",
+            "\uffff",
+            "\ud800\udc00",
+            "\ud83d\ude00",
+            "\udbff\udfff",
+            "\n",
+            "\""
+        };
         for (long seed = 0; seed < 2000; seed++) {
             Random random = new Random(seed);
             Utf8 text = new Utf8();

@@ -1,0 +1,36 @@
+package io.realtime.client;
+
+import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.function.Consumer;
+
+/** A task that is posted to another thread only once while it waits there. Safe for use by many threads. */
+final class Once {
+    private final Consumer<Runnable> thread;
+    private final Runnable task;
+    private final AtomicBoolean isPosted = new AtomicBoolean();
+
+    /** @param thread posts what it is given */
+    Once(Consumer<Runnable> thread, Runnable task) {
+        this.thread = thread;
+        this.task = task;
+    }
+
+    /** Has the task run once more from now on at least. */
+    void post() {
+        if (!isPosted.compareAndSet(false, true)) {
+            return;
+        }
+        boolean isTaken = false;
+        try {
+            thread.accept(() -> {
+                isPosted.set(false); // first: the task may not see what comes from now on
+                task.run();
+            });
+            isTaken = true;
+        } finally {
+            if (!isTaken) {
+                isPosted.set(false);
+            }
+        }
+    }
+}
