@@ -130,7 +130,7 @@ public final class RealtimeClient implements AutoCloseable {
     /**
      * Disconnects for good, when what the application has asked for is delivered as {@link #disconnect(Duration)} says; waits
      * for that on the calling thread, which is therefore no user interface's. A callback that calls this waits for no other.
-     * An interrupted thread waits for nothing, and stays interrupted.
+     * An interrupted thread does not wait for delivery, but for the rest, and stays interrupted.
      *
      * <p>What was not delivered then fails with code {@code closed}, and {@link ClientListener#onDropped} names each message;
      * messages in a {@link FileOutbox} stay there for the next client instead, those included that were yet to be stored.
@@ -432,7 +432,8 @@ public final class RealtimeClient implements AutoCloseable {
         /**
          * Sets how many bytes may wait between the socket and the application's callbacks; default 8 MiB. Messages, answers,
          * errors and items of streams count until the callback that hears of them has returned, and each 256 bytes more
-         * than it has. When more arrives the connection is closed with 4102, and resumed after the backoff.
+         * than it has. Each character of a text counts as one byte; where some are beyond Latin-1 it takes up to twice as much
+         * of the heap. When more arrives the connection is closed with 4102, and resumed after the backoff.
          *
          * @throws IllegalArgumentException when it is below 2 KiB
          */

@@ -77,23 +77,40 @@ public final class SystemScheduler implements Scheduler, AutoCloseable {
 
     /** Waits until the thread has ended, after {@link #close}; returns at once on that thread itself. */
     public void awaitEnd() {
-        if (thread != Thread.currentThread()) {
-            awaitEnd(timer);
+        Thread last = thread;
+        if (last != Thread.currentThread()) {
+            awaitEnd(timer, last);
         }
     }
 
     /** Stops an executor and waits until its threads have ended. */
     public static void stop(ExecutorService threads) {
         threads.shutdown();
-        awaitEnd(threads);
+        awaitEnd(threads, null);
     }
 
-    private static void awaitEnd(ExecutorService threads) {
-        try {
-            if (!threads.awaitTermination(LONGEST_END_SECONDS, TimeUnit.SECONDS)) {
-                LOG.warn("a thread has not ended within {} s", LONGEST_END_SECONDS);
+    /**
+     * An interrupt does not end the wait, since others count on what it waits for; the thread stays interrupted.
+     *
+     * @param last is the thread, if that is known
+     */
+    private static void awaitEnd(ExecutorService threads, @Nullable Thread last) {
+        long until = System.nanoTime() + TimeUnit.SECONDS.toNanos(LONGEST_END_SECONDS);
+        boolean isInterrupted = false;
+        boolean isOver = false;
+        while (!isOver) {
+            try {
+                if (!threads.awaitTermination(until - System.nanoTime(), TimeUnit.NANOSECONDS)) {
+                    LOG.warn("a thread has not ended within {} s", LONGEST_END_SECONDS);
+                } else if (last != null) { // it says that it ends a moment before it does
+                    TimeUnit.NANOSECONDS.timedJoin(last, until - System.nanoTime());
+                }
+                isOver = true;
+            } catch (InterruptedException interrupted) {
+                isInterrupted = true;
             }
-        } catch (InterruptedException interrupted) { // the caller is to stop waiting
+        }
+        if (isInterrupted) {
             Thread.currentThread().interrupt();
         }
     }

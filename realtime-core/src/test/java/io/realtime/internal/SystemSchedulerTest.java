@@ -1,6 +1,7 @@
 package io.realtime.internal;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNotSame;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -8,6 +9,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -106,6 +108,27 @@ class SystemSchedulerTest {
         gate.complete(null);
         joinUninterrupted(thread);
         assertEquals(List.of("was running"), order);
+    }
+
+    @Test
+    void anInterruptedThreadWaitsForTheEndAllTheSameAndStaysInterrupted() {
+        Thread closer = Thread.currentThread();
+        var running = new CompletableFuture<Thread>();
+        var returned = new AtomicBoolean();
+        scheduler.schedule(Duration.ZERO, () -> {
+            running.complete(Thread.currentThread());
+            while (closer.getState() != Thread.State.TIMED_WAITING && !returned.get()) {
+                Thread.onSpinWait();
+            }
+        });
+        Thread timer = running.join();
+        scheduler.close();
+        closer.interrupt();
+        scheduler.awaitEnd();
+        boolean isAlive = timer.isAlive();
+        returned.set(true);
+        assertTrue(Thread.interrupted(), "it stays interrupted");
+        assertFalse(isAlive);
     }
 
     private static void joinUninterrupted(Thread thread) {
