@@ -23,13 +23,32 @@ final class ClientFuture<T> extends CompletableFuture<T> {
     /** Sets what withdraws what was asked, or returns false when its outcome is decided; runs on the thread that cancels. */
     void onCancel(BooleanSupplier action) {
         withdrawal = action;
+        if (isDone()) {
+            withdrawal = null;
+        }
+    }
+
+    @Override
+    public boolean complete(@Nullable T value) {
+        return forget(super.complete(value));
+    }
+
+    @Override
+    public boolean completeExceptionally(Throwable failure) {
+        return forget(super.completeExceptionally(failure));
+    }
+
+    /** What was asked may be a long message, and the application may keep what has become of it. */
+    private boolean forget(boolean isDoneNow) {
+        withdrawal = null;
+        return isDoneNow;
     }
 
     @Override
     public boolean cancel(boolean mayInterruptIfRunning) {
         BooleanSupplier action = withdrawal;
         boolean isTooLate = !isDone() && action != null && !action.getAsBoolean();
-        return isTooLate ? isCancelled() : super.cancel(mayInterruptIfRunning);
+        return isTooLate ? isCancelled() : forget(super.cancel(mayInterruptIfRunning));
     }
 
     @Override
