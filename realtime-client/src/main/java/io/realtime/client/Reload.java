@@ -9,7 +9,8 @@ import org.jspecify.annotations.Nullable;
 public interface Reload {
     /**
      * Begins to load. Runs on the client's callback executor, so it must not block; the stage may complete on any
-     * thread, whenever it likes: there is no deadline.
+     * thread. One that has not completed after 1 minute has failed with {@code timeout}: what it completes with later is
+     * ignored, and the hook runs again after a while.
      *
      * @param gap the room, and the place that what is loaded must reach at least
      * @return completes with the place up to which the loaded state holds the messages already, which are then not
