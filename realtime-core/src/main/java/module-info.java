@@ -8,6 +8,7 @@ module io.realtime.core {
     exports io.realtime.spi;
     exports io.realtime.internal to
             io.realtime.client,
+            io.realtime.netty,
             io.realtime.server,
             io.realtime.testing;
     exports io.realtime.internal.calls to

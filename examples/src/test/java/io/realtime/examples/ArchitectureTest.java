@@ -131,7 +131,12 @@ class ArchitectureTest {
     @ArchTest
     static final ArchRule ONLY_STEPS_LOGS_FAILURES = noClasses()
             .that()
-            .resideInAnyPackage("io.realtime", "io.realtime.internal..", "io.realtime.server..", "io.realtime.client..")
+            .resideInAnyPackage(
+                    "io.realtime",
+                    "io.realtime.internal..",
+                    "io.realtime.server..",
+                    "io.realtime.client..",
+                    "io.realtime.netty..")
             .and()
             .doNotHaveSimpleName("Steps")
             .should()

@@ -7,6 +7,7 @@ import io.netty.channel.EventLoop;
 import io.netty.channel.EventLoopGroup;
 import io.netty.channel.RecvByteBufAllocator;
 import io.netty.channel.socket.SocketChannel;
+import io.realtime.internal.Steps;
 import io.realtime.server.websocket.Admission;
 import io.realtime.spi.ServerTransport.Acceptor;
 import io.realtime.spi.ServerTransport.Config;
@@ -89,12 +90,12 @@ final class AcceptHandler extends ChannelInboundHandlerAdapter {
             connections.add(connection);
             loop.register(channel).addListener(registered -> {
                 if (!registered.isSuccess()) { // and has closed it, which its connection hears
-                    LOG.warn("an accepted connection could not be registered", registered.cause());
+                    Steps.warn(LOG, "an accepted connection could not be registered", registered.cause());
                 }
             });
         } catch (Throwable broken) { // this peer's alone
             if (broken instanceof Error) {
-                LOG.error("a connection could not be taken", broken);
+                Steps.log(LOG, "a connection could not be taken", broken);
             } else {
                 LOG.debug("a connection ended while it was accepted", broken);
             }
@@ -120,7 +121,7 @@ final class AcceptHandler extends ChannelInboundHandlerAdapter {
     @SuppressWarnings("FutureReturnValueIgnored") // the task cannot fail
     public void exceptionCaught(ChannelHandlerContext context, Throwable cause) {
         if (failure == null) {
-            LOG.error("accepting fails; trying again every {} ms", RETRY_PAUSE.toMillis(), cause);
+            Steps.log(LOG, "accepting fails; trying again every " + RETRY_PAUSE.toMillis() + " ms", cause);
         }
         failure = String.valueOf(cause.getMessage());
         context.executor() // first: else accepting would end when there is no memory for the task

@@ -11,6 +11,7 @@ import io.netty.handler.ssl.SslHandler;
 import io.netty.util.ReferenceCountUtil;
 import io.netty.util.concurrent.Future;
 import io.realtime.CloseReason;
+import io.realtime.internal.Steps;
 import io.realtime.server.websocket.Admission;
 import io.realtime.server.websocket.ControlFrames;
 import io.realtime.server.websocket.Ending;
@@ -211,7 +212,7 @@ final class NettyConnection extends ChannelInboundHandlerAdapter
             refuse(refused.status(), refused.reason());
             return;
         } catch (Throwable failure) { // an Error of the acceptor's must not end what others share
-            LOG.error("deciding about an upgrade failed", failure);
+            Steps.log(LOG, "deciding about an upgrade failed", failure);
             refuse(500, "Internal Server Error");
             return;
         }
@@ -221,7 +222,7 @@ final class NettyConnection extends ChannelInboundHandlerAdapter
         try {
             listener = acceptor.open(this, handshake);
         } catch (Throwable failure) {
-            LOG.error("opening a connection failed", failure);
+            Steps.log(LOG, "opening a connection failed", failure);
             fail(new CloseReason(CloseReason.INTERNAL_ERROR, "the server failed to open the connection"));
         }
     }
@@ -248,7 +249,7 @@ final class NettyConnection extends ChannelInboundHandlerAdapter
             LOG.debug("{} broke the protocol: {}", remote, violation.reason());
             fail(violation.reason());
         } catch (Throwable failure) {
-            LOG.error("receiving failed", failure);
+            Steps.log(LOG, "receiving failed", failure);
             fail(new CloseReason(CloseReason.INTERNAL_ERROR, "the server failed"));
         } finally {
             ReferenceCountUtil.release(message);
@@ -318,7 +319,7 @@ final class NettyConnection extends ChannelInboundHandlerAdapter
         try {
             call.accept(to);
         } catch (Throwable failure) { // this connection's alone
-            LOG.error("a connection's listener failed", failure);
+            Steps.log(LOG, "a connection's listener failed", failure);
             fail(new CloseReason(CloseReason.INTERNAL_ERROR, "the server failed to handle a message"));
         }
     }
@@ -360,7 +361,7 @@ final class NettyConnection extends ChannelInboundHandlerAdapter
                 || cause.getCause() instanceof IOException) { // the network's, the peer's, TLS's
             LOG.debug("the connection of {} broke", remote, cause);
         } else {
-            LOG.error("the connection of {} failed", remote, cause);
+            Steps.log(LOG, "the connection of " + remote + " failed", cause);
         }
         lose("the connection broke");
     }

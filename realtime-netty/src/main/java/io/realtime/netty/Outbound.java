@@ -6,6 +6,7 @@ import io.netty.channel.Channel;
 import io.netty.channel.EventLoop;
 import io.netty.util.concurrent.FastThreadLocal;
 import io.netty.util.concurrent.Future;
+import io.realtime.internal.Steps;
 import java.nio.ByteBuffer;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -295,7 +296,7 @@ final class Outbound {
             try {
                 first.writePiece();
             } catch (Throwable failure) { // an error of one connection must not keep back the others
-                LOG.error("nothing more is written to {}", first.channel, failure);
+                Steps.log(LOG, "nothing more is written to " + first.channel, failure);
             }
             if (line.isEmpty() || first.leavesTheRest()) {
                 return;
@@ -361,13 +362,7 @@ final class Outbound {
         } finally {
             lock.unlock();
         }
-        for (Runnable proceed : waited) {
-            try {
-                proceed.run();
-            } catch (Throwable failure) { // of one room: the others go on
-                LOG.error("what waited for {} could not go on", channel, failure);
-            }
-        }
+        Steps.each(waited, Runnable::run); // one room's must not keep back the others
     }
 
     /** The channel may take more again. */

@@ -9,6 +9,7 @@ import io.realtime.testing.ManualScheduler;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executor;
 import java.util.concurrent.ExecutorService;
@@ -17,6 +18,7 @@ import java.util.concurrent.RejectedExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.ReentrantLock;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
 class MailboxTest {
@@ -24,10 +26,30 @@ class MailboxTest {
     private final Pool threads = new Pool("handlers", Pool.UNBOUNDED, executor, executor);
     private final Bursts bursts = new Bursts(executor, executor);
     private final List<String> ran = new ArrayList<>();
+    private final List<ReentrantLock> locks = new ArrayList<>();
+
+    @AfterEach
+    void noLockIsKept() {
+        locks.forEach(lock -> assertFalse(lock.isLocked()));
+    }
+
+    private Mailbox mailbox() {
+        return mailbox(10, 1000);
+    }
+
+    private Mailbox mailbox(int maxTasks, long maxSize) {
+        return mailbox(threads, executor, maxTasks, maxSize);
+    }
+
+    private Mailbox mailbox(Pool pool, Scheduler timers, int maxTasks, long maxSize) {
+        ReentrantLock lock = new ReentrantLock();
+        locks.add(lock);
+        return new Mailbox(pool, "ann", timers, bursts, maxTasks, maxSize, lock);
+    }
 
     @Test
     void tasksRunInOrderAndAFailingOneHarmsNoOther() {
-        Mailbox mailbox = new Mailbox(threads, "ann", executor, bursts, 10, 1000, new ReentrantLock());
+        Mailbox mailbox = mailbox();
         mailbox.offer(1, 0, () -> 0, () -> ran.add("a"));
         mailbox.offer(1, 0, () -> 0, () -> {
             throw new AssertionError("expected in the log");
@@ -41,7 +63,7 @@ class MailboxTest {
 
     @Test
     void interruptedTaskLeavesTheNextUninterrupted() {
-        Mailbox mailbox = new Mailbox(threads, "ann", executor, bursts, 10, 1000, new ReentrantLock());
+        Mailbox mailbox = mailbox();
         mailbox.post(() -> Thread.currentThread().interrupt());
         mailbox.post(() -> ran.add("interrupted: " + Thread.currentThread().isInterrupted()));
         executor.runDue();
@@ -50,7 +72,7 @@ class MailboxTest {
 
     @Test
     void sizesThatExceedAnIntegerAreCounted() {
-        Mailbox mailbox = new Mailbox(threads, "ann", executor, bursts, 10, 3L << 30, new ReentrantLock());
+        Mailbox mailbox = mailbox(10, 3L << 30);
         assertTrue(mailbox.offer(Integer.MAX_VALUE, 0, () -> 0, () -> ran.add("1")));
         assertTrue(mailbox.offer(1 << 30, 0, () -> 0, () -> ran.add("2")));
         assertFalse(mailbox.offer(2, 0, () -> 0, () -> ran.add("3")));
@@ -60,14 +82,14 @@ class MailboxTest {
 
     @Test
     void boundByCountAndBySizeButOneMessageAlwaysFits() {
-        Mailbox byCount = new Mailbox(threads, "ann", executor, bursts, 2, 1000, new ReentrantLock());
+        Mailbox byCount = mailbox(2, 1000);
         assertTrue(byCount.offer(1, 0, () -> 0, () -> ran.add("1")));
         assertTrue(byCount.offer(1, 0, () -> 0, () -> ran.add("2")));
         assertFalse(byCount.offer(1, 0, () -> 0, () -> ran.add("3")));
         byCount.post(() -> ran.add("own"));
         executor.runDue();
         assertEquals(List.of("1", "2", "own"), ran);
-        Mailbox bySize = new Mailbox(threads, "ann", executor, bursts, 100, 10, new ReentrantLock());
+        Mailbox bySize = mailbox(100, 10);
         assertTrue(bySize.offer(50, 0, () -> 0, () -> ran.add("large")));
         assertFalse(bySize.offer(1, 0, () -> 0, () -> ran.add("no")));
         executor.runDue();
@@ -77,7 +99,7 @@ class MailboxTest {
 
     @Test
     void aTaskWaitsForItsTurnAndThoseBehindItWithIt() {
-        Mailbox mailbox = new Mailbox(threads, "ann", executor, bursts, 2, 1000, new ReentrantLock());
+        Mailbox mailbox = mailbox(2, 1000);
         long begin = executor.nanoTime();
         Mailbox.Turn inASecond = () -> Math.max(0, begin + 1_000_000_000L - executor.nanoTime());
         mailbox.offer(1, 0, inASecond, () -> ran.add("late"));
@@ -100,7 +122,7 @@ class MailboxTest {
 
     @Test
     void whatTheServerPostsTakesNoPlaceOfThePeers() {
-        Mailbox mailbox = new Mailbox(threads, "ann", executor, bursts, 2, 10, new ReentrantLock());
+        Mailbox mailbox = mailbox(2, 10);
         for (int i = 0; i < 5; i++) {
             mailbox.post(() -> ran.add("own"));
         }
@@ -116,7 +138,7 @@ class MailboxTest {
     /** The first message was taken, and counts again when it is put back. */
     @Test
     void sizeCountsWhileTheFirstMessageIsHeld() {
-        Mailbox mailbox = new Mailbox(threads, "ann", executor, bursts, 100, 10, new ReentrantLock());
+        Mailbox mailbox = mailbox(100, 10);
         long begin = executor.nanoTime();
         Mailbox.Turn inASecond = () -> Math.max(0, begin + 1_000_000_000L - executor.nanoTime());
         assertTrue(mailbox.offer(6, 0, inASecond, () -> ran.add("held")));
@@ -152,14 +174,8 @@ class MailboxTest {
     @Test
     void neverTwoTasksOfOneMailboxAtOnce() throws Exception {
         ExecutorService pool = Executors.newFixedThreadPool(4);
-        Mailbox mailbox = new Mailbox(
-                new Pool("handlers", Pool.UNBOUNDED, pool, executor),
-                "ann",
-                executor,
-                bursts,
-                1_000_000,
-                Integer.MAX_VALUE,
-                new ReentrantLock());
+        Mailbox mailbox = mailbox(
+                new Pool("handlers", Pool.UNBOUNDED, pool, executor), executor, 1_000_000, Integer.MAX_VALUE);
         AtomicInteger inside = new AtomicInteger();
         AtomicInteger collisions = new AtomicInteger();
         int[] unguarded = new int[1];
@@ -184,7 +200,7 @@ class MailboxTest {
 
     @Test
     void whenPassedWaitsForWhatIsThereAndNoMore() {
-        Mailbox mailbox = new Mailbox(threads, "ann", executor, bursts, 10, 1000, new ReentrantLock());
+        Mailbox mailbox = mailbox();
         mailbox.whenPassed(() -> ran.add("at once"));
         mailbox.post(() -> {
             ran.add("a");
@@ -213,7 +229,7 @@ class MailboxTest {
             executor.execute(task);
         };
         Pool pool = new Pool("handlers", Pool.UNBOUNDED, refusing, executor);
-        Mailbox mailbox = new Mailbox(pool, "ann", executor, bursts, 10, 1000, new ReentrantLock());
+        Mailbox mailbox = mailbox(pool, executor, 10, 1000);
         mailbox.post(() -> ran.add("a"));
         mailbox.post(() -> ran.add("b"));
         executor.advance(Duration.ofSeconds(2));
@@ -245,7 +261,7 @@ class MailboxTest {
                 throw new OutOfMemoryError("expected in the log");
             }
         };
-        Mailbox mailbox = new Mailbox(threads, "ann", noTimers, bursts, 10, 1000, new ReentrantLock());
+        Mailbox mailbox = mailbox(threads, noTimers, 10, 1000);
         mailbox.offer(
                 1,
                 0,
@@ -258,10 +274,6 @@ class MailboxTest {
         executor.runDue();
         assertEquals(List.of("a", "b"), ran);
         assertTrue(mailbox.isIdle());
-    }
-
-    private Mailbox mailbox() {
-        return new Mailbox(threads, "ann", executor, bursts, 10, 1000, new ReentrantLock());
     }
 
     @Test
@@ -342,5 +354,51 @@ class MailboxTest {
         executor.runDue();
         assertEquals(List.of("7", "passed"), ran);
         assertEquals(0, executor.pending(), "the hold's timer is cancelled");
+    }
+
+    @Test
+    void stageOfADroppedTaskWakesNobody() {
+        Mailbox mailbox = mailbox();
+        CompletableFuture<Void> first = new CompletableFuture<>();
+        CompletableFuture<Void> second = new CompletableFuture<>();
+        mailbox.offer(1, 1, () -> 0, () -> mailbox.await(first, () -> ran.add("dropped")));
+        executor.runDue();
+        assertFalse(mailbox.isIdle(), "it waits for a stage");
+        assertEquals(new Mailbox.Dropped(1, 1), mailbox.drop());
+        mailbox.offer(1, 2, () -> 0, () -> mailbox.await(second, () -> ran.add("second")));
+        mailbox.offer(1, 3, () -> 0, () -> ran.add("third"));
+        mailbox.wake();
+        executor.runDue();
+        first.complete(null);
+        executor.runDue();
+        assertEquals(List.of(), ran, "the second waits, and the third behind it");
+        second.complete(null);
+        executor.runDue();
+        assertEquals(List.of("second", "third"), ran);
+        assertTrue(mailbox.isIdle());
+    }
+
+    @Test
+    void taskThatIsDroppedWhileItAsksForItsTurnGivesItBack() {
+        Mailbox mailbox = mailbox();
+        mailbox.offer(
+                1,
+                7,
+                new Mailbox.Turn() {
+                    @Override
+                    public long take() {
+                        mailbox.drop();
+                        return 1_000;
+                    }
+
+                    @Override
+                    public void giveBack() {
+                        ran.add("given back");
+                    }
+                },
+                () -> ran.add("begins: " + mailbox.begin()));
+        mailbox.offer(1, 8, () -> 0, () -> ran.add("dropped, too"));
+        executor.runDue();
+        assertEquals(List.of("given back", "begins: false"), ran);
     }
 }
