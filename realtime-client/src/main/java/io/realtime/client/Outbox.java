@@ -284,8 +284,9 @@ final class Outbox {
         List<Dropped> dropped = new ArrayList<>();
         lock.lock();
         try {
-            waiting.addAll(inflight); // only to be removed with the others
-            inflight.clear();
+            while (!inflight.isEmpty()) { // only to be removed with the others, in order
+                waiting.addFirst(inflight.removeLast());
+            }
             for (Entry entry : removeWaiting(entry -> true)) {
                 dropped.add(new Dropped(entry, cause));
             }

@@ -276,6 +276,41 @@ class LogBudgetTest {
         assertEquals(broker.countLogBytes(), broker.logBytes());
     }
 
+    @Test
+    void memberForWhomThereIsNoPlaceDoesNotCountAsOneOfItsUsers() {
+        Limits limits = Limits.builder().roomsPerUser(3).logBytes(64 * 1024).build();
+        LocalBroker broker = new LocalBroker(time, Runnable::run, new Random(1), room -> Retention.defaults(), limits);
+        List<Session> others = new ArrayList<>();
+        assertThrows(RealtimeException.class, () -> {
+            for (int i = 0; i < 10_000; i++) {
+                Session other = sessionOf("user" + i);
+                assertNotNull(broker.link("r", "r", other, null, null, 0));
+                others.add(other);
+            }
+        });
+        Session late = sessionOf("late");
+        for (int i = 0; i < 5; i++) {
+            RealtimeException full =
+                    assertThrows(RealtimeException.class, () -> broker.link("r", "r", late, null, null, 0));
+            assertTrue(String.valueOf(full.getMessage()).contains("logBytes"), full::toString);
+        }
+        others.forEach(other -> assertNotNull(Objects.requireNonNull(broker.find("r")).remove(other)));
+        for (String room : List.of("a", "b", "c")) {
+            assertNotNull(broker.link(room, room, late, null, null, 0));
+        }
+        assertEquals(broker.countLogBytes(), broker.logBytes());
+    }
+
+    @Test
+    void endsOfForgottenRoomsTakeASixteenthOfTheBudget() {
+        LocalBroker broker = broker(new Retention(0, Duration.ZERO), 64 * 1024);
+        for (int i = 0; i < 1_000; i++) {
+            publish(broker, "room" + i, 10);
+            assertTrue(broker.logBytes() <= 4 * 1024 + 500, "used " + broker.logBytes());
+            assertEquals(broker.countLogBytes(), broker.logBytes());
+        }
+    }
+
     /** All at once, and the budget always met: nothing throws, and each message is published once. */
     @Test
     void publishersUnderPressureNeverFail() throws Exception {

@@ -126,6 +126,10 @@ class RoomsTest {
         assertEquals(ErrorCode.OVERLOADED, refused.code());
         assertTrue(refused.isRetryable());
         assertNull(test.server.room("chat:4").send(TYPING, "x"), "nobody is there to receive it");
+        String tooLong = "x".repeat(Limits.defaults().outboundBytes());
+        RealtimeException tooBig = assertThrows(
+                RealtimeException.class, () -> test.server.room("chat:4").send(TYPING, tooLong));
+        assertEquals(ErrorCode.TOO_BIG, tooBig.code(), "as if somebody were");
         assertNotNull(test.server.room("chat:3").send(SAID, "y"));
         assertNotNull(test.server.user("ann").inbox().send(SAID, "to a user"));
         assertNotNull(test.server.user("bob").inbox().send(SAID, "to one who is away"));

@@ -1,0 +1,305 @@
+package io.realtime.client;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertSame;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.realtime.ErrorCode;
+import io.realtime.RealtimeException;
+import io.realtime.internal.wire.Outgoing;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+
+/** What an outbox holds, gives out and forgets, call by call. */
+class OutboxTest {
+    private static final int MANY = 1 << 20;
+
+    private final List<Outbox> outboxes = new ArrayList<>();
+    private final Outbox outbox = outbox(OutboxLimits.defaults(), false);
+
+    private Outbox outbox(OutboxLimits limits, boolean stores) {
+        Outbox made = new Outbox(limits, stores, 8_000);
+        outboxes.add(made);
+        return made;
+    }
+
+    /** A lock that was kept would hold up another thread for ever. */
+    @AfterEach
+    void noLockIsKept() throws Exception {
+        for (Outbox one : outboxes) {
+            assertNotNull(CompletableFuture.supplyAsync(one::lastSeq).get(10, TimeUnit.SECONDS));
+        }
+    }
+
+    private static Outbox.Entry entry(int length) {
+        return new Outbox.Entry(
+                "e",
+                null,
+                null,
+                Outgoing.of("e").rawData('"' + "x".repeat(length) + '"'),
+                new CompletableFuture<>(),
+                0,
+                0);
+    }
+
+    /** Adds a message that may leave at once. */
+    private static Outbox.Entry add(Outbox to, int length) {
+        Outbox.Entry entry = entry(length);
+        assertEquals(List.of(), to.add(entry));
+        to.admit(entry);
+        return entry;
+    }
+
+    /** Adds a message that is on its way. */
+    private static Outbox.Entry send(Outbox to, int length) {
+        Outbox.Entry entry = add(to, length);
+        List<Outbox.Entry> unsent = to.unsent(100, MANY, MANY);
+        assertEquals(List.of(entry), unsent);
+        to.sent(unsent);
+        return entry;
+    }
+
+    private static List<Outbox.Entry> entries(List<Outbox.Dropped> dropped) {
+        List<Outbox.Entry> entries = new ArrayList<>();
+        dropped.forEach(one -> entries.add(one.entry()));
+        return entries;
+    }
+
+    // ---- room
+
+    @Test
+    void messageThatFillsTheOutboxFitsAndOneByteMoreDoesNot() {
+        long cost = entry(100).cost();
+        Outbox full = outbox(OutboxLimits.builder().bytes(cost).build(), false);
+        assertEquals(List.of(), full.add(entry(100)));
+        Outbox tooSmall = outbox(OutboxLimits.builder().bytes(cost - 1).build(), false);
+        List<Outbox.Dropped> dropped = tooSmall.add(entry(100));
+        assertEquals(ErrorCode.TOO_BIG, dropped.get(0).cause().code());
+    }
+
+    @Test
+    void oldestIsDroppedOnlyIfThatMakesRoom() {
+        long cost = entry(100).cost();
+        Outbox full = outbox(
+                OutboxLimits.builder()
+                        .bytes(3 * cost)
+                        .overflow(OutboxLimits.Overflow.DROP_OLDEST)
+                        .build(),
+                false);
+        Outbox.Entry onItsWay = send(full, 100);
+        Outbox.Entry second = add(full, 100);
+        Outbox.Entry third = add(full, 100);
+        Outbox.Entry large = entry((int) (100 + 2 * cost + 1));
+        assertEquals(List.of(large), entries(full.add(large)), "it would not fit where the two were");
+        Outbox.Entry fits = entry((int) (100 + cost));
+        assertEquals(List.of(second, third), entries(full.add(fits)));
+        assertTrue(full.holds(onItsWay) && full.holds(fits));
+        assertFalse(full.holds(second) || full.holds(large));
+    }
+
+    @Test
+    void messagesOnTheirWayCountAgainstTheNumberOfMessages() {
+        Outbox two = outbox(
+                OutboxLimits.builder()
+                        .messages(2)
+                        .overflow(OutboxLimits.Overflow.DROP_OLDEST)
+                        .build(),
+                false);
+        Outbox.Entry sent = send(two, 1);
+        Outbox.Entry leaving = add(two, 1);
+        assertEquals(List.of(leaving), two.unsent(100, MANY, MANY));
+        Outbox.Entry more = entry(1);
+        assertEquals(List.of(more), entries(two.add(more)), "neither can be dropped");
+        two.notSent(List.of(leaving));
+        Outbox.Entry newer = entry(1);
+        assertEquals(List.of(leaving), entries(two.add(newer)));
+        assertTrue(two.holds(sent));
+    }
+
+    @Test
+    void halfFullByCountOrByBytes() {
+        long cost = entry(100).cost();
+        Outbox byBytes = outbox(OutboxLimits.builder().bytes(4 * cost).build(), false);
+        add(byBytes, 100);
+        assertFalse(byBytes.isHalfFull());
+        add(byBytes, 100);
+        assertTrue(byBytes.isHalfFull());
+        Outbox byCount = outbox(OutboxLimits.builder().messages(5).build(), false);
+        add(byCount, 1);
+        add(byCount, 1);
+        assertFalse(byCount.isHalfFull());
+        add(byCount, 1);
+        assertTrue(byCount.isHalfFull());
+    }
+
+    @Test
+    void longestMessageIsHalfOfWhatTheConnectionHoldsOrWhatTheServerTakes() {
+        int most = 4_000 - entry(0).wireLength();
+        assertNull(outbox.tooBigOrNull(entry(most)));
+        RealtimeException own = outbox.tooBigOrNull(entry(most + 1));
+        assertTrue(String.valueOf(own).contains("this client sends 4000 at most"), String.valueOf(own));
+        assertEquals(List.of(), outbox.limitMessages(4_000));
+        RealtimeException still = outbox.tooBigOrNull(entry(most + 1));
+        assertTrue(String.valueOf(still).contains("this client"), String.valueOf(still));
+        Outbox.Entry waiting = add(outbox, most);
+        assertEquals(List.of(waiting), entries(outbox.limitMessages(3_999)));
+        RealtimeException servers = outbox.refusalOrNull(entry(most));
+        assertTrue(String.valueOf(servers).contains("the server takes 3999"), String.valueOf(servers));
+    }
+
+    // ---- on the way
+
+    @Test
+    void batchHoldsAsManyBytesAsItMayAndAtLeastOneMessage() {
+        Outbox.Entry one = add(outbox, 100);
+        Outbox.Entry two = add(outbox, 100);
+        Outbox.Entry three = add(outbox, 100);
+        int length = one.wireLength();
+        assertEquals(List.of(one), outbox.unsent(100, MANY, 1));
+        outbox.notSent(List.of(one));
+        assertEquals(List.of(one), outbox.unsent(100, MANY, 2 * length - 1));
+        outbox.notSent(List.of(one));
+        assertEquals(List.of(one, two), outbox.unsent(100, MANY, 2 * length));
+        outbox.notSent(List.of(one, two));
+        assertEquals(List.of(one, two), outbox.unsent(100, 2 * length, MANY));
+        outbox.notSent(List.of(one, two));
+        assertEquals(List.of(one), outbox.unsent(100, 2 * length - 1, MANY));
+        outbox.sent(List.of(one));
+        assertEquals(List.of(), outbox.unsent(1, MANY, MANY), "one is unacknowledged");
+        assertEquals(List.of(two), outbox.unsent(2, MANY, MANY));
+        outbox.notSent(List.of(two));
+        assertEquals(List.of(two, three), outbox.unsent(100, 3 * length, MANY));
+    }
+
+    @Test
+    void whatDidNotLeaveWaitsAgainInItsPlace() {
+        Outbox.Entry one = add(outbox, 1);
+        Outbox.Entry two = add(outbox, 1);
+        List<Outbox.Entry> unsent = outbox.unsent(100, MANY, MANY);
+        assertEquals(List.of(one, two), unsent);
+        Outbox.Entry three = add(outbox, 1);
+        outbox.notSent(unsent);
+        assertFalse(outbox.wasSent(one));
+        assertEquals(List.of(one, two, three), outbox.unsent(100, MANY, MANY));
+        outbox.sent(List.of(one, two, three));
+        assertTrue(outbox.wasSent(one));
+        outbox.connectionLost();
+        assertEquals(List.of(one, two, three), outbox.unsent(100, MANY, MANY));
+    }
+
+    @Test
+    void messageThatIsGivenUpOnItsWayLeavesWithItsConnection() {
+        Outbox.Entry one = send(outbox, 1);
+        assertTrue(outbox.giveUp(one));
+        assertFalse(outbox.giveUp(one));
+        assertTrue(outbox.holds(one), "the server counts it");
+        outbox.connectionLost();
+        assertFalse(outbox.holds(one));
+        assertEquals(List.of(), outbox.unsent(100, MANY, MANY));
+        assertTrue(outbox.isDone(1));
+        Outbox small = outbox(OutboxLimits.builder().messages(1).build(), false);
+        Outbox.Entry given = send(small, 1);
+        assertTrue(small.giveUp(given));
+        small.connectionLost();
+        assertEquals(List.of(), small.add(entry(1)), "its place is free");
+    }
+
+    @Test
+    void whatWasSentIsAcknowledgedThoughItWaitsToBeSentAgain() {
+        Outbox.Entry one = send(outbox, 1);
+        Outbox.Entry two = send(outbox, 1);
+        outbox.connectionLost();
+        Outbox.Entry three = add(outbox, 1);
+        assertEquals(List.of(one, two), outbox.acknowledged(3));
+        assertTrue(outbox.holds(three), "it was never sent");
+        assertEquals(List.of(three), outbox.unsent(100, MANY, MANY));
+        assertTrue(outbox.isDone(2));
+        assertFalse(outbox.isDone(3));
+    }
+
+    @Test
+    void longestOnItsWayIsTheFirstOfTheLongest() {
+        assertNull(outbox.longestInflight());
+        send(outbox, 5);
+        Outbox.Entry longest = send(outbox, 50);
+        send(outbox, 50);
+        assertSame(longest, outbox.longestInflight());
+    }
+
+    @Test
+    void heldOutboxLetsNothingLeave() {
+        Outbox.Entry one = add(outbox, 1);
+        assertFalse(outbox.isHeld());
+        outbox.hold(true);
+        assertTrue(outbox.isHeld());
+        assertEquals(List.of(), outbox.unsent(100, MANY, MANY));
+        outbox.hold(false);
+        assertEquals(List.of(one), outbox.unsent(100, MANY, MANY));
+    }
+
+    // ---- age, and the end
+
+    @Test
+    void messageAgesWhileTheMachineSleepsByWhatBothClocksSay() {
+        Outbox hour = outbox(OutboxLimits.builder().maxAge(Duration.ofHours(1)).build(), false);
+        add(hour, 1);
+        long minute = Duration.ofMinutes(1).toNanos();
+        hour.slept(minute, Duration.ofMinutes(31).toMillis(), 30 * minute);
+        assertEquals(Duration.ofMinutes(29), hour.untilExpiry(minute));
+        hour.slept(minute, Duration.ofMinutes(31).toMillis(), 30 * minute);
+        assertEquals(Duration.ofMinutes(29), hour.untilExpiry(minute), "the wall clock has not moved since");
+        assertEquals(List.of(), hour.expire(30 * minute - 1));
+        assertEquals(1, hour.expire(30 * minute).size());
+    }
+
+    @Test
+    void closedOutboxRefusesAndForgets() {
+        Outbox.Entry sent = send(outbox, 1);
+        Outbox.Entry waiting = add(outbox, 1);
+        assertEquals(List.of(sent, waiting), entries(outbox.close()));
+        assertTrue(outbox.isDone(2), "nothing is here any more");
+        List<Outbox.Dropped> refused = outbox.add(entry(1));
+        assertEquals(ErrorCode.CLOSED, refused.get(0).cause().code());
+        assertFalse(outbox.giveUp(sent));
+    }
+
+    @Test
+    void outboxOfAnotherUserIsEmptied() {
+        Outbox.Entry sent = send(outbox, 1);
+        Outbox.Entry waiting = add(outbox, 1);
+        RealtimeException why = new RealtimeException(ErrorCode.USER_CHANGED, "another user");
+        assertEquals(List.of(sent, waiting), entries(outbox.removeAll(why)));
+        assertTrue(outbox.isDone(Long.MAX_VALUE));
+        assertNull(outbox.longestInflight());
+        Outbox.Entry next = send(outbox, 1);
+        assertEquals(3, next.seq());
+        assertFalse(next.isRestored());
+    }
+
+    @Test
+    void fileLearnsWhatIsAddedAndRemovedOnce() {
+        Outbox stored = outbox(OutboxLimits.defaults(), true);
+        Outbox.Entry one = add(stored, 1);
+        assertEquals(List.of(), stored.unsent(100, MANY, MANY), "it is not on the disk");
+        Outbox.Changes added = stored.changes();
+        assertEquals(List.of(one), added.added());
+        stored.stored(added);
+        assertEquals(List.of(one), stored.kept());
+        assertEquals(List.of(one), stored.unsent(100, MANY, MANY));
+        stored.sent(List.of(one));
+        assertEquals(List.of(one), stored.acknowledged(1));
+        Outbox.Changes removed = stored.changes();
+        assertEquals(List.of(), removed.added());
+        assertEquals(List.of(1L), removed.removed());
+        stored.stored(removed);
+        assertEquals(List.of(), stored.changes().removed());
+    }
+}
