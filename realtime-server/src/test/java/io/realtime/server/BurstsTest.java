@@ -83,6 +83,22 @@ class BurstsTest {
     }
 
     @Test
+    void serverThatClosesHandsOverWhatIsHeldBack() {
+        List<Integer> a = member("a");
+        List<Integer> b = member("b");
+        post(() -> {
+            publish("a");
+            publish("b");
+            publish("b");
+            broker.flush();
+            assertEquals(List.of(1), a);
+            assertEquals(List.of(2), b);
+        });
+        post(() -> {});
+        run();
+    }
+
+    @Test
     void aTaskThatFailsTakesNothingWithIt() {
         List<Integer> a = member("a");
         mailbox.post(() -> {

@@ -301,6 +301,17 @@ class LogBudgetTest {
         assertEquals(broker.countLogBytes(), broker.logBytes());
     }
 
+    /** 16 for the array and 24 for the string; Latin-1 takes a byte a character, all else two; by eights. */
+    @Test
+    void nameOfARoomWeighsWhatItsStringDoes() {
+        assertEquals(40, LocalBroker.weight(""));
+        assertEquals(48, LocalBroker.weight("a"));
+        assertEquals(48, LocalBroker.weight("aaaaaaa\u00ff"));
+        assertEquals(56, LocalBroker.weight("aaaaaaaaa"));
+        assertEquals(48, LocalBroker.weight("aaa\u0100"));
+        assertEquals(56, LocalBroker.weight("\u0100aaaa"));
+    }
+
     @Test
     void endsOfForgottenRoomsTakeASixteenthOfTheBudget() {
         LocalBroker broker = broker(new Retention(0, Duration.ZERO), 64 * 1024);
