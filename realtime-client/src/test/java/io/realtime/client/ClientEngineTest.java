@@ -1,0 +1,255 @@
+package io.realtime.client;
+
+import static io.realtime.client.World.SAY;
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
+import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import io.realtime.CloseReason;
+import io.realtime.ErrorCode;
+import io.realtime.Heartbeat;
+import io.realtime.Position;
+import io.realtime.RealtimeException;
+import io.realtime.StreamListener;
+import io.realtime.StreamRequest;
+import io.realtime.client.ConnectionState.Status;
+import io.realtime.client.World.Say;
+import io.realtime.internal.wire.Envelope;
+import io.realtime.internal.wire.Frames;
+import io.realtime.spi.ClientTransport;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.atomic.AtomicInteger;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** How a connection begins, what is believed of a peer, and what each end leaves behind. */
+class ClientEngineTest {
+    private final World world = new World();
+
+    @AfterEach
+    void close() {
+        world.close();
+    }
+
+    // ---- a connection begins
+
+    @Test
+    void transportThatThrowsIsTriedAgain() {
+        ClientTransport working = world.network.clientTransport();
+        AtomicInteger attempts = new AtomicInteger();
+        world.use(world.builder().transport((target, callback) -> {
+            if (attempts.incrementAndGet() == 1) {
+                throw new IllegalStateException("no socket");
+            }
+            return working.connect(target, callback);
+        }));
+        CompletableFuture<Void> connected = world.client().connect();
+        world.settle();
+        assertEquals(Status.WAITING, world.client().state().status());
+        world.advance(1_000);
+        assertTrue(connected.isDone());
+        assertEquals(2, attempts.get());
+    }
+
+    @Test
+    void tokenThatFitsInNoHelloIsToldAndAskedForAgain() {
+        List<String> tokens = new ArrayList<>(List.of("x".repeat(40_000), "short"));
+        world.use(world.builder()
+                .outboundBytes(32 * 1024)
+                .token(() -> CompletableFuture.completedFuture(tokens.remove(0))));
+        CompletableFuture<Void> connected = world.client().connect();
+        world.settle();
+        assertEquals(Status.WAITING, world.client().state().status());
+        RealtimeException told = assertInstanceOf(RealtimeException.class, world.errors.get(0));
+        assertEquals(ErrorCode.TOO_BIG, told.code());
+        world.advance(1_000);
+        assertTrue(connected.isDone());
+        assertEquals(List.of(), tokens);
+    }
+
+    @Test
+    void tokenThatIsRefusedTwiceEndsTheClientWithTheServersReason() {
+        world.onHello = peer -> peer.connection.close(new CloseReason(CloseReason.UNAUTHORIZED, "expired on Monday"));
+        world.use(world.builder().token(() -> CompletableFuture.completedFuture("t")));
+        CompletableFuture<Void> connected = world.client().connect();
+        world.advance(10_000);
+        ExecutionException failure = assertThrows(ExecutionException.class, connected::get);
+        assertTrue(String.valueOf(failure.getMessage()).contains("there is no other: expired on Monday"), () ->
+                String.valueOf(failure));
+    }
+
+    @Test
+    void deadlineOfConnectEndsWithItsConnection() throws Exception {
+        CompletableFuture<Void> connected = world.client().connect(Duration.ofDays(1));
+        world.settle();
+        connected.get(); // nothing may be left of it when the world closes
+    }
+
+    @Test
+    void serverMayPingBeforeItsWelcome() {
+        world.onHello = peer -> {
+            peer.send("{\"type\":\"$ping\",\"data\":7}");
+            peer.welcome();
+        };
+        world.connected();
+        assertEquals(1, world.peer().all(Frames.PONG).size());
+    }
+
+    // ---- a connection ends
+
+    @Test
+    void anErrorOfTheServerIsMetWithTheBackoffNotWithItsWindow() {
+        world.spreadMs = 600_000;
+        world.connected();
+        world.peer().close(CloseReason.INTERNAL_ERROR);
+        world.advance(2_000);
+        assertEquals(Status.OPEN, world.client().state().status());
+        world.peer().close(CloseReason.GOING_AWAY);
+        world.advance(2_000);
+        assertEquals(Status.WAITING, world.client().state().status(), "many clients have lost this one");
+        world.advance(600_000);
+        assertEquals(Status.OPEN, world.client().state().status());
+    }
+
+    /** Some hop takes shorter frames than the server. */
+    @Test
+    void questionThatIsTooBigForAHopIsAskedInParts() {
+        world.connected();
+        List<CompletableFuture<JoinResult>> joined = new ArrayList<>();
+        for (int i = 0; i < 150; i++) {
+            joined.add(world.client().room("r".repeat(100) + i).join());
+        }
+        world.advance(1_000);
+        joined.forEach(one -> assertTrue(one.isDone()));
+        world.answersJoins = false;
+        List<Integer> lengths = new ArrayList<>();
+        world.network.cutAll();
+        for (int i = 0; i < 20; i++) {
+            world.advance(60_000);
+            World.Peer peer = world.peer();
+            List<Envelope> questions = peer.all(Frames.REJOIN);
+            if (questions.isEmpty()) {
+                break;
+            }
+            int longest = questions.stream().mapToInt(Envelope::length).max().orElse(0);
+            lengths.add(longest);
+            if (longest > 3_000) {
+                peer.close(CloseReason.TOO_BIG);
+            } else {
+                world.answersJoins = true;
+                questions.forEach(peer::reply);
+                break;
+            }
+        }
+        world.advance(60_000);
+        assertTrue(lengths.get(0) > 10_000 && lengths.get(lengths.size() - 1) <= 3_000, lengths::toString);
+        int rooms = world.peer().all(Frames.REJOIN).stream()
+                .mapToInt(question -> world.peer().rejoined(question).size())
+                .sum();
+        assertEquals(150, rooms);
+    }
+
+    @Test
+    void disconnectWaitsForTheNextAttemptIfThatComesInTime() {
+        world.advance(3_600_000); // whatever the clock says
+        world.acks = false;
+        world.connected();
+        CompletableFuture<Void> sent = world.client().send(SAY, new Say("a"));
+        world.settle();
+        world.acks = true;
+        world.network.cutAll();
+        world.client().close(Duration.ofSeconds(5));
+        world.settle();
+        assertTrue(sent.isDone() && !sent.isCompletedExceptionally(), String.valueOf(sent));
+    }
+
+    @Test
+    void streamHearsOfTheClose() {
+        StreamRequest<String, String> items = StreamRequest.of("items", String.class, String.class);
+        List<Throwable> ends = new ArrayList<>();
+        world.connected();
+        var stream = world.client().stream(items, "q", new StreamListener<String>() {
+            @Override
+            public void onItem(String item) {}
+
+            @Override
+            public void onEnd() {}
+
+            @Override
+            public void onError(Throwable failure) {
+                ends.add(failure);
+            }
+        });
+        world.settle();
+        assertEquals(1, world.peer().all("items").size(), "it was acknowledged");
+        world.client().close(Duration.ZERO);
+        world.settle();
+        assertEquals(1, ends.size());
+        assertEquals(
+                ErrorCode.CLOSED,
+                assertInstanceOf(RealtimeException.class, ends.get(0)).code());
+        stream.close();
+    }
+
+    // ---- what is believed of a peer
+
+    @Test
+    void frameThatCannotBeTakenIsNotAskedForAgain() {
+        world.placeIn("@session");
+        world.connected();
+        world.peer().send("{\"type\":\"$credit\",\"room\":\"@session\",\"offset\":1,\"data\":\"what?\"}");
+        world.settle();
+        assertEquals(1, world.errors.size());
+        world.network.cutAll();
+        world.advance(1_000);
+        Map<String, Position> positions = world.peer().hello().positions();
+        assertNotNull(positions);
+        assertEquals(new Position("e1", 1), positions.get("@session"));
+    }
+
+    /** With the server's, silence is a loss after its timeout; else after the client's own, 20 s. */
+    @ParameterizedTest
+    @CsvSource({
+        "10000,  40000, 40000",
+        "1,      40000, 40000",
+        "0,      40000, 20000",
+        "-1,     40000, 20000",
+        "40000,  40001, 40001",
+        "40000,  40000, 20000",
+        "50000,  40000, 20000",
+        "30000,  3600000, 3600000",
+        "30000,  3600001, 20000"
+    })
+    void heartbeatOfTheServerHoldsIfItMakesSense(long interval, long timeout, long lostAfter) {
+        world.onHello = peer -> peer.send("{\"type\":\"$welcome\",\"data\":{\"session\":\"s\",\"resumed\":false,\"seq\":0,"
+                + "\"answers\":0,\"known\":false,\"rooms\":{},\"heartbeat\":{\"intervalMs\":" + interval
+                + ",\"timeoutMs\":" + timeout + "}}}");
+        world.use(world.builder().heartbeat(new Heartbeat(Duration.ofSeconds(10), Duration.ofSeconds(20))));
+        world.connected();
+        world.network.pause(world.server, Duration.ofMillis(2 * lostAfter)); // nothing arrives
+        world.advance(lostAfter - 500);
+        assertEquals(Status.OPEN, world.client().state().status());
+        world.advance(lostAfter);
+        assertEquals(CloseReason.HEARTBEAT_TIMEOUT, lossCode());
+        world.client().close(Duration.ZERO);
+        world.advance(lostAfter);
+    }
+
+    private int lossCode() {
+        return world.states.stream()
+                .map(ConnectionState::reason)
+                .filter(reason -> reason != null)
+                .findFirst()
+                .map(CloseReason::code)
+                .orElse(0);
+    }
+}
