@@ -104,6 +104,29 @@ class ClientEngineTest {
         assertEquals(1, world.peer().all(Frames.PONG).size());
     }
 
+    @Test
+    void connectThatFindsAConnectionLeavesNoDeadline() throws Exception {
+        world.connected();
+        CompletableFuture<Void> again = world.client().connect(Duration.ofDays(1));
+        world.settle();
+        again.get();
+        assertTrue(world.time.pending() < 10, world.time.pending() + " tasks");
+    }
+
+    /** The attempt that the new one replaces must not become a second connection. */
+    @Test
+    void attemptOnTheOldNetworkEndsWhenTheNetworkChanges() {
+        world.network.latency(Duration.ofSeconds(1));
+        CompletableFuture<Void> connected = world.client().connect();
+        world.advance(100);
+        world.client().networkChanged();
+        world.advance(20_000);
+        assertTrue(connected.isDone());
+        long open = world.peers.stream().filter(peer -> peer.closed == null).count();
+        assertEquals(1, open);
+        assertEquals(1, world.peers.stream().filter(peer -> !peer.frames.isEmpty()).count());
+    }
+
     // ---- a connection ends
 
     @Test
@@ -214,6 +237,38 @@ class ClientEngineTest {
         Map<String, Position> positions = world.peer().hello().positions();
         assertNotNull(positions);
         assertEquals(new Position("e1", 1), positions.get("@session"));
+    }
+
+    @Test
+    void nonsenseInAShortTimeEndsTheConnectionWheneverItBegins() {
+        world.advance(3_600_000);
+        world.connected();
+        for (int i = 0; i < 9; i++) {
+            world.peer().send("{\"type\":\"$gap\",\"data\":7}");
+        }
+        world.settle();
+        assertEquals(Status.OPEN, world.client().state().status());
+        RealtimeException told = assertInstanceOf(RealtimeException.class, world.errors.get(8));
+        assertEquals(ErrorCode.BAD_DATA, told.code());
+        world.peer().send("{\"type\":\"$joined\",\"data\":{}}");
+        world.settle();
+        RealtimeException last = assertInstanceOf(RealtimeException.class, world.errors.get(9));
+        assertEquals(ErrorCode.BAD_MESSAGE, last.code());
+        assertEquals("the server sent '$joined' without a room", last.getMessage());
+        assertEquals(CloseReason.PROTOCOL_ERROR, lossCode());
+    }
+
+    @Test
+    void nonsenseNowAndThenIsTolerated() {
+        world.connected();
+        for (int i = 0; i < 30; i++) {
+            world.peer().send("{\"type\":\"$gap\",\"data\":7}");
+            world.advance(30_000);
+            world.peer().send("{\"type\":\"$ping\"}");
+            world.advance(30_001);
+        }
+        assertEquals(30, world.errors.size());
+        assertEquals(1, world.peers.size());
     }
 
     /** With the server's, silence is a loss after its timeout; else after the client's own, 20 s. */

@@ -98,6 +98,48 @@ class ClientInboundTest {
     }
 
     @Test
+    void framesThatCameBeforeAreNotCounted() {
+        World.Peer peer = busy();
+        peer.said("@session", 1, "once");
+        world.settle();
+        for (int i = 0; i < 2 * MOST; i++) {
+            peer.said("@session", 1, "once");
+            world.settle();
+        }
+        assertNull(peer.closed);
+        runAll(waiting);
+        assertEquals(List.of("once"), world.heard);
+    }
+
+    /** What has been handed over is subtracted once. */
+    @Test
+    void boundIsTheSameAfterManyMessages() {
+        world.onHello = peer -> {
+            for (int i = 0; i < 100; i++) {
+                peer.send("{\"type\":\"$ping\",\"data\":1}");
+            }
+            peer.welcome();
+        };
+        World.Peer peer = busy();
+        int before = 0;
+        for (int i = 1; i <= 1_000; i++) {
+            peer.said("@session", i, "m");
+            world.settle();
+            runAll(waiting);
+            before = i;
+        }
+        world.heard.clear();
+        for (int i = 1; i <= 2 * MOST && peer.closed == null; i++) {
+            peer.said("@session", before + i, "m");
+            world.settle();
+        }
+        assertEquals(CloseReason.SLOW_CONSUMER, peer.closed == null ? 0 : peer.closed.code());
+        runAll(waiting);
+        int most = BYTES / (Callbacks.OVERHEAD + 90); // the frame has some 90 characters
+        assertTrue(Math.abs(world.heard.size() - most) < 20, world.heard.size() + " instead of " + most);
+    }
+
+    @Test
     void itemsThatWaitForAnExecutorOfTheirOwnAreBounded() {
         world.rooms = "{\"@session\":{\"epoch\":\"s1\",\"offset\":0,\"recovered\":true}}";
         world.use(world.builder().messageBytes(16 << 10).inboundBytes(BYTES));
