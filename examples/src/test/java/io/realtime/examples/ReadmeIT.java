@@ -74,7 +74,8 @@ class ReadmeIT {
             assertTrue(name.find(), file);
             sources.add(new Source(name.group(1), file.replace("8080", String.valueOf(port))));
         }
-        List<String> options = List.of("-d", classes.toString(), "-cp", System.getProperty("java.class.path"), "-proc:none");
+        List<String> options =
+                List.of("-d", classes.toString(), "-cp", System.getProperty("java.class.path"), "-proc:none");
         assertTrue(compiler.getTask(null, null, null, options, null, sources).call(), "it compiles");
     }
 

@@ -83,8 +83,9 @@ class ClientEngineTest {
         CompletableFuture<Void> connected = world.client().connect();
         world.advance(10_000);
         ExecutionException failure = assertThrows(ExecutionException.class, connected::get);
-        assertTrue(String.valueOf(failure.getMessage()).contains("there is no other: expired on Monday"), () ->
-                String.valueOf(failure));
+        assertTrue(
+                String.valueOf(failure.getMessage()).contains("there is no other: expired on Monday"),
+                () -> String.valueOf(failure));
     }
 
     @Test
@@ -124,7 +125,8 @@ class ClientEngineTest {
         assertTrue(connected.isDone());
         long open = world.peers.stream().filter(peer -> peer.closed == null).count();
         assertEquals(1, open);
-        assertEquals(1, world.peers.stream().filter(peer -> !peer.frames.isEmpty()).count());
+        assertEquals(
+                1, world.peers.stream().filter(peer -> !peer.frames.isEmpty()).count());
     }
 
     // ---- a connection ends
@@ -285,9 +287,10 @@ class ClientEngineTest {
         "30000,  3600001, 20000"
     })
     void heartbeatOfTheServerHoldsIfItMakesSense(long interval, long timeout, long lostAfter) {
-        world.onHello = peer -> peer.send("{\"type\":\"$welcome\",\"data\":{\"session\":\"s\",\"resumed\":false,\"seq\":0,"
-                + "\"answers\":0,\"known\":false,\"rooms\":{},\"heartbeat\":{\"intervalMs\":" + interval
-                + ",\"timeoutMs\":" + timeout + "}}}");
+        world.onHello =
+                peer -> peer.send("{\"type\":\"$welcome\",\"data\":{\"session\":\"s\",\"resumed\":false,\"seq\":0,"
+                        + "\"answers\":0,\"known\":false,\"rooms\":{},\"heartbeat\":{\"intervalMs\":" + interval
+                        + ",\"timeoutMs\":" + timeout + "}}}");
         world.use(world.builder().heartbeat(new Heartbeat(Duration.ofSeconds(10), Duration.ofSeconds(20))));
         world.connected();
         world.network.pause(world.server, Duration.ofMillis(2 * lostAfter)); // nothing arrives

@@ -294,7 +294,8 @@ class LogBudgetTest {
                     assertThrows(RealtimeException.class, () -> broker.link("r", "r", late, null, null, 0));
             assertTrue(String.valueOf(full.getMessage()).contains("logBytes"), full::toString);
         }
-        others.forEach(other -> assertNotNull(Objects.requireNonNull(broker.find("r")).remove(other)));
+        others.forEach(
+                other -> assertNotNull(Objects.requireNonNull(broker.find("r")).remove(other)));
         for (String room : List.of("a", "b", "c")) {
             assertNotNull(broker.link(room, room, late, null, null, 0));
         }

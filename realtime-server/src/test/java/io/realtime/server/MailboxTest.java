@@ -174,8 +174,8 @@ class MailboxTest {
     @Test
     void neverTwoTasksOfOneMailboxAtOnce() throws Exception {
         ExecutorService pool = Executors.newFixedThreadPool(4);
-        Mailbox mailbox = mailbox(
-                new Pool("handlers", Pool.UNBOUNDED, pool, executor), executor, 1_000_000, Integer.MAX_VALUE);
+        Mailbox mailbox =
+                mailbox(new Pool("handlers", Pool.UNBOUNDED, pool, executor), executor, 1_000_000, Integer.MAX_VALUE);
         AtomicInteger inside = new AtomicInteger();
         AtomicInteger collisions = new AtomicInteger();
         int[] unguarded = new int[1];
