@@ -169,14 +169,14 @@ class OutboxTest {
         outbox.notSent(List.of(one));
         assertEquals(List.of(one, two), outbox.unsent(100, MANY, 2 * length));
         outbox.notSent(List.of(one, two));
-        assertEquals(List.of(one, two), outbox.unsent(100, 2 * length, MANY));
+        assertEquals(List.of(one, two), outbox.unsent(100, 2L * length, MANY));
         outbox.notSent(List.of(one, two));
-        assertEquals(List.of(one), outbox.unsent(100, 2 * length - 1, MANY));
+        assertEquals(List.of(one), outbox.unsent(100, 2L * length - 1, MANY));
         outbox.sent(List.of(one));
         assertEquals(List.of(), outbox.unsent(1, MANY, MANY), "one is unacknowledged");
         assertEquals(List.of(two), outbox.unsent(2, MANY, MANY));
         outbox.notSent(List.of(two));
-        assertEquals(List.of(two, three), outbox.unsent(100, 3 * length, MANY));
+        assertEquals(List.of(two, three), outbox.unsent(100, 3L * length, MANY));
     }
 
     @Test
