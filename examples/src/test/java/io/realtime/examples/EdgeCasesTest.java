@@ -11,6 +11,7 @@ import io.realtime.RealtimeException;
 import io.realtime.Request;
 import io.realtime.StreamListener;
 import io.realtime.StreamRequest;
+import io.realtime.StreamSink;
 import io.realtime.client.ClientListener;
 import io.realtime.client.ConnectionState;
 import io.realtime.client.DroppedMessage;
@@ -20,6 +21,7 @@ import io.realtime.client.HistoryQuery;
 import io.realtime.client.RealtimeClient;
 import io.realtime.server.Authentication;
 import io.realtime.server.RealtimeServer;
+import io.realtime.server.Session;
 import io.realtime.testing.InMemoryNetwork;
 import io.realtime.testing.ManualScheduler;
 import java.io.IOException;
@@ -301,6 +303,52 @@ class EdgeCasesTest {
         time.advance(Duration.ofMinutes(1));
         assertTrue(kind.isDone() && !kind.isCompletedExceptionally());
         assertTrue(rude.isCompletedExceptionally());
+        client.close();
+    }
+
+    @Test
+    void streamsOfAClientEndOnBothSidesWhenTheInboxIsLost() {
+        List<StreamSink<String>> produced = new ArrayList<>();
+        List<Throwable> failures = new ArrayList<>();
+        RealtimeClient client = builder().build();
+        client.onStreamAsync(PAGES, (length, out) -> {
+            produced.add(out);
+            boolean unused = out.offer("x".repeat(length));
+        });
+        connect(client, "alice");
+        Session session = server.user("alice").sessions().iterator().next();
+        StreamListener<String> listener = new StreamListener<>() {
+            @Override
+            public void onItem(String item) {
+                heard.add(item);
+            }
+
+            @Override
+            public void onError(Throwable failure) {
+                failures.add(failure);
+            }
+        };
+        for (int i = 0; i < 100; i++) { // as many as a client produces
+            var unused = session.stream(PAGES, 1, listener);
+        }
+        settle();
+        assertEquals(100, heard.size());
+        network.cutAll();
+        network.refuseConnections(true);
+        for (int i = 0; i < 1_500; i++) {
+            session.send(SAID, "more than the inbox keeps");
+        }
+        settle();
+        network.refuseConnections(false);
+        time.advance(Duration.ofSeconds(30));
+        assertTrue(client.isConnected());
+        assertEquals(1, server.user("alice").sessions().size());
+        assertEquals(100, failures.size());
+        assertEquals(100, produced.stream().filter(StreamSink::isCancelled).count());
+        var unused = session.stream(PAGES, 1, listener);
+        settle();
+        assertEquals(100, failures.size());
+        assertEquals(101, heard.size());
         client.close();
     }
 }

@@ -444,7 +444,7 @@ final class Calls {
      * @param inbox where the new inbox begins for this client
      */
     void sessionLost(long processed, long behind, long inbox) {
-        sources.cancelAll();
+        cancelSources();
         late.clear();
         readFrom(inbox);
         isSessionLost = true;
@@ -460,11 +460,21 @@ final class Calls {
         }
     }
 
-    /** Some of the inbox was lost: the answer to any message that is processed may have been in it. */
+    /**
+     * Some of the inbox was lost: the answer to any message that is processed may have been in it. So may the credit of
+     * streams that are produced here; the server has given up all that it had asked.
+     */
     void answersLost(long processed, long inbox) {
+        cancelSources();
         readFrom(inbox);
         failUnanswered(processed);
         saySoon();
+    }
+
+    /** Cancels what is produced here: at once, and again behind the questions that wait for their handlers. */
+    private void cancelSources() {
+        sources.cancelAll();
+        callbacks.execute(sources::cancelAll);
     }
 
     /**
@@ -713,8 +723,10 @@ final class Calls {
 
     /** The server does not want a stream any more. */
     void cancelled(Envelope frame) {
-        if (frame.ref() != null) {
-            sources.cancel(frame.ref());
+        String ref = frame.ref();
+        if (ref != null) {
+            sources.cancel(ref);
+            callbacks.execute(() -> sources.cancel(ref)); // its question may wait for its handler
         }
     }
 

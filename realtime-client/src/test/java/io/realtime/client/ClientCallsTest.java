@@ -796,6 +796,75 @@ class ClientCallsTest {
     }
 
     @Test
+    void streamFromHereEndsWhenSomeOfTheInboxIsLost() {
+        StreamSink<Integer> before = sinks().get(0);
+        world.rooms = "{\"@session\":{\"epoch\":\"s1\",\"offset\":9,\"recovered\":false,\"reason\":\"trimmed\"}}";
+        resume(1, 9);
+        assertTrue(before.isCancelled());
+        assertEquals(ErrorCode.CANCELLED, only("$error").error().exception().code());
+    }
+
+    @Test
+    void streamFromHereEndsAtAGapInTheInboxAndALaterOneDoesNot() {
+        List<StreamSink<Integer>> sinks = sinks();
+        gapInTheInbox(12);
+        assertTrue(sinks.get(0).isCancelled());
+        offset = 12;
+        answer("count", "s-2", ",\"data\":\"all\"");
+        assertFalse(sinks.get(1).isCancelled());
+        assertTrue(sinks.get(1).offer(0));
+    }
+
+    private void gapInTheInbox(long upTo) {
+        world.peer()
+                .send("{\"type\":\"$gap\",\"room\":\"@session\",\"data\":{\"epoch\":\"s1\",\"offset\":" + upTo
+                        + ",\"reason\":\"trimmed\"}}");
+        world.settle();
+    }
+
+    /** Has two streams be asked for while callbacks wait. */
+    private List<StreamSink<Integer>> waitingSinks(Runnable meanwhile) {
+        List<Runnable> held = new ArrayList<>();
+        world.use(world.builder().callbackExecutor(task -> {
+            if (isHolding) {
+                held.add(task);
+            } else {
+                task.run();
+            }
+        }));
+        List<StreamSink<Integer>> sinks = new ArrayList<>();
+        world.client().onStreamAsync(COUNT, (question, out) -> sinks.add(out));
+        world.connected();
+        isHolding = true;
+        answer("count", "s-1", ",\"data\":\"all\"");
+        meanwhile.run();
+        answer("count", "s-2", ",\"data\":\"all\"");
+        isHolding = false;
+        while (!held.isEmpty()) {
+            held.remove(0).run();
+        }
+        world.settle();
+        assertEquals(2, sinks.size());
+        assertFalse(sinks.get(1).isCancelled());
+        return sinks;
+    }
+
+    @Test
+    void cancelThatOvertakesItsQuestionIsHeard() {
+        assertTrue(waitingSinks(() -> answer("$cancel", "s-1", "")).get(0).isCancelled());
+    }
+
+    @Test
+    void streamWhoseQuestionWaitsAtAGapInTheInboxIsCancelled() {
+        assertTrue(waitingSinks(() -> {
+                    gapInTheInbox(12);
+                    offset = 12;
+                })
+                .get(0)
+                .isCancelled());
+    }
+
+    @Test
     void aStreamFromHereFillsNoMoreThanHalfOfTheOutbox() {
         world.use(world.builder().outbox(OutboxLimits.builder().messages(10).build()));
         StreamSink<Integer> out = sinks().get(0);

@@ -206,8 +206,13 @@ final class Calls {
     /** Some of what was sent to the client is lost: a question may have been among it, or an item. */
     void inboxLost() {
         sources.cancelAll();
-        questions.failAll(new RealtimeException(
-                ErrorCode.CONNECTION_LOST, "some of what was sent to the client is lost", true, null));
+        RealtimeException why = new RealtimeException(
+                ErrorCode.CONNECTION_LOST, "some of what was sent to the client is lost", true, null);
+        questions.forEach((ref, question) -> {
+            if (questions.fail(ref, why) && question instanceof StreamCall) {
+                session.tell(Outgoing.of(Frames.CANCEL).ref(ref)); // the question may have arrived, or arrive yet
+            }
+        });
     }
 
     /** The session is over. */

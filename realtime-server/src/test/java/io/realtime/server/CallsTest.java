@@ -601,6 +601,8 @@ class CallsTest {
         assertTrue(sinks.get(0).isCancelled());
         assertEquals(ErrorCode.CONNECTION_LOST, failure(length));
         assertEquals(ErrorCode.CONNECTION_LOST, heard.failure());
+        assertTrue(again.next("$cancel").get("ref").getAsString().endsWith("-2"), "the stream's");
+        assertFalse(again.types().contains("$cancel"), "the request is given up, and nobody need know");
     }
 
     // ---- hostile words
