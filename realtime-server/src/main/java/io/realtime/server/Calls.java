@@ -243,9 +243,7 @@ final class Calls {
         @Override
         public void over(long count, @Nullable ErrorData error) {
             sources.remove(ref);
-            Outgoing frame =
-                    Outgoing.of(error == null ? Frames.END : Frames.ERROR).ref(ref);
-            session.tell(error == null ? frame.index(count) : frame.data(error, ErrorData.class));
+            session.tell(error == null ? Outgoing.of(Frames.END).ref(ref).index(count) : session.error(ref, 0, error));
         }
 
         @Override

@@ -275,14 +275,9 @@ final class Dispatcher {
         return answer;
     }
 
-    private static Outgoing error(@Nullable String ref, long seq) {
-        return Outgoing.of(Frames.ERROR).ref(ref).seq(seq);
-    }
-
     private static void answer(Session session, Peer peer, Envelope envelope, ErrorData error) {
         if (envelope.isProtocol()) {
-            Outgoing frame = error(envelope.ref(), envelope.seq()).room(envelope.room());
-            answer(peer, frame.data(error, ErrorData.class));
+            answer(peer, session.error(envelope.ref(), envelope.seq(), error).room(envelope.room()));
         } else {
             session.refuse(envelope.ref(), envelope.seq(), error);
         }
@@ -395,7 +390,7 @@ final class Dispatcher {
             why = unfit;
         }
         if (why != null) {
-            session.answer(error(ref, seq).data(report(session, request.name(), why), ErrorData.class));
+            session.answer(session.error(ref, seq, report(session, request.name(), why)));
         }
     }
 

@@ -391,6 +391,11 @@ final class LocalBroker {
         }
     }
 
+    /** Returns how long a message every connection takes. */
+    int mostBytes() {
+        return mostBytes;
+    }
+
     Executor executor() {
         return executor;
     }

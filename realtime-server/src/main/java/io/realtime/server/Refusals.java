@@ -3,6 +3,7 @@ package io.realtime.server;
 import io.realtime.internal.wire.ErrorData;
 import io.realtime.internal.wire.Frames;
 import io.realtime.internal.wire.Outgoing;
+import io.realtime.spi.Frame;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.HashMap;
@@ -13,11 +14,13 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Why clients' last messages were refused. A client hears of it in its session's inbox, which ends with the session; these are
- * told again in its next session. Of one client as many are kept as it may have unacknowledged messages, and
+ * told again, shortened, before what tells it that its inbox is new or has a gap. Of one client as many are kept as it may have unacknowledged messages, and
  * {@link #MOST} of all; beyond that the one is forgotten that the {@link EvictionQueue} names. Safe for use by many threads.
  */
 final class Refusals {
     static final int MOST = 20_000;
+
+    private static final int BRIEF = 100; // characters of a message
 
     private final int mostOfOne;
     private final ReentrantLock lock = new ReentrantLock();
@@ -42,18 +45,27 @@ final class Refusals {
             long seq,
             @Nullable String ref,
             ErrorData error) {
-        Outgoing frame() {
-            return Outgoing.of(Frames.ERROR).ref(ref).seq(seq).data(error, ErrorData.class);
+        /** What a client is told again. */
+        Frame frame() {
+            return Outgoing.of(Frames.ERROR)
+                    .ref(ref)
+                    .seq(seq)
+                    .data(error, ErrorData.class)
+                    .frame();
         }
     }
 
-    /** Keeps a refusal, before its message counts as processed. */
-    void keep(Refusal refusal) {
+    /**
+     * Keeps a refusal, with the beginning of its message. Before it is told, and its message counts as processed: so a client
+     * that does not hear of the one for its inbox is broken, and has heard of the other, finds it here.
+     */
+    void keep(ClientRecords.ClientRecord client, String user, long seq, @Nullable String ref, ErrorData error) {
+        Refusal refusal = new Refusal(client, user, seq, ref, error.brief(BRIEF));
         lock.lock();
         try {
-            Deque<Refusal> own = kept.computeIfAbsent(refusal.client, client -> new ArrayDeque<>(1));
+            Deque<Refusal> own = kept.computeIfAbsent(client, key -> new ArrayDeque<>(1));
             own.add(refusal);
-            evictions.add(refusal.user, refusal);
+            evictions.add(user, refusal);
             if (own.size() > mostOfOne) {
                 forget(own.element());
             }
@@ -68,7 +80,7 @@ final class Refusals {
 
     private void forget(Refusal refusal) { // guarded by lock
         evictions.remove(refusal.user, refusal);
-        kept.computeIfPresent(refusal.client, (client, own) -> {
+        kept.computeIfPresent(refusal.client, (key, own) -> {
             own.remove(refusal);
             return own.isEmpty() ? null : own;
         });

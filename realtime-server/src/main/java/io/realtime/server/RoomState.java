@@ -432,10 +432,14 @@ final class RoomState implements LogBudget.Owner, Bursts.Flushed {
         } finally {
             lock.unlock();
         }
+        boolean isInboxLost = isLost && name.equals(Names.SESSION);
+        if (isInboxLost) {
+            frames.addAll(0, link.session.refusals());
+        }
         if (!frames.isEmpty()) {
             link.outlet.send(FrameBatch.of(frames, false));
         }
-        if (isLost && name.equals(Names.SESSION)) {
+        if (isInboxLost) {
             link.session.inboxLost();
         }
         if (behind != null) {

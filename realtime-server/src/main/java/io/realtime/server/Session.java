@@ -110,6 +110,8 @@ public final class Session {
     private boolean hasPlace; // guarded by lock: it counts against limits.sessions
     private Scheduler.Cancellable expiry = () -> {}; // guarded by lock
     private int losses; // guarded by lock: of connections; tells the newest expiry from one that comes too late
+    private static final int ENVELOPE = 100; // bytes of room, time and offset
+
     private int unacknowledged; // guarded by lock: messages since the last acknowledgement
     private long unacknowledgedBytes; // guarded by lock: of these
     private long acknowledged; // guarded by lock: up to here, in the welcome or what the connection took since
@@ -1327,22 +1329,32 @@ public final class Session {
      */
     void refuse(@Nullable String ref, long seq, ErrorData error) {
         if (record != null && record.client() != null && seq > 0) {
-            Refusals.Refusal refusal = new Refusals.Refusal(record, userId, seq, ref, error);
-            core.refusals().keep(refusal);
-            tellNewest(refusal.frame());
-        } else {
-            tellNewest(Outgoing.of(Frames.ERROR).ref(ref).seq(seq).data(error, ErrorData.class));
+            core.refusals().keep(record, userId, seq, ref, error);
         }
+        tellNewest(error(ref, seq, error));
     }
 
     /**
-     * Before the welcome of a client whose inbox is new, or has a gap: tells it again why its last messages were refused. It
-     * ignores what it has heard before.
+     * Returns what the client of a new inbox, or of one with a gap, is to be told before it hears of that: why its last
+     * messages were refused. It ignores what it has heard before.
      */
-    void repeatRefusals() {
-        if (record != null) {
-            core.refusals().of(record).forEach(refusal -> tell(refusal.frame()));
+    List<Frame> refusals() {
+        return record == null
+                ? List.of()
+                : core.refusals().of(record).stream().map(Refusals.Refusal::frame).toList();
+    }
+
+    /** Returns an error with as much of its message as a connection takes. */
+    Outgoing error(@Nullable String ref, long seq, ErrorData error) {
+        Outgoing frame = error(ref, seq).data(error, ErrorData.class);
+        for (int most = 256; frame.length() + ENVELOPE > core.broker().mostBytes() && most >= 0; most -= 128) {
+            frame = error(ref, seq).data(error.brief(most), ErrorData.class);
         }
+        return frame;
+    }
+
+    private static Outgoing error(@Nullable String ref, long seq) {
+        return Outgoing.of(Frames.ERROR).ref(ref).seq(seq);
     }
 
     /** Sends what is said of an application's message in the client's newest session, which acknowledges the message. */

@@ -23,6 +23,7 @@ import org.junit.jupiter.api.Test;
 /** A client hears why its messages were refused, though the session is over in which they were. */
 class RefusalsTest {
     private static final Event<Integer> COUNT = Event.of("count", Integer.class);
+    private static final Event<String> TEXT = Event.of("text", String.class);
     private static final Request<Integer, Integer> HALF = Request.of("half", Integer.class, Integer.class);
 
     private final ArrayDeque<Runnable> held = new ArrayDeque<>();
@@ -71,7 +72,6 @@ class RefusalsTest {
         List<Long> numbers = new ArrayList<>();
         for (JsonObject frame : peer.received) {
             if (frame.get("type").getAsString().equals("$error")) {
-                assertEquals("@session", frame.get("room").getAsString());
                 numbers.add(frame.get("seq").getAsLong());
             }
         }
@@ -98,10 +98,10 @@ class RefusalsTest {
         ann.cut();
         test.time.advance(Duration.ofMinutes(6));
         TestPeer again = hello();
+        assertEquals(List.of("$error", "$welcome"), again.types(), "before it hears of the new inbox");
         JsonObject welcome = again.data("$welcome");
         assertFalse(welcome.get("resumed").getAsBoolean());
         assertEquals(3, welcome.get("seq").getAsLong());
-        assertEquals(1, welcome.get("answers").getAsLong());
         assertEquals(List.of(2L), refused(again));
         assertEquals("no -7", again.data("$error").get("message").getAsString());
     }
@@ -150,6 +150,80 @@ class RefusalsTest {
         assertEquals(List.of(3L, 4L, 5L, 6L), refused(hello()));
     }
 
+    /** Its words may be longer than what a connection takes; its code is not. */
+    @Test
+    void longErrorIsToldInFewerWords() {
+        try (TestServer small = new TestServer(
+                TestServer::byName,
+                builder -> builder.limits(Limits.builder()
+                                .messageBytes(1_000)
+                                .outboundBytes(2_000)
+                                .build())
+                        .on(COUNT, (session, message) -> {
+                            throw new RealtimeException(ErrorCode.of("negative"), "\u0001".repeat(999));
+                        })
+                        .onRequest(HALF, (session, number) -> {
+                            throw new RealtimeException(ErrorCode.of("odd"), "\u65e5".repeat(999));
+                        }))) {
+            TestPeer ann = small.managed("ann");
+            ann.send(count(1, 1));
+            assertEquals("negative", ann.data("$error").get("code").getAsString());
+            ann.send("{'type':'half','ref':'q','seq':2,'data':3}");
+            JsonObject odd = ann.data("$error");
+            assertEquals("odd", odd.get("code").getAsString());
+            assertTrue(odd.get("message").getAsString().startsWith("\u65e5\u65e5"), odd::toString);
+            small.time.advance(Duration.ofMillis(100));
+            assertEquals(2, ann.data("$ack").get("seq").getAsLong());
+            ann.cut();
+            small.time.advance(Duration.ofMinutes(6));
+            TestPeer again = small.managed("ann");
+            assertEquals(1, refused(again).size(), "what fits in a quarter of the connection");
+        }
+    }
+
+    /** The client reads slowly what it has missed, and meanwhile its inbox forgets the rest. */
+    @Test
+    void gapInTheInboxIsToldBehindTheRefusalsThatMayBeInIt() {
+        try (TestServer small = new TestServer(
+                TestServer::byName,
+                builder -> builder.limits(Limits.builder()
+                                .messageBytes(2_048)
+                                .outboundBytes(16 * 1024)
+                                .build())
+                        .on(COUNT, (session, message) -> {
+                            throw new RealtimeException(ErrorCode.of("negative"), "no");
+                        }))) {
+            TestPeer ann = small.connect("realtime.v1", "/ws");
+            String hello = "{'type':'$hello','data':{'token':'ann','client':'client-of-ann-0123456789'";
+            ann.send(hello + "}}");
+            JsonObject welcome = ann.data("$welcome");
+            Session session = small.server.connections().sessions().iterator().next();
+            for (int i = 0; i < 100; i++) {
+                session.send(TEXT, "x".repeat(500));
+            }
+            ann.send(count(1, -1));
+            ann.cut();
+            TestPeer again = small.connect("realtime.v1", "/ws");
+            small.network.stallClients(true);
+            String epoch = welcome.getAsJsonObject("rooms")
+                    .getAsJsonObject("@session")
+                    .get("epoch")
+                    .getAsString();
+            again.send(hello + ",'session':'" + welcome.get("session").getAsString()
+                    + "','positions':{'@session':['" + epoch + "',0]}}}");
+            for (int i = 0; i < 1_200; i++) {
+                session.send(TEXT, "y");
+            }
+            small.settle();
+            small.network.stallClients(false);
+            small.time.advance(Duration.ofSeconds(5));
+            List<String> types = again.types();
+            assertTrue(types.contains("$gap"), types::toString);
+            assertEquals(types.indexOf("$gap") - 1, types.indexOf("$error"), types::toString);
+            assertEquals(List.of(1L), refused(again));
+        }
+    }
+
     @Test
     void theOneWithTheMostRefusalsLosesItsOwn() {
         Refusals refusals = new Refusals(Integer.MAX_VALUE);
@@ -169,9 +243,9 @@ class RefusalsTest {
                 refusals::forget);
         ClientRecords.ClientRecord anns = records.open("ann", "a").record();
         ClientRecords.ClientRecord eves = records.open("eve", "e").record();
-        refusals.keep(new Refusals.Refusal(anns, "ann", 1, null, error));
+        refusals.keep(anns, "ann", 1, null, error);
         for (int seq = 1; seq <= Refusals.MOST + 10; seq++) {
-            refusals.keep(new Refusals.Refusal(eves, "eve", seq, null, error));
+            refusals.keep(eves, "eve", seq, null, error);
         }
         assertEquals(Refusals.MOST, refusals.size());
         assertEquals(1, refusals.of(anns).size());

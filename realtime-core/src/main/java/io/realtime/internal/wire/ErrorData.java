@@ -43,6 +43,12 @@ public record ErrorData(
         return new ErrorData(code.value(), brief, retryable, null, null);
     }
 
+    /** Returns the same with at most so many characters of its message, which is on one line then; 0 for none. */
+    public ErrorData brief(int most) {
+        String brief = most < 4 ? "" : Names.abbreviate(message, most);
+        return new ErrorData(code, brief, retryable, retryAfterMs, closeCode);
+    }
+
     /**
      * Returns what the receiver of the frame throws or reports, with a message of one line: it may end in a log. Tolerates
      * what a careless peer left out.
