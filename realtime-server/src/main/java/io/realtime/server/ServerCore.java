@@ -46,6 +46,7 @@ import org.slf4j.LoggerFactory;
  */
 final class ServerCore implements ServerTransport.Acceptor {
     private static final Logger LOG = LoggerFactory.getLogger(RealtimeServer.class);
+    private static final int MOST_QUESTION_BYTES = 1024; // about the longest name
     private static final int MOST_REFUSAL_BYTES = 1024;
     private static final int MAX_CLIENT_RECORDS = 100_000;
     private static final Duration CLIENT_RECORD_TTL = Duration.ofHours(24);
@@ -432,13 +433,15 @@ final class ServerCore implements ServerTransport.Acceptor {
                 workers.handlers(), user, scheduler, bursts, config.limits().mailbox(), mailboxBytes(), lock);
     }
 
+    /** How many bytes a mailbox holds: messages, and the questions that a client may ask beside them, each of the longest. */
     long mailboxBytes() {
-        return 16L * config.limits().messageBytes();
+        Limits limits = config.limits();
+        return 16L * limits.messageBytes() + (long) MOST_QUESTION_BYTES * limits.inflight();
     }
 
-    /** How many bytes of messages a client may have under way: half of a mailbox, since it asks questions beside them. */
+    /** How many bytes of messages a client may have under way: half of what a mailbox holds of them. */
     long inflightBytes() {
-        return mailboxBytes() / 2;
+        return 8L * config.limits().messageBytes();
     }
 
     // ---------------------------------------------------------------- rooms

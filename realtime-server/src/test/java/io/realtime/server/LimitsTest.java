@@ -352,6 +352,25 @@ class LimitsTest {
         assertEquals(5, ann.data("$ack").get("seq").getAsLong());
     }
 
+    /** As many as the protocol allows at once, while all wait for a thread. */
+    @Test
+    void longestQuestionsBesideLongestMessagesOverfillNoMailbox() {
+        start(limits -> limits.messageBytes(1_000).rate(RateLimit.none()));
+        TestPeer ann = test.managed("ann");
+        holding = true;
+        for (int i = 0; i < 128; i++) {
+            String room = "r".repeat(250) + i;
+            ann.sendRaw("{\"type\":\"$join\",\"room\":\"" + room + "\",\"ref\":\"" + "r".repeat(60) + i + "\"}");
+        }
+        for (int seq = 1; seq <= 8; seq++) {
+            ann.sendRaw((reliable(seq) + " ".repeat(960)).replace('\'', '"'));
+        }
+        test.settle();
+        assertNull(ann.closed);
+        assertEquals(List.of(), handled, "all wait");
+        assertTrue(test.server.stats().waiting() >= 135, () -> test.server.stats().toString());
+    }
+
     // ---- sessions
 
     @Test
