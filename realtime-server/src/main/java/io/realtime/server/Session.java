@@ -1341,7 +1341,9 @@ public final class Session {
     List<Frame> refusals() {
         return record == null
                 ? List.of()
-                : core.refusals().of(record).stream().map(Refusals.Refusal::frame).toList();
+                : core.refusals().of(record).stream()
+                        .map(Refusals.Refusal::frame)
+                        .toList();
     }
 
     /** Returns an error with as much of its message as a connection takes. */

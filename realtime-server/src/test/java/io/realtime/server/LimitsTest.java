@@ -368,7 +368,8 @@ class LimitsTest {
         test.settle();
         assertNull(ann.closed);
         assertEquals(List.of(), handled, "all wait");
-        assertTrue(test.server.stats().waiting() >= 135, () -> test.server.stats().toString());
+        assertTrue(
+                test.server.stats().waiting() >= 135, () -> test.server.stats().toString());
     }
 
     // ---- sessions

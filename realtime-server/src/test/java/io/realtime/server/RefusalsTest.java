@@ -209,8 +209,8 @@ class RefusalsTest {
                     .getAsJsonObject("@session")
                     .get("epoch")
                     .getAsString();
-            again.send(hello + ",'session':'" + welcome.get("session").getAsString()
-                    + "','positions':{'@session':['" + epoch + "',0]}}}");
+            again.send(hello + ",'session':'" + welcome.get("session").getAsString() + "','positions':{'@session':['"
+                    + epoch + "',0]}}}");
             for (int i = 0; i < 1_200; i++) {
                 session.send(TEXT, "y");
             }
