@@ -73,6 +73,7 @@ final class Calls {
 
     private final AtomicInteger era = new AtomicInteger(); // another for each user
     private final AtomicInteger owed = new AtomicInteger(); // requests whose handlers have begun and not answered
+    private final AtomicInteger dropped = new AtomicInteger(); // answers that are about to be late
     private final Runnable onAnswered;
     private final Once soon;
 
@@ -532,21 +533,23 @@ final class Calls {
             CompletionStage<R> later;
             try {
                 later = Objects.requireNonNull(handler.handle(asked), "the handler's stage");
-            } catch (Throwable failure) {
-                answered();
-                throw failure;
+            } catch (Throwable failure) { // the application's code: anything may come out of it
+                answer(asker, request, null, failure);
+                return;
             }
-            Steps.whenComplete(later, (reply, failure) -> {
-                try {
-                    answer(asker, request, reply, failure);
-                } finally {
-                    answered();
-                }
-            });
+            Steps.whenComplete(later, (reply, failure) -> answer(asker, request, reply, failure));
         });
     }
 
-    private <R> void answer(Asker asker, Request<?, R> request, R reply, @Nullable Throwable failure) {
+    private <R> void answer(Asker asker, Request<?, R> request, @Nullable R reply, @Nullable Throwable failure) {
+        try {
+            write(asker, request, reply, failure);
+        } finally { // not before: the answer is in the outbox, or waits for it
+            answered();
+        }
+    }
+
+    private <R> void write(Asker asker, Request<?, R> request, @Nullable R reply, @Nullable Throwable failure) {
         if (failure != null) {
             fail(asker, failure);
             return;
@@ -567,9 +570,14 @@ final class Calls {
         onAnswered.run();
     }
 
-    /** Returns whether no handler of a request has begun that has not answered; on any thread. */
+    /** Returns whether all requests whose handlers have begun are answered, and the answers are in the outbox. */
     boolean owesNothing() {
-        return owed.get() == 0;
+        return owed.get() == 0 && !hasLateAnswers();
+    }
+
+    /** Returns whether answers wait until the outbox has room. */
+    boolean hasLateAnswers() {
+        return dropped.get() > 0 || !late.isEmpty();
     }
 
     <Q, T> Subscription onStream(StreamRequest<Q, T> request, StreamHandler<Q, T> handler) {
@@ -681,9 +689,11 @@ final class Calls {
 
     private void untold(Answer answer, RealtimeException why) {
         if (why.code().equals(ErrorCode.OVERLOADED)) {
+            dropped.incrementAndGet();
             try {
                 post(() -> keep(answer));
             } catch (Throwable failure) { // a scheduler's
+                dropped.decrementAndGet();
                 callbacks.error(failure);
             }
             return;
@@ -699,6 +709,8 @@ final class Calls {
             String why = "the outbox is full, and so many answers wait for it that one was dropped";
             callbacks.error(new RealtimeException(ErrorCode.OVERLOADED, why, true, null));
         }
+        dropped.decrementAndGet();
+        onAnswered.run();
     }
 
     private void fail(Asker asker, Throwable thrown) {

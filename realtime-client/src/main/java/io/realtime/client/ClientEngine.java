@@ -84,6 +84,7 @@ final class ClientEngine {
     private final Waiters<Void> opening;
     private @Nullable Link link;
     private final Waiters<Void> reopening; // calls of connect while the client disconnects
+    private boolean isReopening; // since connect was called then, whether anybody still waits for it or not
     private Drain.@Nullable Wait disconnecting;
     private Scheduler.Cancellable retry = Link.NOTHING;
     private long retryAt; // on the scheduler's clock
@@ -409,6 +410,7 @@ final class ClientEngine {
     /** @param deadline fails the future later */
     private void connect(CompletableFuture<Void> result, Scheduler.Cancellable deadline) {
         if (disconnecting != null) {
+            isReopening = true;
             reopening.add(result, deadline);
             return;
         }
@@ -436,7 +438,8 @@ final class ClientEngine {
     /** Disconnects when what was asked for is delivered. A connect meanwhile waits for that, and then connects again. */
     private void disconnect(Duration grace, boolean isCallback) {
         Drain.Wait before = disconnecting;
-        reopening.fail(disconnected(DISCONNECT, null)); // this is a later word
+        isReopening = false; // this is a later word
+        reopening.fail(disconnected(DISCONNECT, null));
         Duration left = before == null || before.left().compareTo(grace) > 0 ? grace : before.left();
         if (before != null) {
             drain.forget(before);
@@ -461,14 +464,14 @@ final class ClientEngine {
     private void disconnected() {
         disconnecting = null;
         stop(DISCONNECT, null);
-        if (!reopening.isEmpty()) {
+        if (isReopening) {
+            isReopening = false;
             reopening.moveTo(opening);
             begin();
         }
     }
 
-    private boolean isConnectedWithin(long nanos) {
-        boolean isIdle = sender.isDone(sender.lastSeq());
+    private boolean isConnectedWithin(long nanos, boolean isIdle) {
         return switch (state.status()) {
             case OPEN -> true;
             case CONNECTING -> !isIdle;

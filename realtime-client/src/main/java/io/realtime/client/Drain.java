@@ -23,8 +23,12 @@ final class Drain {
 
     /** Says whether there will be a connection. */
     interface Outlook {
-        /** Returns whether one is open, or may be within so long. */
-        boolean isConnectedWithin(long nanos);
+        /**
+         * Returns whether one is open, or may be within so long.
+         *
+         * @param isIdle whether there is nothing to deliver, so that none which is yet to be made is waited for
+         */
+        boolean isConnectedWithin(long nanos, boolean isIdle);
     }
 
     Drain(Scheduler scheduler, Callbacks callbacks, Calls calls, Sender sender, Outlook outlook) {
@@ -151,10 +155,14 @@ final class Drain {
         }
 
         private boolean isOver() {
-            if (!outlook.isConnectedWithin(left().toNanos())) {
+            boolean owesNothing = isBehindCallbacks && calls.owesNothing();
+            boolean isIdle = owesNothing && sender.isDone(sender.lastSeq());
+            if (!outlook.isConnectedWithin(left().toNanos(), isIdle)) {
                 return true;
             }
-            if (last < 0 && isBehindCallbacks && calls.owesNothing()) {
+            if (calls.hasLateAnswers()) { // each gets a number above all that are known
+                last = -1;
+            } else if (last < 0 && owesNothing) {
                 last = sender.lastSeq();
             }
             return last >= 0 && sender.isDone(last);

@@ -112,8 +112,8 @@ public final class RealtimeClient implements AutoCloseable {
      * to its requests, and has acknowledged the messages that were sent. Messages that it has not acknowledged and the rooms
      * that are joined are kept for the next connection.
      *
-     * <p>Where there is no connection this waits for one that is being made, and for the next attempt when that is due in
-     * time and messages wait that are in no {@link FileOutbox}. Called again, the shorter time counts.
+     * <p>Where there is no connection and something to deliver, this waits for a connection that is being made, and without a
+     * {@link FileOutbox} for the next attempt when that is due in time. Called again, the shorter time counts.
      *
      * @param grace how long that may take; zero or less to end it at once
      */

@@ -446,7 +446,7 @@ final class Sender {
         if (failed.isRestored()) { // nobody waits for it, and somebody should know
             report(Collections.singletonList(new Outbox.Dropped(failed, failure)));
         } else {
-            callbacks.fail(failed.result, failure);
+            fail(failed, failure);
         }
         changed();
         pump();
@@ -532,8 +532,17 @@ final class Sender {
             if (one.entry().ref == null) {
                 callbacks.dropped(one.entry().result, one.message());
             } else { // whoever asked is told by the question
-                callbacks.fail(one.entry().result, one.cause());
+                fail(one.entry(), one.cause());
             }
+        }
+    }
+
+    /** The future of a question or an answer is the client's own: {@link Calls} hears at once that it is to act. */
+    private void fail(Outbox.Entry entry, RealtimeException cause) {
+        if (entry.ref == null) {
+            callbacks.fail(entry.result, cause);
+        } else {
+            entry.result.completeExceptionally(cause);
         }
     }
 

@@ -193,6 +193,121 @@ class ClientDrainTest {
         assertEquals(1, world.peer().all(Frames.REPLY).size());
     }
 
+    /** Has two messages fill the outbox while the server acknowledges none. */
+    private void fillOutbox(OutboxLimits.Overflow overflow) {
+        world.use(world.builder()
+                .outbox(OutboxLimits.builder().messages(2).overflow(overflow).build()));
+        world.acks = false;
+        world.inflight = 1;
+        world.rooms = "{\"@session\":{\"epoch\":\"s\",\"offset\":0,\"recovered\":true}}";
+        world.connected();
+        CompletableFuture<Void> unused = say("a");
+        world.settle();
+    }
+
+    /** Has the server acknowledge all from then on. */
+    private void acknowledgeIn(Duration delay) {
+        world.time.schedule(delay, () -> {
+            world.acks = true;
+            world.peer().ack(1, 0);
+        });
+    }
+
+    private void ask() {
+        world.peer()
+                .send("{\"type\":\"ask\",\"ref\":\"q\",\"room\":\"@session\",\"offset\":1,\"ts\":1,\"data\":\"?\"}");
+        world.settle();
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = {true, false})
+    void answerThatWaitsForTheOutboxIsGiven(boolean isClose) {
+        fillOutbox(OutboxLimits.Overflow.REJECT_NEW);
+        CompletableFuture<Void> unused = say("b");
+        world.client().onRequest(ASK, question -> "yes");
+        ask();
+        assertEquals(List.of(), world.peer().all(Frames.REPLY));
+        acknowledgeIn(Duration.ofSeconds(1));
+        long begin = millis();
+        if (isClose) {
+            world.client().close();
+            assertTook(1_000, 20, begin);
+            world.settle();
+        } else {
+            world.client().disconnect();
+            world.advance(1_020);
+        }
+        assertEquals(1, world.peer().all(Frames.REPLY).size());
+        assertEquals(Status.CLOSED, world.client().state().status());
+    }
+
+    @ParameterizedTest
+    @ValueSource(ints = {0, 500})
+    void answerThatWasDroppedForNewerMessagesIsGiven(int after) {
+        fillOutbox(OutboxLimits.Overflow.DROP_OLDEST);
+        world.client().onRequest(ASK, question -> "yes");
+        ask(); // its answer is the oldest that has not left
+        world.time.schedule(Duration.ofMillis(after), () -> {
+            CompletableFuture<Void> unused = say("b");
+        });
+        acknowledgeIn(Duration.ofSeconds(1));
+        long begin = millis();
+        world.client().close();
+        assertTook(1_000, 20, begin);
+        assertEquals(1, world.peer().all(Frames.REPLY).size());
+    }
+
+    @Test
+    void callbackThatClosesGivesAnswersThatWaitForTheOutbox() {
+        fillOutbox(OutboxLimits.Overflow.REJECT_NEW);
+        CompletableFuture<Void> unused = say("b");
+        world.client().onRequest(ASK, question -> "yes");
+        world.client().on(SAID, message -> world.client().close());
+        world.peer()
+                .send("{\"type\":\"ask\",\"ref\":\"q\",\"room\":\"@session\",\"offset\":1,\"ts\":1,\"data\":\"?\"}");
+        world.peer().said("@session", 2, "close"); // right behind it
+        acknowledgeIn(Duration.ofSeconds(1));
+        long begin = millis();
+        world.settle();
+        assertTook(1_000, 60, begin);
+        assertEquals(1, world.peer().all(Frames.REPLY).size());
+    }
+
+    @Test
+    void answerThatIsOwedWaitsForTheConnectionThatIsBeingMade() {
+        CompletableFuture<String> later = new CompletableFuture<>();
+        world.client().onRequestAsync(ASK, question -> later);
+        serverAsks();
+        world.resumed = true;
+        world.network.cutAll();
+        world.settle();
+        assertEquals(Status.WAITING, world.client().state().status());
+        world.time.schedule(Duration.ofSeconds(2), () -> later.complete("late"));
+        long begin = millis();
+        world.client().close();
+        assertTook(2_000, 20, begin);
+        assertEquals(2, world.peers.size());
+        assertEquals(1, world.peer().all(Frames.REPLY).size());
+    }
+
+    @Test
+    void requestWhoseHandlerIsYetToRunWaitsForTheConnectionThatIsBeingMade() {
+        ArrayDeque<Runnable> callbacks = new ArrayDeque<>();
+        world.use(world.builder().callbackExecutor(callbacks::add));
+        world.client().onRequest(ASK, question -> "yes");
+        serverAsks();
+        world.resumed = true;
+        world.network.cutAll();
+        world.settle();
+        world.time.schedule(Duration.ofSeconds(1), () -> runAll(callbacks));
+        world.time.schedule(Duration.ofMillis(1_005), () -> runAll(callbacks));
+        long begin = millis();
+        world.client().close();
+        assertTook(1_000, 20, begin);
+        assertEquals(1, world.peer().all(Frames.REPLY).size());
+        runAll(callbacks);
+    }
+
     @Test
     void handlerThatFailsOwesNothing() {
         world.client().onRequestAsync(ASK, question -> {
@@ -327,6 +442,39 @@ class ClientDrainTest {
         world.advance(6_000);
         assertEquals(Status.CLOSED, world.client().state().status());
         assertEquals(1, world.peers.size());
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"time", "cancel", "reconnect"})
+    void connectMeanwhileThatNobodyWaitsForConnectsAgain(String how) {
+        CompletableFuture<Void> unused = sayInVain();
+        world.client().disconnect(Duration.ofSeconds(2));
+        CompletableFuture<Void> again = how.equals("time")
+                ? world.client().connect(Duration.ofMillis(500))
+                : world.client().connect();
+        world.advance(600);
+        if (!how.equals("time")) {
+            assertTrue(again.cancel(true));
+        }
+        assertTrue(again.isCompletedExceptionally());
+        if (how.equals("reconnect")) { // the server's end of the connection is not the end of the wish
+            world.peer().close(CloseReason.KICKED);
+        }
+        world.advance(2_000);
+        assertEquals(2, world.peers.size());
+        assertTrue(world.client().isConnected());
+    }
+
+    @Test
+    void disconnectEndsAConnectThatNobodyWaitsFor() {
+        CompletableFuture<Void> unused = sayInVain();
+        world.client().disconnect(Duration.ofSeconds(2));
+        assertTrue(world.client().connect().cancel(true));
+        world.advance(100);
+        world.client().disconnect();
+        world.advance(6_000);
+        assertEquals(1, world.peers.size());
+        assertEquals(Status.CLOSED, world.client().state().status());
     }
 
     @ParameterizedTest
