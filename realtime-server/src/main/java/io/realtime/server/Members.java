@@ -56,6 +56,7 @@ final class Members {
         long cursor;
         long begun; // where its member began, or what its client has named since
         long until = Long.MAX_VALUE; // where the log ends for it, once its member has left
+        long refusalsTold; // the number of the last message of which it was told before a gap
         boolean replays; // it is read the log, or waits for its connection meanwhile
 
         @Nullable

@@ -728,7 +728,7 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
         }
         Frames.RoomState inbox = attached.rooms().get(Names.SESSION);
         if (!isResumed || (inbox != null && inbox.isLost())) {
-            mine.refusals().forEach(this::send);
+            mine.tellRefusals(this);
         }
         send(welcome(mine, isResumed, known, attached, proof.expiresAt()), () -> {
             if (become(mine)) {

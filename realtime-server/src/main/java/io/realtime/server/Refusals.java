@@ -3,7 +3,6 @@ package io.realtime.server;
 import io.realtime.internal.wire.ErrorData;
 import io.realtime.internal.wire.Frames;
 import io.realtime.internal.wire.Outgoing;
-import io.realtime.spi.Frame;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.HashMap;
@@ -46,12 +45,8 @@ final class Refusals {
             @Nullable String ref,
             ErrorData error) {
         /** What a client is told again. */
-        Frame frame() {
-            return Outgoing.of(Frames.ERROR)
-                    .ref(ref)
-                    .seq(seq)
-                    .data(error, ErrorData.class)
-                    .frame();
+        Outgoing message() {
+            return Outgoing.of(Frames.ERROR).ref(ref).seq(seq).data(error, ErrorData.class);
         }
     }
 

@@ -409,12 +409,15 @@ final class RoomState implements LogBudget.Owner, Bursts.Flushed {
                 }
                 behind = link.endReplay();
             } else if (link.cursor < log.floor()) {
-                isLost = true;
-                link.cursor = end;
-                frames.add(Outgoing.of(Frames.GAP)
-                        .room(name)
-                        .data(new Frames.Gap(epoch, end, "trimmed"), Frames.Gap.class)
-                        .frame());
+                addRefusals(link, frames);
+                if (frames.isEmpty()) {
+                    isLost = true;
+                    link.cursor = end;
+                    frames.add(Outgoing.of(Frames.GAP)
+                            .room(name)
+                            .data(new Frames.Gap(epoch, end, "trimmed"), Frames.Gap.class)
+                            .frame());
+                }
             } else {
                 int bytes = 0;
                 int most = (int) Math.min(REPLAY_CHUNK, end - link.cursor);
@@ -432,20 +435,26 @@ final class RoomState implements LogBudget.Owner, Bursts.Flushed {
         } finally {
             lock.unlock();
         }
-        boolean isInboxLost = isLost && name.equals(Names.SESSION);
-        if (isInboxLost) {
-            frames.addAll(0, link.session.refusals());
-        }
         if (!frames.isEmpty()) {
             link.outlet.send(FrameBatch.of(frames, false));
         }
-        if (isInboxLost) {
+        if (isLost && name.equals(Names.SESSION)) {
             link.session.inboxLost();
         }
         if (behind != null) {
             behind.run();
         }
         return !isOver;
+    }
+
+    /** Under the lock: adds why messages were refused, if the gap may hide that; all that is in the log is kept by then. */
+    private void addRefusals(Link link, List<Frame> to) {
+        if (name.equals(Names.SESSION)) {
+            for (Refusals.Refusal refusal : link.session.refusals(link.refusalsTold, broker.batchBytes())) {
+                to.add(refusal.message().frame());
+                link.refusalsTold = refusal.seq();
+            }
+        }
     }
 
     /** Ends the delivery to a connection that is gone; the session stays a member. */

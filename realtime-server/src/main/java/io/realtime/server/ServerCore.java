@@ -47,7 +47,6 @@ import org.slf4j.LoggerFactory;
 final class ServerCore implements ServerTransport.Acceptor {
     private static final Logger LOG = LoggerFactory.getLogger(RealtimeServer.class);
     private static final int MOST_QUESTION_BYTES = 1024; // about the longest name
-    private static final int MOST_REFUSAL_BYTES = 1024;
     private static final int MAX_CLIENT_RECORDS = 100_000;
     private static final Duration CLIENT_RECORD_TTL = Duration.ofHours(24);
     private static final int SESSIONS_PER_CLIENT = 4; // one, and others that drain
@@ -105,8 +104,7 @@ final class ServerCore implements ServerTransport.Acceptor {
         this.lateAnswers = new LateAnswers(config.limits().requestsPerSession());
         this.userRates = new TokenBuckets(config.limits().ratePerUser(), scheduler);
         this.failedResumptions = new TokenBuckets(config.limits().failedResumptionsPerAddress(), scheduler);
-        int fit = Math.max(1, config.limits().outboundBytes() / 4 / MOST_REFUSAL_BYTES); // all are told at once
-        this.refusals = new Refusals(Math.min(config.limits().inflight(), fit));
+        this.refusals = new Refusals(config.limits().inflight());
         this.records =
                 new ClientRecords(scheduler, MAX_CLIENT_RECORDS, CLIENT_RECORD_TTL, this::newMailbox, refusals::forget);
         this.rules = new Rules(this, config.joinRule(), config.sendRule(), config.lateSendRule(), workers.rules());

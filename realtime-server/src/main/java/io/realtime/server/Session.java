@@ -1335,15 +1335,37 @@ public final class Session {
     }
 
     /**
-     * Returns what the client of a new inbox, or of one with a gap, is to be told before it hears of that: why its last
-     * messages were refused. It ignores what it has heard before.
+     * Returns why messages of the client above a number were refused, the oldest first: what it is to be told before it hears
+     * of a gap in its inbox. It ignores what it has heard before.
+     *
+     * @param bytes how long all of them may be, unless it is one
      */
-    List<Frame> refusals() {
-        return record == null
-                ? List.of()
-                : core.refusals().of(record).stream()
-                        .map(Refusals.Refusal::frame)
-                        .toList();
+    List<Refusals.Refusal> refusals(long above, int bytes) {
+        List<Refusals.Refusal> some = new ArrayList<>();
+        long sum = 0;
+        for (Refusals.Refusal refusal : record == null ? List.<Refusals.Refusal>of() : core.refusals().of(record)) {
+            if (refusal.seq() > above) {
+                sum += refusal.message().length();
+                if (sum > bytes && !some.isEmpty()) {
+                    break;
+                }
+                some.add(refusal);
+            }
+        }
+        return some;
+    }
+
+    /**
+     * Tells the client of a new inbox, or of one with a gap, the same before its welcome; what the connection does not hold
+     * stands in the inbox, at its end.
+     */
+    void tellRefusals(Peer to) {
+        long told = 0;
+        for (Refusals.Refusal refusal : refusals(0, core.limits().outboundBytes() / 2)) {
+            to.send(refusal.message().frame());
+            told = refusal.seq();
+        }
+        refusals(told, Integer.MAX_VALUE).forEach(refusal -> tell(refusal.message()));
     }
 
     /** Returns an error with as much of its message as a connection takes. */

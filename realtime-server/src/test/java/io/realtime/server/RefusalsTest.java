@@ -2,6 +2,7 @@ package io.realtime.server;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.google.gson.JsonObject;
@@ -177,7 +178,38 @@ class RefusalsTest {
             ann.cut();
             small.time.advance(Duration.ofMinutes(6));
             TestPeer again = small.managed("ann");
-            assertEquals(1, refused(again).size(), "what fits in a quarter of the connection");
+            assertEquals(List.of(1L, 2L), refused(again));
+        }
+    }
+
+    @Test
+    void whatTheConnectionDoesNotHoldStandsInTheNewInbox() {
+        try (TestServer small = new TestServer(
+                TestServer::byName,
+                builder -> builder.limits(Limits.builder()
+                                .messageBytes(1_000)
+                                .outboundBytes(2_000)
+                                .rate(RateLimit.none())
+                                .build())
+                        .on(COUNT, (session, message) -> {
+                            throw new RealtimeException(ErrorCode.of("negative"), "\u65e5".repeat(999));
+                        }))) {
+            TestPeer ann = small.managed("ann");
+            List<Long> numbers = new ArrayList<>();
+            for (int seq = 1; seq <= 20; seq++) {
+                ann.send(count(seq, 1));
+                numbers.add((long) seq);
+            }
+            ann.cut();
+            small.time.advance(Duration.ofMinutes(6));
+            TestPeer again = small.connect("realtime.v1", "/ws");
+            again.send("{'type':'$hello','data':{'token':'ann','client':'client-of-ann-0123456789'}}");
+            small.time.advance(Duration.ofSeconds(1));
+            assertNull(again.closed);
+            int before = again.types().indexOf("$welcome");
+            assertTrue(before >= 1 && before < 5, again.types()::toString);
+            assertEquals(20 - before, again.data("$welcome").get("answers").getAsInt());
+            assertEquals(numbers, refused(again));
         }
     }
 

@@ -192,7 +192,8 @@ final class Wire implements InMemoryNetwork.Tap {
             return; // what waited was dropped, what comes is not taken, and the close comes behind what is under way
         }
         int most = simulation.setup.limits().mailbox() + 1; // and one is being handled
-        int mostBytes = 18 * simulation.setup.limits().messageBytes();
+        int mostBytes = 18 * simulation.setup.limits().messageBytes()
+                + 1024 * simulation.setup.limits().inflight();
         long now = simulation.time.nanoTime();
         if (line.waiting.size() <= most && line.waitingBytes <= mostBytes) {
             line.fullSince = Long.MAX_VALUE;
