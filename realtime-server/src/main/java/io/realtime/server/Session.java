@@ -1343,7 +1343,8 @@ public final class Session {
     List<Refusals.Refusal> refusals(long above, int bytes) {
         List<Refusals.Refusal> some = new ArrayList<>();
         long sum = 0;
-        for (Refusals.Refusal refusal : record == null ? List.<Refusals.Refusal>of() : core.refusals().of(record)) {
+        for (Refusals.Refusal refusal :
+                record == null ? List.<Refusals.Refusal>of() : core.refusals().of(record)) {
             if (refusal.seq() > above) {
                 sum += refusal.message().length();
                 if (sum > bytes && !some.isEmpty()) {
