@@ -1,5 +1,6 @@
 package io.realtime;
 
+import io.realtime.internal.Texts;
 import io.realtime.spi.UpgradeException;
 import java.security.cert.CertificateException;
 import java.util.Collections;
@@ -19,7 +20,16 @@ public final class ConnectionException extends RealtimeException {
 
     /** A connection that ended for this reason. */
     public ConnectionException(ErrorCode code, CloseReason reason, @Nullable Throwable cause) {
-        super(code, reason.text().isEmpty() ? "closed with " + reason.code() : reason.text(), true, cause);
+        this(code, reason, reason.text().isEmpty() ? "closed with " + reason.code() : reason.text(), cause);
+    }
+
+    /**
+     * A connection that ended for this reason, which the message tells in full: the text of a {@link CloseReason} is short.
+     *
+     * @param message characters that are not printable become spaces
+     */
+    public ConnectionException(ErrorCode code, CloseReason reason, String message, @Nullable Throwable cause) {
+        super(code, Texts.line(message), true, cause);
         this.closeCode = reason.code();
         this.closeText = reason.text();
     }

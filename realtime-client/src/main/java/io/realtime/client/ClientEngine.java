@@ -432,6 +432,7 @@ final class ClientEngine {
         tooBig = 0;
         tokenRetried = false;
         refusedToken = null;
+        failures.over(); // those of the series before are nobody's any more
         dial();
     }
 
@@ -553,7 +554,9 @@ final class ClientEngine {
             return;
         }
         if (failure instanceof TokenRefusedException) {
-            stop(new CloseReason(CloseReason.UNAUTHORIZED, "there is no token: " + Steps.message(failure)), failure);
+            String why = "there is no token: " + Steps.message(failure);
+            CloseReason reason = new CloseReason(CloseReason.UNAUTHORIZED, why);
+            stop(new ConnectionException(ErrorCode.UNAUTHORIZED, reason, why, failure));
         } else if (failure != null || token == null) {
             callbacks.error(failure != null ? failure : new IllegalStateException("the token provider gave null"));
             drop(next);
@@ -610,15 +613,19 @@ final class ClientEngine {
             return;
         }
         abandon(reason);
-        failed(lost, reason, null);
+        failed(lost, reason);
         retryLater(reason, Duration.ZERO);
     }
 
-    /** Tries again after the backoff, and not before {@code atLeast}. */
     private void retryLater(CloseReason reason, Duration atLeast) {
+        retryLater(disconnected(reason, null), atLeast);
+    }
+
+    /** Tries again after the backoff, and not before {@code atLeast}. */
+    private void retryLater(ConnectionException why, Duration atLeast) {
         attempt++;
         Duration delay = config.backoff().delay(attempt, config.random()::nextDouble);
-        waitFor(delay.compareTo(atLeast) > 0 ? delay : atLeast, reason);
+        waitFor(delay.compareTo(atLeast) > 0 ? delay : atLeast, why);
     }
 
     /** Tries again at once, or within a window; a server that goes on like this is met with the backoff. */
@@ -627,15 +634,15 @@ final class ClientEngine {
             retryLater(reason, delay);
         } else {
             attempt++;
-            waitFor(delay, reason);
+            waitFor(delay, disconnected(reason, null));
         }
     }
 
-    private void waitFor(Duration delay, CloseReason reason) {
+    private void waitFor(Duration delay, ConnectionException why) {
         if (config.backoff().allows(attempt)) {
-            again(delay, reason);
+            again(delay, why.reason());
         } else {
-            stop(reason, null);
+            stop(why);
         }
     }
 
@@ -654,7 +661,11 @@ final class ClientEngine {
     }
 
     private void stop(CloseReason reason, @Nullable Throwable cause) {
-        ConnectionException failure = disconnected(reason, cause);
+        stop(disconnected(reason, cause));
+    }
+
+    private void stop(ConnectionException failure) {
+        CloseReason reason = failure.reason();
         Steps.run(
                 () -> history.fail(failure),
                 () -> abandon(reason),
@@ -690,20 +701,20 @@ final class ClientEngine {
     void onFailed(Link failed, Throwable cause) {
         if (failed == link) {
             drop(failed);
-            CloseReason reason = new CloseReason(CloseReason.ABNORMAL, Steps.message(cause));
-            ConnectionException failure = failed(failed, reason, cause);
+            String why = Steps.message(cause);
+            ConnectionException failure =
+                    new ConnectionException(ErrorCode.CONNECTION_LOST, Failures.reason(why), why, cause);
+            failures.add(failure);
             Duration wanted = RetryAfter.of(failure.headers(), scheduler.currentTimeMillis());
-            retryLater(reason, wanted.compareTo(LONGEST_WAIT) > 0 ? LONGEST_WAIT : wanted);
+            retryLater(failure, wanted.compareTo(LONGEST_WAIT) > 0 ? LONGEST_WAIT : wanted);
         }
     }
 
     /** Says why an attempt has led to no session. A connection that was lost is no failure: the next attempt may be. */
-    private ConnectionException failed(Link attempt, CloseReason reason, @Nullable Throwable cause) {
-        ConnectionException failure = disconnected(reason, cause);
+    private void failed(Link attempt, CloseReason reason) {
         if (!attempt.welcomed) {
-            failures.add(failure);
+            failures.add(disconnected(reason, null));
         }
-        return failure;
     }
 
     void onConnected(Link made, Connection connection) {
@@ -762,7 +773,7 @@ final class ClientEngine {
         }
         drop(closed);
         if (rule == CloseRule.BACKOFF || rule == CloseRule.TOO_BIG) {
-            ConnectionException unused = failed(closed, reason, null);
+            failed(closed, reason);
         }
         if (isFault && said.code() == CloseReason.TOO_BIG) {
             tooBig(reason);
@@ -823,7 +834,7 @@ final class ClientEngine {
         } else {
             tokenRetried = true;
             attempt++;
-            waitFor(Duration.ZERO, reason);
+            waitFor(Duration.ZERO, disconnected(reason, null));
         }
     }
 

@@ -3,6 +3,7 @@ package io.realtime.client;
 import io.realtime.CloseReason;
 import io.realtime.ConnectionException;
 import io.realtime.ErrorCode;
+import io.realtime.internal.Texts;
 import io.realtime.spi.Scheduler;
 import java.time.Duration;
 import java.util.function.Consumer;
@@ -17,6 +18,7 @@ import org.slf4j.LoggerFactory;
 final class Failures {
     private static final Logger LOG = LoggerFactory.getLogger(Failures.class);
     private static final Duration PAUSE = Duration.ofMinutes(10);
+    private static final int MOST_TEXT = 120; // chars, with three bytes for the one that is left out
 
     private final String address;
     private final Scheduler scheduler;
@@ -51,7 +53,7 @@ final class Failures {
         }
     }
 
-    /** There is a connection. */
+    /** There is a connection, or another series begins. */
     void over() {
         last = null;
         count = 0;
@@ -60,6 +62,11 @@ final class Failures {
     /** Returns the failure of a connect that has timed out. */
     ConnectionException none(String when) {
         String why = "no connection " + when + (last == null ? "" : ": " + last.getMessage());
-        return new ConnectionException(ErrorCode.TIMEOUT, new CloseReason(CloseReason.ABNORMAL, why), last);
+        return new ConnectionException(ErrorCode.TIMEOUT, reason(why), why, last);
+    }
+
+    /** Returns what of a failure's message fits in a reason: what has failed, and why, stand at its ends. */
+    static CloseReason reason(String message) {
+        return new CloseReason(CloseReason.ABNORMAL, Texts.ends(Texts.line(message), MOST_TEXT));
     }
 }

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.realtime.Backoff;
 import io.realtime.CloseReason;
 import io.realtime.ConnectionException;
 import io.realtime.ErrorCode;
@@ -15,6 +16,7 @@ import java.io.IOException;
 import java.security.cert.CertificateException;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -26,6 +28,7 @@ import java.util.logging.LogRecord;
 import java.util.logging.Logger;
 import javax.net.ssl.SSLHandshakeException;
 import javax.net.ssl.SSLPeerUnverifiedException;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -50,16 +53,25 @@ class ClientFailuresTest {
         @Override
         public void close() {}
     };
-    private IOException next = new IOException("the network is down");
+    private @Nullable IOException next = new IOException("the network is down"); // null: nothing ever comes
     private boolean isUp;
 
     ClientFailuresTest() {
         LOG.setLevel(Level.WARNING);
         LOG.addHandler(recorder);
-        world.use(world.builder()
+        world.use(builder());
+    }
+
+    private RealtimeClient.Builder builder() {
+        return world.builder()
                 .transport((target, callback) -> isUp
                         ? world.network.clientTransport().connect(target, callback)
-                        : world.time.schedule(Duration.ofMillis(1), () -> callback.failed(next))));
+                        : world.time.schedule(Duration.ofMillis(1), () -> {
+                            IOException failure = next;
+                            if (failure != null) {
+                                callback.failed(failure);
+                            }
+                        }));
     }
 
     @AfterEach
@@ -185,11 +197,21 @@ class ClientFailuresTest {
         "7, 7000",
         "0, 0",
         "99999999, 3600000",
+        "99999999999, 3600000",
+        "00000000000000000007, 7000",
         "Tue Nov 14 2023, 0",
         "-5, 0",
         "1e3, 0",
         "'Tue, 14 Nov 2023 22:14:20 GMT', 60000",
-        "'Tue, 14 Nov 2023 22:12:20 GMT', 0"
+        "'Tue, 14 Nov 2023 22:12:20 GMT', 0",
+        "'Mon, 14 Nov 2023 22:14:20 GMT', 60000", // it was a Tuesday
+        "'Tuesday, 14-Nov-23 22:14:20 GMT', 60000",
+        "'Tuesday, 14-Nov-73 22:14:20 GMT', 3600000", // within 50 years
+        "'Wednesday, 14-Nov-74 22:14:20 GMT', 0", // 1974: else it were more than 50 years away
+        "'Tuesday, 32-Nov-23 22:14:20 GMT', 0",
+        "'Tue Nov 14 22:14:20 2023', 60000",
+        "'Fri Dec  1 00:00:00 2023', 3600000",
+        "'Tue Nov 14 22:12:20 2023', 0"
     })
     void nextAttemptWaitsAsTheAnswerAsks(String value, long millis) {
         next = answer(503, Map.of("Retry-After", value));
@@ -222,5 +244,79 @@ class ClientFailuresTest {
                 "no connection within PT30S: no welcome within PT10S",
                 failure(connected).getMessage());
         assertEquals(1, warnings.size());
+    }
+
+    @Test
+    void eachConnectBeginsASeriesOfItsOwn() {
+        next = answer(404, Map.of());
+        for (int series = 1; series <= 3; series++) {
+            CompletableFuture<Void> unused = world.client().connect();
+            world.advance(20_000);
+            assertEquals(series, world.errors.size());
+            assertEquals(series, warnings.size());
+            world.client().disconnect(Duration.ZERO);
+            world.settle();
+        }
+        next = null;
+        CompletableFuture<Void> connected = world.client().connect(Duration.ofSeconds(1));
+        world.advance(1_000);
+        assertEquals("no connection within PT1S", failure(connected).getMessage());
+    }
+
+    private static IOException longAnswer(int status) {
+        String address = "ws://host/tenants/" + "path-segment/".repeat(20) + "ws";
+        UpgradeException answer = answer(status, Map.of());
+        return new IOException("cannot connect to " + address + ": " + answer.getMessage(), answer);
+    }
+
+    @Test
+    void reasonIsToldBehindAnAddressHoweverLong() {
+        next = longAnswer(404);
+        CompletableFuture<Void> connected = world.client().connect(Duration.ofSeconds(5));
+        world.advance(5_100);
+        String full = Objects.requireNonNull(next.getMessage());
+        assertEquals(full, world.errors.get(0).getMessage());
+        assertTrue(warnings.get(0).endsWith(full), warnings.get(0));
+        assertEquals("no connection within PT5S: " + full, failure(connected).getMessage());
+        String text = Objects.requireNonNull(world.lastState().reason()).text();
+        assertTrue(text.startsWith("cannot connect to ws://host/") && text.endsWith("refused: 404 Phrase"), text);
+        next = longAnswer(401);
+        world.advance(60_000);
+        assertEquals(2, world.errors.size(), "another answer");
+        assertTrue(String.valueOf(world.errors.get(1).getMessage()).endsWith("refused: 401 Phrase"));
+    }
+
+    @Test
+    void connectWhoseAttemptsAreUsedUpTellsTheLastAnswer() {
+        world.use(builder().backoff(Backoff.builder().maxAttempts(2).build()));
+        next = longAnswer(404);
+        CompletableFuture<Void> connected = world.client().connect();
+        world.advance(60_000);
+        ConnectionException failure = failure(connected);
+        assertEquals(next.getMessage(), failure.getMessage());
+        assertEquals(404, failure.status());
+        assertEquals(Status.CLOSED, world.client().state().status());
+    }
+
+    @Test
+    void headersWithoutNameOrValueAreLeftOut() {
+        Map<String, String> headers = new HashMap<>();
+        headers.put("Retry-After", null);
+        headers.put(null, "HTTP/1.1 503 Busy"); // as HttpURLConnection names the first line
+        headers.put("Server", "nginx");
+        next = answer(503, headers);
+        assertEquals(Map.of("server", "nginx"), answer(503, headers).headers());
+        CompletableFuture<Void> unused = world.client().connect();
+        world.settle();
+        assertEquals(Status.WAITING, world.client().state().status());
+    }
+
+    @Test
+    void refusalOfATokenProviderIsToldInFull() {
+        String why = "the account is locked: " + "call us. ".repeat(30);
+        world.use(builder().token(() -> CompletableFuture.failedFuture(new TokenRefusedException(why))));
+        CompletableFuture<Void> connected = world.client().connect();
+        world.settle();
+        assertEquals("there is no token: " + why, failure(connected).getMessage());
     }
 }

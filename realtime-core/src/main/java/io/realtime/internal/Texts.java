@@ -1,0 +1,30 @@
+package io.realtime.internal;
+
+import java.util.regex.Pattern;
+
+/** What others have written, as it may stand in a message or in a log. */
+public final class Texts {
+    /** Controls and what else a terminal or a log viewer may act on; U+2028 and U+2029 end lines. */
+    private static final Pattern UNPRINTABLE = Pattern.compile("[\\p{C}\\u2028\\u2029]");
+
+    private Texts() {}
+
+    /** Returns a text with a space for each character that is not printable. */
+    public static String line(String text) {
+        return UNPRINTABLE.matcher(text).replaceAll(" ");
+    }
+
+    /** Returns at most so many chars of a {@linkplain #line line}, from its beginning. */
+    public static String line(String text, int most) {
+        return line(text.length() <= most ? text : text.substring(0, most - 1) + "…");
+    }
+
+    /** Returns a text of at most so many chars: a third from its beginning, the rest from its end. */
+    public static String ends(String text, int most) {
+        if (text.length() <= most) {
+            return text;
+        }
+        int head = most / 3;
+        return text.substring(0, head) + "…" + text.substring(text.length() - (most - 1 - head));
+    }
+}
