@@ -1,5 +1,6 @@
 package io.realtime;
 
+import io.realtime.internal.Texts;
 import java.nio.charset.StandardCharsets;
 import java.util.Objects;
 
@@ -71,8 +72,9 @@ public record CloseReason(int code, String text) {
         }
     }
 
+    /** Returns code and text, for a log: characters that are not printable are spaces. */
     @Override
     public String toString() {
-        return text.isEmpty() ? Integer.toString(code) : code + " " + text;
+        return text.isEmpty() ? Integer.toString(code) : code + " " + Texts.line(text);
     }
 }

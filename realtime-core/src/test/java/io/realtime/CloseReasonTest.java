@@ -67,4 +67,11 @@ class CloseReasonTest {
     private static int bytes(String text) {
         return text.getBytes(StandardCharsets.UTF_8).length;
     }
+
+    @Test
+    void textPrintsNothingThatATerminalActsOn() {
+        CloseReason hostile = new CloseReason(1000, "a\u009b31m\nb");
+        assertEquals("1000 a 31m b", hostile.toString());
+        assertEquals("a\u009b31m\nb", hostile.text());
+    }
 }

@@ -6,6 +6,7 @@ import io.realtime.Message;
 import io.realtime.RealtimeException;
 import io.realtime.Subscription;
 import io.realtime.internal.Steps;
+import io.realtime.internal.Texts;
 import io.realtime.internal.wire.Envelope;
 import io.realtime.spi.Scheduler;
 import java.time.Duration;
@@ -237,7 +238,7 @@ final class Callbacks {
         try {
             return publish(event, message);
         } catch (Throwable unfit) { // a payload's constructor is the application's: anything may come out of it
-            LOG.warn("'{}' from the server does not fit its contract: {}", type, Steps.message(unfit));
+            LOG.warn("'{}' from the server does not fit its contract: {}", type, Texts.line(Steps.message(unfit)));
             tell(unfit);
             return false;
         }

@@ -8,6 +8,7 @@ import io.realtime.StreamSink;
 import io.realtime.internal.Ids;
 import io.realtime.internal.LogLimit;
 import io.realtime.internal.Steps;
+import io.realtime.internal.Texts;
 import io.realtime.internal.wire.Frames;
 import io.realtime.internal.wire.Names;
 import io.realtime.server.websocket.Admission;
@@ -251,7 +252,7 @@ final class ServerCore implements ServerTransport.Acceptor {
         LOG.warn(
                 "refused a peer from {}: {}{}",
                 credentials.handshake().remote(),
-                safe.replaceAll("[\\p{Cntrl}\u2028\u2029]", " "), // no line of a peer's own in the log
+                Texts.line(safe), // no line of a peer's own in the log
                 suppressed == 0 ? "" : " (and " + suppressed + " others since the last such line)");
     }
 

@@ -2,6 +2,7 @@ package io.realtime.client.javawebsocket;
 
 import io.realtime.CloseReason;
 import io.realtime.internal.Steps;
+import io.realtime.internal.Texts;
 import io.realtime.spi.ClientTransport;
 import io.realtime.spi.Connection;
 import io.realtime.spi.ConnectionListener;
@@ -42,6 +43,7 @@ import org.slf4j.LoggerFactory;
 final class Attempt extends WebSocketClient implements Connection {
     private static final Logger LOG = LoggerFactory.getLogger(Attempt.class);
     private static final long CLOSE_GRACE_SECONDS = 5;
+    private static final int MOST_WORDS = 1_000;
 
     private final ClientTransport.Target target;
     private final ClientTransport.Callback callback;
@@ -179,6 +181,7 @@ final class Attempt extends WebSocketClient implements Connection {
                 Exception refusal = draft.refusal();
                 Exception cause = refusal == null ? problem : refusal;
                 String why = cause == null ? reason.text() : words(cause);
+                why = why.isEmpty() ? draft.whatCame() : Texts.line(why, MOST_WORDS); // a server's may be in them
                 callback.failed(new IOException("cannot connect to " + target + ": " + why, cause));
             }
         });

@@ -1,5 +1,6 @@
 package io.realtime.client.javawebsocket;
 
+import io.realtime.internal.Texts;
 import io.realtime.spi.UpgradeException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
@@ -35,8 +36,13 @@ import org.jspecify.annotations.Nullable;
 final class ClientDraft extends Draft_6455 {
     private static final int HANDSHAKE_BYTES = 16 << 10;
 
-    private static final String END = "\r\n\r\n";
-    private static final Pattern STATUS = Pattern.compile("HTTP/1\\.[0-9] ([1-9][0-9][0-9])((?: [^\r\n]*)?)\r\n");
+    private static final int MOST_QUOTED = 100;
+
+    /** A line feed alone ends a line, too (RFC 9112 section 2.2). */
+    private static final Pattern LINE_END = Pattern.compile("\r?\n");
+
+    private static final Pattern END = Pattern.compile("\r?\n\r?\n");
+    private static final Pattern STATUS = Pattern.compile("HTTP/1\\.[0-9] ([1-9][0-9][0-9])((?: [^\r\n]*)?)\r?\n");
 
     private final String subprotocol;
     private final int messageBytes;
@@ -74,8 +80,11 @@ final class ClientDraft extends Draft_6455 {
         int length = received.remaining();
         String head = text(received.duplicate());
         answer = head;
-        if (isRefusal(head) && length <= HANDSHAKE_BYTES && !head.contains(END)) {
-            throw new IncompleteHandshakeException(); // its headers may say more; 1.6.0 would read none of them
+        if (isRefusal(head)) {
+            if (length <= HANDSHAKE_BYTES && !END.matcher(head).find()) {
+                throw new IncompleteHandshakeException(); // its headers may say more; 1.6.0 would read none of them
+            }
+            throw new InvalidHandshakeException("the upgrade was refused"); // 1.6.0 waits when no line ends with CR LF
         }
         try {
             return super.translateHandshake(received);
@@ -91,6 +100,18 @@ final class ClientDraft extends Draft_6455 {
     @Nullable
     UpgradeException refusal() {
         return isRefusal(answer) ? refusal(answer) : null;
+    }
+
+    /** Says what has come when nothing else explains why there is no connection. On any thread. */
+    String whatCame() {
+        String head = answer;
+        if (head.isEmpty()) {
+            return "the connection was closed before the server answered";
+        }
+        String first = "'" + Texts.line(LINE_END.split(head, 2)[0], MOST_QUOTED) + "'";
+        return head.startsWith("HTTP/")
+                ? "the connection was closed in the middle of the server's answer: " + first
+                : "the server's answer is no HTTP: " + first;
     }
 
     /** Returns whether the first line has come, and has another status than 101. */
@@ -110,10 +131,11 @@ final class ClientDraft extends Draft_6455 {
         if (!first.lookingAt()) {
             throw new IllegalArgumentException("no status line");
         }
-        int end = head.indexOf(END);
-        String[] lines = (end < 0 ? head : head.substring(0, end)).split("\r\n", -1);
+        Matcher end = END.matcher(head);
+        boolean isWhole = end.find();
+        String[] lines = LINE_END.split(isWhole ? head.substring(0, end.start()) : head, -1);
         Map<String, String> headers = new TreeMap<>();
-        for (int i = 1; i < (end < 0 ? lines.length - 1 : lines.length); i++) { // the last may be half a line
+        for (int i = 1; i < (isWhole ? lines.length : lines.length - 1); i++) { // the last may be half a line
             int colon = lines[i].indexOf(':');
             if (colon > 0) {
                 headers.put(
@@ -121,8 +143,8 @@ final class ClientDraft extends Draft_6455 {
                         lines[i].substring(colon + 1).trim());
             }
         }
-        String phrase = first.group(2).replaceAll("\\p{Cntrl}", " ").trim(); // it stands in messages and in the log
-        return new UpgradeException(Integer.parseInt(first.group(1)), phrase, headers);
+        return new UpgradeException(
+                Integer.parseInt(first.group(1)), first.group(2).trim(), headers);
     }
 
     @Override

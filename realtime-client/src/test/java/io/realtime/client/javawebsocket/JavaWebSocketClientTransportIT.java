@@ -227,6 +227,9 @@ class JavaWebSocketClientTransportIT {
         "HTTP/1.0 200 OK|X-Why: portal||<html>log in here</html>, 200, OK, portal",
         "HTTP/1.1 404|X-Why: path||, 404, '', path",
         "HTTP/1.1 404 a\u001b[31mb|X-Why: forged||, 404, a [31mb, forged",
+        "HTTP/1.1 404 a\u009b31mb|X-Why: C1||, 404, a 31mb, C1",
+        "HTTP/1.1 404 Not Found~X-Why: LF~~, 404, Not Found, LF",
+        "HTTP/1.1 404 Not Found~X-Why: LF~X-Ha, 404, Not Found, LF",
         "HTTP/1.1 502 Bad Gateway|X-Why: cut|X-Ha, 502, Bad Gateway, cut",
     })
     void aRefusedUpgradeTellsItsStatusAndHeaders(String answer, int status, String phrase, String why)
@@ -238,19 +241,62 @@ class JavaWebSocketClientTransportIT {
         assertEquals(why, refusal.headers().get("x-why"));
     }
 
-    @Test
-    void anAnswerThatIsNoHttpIsNoStatus() throws Exception {
-        Exception failure = answered("SSH-2.0-OpenSSH_9.2||");
+    @ParameterizedTest
+    @CsvSource(
+            delimiter = ';',
+            value = {
+                "SSH-2.0-OpenSSH_9.2||; the server's answer is no HTTP: 'SSH-2.0-OpenSSH_9.2'",
+                "x\u0003\u009by; the server's answer is no HTTP: 'x  y'",
+                "''; the connection was closed before the server answered",
+                "HTTP/1.1 4; the connection was closed in the middle of the server's answer: 'HTTP/1.1 4'",
+                "HTTP/1.1 101 OK|Upgrade: we; the connection was closed in the middle of the server's answer: 'HTTP/1.1 101 OK'",
+            })
+    void answerThatIsNoStatusIsNamed(String answer, String why) throws Exception {
+        Exception failure = answered(answer);
         assertFalse(failure.getCause() instanceof UpgradeException, failure.toString());
+        String message = String.valueOf(failure.getMessage());
+        assertTrue(message.endsWith("/ws: " + why), message);
     }
 
-    /** Returns why an attempt has failed that got this answer, its lines parted by bars. */
+    @Test
+    void subprotocolThatAHostileServerSelectsIsPrintable() throws Exception {
+        Exception failure = answered("HTTP/1.1 101 Switching Protocols|Upgrade: websocket|Connection: Upgrade"
+                + "|Sec-WebSocket-Protocol: a\u001b31mb||");
+        assertTrue(String.valueOf(failure.getMessage()).endsWith("but 'a 31mb'"), failure.toString());
+    }
+
+    @Test
+    void refusalWithoutCarriageReturnsIsTakenBeforeTheServerCloses() throws Exception {
+        try (ServerSocket plain = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+            CompletableFuture<Void> served = CompletableFuture.runAsync(
+                    () -> serveRaw(plain, "HTTP/1.1 404 Not Found\nX: y\n\n".getBytes(StandardCharsets.US_ASCII)));
+            Client client = connect(target(plain.getLocalPort(), 1_000, 1_000));
+            assertInstanceOf(
+                    UpgradeException.class,
+                    client.failed.get(10, TimeUnit.SECONDS).getCause());
+            served.get(10, TimeUnit.SECONDS);
+        }
+    }
+
+    /** Answers a connection, and waits until the client ends it. */
+    private static void serveRaw(ServerSocket plain, byte[] answer) {
+        try (Socket socket = plain.accept()) {
+            assertTrue(socket.getInputStream().read(new byte[4096]) > 0);
+            socket.getOutputStream().write(answer);
+            assertEquals(-1, socket.getInputStream().read(), "nothing follows");
+        } catch (IOException ended) {
+            // by the client, with a reset
+        }
+    }
+
+    /** Returns why an attempt has failed that got this answer, its lines parted by bars, or by tildes for a line feed alone. */
     private Exception answered(String answer) throws Exception {
         try (ServerSocket plain = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
             CompletableFuture<Void> done = CompletableFuture.runAsync(() -> {
                 try (Socket socket = plain.accept()) {
                     assertTrue(socket.getInputStream().read(new byte[4096]) > 0);
-                    byte[] bytes = answer.replace("|", "\r\n").getBytes(StandardCharsets.US_ASCII);
+                    byte[] bytes =
+                            answer.replace("|", "\r\n").replace("~", "\n").getBytes(StandardCharsets.ISO_8859_1);
                     for (byte one : bytes) { // in as many reads as the client likes
                         socket.getOutputStream().write(one);
                     }
