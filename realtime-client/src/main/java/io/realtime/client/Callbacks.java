@@ -10,11 +10,15 @@ import io.realtime.internal.Texts;
 import io.realtime.internal.wire.Envelope;
 import io.realtime.spi.Scheduler;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executor;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
@@ -44,6 +48,10 @@ final class Callbacks {
     private final EventBus everywhere = new EventBus(this::handlerFailed);
     private final ConcurrentHashMap<String, RoomBus> perRoom = new ConcurrentHashMap<>(); // with subscriptions only
     private final AtomicLong backlog = new AtomicLong();
+
+    // How many tasks wait or run on the executors of streams' listeners, none without.
+    private final Map<SerialExecutor, Integer> listening = new ConcurrentHashMap<>();
+
     private boolean handlerThrew; // on the executor only
 
     /**
@@ -70,9 +78,31 @@ final class Callbacks {
         return executor;
     }
 
-    /** Returns whether the calling thread runs a callback: whatever it waits for, no other runs. */
+    /** Returns whether the calling thread runs a callback, a stream's listener on an executor of its own included. */
     boolean isRunningHere() {
-        return executor.isRunningHere();
+        if (executor.isRunningHere()) {
+            return true;
+        }
+        for (SerialExecutor other : listening.keySet()) {
+            if (other.isRunningHere()) {
+                return true;
+            }
+        }
+        return false;
+    }
+
+    /** Runs a task when all callbacks have run that wait by now, streams' listeners on executors of their own included. */
+    void executeBehindAll(Runnable task) {
+        List<SerialExecutor> all = new ArrayList<>(listening.keySet());
+        all.add(executor);
+        AtomicInteger left = new AtomicInteger(all.size());
+        for (SerialExecutor one : all) {
+            one.execute(() -> {
+                if (left.decrementAndGet() == 0) {
+                    task.run();
+                }
+            });
+        }
     }
 
     /** Returns what runs tasks on another executor in order, one at a time, and loses none. */
@@ -84,8 +114,21 @@ final class Callbacks {
      * Returns what runs a stream's listener on an executor of its own. The callbacks' is none: a listener that waited there
      * for a future would wait for ever.
      */
-    SerialExecutor forListener(Executor other) {
-        return other == applications ? executor : inOrder(other);
+    Executor forListener(Executor other) {
+        if (other == applications) {
+            return executor;
+        }
+        SerialExecutor own = inOrder(other);
+        return task -> {
+            listening.merge(own, 1, Integer::sum);
+            own.execute(() -> {
+                try {
+                    task.run();
+                } finally {
+                    listening.computeIfPresent(own, (same, tasks) -> tasks == 1 ? null : tasks - 1);
+                }
+            });
+        };
     }
 
     /** Runs what an executor of the application's did not take. */

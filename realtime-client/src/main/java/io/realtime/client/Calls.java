@@ -73,6 +73,7 @@ final class Calls {
 
     private final AtomicInteger era = new AtomicInteger(); // another for each user
     private final AtomicInteger owed = new AtomicInteger(); // requests whose handlers have begun and not answered
+    private volatile @Nullable Thread handling; // runs the handler of a request; written on the callback executor only
     private final AtomicInteger dropped = new AtomicInteger(); // answers that are about to be late
     private final Runnable onAnswered;
     private final Once soon;
@@ -531,11 +532,14 @@ final class Calls {
             Q asked = question.data(request.type());
             owed.incrementAndGet();
             CompletionStage<R> later;
+            handling = Thread.currentThread();
             try {
                 later = Objects.requireNonNull(handler.handle(asked), "the handler's stage");
             } catch (Throwable failure) { // the application's code: anything may come out of it
                 answer(asker, request, null, failure);
                 return;
+            } finally {
+                handling = null;
             }
             Steps.whenComplete(later, (reply, failure) -> answer(asker, request, reply, failure));
         });
@@ -570,9 +574,14 @@ final class Calls {
         onAnswered.run();
     }
 
-    /** Returns whether all requests whose handlers have begun are answered, and the answers are in the outbox. */
-    boolean owesNothing() {
-        return owed.get() == 0 && !hasLateAnswers();
+    /** Returns whether all but so many requests whose handlers have begun are answered, and the answers are in the outbox. */
+    boolean owesNoMoreThan(int answers) {
+        return owed.get() <= answers && !hasLateAnswers();
+    }
+
+    /** Returns whether the calling thread runs the handler of a request, whose answer cannot come before it returns. */
+    boolean isHandlingHere() {
+        return handling == Thread.currentThread();
     }
 
     /** Returns whether answers wait until the outbox has room. */

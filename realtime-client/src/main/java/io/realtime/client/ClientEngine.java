@@ -361,10 +361,11 @@ final class ClientEngine {
     private void awaitDelivery(Duration grace) {
         CountDownLatch delivered = new CountDownLatch(1);
         boolean isCallback = callbacks.isRunningHere();
+        int ownAnswers = calls.isHandlingHere() ? 1 : 0;
         closers.add(delivered);
         try {
             if (!terminated && !grace.isZero()) {
-                post(() -> drain.begin(drain.newWait(grace, isCallback, delivered::countDown)));
+                post(() -> drain.begin(drain.newWait(grace, isCallback, ownAnswers, delivered::countDown)));
                 scheduler.await(delivered, grace);
             }
         } catch (InterruptedException interrupted) { // the caller is to stop waiting
@@ -449,7 +450,7 @@ final class ClientEngine {
             disconnected();
             return;
         }
-        Drain.Wait wait = drain.newWait(left, isCallback, this::disconnected);
+        Drain.Wait wait = drain.newWait(left, isCallback, 0, this::disconnected);
         disconnecting = wait;
         drain.begin(wait);
     }

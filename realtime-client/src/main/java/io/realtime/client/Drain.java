@@ -43,10 +43,11 @@ final class Drain {
      * Returns a wait that runs a task once when all is delivered, or cannot be for want of a connection; at the latest when
      * the grace is over.
      *
-     * @param isCallback whether a callback waits for this: then no other runs, and none is waited for
+     * @param isCallback whether a callback asks for this: then none is waited for
+     * @param ownAnswers how many answers are not waited for, since they come from a callback that waits for this
      */
-    Wait newWait(Duration grace, boolean isCallback, Runnable then) {
-        return new Wait(scheduler.nanoTime() + grace.toNanos(), isCallback, then);
+    Wait newWait(Duration grace, boolean isCallback, int ownAnswers, Runnable then) {
+        return new Wait(scheduler.nanoTime() + grace.toNanos(), isCallback, ownAnswers, then);
     }
 
     /** Begins a wait, which may be over at once. */
@@ -75,7 +76,7 @@ final class Drain {
         boolean isTaken = false;
         try {
             long marker = lastMarker + 1;
-            callbacks.execute(() -> {
+            callbacks.executeBehindAll(() -> {
                 isMarked = false;
                 scheduler.schedule(Duration.ZERO, () -> marked(marker));
             });
@@ -137,15 +138,17 @@ final class Drain {
     /** One disconnect or close that waits. */
     final class Wait {
         private final long until;
+        private final int ownAnswers;
         private final Runnable then;
         private Scheduler.Cancellable timer = () -> {};
         private boolean isBehindCallbacks;
         private long marker; // with which it is behind those that wait
         private long last = -1; // the number of the last message to wait for, once all callbacks have sent theirs
 
-        private Wait(long until, boolean isCallback, Runnable then) {
+        private Wait(long until, boolean isCallback, int ownAnswers, Runnable then) {
             this.until = until;
             this.isBehindCallbacks = isCallback;
+            this.ownAnswers = ownAnswers;
             this.then = then;
         }
 
@@ -155,7 +158,7 @@ final class Drain {
         }
 
         private boolean isOver() {
-            boolean owesNothing = isBehindCallbacks && calls.owesNothing();
+            boolean owesNothing = isBehindCallbacks && calls.owesNoMoreThan(ownAnswers);
             boolean isIdle = owesNothing && sender.isDone(sender.lastSeq());
             if (!outlook.isConnectedWithin(left().toNanos(), isIdle)) {
                 return true;

@@ -108,8 +108,8 @@ public final class RealtimeClient implements AutoCloseable {
     /**
      * Ends the connection when what the application has asked for is delivered, and stays {@link Status#CLOSED} until the
      * next {@link #connect}, which waits for that. What the application sends or asks after this call, outside of its
-     * callbacks, is for the next connection, and ends this one at once. Delivered means: callbacks that wait have run, the server has the answers
-     * to its requests, and has acknowledged the messages that were sent. Messages that it has not acknowledged and the rooms
+     * callbacks, is for the next connection, and ends this one at once. Delivered means: callbacks that wait have run, listeners
+     * of streams included; the server has the answers to its requests, and has acknowledged the messages that were sent. Messages that it has not acknowledged and the rooms
      * that are joined are kept for the next connection.
      *
      * <p>Where there is no connection and something to deliver, this waits for a connection that is being made, and without a
@@ -129,8 +129,10 @@ public final class RealtimeClient implements AutoCloseable {
 
     /**
      * Disconnects for good, when what the application has asked for is delivered as {@link #disconnect(Duration)} says; waits
-     * for that on the calling thread, which is therefore no user interface's. A callback that calls this waits for no other.
-     * An interrupted thread does not wait for delivery, but for the rest, and stays interrupted.
+     * for that on the calling thread, which is therefore no user interface's. A callback that calls this waits for no other. The
+     * handler of a request that calls this cannot deliver its own answer: it calls {@link #disconnect}, which can. A callback
+     * on the client's own timer thread, by an executor that runs tasks on the caller, delivers nothing: only that thread
+     * could. An interrupted thread does not wait for delivery, but for the rest, and stays interrupted.
      *
      * <p>What was not delivered then fails with code {@code closed}, and {@link ClientListener#onDropped} names each message;
      * messages in a {@link FileOutbox} stay there for the next client instead, those included that were yet to be stored.
@@ -223,8 +225,9 @@ public final class RealtimeClient implements AutoCloseable {
 
     /**
      * Like {@link #stream(StreamRequest, Object, StreamListener)}, with the listener on an executor of its own, in order and
-     * one call at a time: it may wait there, for a disk, say, and slows this stream's producer and nothing else. The callback
-     * executor itself is no other executor: with it this is the same as without.
+     * one call at a time: it may wait there, for a disk, say, and slows this stream's producer and nothing else. {@link
+     * #disconnect} and {@link #close} treat it as a callback. The callback executor itself is no other executor: with it this is
+     * the same as without.
      *
      * @throws io.realtime.RealtimeException as there
      */
@@ -460,7 +463,9 @@ public final class RealtimeClient implements AutoCloseable {
         /**
          * Who runs the callbacks: a user interface's thread, say. They run in order and one at a time on whichever
          * executor. It is never shut down here. While it does not run them, 10,000 outcomes of what the application asks may
-         * wait, and 8 MiB of failures and dropped messages; what is asked then fails at once with {@code overloaded}.
+         * wait, and 8 MiB of failures and dropped messages; what is asked then fails at once with {@code overloaded}. An
+         * executor that runs tasks on the caller holds up the client's timer thread with each callback, and {@link
+         * RealtimeClient#close} in such a callback delivers nothing.
          * Default: one daemon thread of the client's own.
          */
         public Builder callbackExecutor(Executor executor) {

@@ -25,6 +25,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
+import java.util.concurrent.Executor;
+import java.util.function.Consumer;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -360,6 +362,134 @@ class ClientDrainTest {
         assertEquals(1, took.size());
         assertTrue(took.get(0) < 100, took.toString());
         assertEquals(List.of("last"), world.peer().says());
+    }
+
+    /** Asks for a stream whose listener runs on an executor of its own, and has one item arrive. */
+    private void streamOneItem(Consumer<String> onItem, Executor own) {
+        world.rooms = "{\"@session\":{\"epoch\":\"s\",\"offset\":0,\"recovered\":true}}";
+        world.connected();
+        world.client().stream(StreamRequest.of("count", String.class, String.class), "?", onItem::accept, own);
+        world.settle();
+        String ref = world.peer().all("count").get(0).ref();
+        world.peer()
+                .send("{\"type\":\"$next\",\"ref\":\"" + ref
+                        + "\",\"room\":\"@session\",\"offset\":1,\"index\":0,\"ts\":1,\"data\":\"one\"}");
+        world.settle();
+    }
+
+    @Test
+    void itemsThatWaitForTheirOwnExecutorAreHandedOver() {
+        ArrayDeque<Runnable> own = new ArrayDeque<>();
+        streamOneItem(
+                item -> {
+                    CompletableFuture<Void> unused = say(item);
+                },
+                own::add);
+        world.time.schedule(Duration.ofSeconds(1), () -> runAll(own));
+        long begin = millis();
+        world.client().close();
+        assertTook(1_000, 20, begin);
+        assertEquals(List.of("one"), world.peer().says());
+        runAll(own);
+    }
+
+    @Test
+    void listenerThatDoesNotRunIsWaitedForAsLongAsTheGrace() {
+        ArrayDeque<Runnable> own = new ArrayDeque<>();
+        streamOneItem(item -> {}, own::add);
+        long begin = millis();
+        world.client().close(Duration.ofSeconds(2));
+        assertTook(2_000, 20, begin);
+        runAll(own);
+    }
+
+    @Test
+    void whatAListenerOnItsOwnExecutorSendsMeanwhileIsDelivered() {
+        ArrayDeque<Runnable> own = new ArrayDeque<>();
+        streamOneItem(
+                item -> {
+                    CompletableFuture<Void> unused = say(item);
+                },
+                own::add);
+        world.acks = false;
+        CompletableFuture<Void> unused = say("a");
+        world.client().disconnect();
+        world.advance(100);
+        runAll(own);
+        world.settle();
+        assertTrue(world.client().isConnected());
+        assertEquals(List.of("a", "one"), world.peer().says());
+        world.peer().ack(3, 0);
+        world.settle();
+        assertEquals(Status.CLOSED, world.client().state().status());
+        runAll(own);
+    }
+
+    @Test
+    void listenerOnItsOwnExecutorThatClosesDoesNotWaitForItself() {
+        List<Long> took = new ArrayList<>();
+        ArrayDeque<Runnable> own = new ArrayDeque<>();
+        streamOneItem(
+                item -> {
+                    CompletableFuture<Void> unused = say("last");
+                    long begin = millis();
+                    world.client().close();
+                    took.add(millis() - begin);
+                },
+                own::add);
+        runAll(own);
+        assertEquals(1, took.size());
+        assertTrue(took.get(0) < 100, took.toString());
+        assertEquals(List.of("last"), world.peer().says());
+    }
+
+    @Test
+    void handlerThatClosesDoesNotWaitForItsOwnAnswer() {
+        List<Long> took = new ArrayList<>();
+        world.client().onRequest(ASK, question -> {
+            CompletableFuture<Void> unused = say("last");
+            long begin = millis();
+            world.client().close();
+            took.add(millis() - begin);
+            return "too late";
+        });
+        serverAsks();
+        assertEquals(1, took.size());
+        assertTrue(took.get(0) < 100, took.toString());
+        assertEquals(List.of("last"), world.peer().says());
+        assertEquals(List.of(), world.peer().all(Frames.REPLY));
+    }
+
+    @Test
+    void handlerThatClosesWaitsForTheAnswersOfOthers() {
+        CompletableFuture<String> later = new CompletableFuture<>();
+        world.client().onRequestAsync(ASK, question -> later);
+        serverAsks();
+        List<Long> took = new ArrayList<>();
+        world.client().onRequest(Request.of("close", String.class, String.class), question -> {
+            long begin = millis();
+            world.time.schedule(Duration.ofSeconds(1), () -> later.complete("late"));
+            world.client().close();
+            took.add(millis() - begin);
+            return "too late";
+        });
+        world.peer()
+                .send("{\"type\":\"close\",\"ref\":\"r\",\"room\":\"@session\",\"offset\":2,\"ts\":1,\"data\":\"?\"}");
+        world.settle();
+        assertEquals(1, took.size());
+        assertTrue(took.get(0) >= 1_000 && took.get(0) < 1_100, took.toString());
+        assertEquals(1, world.peer().all(Frames.REPLY).size());
+    }
+
+    @Test
+    void handlerThatDisconnectsGivesItsAnswerBefore() {
+        world.client().onRequest(ASK, question -> {
+            world.client().disconnect();
+            return "in time";
+        });
+        serverAsks();
+        assertEquals(1, world.peer().all(Frames.REPLY).size());
+        assertEquals(Status.CLOSED, world.client().state().status());
     }
 
     @Test
