@@ -350,7 +350,7 @@ class BinaryFrameTest {
     @Test
     void itsPayloadCountsInTheMailbox() {
         test.close();
-        test = start(Limits.builder().messageBytes(1024).build()); // a mailbox holds 16 of these
+        test = start(Limits.builder().messageBytes(1024).inflight(1).build()); // a mailbox holds 17 of these
         TestPeer ann = test.managed("ann");
         byte[] frame = new byte[1000];
         byte[] header = "{\"type\":\"file\",\"ref\":\"r\"}".getBytes(StandardCharsets.UTF_8);

@@ -36,7 +36,7 @@ class SessionLifeTest {
             this::authenticate,
             builder -> builder.executor(this::execute)
                     .limits(Limits.builder()
-                            .messageBytes(1000)
+                            .messageBytes(1_000).inflight(1)
                             .rate(RateLimit.none())
                             .build())
                     .allowJoin((session, room) -> {
@@ -133,7 +133,7 @@ class SessionLifeTest {
         TestPeer ann = hello("ann", "");
         JsonObject welcome = ann.data("$welcome");
         holding = true;
-        for (int seq = 1; seq <= 16; seq++) {
+        for (int seq = 1; seq <= 17; seq++) {
             say(ann, seq, (9 + seq) + "x".repeat(940));
         }
         test.settle();
@@ -141,20 +141,20 @@ class SessionLifeTest {
         holding = false;
         checksSlowly = true;
         TestPeer again = hello("ann", of(welcome));
-        say(again, 17, "26" + "x".repeat(900));
-        say(again, 18, "27");
+        say(again, 18, "27" + "x".repeat(900));
+        say(again, 19, "28");
         test.settle();
         prove(0);
         assertEquals(CloseReason.OVERLOADED, again.closeCode());
         release();
-        assertEquals(16, handled.size(), handled::toString);
-        assertFalse(handled.contains("27"), "its predecessor was refused");
+        assertEquals(17, handled.size(), handled::toString);
+        assertFalse(handled.contains("28"), "its predecessor was refused");
         TestPeer third = hello("ann", of(welcome));
         prove(1);
-        assertEquals(16, third.data("$welcome").get("seq").getAsLong());
-        third.send("{'type':'say','seq':17,'redelivered':true,'data':'26'}");
+        assertEquals(17, third.data("$welcome").get("seq").getAsLong());
         third.send("{'type':'say','seq':18,'redelivered':true,'data':'27'}");
-        assertEquals(List.of("26", "27"), handled.subList(16, 18));
+        third.send("{'type':'say','seq':19,'redelivered':true,'data':'28'}");
+        assertEquals(List.of("27", "28"), handled.subList(17, 19));
     }
 
     @Test
