@@ -36,7 +36,8 @@ class SessionLifeTest {
             this::authenticate,
             builder -> builder.executor(this::execute)
                     .limits(Limits.builder()
-                            .messageBytes(1_000).inflight(1)
+                            .messageBytes(1_000)
+                            .inflight(1)
                             .rate(RateLimit.none())
                             .build())
                     .allowJoin((session, room) -> {
