@@ -69,7 +69,8 @@ class ArchitectureTest {
             .resideInAnyPackage(
                     "io.realtime.server",
                     "io.realtime.server.javawebsocket..",
-                    "io.realtime.internal..",
+                    "io.realtime.internal.calls..",
+                    "io.realtime.internal.wire..",
                     "io.realtime.client..",
                     "io.realtime.testing..",
                     "io.realtime.examples..",

@@ -12,9 +12,10 @@ import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Why clients' last messages were refused. A client hears of it in its session's inbox, which ends with the session; these are
- * told again, shortened, before what tells it that its inbox is new or has a gap. Of one client as many are kept as it may have unacknowledged messages, and
- * {@link #MOST} of all; beyond that the one is forgotten that the {@link EvictionQueue} names. Safe for use by many threads.
+ * Why clients' last messages were refused. A client hears of it in its session's inbox, which ends with the session. So it is
+ * told again, in fewer words, before it hears that its inbox is new or has a gap. Of one client as many are kept as it may
+ * have unacknowledged messages, and {@link #MOST} of all; beyond that the one is forgotten that the {@link EvictionQueue}
+ * names. Safe for use by many threads.
  */
 final class Refusals {
     static final int MOST = 20_000;
@@ -51,8 +52,8 @@ final class Refusals {
     }
 
     /**
-     * Keeps a refusal, with the beginning of its message. Before it is told, and its message counts as processed: so a client
-     * that does not hear of the one for its inbox is broken, and has heard of the other, finds it here.
+     * Keeps a refusal, with the beginning of its words. To be called before the refusal is told, and before its message counts
+     * as processed: a client that hears of the one and not of the other then finds it here.
      */
     void keep(ClientRecords.ClientRecord client, String user, long seq, @Nullable String ref, ErrorData error) {
         Refusal refusal = new Refusal(client, user, seq, ref, error.brief(BRIEF));
