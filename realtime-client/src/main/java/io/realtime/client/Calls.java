@@ -277,7 +277,7 @@ final class Calls {
         public void failed(RealtimeException why) {
             tell(why);
             Outbox.Entry mine = entry;
-            if (mine != null && mine.seq() > 0) { // else it was refused, or whoever asks gives it up
+            if (mine != null && mine.seq() > 0) { // else it was refused, or ask() gives it up
                 post(this::giveUp);
             }
         }

@@ -103,8 +103,8 @@ public final class ClientRoom {
      * over in order, but for those that the stage says are loaded already. Other rooms, the listener and futures are not
      * held up. Ephemeral messages of the room are dropped meanwhile.
      *
-     * <p>A hook that fails, or has not loaded after 1 minute, is reported to {@link ClientListener#onError} and runs again after 1 s, 2 s, and so on up to
-     * 30 s, and whenever the client has connected again. So it does when more than 1 MiB of the room, or 8 MiB of all
+     * <p>A hook that fails, or has not loaded after 1 minute, is reported to {@link ClientListener#onError}. It runs again
+     * after 1 s, 2 s, and so on up to 30 s, and whenever the client has connected again. So it does when more than 1 MiB of the room, or 8 MiB of all
      * rooms, would be held back: that is dropped, and the next run loads it; its gap has the reason {@link Gap#OVERFLOW}.
      * After another gap during a run the hook runs once more, and what was held before that gap is dropped.
      *

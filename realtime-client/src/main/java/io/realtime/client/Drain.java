@@ -67,7 +67,7 @@ final class Drain {
         check();
     }
 
-    /** Has a marker go through the callbacks, one at a time, however often somebody disconnects while they stand still. */
+    /** Sends a marker through the callbacks. Only one is under way, however often the application disconnects meanwhile. */
     private void mark() {
         if (isMarked) {
             return; // the next follows it

@@ -15,7 +15,7 @@ final class Once {
         this.task = task;
     }
 
-    /** Has the task run once more from now on at least. */
+    /** Posts the task unless it waits already. It runs at least once after this call. */
     void post() {
         if (!isPosted.compareAndSet(false, true)) {
             return;

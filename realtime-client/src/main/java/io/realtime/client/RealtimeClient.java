@@ -108,9 +108,9 @@ public final class RealtimeClient implements AutoCloseable {
     /**
      * Ends the connection when what the application has asked for is delivered, and stays {@link Status#CLOSED} until the
      * next {@link #connect}, which waits for that. What the application sends or asks after this call, outside of its
-     * callbacks, is for the next connection, and ends this one at once. Delivered means: callbacks that wait have run, listeners
-     * of streams included; the server has the answers to its requests, and has acknowledged the messages that were sent. Messages that it has not acknowledged and the rooms
-     * that are joined are kept for the next connection.
+     * callbacks, is for the next connection, and ends this one at once. Delivered means: callbacks that wait have run,
+     * listeners of streams included; the server has the answers to its requests, and has acknowledged the messages that were
+     * sent. Messages that it has not acknowledged, and the rooms that are joined, are kept for the next connection.
      *
      * <p>Where there is no connection and something to deliver, this waits for a connection that is being made, and without a
      * {@link FileOutbox} for the next attempt when that is due in time. Called again, the shorter time counts.

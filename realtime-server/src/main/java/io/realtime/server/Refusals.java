@@ -1,8 +1,6 @@
 package io.realtime.server;
 
 import io.realtime.internal.wire.ErrorData;
-import io.realtime.internal.wire.Frames;
-import io.realtime.internal.wire.Outgoing;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.HashMap;
@@ -44,12 +42,7 @@ final class Refusals {
             String user,
             long seq,
             @Nullable String ref,
-            ErrorData error) {
-        /** What a client is told again. */
-        Outgoing message() {
-            return Outgoing.of(Frames.ERROR).ref(ref).seq(seq).data(error, ErrorData.class);
-        }
-    }
+            ErrorData error) {}
 
     /**
      * Keeps a refusal, with the beginning of its words. To be called before the refusal is told, and before its message counts

@@ -451,7 +451,7 @@ final class RoomState implements LogBudget.Owner, Bursts.Flushed {
     private void addRefusals(Link link, List<Frame> to) {
         if (name.equals(Names.SESSION)) {
             for (Refusals.Refusal refusal : link.session.refusals(link.refusalsTold, broker.batchBytes())) {
-                to.add(refusal.message().frame());
+                to.add(link.session.error(refusal).frame());
                 link.refusalsTold = refusal.seq();
             }
         }

@@ -52,6 +52,8 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Session {
     /** What a connection may have to be told of its rooms; beyond it, it is closed with 4102, and resumes. */
+    private static final int ENVELOPE = 100; // bytes that room, time and offset add to a frame
+
     private static final int MOST_CHANGES = 10_000;
 
     /** What {@code $welcome} may say of the application's rooms, and how much of each but for its name. */
@@ -110,8 +112,6 @@ public final class Session {
     private boolean hasPlace; // guarded by lock: it counts against limits.sessions
     private Scheduler.Cancellable expiry = () -> {}; // guarded by lock
     private int losses; // guarded by lock: of connections; tells the newest expiry from one that comes too late
-    private static final int ENVELOPE = 100; // bytes of room, time and offset
-
     private int unacknowledged; // guarded by lock: messages since the last acknowledgement
     private long unacknowledgedBytes; // guarded by lock: of these
     private long acknowledged; // guarded by lock: up to here, in the welcome or what the connection took since
@@ -1335,8 +1335,8 @@ public final class Session {
     }
 
     /**
-     * Returns why messages of the client above a number were refused, the oldest first: what it is to be told before it hears
-     * of a gap in its inbox. It ignores what it has heard before.
+     * Returns why messages of the client above a number were refused, the oldest first. The client is told of them before it
+     * hears of a gap in its inbox, and ignores what it has heard before.
      *
      * @param bytes how long all of them may be, unless it is one
      */
@@ -1346,7 +1346,7 @@ public final class Session {
         for (Refusals.Refusal refusal :
                 record == null ? List.<Refusals.Refusal>of() : core.refusals().of(record)) {
             if (refusal.seq() > above) {
-                sum += refusal.message().length();
+                sum += error(refusal).length();
                 if (sum > bytes && !some.isEmpty()) {
                     break;
                 }
@@ -1357,19 +1357,24 @@ public final class Session {
     }
 
     /**
-     * Tells the client of a new inbox, or of one with a gap, the same before its welcome; what the connection does not hold
-     * stands in the inbox, at its end.
+     * Tells the client of a new inbox, or of an inbox with a gap, the same before its welcome. What the connection does not
+     * hold is published to the inbox.
      */
     void tellRefusals(Peer to) {
         long told = 0;
         for (Refusals.Refusal refusal : refusals(0, core.limits().outboundBytes() / 2)) {
-            to.send(refusal.message().frame());
+            to.send(error(refusal).frame());
             told = refusal.seq();
         }
-        refusals(told, Integer.MAX_VALUE).forEach(refusal -> tell(refusal.message()));
+        refusals(told, Integer.MAX_VALUE).forEach(refusal -> tell(error(refusal)));
     }
 
-    /** Returns an error with as much of its message as a connection takes. */
+    /** Returns what the client is told again of a message. */
+    Outgoing error(Refusals.Refusal refusal) {
+        return error(refusal.ref(), refusal.seq(), refusal.error());
+    }
+
+    /** Returns an error with as much of its message as every connection takes. */
     Outgoing error(@Nullable String ref, long seq, ErrorData error) {
         Outgoing frame = error(ref, seq).data(error, ErrorData.class);
         for (int most = 256; frame.length() + ENVELOPE > core.broker().mostBytes() && most >= 0; most -= 128) {
