@@ -90,15 +90,14 @@ final class PeerChannel implements WrappedByteChannel {
     private final ReentrantLock lock = new ReentrantLock();
     private final ArrayDeque<ByteBuffer> queue = new ArrayDeque<>(2); // Guarded by lock
     private volatile long waiting; // Written under lock; bytes in the queue
-    private boolean writing; // Guarded by lock; a thread is emptying the queue
+    private @Nullable Thread writer; // Guarded by lock; it empties the queue
     private boolean armed; // Guarded by lock; the selector will empty the queue
     private volatile long taken; // Written under lock; bytes that left after they had to wait for the peer
     private boolean catchingUp; // Guarded by lock; from a wait for the peer until nothing waits
     private boolean owesDrained; // Guarded by lock
     private boolean sealed; // Guarded by lock; the last frame is queued
     private boolean reading = true; // Guarded by lock
-    private volatile boolean closed; // Written under lock; no write begins any more
-    private volatile boolean inWrite; // the writing thread's
+    private boolean closed; // Guarded by lock; no write begins any more
     private int interest = SelectionKey.OP_READ; // Guarded by lock
     private Then then = Then.GO_ON; // Guarded by lock
 
@@ -127,7 +126,7 @@ final class PeerChannel implements WrappedByteChannel {
     void flush() {
         lock.lock();
         try {
-            if (queue.isEmpty() || closed || !takeTurn()) {
+            if (queue.isEmpty() || !takeTurn()) {
                 return;
             }
         } finally {
@@ -218,15 +217,15 @@ final class PeerChannel implements WrappedByteChannel {
     }
 
     private boolean takeTurn() { // Guarded by lock
-        if (writing || armed) {
+        if (writer != null || armed || closed) {
             return false;
         }
-        writing = true;
+        writer = Thread.currentThread();
         return true;
     }
 
     /**
-     * Writes what waits, as far as the socket takes it. The caller has set {@code writing}.
+     * Writes what waits, as far as the socket takes it. The caller has taken the turn.
      *
      * @param begin what to begin with, when that is known
      */
@@ -238,24 +237,28 @@ final class PeerChannel implements WrappedByteChannel {
                 for (ByteBuffer part : chunk) {
                     wanted += part.remaining();
                 }
-                long written = write(chunk);
+                long written = chunk.length == 1 ? socket.write(chunk[0]) : socket.write(chunk);
                 if (written < wanted || i == WRITES) {
                     leaveToSelector(written);
                     return;
                 }
                 chunk = next(written);
             }
-        } catch (Throwable failure) { // memory for the write may be short, and the turn is still ours
-            owner.failed(failure);
+        } catch (Throwable failure) { // memory for the write may be short, too
+            Steps.run(() -> owner.failed(failure), this::endWriting);
         }
     }
 
-    private long write(ByteBuffer[] chunk) throws IOException {
-        inWrite = true;
+    /** After a failure, in the turn or just behind it: nothing may follow a frame of which a part may have left. */
+    private void endWriting() {
+        lock.lock();
         try {
-            return closed ? 0 : chunk.length == 1 ? socket.write(chunk[0]) : socket.write(chunk);
+            closed = true;
+            if (Thread.currentThread().equals(writer)) {
+                writer = null;
+            }
         } finally {
-            inWrite = false;
+            lock.unlock();
         }
     }
 
@@ -269,9 +272,9 @@ final class PeerChannel implements WrappedByteChannel {
             if (!queue.isEmpty()) {
                 return chunk();
             }
-            writing = false;
             catchingUp = false;
             updateInterest();
+            writer = null;
             drained = owesDrained && !sealed;
             owesDrained = false;
             next = closed || !sealed ? Then.GO_ON : then;
@@ -359,12 +362,9 @@ final class PeerChannel implements WrappedByteChannel {
         lock.lock();
         try {
             remove(written);
-            writing = false;
-            if (closed) {
-                return;
-            }
-            armed = true;
+            armed = !closed;
             updateInterest();
+            writer = null;
         } finally {
             lock.unlock();
         }
@@ -396,11 +396,11 @@ final class PeerChannel implements WrappedByteChannel {
     public void writeMore() {
         lock.lock();
         try {
-            if (!armed || writing || closed) {
+            if (!armed || writer != null || closed) {
                 return;
             }
             armed = false;
-            writing = true;
+            writer = Thread.currentThread();
             catchingUp = true;
         } finally {
             lock.unlock();
@@ -582,11 +582,11 @@ final class PeerChannel implements WrappedByteChannel {
             closed = true;
             queue.clear();
             waiting = 0;
+            if (writer != null) {
+                return false;
+            }
         } finally {
             lock.unlock();
-        }
-        if (inWrite) { // a write that begins after this sees that it is closed
-            return false;
         }
         try {
             socket.close();
