@@ -400,11 +400,6 @@ public final class Session {
         return record;
     }
 
-    @Nullable
-    Peer peer() {
-        return peer;
-    }
-
     /** What a connection that asks for the session says of it, and what the join rule says now. */
     record Claim(Peer peer, Map<String, Position> positions, boolean isPartial, Set<String> forbidden) {}
 

@@ -2,6 +2,7 @@ package io.realtime.server;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -159,8 +160,9 @@ class SessionTest {
         test.time.advance(Duration.ofMinutes(4));
         assertFalse(answer.isDone());
         test.time.advance(Duration.ofMinutes(2));
-        RealtimeException failure = (RealtimeException)
+        Throwable failure =
                 assertThrows(CompletionException.class, answer::join).getCause();
-        assertEquals(ErrorCode.CONNECTION_LOST, failure.code());
+        RealtimeException lost = assertInstanceOf(RealtimeException.class, failure);
+        assertEquals(ErrorCode.CONNECTION_LOST, lost.code());
     }
 }

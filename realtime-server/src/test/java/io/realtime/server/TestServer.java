@@ -102,8 +102,30 @@ final class TestServer implements AutoCloseable {
 
     @Override
     public void close() {
+        requireNoLockKept();
         server.close(Duration.ZERO);
         time.advance(Duration.ofSeconds(10));
+    }
+
+    /** All that happens in virtual time is one thread's, which a lock that it has kept would not stop: another tries each. */
+    private void requireNoLockKept() {
+        Thread other = new Thread(
+                () -> server.connections().sessions().forEach(session -> {
+                    session.attributes();
+                    session.mailbox().isFull();
+                    session.roomStates().forEach(RoomState::end);
+                }),
+                "another");
+        other.setDaemon(true);
+        other.start();
+        try {
+            other.join(10_000);
+        } catch (InterruptedException interrupted) {
+            Thread.currentThread().interrupt();
+        }
+        if (other.isAlive()) {
+            throw new AssertionError("a lock is kept: " + List.of(other.getStackTrace()));
+        }
     }
 
     /** A peer that records what it is sent. */
