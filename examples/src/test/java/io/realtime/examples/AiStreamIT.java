@@ -51,7 +51,6 @@ import org.junit.jupiter.params.provider.ValueSource;
 class AiStreamIT {
     private static final HttpClient HTTP = HttpClient.newHttpClient();
     private static final Gson GSON = new Gson();
-    private static final int WITH_WEBSOCKET = 22;
     private static final int WITH_WEBSOCKET_TO_TRY = 20;
     private static final String KEY = "sk-a-very-secret-key";
     private static final Set<Integer> CUTS = Set.of(20, 70, 75, 150); // after so many items
@@ -275,7 +274,7 @@ class AiStreamIT {
     private String page(Consumer<Piece> reader, String... arguments) throws IOException {
         List<String> line = new ArrayList<>(List.of("live.mjs"));
         line.addAll(List.of(arguments));
-        if (Node.version() < WITH_WEBSOCKET) {
+        if (Node.version() < Node.WITH_WEBSOCKET) {
             line.add(0, "--experimental-websocket");
         }
         Process node = Node.start(WITH_WEBSOCKET_TO_TRY, line.toArray(String[]::new));

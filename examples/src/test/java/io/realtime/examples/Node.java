@@ -10,11 +10,21 @@ import java.util.List;
 
 /** Runs what is in {@code src/test/js} with Node.js, which the build does not need: without it such a test is skipped. */
 final class Node {
+    /** The first major version with a {@code WebSocket} of its own; 20 has it behind {@code --experimental-websocket}. */
+    static final int WITH_WEBSOCKET = 22;
+
     private Node() {}
+
+    /** Skips the test unless there is this major version or a newer one; returns which. */
+    static int require(int oldest) throws IOException {
+        int version = version();
+        assumeTrue(version >= oldest, "there is no Node.js " + oldest + " or newer");
+        return version;
+    }
 
     /** Starts it, if there is this major version or a newer one; its errors come with its output. */
     static Process start(int oldest, String... arguments) throws IOException {
-        assumeTrue(version() >= oldest, "there is no Node.js " + oldest + " or newer");
+        require(oldest);
         return run(arguments);
     }
 
