@@ -5,6 +5,7 @@ module io.realtime.core {
     requires static transitive org.jspecify;
 
     exports io.realtime;
+    exports io.realtime.gson;
     exports io.realtime.spi;
     exports io.realtime.internal to
             io.realtime.client,

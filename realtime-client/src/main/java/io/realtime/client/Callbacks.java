@@ -8,6 +8,7 @@ import io.realtime.Subscription;
 import io.realtime.internal.Steps;
 import io.realtime.internal.Texts;
 import io.realtime.internal.wire.Envelope;
+import io.realtime.internal.wire.Payloads;
 import io.realtime.spi.Scheduler;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -45,6 +46,7 @@ final class Callbacks {
     private final ClientListener listener;
     private final Reloads reloads;
     private final Untold untold;
+    private final Payloads payloads;
     private final EventBus everywhere = new EventBus(this::handlerFailed);
     private final ConcurrentHashMap<String, RoomBus> perRoom = new ConcurrentHashMap<>(); // with subscriptions only
     private final AtomicLong backlog = new AtomicLong();
@@ -59,7 +61,14 @@ final class Callbacks {
      * @param inboundBytes what may wait between the socket and the handlers; beyond it the connection is cut and resumed
      *     later
      */
-    Callbacks(Executor executor, Executor substitute, int inboundBytes, ClientListener listener, Scheduler scheduler) {
+    Callbacks(
+            Executor executor,
+            Executor substitute,
+            int inboundBytes,
+            ClientListener listener,
+            Scheduler scheduler,
+            Payloads payloads) {
+        this.payloads = payloads;
         this.scheduler = scheduler;
         this.substitute = substitute;
         this.applications = executor;
@@ -68,6 +77,11 @@ final class Callbacks {
         this.listener = listener;
         this.reloads = new Reloads(this, scheduler);
         this.untold = new Untold(this.executor, 2L * inboundBytes / OVERHEAD, this::tell);
+    }
+
+    /** Returns how the payloads of the application's contracts travel. */
+    Payloads payloads() {
+        return payloads;
     }
 
     void execute(Runnable task) {
@@ -197,10 +211,12 @@ final class Callbacks {
     }
 
     <T> Subscription on(@Nullable String room, Event<T> event, Consumer<? super Message<T>> handler) {
+        payloads.of(event.type()); // refuses a type that cannot travel
         return room == null ? everywhere.subscribe(event, handler) : inRoom(room, event, handler, false);
     }
 
     <T> Subscription once(@Nullable String room, Event<T> event, Consumer<? super Message<T>> handler) {
+        payloads.of(event.type()); // refuses a type that cannot travel
         return room == null ? everywhere.once(event, handler) : inRoom(room, event, handler, true);
     }
 
@@ -290,7 +306,7 @@ final class Callbacks {
     private <T> boolean publish(Event<T> event, Inbound inbound) {
         Envelope envelope = inbound.envelope();
         long timestamp = envelope.ts() == 0 ? inbound.now() : envelope.ts();
-        Message<T> message = envelope.message(event.type(), inbound.epoch(), timestamp);
+        Message<T> message = envelope.message(payloads.of(event.type()), inbound.epoch(), timestamp);
         handlerThrew = false;
         int called = everywhere.publish(event, message);
         RoomBus room = envelope.room() == null ? null : perRoom.get(envelope.room());

@@ -20,6 +20,7 @@ import io.realtime.internal.wire.ErrorData;
 import io.realtime.internal.wire.Frames;
 import io.realtime.internal.wire.Json;
 import io.realtime.internal.wire.Outgoing;
+import io.realtime.internal.wire.Payload;
 import io.realtime.spi.Scheduler;
 import java.lang.reflect.Type;
 import java.time.Duration;
@@ -145,8 +146,8 @@ final class Calls {
             return result;
         }
         Executor executor = callbacks.executor();
-        RequestCall<R> call = new RequestCall<>(result, request.replyType(), executor);
-        String json = json(data, request.type(), call, executor);
+        RequestCall<R> call = new RequestCall<>(result, payload(request.replyType()), executor);
+        String json = json(data, payload(request.type()), call, executor);
         if (json != null) {
             String ref = questions.newRef();
             ask(ref, request.name(), json, new Asked(call, executor));
@@ -176,12 +177,12 @@ final class Calls {
         String ref = questions.newRef();
         StreamCall<T> call = new StreamCall<>(
                 listener,
-                request.itemType(),
+                payload(request.itemType()),
                 executor,
                 upTo -> post(() -> grant(ref, upTo)),
                 () -> cancel(ref),
                 callbacks::tell);
-        String json = json(data, request.type(), call, executor);
+        String json = json(data, payload(request.type()), call, executor);
         if (json != null) {
             ask(ref, request.name(), json, new Asked(call, executor));
             soon.post();
@@ -190,14 +191,18 @@ final class Calls {
     }
 
     /** @param executor tells the question why there is none */
-    private @Nullable String json(@Nullable Object data, Type type, Question question, Executor executor) {
+    private @Nullable String json(@Nullable Object data, Payload by, Question question, Executor executor) {
         try {
-            return Json.write(data, type);
+            return by.write(data);
         } catch (PayloadException unfit) {
             question.failed(unfit);
             callbacks.untold().failureWaitsFor(executor);
             return null;
         }
+    }
+
+    private Payload payload(Type type) {
+        return callbacks.payloads().of(type);
     }
 
     private void ask(String ref, String type, String json, Asked asked) {
@@ -528,39 +533,43 @@ final class Calls {
     // ---- answering
 
     <Q, R> Subscription onRequest(Request<Q, R> request, RequestHandler.Async<Q, R> handler) {
+        Payload questions = payload(request.type());
+        Payload replies = payload(request.replyType());
         return register(request.name(), (asker, question) -> {
-            Q asked = question.data(request.type());
+            Q asked = question.data(questions);
             owed.incrementAndGet();
             CompletionStage<R> later;
             handling = Thread.currentThread();
             try {
                 later = Objects.requireNonNull(handler.handle(asked), "the handler's stage");
             } catch (Throwable failure) { // the application's code: anything may come out of it
-                answer(asker, request, null, failure);
+                answer(asker, request, replies, null, failure);
                 return;
             } finally {
                 handling = null;
             }
-            Steps.whenComplete(later, (reply, failure) -> answer(asker, request, reply, failure));
+            Steps.whenComplete(later, (reply, failure) -> answer(asker, request, replies, reply, failure));
         });
     }
 
-    private <R> void answer(Asker asker, Request<?, R> request, @Nullable R reply, @Nullable Throwable failure) {
+    private <R> void answer(
+            Asker asker, Request<?, R> request, Payload replies, @Nullable R reply, @Nullable Throwable failure) {
         try {
-            write(asker, request, reply, failure);
+            write(asker, request, replies, reply, failure);
         } finally { // not before: the answer is in the outbox, or waits for it
             answered();
         }
     }
 
-    private <R> void write(Asker asker, Request<?, R> request, @Nullable R reply, @Nullable Throwable failure) {
+    private <R> void write(
+            Asker asker, Request<?, R> request, Payload replies, @Nullable R reply, @Nullable Throwable failure) {
         if (failure != null) {
             fail(asker, failure);
             return;
         }
         String json;
         try {
-            json = Json.write(reply, request.replyType());
+            json = replies.write(reply);
         } catch (Throwable unfit) { // this side's fault; a reply that is loaded lazily may fail with an Error
             String why = "the reply of '" + request.name() + "' cannot be written";
             fail(asker, new IllegalStateException(why, unfit));
@@ -590,9 +599,11 @@ final class Calls {
     }
 
     <Q, T> Subscription onStream(StreamRequest<Q, T> request, StreamHandler<Q, T> handler) {
+        Payload questions = payload(request.type());
+        Payload items = payload(request.itemType());
         return register(request.name(), (asker, question) -> {
-            Q asked = question.data(request.type());
-            StreamSource<T> source = begin(asker, request.itemType());
+            Q asked = question.data(questions);
+            StreamSource<T> source = begin(asker, items);
             try {
                 producers.execute(() -> source.run(out -> handler.handle(asked, out)));
             } catch (RejectedExecutionException busy) {
@@ -602,9 +613,11 @@ final class Calls {
     }
 
     <Q, T> Subscription onStreamAsync(StreamRequest<Q, T> request, StreamHandler.Async<Q, T> handler) {
+        Payload questions = payload(request.type());
+        Payload items = payload(request.itemType());
         return register(request.name(), (asker, question) -> {
-            Q asked = question.data(request.type());
-            StreamSource<T> source = begin(asker, request.itemType());
+            Q asked = question.data(questions);
+            StreamSource<T> source = begin(asker, items);
             try {
                 handler.handle(asked, source);
             } catch (Throwable failure) { // the application's code: an Error, too, ends this stream alone
@@ -613,8 +626,8 @@ final class Calls {
         });
     }
 
-    private <T> StreamSource<T> begin(Asker asker, Type itemType) {
-        StreamSource<T> source = new StreamSource<>(itemType, new Outlet(asker), callbacks.executor());
+    private <T> StreamSource<T> begin(Asker asker, Payload items) {
+        StreamSource<T> source = new StreamSource<>(items, new Outlet(asker), callbacks.executor());
         if (!sources.add(asker.ref, source)) {
             throw new RealtimeException(ErrorCode.OVERLOADED, "too many streams", true, null);
         }
@@ -731,7 +744,7 @@ final class Calls {
             callbacks.error(failure);
             error = ErrorData.of(ErrorCode.INTERNAL, "the handler failed", false);
         }
-        tell(asker, Frames.ERROR, -1, Json.write(error, ErrorData.class));
+        tell(asker, Frames.ERROR, -1, Json.payload(ErrorData.class).write(error));
     }
 
     /** The server takes more items. */
@@ -802,7 +815,7 @@ final class Calls {
                 tell(asker, Frames.END, count, "null");
             } else {
                 isBroken.set(true);
-                tell(asker, Frames.ERROR, -1, Json.write(error, ErrorData.class));
+                tell(asker, Frames.ERROR, -1, Json.payload(ErrorData.class).write(error));
             }
         }
 

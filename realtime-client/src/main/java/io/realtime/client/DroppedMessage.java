@@ -3,6 +3,7 @@ package io.realtime.client;
 import io.realtime.Event;
 import io.realtime.PayloadException;
 import io.realtime.RealtimeException;
+import io.realtime.internal.wire.Payloads;
 import org.jspecify.annotations.Nullable;
 
 /** A message that the client gave up. Immutable. */
@@ -10,13 +11,20 @@ public final class DroppedMessage {
     private final String name;
     private final @Nullable String room;
     private final Outbox.@Nullable Entry entry;
+    private final Payloads payloads;
     private final RealtimeException cause;
 
     /** @param entry null when the payload could not be read from its file */
-    DroppedMessage(String name, @Nullable String room, Outbox.@Nullable Entry entry, RealtimeException cause) {
+    DroppedMessage(
+            String name,
+            @Nullable String room,
+            Outbox.@Nullable Entry entry,
+            Payloads payloads,
+            RealtimeException cause) {
         this.name = name;
         this.room = room;
         this.entry = entry;
+        this.payloads = payloads;
         this.cause = cause;
     }
 
@@ -49,7 +57,7 @@ public final class DroppedMessage {
         if (entry == null) {
             throw new PayloadException("the payload was damaged in its file");
         }
-        return entry.data(event.type());
+        return entry.data(payloads.of(event.type()));
     }
 
     /**

@@ -7,6 +7,8 @@ import io.realtime.Position;
 import io.realtime.RealtimeException;
 import io.realtime.internal.wire.Envelope;
 import io.realtime.internal.wire.Frames;
+import io.realtime.internal.wire.Payload;
+import io.realtime.internal.wire.Payloads;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;
@@ -16,13 +18,20 @@ public final class HistoryPage {
     private final HistoryQuery query;
     private final Frames.History answer;
     private final List<Envelope> messages;
+    private final Payloads payloads;
     private final Consumer<Throwable> errors;
 
     /** @throws RealtimeException when the messages are not what was asked for, in order, or the next page would not go on */
-    HistoryPage(HistoryQuery query, Frames.History answer, List<Envelope> messages, Consumer<Throwable> errors) {
+    HistoryPage(
+            HistoryQuery query,
+            Frames.History answer,
+            List<Envelope> messages,
+            Payloads payloads,
+            Consumer<Throwable> errors) {
         this.query = query;
         this.answer = answer;
         this.messages = messages;
+        this.payloads = payloads;
         this.errors = errors;
         long after = query.after() == null ? 0 : query.after().offset();
         long before = query.before() == null ? Long.MAX_VALUE : query.before().offset();
@@ -53,11 +62,12 @@ public final class HistoryPage {
      * of which {@link ClientListener#onError} is told, as when it arrives.
      */
     public <T> List<Message<T>> messages(Event<T> event) {
+        Payload payload = payloads.of(event.type());
         List<Message<T>> some = new ArrayList<>();
         for (Envelope message : messages) {
             if (message.type().equals(event.name())) {
                 try {
-                    some.add(message.message(event.type(), answer.epoch(), message.ts()));
+                    some.add(message.message(payload, answer.epoch(), message.ts()));
                 } catch (Throwable unfit) { // an Error, too, of the application's types: it must not cost the others
                     errors.accept(unfit);
                 }

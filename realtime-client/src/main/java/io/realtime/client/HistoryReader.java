@@ -117,7 +117,7 @@ final class HistoryReader {
         for (JsonElement message : data.messages()) {
             messages.add(BinaryEnvelope.fromHistory(message));
         }
-        return new HistoryPage(query, data, messages, callbacks::error);
+        return new HistoryPage(query, data, messages, callbacks.payloads(), callbacks::error);
     }
 
     /** Fails what is open: the connection that was to answer is gone. */

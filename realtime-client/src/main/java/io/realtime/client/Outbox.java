@@ -7,10 +7,11 @@ import io.realtime.internal.wire.BinaryEnvelope;
 import io.realtime.internal.wire.Envelope;
 import io.realtime.internal.wire.MalformedException;
 import io.realtime.internal.wire.Outgoing;
+import io.realtime.internal.wire.Payload;
+import io.realtime.internal.wire.Payloads;
 import io.realtime.spi.Frame;
 import java.io.IOException;
 import java.io.OutputStream;
-import java.lang.reflect.Type;
 import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.ArrayDeque;
@@ -712,8 +713,8 @@ final class Outbox {
 
     /** A message that left the outbox undelivered. */
     record Dropped(Entry entry, RealtimeException cause) {
-        DroppedMessage message() {
-            return new DroppedMessage(entry.name, entry.room, entry, cause);
+        DroppedMessage message(Payloads payloads) {
+            return new DroppedMessage(entry.name, entry.room, entry, payloads, cause);
         }
     }
 
@@ -842,10 +843,10 @@ final class Outbox {
          * @throws PayloadException when it does not fit the type
          */
         @SuppressWarnings("TypeParameterUnusedInFormals") // the caller names the contract's type
-        <T> T data(Type type) {
+        <T> T data(Payload by) {
             try {
                 Envelope envelope = isBinary() ? BinaryEnvelope.parse(body.payload()) : Envelope.parse(body.asText());
-                T payload = envelope.data(type);
+                T payload = envelope.data(by);
                 return payload;
             } catch (MalformedException unfit) { // what no server would take either: too deep a nesting, say
                 throw new PayloadException(unfit.getMessage(), unfit);

@@ -10,11 +10,14 @@ import io.realtime.StreamRequest;
 import io.realtime.Subscription;
 import io.realtime.client.ConnectionState.Status;
 import io.realtime.client.javawebsocket.JavaWebSocketClientTransport;
+import io.realtime.gson.GsonCodec;
 import io.realtime.internal.Durations;
 import io.realtime.internal.SystemScheduler;
 import io.realtime.internal.wire.Frames;
 import io.realtime.internal.wire.Names;
+import io.realtime.internal.wire.Payloads;
 import io.realtime.spi.ClientTransport;
+import io.realtime.spi.PayloadCodec;
 import io.realtime.spi.Scheduler;
 import java.net.URI;
 import java.security.SecureRandom;
@@ -318,6 +321,7 @@ public final class RealtimeClient implements AutoCloseable {
         private @Nullable ClientTransport transport;
         private @Nullable Scheduler scheduler;
         private @Nullable Random random;
+        private @Nullable PayloadCodec codec;
         private ClientListener listener = new ClientListener() {};
 
         private Builder(URI server) {
@@ -506,6 +510,12 @@ public final class RealtimeClient implements AutoCloseable {
             return this;
         }
 
+        /** Sets what maps payloads between Java and JSON; default {@link GsonCodec#create}. */
+        public Builder codec(PayloadCodec mapping) {
+            this.codec = Objects.requireNonNull(mapping, "codec");
+            return this;
+        }
+
         /** Who is told of what happens beside messages; default: nobody. */
         public Builder listener(ClientListener other) {
             this.listener = Objects.requireNonNull(other, "other");
@@ -534,7 +544,8 @@ public final class RealtimeClient implements AutoCloseable {
                     substitute,
                     inboundBytes,
                     listener,
-                    time);
+                    time,
+                    new Payloads(codec == null ? GsonCodec.create() : codec));
             ClientTransport.Target target = new ClientTransport.Target(
                     server,
                     Collections.unmodifiableMap(new TreeMap<>(headers)),

@@ -121,7 +121,9 @@ final class Sender {
         for (OutboxJournal.Stored lost : damage.lost()) {
             RealtimeException cause =
                     new RealtimeException(ErrorCode.STORAGE, "the message was damaged in its file", false, null);
-            callbacks.dropped(new CompletableFuture<>(), new DroppedMessage(lost.name(), lost.room(), null, cause));
+            callbacks.dropped(
+                    new CompletableFuture<>(),
+                    new DroppedMessage(lost.name(), lost.room(), null, callbacks.payloads(), cause));
         }
         callbacks.error(new RealtimeException(
                 ErrorCode.STORAGE,
@@ -151,7 +153,9 @@ final class Sender {
         }
         Outgoing message;
         try {
-            message = Outgoing.of(event.name()).room(room).data(data, event.type());
+            message = Outgoing.of(event.name())
+                    .room(room)
+                    .data(data, callbacks.payloads().of(event.type()));
         } catch (PayloadException unfit) {
             result.completeExceptionally(unfit);
             return result;
@@ -530,7 +534,7 @@ final class Sender {
     private void report(List<Outbox.Dropped> dropped) {
         for (Outbox.Dropped one : dropped) {
             if (one.entry().ref == null) {
-                callbacks.dropped(one.entry().result, one.message());
+                callbacks.dropped(one.entry().result, one.message(callbacks.payloads()));
             } else { // whoever asked is told by the question
                 fail(one.entry(), one.cause());
             }

@@ -13,7 +13,9 @@ import io.realtime.Request;
 import io.realtime.Subscription;
 import io.realtime.client.ConnectionState.Status;
 import io.realtime.client.World.Say;
+import io.realtime.gson.GsonCodec;
 import io.realtime.internal.wire.Envelope;
+import io.realtime.internal.wire.Payloads;
 import java.net.URI;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -164,7 +166,8 @@ class ClientCallbacksTest {
 
     @Test
     void roomWithoutHandlersIsForgotten() {
-        Callbacks callbacks = new Callbacks(Runnable::run, Runnable::run, 1 << 20, world, world.time);
+        Callbacks callbacks = new Callbacks(
+                Runnable::run, Runnable::run, 1 << 20, world, world.time, new Payloads(GsonCodec.create()));
         for (int i = 0; i < 1_000; i++) {
             Subscription first = callbacks.on("room-" + i, World.SAID, said -> {});
             Subscription second = callbacks.once("room-" + i, World.SAID, said -> {});
@@ -178,7 +181,8 @@ class ClientCallbacksTest {
 
     @Test
     void onceThatHasHeardLeavesNothingBehind() {
-        Callbacks callbacks = new Callbacks(Runnable::run, Runnable::run, 1 << 20, world, world.time);
+        Callbacks callbacks = new Callbacks(
+                Runnable::run, Runnable::run, 1 << 20, world, world.time, new Payloads(GsonCodec.create()));
         Subscription once = callbacks.once("r", World.SAID, said -> world.heard.add("once"));
         Envelope said = Envelope.parseFromServer(
                 "{\"type\":\"chat.said\",\"room\":\"r\",\"ts\":1,\"data\":{\"text\":\"a\"},\"offset\":1}");

@@ -16,7 +16,7 @@ import io.realtime.internal.wire.Envelope;
 import io.realtime.internal.wire.ErrorData;
 import io.realtime.internal.wire.Frames;
 import io.realtime.internal.wire.Outgoing;
-import java.lang.reflect.Type;
+import io.realtime.internal.wire.Payload;
 import java.time.Duration;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
@@ -50,8 +50,11 @@ final class Calls {
         }
         CompletableFuture<R> result = new CompletableFuture<>();
         String ref = questions.newRef();
-        RequestCall<R> call = new RequestCall<>(result, request.replyType(), this::execute);
-        ask(ref, call, Outgoing.of(request.name()).ref(ref).data(data, request.type()));
+        RequestCall<R> call = new RequestCall<>(result, core.payloads().of(request.replyType()), this::execute);
+        ask(
+                ref,
+                call,
+                Outgoing.of(request.name()).ref(ref).data(data, core.payloads().of(request.type())));
         call.within(timeout, core.scheduler(), questions, ref);
         return result;
     }
@@ -60,7 +63,7 @@ final class Calls {
         String ref = questions.newRef();
         StreamCall<T> call = new StreamCall<>(
                 listener,
-                request.itemType(),
+                core.payloads().of(request.itemType()),
                 this::inOrder,
                 upTo -> session.tell(Outgoing.of(Frames.CREDIT)
                         .data(new Frames.Credit(null, Map.of(ref, upTo)), Frames.Credit.class)),
@@ -69,7 +72,10 @@ final class Calls {
                     session.tell(Outgoing.of(Frames.CANCEL).ref(ref));
                 },
                 failure -> core.report(session, "a stream's listener failed", failure));
-        ask(ref, call, Outgoing.of(request.name()).ref(ref).data(data, request.type()));
+        ask(
+                ref,
+                call,
+                Outgoing.of(request.name()).ref(ref).data(data, core.payloads().of(request.type())));
         return call::cancel;
     }
 
@@ -167,11 +173,11 @@ final class Calls {
      *
      * @throws RealtimeException when there are too many, one has this ref, or the session is over
      */
-    <T> StreamSource<T> begin(String ref, Type itemType) {
+    <T> StreamSource<T> begin(String ref, Payload items) {
         if (sources.has(ref)) {
             throw new RealtimeException(ErrorCode.BAD_MESSAGE, "a stream with this ref is open");
         }
-        StreamSource<T> source = new StreamSource<>(itemType, new Outlet(ref), this::execute);
+        StreamSource<T> source = new StreamSource<>(items, new Outlet(ref), this::execute);
         if (!sources.add(ref, source)) {
             String why = core.limits().streamsPerSession() + " streams are open, as many as limits.streamsPerSession";
             throw new RealtimeException(ErrorCode.OVERLOADED, why, true, null);

@@ -15,6 +15,7 @@ import io.realtime.internal.wire.ErrorData;
 import io.realtime.internal.wire.Frames;
 import io.realtime.internal.wire.Names;
 import io.realtime.internal.wire.Outgoing;
+import io.realtime.internal.wire.Payload;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -292,24 +293,30 @@ final class Dispatcher {
     }
 
     <T> Handler event(Event<T> event, EventHandler<T> handler) {
+        Payload payload = core.payloads().of(event.type());
         return (session, envelope) -> {
             String room = envelope.room();
             boolean isInbox = room != null && room.startsWith("@");
             if (room != null && !isInbox && core.rules().sendsLater()) {
                 CompletableFuture<Boolean> answer = core.rules().maySendLater(session, event, room);
                 return new Pause(answer, () -> {
-                    handle(event, handler, session, envelope, answer.join());
+                    handle(event, payload, handler, session, envelope, answer.join());
                     return null;
                 });
             }
             boolean isAllowed = room == null || (!isInbox && core.rules().maySend(session, event, room));
-            handle(event, handler, session, envelope, isAllowed);
+            handle(event, payload, handler, session, envelope, isAllowed);
             return null;
         };
     }
 
     private <T> void handle(
-            Event<T> event, EventHandler<T> handler, Session session, Envelope envelope, boolean isAllowed)
+            Event<T> event,
+            Payload payload,
+            EventHandler<T> handler,
+            Session session,
+            Envelope envelope,
+            boolean isAllowed)
             throws Exception {
         if (!session.mailbox().begin()) {
             return;
@@ -324,7 +331,7 @@ final class Dispatcher {
         handler.handle(
                 session,
                 new Message<>(
-                        envelope.<T>data(event.type()),
+                        envelope.<T>data(payload),
                         room,
                         null,
                         session.user().id(), // never what the envelope claims
@@ -341,17 +348,21 @@ final class Dispatcher {
     }
 
     <Q, R> Handler request(Request<Q, R> request, RequestHandler<Q, R> handler) {
+        Payload questions = core.payloads().of(request.type());
+        Payload replies = core.payloads().of(request.replyType());
         return begun((session, envelope) -> {
             String ref = requireRef(envelope);
-            reply(session, ref, request, handler.handle(session, envelope.<Q>data(request.type())));
+            reply(session, ref, request, replies, handler.handle(session, envelope.<Q>data(questions)));
             return null;
         });
     }
 
     <Q, R> Handler asyncRequest(Request<Q, R> request, RequestHandler.Async<Q, R> handler) {
+        Payload questions = core.payloads().of(request.type());
+        Payload replies = core.payloads().of(request.replyType());
         return begun((session, envelope) -> {
             String ref = requireRef(envelope);
-            Q question = envelope.data(request.type());
+            Q question = envelope.data(questions);
             long seq = envelope.seq(); // what waits for its answer does not hold its frame
             LateAnswers.Count answers = session.calls().beginAnswer();
             CompletionStage<R> later;
@@ -365,7 +376,7 @@ final class Dispatcher {
             Steps.whenComplete(later, (reply, failure) -> {
                 answers.end();
                 try {
-                    answerLate(session, request, ref, seq, reply, failure);
+                    answerLate(session, request, replies, ref, seq, reply, failure);
                 } finally {
                     core.inFlight().endAnswer();
                 }
@@ -377,6 +388,7 @@ final class Dispatcher {
     private <R> void answerLate(
             Session session,
             Request<?, R> request,
+            Payload replies,
             String ref,
             long seq,
             @Nullable R reply,
@@ -384,7 +396,7 @@ final class Dispatcher {
         Throwable why = failure;
         try {
             if (why == null) {
-                reply(session, ref, request, reply);
+                reply(session, ref, request, replies, reply);
             }
         } catch (Throwable unfit) { // the reply cannot be written
             why = unfit;
@@ -395,18 +407,22 @@ final class Dispatcher {
     }
 
     <Q, T> Handler stream(StreamRequest<Q, T> request, StreamHandler<Q, T> handler) {
+        Payload questions = core.payloads().of(request.type());
+        Payload items = core.payloads().of(request.itemType());
         return begun((session, envelope) -> {
-            Q question = envelope.data(request.type());
-            StreamSource<T> source = session.calls().begin(requireRef(envelope), request.itemType());
+            Q question = envelope.data(questions);
+            StreamSource<T> source = session.calls().begin(requireRef(envelope), items);
             core.produce(session.userId(), () -> source.run(out -> handler.handle(session, question, out)), source);
             return null;
         });
     }
 
     <Q, T> Handler asyncStream(StreamRequest<Q, T> request, StreamHandler.Async<Q, T> handler) {
+        Payload questions = core.payloads().of(request.type());
+        Payload items = core.payloads().of(request.itemType());
         return begun((session, envelope) -> {
-            Q question = envelope.data(request.type());
-            StreamSource<T> source = session.calls().begin(requireRef(envelope), request.itemType());
+            Q question = envelope.data(questions);
+            StreamSource<T> source = session.calls().begin(requireRef(envelope), items);
             try {
                 handler.handle(session, question, source);
             } catch (Throwable failure) { // the application's code: an Error, too, ends this stream alone
@@ -424,10 +440,11 @@ final class Dispatcher {
         return ref;
     }
 
-    private static <R> void reply(Session session, String ref, Request<?, R> request, @Nullable R reply) {
+    private static <R> void reply(
+            Session session, String ref, Request<?, R> request, Payload replies, @Nullable R reply) {
         Outgoing frame = Outgoing.of(Frames.REPLY).ref(ref);
         try {
-            frame.data(reply, request.replyType());
+            frame.data(reply, replies);
         } catch (PayloadException unfit) { // the server's fault, not the asker's data
             throw new IllegalStateException("the reply of '" + request.name() + "' cannot be written", unfit);
         }

@@ -7,12 +7,14 @@ import io.realtime.Heartbeat;
 import io.realtime.RealtimeException;
 import io.realtime.Request;
 import io.realtime.StreamRequest;
+import io.realtime.gson.GsonCodec;
 import io.realtime.internal.Durations;
 import io.realtime.internal.Ids;
 import io.realtime.internal.Steps;
 import io.realtime.internal.SystemScheduler;
 import io.realtime.internal.wire.Names;
 import io.realtime.spi.FrameBatch;
+import io.realtime.spi.PayloadCodec;
 import io.realtime.spi.Scheduler;
 import io.realtime.spi.ServerTransport;
 import io.realtime.spi.Tls;
@@ -427,6 +429,7 @@ public final class RealtimeServer implements AutoCloseable {
         private Duration sessionTtl = Duration.ofMinutes(5);
         private boolean isDaemon;
         private @Nullable Duration closeOnShutdown;
+        private @Nullable PayloadCodec codec;
         private SessionListener listener = new SessionListener() {};
         Random random = new SecureRandom();
 
@@ -590,6 +593,12 @@ public final class RealtimeServer implements AutoCloseable {
             return this;
         }
 
+        /** Sets what maps payloads between Java and JSON; default {@link GsonCodec#create}. */
+        public Builder codec(PayloadCodec mapping) {
+            this.codec = Objects.requireNonNull(mapping, "codec");
+            return this;
+        }
+
         /** What one peer may cost; default {@link Limits#defaults}. */
         public Builder limits(Limits bounds) {
             this.limits = bounds;
@@ -735,6 +744,7 @@ public final class RealtimeServer implements AutoCloseable {
         /**
          * Returns the server, not yet started. It keeps nothing of this builder, which may be changed and used again.
          *
+         * @throws IllegalArgumentException when the {@link #codec} refuses a type of a contract that has a handler
          * @throws IllegalStateException when neither an authenticator nor {@link #anonymous} was set, or when there is
          *     no transport of the name that was given, or several without one
          */
@@ -760,6 +770,7 @@ public final class RealtimeServer implements AutoCloseable {
                     sessionTtl,
                     isDaemon,
                     closeOnShutdown,
+                    codec == null ? GsonCodec.create() : codec,
                     transport == null ? Transports.choose(transportName) : transport,
                     tls,
                     executor,

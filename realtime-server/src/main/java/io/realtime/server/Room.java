@@ -76,7 +76,7 @@ public final class Room {
         message.room(name)
                 .from(sender == null ? null : sender.user().id())
                 .ts(core.scheduler().currentTimeMillis())
-                .data(data, event.type());
+                .data(data, core.payloads().of(event.type()));
         return isInbox()
                 ? core.broker().publish(() -> core.inboxes().awake(key), message, to)
                 : core.broker().publish(key, name, message, to);

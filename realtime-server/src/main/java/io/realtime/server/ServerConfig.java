@@ -1,6 +1,7 @@
 package io.realtime.server;
 
 import io.realtime.Heartbeat;
+import io.realtime.spi.PayloadCodec;
 import io.realtime.spi.Scheduler;
 import io.realtime.spi.ServerTransport;
 import io.realtime.spi.Tls;
@@ -38,6 +39,7 @@ record ServerConfig(
         Duration sessionTtl,
         boolean isDaemon,
         @Nullable Duration closeOnShutdown,
+        PayloadCodec codec,
         ServerTransport transport,
         @Nullable Tls tls,
         @Nullable Executor executor,

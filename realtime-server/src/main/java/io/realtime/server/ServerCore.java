@@ -11,6 +11,7 @@ import io.realtime.internal.Steps;
 import io.realtime.internal.Texts;
 import io.realtime.internal.wire.Frames;
 import io.realtime.internal.wire.Names;
+import io.realtime.internal.wire.Payloads;
 import io.realtime.server.websocket.Admission;
 import io.realtime.spi.Connection;
 import io.realtime.spi.ConnectionListener;
@@ -65,6 +66,7 @@ final class ServerCore implements ServerTransport.Acceptor {
     private final Random random;
     private final OriginRule origins;
     private final LocalBroker broker;
+    private final Payloads payloads;
     private final Bursts bursts;
     private final Acknowledgements acknowledgements;
     private final Rules rules;
@@ -97,6 +99,7 @@ final class ServerCore implements ServerTransport.Acceptor {
         this.workers = workers;
         this.random = config.random();
         this.origins = config.origins();
+        this.payloads = new Payloads(config.codec());
         this.broker = new LocalBroker(scheduler, workers::execute, random, this::retentionOf, config.limits());
         this.bursts = new Bursts(scheduler, workers::execute);
         this.acknowledgements = new Acknowledgements(scheduler, workers::execute);
@@ -112,6 +115,11 @@ final class ServerCore implements ServerTransport.Acceptor {
         Map<String, Dispatcher.Handler> handlers = new HashMap<>();
         this.dispatcher = new Dispatcher(this, handlers);
         config.handlers().forEach((name, maker) -> handlers.put(name, maker.apply(dispatcher)));
+    }
+
+    /** Returns how the payloads of the application's contracts travel. */
+    Payloads payloads() {
+        return payloads;
     }
 
     // ---------------------------------------------------------------- newcomers

@@ -307,7 +307,7 @@ public final class Session {
         Outgoing message = event.isEphemeral() ? Outgoing.ephemeral(event.name()) : Outgoing.of(event.name());
         toInbox(message.room(Names.SESSION)
                 .ts(core.scheduler().currentTimeMillis())
-                .data(data, event.type()));
+                .data(data, core.payloads().of(event.type())));
     }
 
     /** Like {@link #request(Request, Object, Duration)}, within 10 s. */

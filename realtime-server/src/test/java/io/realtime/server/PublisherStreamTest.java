@@ -8,6 +8,7 @@ import io.realtime.ErrorCode;
 import io.realtime.RealtimeException;
 import io.realtime.internal.calls.StreamSource;
 import io.realtime.internal.wire.ErrorData;
+import io.realtime.internal.wire.Json;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
@@ -19,7 +20,7 @@ import org.junit.jupiter.api.Test;
 /** A publisher in the test's hands, and the true way of its items. */
 class PublisherStreamTest implements StreamSource.Outlet, Flow.Subscription {
     private final ArrayDeque<Runnable> tasks = new ArrayDeque<>();
-    private final StreamSource<Double> out = new StreamSource<>(Double.class, this, tasks::add);
+    private final StreamSource<Double> out = new StreamSource<>(Json.payload(Double.class), this, tasks::add);
     private final List<Double> items = new ArrayList<>();
     private final List<String> ends = new ArrayList<>();
     private final List<Throwable> reports = new ArrayList<>();

@@ -3,8 +3,8 @@ package io.realtime.internal.calls;
 import io.realtime.ErrorCode;
 import io.realtime.RealtimeException;
 import io.realtime.internal.wire.Envelope;
+import io.realtime.internal.wire.Payload;
 import io.realtime.spi.Scheduler;
-import java.lang.reflect.Type;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
@@ -12,14 +12,14 @@ import java.util.concurrent.Executor;
 /** A question with one answer, which its future gets on the executor. */
 public final class RequestCall<R> implements Questions.Question {
     private final CompletableFuture<R> result;
-    private final Type replyType;
+    private final Payload replies;
     private final Executor executor;
     private volatile Scheduler.Cancellable timer = () -> {};
 
     /** A question that is not asked yet. */
-    public RequestCall(CompletableFuture<R> result, Type replyType, Executor executor) {
+    public RequestCall(CompletableFuture<R> result, Payload replies, Executor executor) {
         this.result = result;
-        this.replyType = replyType;
+        this.replies = replies;
         this.executor = executor;
     }
 
@@ -40,7 +40,7 @@ public final class RequestCall<R> implements Questions.Question {
         executor.execute(() -> {
             R answer;
             try {
-                answer = reply.data(replyType);
+                answer = reply.data(replies);
             } catch (Throwable unfit) { // a payload's constructor is the application's: anything may come out of it
                 result.completeExceptionally(unfit);
                 return;

@@ -4,7 +4,7 @@ import io.realtime.ErrorCode;
 import io.realtime.RealtimeException;
 import io.realtime.StreamListener;
 import io.realtime.internal.wire.Envelope;
-import java.lang.reflect.Type;
+import io.realtime.internal.wire.Payload;
 import java.util.concurrent.Executor;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.function.Consumer;
@@ -22,7 +22,7 @@ public final class StreamCall<T> implements Questions.Question {
     public static final int WINDOW_LENGTH = 256 * 1024;
 
     private final StreamListener<? super T> listener;
-    private final Type itemType;
+    private final Payload items;
     private final Executor executor;
     private final LongConsumer credit;
     private final Runnable cancel;
@@ -47,13 +47,13 @@ public final class StreamCall<T> implements Questions.Question {
      */
     public StreamCall(
             StreamListener<? super T> listener,
-            Type itemType,
+            Payload items,
             Executor executor,
             LongConsumer credit,
             Runnable cancel,
             Consumer<Throwable> failures) {
         this.listener = listener;
-        this.itemType = itemType;
+        this.items = items;
         this.executor = executor;
         this.credit = credit;
         this.cancel = cancel;
@@ -97,7 +97,7 @@ public final class StreamCall<T> implements Questions.Question {
             return;
         }
         try {
-            T value = item.data(itemType);
+            T value = item.data(items);
             listener.onItem(value);
         } catch (Throwable failure) { // the application's code, a payload's constructor too
             if (!stop(failure)) { // the listener had cancelled, and hears nothing more

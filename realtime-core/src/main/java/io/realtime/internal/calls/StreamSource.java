@@ -4,8 +4,7 @@ import io.realtime.ErrorCode;
 import io.realtime.RealtimeException;
 import io.realtime.StreamSink;
 import io.realtime.internal.wire.ErrorData;
-import io.realtime.internal.wire.Json;
-import java.lang.reflect.Type;
+import io.realtime.internal.wire.Payload;
 import java.util.concurrent.Executor;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
@@ -38,7 +37,7 @@ public final class StreamSource<T> implements StreamSink<T> {
         void produce(StreamSink<T> out) throws Exception;
     }
 
-    private final Type itemType;
+    private final Payload items;
     private final Outlet outlet;
     private final Executor executor;
 
@@ -59,8 +58,8 @@ public final class StreamSource<T> implements StreamSink<T> {
     private boolean running; // guarded by lock: onReady runs, or is about to
 
     /** @param executor runs what {@link #onReady} was given, and sends the last frame of a stream that is cancelled */
-    public StreamSource(Type itemType, Outlet outlet, Executor executor) {
-        this.itemType = itemType;
+    public StreamSource(Payload items, Outlet outlet, Executor executor) {
+        this.items = items;
         this.outlet = outlet;
         this.executor = executor;
     }
@@ -100,7 +99,7 @@ public final class StreamSource<T> implements StreamSink<T> {
 
     @Override
     public void send(T item) {
-        String json = Json.write(item, itemType);
+        String json = items.write(item);
         lock.lock();
         try {
             while (!over && !mayTakeTurn()) {
@@ -119,7 +118,7 @@ public final class StreamSource<T> implements StreamSink<T> {
 
     @Override
     public boolean offer(T item) {
-        String json = Json.write(item, itemType);
+        String json = items.write(item);
         lock.lock();
         try {
             while (sending && !over) {

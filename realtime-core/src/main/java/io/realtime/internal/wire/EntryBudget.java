@@ -26,6 +26,6 @@ public final class EntryBudget {
 
     /** Returns how many bytes of JSON a string is, without its quotes. */
     public static int length(String text) {
-        return Json.write(text, String.class).getBytes(StandardCharsets.UTF_8).length - 2;
+        return Json.payload(String.class).write(text).getBytes(StandardCharsets.UTF_8).length - 2;
     }
 }

@@ -23,7 +23,6 @@ public final class Envelope {
     };
 
     private final String text;
-    private final int nesting;
     private final @Nullable ByteBuffer payload;
     private boolean hasData;
     private int dataFrom; // in the text
@@ -38,9 +37,8 @@ public final class Envelope {
     private long ts;
     private boolean redelivered;
 
-    private Envelope(String text, int nesting, @Nullable ByteBuffer payload) {
+    private Envelope(String text, @Nullable ByteBuffer payload) {
         this.text = text;
-        this.nesting = nesting;
         this.payload = payload;
     }
 
@@ -70,7 +68,7 @@ public final class Envelope {
      * @param payload what a binary frame has beside its header instead of {@code data}, read-only; null for a text frame
      */
     static Envelope parse(String text, int nesting, @Nullable ByteBuffer payload) {
-        Envelope envelope = new Envelope(text, nesting, payload);
+        Envelope envelope = new Envelope(text, payload);
         MalformedException fault;
         try {
             fault = envelope.read(new JsonScanner(text, nesting));
@@ -265,6 +263,17 @@ public final class Envelope {
     }
 
     /**
+     * Reads the payload of one of the protocol's own frames.
+     *
+     * @throws PayloadException when it does not fit the type
+     */
+    @SuppressWarnings("TypeParameterUnusedInFormals") // the caller names the frame's type
+    public <T> T data(Type javaType) {
+        T data = data(Json.payload(javaType));
+        return data;
+    }
+
+    /**
      * Reads the payload. Bytes are a copy, or a view of the frame that nobody can write to.
      *
      * @throws PayloadException when it does not fit the type: also when it is JSON and the type is one of bytes, or the
@@ -272,18 +281,15 @@ public final class Envelope {
      */
     @SuppressWarnings({"unchecked", "NullAway", "TypeParameterUnusedInFormals"
     }) // the caller names the contract's type; null is a Void's only value
-    public <T> T data(Type javaType) {
-        if (Bytes.is(javaType) != (payload != null)) {
+    public <T> T data(Payload by) {
+        if (Bytes.is(by.type()) != (payload != null)) {
             throw new PayloadException("'" + type + "' comes in a "
                     + (payload == null ? "binary frame, not in a text one" : "text frame, not in a binary one"));
         }
         if (payload != null) {
-            return (T) Bytes.as(javaType, payload);
+            return (T) Bytes.as(by.type(), payload);
         }
-        if (!hasData) {
-            return (T) Json.absent(javaType);
-        }
-        return (T) Json.read(text, dataFrom, dataTo, nesting - 1, javaType); // the envelope is the first level
+        return (T) (hasData ? by.read(text, dataFrom, dataTo) : by.absent());
     }
 
     /** Reads the payload of an error frame. */
@@ -299,13 +305,12 @@ public final class Envelope {
     /**
      * Returns the message for a handler.
      *
-     * @param javaType the payload's type
      * @param epoch the epoch of the room's log, or null when the message is in none
      * @throws PayloadException when the payload does not fit the type
      */
     @SuppressWarnings("TypeParameterUnusedInFormals") // the caller names the contract's type
-    public <T> Message<T> message(Type javaType, @Nullable String epoch, long timestampMillis) {
-        T payload = data(javaType);
+    public <T> Message<T> message(Payload by, @Nullable String epoch, long timestampMillis) {
+        T payload = data(by);
         Position position = epoch == null || offset == 0 ? null : new Position(epoch, offset);
         return new Message<>(payload, room, position, from, Instant.ofEpochMilli(timestampMillis), redelivered);
     }

@@ -2,28 +2,18 @@ package io.realtime.internal.wire;
 
 import com.google.gson.Gson;
 import com.google.gson.GsonBuilder;
-import com.google.gson.JsonElement;
-import com.google.gson.JsonIOException;
-import com.google.gson.JsonNull;
-import com.google.gson.JsonSyntaxException;
-import com.google.gson.Strictness;
 import com.google.gson.TypeAdapter;
 import com.google.gson.reflect.TypeToken;
 import com.google.gson.stream.JsonReader;
 import com.google.gson.stream.JsonToken;
 import com.google.gson.stream.JsonWriter;
-import io.realtime.PayloadException;
 import io.realtime.Position;
-import io.realtime.internal.Steps;
 import java.io.IOException;
-import java.io.StringReader;
-import java.io.Writer;
 import java.lang.reflect.Type;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
+import java.util.concurrent.ConcurrentHashMap;
 import org.jspecify.annotations.Nullable;
 
-/** Payloads as JSON, through Gson. Safe for use by many threads. */
+/** The JSON of the protocol's own frames, through Gson. Safe for use by many threads. */
 public final class Json {
     /** How deep a frame may nest, the envelope included. */
     public static final int MAX_NESTING = 32;
@@ -31,59 +21,34 @@ public final class Json {
     /** How deep a frame from the server may nest: the reply to {@code $history} holds envelopes, three levels down. */
     public static final int MAX_NESTING_FROM_SERVER = MAX_NESTING + 3;
 
-    // What a peer sent comes back to it in messages, which are kept and logged: as much of it as people can use.
-    private static final int MAX_PATH = 128;
-    private static final int MAX_REJECTION = 256;
+    private static final Gson GSON =
+            strings().registerTypeAdapter(Position.class, new PositionAdapter()).create();
 
-    private static final Gson GSON = new GsonBuilder()
-            .disableHtmlEscaping()
-            .registerTypeAdapter(String.class, new StringAdapter())
-            .registerTypeAdapter(boolean.class, new BooleanAdapter())
-            .registerTypeAdapter(Boolean.class, new BooleanAdapter())
-            .registerTypeAdapter(Position.class, new PositionAdapter())
-            .create();
+    // Of the protocol's types alone: an application's would keep its class loader.
+    private static final ConcurrentHashMap<Type, Payload> KNOWN = new ConcurrentHashMap<>();
 
-    /** Gson's messages say "Expected a string but was NUMBER at line 1 column 9 path $.x" and then a link. */
-    private static final Pattern WITHOUT_LOCATION =
-            Pattern.compile("^(.*?)(?:;? at (?:line|path) .*)?$", Pattern.DOTALL);
-
-    /** And "Lossy conversion from 300 to byte; at path $.x[0]". */
-    private static final Pattern LOCATED = Pattern.compile(".*; at path (\\$.*)", Pattern.DOTALL);
+    private static final Payload STRING = payload(String.class);
 
     private Json() {}
 
-    /**
-     * Returns the JSON of a payload.
-     *
-     * @throws PayloadException when the value is none that Gson can write, nests too deep for a frame (one that holds
-     *     itself, say), or is null where the contract is not Void
-     */
-    public static String write(@Nullable Object value, Type type) {
-        if (value == null) {
-            if (type != Void.class) {
-                throw new PayloadException("data is required: null is not a " + type);
-            }
-            return "null";
-        }
-        Utf8 out = new Utf8();
-        write(value, type, out);
-        return out.toString();
+    /** Returns a builder of a Gson that takes strings for strings only, and booleans for booleans. */
+    public static GsonBuilder strings() {
+        return new GsonBuilder()
+                .disableHtmlEscaping()
+                .registerTypeAdapter(String.class, new StringAdapter())
+                .registerTypeAdapter(boolean.class, new BooleanAdapter())
+                .registerTypeAdapter(Boolean.class, new BooleanAdapter());
     }
 
-    /** Like {@link #write(Object, Type)}, at the end of a text. */
-    static void write(Object value, Type type, Utf8 out) {
-        try {
-            JsonWriter writer = new BoundedWriter(out);
-            writer.setHtmlSafe(false);
-            writer.setSerializeNulls(value instanceof JsonElement); // raw JSON passes through as it is
-            writer.setStrictness(Strictness.LEGACY_STRICT);
-            adapter(type).write(writer, value);
-            writer.close(); // an adapter of the application's may have written no value, or half of one
-        } catch (PayloadException tooDeep) {
-            throw tooDeep;
-        } catch (IOException | RuntimeException unfit) {
-            throw new PayloadException("data is no JSON: " + describe(unfit), unfit);
-        }
+    /** Returns how payloads of a type travel in the protocol's own frames, or as raw JSON. */
+    public static Payload payload(Type type) {
+        Payload payload = KNOWN.get(type);
+        return payload != null ? payload : KNOWN.computeIfAbsent(type, Json::make);
+    }
+
+    private static Payload make(Type type) {
+        boolean isJson = type != Void.class && !Bytes.is(type);
+        return new Payload(type, isJson ? new GsonMapper(GSON.getAdapter(TypeToken.get(type))) : null);
     }
 
     /** Writes a string at the end of a text. */
@@ -91,162 +56,11 @@ public final class Json {
         for (int i = 0; i < value.length(); i++) {
             char c = value.charAt(i);
             if (c < ' ' || c >= 0x7F || c == '"' || c == '\\') {
-                write(value, String.class, out);
+                STRING.write(value, out);
                 return;
             }
         }
         out.add("\"").add(value).add("\"");
-    }
-
-    /**
-     * Reads a payload straight into its Java type.
-     *
-     * @param text holds the payload in JSON that was checked before: one value, of this depth at most
-     * @throws PayloadException naming the place in the payload that does not fit
-     */
-    static @Nullable Object read(String text, int from, int to, int nesting, Type type) {
-        if (type == Void.class) {
-            return null;
-        }
-        PayloadReader reader = PayloadReader.take();
-        Object value;
-        try {
-            reader.begin(text, from, to, nesting);
-            if (reader.peek() == JsonToken.NULL && type != JsonElement.class) {
-                throw missing();
-            }
-            value = adapter(type).read(reader);
-        } catch (PayloadException unfit) {
-            throw unfit;
-        } catch (IOException | RuntimeException unfit) {
-            String rejection = rejection(unfit);
-            if (rejection != null) {
-                throw new PayloadException(Names.abbreviate(rejection, MAX_REJECTION), unfit);
-            }
-            // An adapter that took the value before it refused it has moved the reader on; Gson's message has not.
-            Matcher located = LOCATED.matcher(Steps.message(unfit));
-            String path = PayloadReader.path(located.matches() ? located.group(1) : reader.getPath());
-            throw new PayloadException(Names.abbreviate(path, MAX_PATH) + ": " + describeToPeer(unfit), unfit);
-        }
-        reader.end();
-        if (value == null) { // Gson's answer to a constant that the enum does not have
-            throw new PayloadException("$: the value does not fit");
-        }
-        return value;
-    }
-
-    /** What an absent payload becomes: null for Void, JSON's null for raw JSON. */
-    static @Nullable Object absent(Type type) {
-        if (type == Void.class) {
-            return null;
-        }
-        if (type == JsonElement.class) {
-            return JsonNull.INSTANCE;
-        }
-        throw missing();
-    }
-
-    private static PayloadException missing() {
-        return new PayloadException("data is required");
-    }
-
-    @SuppressWarnings("unchecked") // the adapter of a type takes and gives values of that type
-    private static TypeAdapter<Object> adapter(Type type) {
-        return (TypeAdapter<Object>) GSON.getAdapter(TypeToken.get(type));
-    }
-
-    /** What the payload's own constructor said against the values, if it did: its words, for the sender. */
-    private static @Nullable String rejection(Throwable unfit) {
-        if (unfit instanceof JsonSyntaxException) { // an adapter's refusal (of a UUID, say): the place says more
-            return null;
-        }
-        for (Throwable cause = unfit.getCause(); cause != null; cause = cause.getCause()) {
-            boolean isRequireNonNull = cause instanceof NullPointerException
-                    && cause.getStackTrace().length > 0
-                    && cause.getStackTrace()[0].getClassName().equals("java.util.Objects");
-            boolean isRefusal = cause.getClass() == IllegalArgumentException.class;
-            if ((isRefusal || isRequireNonNull) && cause.getMessage() != null) {
-                return cause.getMessage();
-            }
-        }
-        return null;
-    }
-
-    /** Like {@link #describe}, without the names and values of Java code that are the receiver's own business. */
-    private static String describeToPeer(Throwable unfit) {
-        boolean isOfJson = unfit instanceof JsonSyntaxException
-                || unfit instanceof IllegalStateException
-                || unfit instanceof NumberFormatException
-                || unfit instanceof IOException;
-        return isOfJson ? describe(unfit) : "the value does not fit";
-    }
-
-    private static String describe(Throwable unfit) {
-        Throwable cause = unfit;
-        if ((unfit instanceof JsonSyntaxException || unfit instanceof JsonIOException) && unfit.getCause() != null) {
-            cause = unfit.getCause();
-        }
-        if (cause instanceof NumberFormatException) {
-            return "the number does not fit";
-        }
-        String message = Steps.message(cause);
-        Matcher matcher = WITHOUT_LOCATION.matcher(message);
-        return Names.abbreviate(matcher.matches() ? matcher.group(1) : message);
-    }
-
-    /** Writes no payload that nests deeper than whoever receives its frame reads. */
-    private static final class BoundedWriter extends JsonWriter {
-        private int depth;
-
-        BoundedWriter(Writer out) {
-            super(out);
-        }
-
-        @Override
-        public JsonWriter beginArray() throws IOException {
-            deeper();
-            return super.beginArray();
-        }
-
-        @Override
-        public JsonWriter beginObject() throws IOException {
-            deeper();
-            return super.beginObject();
-        }
-
-        @Override
-        public JsonWriter endArray() throws IOException {
-            depth--;
-            return super.endArray();
-        }
-
-        @Override
-        public JsonWriter endObject() throws IOException {
-            depth--;
-            return super.endObject();
-        }
-
-        /** JSON as it is must be one value, like any other. */
-        @Override
-        public JsonWriter jsonValue(@Nullable String json) throws IOException {
-            if (json == null) {
-                return nullValue();
-            }
-            JsonReader reader = new JsonReader(new StringReader(json));
-            reader.setStrictness(Strictness.STRICT);
-            JsonElement element = GSON.getAdapter(JsonElement.class).read(reader);
-            if (reader.peek() != JsonToken.END_DOCUMENT) {
-                throw new PayloadException("data is no JSON: more than one value");
-            }
-            GSON.getAdapter(JsonElement.class).write(this, element);
-            return this;
-        }
-
-        private void deeper() {
-            if (++depth >= MAX_NESTING) { // the envelope is the first level
-                throw new PayloadException("data nests deeper than " + (MAX_NESTING - 1));
-            }
-        }
     }
 
     /** Gson turns numbers and booleans into strings; a typed contract says string and means it. */

@@ -71,22 +71,24 @@ public final class Outgoing {
         return this;
     }
 
+    /** Sets the payload of one of the protocol's own frames. */
+    public Outgoing data(@Nullable Object value, Type type) {
+        return data(value, Json.payload(type));
+    }
+
     /**
      * Sets the payload. Bytes are taken as they are when the frame is made, which is binary then.
      *
      * @throws PayloadException when the value is none that can be written
      */
-    public Outgoing data(@Nullable Object value, Type type) {
-        if (Bytes.is(type)) {
-            return rawData(Bytes.of(value, type));
-        }
-        if (value == null) {
-            return rawData(Json.write(null, type));
+    public Outgoing data(@Nullable Object value, Payload by) {
+        if (Bytes.is(by.type())) {
+            return rawData(Bytes.of(value, by.type()));
         }
         int before = json.length();
         json.add(",\"data\":");
         try {
-            Json.write(value, type, json);
+            by.write(value, json);
         } catch (PayloadException unfit) { // it may have begun
             json.truncate(before);
             throw unfit;

@@ -45,11 +45,11 @@ final class PayloadReader extends JsonReader {
     /**
      * Goes to a payload.
      *
-     * @param text holds the payload in JSON that was checked before: one value, of this depth at most
+     * @param text holds the payload in JSON that was checked before: one value, no deeper than frames may be
      */
-    void begin(String text, int from, int to, int nesting) throws IOException {
+    void begin(String text, int from, int to) throws IOException {
         setStrictness(Strictness.STRICT);
-        setNestingLimit(nesting + 2);
+        setNestingLimit(Json.MAX_NESTING_FROM_SERVER + 2);
         feed.give(text, from, to);
         if (depth == 0) {
             beginArray(); // the one that never ends

@@ -11,6 +11,7 @@ import io.realtime.ErrorCode;
 import io.realtime.PayloadException;
 import io.realtime.RealtimeException;
 import io.realtime.internal.wire.Envelope;
+import io.realtime.internal.wire.Json;
 import io.realtime.spi.Scheduler;
 import java.lang.reflect.Type;
 import java.time.Duration;
@@ -62,7 +63,7 @@ class RequestCallTest {
 
     private <R> CompletableFuture<R> ask(Type type) {
         CompletableFuture<R> result = new CompletableFuture<>();
-        RequestCall<R> call = new RequestCall<>(result, type, tasks::add);
+        RequestCall<R> call = new RequestCall<>(result, Json.payload(type), tasks::add);
         assertTrue(questions.open("q", call));
         call.within(TIMEOUT, timers, questions, "q");
         return result;
@@ -131,7 +132,7 @@ class RequestCallTest {
     @Test
     void noTimerIsLeftForAQuestionThatEndedBeforeItWasSet() {
         CompletableFuture<Integer> result = new CompletableFuture<>();
-        RequestCall<Integer> call = new RequestCall<>(result, Integer.class, tasks::add);
+        RequestCall<Integer> call = new RequestCall<>(result, Json.payload(Integer.class), tasks::add);
         call.failed(new RealtimeException(ErrorCode.OVERLOADED, "too many")); // refused, and not told of it yet
         call.within(TIMEOUT, timers, questions, "q");
         assertEquals(List.of(), timers.set);

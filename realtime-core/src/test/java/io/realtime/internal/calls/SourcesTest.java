@@ -5,6 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.realtime.internal.wire.ErrorData;
+import io.realtime.internal.wire.Json;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
@@ -36,7 +37,7 @@ class SourcesTest implements StreamSource.Outlet {
     }
 
     private StreamSource<Integer> source() {
-        return new StreamSource<>(Integer.class, this, Runnable::run);
+        return new StreamSource<>(Json.payload(Integer.class), this, Runnable::run);
     }
 
     @Test

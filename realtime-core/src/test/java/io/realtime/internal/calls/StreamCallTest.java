@@ -10,6 +10,7 @@ import io.realtime.RealtimeException;
 import io.realtime.StreamListener;
 import io.realtime.internal.wire.Envelope;
 import io.realtime.internal.wire.Frames;
+import io.realtime.internal.wire.Json;
 import io.realtime.internal.wire.Outgoing;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -49,7 +50,7 @@ class StreamCallTest {
                     onEnd.run();
                 }
             },
-            Integer.class,
+            Json.payload(Integer.class),
             tasks::add,
             credit::add,
             () -> cancels++,

@@ -11,6 +11,7 @@ import io.realtime.ErrorCode;
 import io.realtime.RealtimeException;
 import io.realtime.StreamSink;
 import io.realtime.internal.wire.ErrorData;
+import io.realtime.internal.wire.Json;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -32,7 +33,7 @@ class StreamSourceTest {
 
     private final Way way = new Way();
     private final ConcurrentLinkedQueue<Runnable> tasks = new ConcurrentLinkedQueue<>();
-    private final StreamSource<Integer> source = new StreamSource<>(Integer.class, way, tasks::add);
+    private final StreamSource<Integer> source = new StreamSource<>(Json.payload(Integer.class), way, tasks::add);
     private final List<Thread> threads = new ArrayList<>();
 
     /** Notes what is sent. */
@@ -223,7 +224,7 @@ class StreamSourceTest {
 
     @Test
     void longItemsWaitUntilTheReaderHasHandledSome() {
-        StreamSource<String> texts = new StreamSource<>(String.class, way, tasks::add);
+        StreamSource<String> texts = new StreamSource<>(Json.payload(String.class), way, tasks::add);
         String third = "x".repeat(StreamCall.WINDOW_LENGTH / 3);
         assertTrue(texts.offer(third));
         assertTrue(texts.offer(third));
@@ -243,7 +244,7 @@ class StreamSourceTest {
 
     @Test
     void lengthsAreForgottenInOrderHoweverLongAStreamIs() {
-        StreamSource<String> texts = new StreamSource<>(String.class, way, tasks::add);
+        StreamSource<String> texts = new StreamSource<>(Json.payload(String.class), way, tasks::add);
         String half = "x".repeat(StreamCall.WINDOW_LENGTH / 2);
         for (int i = 0; i < 1_000; i++) {
             assertTrue(texts.offer(i % 7 == 0 ? half : "short"), "item " + i);
@@ -556,7 +557,7 @@ class StreamSourceTest {
 
     @Test
     void anItemThatCannotBeWrittenEndsTheStreamOfAProducerThatDoesNotCatchIt() {
-        StreamSource<Object> any = new StreamSource<>(Double.class, way, tasks::add);
+        StreamSource<Object> any = new StreamSource<>(Json.payload(Double.class), way, tasks::add);
         any.run(out -> out.send(Double.NaN));
         assertEquals(1, way.ends.size());
         assertFalse(way.ends.get(0).startsWith("end"), way.ends.toString());
@@ -610,7 +611,7 @@ class StreamSourceTest {
         runTasks();
         assertEquals(List.of("end 0"), way.ends);
 
-        StreamSource<Integer> failing = new StreamSource<>(Integer.class, way, tasks::add);
+        StreamSource<Integer> failing = new StreamSource<>(Json.payload(Integer.class), way, tasks::add);
         failing.fail(new RealtimeException(ErrorCode.FORBIDDEN, "no"));
         failing.fail(new RealtimeException(ErrorCode.INTERNAL, "late"));
         failing.end();
@@ -618,7 +619,7 @@ class StreamSourceTest {
         runTasks();
         assertEquals(List.of("end 0", "forbidden: no"), way.ends);
 
-        StreamSource<Integer> cancelled = new StreamSource<>(Integer.class, way, tasks::add);
+        StreamSource<Integer> cancelled = new StreamSource<>(Json.payload(Integer.class), way, tasks::add);
         cancelled.cancel();
         cancelled.cancel();
         cancelled.end();

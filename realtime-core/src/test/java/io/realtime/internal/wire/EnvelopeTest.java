@@ -305,16 +305,17 @@ class EnvelopeTest {
     void aMessageHasWhatTheEnvelopeHad() {
         Envelope envelope = Envelope.parse("{\"type\":\"t\",\"data\":\"x\",\"room\":\"r\",\"offset\":3,"
                 + "\"from\":\"alice\",\"redelivered\":true}");
-        var message = envelope.<String>message(String.class, "e1", 1_000);
+        var message = envelope.<String>message(Json.payload(String.class), "e1", 1_000);
         assertEquals("x", message.data());
         assertEquals("r", message.room());
         assertEquals(new Position("e1", 3), message.position());
         assertEquals("alice", message.sender());
         assertEquals(Instant.ofEpochMilli(1_000), message.timestamp());
         assertTrue(message.isRedelivered());
-        assertNull(envelope.<String>message(String.class, null, 1_000).position());
+        assertNull(envelope.<String>message(Json.payload(String.class), null, 1_000)
+                .position());
         assertNull(Envelope.parse("{\"type\":\"t\",\"data\":\"x\"}")
-                .<String>message(String.class, "e1", 1_000)
+                .<String>message(Json.payload(String.class), "e1", 1_000)
                 .position());
     }
 

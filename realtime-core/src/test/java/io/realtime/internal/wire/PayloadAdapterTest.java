@@ -38,7 +38,7 @@ class PayloadAdapterTest {
     }
 
     private static String write(String how) {
-        return Json.write(new Odd(how), Odd.class);
+        return Json.payload(Odd.class).write(new Odd(how));
     }
 
     @ParameterizedTest

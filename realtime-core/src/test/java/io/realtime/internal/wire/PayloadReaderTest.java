@@ -33,7 +33,7 @@ class PayloadReaderTest {
 
     private static @Nullable Object read(String json, Type type) {
         String text = "before " + json + " behind";
-        return Json.read(text, 7, 7 + json.length(), Json.MAX_NESTING - 1, type);
+        return Json.payload(type).read(text, 7, 7 + json.length());
     }
 
     private static String fault(String json, Type type) {
@@ -159,7 +159,7 @@ class PayloadReaderTest {
         read("[\"is lenient\",7]", Wayward.class);
         assertThrows(PayloadException.class, () -> read("\"NaN\"", double.class));
         read("[\"is lenient\",7]", Wayward.class);
-        String deep = "[".repeat(Json.MAX_NESTING) + "]".repeat(Json.MAX_NESTING);
+        String deep = "[".repeat(Json.MAX_NESTING_FROM_SERVER + 1) + "]".repeat(Json.MAX_NESTING_FROM_SERVER + 1);
         assertThrows(PayloadException.class, () -> read(deep, JsonElement.class));
         String allowed = deep.substring(1, deep.length() - 1);
         assertEquals(allowed, String.valueOf(read(allowed, JsonElement.class)));

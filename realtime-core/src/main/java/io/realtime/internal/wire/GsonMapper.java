@@ -1,0 +1,118 @@
+package io.realtime.internal.wire;
+
+import com.google.gson.Gson;
+import com.google.gson.JsonElement;
+import com.google.gson.Strictness;
+import com.google.gson.TypeAdapter;
+import com.google.gson.stream.JsonReader;
+import com.google.gson.stream.JsonToken;
+import com.google.gson.stream.JsonWriter;
+import io.realtime.PayloadException;
+import io.realtime.spi.PayloadCodec;
+import java.io.IOException;
+import java.io.StringReader;
+import java.io.Writer;
+import org.jspecify.annotations.Nullable;
+
+/** Maps the values of one type by an adapter of Gson's, without a tree in between. */
+public final class GsonMapper implements PayloadCodec.Mapper {
+    private static final TypeAdapter<JsonElement> JSON = new Gson().getAdapter(JsonElement.class);
+
+    private final TypeAdapter<Object> adapter;
+
+    /** @param adapter takes and gives values of the type */
+    @SuppressWarnings("unchecked")
+    public GsonMapper(TypeAdapter<?> adapter) {
+        this.adapter = (TypeAdapter<Object>) adapter;
+    }
+
+    @Override
+    public void write(Object value, Writer out) {
+        try {
+            JsonWriter writer = new BoundedWriter(out);
+            writer.setHtmlSafe(false);
+            writer.setSerializeNulls(value instanceof JsonElement); // raw JSON passes through as it is
+            writer.setStrictness(Strictness.LEGACY_STRICT);
+            adapter.write(writer, value);
+            writer.close(); // an adapter of the application's may have written no value, or half of one
+        } catch (PayloadException unfit) {
+            throw unfit;
+        } catch (IOException | RuntimeException unfit) {
+            throw PayloadFaults.written(unfit);
+        }
+    }
+
+    @Override
+    public Object read(String text, int from, int to) {
+        PayloadReader reader = PayloadReader.take();
+        Object value;
+        try {
+            reader.begin(text, from, to);
+            value = adapter.read(reader);
+        } catch (PayloadException unfit) {
+            throw unfit;
+        } catch (IOException | RuntimeException unfit) {
+            throw PayloadFaults.read(reader.getPath(), unfit);
+        }
+        reader.end();
+        if (value == null) { // an adapter of the application's may make null of anything
+            throw PayloadFaults.none();
+        }
+        return value;
+    }
+
+    /** Writes no payload that nests deeper than whoever receives its frame reads. */
+    private static final class BoundedWriter extends JsonWriter {
+        private int depth;
+
+        BoundedWriter(Writer out) {
+            super(out);
+        }
+
+        @Override
+        public JsonWriter beginArray() throws IOException {
+            deeper();
+            return super.beginArray();
+        }
+
+        @Override
+        public JsonWriter beginObject() throws IOException {
+            deeper();
+            return super.beginObject();
+        }
+
+        @Override
+        public JsonWriter endArray() throws IOException {
+            depth--;
+            return super.endArray();
+        }
+
+        @Override
+        public JsonWriter endObject() throws IOException {
+            depth--;
+            return super.endObject();
+        }
+
+        /** JSON as it is must be one value, like any other. */
+        @Override
+        public JsonWriter jsonValue(@Nullable String json) throws IOException {
+            if (json == null) {
+                return nullValue();
+            }
+            JsonReader reader = new JsonReader(new StringReader(json));
+            reader.setStrictness(Strictness.STRICT);
+            JsonElement element = JSON.read(reader);
+            if (reader.peek() != JsonToken.END_DOCUMENT) {
+                throw new PayloadException("data is no JSON: more than one value");
+            }
+            JSON.write(this, element);
+            return this;
+        }
+
+        private void deeper() {
+            if (++depth >= Json.MAX_NESTING) { // the envelope is the first level
+                throw new PayloadException("data nests deeper than " + (Json.MAX_NESTING - 1));
+            }
+        }
+    }
+}

@@ -1,0 +1,91 @@
+package io.realtime.internal.wire;
+
+import com.google.gson.JsonIOException;
+import com.google.gson.JsonSyntaxException;
+import io.realtime.PayloadException;
+import io.realtime.internal.Steps;
+import java.io.IOException;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
+
+/** What is said of a payload that could not be written or read. */
+final class PayloadFaults {
+    // What a peer sent comes back to it in messages, which are kept and logged: as much of it as people can use.
+    private static final int MAX_PATH = 128;
+    private static final int MAX_REJECTION = 256;
+
+    /** Gson's messages say "Expected a string but was NUMBER at line 1 column 9 path $.x" and then a link. */
+    private static final Pattern WITHOUT_LOCATION =
+            Pattern.compile("^(.*?)(?:;? at (?:line|path) .*)?$", Pattern.DOTALL);
+
+    /** And "Lossy conversion from 300 to byte; at path $.x[0]". */
+    private static final Pattern LOCATED = Pattern.compile(".*; at path (\\$.*)", Pattern.DOTALL);
+
+    private PayloadFaults() {}
+
+    /** A value that could not be written, for the sender. */
+    static PayloadException written(Throwable unfit) {
+        return new PayloadException("data is no JSON: " + describe(unfit), unfit);
+    }
+
+    /**
+     * A value that could not be read, for the peer that sent it.
+     *
+     * @param path where the reader stood
+     */
+    static PayloadException read(String path, Throwable unfit) {
+        String rejection = rejection(unfit);
+        if (rejection != null) {
+            return new PayloadException(Names.abbreviate(rejection, MAX_REJECTION), unfit);
+        }
+        // An adapter that took the value before it refused it has moved the reader on; Gson's message has not.
+        Matcher located = LOCATED.matcher(Steps.message(unfit));
+        String place = PayloadReader.path(located.matches() ? located.group(1) : path);
+        return new PayloadException(Names.abbreviate(place, MAX_PATH) + ": " + describeToPeer(unfit), unfit);
+    }
+
+    /** A value that was read as null. */
+    static PayloadException none() {
+        return new PayloadException("$: the value does not fit");
+    }
+
+    /** What the payload's own constructor said against the values, if it did: its words, for the sender. */
+    private static @Nullable String rejection(Throwable unfit) {
+        if (unfit instanceof JsonSyntaxException) { // an adapter's refusal (of a UUID, say): the place says more
+            return null;
+        }
+        for (Throwable cause = unfit.getCause(); cause != null; cause = cause.getCause()) {
+            boolean isRequireNonNull = cause instanceof NullPointerException
+                    && cause.getStackTrace().length > 0
+                    && cause.getStackTrace()[0].getClassName().equals("java.util.Objects");
+            boolean isRefusal = cause.getClass() == IllegalArgumentException.class;
+            if ((isRefusal || isRequireNonNull) && cause.getMessage() != null) {
+                return cause.getMessage();
+            }
+        }
+        return null;
+    }
+
+    /** Like {@link #describe}, without the names and values of Java code that are the receiver's own business. */
+    private static String describeToPeer(Throwable unfit) {
+        boolean isOfJson = unfit instanceof JsonSyntaxException
+                || unfit instanceof IllegalStateException
+                || unfit instanceof NumberFormatException
+                || unfit instanceof IOException;
+        return isOfJson ? describe(unfit) : "the value does not fit";
+    }
+
+    private static String describe(Throwable unfit) {
+        Throwable cause = unfit;
+        if ((unfit instanceof JsonSyntaxException || unfit instanceof JsonIOException) && unfit.getCause() != null) {
+            cause = unfit.getCause();
+        }
+        if (cause instanceof NumberFormatException) {
+            return "the number does not fit";
+        }
+        String message = Steps.message(cause);
+        Matcher matcher = WITHOUT_LOCATION.matcher(message);
+        return Names.abbreviate(matcher.matches() ? matcher.group(1) : message);
+    }
+}

@@ -1,0 +1,38 @@
+package io.realtime.internal.wire;
+
+import com.google.gson.JsonElement;
+import io.realtime.spi.PayloadCodec;
+import java.lang.reflect.Type;
+import java.util.concurrent.ConcurrentHashMap;
+
+/** How the payloads of one server or client travel, by their type. Safe for use by many threads. */
+public final class Payloads {
+    private final PayloadCodec codec;
+    private final ConcurrentHashMap<Type, Payload> known = new ConcurrentHashMap<>();
+
+    /** Payloads that a codec maps, but for those that are no business of a codec's. */
+    public Payloads(PayloadCodec codec) {
+        this.codec = codec;
+    }
+
+    /**
+     * Returns how payloads of a type travel.
+     *
+     * @throws IllegalArgumentException when they cannot; the message says what to use instead
+     */
+    public Payload of(Type type) {
+        Payload payload = known.get(type);
+        return payload != null ? payload : known.computeIfAbsent(type, this::make);
+    }
+
+    private Payload make(Type type) {
+        if (Bytes.is(type) || type == Void.class) {
+            return new Payload(type, null);
+        }
+        if (type instanceof Class<?> raw && JsonElement.class.isAssignableFrom(raw)) {
+            return Json.payload(raw);
+        }
+        PayloadCodec.Mapper mapper = codec.mapper(type);
+        return new Payload(type, mapper instanceof GsonMapper ? mapper : new CheckedMapper(mapper));
+    }
+}
