@@ -3,7 +3,7 @@ module io.realtime.testing {
     requires transitive io.realtime.core;
     requires com.google.gson;
     requires static transitive org.jspecify;
-    requires transitive org.junit.jupiter.api;
+    requires static transitive org.junit.jupiter.api; // for the contract tests, whose users have it
 
     exports io.realtime.testing;
 }

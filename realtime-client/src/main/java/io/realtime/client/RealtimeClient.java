@@ -16,6 +16,7 @@ import io.realtime.internal.SystemScheduler;
 import io.realtime.internal.wire.Frames;
 import io.realtime.internal.wire.Names;
 import io.realtime.internal.wire.Payloads;
+import io.realtime.internal.wire.StrictJson;
 import io.realtime.spi.ClientTransport;
 import io.realtime.spi.PayloadCodec;
 import io.realtime.spi.Scheduler;
@@ -526,7 +527,8 @@ public final class RealtimeClient implements AutoCloseable {
          * Returns a client that does nothing until {@link RealtimeClient#connect}.
          *
          * @throws IllegalStateException when both {@link #tls} and {@link #transport} were set, {@link #inboundBytes} has no
-         *     room for a message of {@link #messageBytes}, or the file of {@link #outboxFile} has served a client before
+         *     room for a message of {@link #messageBytes}, the file of {@link #outboxFile} has served a client before, or a
+         *     library that the client needs is missing or too old
          */
         public RealtimeClient build() {
             if (tls != null && transport != null) {
@@ -536,6 +538,8 @@ public final class RealtimeClient implements AutoCloseable {
                 throw new IllegalStateException("messageBytes " + messageBytes + " exceeds inboundBytes " + inboundBytes
                         + " less " + Callbacks.OVERHEAD);
             }
+            StrictJson.requireGson();
+            ClientTransport carrier = transport == null ? new JavaWebSocketClientTransport(tls) : transport;
             SystemScheduler ownScheduler = scheduler == null ? new SystemScheduler("realtime-client") : null;
             ThreadPoolExecutor ownExecutor = callbackExecutor == null ? callbackThread(substitute) : null;
             Scheduler time = ownScheduler != null ? ownScheduler : Objects.requireNonNull(scheduler);
@@ -561,7 +565,7 @@ public final class RealtimeClient implements AutoCloseable {
                     outboxFile,
                     tokenTimeout,
                     connectTimeout,
-                    transport == null ? new JavaWebSocketClientTransport(tls) : transport,
+                    carrier,
                     time,
                     random == null ? new SecureRandom() : random);
             Runnable release = () -> {

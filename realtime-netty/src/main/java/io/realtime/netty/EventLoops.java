@@ -1,31 +1,35 @@
 package io.realtime.netty;
 
-import io.netty.channel.IoEventLoop;
-import io.netty.channel.IoHandlerFactory;
-import io.netty.channel.MultiThreadIoEventLoopGroup;
-import io.netty.channel.SingleThreadIoEventLoop;
-import io.netty.util.concurrent.RejectedExecutionHandlers;
-import java.time.Duration;
-import java.util.concurrent.Executor;
+import io.netty.channel.EventLoopGroup;
+import io.netty.channel.epoll.EpollEventLoopGroup;
+import io.netty.channel.nio.NioEventLoopGroup;
 import java.util.concurrent.ThreadFactory;
 
 /**
- * As many event loops as there are cores: Netty's default is two per core, for handlers that may wait, and ours never do.
- *
- * <p>Sends are tasks of a loop, and Netty 4.2 runs tasks for a whole second before it looks at the sockets again. A
- * broadcast to many would keep a loop from reading, and from accepting, for that long: here the sockets have their turn
- * after each millisecond, or 64 tasks where that is more.
+ * Makes the event loops, as many as there are cores: Netty's default is two per core, for handlers that may wait, and ours
+ * never do.
  */
-final class EventLoops extends MultiThreadIoEventLoopGroup {
-    private static final Duration TASKS = Duration.ofMillis(1);
+final class EventLoops {
+    private EventLoops() {}
 
-    EventLoops(ThreadFactory threads, IoHandlerFactory io) {
-        super(Runtime.getRuntime().availableProcessors(), threads, io);
+    static EventLoopGroup of(boolean epoll, ThreadFactory threads) {
+        int count = Runtime.getRuntime().availableProcessors();
+        return isNetty41() ? ofNetty41(epoll, count, threads) : new FairEventLoops(epoll, count, threads);
     }
 
-    @Override
-    protected IoEventLoop newChild(Executor executor, IoHandlerFactory io, Object... none) {
-        return new SingleThreadIoEventLoop(
-                this, executor, io, Integer.MAX_VALUE, RejectedExecutionHandlers.reject(), TASKS.toMillis());
+    /** Returns whether Netty is older than 4.2, which separates loops from what they wait for. */
+    private static boolean isNetty41() {
+        try {
+            Class.forName("io.netty.channel.IoHandlerFactory", false, EventLoopGroup.class.getClassLoader());
+            return false;
+        } catch (ClassNotFoundException older) {
+            return true;
+        }
+    }
+
+    /** These run 64 tasks, or for as long as the sockets took, before they look at the sockets again. */
+    @SuppressWarnings("deprecation") // in 4.2
+    private static EventLoopGroup ofNetty41(boolean epoll, int count, ThreadFactory threads) {
+        return epoll ? new EpollEventLoopGroup(count, threads) : new NioEventLoopGroup(count, threads);
     }
 }

@@ -5,15 +5,14 @@ import io.netty.channel.ChannelException;
 import io.netty.channel.ChannelFuture;
 import io.netty.channel.EventLoopGroup;
 import io.netty.channel.epoll.Epoll;
-import io.netty.channel.epoll.EpollIoHandler;
 import io.netty.channel.epoll.EpollServerSocketChannel;
-import io.netty.channel.nio.NioIoHandler;
 import io.netty.channel.socket.ServerSocketChannel;
 import io.netty.channel.socket.nio.NioServerSocketChannel;
 import io.netty.channel.unix.Errors.NativeIoException;
 import io.netty.util.concurrent.FastThreadLocalThread;
 import io.netty.util.concurrent.Future;
 import io.realtime.CloseReason;
+import io.realtime.internal.Libraries;
 import io.realtime.spi.ServerTransport;
 import io.realtime.spi.Tls;
 import java.io.IOException;
@@ -36,6 +35,9 @@ import org.jspecify.annotations.Nullable;
 public final class NettyTransport implements ServerTransport {
     static final String NAME = "netty";
 
+    private static final String USER = "transport netty";
+    private static final String NETTY =
+            "io.netty:netty-handler and netty-transport-classes-epoll 4.1.100 or newer, or 4.2";
     private static final int BACKLOG = 4096;
     private static final Duration LAST_CALLS = Duration.ofSeconds(1);
 
@@ -48,9 +50,13 @@ public final class NettyTransport implements ServerTransport {
 
     private record Running(EventLoopGroup loops, Channel listening, AcceptHandler accepted, int port) {}
 
-    /** A transport that is not started. */
+    /**
+     * A transport that is not started.
+     *
+     * @throws IllegalStateException when Netty's modules are not there, or too old
+     */
     public NettyTransport() {
-        this(Epoll.isAvailable());
+        this(Libraries.use(USER, NETTY, Epoll::isAvailable));
     }
 
     NettyTransport(boolean epoll) {
@@ -74,7 +80,7 @@ public final class NettyTransport implements ServerTransport {
         ServerSocketChannel listening = null;
         boolean done = false;
         try {
-            loops = new EventLoops(threads(), epoll ? EpollIoHandler.newFactory() : NioIoHandler.newFactory());
+            loops = EventLoops.of(epoll, threads());
             AcceptHandler accepted = new AcceptHandler(loops, config, tls, acceptor, this::noneLeft);
             listening = epoll ? new EpollServerSocketChannel() : new NioServerSocketChannel();
             listening.config().setReuseAddress(true).setBacklog(BACKLOG);
@@ -86,6 +92,8 @@ public final class NettyTransport implements ServerTransport {
             done = true;
         } catch (ChannelException | IllegalStateException failure) { // without descriptors, say
             throw new IOException("the transport could not open its socket or its event loops: " + failure, failure);
+        } catch (LinkageError unfit) {
+            throw Libraries.unfit(USER, NETTY, unfit);
         } finally {
             if (!done) {
                 close(listening);

@@ -8,7 +8,7 @@ import io.netty.channel.Channel;
 import io.netty.channel.ChannelHandlerContext;
 import io.netty.channel.ChannelInboundHandlerAdapter;
 import io.netty.channel.EventLoop;
-import io.netty.channel.nio.NioIoHandler;
+import io.netty.channel.EventLoopGroup;
 import io.netty.channel.socket.nio.NioServerSocketChannel;
 import io.netty.util.ReferenceCountUtil;
 import io.netty.util.concurrent.DefaultThreadFactory;
@@ -35,7 +35,7 @@ class EventLoopsTest {
     void tasksWithoutEndDoNotKeepALoopFromReading() throws Exception {
         BlockingQueue<Channel> accepted = new LinkedBlockingQueue<>();
         BlockingQueue<Long> readAfter = new LinkedBlockingQueue<>();
-        EventLoops loops = new EventLoops(new DefaultThreadFactory("loops", true), NioIoHandler.newFactory());
+        EventLoopGroup loops = EventLoops.of(false, new DefaultThreadFactory("loops", true));
         try {
             Channel server = new ServerBootstrap()
                     .group(loops)

@@ -1,36 +1,18 @@
 package io.realtime.server;
 
-import com.auth0.jwt.JWT;
-import com.auth0.jwt.JWTVerifier;
-import com.auth0.jwt.algorithms.Algorithm;
-import com.auth0.jwt.exceptions.AlgorithmMismatchException;
-import com.auth0.jwt.exceptions.IncorrectClaimException;
-import com.auth0.jwt.exceptions.JWTVerificationException;
-import com.auth0.jwt.exceptions.MissingClaimException;
-import com.auth0.jwt.exceptions.SignatureVerificationException;
-import com.auth0.jwt.exceptions.TokenExpiredException;
-import com.auth0.jwt.interfaces.DecodedJWT;
-import com.auth0.jwt.interfaces.Verification;
-import com.google.gson.Gson;
-import com.google.gson.GsonBuilder;
-import com.google.gson.JsonElement;
-import com.google.gson.Strictness;
-import com.google.gson.reflect.TypeToken;
 import io.realtime.ErrorCode;
 import io.realtime.RealtimeException;
 import io.realtime.internal.Durations;
+import io.realtime.internal.Libraries;
 import java.nio.charset.StandardCharsets;
 import java.security.interfaces.ECPublicKey;
 import java.security.interfaces.RSAPublicKey;
 import java.time.Clock;
 import java.time.Duration;
-import java.time.Instant;
-import java.util.Base64;
-import java.util.Map;
 import java.util.Objects;
-import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -40,45 +22,34 @@ import org.jspecify.annotations.Nullable;
  * client refreshes it. A token has at most 8,192 characters. Clocks may differ by 5 s, {@link #leeway}. The server's log
  * says why a token was refused, never which; its peer is told less.
  *
+ * <p>Needs the library java-jwt, which comes with the server and may be excluded by who authenticates otherwise. An
+ * application with a {@code module-info} says {@code requires com.auth0.jwt;}.
+ *
  * <p>Immutable: {@link #issuer}, {@link #audience} and {@link #leeway} return a changed copy.
  */
 public final class JwtAuthenticator implements Authenticator {
     private static final Duration DEFAULT_LEEWAY = Duration.ofSeconds(5);
 
-    /** Refuses a claim that stands twice and what follows the claims; java-jwt 4.6.2 takes the last, and no notice. */
-    private static final Gson CLAIMS =
-            new GsonBuilder().setStrictness(Strictness.STRICT).create();
-
-    private static final TypeToken<Map<String, JsonElement>> CLAIMS_TYPE = new TypeToken<>() {};
-
-    private static final Set<String> TIMES = Set.of("nbf", "iat");
     private static final int MIN_SECRET_BYTES = 32;
     private static final int MIN_RSA_BITS = 2048;
     private static final int EC_BITS = 256;
     private static final int MAX_TOKEN_CHARS = 8192;
 
-    private final Algorithm algorithm;
+    private final JwtVerifier.Key key;
     private final @Nullable String issuer;
     private final @Nullable String audience;
     private final Duration leeway;
     private final Clock clock;
-    private final JWTVerifier verifier;
+    private final JwtVerifier verifier;
 
     private JwtAuthenticator(
-            Algorithm algorithm, @Nullable String issuer, @Nullable String audience, Duration leeway, Clock clock) {
-        this.algorithm = algorithm;
+            JwtVerifier.Key key, @Nullable String issuer, @Nullable String audience, Duration leeway, Clock clock) {
+        this.key = key;
         this.issuer = issuer;
         this.audience = audience;
         this.leeway = leeway;
         this.clock = clock;
-        Verification verification = JWT.require(algorithm).acceptLeeway(leeway.toSeconds());
-        if (issuer != null) {
-            verification.withIssuer(issuer);
-        }
-        if (audience != null) {
-            verification.withAudience(audience);
-        }
-        this.verifier = ((JWTVerifier.BaseVerification) verification).build(clock);
+        this.verifier = new JwtVerifier(key, issuer, audience, leeway, clock);
     }
 
     /**
@@ -96,7 +67,7 @@ public final class JwtAuthenticator implements Authenticator {
             throw new IllegalArgumentException("the secret has " + secret.length + " bytes; HS256 needs at least "
                     + MIN_SECRET_BYTES + " (RFC 7518 section 3.2)");
         }
-        return of(Algorithm.HMAC256(secret));
+        return of(() -> JwtVerifier.Key.hmac256(secret));
     }
 
     /**
@@ -109,7 +80,7 @@ public final class JwtAuthenticator implements Authenticator {
             throw new IllegalArgumentException("the key has " + key.getModulus().bitLength()
                     + " bits; RS256 needs at least " + MIN_RSA_BITS + " (RFC 7518 section 3.3)");
         }
-        return of(Algorithm.RSA256(key, null));
+        return of(() -> JwtVerifier.Key.rsa256(key));
     }
 
     /**
@@ -123,21 +94,24 @@ public final class JwtAuthenticator implements Authenticator {
             throw new IllegalArgumentException(
                     "the key has " + bits + " bits; ES256 needs " + EC_BITS + " (RFC 7518 section 3.4)");
         }
-        return of(Algorithm.ECDSA256(key, null));
+        return of(() -> JwtVerifier.Key.ecdsa256(key));
     }
 
-    private static JwtAuthenticator of(Algorithm algorithm) {
-        return new JwtAuthenticator(algorithm, null, null, DEFAULT_LEEWAY, Clock.systemUTC());
+    private static JwtAuthenticator of(Supplier<JwtVerifier.Key> key) {
+        return Libraries.use(
+                "JwtAuthenticator",
+                "com.auth0:java-jwt (and 'requires com.auth0.jwt;' in a module-info)",
+                () -> new JwtAuthenticator(key.get(), null, null, DEFAULT_LEEWAY, Clock.systemUTC()));
     }
 
     /** Accepts only tokens with this {@code iss}; default: any. */
     public JwtAuthenticator issuer(String name) {
-        return new JwtAuthenticator(algorithm, Objects.requireNonNull(name, "issuer"), audience, leeway, clock);
+        return new JwtAuthenticator(key, Objects.requireNonNull(name, "issuer"), audience, leeway, clock);
     }
 
     /** Accepts only tokens with this among their {@code aud}; default: any. */
     public JwtAuthenticator audience(String name) {
-        return new JwtAuthenticator(algorithm, issuer, Objects.requireNonNull(name, "audience"), leeway, clock);
+        return new JwtAuthenticator(key, issuer, Objects.requireNonNull(name, "audience"), leeway, clock);
     }
 
     /**
@@ -149,12 +123,12 @@ public final class JwtAuthenticator implements Authenticator {
     public JwtAuthenticator leeway(Duration tolerance) {
         Duration whole =
                 Duration.ofSeconds(Durations.notNegative("leeway", tolerance).toSeconds());
-        return new JwtAuthenticator(algorithm, issuer, audience, whole, clock);
+        return new JwtAuthenticator(key, issuer, audience, whole, clock);
     }
 
     /** For tests: what time it is. */
     JwtAuthenticator clock(Clock other) {
-        return new JwtAuthenticator(algorithm, issuer, audience, leeway, other);
+        return new JwtAuthenticator(key, issuer, audience, leeway, other);
     }
 
     @Override
@@ -166,87 +140,16 @@ public final class JwtAuthenticator implements Authenticator {
         if (token.length() > MAX_TOKEN_CHARS) {
             throw refused("token is longer than " + MAX_TOKEN_CHARS + " characters");
         }
-        DecodedJWT verified = verify(token);
-        String user = verified.getClaim("sub").asString(); // getSubject() makes a string of a number
-        if (user == null) {
-            throw refused("token has no sub that is a string");
-        }
-        String fault = Authentication.fault(user);
-        if (fault != null) {
-            throw refused("sub " + fault);
-        }
-        return CompletableFuture.completedFuture(new Authentication(user, Map.of(), end(verified)));
+        return CompletableFuture.completedFuture(verifier.authenticate(token));
     }
 
-    private DecodedJWT verify(String token) {
-        try {
-            DecodedJWT verified = verifier.verify(token);
-            byte[] payload = Base64.getUrlDecoder().decode(verified.getPayload());
-            Map<String, JsonElement> claims = CLAIMS.fromJson(new String(payload, StandardCharsets.UTF_8), CLAIMS_TYPE);
-            boolean hasCritical = !verified.getHeaderClaim("crit").isMissing(); // RFC 7515 section 4.1.11
-            if (claims == null || hasCritical) {
-                throw new JWTVerificationException("no claims, or an extension that is not understood");
-            }
-            return verified;
-        } catch (TokenExpiredException expired) {
-            throw expired();
-        } catch (RuntimeException invalid) { // java-jwt 4.6.2: a NullPointerException where the header is null
-            JWTVerificationException reason = new JWTVerificationException(reason(invalid));
-            throw new RealtimeException(ErrorCode.UNAUTHORIZED, "token is invalid", false, reason);
-        }
-    }
-
-    /** Says for the log why a token is invalid; the exception's own message may quote the token. */
-    private String reason(RuntimeException invalid) {
-        if (invalid instanceof IncorrectClaimException incorrect) {
-            String name = incorrect.getClaimName();
-            Instant from = TIMES.contains(name) && incorrect.getClaimValue() != null
-                    ? incorrect.getClaimValue().asInstant()
-                    : null;
-            return from == null
-                    ? name + " is not what is required"
-                    : name + " is " + Duration.between(clock.instant(), from).toMillis()
-                            + " ms ahead of this server's clock; the leeway is " + leeway.toSeconds() + " s";
-        }
-        if (invalid instanceof MissingClaimException missing) {
-            return missing.getClaimName() + " is missing";
-        }
-        if (invalid instanceof SignatureVerificationException) {
-            return "the signature is not of this key";
-        }
-        if (invalid instanceof AlgorithmMismatchException) {
-            return "the algorithm is not " + algorithm.getName();
-        }
-        return "it is no JSON Web Token as required (" + invalid.getClass().getSimpleName() + ")";
-    }
-
-    /** Returns when the proof ends, null if never. */
-    private @Nullable Instant end(DecodedJWT verified) {
-        Instant expiry = verified.getExpiresAtAsInstant();
-        if (expiry == null) {
-            return null;
-        }
-        if (expiry.isAfter(Authentication.LATEST)) { // else a token that counts milliseconds would never end
-            throw refused("exp is after the year 9999; it counts seconds");
-        }
-        Instant end = expiry.plus(leeway);
-        if (!clock.instant().isBefore(end)) { // java-jwt 4.6.2 lets pass what expires in this very second
-            throw expired();
-        }
-        return end;
-    }
-
-    private static RealtimeException expired() {
-        return new RealtimeException(ErrorCode.TOKEN_EXPIRED, "token is expired");
-    }
-
-    private static RealtimeException refused(String why) {
+    static RealtimeException refused(String why) {
         return new RealtimeException(ErrorCode.UNAUTHORIZED, why);
     }
 
     /** Names the algorithm only. */
     @Override
     public String toString() {
-        return "JwtAuthenticator{" + algorithm.getName() + "}";
+        return "JwtAuthenticator{" + verifier.algorithm() + "}";
     }
 }

@@ -13,6 +13,7 @@ import io.realtime.internal.Ids;
 import io.realtime.internal.Steps;
 import io.realtime.internal.SystemScheduler;
 import io.realtime.internal.wire.Names;
+import io.realtime.internal.wire.StrictJson;
 import io.realtime.spi.FrameBatch;
 import io.realtime.spi.PayloadCodec;
 import io.realtime.spi.Scheduler;
@@ -746,13 +747,15 @@ public final class RealtimeServer implements AutoCloseable {
          *
          * @throws IllegalArgumentException when the {@link #codec} refuses a type of a contract that has a handler
          * @throws IllegalStateException when neither an authenticator nor {@link #anonymous} was set, or when there is
-         *     no transport of the name that was given, or several without one
+         *     no transport of the name that was given, or several without one, or when a library that the server needs
+         *     is missing or too old
          */
         public RealtimeServer build() {
             if (authenticator == null && !isAnonymous) {
                 throw new IllegalStateException(
                         "no authenticator: call authenticator(...), or anonymous() to let everyone in");
             }
+            StrictJson.requireGson();
             return new RealtimeServer(new ServerConfig(
                     host == null ? new InetSocketAddress(port) : new InetSocketAddress(host, port),
                     path,

@@ -1,13 +1,12 @@
 package io.realtime.testing;
 
-import com.google.gson.Gson;
-import com.google.gson.GsonBuilder;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParseException;
-import com.google.gson.Strictness;
+import com.google.gson.reflect.TypeToken;
 import io.realtime.CloseReason;
 import io.realtime.internal.wire.Frames;
+import io.realtime.internal.wire.StrictJson;
 import io.realtime.spi.ClientTransport;
 import io.realtime.spi.Connection;
 import io.realtime.spi.ConnectionListener;
@@ -32,8 +31,6 @@ import org.jspecify.annotations.Nullable;
  */
 public final class ScriptedPeer {
     private static final int MOST_BYTES = 1 << 20;
-    private static final Gson GSON =
-            new GsonBuilder().setStrictness(Strictness.STRICT).create();
 
     private final ReentrantLock lock = new ReentrantLock();
     private final List<Received> received = new ArrayList<>(); // guarded by lock
@@ -111,7 +108,7 @@ public final class ScriptedPeer {
     }
 
     private static <T> T read(String json, Class<T> as) {
-        T value = GSON.fromJson(json, as);
+        T value = StrictJson.read(json, TypeToken.get(as));
         if (value == null) {
             throw new AssertionError("null where there should be a " + as.getSimpleName());
         }
@@ -222,8 +219,8 @@ public final class ScriptedPeer {
 
     private static String typeOf(String text) {
         try {
-            JsonObject envelope = GSON.fromJson(text, JsonObject.class);
-            JsonElement type = envelope == null ? null : envelope.get("type"); // null: the text is empty
+            JsonObject envelope = StrictJson.read(text, TypeToken.get(JsonObject.class));
+            JsonElement type = envelope == null ? null : envelope.get("type"); // null: the text is "null"
             return type != null && type.isJsonPrimitive() ? type.getAsString() : "";
         } catch (JsonParseException noObject) {
             return "";

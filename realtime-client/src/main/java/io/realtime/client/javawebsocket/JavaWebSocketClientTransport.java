@@ -1,5 +1,6 @@
 package io.realtime.client.javawebsocket;
 
+import io.realtime.internal.Libraries;
 import io.realtime.spi.ClientTransport;
 import io.realtime.spi.Scheduler;
 import java.net.InetAddress;
@@ -29,6 +30,7 @@ public final class JavaWebSocketClientTransport implements ClientTransport {
     JavaWebSocketClientTransport(@Nullable SSLSocketFactory tls, ClientSocket.Resolver resolver) {
         this.tls = tls;
         this.resolver = resolver;
+        Libraries.use("the client's transport", "org.java-websocket:Java-WebSocket", () -> Attempt.class);
     }
 
     @Override

@@ -2,15 +2,12 @@ package io.realtime.internal.wire;
 
 import com.google.gson.Gson;
 import com.google.gson.JsonElement;
-import com.google.gson.Strictness;
 import com.google.gson.TypeAdapter;
-import com.google.gson.stream.JsonReader;
-import com.google.gson.stream.JsonToken;
+import com.google.gson.reflect.TypeToken;
 import com.google.gson.stream.JsonWriter;
 import io.realtime.PayloadException;
 import io.realtime.spi.PayloadCodec;
 import java.io.IOException;
-import java.io.StringReader;
 import java.io.Writer;
 import org.jspecify.annotations.Nullable;
 
@@ -32,7 +29,6 @@ public final class GsonMapper implements PayloadCodec.Mapper {
             JsonWriter writer = new BoundedWriter(out);
             writer.setHtmlSafe(false);
             writer.setSerializeNulls(value instanceof JsonElement); // raw JSON passes through as it is
-            writer.setStrictness(Strictness.LEGACY_STRICT);
             adapter.write(writer, value);
             writer.close(); // an adapter of the application's may have written no value, or half of one
         } catch (PayloadException unfit) {
@@ -99,13 +95,7 @@ public final class GsonMapper implements PayloadCodec.Mapper {
             if (json == null) {
                 return nullValue();
             }
-            JsonReader reader = new JsonReader(new StringReader(json));
-            reader.setStrictness(Strictness.STRICT);
-            JsonElement element = JSON.read(reader);
-            if (reader.peek() != JsonToken.END_DOCUMENT) {
-                throw new PayloadException("data is no JSON: more than one value");
-            }
-            JSON.write(this, element);
+            JSON.write(this, StrictJson.read(json, TypeToken.get(JsonElement.class)));
             return this;
         }
 

@@ -1,6 +1,5 @@
 package io.realtime.internal.wire;
 
-import com.google.gson.Strictness;
 import com.google.gson.stream.JsonReader;
 import com.google.gson.stream.JsonToken;
 import java.io.IOException;
@@ -47,9 +46,9 @@ final class PayloadReader extends JsonReader {
      *
      * @param text holds the payload in JSON that was checked before: one value, no deeper than frames may be
      */
+    @SuppressWarnings("deprecation") // what came for it has been in Gson since 2.11 only
     void begin(String text, int from, int to) throws IOException {
-        setStrictness(Strictness.STRICT);
-        setNestingLimit(Json.MAX_NESTING_FROM_SERVER + 2);
+        setLenient(false); // an adapter may have changed it, and then "NaN" would be a number
         feed.give(text, from, to);
         if (depth == 0) {
             beginArray(); // the one that never ends

@@ -8,7 +8,6 @@ import com.google.gson.JsonArray;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonPrimitive;
-import com.google.gson.Strictness;
 import com.google.gson.TypeAdapter;
 import com.google.gson.annotations.JsonAdapter;
 import com.google.gson.stream.JsonReader;
@@ -52,6 +51,7 @@ class PayloadReaderTest {
             }
 
             @Override
+            @SuppressWarnings("deprecation") // setLenient: what came for it has been in Gson since 2.11 only
             public Wayward read(JsonReader in) throws IOException {
                 in.beginArray();
                 String how = in.nextString();
@@ -82,8 +82,7 @@ class PayloadReaderTest {
                         assertEquals(JsonToken.END_ARRAY, in.peek()); // as within an array of these
                     }
                     case "is lenient" -> {
-                        in.setStrictness(Strictness.LENIENT);
-                        in.setNestingLimit(1000);
+                        in.setLenient(true);
                         in.skipValue();
                         in.endArray();
                     }
@@ -158,11 +157,6 @@ class PayloadReaderTest {
     void aPayloadIsReadByTheRulesThoughAnAdapterBentThemForTheOneBefore() {
         read("[\"is lenient\",7]", Wayward.class);
         assertThrows(PayloadException.class, () -> read("\"NaN\"", double.class));
-        read("[\"is lenient\",7]", Wayward.class);
-        String deep = "[".repeat(Json.MAX_NESTING_FROM_SERVER + 1) + "]".repeat(Json.MAX_NESTING_FROM_SERVER + 1);
-        assertThrows(PayloadException.class, () -> read(deep, JsonElement.class));
-        String allowed = deep.substring(1, deep.length() - 1);
-        assertEquals(allowed, String.valueOf(read(allowed, JsonElement.class)));
     }
 
     @Test

@@ -1,6 +1,7 @@
 package io.realtime.server.javawebsocket;
 
 import io.realtime.CloseReason;
+import io.realtime.internal.Libraries;
 import io.realtime.internal.Steps;
 import io.realtime.internal.SystemScheduler;
 import io.realtime.spi.ServerTransport;
@@ -34,8 +35,14 @@ public final class JavaWebSocketTransport implements ServerTransport {
 
     private record Running(LibraryServer server, SystemScheduler timer, int port) {}
 
-    /** A transport that is not started. */
-    public JavaWebSocketTransport() {}
+    /**
+     * A transport that is not started.
+     *
+     * @throws IllegalStateException when Java-WebSocket is not there
+     */
+    public JavaWebSocketTransport() {
+        Libraries.use("transport java-websocket", "org.java-websocket:Java-WebSocket", () -> LibraryServer.class);
+    }
 
     @Override
     public String name() {

@@ -1,0 +1,29 @@
+package io.realtime.internal;
+
+import java.util.function.Supplier;
+
+/** Says in a sentence that a library is missing or too old, in place of a {@code NoClassDefFoundError}. */
+public final class Libraries {
+    private Libraries() {}
+
+    /**
+     * Returns what the supplier makes with a library's classes.
+     *
+     * @param user what needs the library
+     * @param library its coordinates, and the versions that fit
+     * @throws IllegalStateException naming both when the library is not there, or is of a version that does not fit
+     */
+    public static <T> T use(String user, String library, Supplier<T> supplier) {
+        try {
+            return supplier.get();
+        } catch (LinkageError unfit) {
+            throw unfit(user, library, unfit);
+        }
+    }
+
+    /** Returns the exception that {@link #use} throws. */
+    public static IllegalStateException unfit(String user, String library, LinkageError cause) {
+        return new IllegalStateException(
+                user + " needs " + library + ", which is missing or of another version: " + cause, cause);
+    }
+}
