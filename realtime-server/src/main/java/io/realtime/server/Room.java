@@ -5,6 +5,7 @@ import io.realtime.Position;
 import io.realtime.internal.wire.Names;
 import io.realtime.internal.wire.Outgoing;
 import java.util.List;
+import java.util.concurrent.Callable;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
@@ -84,6 +85,20 @@ public final class Room {
 
     private boolean isInbox() {
         return name.equals(Names.USER);
+    }
+
+    /**
+     * Runs a task while no other task of this room runs: in the order of the calls, on the calling thread, which waits.
+     * What tasks store and then {@link #send} is stored in the order of the room, whichever threads call: see {@code
+     * docs/database.md}. Sends outside of tasks do not wait. Every view of a room is the same room here.
+     *
+     * @return what the task returns
+     * @throws IllegalStateException when called within such a task, for this room or another
+     * @throws InterruptedException when the thread is interrupted while it waits; then the task does not run
+     * @throws Exception what the task throws
+     */
+    public <T extends @Nullable Object> T serially(Callable<T> task) throws Exception {
+        return core.turns().take(isInbox() ? Inboxes.key(key) : key, task);
     }
 
     /** Returns the members now, those included whose connection is lost and whose session is kept. */

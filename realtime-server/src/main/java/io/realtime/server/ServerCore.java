@@ -69,6 +69,7 @@ final class ServerCore implements ServerTransport.Acceptor {
     private final Payloads payloads;
     private final Bursts bursts;
     private final Acknowledgements acknowledgements;
+    private final RoomTurns turns = new RoomTurns();
     private final Rules rules;
     private final Dispatcher dispatcher;
     private final Refusals refusals;
@@ -477,6 +478,10 @@ final class ServerCore implements ServerTransport.Acceptor {
             case Names.USER -> Inboxes.key(session.userId());
             default -> name;
         };
+    }
+
+    RoomTurns turns() {
+        return turns;
     }
 
     Rules rules() {

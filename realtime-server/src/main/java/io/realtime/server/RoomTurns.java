@@ -1,0 +1,52 @@
+package io.realtime.server;
+
+import java.util.concurrent.Callable;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.locks.ReentrantLock;
+import org.jspecify.annotations.Nullable;
+
+/** What applications do in rooms one at a time: {@link Room#serially}. It holds a lock for each room that is in use. */
+final class RoomTurns {
+    private final ConcurrentHashMap<String, Turn> turns = new ConcurrentHashMap<>();
+    private final ThreadLocal<String> held = new ThreadLocal<>();
+
+    private static final class Turn {
+        final ReentrantLock lock = new ReentrantLock(true); // in the order of arrival
+        int users; // changed only within the table's computations of its key
+    }
+
+    /** Runs a task when those that came before it are done. */
+    <T extends @Nullable Object> T take(String room, Callable<T> task) throws Exception {
+        String present = held.get();
+        if (present != null) {
+            throw new IllegalStateException(
+                    "serially for room '" + room + "' within serially for room '" + present + "'");
+        }
+        Turn turn = enter(room);
+        try {
+            turn.lock.lockInterruptibly();
+            held.set(room);
+            try {
+                return task.call();
+            } finally {
+                held.remove();
+                turn.lock.unlock();
+            }
+        } finally {
+            turns.computeIfPresent(room, (key, known) -> --known.users == 0 ? null : known);
+        }
+    }
+
+    private Turn enter(String room) {
+        return turns.compute(room, (key, known) -> {
+            Turn turn = known == null ? new Turn() : known;
+            turn.users++;
+            return turn;
+        });
+    }
+
+    /** Returns how many rooms are in use. */
+    int size() {
+        return turns.size();
+    }
+}
