@@ -26,6 +26,8 @@ import org.jspecify.annotations.Nullable;
 
 /** The whole files that a page shows, each behind its name, in a folder of their own; and the processes that run them. */
 final class PageProject implements AutoCloseable {
+    static final String JAVA = ProcessHandle.current().info().command().orElseThrow();
+
     private static final Pattern FILE = Pattern.compile("`([\\w./-]+)`\\n```\\w+\\n(.*?)```", Pattern.DOTALL);
 
     private final Path folder;
@@ -64,8 +66,14 @@ final class PageProject implements AutoCloseable {
 
     /** Compiles all Java files that were written, with the class path of this test. */
     void compile() {
-        List<String> options = new ArrayList<>(List.of(
-                "-Xlint:all", "-Werror", "-proc:none", "-d", classes(), "-cp", System.getProperty("java.class.path")));
+        compile("-cp", System.getProperty("java.class.path"));
+    }
+
+    /** Compiles all Java files that were written. */
+    void compile(String... paths) {
+        List<String> options =
+                new ArrayList<>(List.of("-Xlint:all,-requires-automatic", "-Werror", "-proc:none", "-d", classes()));
+        options.addAll(List.of(paths));
         names().stream()
                 .filter(name -> name.endsWith(".java"))
                 .forEach(name -> options.add(folder.resolve(name).toString()));
@@ -73,14 +81,15 @@ final class PageProject implements AutoCloseable {
         assertEquals(0, code, "it compiles");
     }
 
-    private String classes() {
+    /** Returns where classes are compiled to. */
+    String classes() {
         return folder.resolve("target").resolve("classes").toString();
     }
 
     /** Starts a main class that was compiled. */
     Program java(String main, String... arguments) throws IOException {
         List<String> command = new ArrayList<>(List.of(
-                ProcessHandle.current().info().command().orElseThrow(),
+                JAVA,
                 "-XX:TieredStopAtLevel=1",
                 "-cp",
                 classes() + File.pathSeparator + System.getProperty("java.class.path"),
