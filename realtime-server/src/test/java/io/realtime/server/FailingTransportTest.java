@@ -4,6 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 import static org.mockito.AdditionalAnswers.delegatesTo;
 import static org.mockito.ArgumentMatchers.any;
 import static org.mockito.ArgumentMatchers.anyInt;
@@ -35,6 +36,7 @@ class FailingTransportTest {
     private static final Event<Integer> NEWS = Event.of("news", Integer.class);
 
     private final AtomicBoolean fails = new AtomicBoolean();
+    private final AtomicBoolean failsToQueue = new AtomicBoolean();
     private final List<CloseReason> detached = new ArrayList<>();
     private final TestServer test = new TestServer(
             TestServer::byName,
@@ -95,6 +97,14 @@ class FailingTransportTest {
                 })
                 .when(edge)
                 .send(any());
+        doAnswer(queue -> {
+                    if (failsToQueue.getAndSet(false)) {
+                        throw new OutOfMemoryError("as the test wants");
+                    }
+                    return connection.queue(queue.getArgument(0));
+                })
+                .when(edge)
+                .queue(any());
         return edge;
     }
 
@@ -150,5 +160,36 @@ class FailingTransportTest {
         assertEquals(0, ann.types().stream().filter("news"::equals).count());
         assertEquals(3, bob.types().stream().filter("news"::equals).count());
         assertNull(bob.closed);
+    }
+
+    /** A welcome leaves with what follows it. */
+    @Test
+    void sessionWhoseWelcomeIsNotSentEnds() {
+        failsToQueue.set(true);
+        TestPeer ann = test.connect("realtime.v1", "/ws");
+        ann.send("{'type':'$hello','data':{'token':'ann','client':'client-of-ann-0123456789'}}");
+        assertFalse(failsToQueue.get());
+        assertEquals(CloseReason.ABNORMAL, ann.closeCode());
+        assertEquals(0, test.server.stats().sessions());
+        assertEquals(0, test.server.stats().connections());
+    }
+
+    @Test
+    void sessionThatIsNotWelcomedBackCanBeResumedLater() {
+        TestPeer ann = test.connect("realtime.v1", "/ws");
+        ann.send("{'type':'$hello','data':{'token':'ann','client':'client-of-ann-0123456789'}}");
+        String again = "{'type':'$hello','data':{'token':'ann','client':'client-of-ann-0123456789','session':'"
+                + ann.data("$welcome").get("session").getAsString() + "'}}";
+        ann.cut();
+        failsToQueue.set(true);
+        TestPeer unlucky = test.connect("realtime.v1", "/ws");
+        unlucky.send(again);
+        assertFalse(failsToQueue.get());
+        assertEquals(CloseReason.ABNORMAL, unlucky.closeCode());
+        assertEquals(0, test.server.stats().connections());
+        assertEquals(1, test.server.stats().sessions());
+        TestPeer back = test.connect("realtime.v1", "/ws");
+        back.send(again);
+        assertTrue(back.data("$welcome").get("resumed").getAsBoolean());
     }
 }

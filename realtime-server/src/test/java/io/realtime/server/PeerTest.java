@@ -17,6 +17,7 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -153,5 +154,38 @@ class PeerTest {
         test.settle();
         assertEquals(0, test.server.stats().sessions());
         assertEquals(0, test.server.stats().waiting());
+    }
+
+    @Test
+    void asManyMessagesAsTheMailboxHoldsMayComeEarly() {
+        TestPeer early = hello("later", "client-0123456789");
+        for (int seq = 1; seq <= 4; seq++) {
+            early.send("{'type':'count','seq':" + seq + ",'data':" + seq + "}");
+        }
+        assertNull(early.closed);
+        unanswered.remove().complete(Authentication.of("ann"));
+        test.time.advance(Duration.ofSeconds(1));
+        assertEquals(List.of(1, 2, 3, 4), handled);
+        TestPeer hasty = hello("later", "client-9876543210");
+        for (int seq = 1; seq <= 5; seq++) {
+            hasty.send("{'type':'count','seq':" + seq + ",'data':" + seq + "}");
+        }
+        assertEquals(CloseReason.OVERLOADED, hasty.closeCode());
+    }
+
+    @Test
+    void closeOfWhomNobodyKnowsSaysWhatWasMissing() {
+        TestPeer silent = test.connect("realtime.v1", "/ws");
+        TestPeer page = test.connect("", "/ws?token=later");
+        test.time.advance(Limits.defaults().helloTimeout().plusSeconds(1));
+        assertEquals("no $hello, or no answer to it, in time", text(silent));
+        assertEquals("not authenticated in time", text(page));
+        assertEquals("no such user", text(hello("bad", "client-0123456789")));
+        assertEquals("it was Monday's", text(hello("expired", "client-0123456789")));
+    }
+
+    private static String text(TestPeer peer) {
+        assertEquals(peer.data("$error").get("closeCode").getAsInt(), peer.closeCode());
+        return Objects.requireNonNull(peer.closed).text();
     }
 }
