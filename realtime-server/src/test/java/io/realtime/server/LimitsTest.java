@@ -287,6 +287,25 @@ class LimitsTest {
                 "half of a burst of 200, the others control frames");
     }
 
+    @Test
+    void acknowledgementThatIsNoNewsIsBoundedLikePings() {
+        TestPeer ann = test.managed("ann");
+        for (int i = 1; i <= 300; i++) {
+            test.server.user("ann").send(COUNT, i);
+        }
+        test.settle();
+        for (int i = 1; i <= 300; i++) {
+            ann.sendRaw("{\"type\":\"$ack\",\"data\":{\"offset\":" + i + "}}");
+        }
+        test.settle();
+        assertNull(ann.closed, "each says something new");
+        for (int i = 1; i <= 300; i++) {
+            ann.sendRaw("{\"type\":\"$ack\",\"data\":{\"offset\":300}}");
+        }
+        test.settle();
+        assertEquals(CloseReason.RATE_LIMITED, ann.closeCode());
+    }
+
     @ParameterizedTest
     @ValueSource(booleans = {true, false})
     void aHeartMayBeatHoweverFewMessagesAreAllowed(boolean isManaged) {
