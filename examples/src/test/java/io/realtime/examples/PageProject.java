@@ -156,6 +156,11 @@ final class PageProject implements AutoCloseable {
             return List.copyOf(all);
         }
 
+        /** Returns the lines that came since. */
+        List<String> rest() {
+            return List.copyOf(lines);
+        }
+
         void type(String line) throws IOException {
             process.getOutputStream().write((line + "\n").getBytes(StandardCharsets.UTF_8));
             process.getOutputStream().flush();
