@@ -7,9 +7,11 @@ mvn -B -ntp -q -Dstyle.color=never -pl benchmarks -am package -DskipTests
 case " $* " in
 *\ fanout\ * | *\ latency\ * | *\ echo* | *\ connect\ * | *\ slow\ *)
     mvn -B -ntp -q -Dstyle.color=never -f benchmarks/peers/pom.xml package >&2 || echo "The servers on other Java libraries could not be built." >&2
-    if command -v npm >/dev/null && [ ! -d benchmarks/peers/node/node_modules ]; then
-        (cd benchmarks/peers/node && npm ci --silent --no-audit --no-fund >&2) || echo "The servers on Node could not be installed." >&2
-    fi
-    ;;
+    node=yes ;;
+*\ cuts\ *) node=yes ;;
+*) node= ;;
 esac
+if [ "$node" ] && command -v npm >/dev/null && [ ! -d benchmarks/peers/node/node_modules/socket.io-client ]; then
+    (cd benchmarks/peers/node && npm ci --silent --no-audit --no-fund >&2) || echo "The servers on Node could not be installed." >&2
+fi
 exec java -Xms1g -Xmx1g -jar benchmarks/target/realtime-benchmarks.jar "${@:-all}"

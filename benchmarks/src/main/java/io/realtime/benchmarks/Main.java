@@ -1,5 +1,6 @@
 package io.realtime.benchmarks;
 
+import io.realtime.benchmarks.cuts.Cuts;
 import io.realtime.benchmarks.load.Comparison;
 import java.io.PrintStream;
 import java.time.Duration;
@@ -37,7 +38,7 @@ public final class Main {
 
     /**
      * Runs {@code retention}, {@code idle}, {@code resume}, {@code connections}, {@code calls}, {@code parts}, {@code growth},
-     * {@code audiences}, a scenario of {@link Comparison} or {@code all}.
+     * {@code audiences}, {@code cuts}, a scenario of {@link Comparison} or {@code all}.
      *
      * @throws Exception when a benchmark fails
      */
@@ -59,7 +60,8 @@ public final class Main {
                 case "parts" -> Parts.print(main.out);
                 case "growth" -> Growth.print(main.out);
                 case "audiences" -> Audiences.print(main.out);
-                default -> throw new IllegalArgumentException("'" + name + "' is none of " + ALL + " and all");
+                case "cuts" -> new Cuts(main.out).print();
+                default -> throw new IllegalArgumentException("'" + name + "' is none of " + ALL + ", cuts and all");
             }
         }
     }
