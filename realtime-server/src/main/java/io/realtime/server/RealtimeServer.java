@@ -91,7 +91,7 @@ public final class RealtimeServer implements AutoCloseable {
     /**
      * Binds and begins to accept; returns when connections are accepted. A server starts once: after a failure, or after
      * {@link #close}, build another one. It keeps the JVM running until it is closed, unless it is a {@linkplain
-     * Builder#daemon daemon}, and says at INFO where it listens.
+     * Builder#daemon daemon}, and says at INFO where it listens, on which transport, and which it has found.
      *
      * @throws RealtimeException naming the address when it cannot be bound. Whatever it throws, nothing is left running
      * @throws IllegalStateException when it was started before, or is closed
@@ -124,7 +124,7 @@ public final class RealtimeServer implements AutoCloseable {
                 end(isBound);
             }
         }
-        LOG.info("{}", this);
+        LOG.info("{} ({})", this, Transports.found(Transports.class.getClassLoader()));
         return this;
     }
 

@@ -10,6 +10,8 @@ import org.jspecify.annotations.Nullable;
 
 /** Finds the transport that a server runs on. */
 final class Transports {
+    private static final String NETTY = "io/realtime/netty/NettyTransportProvider.class";
+
     private Transports() {}
 
     /**
@@ -18,11 +20,7 @@ final class Transports {
      * @throws IllegalStateException naming those that there are
      */
     static ServerTransport choose(@Nullable String name) {
-        Map<String, Supplier<ServerTransport>> found = new TreeMap<>();
-        for (ServerTransport.Provider provider :
-                ServiceLoader.load(ServerTransport.Provider.class, Transports.class.getClassLoader())) {
-            found.put(provider.name(), provider::create);
-        }
+        Map<String, Supplier<ServerTransport>> found = services(Transports.class.getClassLoader());
         if (name == null && found.size() > 1) {
             throw new IllegalStateException("several transports are on the class path, " + found.keySet()
                     + ": name one with transport(\"...\")");
@@ -38,5 +36,24 @@ final class Transports {
             throw new IllegalStateException("no transport '" + wanted + "' on the class path, only " + found.keySet());
         }
         return maker.get();
+    }
+
+    /** Says for the log what there was to choose from, and when a fat jar has lost what names Netty's transport. */
+    static String found(ClassLoader loader) {
+        Map<String, Supplier<ServerTransport>> found = services(loader);
+        if (!found.isEmpty()) {
+            return "services found: " + String.join(", ", found.keySet());
+        }
+        boolean hasNetty = loader.getResource(NETTY) != null;
+        return "services found: none"
+                + (hasNetty ? ", though realtime-netty is there: merge META-INF/services into the jar" : "");
+    }
+
+    private static Map<String, Supplier<ServerTransport>> services(ClassLoader loader) {
+        Map<String, Supplier<ServerTransport>> found = new TreeMap<>();
+        for (ServerTransport.Provider provider : ServiceLoader.load(ServerTransport.Provider.class, loader)) {
+            found.put(provider.name(), provider::create);
+        }
+        return found;
     }
 }
