@@ -53,6 +53,16 @@ class ModulesPageIT {
         assertEquals(0, program.end());
     }
 
+    @Test
+    void closedPackageIsRefusedWithTheLineThatOpensIt() throws Exception {
+        project.write("opens com.example.chat to\n            com.google.gson;", "");
+        project.compile("-p", MODULE_PATH);
+        Program program = main();
+        program.line(
+                "the module-info of com\\.example\\.chat lacks 'opens com\\.example\\.chat to com\\.google\\.gson;'");
+        assertEquals(1, program.end());
+    }
+
     private Program main() throws Exception {
         return project.run(List.of(
                 PageProject.JAVA,

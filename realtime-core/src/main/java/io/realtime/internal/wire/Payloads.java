@@ -32,7 +32,13 @@ public final class Payloads {
         if (type instanceof Class<?> raw && JsonElement.class.isAssignableFrom(raw)) {
             return Json.payload(raw);
         }
-        PayloadCodec.Mapper mapper = codec.mapper(type);
+        PayloadCodec.Mapper mapper;
+        try {
+            mapper = codec.mapper(type);
+        } catch (RuntimeException unfit) {
+            String remedy = ClosedPackage.remedy(unfit);
+            throw remedy == null ? unfit : new IllegalArgumentException(type + " cannot travel: " + remedy, unfit);
+        }
         return new Payload(type, mapper instanceof GsonMapper ? mapper : new CheckedMapper(mapper));
     }
 }

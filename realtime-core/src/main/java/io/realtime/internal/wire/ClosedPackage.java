@@ -1,0 +1,28 @@
+package io.realtime.internal.wire;
+
+import io.realtime.internal.Steps;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
+
+/** Finds out that a payload could not be reached because its package is not opened, and what a module-info lacks. */
+final class ClosedPackage {
+    /** The JDK says: … accessible: module a.b does not "opens a.b.c" to module d.e; of what is public "exports". */
+    private static final Pattern CLOSED =
+            Pattern.compile("module (\\S+) does not \"(?:opens|exports) (\\S+)\" to (unnamed module|module (\\S+))");
+
+    private ClosedPackage() {}
+
+    /** Returns the line that a module-info lacks and whose it is; null when the failure is another. */
+    static @Nullable String remedy(Throwable failure) {
+        for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
+            Matcher closed = CLOSED.matcher(Steps.message(cause));
+            if (closed.find()) {
+                String reader = closed.group(4);
+                return "the module-info of " + closed.group(1) + " lacks 'opens " + closed.group(2)
+                        + (reader == null ? "" : " to " + reader) + ";'";
+            }
+        }
+        return null;
+    }
+}
