@@ -1,6 +1,6 @@
 /** Contracts, event bus, envelope and SPIs that the server and the client of Realtime share. */
 module io.realtime.core {
-    requires com.google.gson;
+    requires transitive com.google.gson;
     requires org.slf4j;
     requires static transitive org.jspecify;
 

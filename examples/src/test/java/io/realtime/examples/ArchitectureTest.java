@@ -32,7 +32,7 @@ class ArchitectureTest {
     @ArchTest
     static final ArchRule CORE_STANDS_ALONE = noClasses()
             .that()
-            .resideInAnyPackage("io.realtime", "io.realtime.spi..", "io.realtime.internal..")
+            .resideInAnyPackage("io.realtime", "io.realtime.gson..", "io.realtime.spi..", "io.realtime.internal..")
             .should()
             .dependOnClassesThat()
             .resideInAnyPackage(
@@ -160,13 +160,14 @@ class ArchitectureTest {
                     "it is System.out, System.err or System.in",
                     access -> access.getTargetOwner().isEquivalentTo(System.class)));
 
-    /** Public all the way up, and neither internal nor a transport, which is there to use a library. */
+    /** Public all the way up, and neither internal nor a transport or codec, which is there to use a library. */
     private static boolean isApi(JavaClass type) {
         String home = type.getPackageName();
         return type.getModifiers().contains(JavaModifier.PUBLIC)
                 && type.getEnclosingClass().map(ArchitectureTest::isApi).orElse(true)
                 && !home.startsWith("io.realtime.internal")
                 && !home.startsWith("io.realtime.examples")
+                && !home.equals("io.realtime.gson")
                 && !home.endsWith(".javawebsocket");
     }
 

@@ -55,11 +55,11 @@ class ModulesPageIT {
 
     @Test
     void closedPackageIsRefusedWithTheLineThatOpensIt() throws Exception {
-        project.write("opens com.example.chat to\n            com.google.gson;", "");
+        project.write("opens com.example.chat to\n            io.realtime.core;", "");
         project.compile("-p", MODULE_PATH);
         Program program = main();
         program.line(
-                "the module-info of com\\.example\\.chat lacks 'opens com\\.example\\.chat to com\\.google\\.gson;'");
+                "the module-info of com\\.example\\.chat lacks 'opens com\\.example\\.chat to io\\.realtime\\.core;'");
         assertEquals(1, program.end());
     }
 

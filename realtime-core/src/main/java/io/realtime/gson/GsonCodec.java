@@ -1,13 +1,29 @@
 package io.realtime.gson;
 
 import com.google.gson.Gson;
+import com.google.gson.GsonBuilder;
+import com.google.gson.ReflectionAccessFilter;
+import com.google.gson.TypeAdapter;
+import com.google.gson.TypeAdapterFactory;
 import com.google.gson.reflect.TypeToken;
 import io.realtime.internal.wire.GsonMapper;
 import io.realtime.internal.wire.Json;
 import io.realtime.spi.PayloadCodec;
 import java.lang.reflect.Type;
+import java.util.ArrayList;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
 
-/** Payloads by Gson. Immutable. */
+/**
+ * The default codec: payloads by Gson, with settings under which a value arrives as it was sent or is refused. {@code
+ * docs/payloads.md} says what travels how. A type that cannot travel is refused when its contract is first used.
+ *
+ * <p>Objects are built by their constructors: records, and classes that have no constructor without parameters, by the
+ * one that takes all fields. Immutable; several servers and clients may share one.
+ */
 public final class GsonCodec implements PayloadCodec {
     private final Gson gson;
 
@@ -17,11 +33,91 @@ public final class GsonCodec implements PayloadCodec {
 
     /** Returns a codec with the default settings. */
     public static GsonCodec create() {
-        return new GsonCodec(Json.strings().create());
+        return builder().build();
     }
 
+    /** Returns a builder that begins with the default settings. */
+    public static Builder builder() {
+        return new Builder();
+    }
+
+    /**
+     * {@inheritDoc}
+     *
+     * @throws IllegalArgumentException when values of this type cannot travel: the type itself, or that of one of its fields
+     */
     @Override
     public Mapper mapper(Type type) {
-        return new GsonMapper(gson.getAdapter(TypeToken.get(type)));
+        TypeToken<?> token = TypeToken.get(type);
+        if (token.getRawType() == Optional.class) {
+            throw new RefusedTypeException(type, "a payload is never absent; send a record with an Optional in it");
+        }
+        return new GsonMapper(RefusedTypeException.adapter(gson, token));
+    }
+
+    /** Builds a {@link GsonCodec}; not safe for use by many threads. */
+    public static final class Builder {
+        private final List<TypeAdapterFactory> factories = new ArrayList<>();
+        private final Map<Type, TypeAdapter<?>> adapters = new HashMap<>();
+        private final Map<Class<?>, List<Class<?>>> subtypes = new HashMap<>();
+        private boolean hasLongsAsStrings;
+
+        private Builder() {}
+
+        /**
+         * Sets how values of a type are written and read, in the place of the codec's own way.
+         *
+         * @param adapter called on many threads at once
+         */
+        public <T> Builder adapter(Class<T> type, TypeAdapter<T> adapter) {
+            adapters.put(Objects.requireNonNull(type, "type"), Objects.requireNonNull(adapter, "adapter"));
+            return this;
+        }
+
+        /** Adds a factory of adapters, which is asked before those that were added earlier and before the codec's own. */
+        public Builder adapterFactory(TypeAdapterFactory factory) {
+            factories.add(Objects.requireNonNull(factory, "factory"));
+            return this;
+        }
+
+        /**
+         * Sets the classes that may stand where a payload declares their base, an interface or an abstract class. Each is
+         * written with a field {@code type}, its simple name. Needed where the base is not sealed, and on Android, where
+         * that is not known at run time.
+         */
+        @SafeVarargs
+        public final <T> Builder subtypes(Class<T> base, Class<? extends T>... classes) {
+            List<Class<?>> all = new ArrayList<>();
+            for (Class<? extends T> one : classes) {
+                all.add(one);
+            }
+            subtypes.put(Objects.requireNonNull(base, "base"), all);
+            return this;
+        }
+
+        /**
+         * Writes every {@code long} as a string, since JavaScript rounds numbers beyond 2^53; default: as a number. Both are
+         * read. {@link AsString} does so for one field.
+         */
+        public Builder longsAsStrings() {
+            this.hasLongsAsStrings = true;
+            return this;
+        }
+
+        /** Returns the codec. */
+        public GsonCodec build() {
+            GsonBuilder gson = Json.strings()
+                    .addReflectionAccessFilter(ReflectionAccessFilter.BLOCK_ALL_PLATFORM)
+                    .setObjectToNumberStrategy(Numbers::exact)
+                    .setNumberToNumberStrategy(Numbers::exact)
+                    .registerTypeAdapterFactory(new ObjectAdapterFactory(new Subtypes(new HashMap<>(subtypes))))
+                    .registerTypeAdapterFactory(new OptionalAdapterFactory())
+                    .registerTypeAdapterFactory(new EnumAdapterFactory());
+            Numbers.register(gson, hasLongsAsStrings);
+            IsoAdapter.register(gson);
+            factories.forEach(gson::registerTypeAdapterFactory);
+            adapters.forEach(gson::registerTypeAdapter);
+            return new GsonCodec(gson.create());
+        }
     }
 }

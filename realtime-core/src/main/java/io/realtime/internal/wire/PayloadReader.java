@@ -1,9 +1,13 @@
 package io.realtime.internal.wire;
 
+import com.google.gson.JsonSyntaxException;
 import com.google.gson.stream.JsonReader;
 import com.google.gson.stream.JsonToken;
 import java.io.IOException;
 import java.io.Reader;
+import java.util.Arrays;
+import java.util.HashSet;
+import java.util.Set;
 import java.util.concurrent.atomic.AtomicReferenceArray;
 import org.jspecify.annotations.Nullable;
 
@@ -16,6 +20,7 @@ import org.jspecify.annotations.Nullable;
  * <p>Readers wait for their next payload in {@link #IDLE}; one that was taken is for one thread.
  */
 final class PayloadReader extends JsonReader {
+    private static final int MOST_NAMES = 16; // of an object, that are compared one by one
     private static final int PLACES = 64;
     private static final int APART = 16; // references in a line of the processor's cache
 
@@ -26,8 +31,16 @@ final class PayloadReader extends JsonReader {
     private final Feed feed;
     private int depth;
 
+    // The names that stand in the objects that are open, one behind the other; a set where there are many.
+    private String[] names = new String[MOST_NAMES];
+    private final int[] begins = new int[Json.MAX_NESTING_FROM_SERVER + 3];
+    private final @Nullable Set<String>[] sets;
+    private int named;
+
+    @SuppressWarnings({"unchecked", "rawtypes"})
     private PayloadReader(Feed feed) {
         super(feed);
+        this.sets = new Set[begins.length];
         this.feed = feed;
     }
 
@@ -90,13 +103,66 @@ final class PayloadReader extends JsonReader {
     @Override
     public void beginObject() throws IOException {
         super.beginObject();
-        depth++;
+        begins[depth++] = named;
     }
 
     @Override
     public void endObject() throws IOException {
         super.endObject();
         depth--;
+        Arrays.fill(names, begins[depth], named, null);
+        named = begins[depth];
+        sets[depth] = null;
+    }
+
+    /** Refuses a name that stands in its object twice: of two values one would be lost. */
+    @Override
+    public String nextName() throws IOException {
+        String name = super.nextName();
+        requireWhole(name);
+        int begin = begins[depth - 1];
+        boolean isNew = true;
+        if (named - begin < MOST_NAMES) {
+            for (int i = begin; i < named; i++) {
+                isNew &= !names[i].equals(name);
+            }
+            if (named == names.length) {
+                names = Arrays.copyOf(names, 2 * named);
+            }
+            names[named++] = name;
+        } else {
+            Set<String> all = sets[depth - 1];
+            if (all == null) {
+                all = new HashSet<>(Arrays.asList(names).subList(begin, named));
+                sets[depth - 1] = all;
+            }
+            isNew = all.add(name);
+        }
+        if (!isNew) {
+            throw new JsonSyntaxException("the name stands twice; at path " + getPath());
+        }
+        return name;
+    }
+
+    @Override
+    public String nextString() throws IOException {
+        String string = super.nextString();
+        requireWhole(string);
+        return string;
+    }
+
+    /** Refuses what no frame could carry on. */
+    private void requireWhole(String string) {
+        for (int i = 0; i < string.length(); i++) {
+            if (Character.isSurrogate(string.charAt(i))) {
+                boolean isPair =
+                        i + 1 < string.length() && Character.isSurrogatePair(string.charAt(i), string.charAt(i + 1));
+                if (!isPair) {
+                    throw new JsonSyntaxException("half a surrogate pair; at path " + getPreviousPath());
+                }
+                i++;
+            }
+        }
     }
 
     /** A payload between its brackets, without the lock of a StringReader and a copy of the part. */

@@ -1,0 +1,123 @@
+package io.realtime.gson;
+
+import java.lang.reflect.AccessibleObject;
+import java.lang.reflect.Constructor;
+import java.lang.reflect.Field;
+import java.lang.reflect.Parameter;
+import java.util.Arrays;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Objects;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * How an object is made of its fields' values: by the constructor that takes all of them, or by the one that takes none.
+ * A record that was desugared for Android is a class like others here, and its fields are in the order of their names.
+ */
+final class Construction {
+    private final Constructor<?> constructor;
+    private final List<Field> fields;
+    private final int @Nullable [] order; // of the parameters, by index of the field; null without parameters
+
+    private Construction(Constructor<?> constructor, List<Field> fields, int @Nullable [] order) {
+        this.constructor = constructor;
+        this.fields = fields;
+        this.order = order;
+    }
+
+    /** @throws RefusedTypeException when the class has no such constructor, or more than one may be meant */
+    static Construction of(Class<?> type, List<Field> fields) {
+        if (!Platform.isRecord(type)) {
+            for (Constructor<?> constructor : type.getDeclaredConstructors()) {
+                if (constructor.getParameterCount() == 0) {
+                    open(type, constructor);
+                    return new Construction(constructor, fields, null);
+                }
+            }
+        }
+        boolean isInOrder = Platform.KEEPS_ORDER && (Platform.isRecord(type) || isDataClass(type));
+        for (Constructor<?> constructor : type.getDeclaredConstructors()) {
+            int[] order = order(constructor, fields, isInOrder);
+            if (order != null) {
+                open(type, constructor);
+                return new Construction(constructor, fields, order);
+            }
+        }
+        throw new RefusedTypeException(
+                type,
+                "it has no constructor without parameters, and none that certainly takes all its fields; make it a"
+                        + " record, compile with -parameters (and on Android keep MethodParameters), or give it an"
+                        + " adapter");
+    }
+
+    /** Returns whether it is one of Kotlin's, whose constructor takes the fields in their order. */
+    private static boolean isDataClass(Class<?> type) {
+        return Arrays.stream(type.getDeclaredMethods())
+                .anyMatch(method -> method.getName().equals("component1") && method.getParameterCount() == 0);
+    }
+
+    /**
+     * Returns which parameter each field is; null when that is not certain.
+     *
+     * @param isInOrder whether a constructor of all fields takes them in their order
+     */
+    private static int @Nullable [] order(Constructor<?> constructor, List<Field> fields, boolean isInOrder) {
+        Class<?>[] types = constructor.getParameterTypes();
+        if (types.length != fields.size()) {
+            return null;
+        }
+        Parameter[] parameters = constructor.getParameters();
+        boolean isNamed = Arrays.stream(parameters).allMatch(Parameter::isNamePresent);
+        boolean areDistinct = new HashSet<>(Arrays.asList(types)).size() == types.length;
+        int[] order = new int[types.length];
+        for (int i = 0; i < order.length; i++) {
+            Field field = fields.get(i);
+            order[i] = -1;
+            for (int p = 0; p < types.length; p++) {
+                boolean isMeant = isNamed
+                        ? parameters[p].getName().equals(field.getName())
+                        : areDistinct || (isInOrder && p == i);
+                if (isMeant && types[p] == field.getType()) {
+                    order[i] = p;
+                }
+            }
+            if (order[i] < 0) {
+                return null;
+            }
+        }
+        return order;
+    }
+
+    static void open(Class<?> type, AccessibleObject member) {
+        try {
+            member.setAccessible(true);
+        } catch (RuntimeException closed) { // InaccessibleObjectException, which Android has not
+            String home = type.getName().substring(0, Math.max(0, type.getName().lastIndexOf('.')));
+            String remedy = "its package is not open; add 'opens " + home + " to io.realtime.core;' to its module-info";
+            throw new RefusedTypeException(type, remedy, closed);
+        }
+    }
+
+    /** Returns whether the constructor takes all fields. */
+    boolean needsAll() {
+        return order != null;
+    }
+
+    /** @param isSet which fields are set; null for all of them */
+    Object make(Object[] values, boolean @Nullable [] isSet) throws ReflectiveOperationException {
+        if (order != null) {
+            Object[] arguments = new Object[values.length];
+            for (int i = 0; i < values.length; i++) {
+                arguments[order[i]] = values[i];
+            }
+            return constructor.newInstance(arguments);
+        }
+        Object made = constructor.newInstance();
+        for (int i = 0; i < values.length; i++) {
+            if (Objects.requireNonNull(isSet)[i]) {
+                fields.get(i).set(made, values[i]);
+            }
+        }
+        return made;
+    }
+}

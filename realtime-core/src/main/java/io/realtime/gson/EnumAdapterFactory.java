@@ -1,0 +1,76 @@
+package io.realtime.gson;
+
+import com.google.gson.Gson;
+import com.google.gson.JsonSyntaxException;
+import com.google.gson.TypeAdapter;
+import com.google.gson.TypeAdapterFactory;
+import com.google.gson.annotations.JsonAdapter;
+import com.google.gson.annotations.SerializedName;
+import com.google.gson.reflect.TypeToken;
+import com.google.gson.stream.JsonReader;
+import com.google.gson.stream.JsonToken;
+import com.google.gson.stream.JsonWriter;
+import io.realtime.internal.wire.Names;
+import java.io.IOException;
+import java.util.HashMap;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/** Enums by the names of their constants, or what {@code @SerializedName} says; Gson makes null of one it does not know. */
+final class EnumAdapterFactory implements TypeAdapterFactory {
+    @Override
+    @SuppressWarnings("unchecked") // T is an enum
+    public <T> @Nullable TypeAdapter<T> create(Gson gson, TypeToken<T> token) {
+        Class<?> raw = token.getRawType();
+        if (!Enum.class.isAssignableFrom(raw) || raw == Enum.class || raw.isAnnotationPresent(JsonAdapter.class)) {
+            return null;
+        }
+        return (TypeAdapter<T>) new EnumAdapter(raw.isEnum() ? raw : raw.getSuperclass()); // a constant with a body
+    }
+
+    private static final class EnumAdapter extends TypeAdapter<@Nullable Enum<?>> {
+        private final Map<String, Enum<?>> constants = new HashMap<>();
+        private final Map<Enum<?>, String> names = new HashMap<>();
+
+        EnumAdapter(Class<?> type) {
+            for (Object constant : type.getEnumConstants()) {
+                Enum<?> value = (Enum<?>) constant;
+                SerializedName given = given(type, value);
+                String name = given == null ? value.name() : given.value();
+                names.put(value, name);
+                constants.put(name, value);
+                for (String alternate : given == null ? new String[0] : given.alternate()) {
+                    constants.put(alternate, value);
+                }
+            }
+        }
+
+        private static @Nullable SerializedName given(Class<?> type, Enum<?> value) {
+            try {
+                return type.getDeclaredField(value.name()).getAnnotation(SerializedName.class);
+            } catch (NoSuchFieldException renamed) { // by a shrinker, which leaves name() as it was
+                return null;
+            }
+        }
+
+        @Override
+        public void write(JsonWriter out, @Nullable Enum<?> value) throws IOException {
+            out.value(value == null ? null : names.get(value));
+        }
+
+        @Override
+        public @Nullable Enum<?> read(JsonReader in) throws IOException {
+            if (in.peek() == JsonToken.NULL) {
+                in.nextNull();
+                return null;
+            }
+            String name = in.nextString();
+            Enum<?> value = constants.get(name);
+            if (value == null) {
+                throw new JsonSyntaxException(
+                        "unknown constant '" + Names.abbreviate(name) + "'; at path " + in.getPreviousPath());
+            }
+            return value;
+        }
+    }
+}

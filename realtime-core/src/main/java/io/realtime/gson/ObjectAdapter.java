@@ -1,0 +1,196 @@
+package io.realtime.gson;
+
+import com.google.gson.Gson;
+import com.google.gson.JsonIOException;
+import com.google.gson.JsonSyntaxException;
+import com.google.gson.TypeAdapter;
+import com.google.gson.annotations.JsonAdapter;
+import com.google.gson.annotations.SerializedName;
+import com.google.gson.stream.JsonReader;
+import com.google.gson.stream.JsonToken;
+import com.google.gson.stream.JsonWriter;
+import java.io.IOException;
+import java.lang.reflect.Field;
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Modifier;
+import java.lang.reflect.Type;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.HashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+
+/** Objects of one class of the application's, built by its constructor. */
+final class ObjectAdapter extends TypeAdapter<@Nullable Object> {
+    private final Class<?> type;
+    private final @Nullable String typeName; // in the field 'type'
+    private final Part[] parts;
+    private final Map<String, Part> byName;
+    private final Construction construction;
+
+    /** A field. */
+    private record Part(int index, String name, Field field, boolean isRequired, TypeAdapter<Object> adapter) {}
+
+    private ObjectAdapter(
+            Class<?> type,
+            @Nullable String typeName,
+            Part[] parts,
+            Map<String, Part> byName,
+            Construction construction) {
+        this.type = type;
+        this.typeName = typeName;
+        this.parts = parts;
+        this.byName = byName;
+        this.construction = construction;
+    }
+
+    /**
+     * Returns the adapter of a class.
+     *
+     * @param typeName what it is called where it stands for a base; null when it stands for none
+     */
+    @SuppressWarnings("unchecked") // each adapter is that of its field
+    static ObjectAdapter of(Gson gson, Type generic, Class<?> type, @Nullable String typeName) {
+        TypeVariables variables = new TypeVariables(generic);
+        List<Field> fields = fields(type);
+        Construction construction = Construction.of(type, fields);
+        Part[] parts = new Part[fields.size()];
+        Map<String, Part> byName = new HashMap<>();
+        for (int i = 0; i < parts.length; i++) {
+            Field field = fields.get(i);
+            SerializedName given = field.getAnnotation(SerializedName.class);
+            String name = given == null ? field.getName() : given.value();
+            TypeAdapter<?> adapter = adapter(gson, variables, field, type);
+            boolean isRequired = field.getType().isPrimitive();
+            parts[i] = new Part(i, name, field, isRequired, (TypeAdapter<Object>) adapter);
+            List<String> names = new ArrayList<>(Collections.singletonList(name));
+            names.addAll(given == null ? Collections.emptyList() : Arrays.asList(given.alternate()));
+            for (String each : names) {
+                if (byName.put(each, parts[i]) != null) {
+                    throw new RefusedTypeException(type, "two of its fields are named '" + each + "'");
+                }
+            }
+        }
+        return new ObjectAdapter(type, typeName, parts, byName, construction);
+    }
+
+    private static TypeAdapter<?> adapter(Gson gson, TypeVariables variables, Field field, Class<?> type) {
+        if (field.isAnnotationPresent(JsonAdapter.class)) {
+            throw new RefusedTypeException(
+                    type, "@JsonAdapter stands at field '" + field.getName() + "'; put it on the field's class");
+        }
+        if (field.isAnnotationPresent(AsString.class)) {
+            if (field.getType() != long.class && field.getType() != Long.class) {
+                throw new RefusedTypeException(type, "@AsString is for longs, which '" + field.getName() + "' is not");
+            }
+            return Numbers.AS_STRINGS;
+        }
+        return ObjectAdapterFactory.adapter(gson, variables.resolve(field.getGenericType()), type, field.getName());
+    }
+
+    /** Returns the fields that hold its state, those of its superclasses first. */
+    private static List<Field> fields(Class<?> type) {
+        Class<?> parent = type.getSuperclass();
+        List<Field> fields = new ArrayList<>();
+        if (parent != null && !Platform.owns(parent)) {
+            fields.addAll(fields(parent));
+        } else if (parent != null && parent != Object.class && !parent.getName().equals("java.lang.Record")) {
+            throw new RefusedTypeException(
+                    type, "what it has of " + parent.getName() + " would be lost; make it a record");
+        }
+        for (Field field : type.getDeclaredFields()) {
+            if (!Modifier.isStatic(field.getModifiers())
+                    && !Modifier.isTransient(field.getModifiers())
+                    && !field.isSynthetic()) {
+                Construction.open(type, field);
+                fields.add(field);
+            }
+        }
+        return fields;
+    }
+
+    boolean ownsTypeField() {
+        return byName.containsKey(Subtypes.FIELD);
+    }
+
+    @Override
+    public void write(JsonWriter out, @Nullable Object value) throws IOException {
+        if (value == null) {
+            out.nullValue();
+            return;
+        }
+        if (value.getClass() != type) {
+            throw new IllegalArgumentException(value.getClass().getSimpleName() + " is not " + type.getSimpleName()
+                    + ": its other fields would be lost");
+        }
+        out.beginObject();
+        if (typeName != null && !ownsTypeField()) {
+            out.name(Subtypes.FIELD).value(typeName);
+        }
+        for (Part part : parts) {
+            out.name(part.name);
+            part.adapter.write(out, get(part.field, value));
+        }
+        out.endObject();
+    }
+
+    private static Object get(Field field, Object of) {
+        try {
+            return field.get(of);
+        } catch (IllegalAccessException impossible) {
+            throw new IllegalStateException(impossible);
+        }
+    }
+
+    @Override
+    public @Nullable Object read(JsonReader in) throws IOException {
+        if (in.peek() == JsonToken.NULL) {
+            in.nextNull();
+            return null;
+        }
+        in.beginObject();
+        return readFields(in);
+    }
+
+    /** Reads the fields that follow in an object, and its end. */
+    Object readFields(JsonReader in) throws IOException {
+        Object[] values = new Object[parts.length];
+        boolean[] isSet = construction.needsAll() ? null : new boolean[parts.length];
+        while (in.hasNext()) {
+            Part part = byName.get(in.nextName());
+            if (part == null) {
+                in.skipValue();
+                continue;
+            }
+            values[part.index] = part.adapter.read(in);
+            if (isSet != null) {
+                isSet[part.index] = true;
+            }
+        }
+        in.endObject();
+        for (Part part : parts) {
+            if (values[part.index] == null && (isSet == null || isSet[part.index])) {
+                if (part.isRequired) {
+                    throw new JsonSyntaxException(
+                            "a value is required; at path " + in.getPreviousPath() + "." + part.name);
+                }
+                if (part.field.getType() == Optional.class) {
+                    values[part.index] = Optional.empty();
+                }
+            }
+        }
+        try {
+            return construction.make(values, isSet);
+        } catch (InvocationTargetException failed) {
+            if (failed.getCause() instanceof Error error) {
+                throw error;
+            }
+            throw new JsonIOException("not constructed; at path " + in.getPreviousPath(), failed.getCause());
+        } catch (ReflectiveOperationException impossible) {
+            throw new IllegalStateException(impossible);
+        }
+    }
+}

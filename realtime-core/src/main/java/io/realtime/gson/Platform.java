@@ -1,0 +1,59 @@
+package io.realtime.gson;
+
+import java.lang.reflect.InvocationTargetException;
+import java.lang.reflect.Method;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/** What the JVM knows of classes and Android does not, and which classes are theirs. */
+final class Platform {
+    private static final String[] PACKAGES = {
+        "java.", "javax.", "jdk.", "sun.", "kotlin.", "kotlinx.", "android.", "androidx.", "scala."
+    };
+    private static final @Nullable Method IS_RECORD = method("isRecord");
+    private static final @Nullable Method PERMITTED_SUBCLASSES = method("getPermittedSubclasses");
+
+    /** Whether fields come in the order of their declaration: a dex file sorts them by name. */
+    static final boolean KEEPS_ORDER = !"Dalvik".equals(System.getProperty("java.vm.name"));
+
+    private Platform() {}
+
+    private static @Nullable Method method(String name) {
+        try {
+            return Class.class.getMethod(name);
+        } catch (NoSuchMethodException older) {
+            return null;
+        }
+    }
+
+    private static @Nullable Object call(@Nullable Method method, Class<?> of) {
+        try {
+            return method == null ? null : method.invoke(of);
+        } catch (IllegalAccessException | InvocationTargetException impossible) {
+            throw new IllegalStateException(impossible);
+        }
+    }
+
+    /** Returns whether a class is a record; false on Android for one that was desugared. */
+    static boolean isRecord(Class<?> type) {
+        return Boolean.TRUE.equals(call(IS_RECORD, type));
+    }
+
+    /** Returns the classes that a sealed one permits; empty for others, and on Android. */
+    static List<Class<?>> permittedSubclasses(Class<?> type) {
+        return call(PERMITTED_SUBCLASSES, type) instanceof Class<?>[] permitted
+                ? Arrays.asList(permitted)
+                : Collections.emptyList();
+    }
+
+    static boolean owns(Class<?> type) {
+        for (String home : PACKAGES) {
+            if (type.getName().startsWith(home)) {
+                return true;
+            }
+        }
+        return false;
+    }
+}

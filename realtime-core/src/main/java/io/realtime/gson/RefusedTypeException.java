@@ -1,0 +1,49 @@
+package io.realtime.gson;
+
+import com.google.gson.Gson;
+import com.google.gson.TypeAdapter;
+import com.google.gson.reflect.TypeToken;
+import java.lang.reflect.Type;
+import org.jspecify.annotations.Nullable;
+
+/** A type whose values cannot travel, and what to use instead. */
+final class RefusedTypeException extends IllegalArgumentException {
+    private static final long serialVersionUID = 1L;
+
+    RefusedTypeException(Type type, String remedy) {
+        this(type, remedy, null);
+    }
+
+    RefusedTypeException(Type type, String remedy, @Nullable Throwable cause) {
+        this((type instanceof Class<?> raw ? raw.getName() : type.toString()) + " cannot travel: " + remedy, cause);
+    }
+
+    private RefusedTypeException(String message, @Nullable Throwable cause) {
+        super(message, cause);
+    }
+
+    /** Returns the same with the field that has this type. */
+    RefusedTypeException in(Class<?> owner, String field) {
+        return new RefusedTypeException(owner.getSimpleName() + "." + field + ": " + getMessage(), this);
+    }
+
+    /**
+     * Returns the adapter of a type.
+     *
+     * @throws RefusedTypeException when there is none
+     */
+    static TypeAdapter<?> adapter(Gson gson, TypeToken<?> token) {
+        Class<?> raw = token.getRawType();
+        if (raw.isAnonymousClass() || (raw.isLocalClass() && !Platform.isRecord(raw))) { // Gson writes null
+            throw new RefusedTypeException(token.getType(), "it is a class within a method; move it out");
+        }
+        try {
+            return gson.getAdapter(token);
+        } catch (RefusedTypeException refused) {
+            throw refused;
+        } catch (RuntimeException unfit) { // Gson's, of a class of the platform's, or that of an application's factory
+            String remedy = "send a record of what matters of it, or give GsonCodec.builder() an adapter";
+            throw new RefusedTypeException(token.getType(), remedy, unfit);
+        }
+    }
+}

@@ -1,0 +1,108 @@
+package io.realtime.gson;
+
+import com.google.gson.Gson;
+import com.google.gson.JsonElement;
+import com.google.gson.JsonObject;
+import com.google.gson.JsonParseException;
+import com.google.gson.JsonPrimitive;
+import com.google.gson.JsonSyntaxException;
+import com.google.gson.TypeAdapter;
+import com.google.gson.stream.JsonReader;
+import com.google.gson.stream.JsonToken;
+import com.google.gson.stream.JsonWriter;
+import io.realtime.internal.wire.Names;
+import java.io.IOException;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/** Values of one of several classes; a field says of which. */
+final class SubtypeAdapter extends TypeAdapter<@Nullable Object> {
+    private final Gson gson;
+    private final Class<?> base;
+    private final Map<String, Class<?>> classes;
+
+    SubtypeAdapter(Gson gson, Class<?> base, Map<String, Class<?>> classes) {
+        this.gson = gson;
+        this.base = base;
+        this.classes = classes;
+        classes.values().forEach(this::adapter);
+    }
+
+    /** Looked up anew: while types that name each other are made, Gson has only what stands for them. */
+    private TypeAdapter<?> adapter(Class<?> of) {
+        TypeAdapter<?> adapter = ObjectAdapterFactory.adapter(gson, of, base, of.getSimpleName());
+        if (adapter instanceof ObjectAdapter object && object.ownsTypeField()) {
+            throw new RefusedTypeException(
+                    base, of.getSimpleName() + " has a field 'type' of its own; rename it, or give it an adapter");
+        }
+        return adapter;
+    }
+
+    @Override
+    @SuppressWarnings("unchecked") // the adapter of the value's class
+    public void write(JsonWriter out, @Nullable Object value) throws IOException {
+        if (value == null) {
+            out.nullValue();
+            return;
+        }
+        if (classes.get(value.getClass().getSimpleName()) != value.getClass()) {
+            throw new IllegalArgumentException(
+                    value.getClass().getName() + " is none of the classes of " + base.getName());
+        }
+        ((TypeAdapter<Object>) adapter(value.getClass())).write(out, value);
+    }
+
+    @Override
+    public @Nullable Object read(JsonReader in) throws IOException {
+        if (in.peek() == JsonToken.NULL) {
+            in.nextNull();
+            return null;
+        }
+        in.beginObject();
+        String first = in.hasNext() ? in.nextName() : null;
+        if (Subtypes.FIELD.equals(first) && in.peek() == JsonToken.STRING) {
+            String name = in.nextString();
+            Class<?> type = classes.get(name);
+            if (type == null) {
+                throw unknown(name, in.getPreviousPath());
+            }
+            if (adapter(type) instanceof ObjectAdapter object) {
+                return object.readFields(in);
+            }
+            return readTree(in, type, null);
+        }
+        return readTree(in, null, first);
+    }
+
+    /** Reads what does not begin with the class, or has an adapter of the application's, by way of a tree. */
+    private Object readTree(JsonReader in, @Nullable Class<?> known, @Nullable String first) throws IOException {
+        JsonObject tree = new JsonObject();
+        TypeAdapter<JsonElement> json = gson.getAdapter(JsonElement.class);
+        for (String name = first; name != null || in.hasNext(); name = null) {
+            tree.add(name != null ? name : in.nextName(), json.read(in));
+        }
+        in.endObject();
+        String path = in.getPreviousPath();
+        Class<?> type = known;
+        if (type == null) {
+            if (!(tree.get(Subtypes.FIELD) instanceof JsonPrimitive name) || !name.isString()) {
+                throw new JsonSyntaxException("field 'type' is required; at path " + path);
+            }
+            type = classes.get(name.getAsString());
+            if (type == null) {
+                throw unknown(name.getAsString(), path + "." + Subtypes.FIELD);
+            }
+        }
+        try {
+            return adapter(type).fromJsonTree(tree);
+        } catch (JsonParseException | IllegalStateException unfit) { // it names a place in the tree
+            JsonSyntaxException refused = new JsonSyntaxException("no " + type.getSimpleName() + "; at path " + path);
+            refused.addSuppressed(unfit);
+            throw refused;
+        }
+    }
+
+    private static JsonSyntaxException unknown(String name, String path) {
+        return new JsonSyntaxException("unknown type '" + Names.abbreviate(name) + "'; at path " + path);
+    }
+}

@@ -1,0 +1,78 @@
+package io.realtime.gson;
+
+import java.lang.reflect.Modifier;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/** Which classes may stand where a payload declares an interface or an abstract class, by the name of each on the wire. */
+final class Subtypes {
+    /** The field that says which it is. */
+    static final String FIELD = "type";
+
+    private final Map<Class<?>, List<Class<?>>> given;
+
+    Subtypes(Map<Class<?>, List<Class<?>>> given) {
+        this.given = given;
+    }
+
+    private List<Class<?>> below(Class<?> base) {
+        List<Class<?>> classes = given.get(base);
+        return classes != null ? classes : Platform.permittedSubclasses(base);
+    }
+
+    /**
+     * Returns the classes that stand for a base, by name; empty when they are not known.
+     *
+     * @throws RefusedTypeException when two have one name, or one is generic
+     */
+    Map<String, Class<?>> of(Class<?> base) {
+        Map<String, Class<?>> leaves = new LinkedHashMap<>();
+        for (Class<?> leaf : leaves(base)) {
+            Class<?> other = leaves.put(leaf.getSimpleName(), leaf);
+            if (other != null && other != leaf) {
+                throw new RefusedTypeException(
+                        base, other.getName() + " and " + leaf.getName() + " have one simple name");
+            }
+            if (leaf.getTypeParameters().length > 0) {
+                throw new RefusedTypeException(
+                        base, leaf.getSimpleName() + " is generic, and its arguments do not travel");
+            }
+        }
+        return leaves;
+    }
+
+    private List<Class<?>> leaves(Class<?> base) {
+        List<Class<?>> leaves = new ArrayList<>();
+        for (Class<?> one : below(base)) {
+            if (Modifier.isAbstract(one.getModifiers())) {
+                leaves.addAll(leaves(one));
+            } else {
+                leaves.add(one);
+            }
+        }
+        return leaves;
+    }
+
+    /** Returns what a class is called where it stands for a base; null when it stands for none. */
+    @Nullable
+    String nameOf(Class<?> leaf) {
+        for (Class<?> at = leaf; at != null; at = at.getSuperclass()) {
+            if ((at != leaf && leaves(at).contains(leaf)) || isBelowInterface(at, leaf)) {
+                return leaf.getSimpleName();
+            }
+        }
+        return null;
+    }
+
+    private boolean isBelowInterface(Class<?> type, Class<?> leaf) {
+        for (Class<?> base : type.getInterfaces()) {
+            if (leaves(base).contains(leaf) || isBelowInterface(base, leaf)) {
+                return true;
+            }
+        }
+        return false;
+    }
+}

@@ -1,0 +1,49 @@
+package io.realtime.gson;
+
+import com.google.gson.reflect.TypeToken;
+import java.lang.reflect.GenericArrayType;
+import java.lang.reflect.ParameterizedType;
+import java.lang.reflect.Type;
+import java.lang.reflect.TypeVariable;
+import java.lang.reflect.WildcardType;
+import java.util.HashMap;
+import java.util.Map;
+
+/** What the type variables of a class and its superclasses stand for. */
+final class TypeVariables {
+    private final Map<TypeVariable<?>, Type> known = new HashMap<>();
+
+    TypeVariables(Type type) {
+        for (Type at = type; at != null; at = TypeToken.get(at).getRawType().getGenericSuperclass()) {
+            if (at instanceof ParameterizedType generic) {
+                Type[] arguments = resolve(generic.getActualTypeArguments());
+                for (int i = 0; i < arguments.length; i++) {
+                    known.put(TypeToken.get(at).getRawType().getTypeParameters()[i], arguments[i]);
+                }
+            }
+        }
+    }
+
+    private Type[] resolve(Type[] types) {
+        Type[] resolved = new Type[types.length];
+        for (int i = 0; i < types.length; i++) {
+            resolved[i] = resolve(types[i]);
+        }
+        return resolved;
+    }
+
+    /** Returns a type with everything in it that is known; what is not is an Object. */
+    Type resolve(Type type) {
+        if (type instanceof TypeVariable<?> variable) {
+            return known.getOrDefault(variable, Object.class);
+        }
+        if (type instanceof ParameterizedType generic) {
+            return TypeToken.getParameterized(generic.getRawType(), resolve(generic.getActualTypeArguments()))
+                    .getType();
+        }
+        if (type instanceof GenericArrayType array) {
+            return TypeToken.getArray(resolve(array.getGenericComponentType())).getType();
+        }
+        return type instanceof WildcardType wildcard ? resolve(wildcard.getUpperBounds()[0]) : type;
+    }
+}

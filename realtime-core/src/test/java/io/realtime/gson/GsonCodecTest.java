@@ -1,0 +1,512 @@
+package io.realtime.gson;
+
+import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertInstanceOf;
+import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
+
+import com.google.gson.JsonElement;
+import com.google.gson.TypeAdapter;
+import com.google.gson.annotations.SerializedName;
+import com.google.gson.stream.JsonReader;
+import com.google.gson.stream.JsonWriter;
+import io.realtime.PayloadException;
+import io.realtime.TypeRef;
+import io.realtime.internal.wire.Payloads;
+import io.realtime.spi.PayloadCodec;
+import java.io.IOException;
+import java.io.StringWriter;
+import java.lang.reflect.Type;
+import java.math.BigDecimal;
+import java.math.BigInteger;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.LocalDate;
+import java.time.LocalDateTime;
+import java.time.LocalTime;
+import java.time.MonthDay;
+import java.time.OffsetDateTime;
+import java.time.OffsetTime;
+import java.time.Period;
+import java.time.Year;
+import java.time.YearMonth;
+import java.time.ZoneId;
+import java.time.ZoneOffset;
+import java.time.ZonedDateTime;
+import java.util.ArrayList;
+import java.util.Calendar;
+import java.util.Date;
+import java.util.EnumMap;
+import java.util.GregorianCalendar;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.OptionalInt;
+import java.util.UUID;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.MethodSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+@SuppressWarnings({"JavaUtilDate", "ArrayRecordComponent"}) // what applications have
+class GsonCodecTest {
+    private static final Type ANY_MAP = new TypeRef<Map<String, Object>>() {}.type();
+
+    private final GsonCodec codec = GsonCodec.create();
+
+    private static String write(PayloadCodec by, Type type, Object value) {
+        StringWriter out = new StringWriter();
+        try {
+            by.mapper(type).write(value, out);
+        } catch (IOException impossible) {
+            throw new AssertionError(impossible);
+        }
+        return out.toString();
+    }
+
+    private static Object read(PayloadCodec by, Type type, String json) {
+        try {
+            return Objects.requireNonNull(by.mapper(type).read(json, 0, json.length()));
+        } catch (IOException impossible) {
+            throw new AssertionError(impossible);
+        }
+    }
+
+    private String refusal(Type type, String json) {
+        return assertThrows(PayloadException.class, () -> read(codec, type, json))
+                .getMessage();
+    }
+
+    private String refusedType(Type type) {
+        var refused = assertThrows(IllegalArgumentException.class, () -> codec.mapper(type));
+        return Objects.requireNonNull(refused.getMessage());
+    }
+
+    private void assertTravels(Type type, Object value, String json) {
+        assertEquals(json, write(codec, type, value));
+        assertEquals(value, read(codec, type, json));
+    }
+
+    // ---- time
+
+    static List<Object> times() {
+        return List.of(
+                Instant.parse("2026-03-29T01:30:00.123456789Z"),
+                LocalDate.of(2026, 3, 29),
+                LocalTime.of(1, 30),
+                LocalDateTime.of(2026, 3, 29, 1, 30, 0, 1),
+                OffsetTime.of(1, 30, 0, 0, ZoneOffset.ofHours(9)),
+                OffsetDateTime.of(2026, 3, 29, 1, 30, 0, 0, ZoneOffset.ofHours(-3)),
+                ZonedDateTime.of(2026, 3, 29, 3, 30, 0, 0, ZoneId.of("Europe/Berlin")),
+                Duration.ofMillis(1_500),
+                Period.ofMonths(2),
+                Year.of(2026),
+                YearMonth.of(2026, 3),
+                MonthDay.of(2, 29),
+                ZoneOffset.ofHours(9));
+    }
+
+    @ParameterizedTest
+    @MethodSource("times")
+    void timeTravelsInIso8601(Object time) {
+        assertTravels(time.getClass(), time, "\"" + time + "\"");
+    }
+
+    record Zoned(ZoneId zone) {}
+
+    @Test
+    void zoneTravelsByItsName() {
+        assertTravels(Zoned.class, new Zoned(ZoneId.of("Asia/Seoul")), "{\"zone\":\"Asia/Seoul\"}");
+    }
+
+    record Due(List<Instant> at) {}
+
+    @Test
+    void timeThatIsNoneIsRefusedWithItsPath() {
+        assertEquals(
+                "$.at[1]: no Instant of ISO 8601", refusal(Due.class, "{\"at\":[\"2026-03-29T01:30:00Z\",\"noon\"]}"));
+        assertEquals("$.at[0]: Expected a string but was NUMBER", refusal(Due.class, "{\"at\":[5]}"));
+    }
+
+    record Old(Date when) {}
+
+    record Older(Old old) {}
+
+    @Test
+    void dateIsRefusedAtRegistrationWithTheRemedy() {
+        String remedy = " cannot travel: it is written in the machine's time zone and language; use java.time.Instant";
+        assertEquals("java.util.Date" + remedy, refusedType(Date.class));
+        assertEquals("java.util.Calendar" + remedy, refusedType(Calendar.class));
+        assertEquals("java.util.GregorianCalendar" + remedy, refusedType(GregorianCalendar.class));
+        assertEquals("Older.old: Old.when: java.util.Date" + remedy, refusedType(Older.class));
+        assertEquals("java.util.Date" + remedy, refusedType(new TypeRef<Map<String, List<Date>>>() {}.type()));
+    }
+
+    // ---- numbers
+
+    @Test
+    void integersStayIntegersWhereAnythingIsTaken() {
+        Map<String, Object> values = Map.of("id", 9_007_199_254_740_993L);
+        assertEquals(values, read(codec, ANY_MAP, write(codec, ANY_MAP, values)));
+        assertEquals(7L, read(codec, Object.class, "7"));
+        assertEquals(-7L, read(codec, Number.class, "-7"));
+        assertEquals(Long.MIN_VALUE, read(codec, Object.class, "-9223372036854775808"));
+        assertEquals(new BigInteger("9223372036854775808"), read(codec, Object.class, "9223372036854775808"));
+    }
+
+    @Test
+    void decimalsKeepTheirValueWhereAnythingIsTaken() {
+        assertEquals(0.1, read(codec, Object.class, "0.1"));
+        assertEquals(1e300, read(codec, Object.class, "1e300"));
+        assertEquals(new BigDecimal("0.12345678901234567890"), read(codec, Object.class, "0.12345678901234567890"));
+        assertEquals("$: the number does not fit", refusal(Object.class, "1e400"));
+        assertEquals("$: the number does not fit", refusal(Object.class, "1e-400"));
+    }
+
+    record Ids(List<Long> ids) {}
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {
+                "9223372036854775808",
+                "-9223372036854775809",
+                "1e19",
+                "9007199254740993.5",
+                "1e999999",
+                "\"x\"",
+                "\"\""
+            })
+    void longThatDoesNotFitIsRefusedWithItsPath(String number) {
+        assertEquals("$.ids[1]: the number does not fit", refusal(Ids.class, "{\"ids\":[1," + number + "]}"));
+    }
+
+    @ParameterizedTest
+    @CsvSource({"9223372036854775807,9223372036854775807", "9007199254740993.0,9007199254740993", "1e3,1000", "-0,0"})
+    void longKeepsItsValueHoweverItIsWritten(String json, long value) {
+        assertEquals(value, read(codec, long.class, json));
+    }
+
+    @Test
+    void otherNumbersThatDoNotFitAreRefused() {
+        assertEquals("$: the number does not fit", refusal(int.class, "2147483648"));
+        assertEquals("$: the number does not fit", refusal(int.class, "1.5"));
+        assertTrue(refusal(byte.class, "300").startsWith("$: "));
+        assertTrue(refusal(double.class, "1e400").startsWith("$: "));
+        assertEquals("$: the number does not fit", refusal(float.class, "1e39"));
+        assertEquals(0.1f, read(codec, float.class, "0.1"));
+    }
+
+    record Post(@AsString long id, long plain) {}
+
+    record Wrong(@AsString int id) {}
+
+    @Test
+    void longsTravelAsStringsByOptionAndByAnnotation() {
+        assertTravels(Post.class, new Post(Long.MAX_VALUE, 7), "{\"id\":\"9223372036854775807\",\"plain\":7}");
+        assertEquals(new Post(1, 7), read(codec, Post.class, "{\"id\":1,\"plain\":\"7\"}"));
+        assertTrue(refusedType(Wrong.class).contains("@AsString is for longs"));
+        GsonCodec strings = GsonCodec.builder().longsAsStrings().build();
+        assertEquals("{\"ids\":[\"1\",\"2\"]}", write(strings, Ids.class, new Ids(List.of(1L, 2L))));
+        assertEquals(new Ids(List.of(1L, 2L)), read(strings, Ids.class, "{\"ids\":[\"1\",2]}"));
+    }
+
+    // ---- constants, names, strings
+
+    enum Color {
+        RED,
+        @SerializedName(value = "verde", alternate = "green")
+        GREEN {
+            @Override
+            public String toString() {
+                return "g";
+            }
+        }
+    }
+
+    record Paint(List<Color> colors, Map<Color, Integer> counts) {}
+
+    @Test
+    void constantsTravelByTheirNames() {
+        Paint paint = new Paint(List.of(Color.RED, Color.GREEN), Map.of(Color.RED, 1));
+        assertTravels(Paint.class, paint, "{\"colors\":[\"RED\",\"verde\"],\"counts\":{\"RED\":1}}");
+        assertEquals(Color.GREEN, read(codec, Color.class, "\"green\""));
+        Map<Color, Integer> counts = new EnumMap<>(Map.of(Color.RED, 2));
+        assertTravels(new TypeRef<EnumMap<Color, Integer>>() {}.type(), counts, "{\"RED\":2}");
+    }
+
+    @Test
+    void unknownConstantIsRefusedWithItsPath() {
+        assertEquals("$.colors[1]: unknown constant 'BLUE'", refusal(Paint.class, "{\"colors\":[\"RED\",\"BLUE\"]}"));
+        assertEquals("$: unknown constant '5'", refusal(Color.class, "5"));
+    }
+
+    record Named(@Nullable String a, @Nullable Map<String, Object> more) {}
+
+    @Test
+    void nameThatStandsTwiceIsRefusedWithItsPath() {
+        assertEquals("$.a: the name stands twice", refusal(Named.class, "{\"a\":\"1\",\"a\":\"2\"}"));
+        assertEquals("$.x: the name stands twice", refusal(Named.class, "{\"x\":1,\"x\":2}"));
+        assertEquals("$.more.b.c: the name stands twice", refusal(Named.class, "{\"more\":{\"b\":{\"c\":1,\"c\":1}}}"));
+        assertTrue(refusal(new TypeRef<Map<String, Integer>>() {}.type(), "{\"a\":1,\"a\":2}")
+                .contains("a"));
+        assertEquals("$.a: the name stands twice", refusal(JsonElement.class, "{\"a\":1,\"a\":2}"));
+    }
+
+    @Test
+    void nameThatStandsTwiceAmongManyIsRefused() {
+        StringBuilder many = new StringBuilder("{");
+        for (int i = 0; i < 100; i++) {
+            many.append("\"n").append(i).append("\":{\"same\":").append(i).append("},");
+        }
+        assertInstanceOf(Map.class, read(codec, Object.class, many + "\"last\":1}"));
+        assertEquals("$.n3: the name stands twice", refusal(Object.class, many + "\"n3\":1}"));
+        assertEquals("$.n77: the name stands twice", refusal(Object.class, many + "\"n77\":1}"));
+        assertInstanceOf(Map.class, read(codec, Object.class, many + "\"last\":1}"));
+    }
+
+    @Test
+    void halfASurrogatePairIsNotSent() {
+        var payload = new Payloads(codec).of(Named.class);
+        assertThrows(PayloadException.class, () -> payload.write(new Named("\uD83D", null)));
+    }
+
+    // ---- records and classes
+
+    record Range(int from, int to, @Nullable String name) {
+        Range {
+            if (from > to) {
+                throw new IllegalArgumentException("from is above to");
+            }
+        }
+    }
+
+    record Ranges(List<Range> ranges) {}
+
+    @Test
+    void recordIsBuiltByItsConstructor() {
+        assertTravels(Range.class, new Range(1, 2, "a"), "{\"from\":1,\"to\":2,\"name\":\"a\"}");
+        assertEquals("from is above to", refusal(Ranges.class, "{\"ranges\":[{\"from\":2,\"to\":1}]}"));
+    }
+
+    @Test
+    void missingPrimitiveIsRefusedAndWhatElseIsMissingIsNull() {
+        assertEquals(new Range(1, 2, null), read(codec, Range.class, "{\"from\":1,\"to\":2,\"unknown\":[]}"));
+        assertEquals("$.to: a value is required", refusal(Range.class, "{\"from\":1}"));
+        assertEquals(
+                "$.ranges[1].from: a value is required",
+                refusal(Ranges.class, "{\"ranges\":[{\"from\":1,\"to\":2},{\"from\":null,\"to\":2}]}"));
+        assertEquals("{\"from\":1,\"to\":2}", write(codec, Range.class, new Range(1, 2, null)));
+    }
+
+    record Page<T>(List<T> items, @Nullable T first, T[] array) {}
+
+    @Test
+    void genericRecordIsReadByItsArguments() {
+        Type type = new TypeRef<Page<Range>>() {}.type();
+        Page<?> page = (Page<?>)
+                read(codec, type, "{\"items\":[{\"from\":1,\"to\":2}],\"first\":{\"from\":3,\"to\":4},\"array\":[]}");
+        assertEquals(List.of(new Range(1, 2, null)), page.items());
+        assertEquals(new Range(3, 4, null), page.first());
+    }
+
+    /** As a desugared record, or a data class of Kotlin's, comes: final fields, and one constructor for all of them. */
+    static final class Data {
+        private final String second;
+        private final String first;
+
+        Data(String first, String second) {
+            this.first = Objects.requireNonNull(first, "first is required");
+            this.second = second;
+        }
+
+        @Override
+        public boolean equals(Object other) {
+            return other instanceof Data that && first.equals(that.first) && second.equals(that.second);
+        }
+
+        @Override
+        public int hashCode() {
+            return Objects.hash(first, second);
+        }
+    }
+
+    @Test
+    void classWithoutARecordsFormIsBuiltByTheConstructorOfItsFields() {
+        assertTravels(Data.class, new Data("1", "2"), "{\"second\":\"2\",\"first\":\"1\"}");
+        assertEquals("first is required", refusal(Data.class, "{\"second\":\"2\"}"));
+    }
+
+    static class Base {
+        int a = 1;
+        transient int hidden = 9;
+    }
+
+    static class Bean extends Base {
+        @SerializedName("bee")
+        String b = "default";
+
+        int c = 3;
+    }
+
+    @Test
+    void classWithAConstructorWithoutParametersKeepsItsDefaults() {
+        Bean bean = (Bean) read(codec, Bean.class, "{\"a\":5,\"bee\":\"x\",\"hidden\":1}");
+        assertEquals("5 x 3 9", bean.a + " " + bean.b + " " + bean.c + " " + bean.hidden);
+        assertEquals("{\"a\":5,\"bee\":\"x\",\"c\":3}", write(codec, Bean.class, bean));
+        assertEquals("$.c: a value is required", refusal(Bean.class, "{\"c\":null}"));
+    }
+
+    static class Unbuildable {
+        int a;
+
+        Unbuildable(String other) {
+            a = other.length();
+        }
+    }
+
+    static final class Failure extends RuntimeException {
+        private static final long serialVersionUID = 1L;
+        int code;
+    }
+
+    interface Open {}
+
+    record Holder(Open open) {}
+
+    record Tree(@Nullable Tree left, int value) {}
+
+    @Test
+    void typeThatNothingBuildsIsRefusedAtRegistration() {
+        assertTrue(refusedType(Failure.class).contains("what it has of java.lang.RuntimeException would be lost"));
+        assertTrue(refusedType(Unbuildable.class).contains("make it a record"));
+        assertTrue(refusedType(Holder.class).startsWith("Holder.open: " + Open.class.getName() + " cannot travel"));
+        assertTrue(refusedType(Thread.class).startsWith("java.lang.Thread cannot travel: send a record"));
+        assertTrue(refusedType(OptionalInt.class).contains("Optional<Integer>"));
+        assertTrue(refusedType(new TypeRef<Optional<String>>() {}.type()).contains("a payload is never absent"));
+        assertTrue(refusedType(new Base() {}.getClass()).contains("move it out"));
+    }
+
+    @Test
+    void typeThatHoldsItselfTravels() {
+        assertTravels(Tree.class, new Tree(new Tree(null, 1), 2), "{\"left\":{\"value\":1},\"value\":2}");
+    }
+
+    @Test
+    void subclassIsNotSentAsItsBase() {
+        var refused = assertThrows(PayloadException.class, () -> write(codec, Base.class, new Bean()));
+        assertTrue(
+                refused.getMessage().contains("Bean is not Base: its other fields would be lost"),
+                refused.getMessage());
+    }
+
+    record Maybe(Optional<String> text, Optional<Instant> at) {}
+
+    @Test
+    void optionalTravelsAsItsValueOrNotAtAll() {
+        assertTravels(Maybe.class, new Maybe(Optional.of("a"), Optional.empty()), "{\"text\":\"a\"}");
+        assertEquals(new Maybe(Optional.empty(), Optional.empty()), read(codec, Maybe.class, "{\"text\":null}"));
+    }
+
+    // ---- subtypes
+
+    sealed interface Shape permits Circle, Square, Other {}
+
+    record Circle(int radius) implements Shape {}
+
+    record Square(int side, @Nullable Shape inside) implements Shape {}
+
+    sealed interface Other extends Shape permits Dot {}
+
+    record Dot() implements Other {}
+
+    record Drawing(Shape main, List<Shape> all) {}
+
+    @Test
+    void sealedInterfaceTravelsWithTheNameOfTheClass() {
+        Drawing drawing = new Drawing(new Square(2, new Circle(1)), List.of(new Dot(), new Circle(3)));
+        assertTravels(
+                Drawing.class,
+                drawing,
+                "{\"main\":{\"type\":\"Square\",\"side\":2,\"inside\":{\"type\":\"Circle\",\"radius\":1}},"
+                        + "\"all\":[{\"type\":\"Dot\"},{\"type\":\"Circle\",\"radius\":3}]}");
+        assertEquals(new Square(1, null), read(GsonCodec.create(), Square.class, "{\"type\":\"Square\",\"side\":1}"));
+        assertEquals(
+                new Square(1, new Dot()),
+                read(codec, Shape.class, "{\"side\":1,\"inside\":{\"type\":\"Dot\"},\"type\":\"Square\"}"));
+    }
+
+    @Test
+    void unknownSubtypeIsRefusedWithItsPath() {
+        assertEquals("$.main.type: unknown type 'Star'", refusal(Drawing.class, "{\"main\":{\"type\":\"Star\"}}"));
+        assertEquals(
+                "$.main.type: unknown type 'Star'", refusal(Drawing.class, "{\"main\":{\"a\":1,\"type\":\"Star\"}}"));
+        assertEquals("$.all[0]: field 'type' is required", refusal(Drawing.class, "{\"all\":[{}]}"));
+        assertEquals(
+                "$.all[0].radius: a value is required", refusal(Drawing.class, "{\"all\":[{\"type\":\"Circle\"}]}"));
+        assertEquals(
+                "$.all[1]: no Circle",
+                refusal(Drawing.class, "{\"all\":[{\"type\":\"Dot\"},{\"radius\":\"x\",\"type\":\"Circle\"}]}"));
+    }
+
+    abstract static class Animal {
+        String name = "";
+    }
+
+    static final class Cat extends Animal {}
+
+    static final class Dog extends Animal {}
+
+    @Test
+    void subtypesMayBeNamed() {
+        GsonCodec named = GsonCodec.builder().subtypes(Animal.class, Cat.class).build();
+        Cat cat = new Cat();
+        cat.name = "Tom";
+        assertEquals("{\"type\":\"Cat\",\"name\":\"Tom\"}", write(named, Animal.class, cat));
+        assertEquals("Tom", ((Cat) read(named, Animal.class, "{\"type\":\"Cat\",\"name\":\"Tom\"}")).name);
+        assertThrows(PayloadException.class, () -> write(named, Animal.class, new Dog()));
+        assertTrue(refusedType(Animal.class).contains("subtypes(...)"));
+    }
+
+    sealed interface Clash permits Clashing {}
+
+    record Clashing(String type) implements Clash {}
+
+    @Test
+    void subtypeWithATypeFieldOfItsOwnIsRefusedAtRegistration() {
+        assertTrue(refusedType(Clash.class).contains("Clashing has a field 'type' of its own"));
+    }
+
+    // ---- the application's adapters
+
+    private static final class Millis extends TypeAdapter<Date> {
+        @Override
+        public void write(JsonWriter out, Date value) throws IOException {
+            out.value(value.getTime());
+        }
+
+        @Override
+        public Date read(JsonReader in) throws IOException {
+            return new Date(in.nextLong());
+        }
+    }
+
+    @Test
+    void adapterOfTheApplicationsGoesFirst() {
+        GsonCodec own = GsonCodec.builder().adapter(Date.class, new Millis()).build();
+        assertEquals("{\"when\":5}", write(own, Old.class, new Old(new Date(5))));
+        assertEquals(new Old(new Date(5)), read(own, Old.class, "{\"when\":5}"));
+    }
+
+    @Test
+    void whatGsonMapsItselfTravels() {
+        UUID id = UUID.fromString("123e4567-e89b-12d3-a456-426614174000");
+        assertTravels(UUID.class, id, "\"" + id + "\"");
+        assertTravels(BigDecimal.class, new BigDecimal("1.10"), "1.10");
+        assertTravels(new TypeRef<ArrayList<Integer>>() {}.type(), new ArrayList<>(List.of(1, 2)), "[1,2]");
+        assertTravels(new TypeRef<Map<Long, String>>() {}.type(), Map.of(1L, "a"), "{\"1\":\"a\"}");
+        assertTravels(String.class, "</script>\u2028", "\"</script>\\u2028\"");
+    }
+}
