@@ -7,6 +7,7 @@ import java.io.File;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.InputStreamReader;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -129,9 +130,13 @@ final class PageProject implements AutoCloseable {
         }
 
         private void read(InputStream out) {
-            new BufferedReader(new InputStreamReader(out, StandardCharsets.UTF_8))
-                    .lines()
-                    .forEach(lines::add);
+            try {
+                new BufferedReader(new InputStreamReader(out, StandardCharsets.UTF_8))
+                        .lines()
+                        .forEach(lines::add);
+            } catch (UncheckedIOException killed) {
+                lines.add("(its output has ended: " + killed.getMessage() + ")");
+            }
         }
 
         /** Waits for a line in which the pattern is found, and returns its first group, or the line. */
