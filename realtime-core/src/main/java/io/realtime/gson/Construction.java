@@ -35,9 +35,10 @@ final class Construction {
                 }
             }
         }
-        boolean isInOrder = Platform.KEEPS_ORDER && (Platform.isRecord(type) || isDataClass(type));
+        boolean isRecord = Platform.isRecord(type);
+        boolean isInOrder = Platform.KEEPS_ORDER && (isRecord || isDataClass(type));
         for (Constructor<?> constructor : type.getDeclaredConstructors()) {
-            int[] order = order(constructor, fields, isInOrder);
+            int[] order = order(constructor, fields, isInOrder, isRecord);
             if (order != null) {
                 open(type, constructor);
                 return new Construction(constructor, fields, order);
@@ -60,8 +61,10 @@ final class Construction {
      * Returns which parameter each field is; null when that is not certain.
      *
      * @param isInOrder whether a constructor of all fields takes them in their order
+     * @param isRecord whether there is a constructor of all fields
      */
-    private static int @Nullable [] order(Constructor<?> constructor, List<Field> fields, boolean isInOrder) {
+    private static int @Nullable [] order(
+            Constructor<?> constructor, List<Field> fields, boolean isInOrder, boolean isRecord) {
         Class<?>[] types = constructor.getParameterTypes();
         if (types.length != fields.size()) {
             return null;
@@ -74,9 +77,9 @@ final class Construction {
             Field field = fields.get(i);
             order[i] = -1;
             for (int p = 0; p < types.length; p++) {
-                boolean isMeant = isNamed
-                        ? parameters[p].getName().equals(field.getName())
-                        : areDistinct || (isInOrder && p == i);
+                boolean isMeant = isInOrder
+                        ? p == i
+                        : isNamed ? parameters[p].getName().equals(field.getName()) : areDistinct && isRecord;
                 if (isMeant && types[p] == field.getType()) {
                     order[i] = p;
                 }

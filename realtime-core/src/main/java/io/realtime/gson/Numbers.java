@@ -9,11 +9,13 @@ import com.google.gson.stream.JsonWriter;
 import java.io.IOException;
 import java.math.BigDecimal;
 import java.math.BigInteger;
+import java.util.function.IntFunction;
 import org.jspecify.annotations.Nullable;
 
 /** Numbers that keep their value, where Gson would round. */
 final class Numbers {
     private static final int ALWAYS_LONG = 18; // characters
+    private static final int LONGEST = 1023; // as of a JSON number; to parse a longer string takes quadratic time
 
     /** Longs as strings, and from both. */
     static final TypeAdapter<Long> AS_STRINGS = new LongAdapter(true);
@@ -23,13 +25,17 @@ final class Numbers {
     static void register(GsonBuilder gson, boolean hasLongsAsStrings) {
         TypeAdapter<Long> longs = hasLongsAsStrings ? AS_STRINGS : new LongAdapter(false);
         gson.registerTypeAdapter(long.class, longs).registerTypeAdapter(Long.class, longs);
+        TypeAdapter<Number> bytes = new SmallAdapter(Byte.MIN_VALUE, Byte.MAX_VALUE, value -> (byte) value);
+        gson.registerTypeAdapter(byte.class, bytes).registerTypeAdapter(Byte.class, bytes);
+        TypeAdapter<Number> shorts = new SmallAdapter(Short.MIN_VALUE, Short.MAX_VALUE, value -> (short) value);
+        gson.registerTypeAdapter(short.class, shorts).registerTypeAdapter(Short.class, shorts);
         TypeAdapter<Float> floats = new FloatAdapter();
         gson.registerTypeAdapter(float.class, floats).registerTypeAdapter(Float.class, floats);
     }
 
     /** Reads a number where any is taken: a Long, a BigInteger, a Double that is no other number, or a BigDecimal. */
     static Number exact(JsonReader in) throws IOException {
-        String text = in.nextString();
+        String text = text(in);
         if (isInteger(text)) {
             if (text.length() <= ALWAYS_LONG) {
                 return Long.parseLong(text);
@@ -43,6 +49,14 @@ final class Numbers {
             throw unfit(in);
         }
         return value.compareTo(new BigDecimal(Double.toString(rounded))) == 0 ? (Number) rounded : value;
+    }
+
+    private static String text(JsonReader in) throws IOException {
+        String text = in.nextString();
+        if (text.isEmpty() || text.length() > LONGEST) {
+            throw unfit(in);
+        }
+        return text;
     }
 
     private static boolean isInteger(String text) {
@@ -83,15 +97,46 @@ final class Numbers {
                 in.nextNull();
                 return null;
             }
-            String text = in.nextString();
+            String text = text(in);
             try {
-                if (text.length() <= ALWAYS_LONG && !text.isEmpty() && isInteger(text)) {
+                if (text.length() <= ALWAYS_LONG && isInteger(text)) {
                     return Long.parseLong(text);
                 }
                 return new BigDecimal(text).longValueExact();
             } catch (ArithmeticException | NumberFormatException unfit) {
                 throw unfit(in);
             }
+        }
+    }
+
+    /** Gson's takes 200 for a byte, and makes -56 of it. */
+    private static final class SmallAdapter extends TypeAdapter<@Nullable Number> {
+        private final int least;
+        private final int most;
+        private final IntFunction<Number> cast;
+
+        SmallAdapter(int least, int most, IntFunction<Number> cast) {
+            this.least = least;
+            this.most = most;
+            this.cast = cast;
+        }
+
+        @Override
+        public void write(JsonWriter out, @Nullable Number value) throws IOException {
+            out.value(value);
+        }
+
+        @Override
+        public @Nullable Number read(JsonReader in) throws IOException {
+            if (in.peek() == JsonToken.NULL) {
+                in.nextNull();
+                return null;
+            }
+            int value = in.nextInt();
+            if (value < least || value > most) {
+                throw unfit(in);
+            }
+            return cast.apply(value);
         }
     }
 

@@ -190,6 +190,38 @@ class GsonCodecTest {
     }
 
     @Test
+    void numberBeyondAByteOrShortIsRefused() {
+        assertTravels(byte.class, Byte.MIN_VALUE, "-128");
+        assertTravels(Short.class, Short.MAX_VALUE, "32767");
+        for (String unsigned : List.of("128", "200", "255", "-129")) {
+            assertEquals("$: the number does not fit", refusal(byte.class, unsigned));
+        }
+        for (String unsigned : List.of("32768", "65535", "-32769")) {
+            assertEquals("$: the number does not fit", refusal(Short.class, unsigned));
+        }
+    }
+
+    /** No peer reads it, and a frame that cannot be read cannot be refused to its sender. */
+    @Test
+    void numberLongerThanAnyPeerReadsIsRefusedToItsSender() {
+        BigInteger longest = BigInteger.TEN.pow(1_022);
+        assertTravels(BigInteger.class, longest, longest.toString());
+        BigInteger longer = longest.multiply(BigInteger.TEN);
+        var refused = assertThrows(PayloadException.class, () -> write(codec, BigInteger.class, longer));
+        assertEquals(
+                "data holds a number of 1024 characters, more than 1023; send it as a string", refused.getMessage());
+    }
+
+    /** To parse them takes a time that grows with the square of their length. */
+    @Test
+    void longStringsOfDigitsAreNoNumbers() {
+        String digits = '"' + "1".repeat(1_024) + '"';
+        assertEquals("$: the number does not fit", refusal(long.class, digits));
+        assertEquals("$: the number does not fit", refusal(Number.class, digits));
+        assertEquals("$: the number does not fit", refusal(long.class, "\"\""));
+    }
+
+    @Test
     void otherNumbersThatDoNotFitAreRefused() {
         assertEquals("$: the number does not fit", refusal(int.class, "2147483648"));
         assertEquals("$: the number does not fit", refusal(int.class, "1.5"));

@@ -56,7 +56,7 @@ public final class NettyTransport implements ServerTransport {
      * @throws IllegalStateException when Netty's modules are not there, or too old
      */
     public NettyTransport() {
-        this(Libraries.use(USER, NETTY, Epoll::isAvailable));
+        this(Libraries.use(USER, NETTY, () -> Epoll.isAvailable())); // a method reference would link before
     }
 
     NettyTransport(boolean epoll) {

@@ -65,6 +65,7 @@ public final class TestEnvironment implements AutoCloseable {
      *
      * @return its result
      * @throws java.util.concurrent.CompletionException when the stage fails, with its failure as the cause
+     * @throws java.util.concurrent.CancellationException when the stage is cancelled
      * @throws AssertionError when it is not complete after a minute
      */
     public <T extends @Nullable Object> T await(CompletionStage<T> stage) {
@@ -92,7 +93,7 @@ public final class TestEnvironment implements AutoCloseable {
             AutoCloseable resource = open.pop();
             try {
                 resource.close();
-            } catch (Exception thrown) {
+            } catch (Throwable thrown) { // an AssertionError of the resource, say: the others are closed all the same
                 if (failure == null) {
                     failure = new AssertionError("not everything could be closed");
                 }

@@ -61,6 +61,18 @@ class TestEnvironmentTest {
     }
 
     @Test
+    void closeClosesTheRestWhenOneThrowsAnError() {
+        AssertionError cause = new AssertionError("what the test asserts at its end");
+        environment.autoClose(() -> closed.add("server"));
+        environment.autoClose(() -> {
+            throw cause;
+        });
+        AssertionError thrown = assertThrows(AssertionError.class, environment::close);
+        assertSame(cause, thrown.getSuppressed()[0]);
+        assertEquals(List.of("server"), closed);
+    }
+
+    @Test
     void closeFailsWhenSomethingIsStillOpen() {
         environment.time().schedule(Duration.ofHours(1), () -> {});
         AssertionError thrown = assertThrows(AssertionError.class, environment::close);

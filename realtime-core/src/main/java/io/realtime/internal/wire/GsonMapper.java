@@ -89,6 +89,17 @@ public final class GsonMapper implements PayloadCodec.Mapper {
             return super.endObject();
         }
 
+        /** A number that no peer reads is refused to its sender. */
+        @Override
+        public JsonWriter value(@Nullable Number value) throws IOException {
+            int length = value == null ? 0 : value.toString().length();
+            if (length > JsonScanner.LONGEST_NUMBER) {
+                throw new PayloadException("data holds a number of " + length + " characters, more than "
+                        + JsonScanner.LONGEST_NUMBER + "; send it as a string");
+            }
+            return super.value(value);
+        }
+
         /** JSON as it is must be one value, like any other. */
         @Override
         public JsonWriter jsonValue(@Nullable String json) throws IOException {

@@ -10,7 +10,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class JsonScanner {
     /** Gson, which reads the payload, takes no longer one. */
-    private static final int LONGEST_NUMBER = 1023;
+    static final int LONGEST_NUMBER = 1023;
 
     private static final long MAX_INTEGER = 1L << 53;
 
