@@ -123,14 +123,13 @@ final class OpenAiWriter implements ScriptWriter {
 
     @Override
     public void write(String topic, Consumer<String> reader) throws InterruptedException {
-        HttpResponse<Body> answer = ask(topic);
-        try (Body body = answer.body()) { // whatever ends the reading gives up the exchange
-            requireEvents(answer);
+        try (Body body = new Body()) { // whatever ends the asking or the reading closes the exchange
+            requireEvents(ask(topic, body));
             read(body, reader);
         }
     }
 
-    private HttpResponse<Body> ask(String topic) throws InterruptedException {
+    private HttpResponse<Body> ask(String topic, Body body) throws InterruptedException {
         List<Map<String, String>> messages =
                 List.of(Map.of("role", "system", "content", TASK), Map.of("role", "user", "content", topic));
         String question = GSON.toJson(Map.of("model", model, "stream", true, "messages", messages));
@@ -143,7 +142,7 @@ final class OpenAiWriter implements ScriptWriter {
             request.header("Authorization", "Bearer " + key);
         }
         try {
-            return http.send(request.build(), head -> new Body());
+            return http.send(request.build(), head -> body);
         } catch (HttpConnectTimeoutException | ConnectException unreachable) {
             throw failed("cannot be reached", unreachable);
         } catch (HttpTimeoutException late) {

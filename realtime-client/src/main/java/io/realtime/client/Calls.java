@@ -738,7 +738,7 @@ final class Calls {
     private void fail(Asker asker, Throwable thrown) {
         Throwable failure = Steps.unwrap(thrown);
         ErrorData error;
-        if (failure instanceof RealtimeException known) {
+        if (failure instanceof RealtimeException known && ErrorData.isForPeer(failure)) {
             error = ErrorData.of(known);
         } else {
             callbacks.error(failure);

@@ -3,6 +3,7 @@ package io.realtime.gson;
 import java.lang.reflect.AccessibleObject;
 import java.lang.reflect.Constructor;
 import java.lang.reflect.Field;
+import java.lang.reflect.Modifier;
 import java.lang.reflect.Parameter;
 import java.util.Arrays;
 import java.util.HashSet;
@@ -19,10 +20,18 @@ final class Construction {
     private final List<Field> fields;
     private final int @Nullable [] order; // of the parameters, by index of the field; null without parameters
 
+    private final @Nullable Object only; // the instance of a class that has no other
+
     private Construction(Constructor<?> constructor, List<Field> fields, int @Nullable [] order) {
+        this(constructor, fields, order, null);
+    }
+
+    private Construction(
+            Constructor<?> constructor, List<Field> fields, int @Nullable [] order, @Nullable Object only) {
         this.constructor = constructor;
         this.fields = fields;
         this.order = order;
+        this.only = only;
     }
 
     /** @throws RefusedTypeException when the class has no such constructor, or more than one may be meant */
@@ -31,7 +40,7 @@ final class Construction {
             for (Constructor<?> constructor : type.getDeclaredConstructors()) {
                 if (constructor.getParameterCount() == 0) {
                     open(type, constructor);
-                    return new Construction(constructor, fields, null);
+                    return new Construction(constructor, fields, null, only(type, constructor));
                 }
             }
         }
@@ -49,6 +58,25 @@ final class Construction {
                 "it has no constructor without parameters, and none that certainly takes all its fields; make it a"
                         + " record, compile with -parameters (and on Android keep MethodParameters), or give it an"
                         + " adapter");
+    }
+
+    /** Returns the instance of an {@code object} of Kotlin's, or of what looks like one; null for other classes. */
+    private static @Nullable Object only(Class<?> type, Constructor<?> constructor) {
+        try {
+            Field instance = type.getDeclaredField("INSTANCE");
+            if (!Modifier.isPrivate(constructor.getModifiers())
+                    || !Modifier.isStatic(instance.getModifiers())
+                    || !Modifier.isFinal(instance.getModifiers())
+                    || instance.getType() != type) {
+                return null;
+            }
+            open(type, instance);
+            return instance.get(null);
+        } catch (NoSuchFieldException none) {
+            return null;
+        } catch (IllegalAccessException impossible) {
+            throw new IllegalStateException(impossible);
+        }
     }
 
     /** Returns whether it is one of Kotlin's, whose constructor takes the fields in their order. */
@@ -114,6 +142,9 @@ final class Construction {
                 arguments[order[i]] = values[i];
             }
             return constructor.newInstance(arguments);
+        }
+        if (only != null) {
+            return only;
         }
         Object made = constructor.newInstance();
         for (int i = 0; i < values.length; i++) {

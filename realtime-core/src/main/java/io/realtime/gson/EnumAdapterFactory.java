@@ -38,10 +38,16 @@ final class EnumAdapterFactory implements TypeAdapterFactory {
                 SerializedName given = given(type, value);
                 String name = given == null ? value.name() : given.value();
                 names.put(value, name);
-                constants.put(name, value);
+                add(type, name, value);
                 for (String alternate : given == null ? new String[0] : given.alternate()) {
-                    constants.put(alternate, value);
+                    add(type, alternate, value);
                 }
+            }
+        }
+
+        private void add(Class<?> type, String name, Enum<?> value) {
+            if (constants.put(name, value) != null) {
+                throw new RefusedTypeException(type, "two of its constants are named '" + name + "'");
             }
         }
 

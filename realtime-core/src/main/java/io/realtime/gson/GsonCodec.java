@@ -52,7 +52,7 @@ public final class GsonCodec implements PayloadCodec {
         if (token.getRawType() == Optional.class) {
             throw new RefusedTypeException(type, "a payload is never absent; send a record with an Optional in it");
         }
-        return new GsonMapper(RefusedTypeException.adapter(gson, token));
+        return new GsonMapper(RefusedTypeException.adapter(gson, token), true);
     }
 
     /** Builds a {@link GsonCodec}; not safe for use by many threads. */
@@ -84,11 +84,16 @@ public final class GsonCodec implements PayloadCodec {
          * Sets the classes that may stand where a payload declares their base, an interface or an abstract class. Each is
          * written with a field {@code type}, its simple name. Needed where the base is not sealed, and on Android, where
          * that is not known at run time.
+         *
+         * @throws IllegalArgumentException when the base is one of them
          */
         @SafeVarargs
         public final <T> Builder subtypes(Class<T> base, Class<? extends T>... classes) {
             List<Class<?>> all = new ArrayList<>();
             for (Class<? extends T> one : classes) {
+                if (one == base) {
+                    throw new IllegalArgumentException(base.getName() + " cannot stand for itself");
+                }
                 all.add(one);
             }
             subtypes.put(Objects.requireNonNull(base, "base"), all);
@@ -111,6 +116,8 @@ public final class GsonCodec implements PayloadCodec {
                     .setObjectToNumberStrategy(Numbers::exact)
                     .setNumberToNumberStrategy(Numbers::exact)
                     .registerTypeAdapterFactory(new ObjectAdapterFactory(new Subtypes(new HashMap<>(subtypes))))
+                    .registerTypeAdapterFactory(new CollectionAdapterFactory())
+                    .registerTypeAdapterFactory(new MapAdapterFactory())
                     .registerTypeAdapterFactory(new OptionalAdapterFactory())
                     .registerTypeAdapterFactory(new EnumAdapterFactory());
             Numbers.register(gson, hasLongsAsStrings);

@@ -9,12 +9,14 @@ import com.google.gson.stream.JsonWriter;
 import java.io.IOException;
 import java.math.BigDecimal;
 import java.math.BigInteger;
+import java.util.function.Function;
 import java.util.function.IntFunction;
 import org.jspecify.annotations.Nullable;
 
 /** Numbers that keep their value, where Gson would round. */
 final class Numbers {
     private static final int ALWAYS_LONG = 18; // characters
+    private static final int MOST_PLACES = 10_000; // more would make a handler's first sum endless
     private static final int LONGEST = 1023; // as of a JSON number; to parse a longer string takes quadratic time
 
     /** Longs as strings, and from both. */
@@ -31,6 +33,8 @@ final class Numbers {
         gson.registerTypeAdapter(short.class, shorts).registerTypeAdapter(Short.class, shorts);
         TypeAdapter<Float> floats = new FloatAdapter();
         gson.registerTypeAdapter(float.class, floats).registerTypeAdapter(Float.class, floats);
+        gson.registerTypeAdapter(BigInteger.class, new BigAdapter(BigInteger::new));
+        gson.registerTypeAdapter(BigDecimal.class, new BigAdapter(BigDecimal::new));
     }
 
     /** Reads a number where any is taken: a Long, a BigInteger, a Double that is no other number, or a BigDecimal. */
@@ -137,6 +141,38 @@ final class Numbers {
                 throw unfit(in);
             }
             return cast.apply(value);
+        }
+    }
+
+    /** Gson's takes 1e1000000000 until 2.11, and strings of any length. */
+    private static final class BigAdapter extends TypeAdapter<@Nullable Number> {
+        private final Function<String, Number> parser;
+
+        BigAdapter(Function<String, Number> parser) {
+            this.parser = parser;
+        }
+
+        @Override
+        public void write(JsonWriter out, @Nullable Number value) throws IOException {
+            out.value(value);
+        }
+
+        @Override
+        public @Nullable Number read(JsonReader in) throws IOException {
+            if (in.peek() == JsonToken.NULL) {
+                in.nextNull();
+                return null;
+            }
+            String text = text(in);
+            try {
+                Number value = parser.apply(text);
+                if (!(value instanceof BigDecimal decimal) || Math.abs((long) decimal.scale()) < MOST_PLACES) {
+                    return value;
+                }
+            } catch (NumberFormatException unfit) {
+                // told below, with the place
+            }
+            throw unfit(in);
         }
     }
 

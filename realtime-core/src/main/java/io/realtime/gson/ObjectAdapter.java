@@ -6,6 +6,7 @@ import com.google.gson.JsonSyntaxException;
 import com.google.gson.TypeAdapter;
 import com.google.gson.annotations.JsonAdapter;
 import com.google.gson.annotations.SerializedName;
+import com.google.gson.reflect.TypeToken;
 import com.google.gson.stream.JsonReader;
 import com.google.gson.stream.JsonToken;
 import com.google.gson.stream.JsonWriter;
@@ -32,7 +33,12 @@ final class ObjectAdapter extends TypeAdapter<@Nullable Object> {
     private final Construction construction;
 
     /** A field. */
-    private record Part(int index, String name, Field field, boolean isRequired, TypeAdapter<Object> adapter) {}
+    private record Part(
+            int index, String name, Field field, boolean isOptional, TypeAdapter<@Nullable Object> adapter) {
+        boolean isRequired() {
+            return field.getType().isPrimitive();
+        }
+    }
 
     private ObjectAdapter(
             Class<?> type,
@@ -64,8 +70,9 @@ final class ObjectAdapter extends TypeAdapter<@Nullable Object> {
             SerializedName given = field.getAnnotation(SerializedName.class);
             String name = given == null ? field.getName() : given.value();
             TypeAdapter<?> adapter = adapter(gson, variables, field, type);
-            boolean isRequired = field.getType().isPrimitive();
-            parts[i] = new Part(i, name, field, isRequired, (TypeAdapter<Object>) adapter);
+            Type resolved = variables.resolve(field.getGenericType());
+            boolean isOptional = TypeToken.get(resolved).getRawType() == Optional.class;
+            parts[i] = new Part(i, name, field, isOptional, (TypeAdapter<@Nullable Object>) adapter);
             List<String> names = new ArrayList<>(Collections.singletonList(name));
             names.addAll(given == null ? Collections.emptyList() : Arrays.asList(given.alternate()));
             for (String each : names) {
@@ -131,13 +138,16 @@ final class ObjectAdapter extends TypeAdapter<@Nullable Object> {
             out.name(Subtypes.FIELD).value(typeName);
         }
         for (Part part : parts) {
-            out.name(part.name);
-            part.adapter.write(out, get(part.field, value));
+            Object of = get(part.field, value);
+            if (!construction.needsAll() || (of != null && !(part.isOptional && of.equals(Optional.empty())))) {
+                out.name(part.name); // a null, where a default would stand for what is missing
+                part.adapter.write(out, of);
+            }
         }
         out.endObject();
     }
 
-    private static Object get(Field field, Object of) {
+    private static @Nullable Object get(Field field, Object of) {
         try {
             return field.get(of);
         } catch (IllegalAccessException impossible) {
@@ -173,11 +183,11 @@ final class ObjectAdapter extends TypeAdapter<@Nullable Object> {
         in.endObject();
         for (Part part : parts) {
             if (values[part.index] == null && (isSet == null || isSet[part.index])) {
-                if (part.isRequired) {
+                if (part.isRequired()) {
                     throw new JsonSyntaxException(
                             "a value is required; at path " + in.getPreviousPath() + "." + part.name);
                 }
-                if (part.field.getType() == Optional.class) {
+                if (part.isOptional) {
                     values[part.index] = Optional.empty();
                 }
             }

@@ -8,6 +8,7 @@ import com.google.gson.annotations.JsonAdapter;
 import com.google.gson.reflect.TypeToken;
 import java.lang.reflect.Modifier;
 import java.lang.reflect.Type;
+import java.net.InetAddress;
 import java.util.Calendar;
 import java.util.Collection;
 import java.util.Date;
@@ -55,6 +56,9 @@ final class ObjectAdapterFactory implements TypeAdapterFactory {
         }
         if (raw == OptionalInt.class || raw == OptionalLong.class || raw == OptionalDouble.class) {
             return "use Optional<Integer>, Optional<Long> or Optional<Double>";
+        }
+        if (InetAddress.class.isAssignableFrom(raw)) {
+            return "to read it may ask a name server; use a String";
         }
         return null;
     }

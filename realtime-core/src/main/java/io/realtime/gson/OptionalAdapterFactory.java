@@ -23,6 +23,9 @@ final class OptionalAdapterFactory implements TypeAdapterFactory {
         }
         Type value =
                 token.getType() instanceof ParameterizedType type ? type.getActualTypeArguments()[0] : Object.class;
+        if (TypeToken.get(value).getRawType() == Optional.class) {
+            throw new RefusedTypeException(token.getType(), "an Optional in an Optional is absent in two ways");
+        }
         return (TypeAdapter<T>)
                 new OptionalAdapter((TypeAdapter<Object>) RefusedTypeException.adapter(gson, TypeToken.get(value)));
     }

@@ -3,12 +3,15 @@ package io.realtime.gson;
 import com.google.gson.Gson;
 import com.google.gson.TypeAdapter;
 import com.google.gson.reflect.TypeToken;
+import java.lang.reflect.GenericArrayType;
+import java.lang.reflect.ParameterizedType;
 import java.lang.reflect.Type;
 import org.jspecify.annotations.Nullable;
 
 /** A type whose values cannot travel, and what to use instead. */
 final class RefusedTypeException extends IllegalArgumentException {
     private static final long serialVersionUID = 1L;
+    private static final int MOST_NESTING = 12; // a class may name itself with ever longer arguments
 
     RefusedTypeException(Type type, String remedy) {
         this(type, remedy, null);
@@ -37,13 +40,32 @@ final class RefusedTypeException extends IllegalArgumentException {
         if (raw.isAnonymousClass() || (raw.isLocalClass() && !Platform.isRecord(raw))) { // Gson writes null
             throw new RefusedTypeException(token.getType(), "it is a class within a method; move it out");
         }
+        if (nesting(token.getType()) > MOST_NESTING) {
+            throw new RefusedTypeException(raw, "its type arguments nest deeper than " + MOST_NESTING);
+        }
         try {
-            return gson.getAdapter(token);
+            TypeAdapter<?> adapter = gson.getAdapter(token);
+            if (CollectionAdapterFactory.isOurs(adapter) || MapAdapterFactory.isOurs(adapter)) {
+                Containers.requireMade(raw);
+            }
+            return adapter;
         } catch (RefusedTypeException refused) {
             throw refused;
         } catch (RuntimeException unfit) { // Gson's, of a class of the platform's, or that of an application's factory
             String remedy = "send a record of what matters of it, or give GsonCodec.builder() an adapter";
             throw new RefusedTypeException(token.getType(), remedy, unfit);
         }
+    }
+
+    private static int nesting(Type type) {
+        int deepest = 0;
+        if (type instanceof ParameterizedType generic) {
+            for (Type each : generic.getActualTypeArguments()) {
+                deepest = Math.max(deepest, 1 + nesting(each));
+            }
+        } else if (type instanceof GenericArrayType array) {
+            deepest = 1 + nesting(array.getGenericComponentType());
+        }
+        return deepest;
     }
 }

@@ -3,13 +3,13 @@ package io.realtime.gson;
 import com.google.gson.Gson;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
-import com.google.gson.JsonParseException;
 import com.google.gson.JsonPrimitive;
 import com.google.gson.JsonSyntaxException;
 import com.google.gson.TypeAdapter;
 import com.google.gson.stream.JsonReader;
 import com.google.gson.stream.JsonToken;
 import com.google.gson.stream.JsonWriter;
+import io.realtime.internal.wire.GsonMapper;
 import io.realtime.internal.wire.Names;
 import java.io.IOException;
 import java.util.Map;
@@ -93,13 +93,8 @@ final class SubtypeAdapter extends TypeAdapter<@Nullable Object> {
                 throw unknown(name.getAsString(), path + "." + Subtypes.FIELD);
             }
         }
-        try {
-            return adapter(type).fromJsonTree(tree);
-        } catch (JsonParseException | IllegalStateException unfit) { // it names a place in the tree
-            JsonSyntaxException refused = new JsonSyntaxException("no " + type.getSimpleName() + "; at path " + path);
-            refused.addSuppressed(unfit);
-            throw refused;
-        }
+        // As text, since Gson's reader of trees rounds numbers.
+        return new GsonMapper(adapter(type), false).readPart(tree.toString(), path);
     }
 
     private static JsonSyntaxException unknown(String name, String path) {

@@ -26,7 +26,7 @@ final class Subtypes {
     /**
      * Returns the classes that stand for a base, by name; empty when they are not known.
      *
-     * @throws RefusedTypeException when two have one name, or one is generic
+     * @throws RefusedTypeException when two have one name, or one is generic or no object
      */
     Map<String, Class<?>> of(Class<?> base) {
         Map<String, Class<?>> leaves = new LinkedHashMap<>();
@@ -35,6 +35,10 @@ final class Subtypes {
             if (other != null && other != leaf) {
                 throw new RefusedTypeException(
                         base, other.getName() + " and " + leaf.getName() + " have one simple name");
+            }
+            if (Enum.class.isAssignableFrom(leaf) || Containers.isContainer(leaf)) {
+                throw new RefusedTypeException(
+                        base, leaf.getSimpleName() + " is no object that has a field 'type'; put it into a record");
             }
             if (leaf.getTypeParameters().length > 0) {
                 throw new RefusedTypeException(
@@ -47,7 +51,7 @@ final class Subtypes {
     private List<Class<?>> leaves(Class<?> base) {
         List<Class<?>> leaves = new ArrayList<>();
         for (Class<?> one : below(base)) {
-            if (Modifier.isAbstract(one.getModifiers())) {
+            if (Modifier.isAbstract(one.getModifiers()) && !one.isEnum()) {
                 leaves.addAll(leaves(one));
             } else {
                 leaves.add(one);

@@ -9,18 +9,27 @@ import java.lang.reflect.WildcardType;
 import java.util.HashMap;
 import java.util.Map;
 
-/** What the type variables of a class and its superclasses stand for. */
+/** What the type variables of a class and its supertypes stand for. */
 final class TypeVariables {
     private final Map<TypeVariable<?>, Type> known = new HashMap<>();
 
     TypeVariables(Type type) {
-        for (Type at = type; at != null; at = TypeToken.get(at).getRawType().getGenericSuperclass()) {
-            if (at instanceof ParameterizedType generic) {
-                Type[] arguments = resolve(generic.getActualTypeArguments());
-                for (int i = 0; i < arguments.length; i++) {
-                    known.put(TypeToken.get(at).getRawType().getTypeParameters()[i], arguments[i]);
-                }
+        learn(type);
+    }
+
+    private void learn(Type type) {
+        Class<?> raw = TypeToken.get(type).getRawType();
+        if (type instanceof ParameterizedType generic) {
+            Type[] arguments = resolve(generic.getActualTypeArguments());
+            for (int i = 0; i < arguments.length; i++) {
+                known.put(raw.getTypeParameters()[i], arguments[i]);
             }
+        }
+        if (raw.getGenericSuperclass() != null) {
+            learn(raw.getGenericSuperclass());
+        }
+        for (Type each : raw.getGenericInterfaces()) {
+            learn(each);
         }
     }
 

@@ -2,10 +2,13 @@ package io.realtime.gson;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
+import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.google.gson.JsonElement;
+import com.google.gson.JsonParser;
 import com.google.gson.TypeAdapter;
 import com.google.gson.annotations.SerializedName;
 import com.google.gson.stream.JsonReader;
@@ -19,6 +22,7 @@ import java.io.StringWriter;
 import java.lang.reflect.Type;
 import java.math.BigDecimal;
 import java.math.BigInteger;
+import java.net.InetAddress;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.LocalDate;
@@ -34,19 +38,34 @@ import java.time.ZoneId;
 import java.time.ZoneOffset;
 import java.time.ZonedDateTime;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Calendar;
+import java.util.Collection;
+import java.util.Collections;
 import java.util.Date;
 import java.util.EnumMap;
+import java.util.EnumSet;
 import java.util.GregorianCalendar;
+import java.util.HashMap;
+import java.util.LinkedList;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.OptionalInt;
+import java.util.Queue;
+import java.util.Set;
+import java.util.SortedMap;
+import java.util.SortedSet;
 import java.util.UUID;
+import java.util.concurrent.ArrayBlockingQueue;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.ConcurrentMap;
+import java.util.concurrent.CopyOnWriteArrayList;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.Arguments;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -210,6 +229,15 @@ class GsonCodecTest {
         var refused = assertThrows(PayloadException.class, () -> write(codec, BigInteger.class, longer));
         assertEquals(
                 "data holds a number of 1024 characters, more than 1023; send it as a string", refused.getMessage());
+    }
+
+    /** A sum with it would have a thousand million digits. */
+    @Test
+    void decimalOfTooManyPlacesIsRefused() {
+        assertEquals("$: the number does not fit", refusal(BigDecimal.class, "1e1000000000"));
+        assertEquals("$: the number does not fit", refusal(BigDecimal.class, "1e-10000"));
+        assertTravels(BigDecimal.class, new BigDecimal("1E+9999"), "1E+9999");
+        assertEquals("$: the number does not fit", refusal(BigInteger.class, "\"" + "1".repeat(1_024) + "\""));
     }
 
     /** To parse them takes a time that grows with the square of their length. */
@@ -442,6 +470,186 @@ class GsonCodecTest {
         assertEquals(new Maybe(Optional.empty(), Optional.empty()), read(codec, Maybe.class, "{\"text\":null}"));
     }
 
+    record Box<T>(T value) {}
+
+    @Test
+    void optionalTravelsWhereverItStands() {
+        Type box = new TypeRef<Box<Optional<String>>>() {}.type();
+        assertTravels(box, new Box<>(Optional.of("a")), "{\"value\":\"a\"}");
+        assertTravels(box, new Box<>(Optional.empty()), "{}");
+        Type list = new TypeRef<List<Optional<String>>>() {}.type();
+        assertTravels(list, List.of(Optional.of("a"), Optional.empty()), "[\"a\",null]");
+        Type map = new TypeRef<Map<String, Optional<String>>>() {}.type();
+        assertTravels(map, Map.of("k", Optional.empty()), "{\"k\":null}");
+        assertTrue(refusedType(new TypeRef<Box<Optional<Optional<String>>>>() {}.type())
+                .contains("absent in two ways"));
+    }
+
+    // ---- nulls
+
+    static class Defaults {
+        @Nullable
+        String text = "default";
+
+        Optional<String> note = Optional.of("default");
+    }
+
+    record Raw(@Nullable JsonElement json, int after) {}
+
+    @Test
+    void nullThatWasSentIsKept() {
+        Defaults none = new Defaults();
+        none.text = null;
+        none.note = Optional.empty();
+        assertEquals("{\"text\":null,\"note\":null}", write(codec, Defaults.class, none));
+        Defaults read = (Defaults) read(codec, Defaults.class, "{\"text\":null,\"note\":null}");
+        assertNull(read.text);
+        assertEquals(Optional.empty(), read.note);
+        assertEquals("default", ((Defaults) read(codec, Defaults.class, "{}")).text);
+        Map<String, Object> map = new HashMap<>();
+        map.put("k", null);
+        assertTravels(ANY_MAP, map, "{\"k\":null}");
+        JsonElement json = JsonParser.parseString("{\"k\":null}");
+        assertTravels(Raw.class, new Raw(json, 1), "{\"json\":{\"k\":null},\"after\":1}");
+        assertTravels(Raw.class, new Raw(null, 1), "{\"after\":1}");
+    }
+
+    // ---- collections, arrays, maps
+
+    @Test
+    void elementsTravelAsTheirDeclaredType() {
+        for (Type type : List.of(
+                new TypeRef<List<Base>>() {}.type(),
+                new TypeRef<Map<String, Base>>() {}.type(),
+                new TypeRef<Base[]>() {}.type())) {
+            Object value = type.getTypeName().contains("Map")
+                    ? Map.of("k", new Bean())
+                    : type.getTypeName().contains("List") ? List.of(new Bean()) : new Base[] {new Bean()};
+            var refused = assertThrows(PayloadException.class, () -> write(codec, type, value));
+            assertTrue(refused.getMessage().contains("Bean is not Base"), refused.getMessage());
+        }
+    }
+
+    static final class Titled extends ArrayList<String> {
+        private static final long serialVersionUID = 1L;
+        String title = "";
+    }
+
+    static final class Names extends ArrayList<String> {
+        private static final long serialVersionUID = 1L;
+    }
+
+    @Test
+    void collectionOfTheApplicationsWithAFieldIsRefused() {
+        assertTrue(refusedType(Titled.class).contains("its field 'title' would be lost"));
+        Names names = new Names();
+        names.add("a");
+        assertTravels(Names.class, names, "[\"a\"]");
+        assertTrue(refusedType(new TypeRef<ArrayBlockingQueue<String>>() {}.type())
+                .contains("nothing makes an empty one"));
+    }
+
+    static List<Type> containers() {
+        return List.of(
+                new TypeRef<Collection<Integer>>() {}.type(),
+                new TypeRef<LinkedList<Integer>>() {}.type(),
+                new TypeRef<Set<Integer>>() {}.type(),
+                new TypeRef<SortedSet<Integer>>() {}.type(),
+                new TypeRef<Queue<Integer>>() {}.type(),
+                new TypeRef<BlockingQueue<Integer>>() {}.type(),
+                new TypeRef<CopyOnWriteArrayList<? extends Integer>>() {}.type());
+    }
+
+    @ParameterizedTest
+    @MethodSource("containers")
+    void standardCollectionsTravel(Type type) {
+        Collection<?> read = (Collection<?>) read(codec, type, "[1,2]");
+        assertEquals(List.of(1, 2), List.copyOf(read));
+        assertEquals("[1,2]", write(codec, type, read));
+    }
+
+    @Test
+    void standardMapsAndEnumSetsTravel() {
+        for (Type type : List.of(
+                new TypeRef<SortedMap<String, Integer>>() {}.type(),
+                new TypeRef<ConcurrentMap<String, Integer>>() {}.type(),
+                new TypeRef<HashMap<String, Integer>>() {}.type())) {
+            assertTravels(type, Map.of("a", 1), "{\"a\":1}");
+        }
+        assertTravels(new TypeRef<EnumSet<Color>>() {}.type(), EnumSet.of(Color.GREEN), "[\"verde\"]");
+        assertEquals("$[1]: the value does not fit", refusal(new TypeRef<Queue<Integer>>() {}.type(), "[1,null]"));
+        assertEquals(
+                "$.a: the value does not fit",
+                refusal(new TypeRef<ConcurrentMap<String, Integer>>() {}.type(), "{\"a\":null}"));
+    }
+
+    static final class AnyHolder {
+        Object any = 0;
+    }
+
+    @Test
+    void valueOfAnyClassTravelsWhereAnyMay() {
+        AnyHolder holder = new AnyHolder();
+        holder.any = List.of(Map.of("k", new int[] {1}), Collections.singleton(Color.GREEN), Arrays.asList("x"));
+        assertEquals("{\"any\":[{\"k\":[1]},[\"verde\"],[\"x\"]]}", write(codec, AnyHolder.class, holder));
+    }
+
+    static List<Arguments> keys() {
+        return List.of(
+                Arguments.of(new TypeRef<Map<Color, Integer>>() {}.type(), Color.GREEN, "verde"),
+                Arguments.of(new TypeRef<Map<Instant, Integer>>() {}.type(), Instant.EPOCH, "1970-01-01T00:00:00Z"),
+                Arguments.of(new TypeRef<Map<UUID, Integer>>() {}.type(), new UUID(0, 1), new UUID(0, 1).toString()),
+                Arguments.of(new TypeRef<Map<Boolean, Integer>>() {}.type(), true, "true"),
+                Arguments.of(new TypeRef<Map<Byte, Integer>>() {}.type(), (byte) 1, "1"),
+                Arguments.of(new TypeRef<Map<Double, Integer>>() {}.type(), 1.5, "1.5"),
+                Arguments.of(new TypeRef<Map<Character, Integer>>() {}.type(), 'c', "c"),
+                Arguments.of(new TypeRef<Map<Long, Integer>>() {}.type(), Long.MAX_VALUE, "9223372036854775807"),
+                Arguments.of(new TypeRef<Map<BigDecimal, Integer>>() {}.type(), new BigDecimal("1.10"), "1.10"),
+                Arguments.of(new TypeRef<Map<?, Integer>>() {}.type(), "any", "any"));
+    }
+
+    @ParameterizedTest
+    @MethodSource("keys")
+    void keysTravelAsTheirTypeIsWritten(Type type, Object key, String name) {
+        assertTravels(type, Map.of(key, 1), "{\"" + name + "\":1}");
+    }
+
+    @Test
+    void keyThatDoesNotFitIsRefusedWithItsPath() {
+        assertEquals("$.x: the key does not fit", refusal(new TypeRef<Map<Color, Integer>>() {}.type(), "{\"x\":1}"));
+        assertEquals(
+                "$.no: the key does not fit", refusal(new TypeRef<Map<Boolean, Integer>>() {}.type(), "{\"no\":1}"));
+        assertEquals(
+                "$.01: the key stands twice",
+                refusal(new TypeRef<Map<Integer, Integer>>() {}.type(), "{\"1\":1,\"01\":2}"));
+        assertTrue(refusedType(new TypeRef<Map<Tree, Integer>>() {}.type()).contains("send a list of records"));
+        assertTrue(
+                refusedType(new TypeRef<Map<List<String>, Integer>>() {}.type()).contains("send a list of records"));
+        Map<String, Integer> none = new HashMap<>();
+        none.put(null, 1);
+        for (Map<?, ?> unfit : List.of(none, Map.of(1, 1))) {
+            assertThrows(PayloadException.class, () -> write(codec, ANY_MAP, unfit));
+        }
+    }
+
+    record Grow<T>(T value, @Nullable Grow<List<T>> next) {}
+
+    enum Twins {
+        @SerializedName(value = "a", alternate = "b")
+        A,
+        @SerializedName("b")
+        B
+    }
+
+    record Address(InetAddress address) {}
+
+    @Test
+    void moreTypesAreRefusedThatCannotTravel() {
+        assertTrue(refusedType(new TypeRef<Grow<String>>() {}.type()).contains("type arguments nest deeper"));
+        assertTrue(refusedType(Twins.class).contains("two of its constants are named 'b'"));
+        assertTrue(refusedType(Address.class).contains("to read it may ask a name server"));
+    }
+
     // ---- subtypes
 
     sealed interface Shape permits Circle, Square, Other {}
@@ -479,7 +687,7 @@ class GsonCodecTest {
         assertEquals(
                 "$.all[0].radius: a value is required", refusal(Drawing.class, "{\"all\":[{\"type\":\"Circle\"}]}"));
         assertEquals(
-                "$.all[1]: no Circle",
+                "$.all[1].radius: the number does not fit",
                 refusal(Drawing.class, "{\"all\":[{\"type\":\"Dot\"},{\"radius\":\"x\",\"type\":\"Circle\"}]}"));
     }
 
@@ -500,6 +708,70 @@ class GsonCodecTest {
         assertEquals("Tom", ((Cat) read(named, Animal.class, "{\"type\":\"Cat\",\"name\":\"Tom\"}")).name);
         assertThrows(PayloadException.class, () -> write(named, Animal.class, new Dog()));
         assertTrue(refusedType(Animal.class).contains("subtypes(...)"));
+    }
+
+    sealed interface Exact permits Big {}
+
+    record Big(int small, long large, Object any, @Nullable Exact inside) implements Exact {
+        Big {
+            if (small < 0) {
+                throw new IllegalArgumentException("small is below 0");
+            }
+        }
+    }
+
+    @Test
+    void subtypeWhoseTypeIsNotFirstKeepsNumbersAndPlaces() {
+        Type list = new TypeRef<List<Exact>>() {}.type();
+        String big = "\"large\":9007199254740993,\"any\":{\"n\":9007199254740993,\"k\":null}";
+        Map<String, Object> any = new HashMap<>(Map.of("n", 9_007_199_254_740_993L));
+        any.put("k", null);
+        Big value = new Big(1, 9_007_199_254_740_993L, any, new Big(2, 9_007_199_254_740_993L, any, null));
+        String inner = "{\"small\":2," + big + ",\"type\":\"Big\"}";
+        String json = "[{\"small\":1," + big + ",\"inside\":" + inner + ",\"type\":\"Big\"}]";
+        assertEquals(List.of(value), read(codec, list, json));
+        assertEquals(
+                "$[0].inside.small: the number does not fit",
+                refusal(list, json.replace("\"small\":2", "\"small\":4294967297")));
+        assertEquals("small is below 0", refusal(list, json.replace("\"small\":2", "\"small\":-2")));
+    }
+
+    enum Level implements Ranked {
+        LOW
+    }
+
+    sealed interface Ranked permits Level {}
+
+    static final class Items extends ArrayList<String> implements Listed {
+        private static final long serialVersionUID = 1L;
+    }
+
+    sealed interface Listed permits Items {}
+
+    @Test
+    void whatIsNoObjectStandsForNoBase() {
+        assertTrue(refusedType(Ranked.class).contains("Level is no object that has a field 'type'"));
+        assertTrue(refusedType(Listed.class).contains("Items is no object that has a field 'type'"));
+        var refused = assertThrows(
+                IllegalArgumentException.class,
+                () -> GsonCodec.builder().subtypes(Animal.class, Cat.class, Animal.class));
+        assertEquals(Animal.class.getName() + " cannot stand for itself", refused.getMessage());
+    }
+
+    sealed interface State permits Loading, Loaded {}
+
+    static final class Loading implements State {
+        static final Loading INSTANCE = new Loading();
+
+        private Loading() {}
+    }
+
+    record Loaded(String text) implements State {}
+
+    @Test
+    void singletonIsReadAsItsInstance() {
+        assertEquals("{\"type\":\"Loading\"}", write(codec, State.class, Loading.INSTANCE));
+        assertSame(Loading.INSTANCE, read(codec, State.class, "{\"type\":\"Loading\"}"));
     }
 
     sealed interface Clash permits Clashing {}

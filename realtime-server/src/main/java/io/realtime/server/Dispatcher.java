@@ -267,7 +267,7 @@ final class Dispatcher {
 
     /** Returns what the sender is told of a failure; the log and the listener hear of the rest. */
     private ErrorData report(Session session, String type, Throwable failure) {
-        if (failure instanceof RealtimeException refused) {
+        if (failure instanceof RealtimeException refused && ErrorData.isForPeer(failure)) {
             return ErrorData.of(refused);
         }
         String what = "the handler of '" + type + "' failed";
@@ -352,7 +352,7 @@ final class Dispatcher {
         Payload replies = core.payloads().of(request.replyType());
         return begun((session, envelope) -> {
             String ref = requireRef(envelope);
-            reply(session, ref, request, replies, handler.handle(session, envelope.<Q>data(questions)));
+            reply(session, ref, replies, handler.handle(session, envelope.<Q>data(questions)));
             return null;
         });
     }
@@ -396,7 +396,7 @@ final class Dispatcher {
         Throwable why = failure;
         try {
             if (why == null) {
-                reply(session, ref, request, replies, reply);
+                reply(session, ref, replies, reply);
             }
         } catch (Throwable unfit) { // the reply cannot be written
             why = unfit;
@@ -440,14 +440,7 @@ final class Dispatcher {
         return ref;
     }
 
-    private static <R> void reply(
-            Session session, String ref, Request<?, R> request, Payload replies, @Nullable R reply) {
-        Outgoing frame = Outgoing.of(Frames.REPLY).ref(ref);
-        try {
-            frame.data(reply, replies);
-        } catch (PayloadException unfit) { // the server's fault, not the asker's data
-            throw new IllegalStateException("the reply of '" + request.name() + "' cannot be written", unfit);
-        }
-        session.answer(frame);
+    private static void reply(Session session, String ref, Payload replies, @Nullable Object reply) {
+        session.answer(Outgoing.of(Frames.REPLY).ref(ref).data(reply, replies));
     }
 }

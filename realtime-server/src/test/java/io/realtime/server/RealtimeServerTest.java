@@ -46,6 +46,8 @@ class RealtimeServerTest {
     private static final Event<Said> SAID = Event.of("said", Said.class);
     private static final Event<Said> TYPING = Event.ephemeral("typing", Said.class);
     private static final Event<Void> FAIL = Event.of("fail", Void.class);
+    private static final Event<Void> UNWRITABLE = Event.of("unwritable", Void.class); // fails to send
+    private static final Event<Double> PRICE = Event.of("price", Double.class);
     private static final Event<Void> REFUSE = Event.of("refuse", Void.class);
     private static final Request<JsonElement, JsonElement> ECHO =
             Request.of("echo", JsonElement.class, JsonElement.class);
@@ -81,6 +83,7 @@ class RealtimeServerTest {
                         .on(FAIL, (session, message) -> {
                             throw new IllegalStateException("secret detail");
                         })
+                        .on(UNWRITABLE, (session, message) -> session.send(PRICE, Double.NaN))
                         .on(REFUSE, (session, message) -> {
                             throw new RealtimeException(ErrorCode.of("sold_out"), "nothing left");
                         })
@@ -688,6 +691,7 @@ class RealtimeServerTest {
                 "{'type':'say'} | bad_data",
                 "{'type':'echo','data':1} | bad_message",
                 "{'type':'fail'} | internal",
+                "{'type':'unwritable'} | internal",
                 "{'type':'refuse','ref':'r'} | sold_out",
                 "{'type':'$join','room':'chat:1','data':{'since':5}} | bad_data",
                 "{'type':'$history','room':'chat:1','data':{'limit':'x'}} | bad_data",

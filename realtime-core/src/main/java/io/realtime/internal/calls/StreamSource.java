@@ -243,7 +243,7 @@ public final class StreamSource<T> implements StreamSink<T> {
         if (isCancelled()) {
             return; // what came of the interruption is nobody's trouble
         }
-        if (cause instanceof RealtimeException known) {
+        if (cause instanceof RealtimeException known && ErrorData.isForPeer(cause)) {
             finish(ErrorData.of(known));
         } else {
             try {

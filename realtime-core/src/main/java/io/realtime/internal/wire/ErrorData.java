@@ -1,6 +1,7 @@
 package io.realtime.internal.wire;
 
 import io.realtime.ErrorCode;
+import io.realtime.PayloadException;
 import io.realtime.RealtimeException;
 import io.realtime.RemoteException;
 import io.realtime.internal.Steps;
@@ -30,6 +31,12 @@ public record ErrorData(
         if (message != null) { // half a surrogate pair becomes "?": an error must be told whatever its text
             message = new String(message.getBytes(StandardCharsets.UTF_8), StandardCharsets.UTF_8);
         }
+    }
+
+    /** Returns whether a peer is told of a handler's failure in its own words; else it is the handler's fault. */
+    public static boolean isForPeer(Throwable failure) {
+        return failure instanceof RealtimeException
+                && !(failure instanceof PayloadException unfit && unfit.isOutgoing());
     }
 
     /** What a peer is told of a failure. */

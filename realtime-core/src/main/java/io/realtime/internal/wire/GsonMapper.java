@@ -16,11 +16,18 @@ public final class GsonMapper implements PayloadCodec.Mapper {
     private static final TypeAdapter<JsonElement> JSON = new Gson().getAdapter(JsonElement.class);
 
     private final TypeAdapter<Object> adapter;
+    private final boolean writesNulls;
 
-    /** @param adapter takes and gives values of the type */
+    /**
+     * A mapper.
+     *
+     * @param adapter takes and gives values of the type
+     * @param writesNulls whether a null is written that an adapter puts behind a name
+     */
     @SuppressWarnings("unchecked")
-    public GsonMapper(TypeAdapter<?> adapter) {
+    public GsonMapper(TypeAdapter<?> adapter, boolean writesNulls) {
         this.adapter = (TypeAdapter<Object>) adapter;
+        this.writesNulls = writesNulls;
     }
 
     @Override
@@ -28,7 +35,7 @@ public final class GsonMapper implements PayloadCodec.Mapper {
         try {
             JsonWriter writer = new BoundedWriter(out);
             writer.setHtmlSafe(false);
-            writer.setSerializeNulls(value instanceof JsonElement); // raw JSON passes through as it is
+            writer.setSerializeNulls(writesNulls);
             adapter.write(writer, value);
             writer.close(); // an adapter of the application's may have written no value, or half of one
         } catch (PayloadException unfit) {
@@ -55,6 +62,19 @@ public final class GsonMapper implements PayloadCodec.Mapper {
             throw PayloadFaults.none();
         }
         return value;
+    }
+
+    /**
+     * Reads a value that stands in a payload from a text of its own.
+     *
+     * @param at where it stands
+     */
+    public Object readPart(String text, String at) {
+        try {
+            return read(text, 0, text.length());
+        } catch (PayloadException unfit) {
+            throw PayloadFaults.within(at, unfit);
+        }
     }
 
     /** Writes no payload that nests deeper than whoever receives its frame reads. */

@@ -2,6 +2,7 @@ package io.realtime.internal.wire;
 
 import com.google.gson.Gson;
 import com.google.gson.GsonBuilder;
+import com.google.gson.JsonElement;
 import com.google.gson.TypeAdapter;
 import com.google.gson.reflect.TypeToken;
 import com.google.gson.stream.JsonReader;
@@ -48,7 +49,12 @@ public final class Json {
 
     private static Payload make(Type type) {
         boolean isJson = type != Void.class && !Bytes.is(type);
-        return new Payload(type, isJson ? new GsonMapper(GSON.getAdapter(TypeToken.get(type))) : null);
+        if (!isJson) {
+            return new Payload(type, null);
+        }
+        TypeToken<?> token = TypeToken.get(type);
+        boolean isRaw = JsonElement.class.isAssignableFrom(token.getRawType()); // passes through as it is
+        return new Payload(type, new GsonMapper(GSON.getAdapter(token), isRaw));
     }
 
     /** Writes a string at the end of a text. */

@@ -50,6 +50,13 @@ final class PayloadFaults {
         return new PayloadException("$: the value does not fit");
     }
 
+    /** A value that stands in a payload and was read by itself: its places begin with its own. */
+    static PayloadException within(String at, PayloadException unfit) {
+        String message = Steps.message(unfit);
+        boolean isPlaced = message.startsWith("$.") || message.startsWith("$[") || message.startsWith("$:");
+        return isPlaced ? new PayloadException(PayloadReader.path(at) + message.substring(1), unfit) : unfit;
+    }
+
     /** What the payload's own constructor said against the values, if it did: its words, for the sender. */
     private static @Nullable String rejection(Throwable unfit) {
         if (unfit instanceof JsonSyntaxException) { // an adapter's refusal (of a UUID, say): the place says more

@@ -1,0 +1,138 @@
+package io.realtime.gson;
+
+import com.google.gson.JsonSyntaxException;
+import com.google.gson.reflect.TypeToken;
+import com.google.gson.stream.JsonReader;
+import java.lang.reflect.Constructor;
+import java.lang.reflect.Field;
+import java.lang.reflect.Modifier;
+import java.lang.reflect.Type;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collection;
+import java.util.EnumMap;
+import java.util.EnumSet;
+import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.TreeSet;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentSkipListMap;
+import java.util.concurrent.LinkedBlockingDeque;
+import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
+
+/** How collections and maps that are to be read are made. */
+final class Containers {
+    /** What stands for an interface or an abstract class: the first that is one. */
+    private static final List<Class<?>> STANDARD = Arrays.asList(
+            ArrayList.class,
+            LinkedHashSet.class,
+            TreeSet.class,
+            ArrayDeque.class,
+            LinkedBlockingDeque.class,
+            LinkedHashMap.class,
+            TreeMap.class,
+            ConcurrentHashMap.class,
+            ConcurrentSkipListMap.class);
+
+    private Containers() {}
+
+    static boolean isContainer(Class<?> raw) {
+        return Collection.class.isAssignableFrom(raw) || Map.class.isAssignableFrom(raw);
+    }
+
+    /**
+     * Refuses a class of the application's that holds more than its elements.
+     *
+     * @throws RefusedTypeException when it has fields of its own
+     */
+    static void requireNoFields(Class<?> raw) {
+        for (Class<?> at = raw; at != null && !Platform.owns(at); at = at.getSuperclass()) {
+            for (Field field : at.getDeclaredFields()) {
+                if (!Modifier.isStatic(field.getModifiers()) && !field.isSynthetic()) {
+                    throw new RefusedTypeException(
+                            raw,
+                            "its field '" + field.getName() + "' would be lost; make it a record that has a "
+                                    + (Map.class.isAssignableFrom(raw) ? "map" : "collection")
+                                    + ", or give it an adapter");
+                }
+            }
+        }
+    }
+
+    /** @throws RefusedTypeException when nothing makes one that is declared like this */
+    static void requireMade(Class<?> raw) {
+        if (isContainer(raw) && raw != EnumSet.class && raw != EnumMap.class && constructor(raw) == null) {
+            throw new RefusedTypeException(
+                    raw, "nothing makes an empty one; declare java.util.List, Set or Map, or give it an adapter");
+        }
+    }
+
+    /** Returns what makes collections of a class. */
+    @SuppressWarnings("unchecked")
+    static Supplier<Collection<@Nullable Object>> collections(Class<?> raw, Type element) {
+        return (Supplier<Collection<@Nullable Object>>) supplier(raw, element);
+    }
+
+    /** Returns what makes maps of a class. */
+    @SuppressWarnings("unchecked")
+    static Supplier<Map<Object, @Nullable Object>> maps(Class<?> raw, Type key) {
+        return (Supplier<Map<Object, @Nullable Object>>) supplier(raw, key);
+    }
+
+    @SuppressWarnings({"unchecked", "rawtypes"}) // an enum's set or map
+    private static Supplier<?> supplier(Class<?> raw, Type first) {
+        Class<?> of = TypeToken.get(first).getRawType();
+        if (EnumSet.class.isAssignableFrom(raw) && of.isEnum()) {
+            return () -> EnumSet.noneOf((Class<Enum>) of);
+        }
+        if (raw == EnumMap.class && of.isEnum()) {
+            return () -> new EnumMap((Class<Enum>) of);
+        }
+        Constructor<?> constructor = constructor(raw);
+        return () -> make(raw, constructor);
+    }
+
+    private static Object make(Class<?> raw, @Nullable Constructor<?> constructor) {
+        if (constructor == null) { // of a value that stood where any may
+            throw new IllegalStateException("nothing makes a " + raw.getName());
+        }
+        try {
+            return constructor.newInstance();
+        } catch (ReflectiveOperationException failed) {
+            throw new IllegalStateException("no " + raw.getName() + " was made", failed);
+        }
+    }
+
+    /** Returns the constructor of an empty one; null when there is none. */
+    private static @Nullable Constructor<?> constructor(Class<?> raw) {
+        Class<?> made = raw;
+        if (Modifier.isAbstract(raw.getModifiers())) {
+            made = STANDARD.stream().filter(raw::isAssignableFrom).findFirst().orElse(raw);
+        }
+        if (Modifier.isAbstract(made.getModifiers())) {
+            return null;
+        }
+        try {
+            if (Platform.owns(made)) {
+                return Modifier.isPublic(made.getModifiers()) ? made.getConstructor() : null;
+            }
+            Constructor<?> own = made.getDeclaredConstructor();
+            Construction.open(made, own);
+            return own;
+        } catch (NoSuchMethodException none) {
+            return null;
+        }
+    }
+
+    /** Tells of a value that was taken from the reader, and that its collection or map refused. */
+    static JsonSyntaxException unfit(JsonReader in, RuntimeException refused) {
+        JsonSyntaxException unfit = new JsonSyntaxException("the value does not fit; at path " + in.getPreviousPath());
+        unfit.addSuppressed(refused);
+        return unfit;
+    }
+}
