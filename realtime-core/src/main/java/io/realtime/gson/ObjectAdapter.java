@@ -11,6 +11,7 @@ import com.google.gson.stream.JsonReader;
 import com.google.gson.stream.JsonToken;
 import com.google.gson.stream.JsonWriter;
 import java.io.IOException;
+import java.lang.annotation.Annotation;
 import java.lang.reflect.Field;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Modifier;
@@ -34,11 +35,12 @@ final class ObjectAdapter extends TypeAdapter<@Nullable Object> {
 
     /** A field. */
     private record Part(
-            int index, String name, Field field, boolean isOptional, TypeAdapter<@Nullable Object> adapter) {
-        boolean isRequired() {
-            return field.getType().isPrimitive();
-        }
-    }
+            int index,
+            String name,
+            Field field,
+            boolean isOptional,
+            boolean isRequired,
+            TypeAdapter<@Nullable Object> adapter) {}
 
     private ObjectAdapter(
             Class<?> type,
@@ -72,7 +74,7 @@ final class ObjectAdapter extends TypeAdapter<@Nullable Object> {
             TypeAdapter<?> adapter = adapter(gson, variables, field, type);
             Type resolved = variables.resolve(field.getGenericType());
             boolean isOptional = TypeToken.get(resolved).getRawType() == Optional.class;
-            parts[i] = new Part(i, name, field, isOptional, (TypeAdapter<@Nullable Object>) adapter);
+            parts[i] = new Part(i, name, field, isOptional, isRequired(field, isOptional), (TypeAdapter<@Nullable Object>) adapter);
             List<String> names = new ArrayList<>(Collections.singletonList(name));
             names.addAll(given == null ? Collections.emptyList() : Arrays.asList(given.alternate()));
             for (String each : names) {
@@ -82,6 +84,25 @@ final class ObjectAdapter extends TypeAdapter<@Nullable Object> {
             }
         }
         return new ObjectAdapter(type, typeName, parts, byName, construction);
+    }
+
+    private static boolean isRequired(Field field, boolean isOptional) {
+        if (field.getType().isPrimitive() || field.isAnnotationPresent(Required.class)) {
+            return true;
+        }
+        return field.getDeclaringClass().isAnnotationPresent(Required.class)
+                && !isOptional
+                && !isNullable(field.getAnnotations())
+                && !isNullable(field.getAnnotatedType().getAnnotations());
+    }
+
+    private static boolean isNullable(Annotation[] annotations) {
+        for (Annotation each : annotations) {
+            if (each.annotationType().getSimpleName().equals("Nullable")) {
+                return true;
+            }
+        }
+        return false;
     }
 
     private static TypeAdapter<?> adapter(Gson gson, TypeVariables variables, Field field, Class<?> type) {
@@ -139,6 +160,10 @@ final class ObjectAdapter extends TypeAdapter<@Nullable Object> {
         }
         for (Part part : parts) {
             Object of = get(part.field, value);
+            if (of == null && part.isRequired) {
+                throw new IllegalArgumentException(
+                        "'" + part.name + "' of " + type.getSimpleName() + " is required, and is null");
+            }
             if (!construction.needsAll() || (of != null && !(part.isOptional && of.equals(Optional.empty())))) {
                 out.name(part.name); // a null, where a default would stand for what is missing
                 part.adapter.write(out, of);
@@ -183,7 +208,7 @@ final class ObjectAdapter extends TypeAdapter<@Nullable Object> {
         in.endObject();
         for (Part part : parts) {
             if (values[part.index] == null && (isSet == null || isSet[part.index])) {
-                if (part.isRequired()) {
+                if (part.isRequired) {
                     throw new JsonSyntaxException(
                             "a value is required; at path " + in.getPreviousPath() + "." + part.name);
                 }

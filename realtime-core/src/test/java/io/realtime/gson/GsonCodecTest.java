@@ -487,6 +487,30 @@ class GsonCodecTest {
 
     // ---- nulls
 
+    @Required
+    record Parcel(String to, @Nullable String from, Optional<String> note, List<String> items) {}
+
+    record Letter(@Required String to, String from) {}
+
+    @Required
+    static class Envelope {
+        String to = "default";
+    }
+
+    @Test
+    void whatIsRequiredIsNeitherMissingNorNull() {
+        Parcel parcel = new Parcel("a", null, Optional.empty(), List.of());
+        assertTravels(Parcel.class, parcel, "{\"to\":\"a\",\"items\":[]}");
+        assertEquals("$.items: a value is required", refusal(Parcel.class, "{\"to\":\"a\"}"));
+        assertEquals("$.to: a value is required", refusal(Parcel.class, "{\"to\":null,\"items\":[]}"));
+        assertEquals("$.to: a value is required", refusal(Letter.class, "{\"from\":\"a\"}"));
+        assertTravels(Letter.class, new Letter("a", null), "{\"to\":\"a\"}");
+        assertEquals("default", ((Envelope) read(codec, Envelope.class, "{}")).to);
+        assertEquals("$.to: a value is required", refusal(Envelope.class, "{\"to\":null}"));
+        var refused = assertThrows(PayloadException.class, () -> write(codec, Letter.class, new Letter(null, "a")));
+        assertEquals("data is no JSON: 'to' of Letter is required, and is null", refused.getMessage());
+    }
+
     static class Defaults {
         @Nullable
         String text = "default";
