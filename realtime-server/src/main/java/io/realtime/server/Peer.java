@@ -395,7 +395,8 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
         long retryAfterMs = TimeUnit.NANOSECONDS.toMillis(wait) + 1;
         send(error(
                 new ErrorData(ErrorCode.RATE_LIMITED.value(), "more messages than " + rate, true, retryAfterMs, null),
-                envelope.ref()));
+                envelope.ref(),
+                0));
         return false;
     }
 
@@ -433,7 +434,7 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
             }
         } catch (PayloadException unfit) { // no more than a ping either: what came early is not heard on the I/O thread
             if (mayPing()) {
-                send(error(ErrorData.of(unfit), envelope.ref()));
+                send(error(ErrorData.of(unfit), envelope.ref(), 0));
             }
         }
     }
@@ -450,7 +451,7 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
             JsonElement data = ping.data(JsonElement.class);
             frame = Outgoing.of(Frames.PONG).ref(ping.ref()).data(data, JsonElement.class);
         } catch (PayloadException unreadable) { // half a surrogate pair, which no frame could carry back
-            send(error(ErrorData.of(unreadable), ping.ref()));
+            send(error(ErrorData.of(unreadable), ping.ref(), 0));
             return;
         }
         send(frame.frame());
@@ -481,7 +482,7 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
             return;
         }
         whenWelcomed(
-                () -> send(error(ErrorData.of(fault), fault.ref()))); // the welcome is the first frame that a peer sees
+                () -> send(error(ErrorData.of(fault), fault.ref(), fault.seq()))); // the welcome is the first frame that a peer sees
     }
 
     // ---------------------------------------------------------------- becoming a session
@@ -1038,8 +1039,12 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
         }
     }
 
-    static Frame error(ErrorData error, @Nullable String ref) {
-        return Outgoing.of(Frames.ERROR).ref(ref).data(error, ErrorData.class).frame();
+    static Frame error(ErrorData error, @Nullable String ref, long seq) {
+        return Outgoing.of(Frames.ERROR)
+                .ref(ref)
+                .seq(seq)
+                .data(error, ErrorData.class)
+                .frame();
     }
 
     /** Closes, after an error frame that tells why; what still arrives is not taken. */
@@ -1049,7 +1054,7 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
         if (word != null) {
             boolean retryable = reason.code() >= 4100;
             ErrorData why = new ErrorData(word.value(), reason.text(), retryable, null, reason.code());
-            Steps.run(() -> connection.send(FrameBatch.of(error(why, null)))); // closes all the same
+            Steps.run(() -> connection.send(FrameBatch.of(error(why, null, 0)))); // closes all the same
         }
         connection.close(reason);
     }

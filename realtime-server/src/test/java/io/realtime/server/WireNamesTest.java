@@ -90,6 +90,15 @@ class WireNamesTest {
         }
     }
 
+    /** Else the acknowledgement of the next would be all that its sender hears of it. */
+    @Test
+    void errorAboutMalformedFrameCarriesItsSeq() {
+        TestPeer ann = test.managed("ann");
+        for (String frame : List.of("{'type':'no good','seq':7}", "{'seq':7,'data':{}", "{'seq':7}")) {
+            assertEquals(7, refused(ann, frame).get("seq").getAsLong(), frame);
+        }
+    }
+
     @Test
     void errorAboutBinaryProtocolFrameCarriesItsRef() {
         TestPeer ann = test.plain("ann");

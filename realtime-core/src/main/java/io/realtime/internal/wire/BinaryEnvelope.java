@@ -61,7 +61,7 @@ public final class BinaryEnvelope {
         Envelope envelope = Envelope.parse(utf8(header), nesting, in.slice());
         if (envelope.isProtocol()) {
             throw new MalformedException("'" + envelope.type() + "' comes in a text frame, not in a binary one")
-                    .about(envelope.ref());
+                    .about(envelope);
         }
         return envelope;
     }

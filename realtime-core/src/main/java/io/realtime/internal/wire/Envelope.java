@@ -79,7 +79,7 @@ public final class Envelope {
             fault = new MalformedException("field 'type' is missing");
         }
         if (fault != null) {
-            throw fault.about(envelope.ref);
+            throw fault.about(envelope);
         }
         return envelope;
     }

@@ -9,23 +9,30 @@ public final class MalformedException extends RealtimeException {
     private static final long serialVersionUID = 1L;
 
     private final @Nullable String ref;
+    private final long seq;
 
     MalformedException(String message) {
-        this(message, null);
+        this(message, null, 0);
     }
 
-    private MalformedException(String message, @Nullable String ref) {
+    private MalformedException(String message, @Nullable String ref, long seq) {
         super(ErrorCode.BAD_MESSAGE, message);
         this.ref = ref;
+        this.seq = seq;
     }
 
-    /** Returns this fault as one of the frame with this ref. */
-    MalformedException about(@Nullable String itsRef) {
-        return itsRef == null ? this : new MalformedException(getMessage(), itsRef);
+    /** Returns this fault as one of the frame that begins with these fields. */
+    MalformedException about(Envelope frame) {
+        return new MalformedException(getMessage(), frame.ref(), frame.seq());
     }
 
     /** Returns the frame's {@code ref} where it could be read, or null. */
     public @Nullable String ref() {
         return ref;
+    }
+
+    /** Returns the frame's {@code seq} where it could be read, or 0. */
+    public long seq() {
+        return seq;
     }
 }
