@@ -3,8 +3,8 @@ package io.realtime.benchmarks;
 import io.realtime.Event;
 import io.realtime.Request;
 import io.realtime.internal.wire.Outgoing;
-import io.realtime.spi.Frame;
-import io.realtime.spi.FrameBatch;
+import io.realtime.spi.WireMessage;
+import io.realtime.spi.MessageBatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicLong;
 import org.openjdk.jmh.annotations.Benchmark;
@@ -66,8 +66,8 @@ public class HandOverBenchmark {
     }
 
     /** An answer holds the text, and is longer than an acknowledgement, which is all else that is sent. */
-    private void count(FrameBatch batch) {
-        for (Frame frame : batch.frames()) {
+    private void count(MessageBatch batch) {
+        for (WireMessage frame : batch.frames()) {
             if (frame.length() > TEXT.length()) {
                 answered.incrementAndGet();
             }

@@ -118,7 +118,7 @@ final class HeapWalk {
             return full.substring(full.lastIndexOf('.', lambda) + 1, lambda) + " lambda";
         }
         String name = object.getClass().getSimpleName();
-        return name.equals("RoomState") ? name + wireName(object) : name; // tells the inboxes apart
+        return name.equals("RoomChannel") ? name + wireName(object) : name; // tells the inboxes apart
     }
 
     private String wireName(Object room) {

@@ -2,11 +2,11 @@ package io.realtime.benchmarks;
 
 import io.realtime.CloseReason;
 import io.realtime.internal.wire.Envelope;
-import io.realtime.internal.wire.Frames;
+import io.realtime.internal.wire.Protocol;
 import io.realtime.spi.Connection;
 import io.realtime.spi.ConnectionListener;
-import io.realtime.spi.Frame;
-import io.realtime.spi.FrameBatch;
+import io.realtime.spi.WireMessage;
+import io.realtime.spi.MessageBatch;
 import io.realtime.spi.Handshake;
 import io.realtime.spi.ServerTransport;
 import java.net.InetSocketAddress;
@@ -32,8 +32,8 @@ final class NullConnection implements Connection {
     private final InetSocketAddress remote;
     private @Nullable ConnectionListener listener;
     private boolean isKept;
-    private @Nullable Consumer<FrameBatch> ear;
-    private @Nullable Frame last;
+    private @Nullable Consumer<MessageBatch> ear;
+    private @Nullable WireMessage last;
     private long frames;
 
     /** A connection that is not open yet. */
@@ -51,7 +51,7 @@ final class NullConnection implements Connection {
     }
 
     /** Has what it is sent heard by this, on the thread that sends. */
-    NullConnection hear(Consumer<FrameBatch> listening) {
+    NullConnection hear(Consumer<MessageBatch> listening) {
         ear = listening;
         return this;
     }
@@ -97,7 +97,7 @@ final class NullConnection implements Connection {
 
     /** Returns the newest frame, parsed, and forgets it. */
     Envelope takeLast() {
-        Frame frame = last;
+        WireMessage frame = last;
         if (frame == null) {
             throw new IllegalStateException("nothing was sent");
         }
@@ -106,12 +106,12 @@ final class NullConnection implements Connection {
     }
 
     /** Returns the newest frame as a welcome, and forgets it. */
-    Frames.Welcome takeWelcome() {
+    Protocol.Welcome takeWelcome() {
         Envelope envelope = takeLast();
-        if (!envelope.type().equals(Frames.WELCOME)) {
+        if (!envelope.type().equals(Protocol.WELCOME)) {
             throw new IllegalStateException("not welcome: " + envelope);
         }
-        return envelope.data(Frames.Welcome.class);
+        return envelope.data(Protocol.Welcome.class);
     }
 
     /** Returns how many frames it was sent. */
@@ -120,7 +120,7 @@ final class NullConnection implements Connection {
     }
 
     @Override
-    public boolean send(FrameBatch batch) {
+    public boolean send(MessageBatch batch) {
         frames += batch.frames().size();
         if (isKept) {
             last = batch.frames().get(batch.frames().size() - 1);

@@ -1,7 +1,7 @@
 package io.realtime.benchmarks;
 
 import io.realtime.internal.SystemScheduler;
-import io.realtime.internal.wire.Frames;
+import io.realtime.internal.wire.Protocol;
 import io.realtime.internal.wire.Outgoing;
 import io.realtime.server.Authentication;
 import io.realtime.server.Limits;
@@ -80,7 +80,7 @@ final class NullServer implements AutoCloseable {
 
     /** Says {@code $hello} for this user, with a client id as long as a real one. */
     void begin(NullConnection connection, String user) {
-        connection.receive(hello(new Frames.Hello(user, client(user), null, null, null, null, null, null)));
+        connection.receive(hello(new Protocol.Hello(user, client(user), null, null, null, null, null, null)));
         work();
     }
 
@@ -89,13 +89,13 @@ final class NullServer implements AutoCloseable {
         return ("c-" + user + "-0123456789abcdefghij").substring(0, 22);
     }
 
-    static String hello(Frames.Hello data) {
-        return Outgoing.of(Frames.HELLO).data(data, Frames.Hello.class).frame().asText();
+    static String hello(Protocol.Hello data) {
+        return Outgoing.of(Protocol.HELLO).data(data, Protocol.Hello.class).frame().asText();
     }
 
     /** Joins the connection's session to a room. */
     void join(NullConnection connection, String room) {
-        connection.receive(Outgoing.of(Frames.JOIN).room(room).ref("1").frame().asText());
+        connection.receive(Outgoing.of(Protocol.JOIN).room(room).ref("1").frame().asText());
         work();
     }
 

@@ -2,7 +2,7 @@ package io.realtime.benchmarks;
 
 import io.realtime.Event;
 import io.realtime.Position;
-import io.realtime.internal.wire.Frames;
+import io.realtime.internal.wire.Protocol;
 import io.realtime.server.Retention;
 import io.realtime.server.Room;
 import java.time.Duration;
@@ -69,7 +69,7 @@ public class ResumeBenchmark {
             this.user = user;
             this.connection = server.connect().keepLast();
             server.begin(connection, user);
-            Frames.Welcome welcome = connection.takeWelcome();
+            Protocol.Welcome welcome = connection.takeWelcome();
             this.secret = welcome.session();
             welcome.rooms().forEach((name, at) -> positions.put(name, new Position(at.epoch(), at.offset())));
             server.join(connection, ROOM);
@@ -80,7 +80,7 @@ public class ResumeBenchmark {
             server.work();
             positions.put(ROOM, seen);
             hello = NullServer.hello(
-                    new Frames.Hello(user, NullServer.client(user), secret, positions, null, null, null, null));
+                    new Protocol.Hello(user, NullServer.client(user), secret, positions, null, null, null, null));
             connection = server.connect().keepLast();
         }
 

@@ -8,7 +8,7 @@ import io.realtime.internal.wire.Outgoing;
 import io.realtime.internal.wire.Payload;
 import io.realtime.internal.wire.Payloads;
 import io.realtime.server.websocket.FrameDecoder;
-import io.realtime.spi.Frame;
+import io.realtime.spi.WireMessage;
 import java.nio.ByteBuffer;
 import java.util.List;
 import java.util.concurrent.TimeUnit;
@@ -55,7 +55,7 @@ public class WireBenchmark {
     public void fill() {
         int rest = payload - encoded("").length();
         said = said("m".repeat(rest));
-        Frame frame = Outgoing.of(TYPE)
+        WireMessage frame = Outgoing.of(TYPE)
                 .room(ROOM)
                 .ref("r-1234567")
                 .seq(1234)
@@ -87,13 +87,13 @@ public class WireBenchmark {
 
     /** An event that is in no log. */
     @Benchmark
-    public Frame encode() {
+    public WireMessage encode() {
         return outgoing().frame();
     }
 
     /** An event that gets its place in a log. */
     @Benchmark
-    public Frame encodeForLog() {
+    public WireMessage encodeForLog() {
         Outgoing message = outgoing();
         return message.frame(123_456);
     }

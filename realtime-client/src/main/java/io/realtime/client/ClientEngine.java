@@ -16,12 +16,12 @@ import io.realtime.internal.Ids;
 import io.realtime.internal.Steps;
 import io.realtime.internal.wire.Envelope;
 import io.realtime.internal.wire.ErrorData;
-import io.realtime.internal.wire.Frames;
 import io.realtime.internal.wire.Names;
 import io.realtime.internal.wire.Outgoing;
+import io.realtime.internal.wire.Protocol;
 import io.realtime.spi.Connection;
-import io.realtime.spi.Frame;
 import io.realtime.spi.Scheduler;
+import io.realtime.spi.WireMessage;
 import java.time.Duration;
 import java.util.Collections;
 import java.util.Map;
@@ -39,7 +39,7 @@ import org.slf4j.LoggerFactory;
 /**
  * The client's state machine, without sockets, threads or clocks of its own. Everything happens on the scheduler's
  * thread, which owns every field that is not final or volatile; other threads only {@link #post}. The application is
- * reached through {@link Callbacks} alone.
+ * reached through {@link CallbackDispatcher} alone.
  */
 final class ClientEngine {
     private static final Logger LOG = LoggerFactory.getLogger(ClientEngine.class);
@@ -60,11 +60,11 @@ final class ClientEngine {
 
     private final ClientConfig config;
     private final Scheduler scheduler;
-    private final Callbacks callbacks;
+    private final CallbackDispatcher callbacks;
     private final Sender sender;
     private final Rooms rooms;
     private final HistoryReader history;
-    private final Calls calls;
+    private final ClientCalls calls;
     private final InboxAcks inboxAcks;
     private final Drain drain;
     private final Failures failures;
@@ -82,11 +82,11 @@ final class ClientEngine {
     private final Once changingNetwork;
 
     private final Waiters<Void> opening;
-    private @Nullable Link link;
+    private @Nullable ServerConnection link;
     private final Waiters<Void> reopening; // calls of connect while the client disconnects
     private boolean isReopening; // since connect was called then, whether anybody still waits for it or not
     private Drain.@Nullable Wait disconnecting;
-    private Scheduler.Cancellable retry = Link.NOTHING;
+    private Scheduler.Cancellable retry = ServerConnection.NOTHING;
     private long retryAt; // on the scheduler's clock
     private int attempt;
     private int tooBig; // messages that this client did not take, since a connection was healthy
@@ -99,11 +99,11 @@ final class ClientEngine {
     private @Nullable String refusedToken;
     private @Nullable CloseReason refusal; // of refusedToken
     private boolean tokenRetried;
-    private int longestQuestion = Frames.MOST_HELLO_BYTES; // that the server takes, as it last said
+    private int longestQuestion = Protocol.MOST_HELLO_BYTES; // that the server takes, as it last said
     private int mostQuestionBytes = MOST_QUESTION_BYTES; // that some hop takes, as far as is known
     private boolean isHelloTooBig; // for this server: the next names the protocol's rooms alone
 
-    ClientEngine(ClientConfig config, Callbacks callbacks) {
+    ClientEngine(ClientConfig config, CallbackDispatcher callbacks) {
         this.config = config;
         this.scheduler = config.scheduler();
         this.callbacks = callbacks;
@@ -120,8 +120,8 @@ final class ClientEngine {
                 this::endDisconnect);
         this.rooms = new Rooms(callbacks, scheduler, sender::isDone, this::retryRoomsLater);
         this.history = new HistoryReader(callbacks, scheduler, this::sendNow);
-        this.calls =
-                new Calls(Ids.name(config.random()), sender, callbacks, scheduler, this::sendNow, this::checkDrain);
+        this.calls = new ClientCalls(
+                Ids.name(config.random()), sender, callbacks, scheduler, this::sendNow, this::checkDrain);
         this.drain = new Drain(scheduler, callbacks, calls, sender, this::isConnectedWithin);
         this.reconnections = new Throttle(scheduler, BURST, this::dialNow);
         this.networkChanges = new Throttle(scheduler, BURST, this::onNetworkChanged);
@@ -221,7 +221,7 @@ final class ClientEngine {
 
     CompletableFuture<Void> connect() {
         CompletableFuture<Void> result = callbacks.newFuture();
-        ask(result, () -> connect(result, Link.NOTHING));
+        ask(result, () -> connect(result, ServerConnection.NOTHING));
         return result;
     }
 
@@ -258,25 +258,25 @@ final class ClientEngine {
 
     /** What one task does for all calls of disconnect since another call was posted. */
     private final class Disconnect implements Runnable {
-        private final AtomicReference<@Nullable Ending> ending; // null from when it runs
+        private final AtomicReference<@Nullable DisconnectRequest> ending; // null from when it runs
 
-        private record Ending(Duration grace, boolean isCallback) {}
+        private record DisconnectRequest(Duration grace, boolean isCallback) {}
 
         Disconnect(Duration grace, boolean isCallback) {
-            this.ending = new AtomicReference<>(new Ending(grace, isCallback));
+            this.ending = new AtomicReference<>(new DisconnectRequest(grace, isCallback));
         }
 
         /** Returns false when it is too late. */
         boolean include(Duration grace, boolean isCallback) {
-            Ending known = ending.updateAndGet(before -> before == null
+            DisconnectRequest known = ending.updateAndGet(before -> before == null
                     ? null
-                    : new Ending(before.grace.compareTo(grace) < 0 ? before.grace : grace, isCallback));
+                    : new DisconnectRequest(before.grace.compareTo(grace) < 0 ? before.grace : grace, isCallback));
             return known != null;
         }
 
         @Override
         public void run() {
-            Ending last = ending.getAndSet(null);
+            DisconnectRequest last = ending.getAndSet(null);
             if (last != null) {
                 disconnect(last.grace, last.isCallback);
             }
@@ -334,7 +334,7 @@ final class ClientEngine {
     }
 
     /** Returns who asks and answers requests and streams. */
-    Calls calls() {
+    ClientCalls calls() {
         return calls;
     }
 
@@ -493,7 +493,9 @@ final class ClientEngine {
     private void dialNow() {
         if (state.status() == Status.WAITING) {
             dial();
-        } else if (state.status() == Status.CONNECTING && link != null && link.phase == Link.Phase.TOKEN) {
+        } else if (state.status() == Status.CONNECTING
+                && link != null
+                && link.phase == ServerConnection.ConnectionPhase.TOKEN) {
             abandon(new CloseReason(CloseReason.ABNORMAL, "another attempt is wanted now"));
             dial();
         }
@@ -504,14 +506,14 @@ final class ClientEngine {
         switch (state.status()) {
             case WAITING -> dial();
             case CONNECTING, OPEN -> {
-                Link current = link;
-                if (current != null && current.phase == Link.Phase.DIALING && !current.isRedial) {
+                ServerConnection current = link;
+                if (current != null && current.phase == ServerConnection.ConnectionPhase.DIALING && !current.isRedial) {
                     drop(current);
-                    Link again = new Link(this, callbacks);
+                    ServerConnection again = new ServerConnection(this, callbacks);
                     again.isRedial = true; // once: a network that changes on and on must not keep it from connecting
                     link = again;
                     open(again, lastToken);
-                } else if (current != null && current.phase == Link.Phase.CONNECTED) {
+                } else if (current != null && current.phase == ServerConnection.ConnectionPhase.CONNECTED) {
                     probe(current);
                 }
             }
@@ -521,7 +523,7 @@ final class ClientEngine {
 
     private void dial() {
         retry.cancel();
-        Link next = new Link(this, callbacks);
+        ServerConnection next = new ServerConnection(this, callbacks);
         link = next;
         TokenProvider tokens = config.tokens();
         if (tokens == null) {
@@ -539,7 +541,7 @@ final class ClientEngine {
     }
 
     /** On the callback executor. */
-    private void askForToken(Link next, TokenProvider tokens) {
+    private void askForToken(ServerConnection next, TokenProvider tokens) {
         if (next.isOver()) { // it had to wait for too long here, and another attempt asks
             return;
         }
@@ -550,8 +552,8 @@ final class ClientEngine {
         }
     }
 
-    private void onToken(Link next, @Nullable String token, @Nullable Throwable failure) {
-        if (next != link || next.phase != Link.Phase.TOKEN) {
+    private void onToken(ServerConnection next, @Nullable String token, @Nullable Throwable failure) {
+        if (next != link || next.phase != ServerConnection.ConnectionPhase.TOKEN) {
             return;
         }
         if (failure instanceof TokenRefusedException) {
@@ -570,9 +572,9 @@ final class ClientEngine {
         }
     }
 
-    private void open(Link next, @Nullable String token) {
+    private void open(ServerConnection next, @Nullable String token) {
         lastToken = token;
-        next.phase = Link.Phase.DIALING;
+        next.phase = ServerConnection.ConnectionPhase.DIALING;
         next.watchdog.cancel();
         next.watchdog = scheduler.schedule(config.connectTimeout(), () -> {
             LOG.debug("no welcome within {}", config.connectTimeout());
@@ -586,7 +588,7 @@ final class ClientEngine {
     }
 
     /** Forgets an attempt or a connection, whatever becomes of it. */
-    private void drop(@Nullable Link ended) {
+    private void drop(@Nullable ServerConnection ended) {
         if (ended != null) {
             Steps.run(
                     ended::end,
@@ -600,7 +602,7 @@ final class ClientEngine {
 
     /** Forgets and closes what there is. */
     private void abandon(CloseReason reason) {
-        Link ended = link;
+        ServerConnection ended = link;
         Steps.run(inboxAcks::flush);
         drop(ended);
         if (ended != null) {
@@ -609,7 +611,7 @@ final class ClientEngine {
     }
 
     /** Gives a connection up and tries again after a while. */
-    private void lose(Link lost, CloseReason reason) {
+    private void lose(ServerConnection lost, CloseReason reason) {
         if (lost != link) {
             return;
         }
@@ -699,7 +701,7 @@ final class ClientEngine {
 
     // What the transport says
 
-    void onFailed(Link failed, Throwable cause) {
+    void onFailed(ServerConnection failed, Throwable cause) {
         if (failed == link) {
             drop(failed);
             String why = Steps.message(cause);
@@ -712,20 +714,20 @@ final class ClientEngine {
     }
 
     /** Says why an attempt has led to no session. A connection that was lost is no failure: the next attempt may be. */
-    private void failed(Link attempt, CloseReason reason) {
+    private void failed(ServerConnection attempt, CloseReason reason) {
         if (!attempt.welcomed) {
             failures.add(disconnected(reason, null));
         }
     }
 
-    void onConnected(Link made, Connection connection) {
+    void onConnected(ServerConnection made, Connection connection) {
         if (made != link) {
             connection.abort();
             return;
         }
-        made.dialing = Link.NOTHING;
+        made.dialing = ServerConnection.NOTHING;
         made.opened(connection);
-        Frame hello;
+        WireMessage hello;
         try {
             hello = hello();
         } catch (PayloadException unfit) { // the token's fault, which is the application's text
@@ -744,21 +746,21 @@ final class ClientEngine {
     }
 
     /** Returns the {@code $hello} with as many positions as fit. */
-    private Frame hello() {
+    private WireMessage hello() {
         int without =
                 hello(new Rooms.Positions(Collections.emptyMap(), true)).frame().length();
-        int bytes = Math.min(Frames.MOST_HELLO_BYTES, longestQuestion) - without;
+        int bytes = Math.min(Protocol.MOST_HELLO_BYTES, longestQuestion) - without;
         return hello(rooms.positions(isHelloTooBig ? 0 : bytes, messageBytes())).frame();
     }
 
     private Outgoing hello(Rooms.Positions positions) {
         Boolean isPartial = positions.isPartial() ? true : null;
-        Frames.Hello hello = new Frames.Hello(
+        Protocol.Hello hello = new Protocol.Hello(
                 lastToken, clientId, session, positions.named(), isPartial, AGENT, false, messageBytes());
-        return Outgoing.of(Frames.HELLO).data(hello, Frames.Hello.class);
+        return Outgoing.of(Protocol.HELLO).data(hello, Protocol.Hello.class);
     }
 
-    void onClosed(Link closed, CloseReason said, boolean byPeer) {
+    void onClosed(ServerConnection closed, CloseReason said, boolean byPeer) {
         if (closed != link) {
             return;
         }
@@ -807,8 +809,8 @@ final class ClientEngine {
     }
 
     /** Among many clients that lost the same server, when this one returns. */
-    private Duration window(Link closed) {
-        Frames.Retry goodbye = closed.goodbye;
+    private Duration window(ServerConnection closed) {
+        Protocol.Retry goodbye = closed.goodbye;
         long min = goodbye == null ? 0 : Math.max(0, goodbye.minMs());
         long max = goodbye == null ? closed.spreadMs : goodbye.maxMs();
         double millis = min + config.random().nextDouble() * Math.max(0, max - min);
@@ -839,7 +841,7 @@ final class ClientEngine {
         }
     }
 
-    void onDrained(Link drained) {
+    void onDrained(ServerConnection drained) {
         if (drained == openLink()) {
             rooms.retry();
             sender.pump();
@@ -847,11 +849,11 @@ final class ClientEngine {
         }
     }
 
-    void onOverload(Link overloaded) {
+    void onOverload(ServerConnection overloaded) {
         lose(overloaded, new CloseReason(CloseReason.SLOW_CONSUMER, "handlers cannot keep up"));
     }
 
-    void onBadFrame(Link from, RealtimeException nonsense) {
+    void onBadFrame(ServerConnection from, RealtimeException nonsense) {
         if (from != link) {
             return;
         }
@@ -872,7 +874,7 @@ final class ClientEngine {
 
     // Frames
 
-    void onFrame(Link from, Envelope frame) {
+    void onFrame(ServerConnection from, Envelope frame) {
         boolean delivered = false;
         long mark = callbacks.mark();
         try {
@@ -897,7 +899,7 @@ final class ClientEngine {
     }
 
     /** Returns whether the frame went to the handlers of an event, behind which its memory is freed. */
-    private boolean take(Link from, Envelope frame) {
+    private boolean take(ServerConnection from, Envelope frame) {
         if (!from.welcomed) {
             takeBeforeWelcome(from, frame);
             return false;
@@ -939,30 +941,30 @@ final class ClientEngine {
         });
     }
 
-    private void takeBeforeWelcome(Link from, Envelope frame) {
+    private void takeBeforeWelcome(ServerConnection from, Envelope frame) {
         switch (frame.type()) {
-            case Frames.WELCOME -> {
+            case Protocol.WELCOME -> {
                 try {
-                    welcome(from, frame.data(Frames.Welcome.class), frame.ts());
+                    welcome(from, frame.data(Protocol.Welcome.class), frame.ts());
                 } catch (RuntimeException unfit) { // without it there is no session
                     callbacks.error(unfit);
                     lose(from, new CloseReason(CloseReason.PROTOCOL_ERROR, "a welcome that makes no sense"));
                 }
             }
-            case Frames.ERROR -> takeError(from, frame);
-            case Frames.GOODBYE -> takeGoodbye(from, frame);
-            case Frames.PING -> pong(from, frame);
+            case Protocol.ERROR -> takeError(from, frame);
+            case Protocol.GOODBYE -> takeGoodbye(from, frame);
+            case Protocol.PING -> pong(from, frame);
             default -> throw nonsense("'" + frame.type() + "' before its welcome");
         }
     }
 
-    private void takeProtocol(Link from, Envelope frame) {
+    private void takeProtocol(ServerConnection from, Envelope frame) {
         switch (frame.type()) {
-            case Frames.ACK -> {
-                Frames.Ack ack = frame.data(Frames.Ack.class);
+            case Protocol.ACK -> {
+                Protocol.Ack ack = frame.data(Protocol.Ack.class);
                 sender.acknowledged(ack.seq(), ack.answers());
             }
-            case Frames.REPLY -> {
+            case Protocol.REPLY -> {
                 try {
                     if (!rooms.reply(frame) && !calls.reply(frame)) {
                         history.reply(frame);
@@ -971,21 +973,21 @@ final class ClientEngine {
                     sender.pump();
                 }
             }
-            case Frames.NEXT -> calls.item(frame);
-            case Frames.END -> calls.end(frame);
-            case Frames.CREDIT -> calls.credit(frame);
-            case Frames.CANCEL -> calls.cancelled(frame);
-            case Frames.ERROR -> takeError(from, frame);
-            case Frames.JOINED -> {
-                rooms.put(requireRoom(frame), frame.data(Frames.RoomState.class));
+            case Protocol.NEXT -> calls.item(frame);
+            case Protocol.END -> calls.end(frame);
+            case Protocol.CREDIT -> calls.credit(frame);
+            case Protocol.CANCEL -> calls.cancelled(frame);
+            case Protocol.ERROR -> takeError(from, frame);
+            case Protocol.JOINED -> {
+                rooms.put(requireRoom(frame), frame.data(Protocol.RoomPosition.class));
                 sender.pump(); // messages may have waited for it
             }
-            case Frames.LEFT -> {
+            case Protocol.LEFT -> {
                 rooms.taken(requireRoom(frame));
                 sender.pump();
             }
-            case Frames.GAP -> {
-                Frames.Gap gap = frame.data(Frames.Gap.class);
+            case Protocol.GAP -> {
+                Protocol.GapNotice gap = frame.data(Protocol.GapNotice.class);
                 rooms.gap(requireRoom(frame), gap);
                 if (Names.SESSION.equals(frame.room())
                         && ErrorCode.TOO_BIG.value().equals(gap.reason())) {
@@ -994,9 +996,9 @@ final class ClientEngine {
                     calls.answersLost(sender.lastSeq(), answersRead());
                 }
             }
-            case Frames.GOODBYE -> takeGoodbye(from, frame);
-            case Frames.PING -> pong(from, frame);
-            case Frames.WELCOME -> throw nonsense("a second welcome");
+            case Protocol.GOODBYE -> takeGoodbye(from, frame);
+            case Protocol.PING -> pong(from, frame);
+            case Protocol.WELCOME -> throw nonsense("a second welcome");
             default -> LOG.debug("ignored '{}'", frame.type()); // a later protocol's
         }
     }
@@ -1010,11 +1012,11 @@ final class ClientEngine {
     }
 
     @SuppressWarnings("ConstantValue") // Gson leaves a missing component null, whatever its annotation
-    private void welcome(Link from, Frames.Welcome welcome, long serverMillis) {
+    private void welcome(ServerConnection from, Protocol.Welcome welcome, long serverMillis) {
         if (welcome.session() == null) {
             throw nonsense("a welcome without a session");
         }
-        Map<String, Frames.RoomState> states = welcome.rooms() == null ? Collections.emptyMap() : welcome.rooms();
+        Map<String, Protocol.RoomPosition> states = welcome.rooms() == null ? Collections.emptyMap() : welcome.rooms();
         Rooms.check(states);
         String named = welcome.user() == null ? "" : welcome.user();
         boolean isForeign = user == null ? sender.isForeignTo(named) : !user.equals(named);
@@ -1028,7 +1030,7 @@ final class ClientEngine {
             sender.own(named, clientId);
         }
         isNewUser = false;
-        Frames.LimitsData limits = welcome.limits();
+        Protocol.LimitsData limits = welcome.limits();
         from.inflight = limits == null || limits.inflight() < 1 ? DEFAULT_INFLIGHT : limits.inflight();
         from.inflightBytes = limits == null || limits.inflightBytes() < 1 ? Long.MAX_VALUE : limits.inflightBytes();
         from.spreadMs =
@@ -1096,11 +1098,11 @@ final class ClientEngine {
         sender.changeUser(named, clientId, cause);
     }
 
-    private static boolean isLost(Frames.@Nullable RoomState state) {
+    private static boolean isLost(Protocol.@Nullable RoomPosition state) {
         return state != null && state.isLost();
     }
 
-    private void watch(Link from, Frames.@Nullable HeartbeatMs said) {
+    private void watch(ServerConnection from, Protocol.@Nullable HeartbeatMs said) {
         Heartbeat heartbeat = config.heartbeat();
         boolean isUsable = said != null
                 && said.intervalMs() > 0
@@ -1119,14 +1121,14 @@ final class ClientEngine {
     }
 
     /** Gives a connection a while to be heard; once more for what changes meanwhile. */
-    private void probe(Link suspect) {
-        if (suspect.probe != Link.NOTHING) {
+    private void probe(ServerConnection suspect) {
+        if (suspect.probe != ServerConnection.NOTHING) {
             suspect.probesAgain = true;
             return;
         }
         suspect.ping();
         suspect.probe = scheduler.schedule(PROBE, () -> {
-            suspect.probe = Link.NOTHING;
+            suspect.probe = ServerConnection.NOTHING;
             if (suspect != link) {
                 return;
             }
@@ -1141,7 +1143,7 @@ final class ClientEngine {
         });
     }
 
-    private void takeError(Link from, Envelope frame) {
+    private void takeError(ServerConnection from, Envelope frame) {
         ErrorData error = frame.error();
         RemoteException failure = error.exception();
         if (frame.ref() != null) {
@@ -1159,22 +1161,22 @@ final class ClientEngine {
         }
     }
 
-    private static void takeGoodbye(Link from, Envelope frame) {
-        Frames.Goodbye goodbye = frame.data(Frames.Goodbye.class);
+    private static void takeGoodbye(ServerConnection from, Envelope frame) {
+        Protocol.Goodbye goodbye = frame.data(Protocol.Goodbye.class);
         from.goodbye = goodbye.retry();
     }
 
-    private static void pong(Link from, Envelope frame) {
+    private static void pong(ServerConnection from, Envelope frame) {
         JsonElement echo = frame.data(JsonElement.class);
-        from.send(Outgoing.of(Frames.PONG).ref(frame.ref()).data(echo, JsonElement.class));
+        from.send(Outgoing.of(Protocol.PONG).ref(frame.ref()).data(echo, JsonElement.class));
     }
 
-    private @Nullable Link openLink() {
+    private @Nullable ServerConnection openLink() {
         return link != null && link.welcomed ? link : null;
     }
 
     private boolean sendNow(Outgoing frame) {
-        Link open = openLink();
+        ServerConnection open = openLink();
         return open != null && open.send(frame);
     }
 
@@ -1191,7 +1193,7 @@ final class ClientEngine {
         if (!Objects.equals(epoch, rooms.epoch(Names.USER))) {
             return true; // the inbox began anew, and the offset would stand for messages nobody has seen
         }
-        return sendNow(Outgoing.of(Frames.ACK).data(new Frames.InboxAck(offset), Frames.InboxAck.class));
+        return sendNow(Outgoing.of(Protocol.ACK).data(new Protocol.InboxAck(offset), Protocol.InboxAck.class));
     }
 
     private long answersRead() {
@@ -1213,7 +1215,7 @@ final class ClientEngine {
     }
 
     private void retryRoomsLater() {
-        Link open = openLink();
+        ServerConnection open = openLink();
         if (open != null) {
             open.roomRetry.cancel();
             open.roomRetry = scheduler.schedule(ROOM_RETRY, () -> {

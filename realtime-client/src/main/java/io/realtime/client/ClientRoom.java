@@ -16,10 +16,10 @@ public final class ClientRoom {
     private static final Duration JOIN_TIMEOUT = Duration.ofSeconds(10);
 
     private final ClientEngine engine;
-    private final Callbacks callbacks;
+    private final CallbackDispatcher callbacks;
     private final String name;
 
-    ClientRoom(ClientEngine engine, Callbacks callbacks, String name) {
+    ClientRoom(ClientEngine engine, CallbackDispatcher callbacks, String name) {
         this.engine = engine;
         this.callbacks = callbacks;
         this.name = name;

@@ -12,8 +12,8 @@ import java.util.List;
  */
 final class Drain {
     private final Scheduler scheduler;
-    private final Callbacks callbacks;
-    private final Calls calls;
+    private final CallbackDispatcher callbacks;
+    private final ClientCalls calls;
     private final Sender sender;
     private final Outlook outlook;
     private final List<Wait> waits = new ArrayList<>(0);
@@ -31,7 +31,7 @@ final class Drain {
         boolean isConnectedWithin(long nanos, boolean isIdle);
     }
 
-    Drain(Scheduler scheduler, Callbacks callbacks, Calls calls, Sender sender, Outlook outlook) {
+    Drain(Scheduler scheduler, CallbackDispatcher callbacks, ClientCalls calls, Sender sender, Outlook outlook) {
         this.scheduler = scheduler;
         this.callbacks = callbacks;
         this.calls = calls;

@@ -10,7 +10,7 @@ import org.jspecify.annotations.Nullable;
 public final class DroppedMessage {
     private final String name;
     private final @Nullable String room;
-    private final Outbox.@Nullable Entry entry;
+    private final Outbox.@Nullable OutboxEntry entry;
     private final Payloads payloads;
     private final RealtimeException cause;
 
@@ -18,7 +18,7 @@ public final class DroppedMessage {
     DroppedMessage(
             String name,
             @Nullable String room,
-            Outbox.@Nullable Entry entry,
+            Outbox.@Nullable OutboxEntry entry,
             Payloads payloads,
             RealtimeException cause) {
         this.name = name;

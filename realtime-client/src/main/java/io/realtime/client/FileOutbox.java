@@ -81,7 +81,11 @@ public final class FileOutbox implements Closeable {
     private static final int MOST_SYNCS = 1_000;
 
     /** Whose messages these are, and who is told what became of them. */
-    record Client(Outbox outbox, Callbacks callbacks, Runnable onStored, Consumer<List<Outbox.Dropped>> onNotStored) {}
+    record Client(
+            Outbox outbox,
+            CallbackDispatcher callbacks,
+            Runnable onStored,
+            Consumer<List<Outbox.Dropped>> onNotStored) {}
 
     private record Owner(String user, String clientId) {}
 
@@ -293,9 +297,9 @@ public final class FileOutbox implements Closeable {
         } finally {
             lock.unlock();
         }
-        List<Outbox.Entry> entries = new ArrayList<>();
+        List<Outbox.OutboxEntry> entries = new ArrayList<>();
         for (OutboxJournal.Stored stored : journal.takeRestored()) {
-            entries.add(new Outbox.Entry(stored, nanoTime, wallMillis));
+            entries.add(new Outbox.OutboxEntry(stored, nanoTime, wallMillis));
         }
         return newClient.outbox().restore(entries, journal.lastSeq());
     }
@@ -317,7 +321,7 @@ public final class FileOutbox implements Closeable {
     }
 
     /** Returns those of the client; nothing is written before there is one. */
-    private Callbacks callbacks() {
+    private CallbackDispatcher callbacks() {
         lock.lock();
         try {
             return Objects.requireNonNull(client).callbacks();

@@ -6,9 +6,9 @@ import io.realtime.Message;
 import io.realtime.Position;
 import io.realtime.RealtimeException;
 import io.realtime.internal.wire.Envelope;
-import io.realtime.internal.wire.Frames;
 import io.realtime.internal.wire.Payload;
 import io.realtime.internal.wire.Payloads;
+import io.realtime.internal.wire.Protocol;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;
@@ -16,7 +16,7 @@ import java.util.function.Consumer;
 /** Part of a room's log, as {@link ClientRoom#history} read it. Immutable. */
 public final class HistoryPage {
     private final HistoryQuery query;
-    private final Frames.History answer;
+    private final Protocol.History answer;
     private final List<Envelope> messages;
     private final Payloads payloads;
     private final Consumer<Throwable> errors;
@@ -24,7 +24,7 @@ public final class HistoryPage {
     /** @throws RealtimeException when the messages are not what was asked for, in order, or the next page would not go on */
     HistoryPage(
             HistoryQuery query,
-            Frames.History answer,
+            Protocol.History answer,
             List<Envelope> messages,
             Payloads payloads,
             Consumer<Throwable> errors) {

@@ -6,8 +6,8 @@ import io.realtime.Position;
 import io.realtime.RealtimeException;
 import io.realtime.internal.wire.BinaryEnvelope;
 import io.realtime.internal.wire.Envelope;
-import io.realtime.internal.wire.Frames;
 import io.realtime.internal.wire.Outgoing;
+import io.realtime.internal.wire.Protocol;
 import io.realtime.spi.Scheduler;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -29,7 +29,7 @@ final class HistoryReader {
     /** A server that has said nothing for so long will not. */
     static final Duration TIMEOUT = Duration.ofSeconds(30);
 
-    private final Callbacks callbacks;
+    private final CallbackDispatcher callbacks;
     private final Scheduler scheduler;
     private final Predicate<Outgoing> connection;
     private final Map<String, Question> open = new HashMap<>();
@@ -39,7 +39,7 @@ final class HistoryReader {
             String room, HistoryQuery query, CompletableFuture<HistoryPage> result, Scheduler.Cancellable timer) {}
 
     /** @param connection sends a frame; false when there is no connection, or it is full */
-    HistoryReader(Callbacks callbacks, Scheduler scheduler, Predicate<Outgoing> connection) {
+    HistoryReader(CallbackDispatcher callbacks, Scheduler scheduler, Predicate<Outgoing> connection) {
         this.callbacks = callbacks;
         this.scheduler = scheduler;
         this.connection = connection;
@@ -52,9 +52,10 @@ final class HistoryReader {
         }
         lastRef++;
         String ref = "h" + lastRef;
-        Frames.HistoryQuery data =
-                new Frames.HistoryQuery(offset(query.after()), offset(query.before()), query.limit());
-        if (!connection.test(Outgoing.of(Frames.HISTORY).ref(ref).room(room).data(data, Frames.HistoryQuery.class))) {
+        Protocol.HistoryRequest data =
+                new Protocol.HistoryRequest(offset(query.after()), offset(query.before()), query.limit());
+        if (!connection.test(
+                Outgoing.of(Protocol.HISTORY).ref(ref).room(room).data(data, Protocol.HistoryRequest.class))) {
             callbacks.fail(result, failure(ErrorCode.CONNECTION_LOST, "there is no connection to read history over"));
             return;
         }
@@ -80,7 +81,7 @@ final class HistoryReader {
             return;
         }
         try {
-            callbacks.complete(question.result, page(question, answer.data(Frames.History.class)));
+            callbacks.complete(question.result, page(question, answer.data(Protocol.History.class)));
         } catch (RealtimeException failure) {
             callbacks.fail(question.result, failure);
         }
@@ -103,7 +104,7 @@ final class HistoryReader {
     }
 
     @SuppressWarnings("ConstantValue") // Gson leaves a missing component null, whatever its annotation
-    private HistoryPage page(Question question, Frames.History data) {
+    private HistoryPage page(Question question, Protocol.History data) {
         if (data.epoch() == null || data.messages() == null) {
             throw new RealtimeException(ErrorCode.BAD_DATA, "the server answered $history without a log");
         }

@@ -9,7 +9,7 @@ import io.realtime.internal.wire.MalformedException;
 import io.realtime.internal.wire.Outgoing;
 import io.realtime.internal.wire.Payload;
 import io.realtime.internal.wire.Payloads;
-import io.realtime.spi.Frame;
+import io.realtime.spi.WireMessage;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.ByteBuffer;
@@ -38,8 +38,8 @@ final class Outbox {
     private final OutboxLimits limits;
     private final boolean stores;
     private final ReentrantLock lock = new ReentrantLock();
-    private final ArrayDeque<Entry> inflight = new ArrayDeque<>(); // guarded by lock; all older than what waits
-    private final ArrayDeque<Entry> waiting = new ArrayDeque<>(); // guarded by lock
+    private final ArrayDeque<OutboxEntry> inflight = new ArrayDeque<>(); // guarded by lock; all older than what waits
+    private final ArrayDeque<OutboxEntry> waiting = new ArrayDeque<>(); // guarded by lock
     private long lastSeq; // guarded by lock
     private long bytes; // guarded by lock
     private boolean closed; // guarded by lock
@@ -59,12 +59,12 @@ final class Outbox {
     }
 
     /** Takes in what an earlier process left, oldest first; returns what is too much. */
-    List<Dropped> restore(List<Entry> entries, long highestSeq) {
+    List<Dropped> restore(List<OutboxEntry> entries, long highestSeq) {
         List<Dropped> dropped = new ArrayList<>();
         lock.lock();
         try {
             lastSeq = highestSeq;
-            for (Entry entry : entries) {
+            for (OutboxEntry entry : entries) {
                 entry.stage = Stage.STORED;
                 entry.admitted = true;
                 entry.everSent = true; // nobody knows
@@ -77,7 +77,7 @@ final class Outbox {
     }
 
     /** Numbers a message and takes it in; returns what was given up for it, the message itself if it was refused. */
-    List<Dropped> add(Entry entry) {
+    List<Dropped> add(OutboxEntry entry) {
         List<Dropped> dropped = new ArrayList<>();
         lock.lock();
         try {
@@ -90,12 +90,12 @@ final class Outbox {
     }
 
     /** Numbers and takes in a message that is new or restored, or adds it to the dropped. */
-    private void takeIn(Entry entry, List<Dropped> dropped) {
+    private void takeIn(OutboxEntry entry, List<Dropped> dropped) {
         RealtimeException refusal = refusal(entry);
         while (refusal == null && !fits(entry)) {
             boolean mayDrop = limits.overflow() == OutboxLimits.Overflow.DROP_OLDEST
                     && (!dropped.isEmpty() || fitsWithoutOthers(entry)); // else they would be dropped for nothing
-            Entry oldest = mayDrop ? pollOldest() : null;
+            OutboxEntry oldest = mayDrop ? pollOldest() : null;
             if (oldest == null) {
                 refusal = overflow("the outbox is full: it holds " + size() + " messages, " + bytes + " bytes");
             } else {
@@ -114,9 +114,9 @@ final class Outbox {
     }
 
     /** Removes the oldest message that is not under way, or returns null. */
-    private @Nullable Entry pollOldest() {
-        for (Iterator<Entry> i = waiting.iterator(); i.hasNext(); ) {
-            Entry entry = i.next();
+    private @Nullable OutboxEntry pollOldest() {
+        for (Iterator<OutboxEntry> i = waiting.iterator(); i.hasNext(); ) {
+            OutboxEntry entry = i.next();
             if (!entry.underWay) {
                 i.remove();
                 return entry;
@@ -126,7 +126,7 @@ final class Outbox {
     }
 
     /** Notes that an entry is in no queue any more. */
-    private void left(Entry entry) {
+    private void left(OutboxEntry entry) {
         bytes -= entry.cost();
         if (stores && (entry.stage == Stage.STORING || entry.stage == Stage.STORED)) {
             removed.add(entry.seq);
@@ -134,7 +134,7 @@ final class Outbox {
         entry.stage = Stage.GONE;
     }
 
-    private @Nullable RealtimeException refusal(Entry entry) {
+    private @Nullable RealtimeException refusal(OutboxEntry entry) {
         if (closed) {
             return closed();
         }
@@ -148,15 +148,15 @@ final class Outbox {
         return null;
     }
 
-    private boolean fits(Entry entry) {
+    private boolean fits(OutboxEntry entry) {
         return size() < limits.messages() && bytes + entry.cost() <= limits.bytes();
     }
 
     /** Returns whether a message fits once all are dropped that are not under way. */
-    private boolean fitsWithoutOthers(Entry entry) {
+    private boolean fitsWithoutOthers(OutboxEntry entry) {
         int count = inflight.size();
         long cost = bytes;
-        for (Entry other : waiting) {
+        for (OutboxEntry other : waiting) {
             if (other.underWay) {
                 count++;
             } else {
@@ -174,14 +174,14 @@ final class Outbox {
         return new RealtimeException(ErrorCode.OVERLOADED, message, true, null);
     }
 
-    private RealtimeException tooBig(Entry entry) {
+    private RealtimeException tooBig(OutboxEntry entry) {
         String limit = serverBytes < ownBytes
                 ? "the server takes " + serverBytes
                 : "this client sends " + ownBytes + " at most, half of its outboundBytes";
         return new RealtimeException(ErrorCode.TOO_BIG, "the message has " + entry.wireLength() + " bytes, " + limit);
     }
 
-    private boolean isTooBig(Entry entry) {
+    private boolean isTooBig(OutboxEntry entry) {
         return entry.wireLength() > Math.min(serverBytes, ownBytes);
     }
 
@@ -191,7 +191,7 @@ final class Outbox {
      *
      * @return false when it has had another fate
      */
-    boolean giveUp(Entry entry) {
+    boolean giveUp(OutboxEntry entry) {
         lock.lock();
         try {
             if (closed || entry.stage == Stage.GONE || entry.givenUp) {
@@ -213,7 +213,7 @@ final class Outbox {
     }
 
     /** Returns whether a message was ever sent, or may have been by an earlier process. */
-    boolean wasSent(Entry entry) {
+    boolean wasSent(OutboxEntry entry) {
         lock.lock();
         try {
             return entry.everSent;
@@ -223,7 +223,7 @@ final class Outbox {
     }
 
     /** Returns whether a message is not acknowledged, and has no other fate yet. */
-    boolean holds(Entry entry) {
+    boolean holds(OutboxEntry entry) {
         lock.lock();
         try {
             return entry.stage != Stage.GONE;
@@ -245,7 +245,7 @@ final class Outbox {
 
     /** Returns why a message would be refused however much room there were, or null. */
     @Nullable
-    RealtimeException refusalOrNull(Entry entry) {
+    RealtimeException refusalOrNull(OutboxEntry entry) {
         lock.lock();
         try {
             return refusal(entry);
@@ -256,7 +256,7 @@ final class Outbox {
 
     /** Returns why a message is too long for the server or this client, or null when it is not. */
     @Nullable
-    RealtimeException tooBigOrNull(Entry entry) {
+    RealtimeException tooBigOrNull(OutboxEntry entry) {
         lock.lock();
         try {
             return isTooBig(entry) ? tooBig(entry) : null;
@@ -271,7 +271,7 @@ final class Outbox {
         try {
             serverBytes = newServerBytes;
             List<Dropped> dropped = new ArrayList<>();
-            for (Entry entry : removeWaiting(this::isTooBig)) {
+            for (OutboxEntry entry : removeWaiting(this::isTooBig)) {
                 dropped.add(new Dropped(entry, tooBig(entry)));
             }
             return dropped;
@@ -288,7 +288,7 @@ final class Outbox {
             while (!inflight.isEmpty()) { // only to be removed with the others, in order
                 waiting.addFirst(inflight.removeLast());
             }
-            for (Entry entry : removeWaiting(entry -> true)) {
+            for (OutboxEntry entry : removeWaiting(entry -> true)) {
                 dropped.add(new Dropped(entry, cause));
             }
         } finally {
@@ -318,7 +318,7 @@ final class Outbox {
     }
 
     /** Lets a message be sent, in its turn behind those that were added before it, once it is stored. */
-    void admit(Entry entry) {
+    void admit(OutboxEntry entry) {
         lock.lock();
         try {
             entry.admitted = true;
@@ -341,7 +341,7 @@ final class Outbox {
     boolean isDone(long seq) {
         lock.lock();
         try {
-            Entry oldest = inflight.isEmpty() ? waiting.peek() : inflight.peek();
+            OutboxEntry oldest = inflight.isEmpty() ? waiting.peek() : inflight.peek();
             return oldest == null || oldest.seq > seq;
         } finally {
             lock.unlock();
@@ -349,15 +349,15 @@ final class Outbox {
     }
 
     /** What the file has to learn. */
-    record Changes(List<Entry> added, List<Long> removed) {}
+    record Changes(List<OutboxEntry> added, List<Long> removed) {}
 
     /** Returns what the file does not know yet; {@link #stored} or {@link #notStored} comes before the next call. */
     Changes changes() {
-        ArrayDeque<Entry> added = new ArrayDeque<>();
+        ArrayDeque<OutboxEntry> added = new ArrayDeque<>();
         lock.lock();
         try {
-            Iterator<Entry> newest = waiting.descendingIterator(); // the new ones stand together at the end
-            for (Entry entry = next(newest); entry != null && entry.stage == Stage.NEW; entry = next(newest)) {
+            Iterator<OutboxEntry> newest = waiting.descendingIterator(); // the new ones stand together at the end
+            for (OutboxEntry entry = next(newest); entry != null && entry.stage == Stage.NEW; entry = next(newest)) {
                 entry.stage = Stage.STORING;
                 added.addFirst(entry);
             }
@@ -369,17 +369,17 @@ final class Outbox {
         }
     }
 
-    private static @Nullable Entry next(Iterator<Entry> entries) {
+    private static @Nullable OutboxEntry next(Iterator<OutboxEntry> entries) {
         return entries.hasNext() ? entries.next() : null;
     }
 
     /** Returns what a file that is written anew has to hold, oldest first: what was stored, and is not to be forgotten. */
-    List<Entry> kept() {
-        List<Entry> kept = new ArrayList<>();
+    List<OutboxEntry> kept() {
+        List<OutboxEntry> kept = new ArrayList<>();
         lock.lock();
         try {
-            for (ArrayDeque<Entry> queue : Arrays.asList(inflight, waiting)) {
-                for (Entry entry : queue) {
+            for (ArrayDeque<OutboxEntry> queue : Arrays.asList(inflight, waiting)) {
+                for (OutboxEntry entry : queue) {
                     if (entry.stage == Stage.STORED && entry.ref == null && !entry.givenUp) {
                         kept.add(entry);
                     }
@@ -395,7 +395,7 @@ final class Outbox {
     void stored(Changes changes) {
         lock.lock();
         try {
-            for (Entry entry : changes.added()) {
+            for (OutboxEntry entry : changes.added()) {
                 if (entry.stage == Stage.STORING) {
                     entry.stage = Stage.STORED;
                 }
@@ -410,7 +410,7 @@ final class Outbox {
         List<Dropped> dropped = new ArrayList<>();
         lock.lock();
         try {
-            for (Entry entry : removeWaiting(entry -> entry.stage == Stage.STORING)) {
+            for (OutboxEntry entry : removeWaiting(entry -> entry.stage == Stage.STORING)) {
                 dropped.add(new Dropped(entry, cause));
             }
         } finally {
@@ -427,14 +427,14 @@ final class Outbox {
      * @param maxInflightBytes how many bytes of them
      * @param maxBytes how many bytes of them leave at a time
      */
-    List<Entry> unsent(int maxInflight, long maxInflightBytes, int maxBytes) {
-        List<Entry> next = new ArrayList<>();
+    List<OutboxEntry> unsent(int maxInflight, long maxInflightBytes, int maxBytes) {
+        List<OutboxEntry> next = new ArrayList<>();
         lock.lock();
         try {
             int room = maxInflight - inflight.size();
             long underWay = room > 0 ? inflightBytes() : 0;
             long sum = 0;
-            for (Entry entry : waiting) {
+            for (OutboxEntry entry : waiting) {
                 sum += entry.wireLength();
                 boolean mayLeave = entry.admitted && entry.stage == Stage.STORED;
                 boolean isAlone = next.isEmpty() && inflight.isEmpty();
@@ -454,17 +454,17 @@ final class Outbox {
 
     private long inflightBytes() { // guarded by lock
         long sum = 0;
-        for (Entry entry : inflight) {
+        for (OutboxEntry entry : inflight) {
             sum += entry.wireLength();
         }
         return sum;
     }
 
     /** Notes that these are on their way. */
-    void sent(List<Entry> entries) {
+    void sent(List<OutboxEntry> entries) {
         lock.lock();
         try {
-            for (Entry entry : entries) {
+            for (OutboxEntry entry : entries) {
                 entry.everSent = true;
                 if (waiting.peek() == entry) {
                     waiting.remove();
@@ -477,7 +477,7 @@ final class Outbox {
     }
 
     /** The connection did not take these: they wait again. */
-    void notSent(List<Entry> entries) {
+    void notSent(List<OutboxEntry> entries) {
         lock.lock();
         try {
             waiting.removeAll(entries);
@@ -501,7 +501,7 @@ final class Outbox {
         }
     }
 
-    private void waitAgain(Entry entry) {
+    private void waitAgain(OutboxEntry entry) {
         entry.underWay = false;
         if (entry.givenUp) {
             left(entry);
@@ -514,7 +514,7 @@ final class Outbox {
     void resumed(long processed) {
         lock.lock();
         try {
-            for (Entry head = waiting.peek();
+            for (OutboxEntry head = waiting.peek();
                     head != null && head.seq <= processed && head.everSent;
                     head = waiting.peek()) {
                 head.underWay = true;
@@ -535,7 +535,7 @@ final class Outbox {
         try {
             if (stores && processed <= OutboxJournal.LARGEST_SEQ) {
                 lastSeq = Math.max(lastSeq, processed);
-                for (Entry entry : removeWaiting(entry -> !entry.everSent && entry.seq <= processed)) {
+                for (OutboxEntry entry : removeWaiting(entry -> !entry.everSent && entry.seq <= processed)) {
                     dropped.add(new Dropped(
                             entry,
                             new RealtimeException(
@@ -549,8 +549,8 @@ final class Outbox {
     }
 
     /** Removes and returns what is processed: everything up to this number that was ever sent. */
-    List<Entry> acknowledged(long seq) {
-        List<Entry> done = new ArrayList<>();
+    List<OutboxEntry> acknowledged(long seq) {
+        List<OutboxEntry> done = new ArrayList<>();
         lock.lock();
         try {
             take(inflight, seq, done);
@@ -561,8 +561,8 @@ final class Outbox {
         return done;
     }
 
-    private void take(ArrayDeque<Entry> from, long seq, List<Entry> to) {
-        for (Entry head = from.peek(); head != null && head.seq <= seq && head.everSent; head = from.peek()) {
+    private void take(ArrayDeque<OutboxEntry> from, long seq, List<OutboxEntry> to) {
+        for (OutboxEntry head = from.peek(); head != null && head.seq <= seq && head.everSent; head = from.peek()) {
             from.remove();
             left(head);
             to.add(head);
@@ -571,19 +571,19 @@ final class Outbox {
 
     /** Removes and returns a message that was ever sent, also when it waits to be sent again; null if it is not here. */
     @Nullable
-    Entry failed(long seq) {
+    OutboxEntry failed(long seq) {
         lock.lock();
         try {
-            Entry failed = take(inflight, seq);
+            OutboxEntry failed = take(inflight, seq);
             return failed != null ? failed : take(waiting, seq);
         } finally {
             lock.unlock();
         }
     }
 
-    private @Nullable Entry take(ArrayDeque<Entry> from, long seq) {
-        for (Iterator<Entry> i = from.iterator(); i.hasNext(); ) {
-            Entry entry = i.next();
+    private @Nullable OutboxEntry take(ArrayDeque<OutboxEntry> from, long seq) {
+        for (Iterator<OutboxEntry> i = from.iterator(); i.hasNext(); ) {
+            OutboxEntry entry = i.next();
             if (entry.seq == seq && entry.everSent) {
                 i.remove();
                 left(entry);
@@ -595,11 +595,11 @@ final class Outbox {
 
     /** Returns the longest message on its way, or null: the one that some hop found too big. */
     @Nullable
-    Entry longestInflight() {
+    OutboxEntry longestInflight() {
         lock.lock();
         try {
-            Entry longest = null;
-            for (Entry entry : inflight) {
+            OutboxEntry longest = null;
+            for (OutboxEntry entry : inflight) {
                 if (longest == null || entry.wireLength() > longest.wireLength()) {
                     longest = entry;
                 }
@@ -614,7 +614,7 @@ final class Outbox {
     void ageRestored(long nanoTime, long trueMillis) {
         lock.lock();
         try {
-            for (Entry entry : waiting) {
+            for (OutboxEntry entry : waiting) {
                 if (entry.restored) {
                     long age = TimeUnit.MILLISECONDS.toNanos(trueMillis - entry.createdMillis);
                     entry.created = nanoTime - Math.max(nanoTime - entry.created, age);
@@ -633,10 +633,10 @@ final class Outbox {
      * @param slept how much more than the monotonic clock the server's has advanced since the welcome before
      */
     void slept(long nanoTime, long wallMillis, long slept) {
-        long wallAhead = Entry.ahead(wallMillis, nanoTime);
+        long wallAhead = OutboxEntry.ahead(wallMillis, nanoTime);
         lock.lock();
         try {
-            for (Entry entry : waiting) {
+            for (OutboxEntry entry : waiting) {
                 long jumped = TimeUnit.MILLISECONDS.toNanos(wallAhead - entry.wallAhead);
                 entry.created -= Math.max(0, Math.min(slept, jumped));
                 entry.wallAhead = wallAhead;
@@ -652,7 +652,7 @@ final class Outbox {
         List<Dropped> dropped = new ArrayList<>();
         lock.lock();
         try {
-            for (Entry entry : removeWaiting(entry -> nanoTime - entry.created >= maxAge)) {
+            for (OutboxEntry entry : removeWaiting(entry -> nanoTime - entry.created >= maxAge)) {
                 dropped.add(new Dropped(
                         entry,
                         new RealtimeException(
@@ -669,7 +669,7 @@ final class Outbox {
     Duration untilExpiry(long nanoTime) {
         lock.lock();
         try {
-            Entry oldest = waiting.peek();
+            OutboxEntry oldest = waiting.peek();
             return oldest == null ? null : limits.maxAge().minusNanos(nanoTime - oldest.created);
         } finally {
             lock.unlock();
@@ -698,10 +698,10 @@ final class Outbox {
         return new RealtimeException(ErrorCode.CLOSED, "the client is closed");
     }
 
-    private List<Entry> removeWaiting(Predicate<Entry> which) {
-        List<Entry> found = new ArrayList<>();
-        for (Iterator<Entry> i = waiting.iterator(); i.hasNext(); ) {
-            Entry entry = i.next();
+    private List<OutboxEntry> removeWaiting(Predicate<OutboxEntry> which) {
+        List<OutboxEntry> found = new ArrayList<>();
+        for (Iterator<OutboxEntry> i = waiting.iterator(); i.hasNext(); ) {
+            OutboxEntry entry = i.next();
             if (which.test(entry)) {
                 i.remove();
                 left(entry);
@@ -712,7 +712,7 @@ final class Outbox {
     }
 
     /** A message that left the outbox undelivered. */
-    record Dropped(Entry entry, RealtimeException cause) {
+    record Dropped(OutboxEntry entry, RealtimeException cause) {
         DroppedMessage message(Payloads payloads) {
             return new DroppedMessage(entry.name, entry.room, entry, payloads, cause);
         }
@@ -727,7 +727,7 @@ final class Outbox {
     }
 
     /** One message. What varies from one sending to the next is put behind the bytes that never do. */
-    static final class Entry {
+    static final class OutboxEntry {
         /** The longest that {@link #frame} adds. */
         private static final int SUFFIX = ",\"seq\":9007199254740991,\"redelivered\":true}".length() - 1;
 
@@ -737,7 +737,7 @@ final class Outbox {
         final CompletableFuture<Void> result;
         final long createdMillis;
         private final boolean restored;
-        private final Frame body;
+        private final WireMessage body;
         private long seq; // guarded by lock of the outbox until it has one
         private Stage stage = Stage.NEW; // guarded by lock of the outbox
         private boolean admitted; // guarded by lock of the outbox
@@ -753,7 +753,7 @@ final class Outbox {
          * @param created when, on the monotonic clock
          * @param createdMillis the same on the wall clock, for a later process
          */
-        Entry(
+        OutboxEntry(
                 String name,
                 @Nullable String room,
                 @Nullable String ref,
@@ -765,7 +765,7 @@ final class Outbox {
         }
 
         /** What an earlier process left, with the number it had; as old as this process until the first welcome. */
-        Entry(OutboxJournal.Stored stored, long nanoTime, long wallMillis) {
+        OutboxEntry(OutboxJournal.Stored stored, long nanoTime, long wallMillis) {
             this(
                     stored.name(),
                     stored.room(),
@@ -778,7 +778,7 @@ final class Outbox {
             wallAhead = ahead(wallMillis, nanoTime);
         }
 
-        private Entry(
+        private OutboxEntry(
                 String name,
                 @Nullable String room,
                 @Nullable String ref,
@@ -829,7 +829,7 @@ final class Outbox {
         /** Writes the payload as it was given: bytes, or JSON. */
         void writePayload(OutputStream out) throws IOException {
             Outgoing empty = Outgoing.of(name).room(room);
-            Frame around = (isBinary() ? empty.rawData(ByteBuffer.allocate(0)) : empty.rawData("")).frame();
+            WireMessage around = (isBinary() ? empty.rawData(ByteBuffer.allocate(0)) : empty.rawData("")).frame();
             int after = isBinary() ? 0 : 1; // the last brace is behind JSON, and before bytes
             int before = around.length() - after;
             byte[] bytes = new byte[body.length() - after];
@@ -854,7 +854,7 @@ final class Outbox {
         }
 
         /** Returns the frame; for the engine, which alone sends and numbers nothing anew. */
-        Frame frame() {
+        WireMessage frame() {
             String number = seq == 0 ? "" : ",\"seq\":" + seq; // an ephemeral message has none
             return Outgoing.extend(body, number + (everSent ? ",\"redelivered\":true" : ""));
         }

@@ -212,7 +212,7 @@ final class OutboxJournal {
      *
      * @throws IOException when it is as it was before; what comes next is {@link #ensureWhole}, or this again
      */
-    void own(String user, String newClientId, Supplier<List<Outbox.Entry>> memory) throws IOException {
+    void own(String user, String newClientId, Supplier<List<Outbox.OutboxEntry>> memory) throws IOException {
         byte[] ownerBefore = owner;
         String idBefore = clientId;
         owner = fingerprint(user);
@@ -459,7 +459,7 @@ final class OutboxJournal {
      * @param memory the messages that are stored and not removed
      * @throws IOException when it could not be written; it is tried again the next time
      */
-    void ensureWhole(Supplier<List<Outbox.Entry>> memory) throws IOException {
+    void ensureWhole(Supplier<List<Outbox.OutboxEntry>> memory) throws IOException {
         boolean isInPlace = isInPlace();
         if (!isInPlace && !suspect) {
             LOG.warn("'{}' is gone, or was changed by somebody else; it is written anew", file);
@@ -485,7 +485,7 @@ final class OutboxJournal {
      *
      * @throws IOException when none of the messages is stored; {@link #ensureWhole} comes before the next call
      */
-    void append(List<Outbox.Entry> messages, List<Long> removals) throws IOException {
+    void append(List<Outbox.OutboxEntry> messages, List<Long> removals) throws IOException {
         List<Long> gone = new ArrayList<>();
         for (Long seq : removals) {
             if (removed(seq)) {
@@ -504,7 +504,7 @@ final class OutboxJournal {
             for (int i = 0; i < gone.size(); i += MOST_REMOVED) {
                 pending.write(removal(gone.subList(i, Math.min(gone.size(), i + MOST_REMOVED)), end + pending.size()));
             }
-            for (Outbox.Entry message : messages) {
+            for (Outbox.OutboxEntry message : messages) {
                 if (pending.size() >= WRITE_BYTES) {
                     end = write(out, end, pending.toByteArray());
                     pending.reset();
@@ -531,7 +531,7 @@ final class OutboxJournal {
         }
         size = end;
         lengths.forEach(this::added);
-        for (Outbox.Entry message : messages) {
+        for (Outbox.OutboxEntry message : messages) {
             used(message.seq());
         }
     }
@@ -552,7 +552,7 @@ final class OutboxJournal {
     }
 
     /** Writes the file anew without its dead records, when these are more than half and worth it. */
-    void compact(Supplier<List<Outbox.Entry>> memory) {
+    void compact(Supplier<List<Outbox.OutboxEntry>> memory) {
         if (size - liveBytes <= Math.max(liveBytes, WASTE_BYTES) || size < compactFrom) {
             return;
         }
@@ -566,7 +566,7 @@ final class OutboxJournal {
     }
 
     /** Writes a successor with what is alive and puts it in the place of the file. */
-    private void rewrite(List<Outbox.Entry> alive) throws IOException {
+    private void rewrite(List<Outbox.OutboxEntry> alive) throws IOException {
         setAside();
         Map<Long, Integer> lengths = new LinkedHashMap<>();
         long end = 0;
@@ -580,7 +580,7 @@ final class OutboxJournal {
                 ByteArrayOutputStream pending = new ByteArrayOutputStream();
                 pending.write(owner(0));
                 pending.write(owner(pending.size()));
-                for (Outbox.Entry message : alive) {
+                for (Outbox.OutboxEntry message : alive) {
                     if (pending.size() >= WRITE_BYTES) {
                         end = write(out, end, pending.toByteArray());
                         pending.reset();
@@ -731,7 +731,7 @@ final class OutboxJournal {
         return seal(bytes.toByteArray(), bytes.size(), offset);
     }
 
-    private byte[] addition(Outbox.Entry message, long offset) throws IOException {
+    private byte[] addition(Outbox.OutboxEntry message, long offset) throws IOException {
         ByteArrayOutputStream bytes = new ByteArrayOutputStream(message.wireLength() + 64);
         DataOutputStream out = begin(bytes, message.isBinary() ? ADDED_BINARY : ADDED);
         out.writeLong(message.seq());

@@ -13,9 +13,9 @@ import io.realtime.client.javawebsocket.JavaWebSocketClientTransport;
 import io.realtime.gson.GsonCodec;
 import io.realtime.internal.Durations;
 import io.realtime.internal.SystemScheduler;
-import io.realtime.internal.wire.Frames;
 import io.realtime.internal.wire.Names;
 import io.realtime.internal.wire.Payloads;
+import io.realtime.internal.wire.Protocol;
 import io.realtime.internal.wire.StrictJson;
 import io.realtime.spi.ClientTransport;
 import io.realtime.spi.PayloadCodec;
@@ -52,13 +52,17 @@ public final class RealtimeClient implements AutoCloseable {
     private static final Duration REQUEST_TIMEOUT = Duration.ofSeconds(10);
 
     private final ClientEngine engine;
-    private final Callbacks callbacks;
+    private final CallbackDispatcher callbacks;
     private final Runnable release;
     private final Runnable awaitReleased;
     private final String description;
 
     private RealtimeClient(
-            ClientEngine engine, Callbacks callbacks, Runnable release, Runnable awaitReleased, String description) {
+            ClientEngine engine,
+            CallbackDispatcher callbacks,
+            Runnable release,
+            Runnable awaitReleased,
+            String description) {
         this.engine = engine;
         this.callbacks = callbacks;
         this.release = release;
@@ -301,7 +305,7 @@ public final class RealtimeClient implements AutoCloseable {
     /** Builds a {@link RealtimeClient}; not safe for use by many threads. */
     public static final class Builder {
         private static final Duration LONGEST_TIMEOUT = Duration.ofHours(24);
-        static final int LEAST_OUTBOUND_BYTES = 2 * Frames.MOST_HELLO_BYTES;
+        static final int LEAST_OUTBOUND_BYTES = 2 * Protocol.MOST_HELLO_BYTES;
         static final int MOST_OUTBOUND_BYTES = 64 << 20;
 
         private final URI server;
@@ -534,16 +538,16 @@ public final class RealtimeClient implements AutoCloseable {
             if (tls != null && transport != null) {
                 throw new IllegalStateException("tls " + tls + " is not for transport " + transport);
             }
-            if (messageBytes > inboundBytes - Callbacks.OVERHEAD) {
+            if (messageBytes > inboundBytes - CallbackDispatcher.OVERHEAD) {
                 throw new IllegalStateException("messageBytes " + messageBytes + " exceeds inboundBytes " + inboundBytes
-                        + " less " + Callbacks.OVERHEAD);
+                        + " less " + CallbackDispatcher.OVERHEAD);
             }
             StrictJson.requireGson();
             ClientTransport carrier = transport == null ? new JavaWebSocketClientTransport(tls) : transport;
             SystemScheduler ownScheduler = scheduler == null ? new SystemScheduler("realtime-client") : null;
             ThreadPoolExecutor ownExecutor = callbackExecutor == null ? callbackThread(substitute) : null;
             Scheduler time = ownScheduler != null ? ownScheduler : Objects.requireNonNull(scheduler);
-            Callbacks callbacks = new Callbacks(
+            CallbackDispatcher callbacks = new CallbackDispatcher(
                     ownExecutor != null ? ownExecutor : Objects.requireNonNull(callbackExecutor),
                     substitute,
                     inboundBytes,
@@ -553,7 +557,7 @@ public final class RealtimeClient implements AutoCloseable {
             ClientTransport.Target target = new ClientTransport.Target(
                     server,
                     Collections.unmodifiableMap(new TreeMap<>(headers)),
-                    Frames.SUBPROTOCOL,
+                    Protocol.SUBPROTOCOL,
                     messageBytes,
                     outboundBytes);
             ClientConfig config = new ClientConfig(

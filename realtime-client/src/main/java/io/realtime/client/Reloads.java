@@ -42,7 +42,7 @@ final class Reloads {
             .jitter(Backoff.Jitter.NONE)
             .build();
 
-    private final Callbacks callbacks;
+    private final CallbackDispatcher callbacks;
     private final Scheduler scheduler;
     private final ConcurrentHashMap<String, Hook> hooks = new ConcurrentHashMap<>();
     private final Once removal = new Once(this::submit, this::hooksRemoved);
@@ -52,7 +52,7 @@ final class Reloads {
     private final Map<String, Position> loaded = new HashMap<>(); // what a hook loaded and may still arrive
     private long allBytes;
 
-    Reloads(Callbacks callbacks, Scheduler scheduler) {
+    Reloads(CallbackDispatcher callbacks, Scheduler scheduler) {
         this.callbacks = callbacks;
         this.scheduler = scheduler;
     }
@@ -77,7 +77,7 @@ final class Reloads {
         long run; // odd while the hook runs
         int attempts;
         Scheduler.@Nullable Cancellable retry;
-        Scheduler.Cancellable deadline = Link.NOTHING; // of the run
+        Scheduler.Cancellable deadline = ServerConnection.NOTHING; // of the run
 
         @Nullable
         Position overflow; // up to here messages were dropped since the run began; the next begins behind it
@@ -156,7 +156,7 @@ final class Reloads {
     }
 
     private void hold(Hold hold, Inbound message, Position position) {
-        long cost = Callbacks.cost(message.envelope().length());
+        long cost = CallbackDispatcher.cost(message.envelope().length());
         if (hold.overflow == null && hold.bytes + cost <= ROOM_BYTES && allBytes + cost <= ALL_BYTES) {
             hold.held.add(message);
             hold.bytes += cost;

@@ -7,9 +7,9 @@ import io.realtime.RemoteException;
 import io.realtime.internal.wire.EntryBudget;
 import io.realtime.internal.wire.Envelope;
 import io.realtime.internal.wire.ErrorData;
-import io.realtime.internal.wire.Frames;
 import io.realtime.internal.wire.Names;
 import io.realtime.internal.wire.Outgoing;
+import io.realtime.internal.wire.Protocol;
 import io.realtime.spi.Scheduler;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -47,18 +47,19 @@ final class Rooms {
     /** Messages wait for a room that is refused for now, so often; then they leave, and the server says what it thinks. */
     private static final int MOST_REFUSALS = 10;
 
-    private final Callbacks callbacks;
+    private final CallbackDispatcher callbacks;
     private final Scheduler scheduler;
     private final LongPredicate isDone;
     private final Runnable retryLater;
-    private final Set<Room> staying = new LinkedHashSet<>(); // to be left once messages for them have arrived
-    private final Map<String, Room> rooms = new LinkedHashMap<>();
-    private final Map<String, Room> byRef = new HashMap<>();
-    private final Set<Room> unasked = new LinkedHashSet<>(); // too many questions are under way
-    private final Set<Room> absent = new LinkedHashSet<>(); // to be joined again, for which messages wait
-    private final Set<Room> returning = new LinkedHashSet<>(); // since the welcome, and $rejoin has not named them yet
+    private final Set<TrackedRoom> staying = new LinkedHashSet<>(); // to be left once messages for them have arrived
+    private final Map<String, TrackedRoom> rooms = new LinkedHashMap<>();
+    private final Map<String, TrackedRoom> byRef = new HashMap<>();
+    private final Set<TrackedRoom> unasked = new LinkedHashSet<>(); // too many questions are under way
+    private final Set<TrackedRoom> absent = new LinkedHashSet<>(); // to be joined again, for which messages wait
+    private final Set<TrackedRoom> returning =
+            new LinkedHashSet<>(); // since the welcome, and $rejoin has not named them yet
     private boolean owesLast; // the server waits to hear that $rejoin has named all
-    private @Nullable Rejoin rejoin; // one at a time: it may be as long as a message may be
+    private @Nullable PendingRejoin rejoin; // one at a time: it may be as long as a message may be
     private int questionBytes;
     private int answerBytes;
     private int mostAsked = 1;
@@ -71,7 +72,7 @@ final class Rooms {
      * @param isDone whether every message up to a number has had its fate
      * @param retryLater has {@link #retry} called after a while, unless the connection ends before
      */
-    Rooms(Callbacks callbacks, Scheduler scheduler, LongPredicate isDone, Runnable retryLater) {
+    Rooms(CallbackDispatcher callbacks, Scheduler scheduler, LongPredicate isDone, Runnable retryLater) {
         this.callbacks = callbacks;
         this.scheduler = scheduler;
         this.isDone = isDone;
@@ -89,7 +90,7 @@ final class Rooms {
         LEFT
     }
 
-    private static final class Room {
+    private static final class TrackedRoom {
         final String name;
         final Waiters<JoinResult> joining;
         final Waiters<Void> leaving;
@@ -109,7 +110,7 @@ final class Rooms {
         boolean namedPosition; // in what ref asks
         int refusals; // for now, of this connection
 
-        Room(String name, Callbacks callbacks) {
+        TrackedRoom(String name, CallbackDispatcher callbacks) {
             this.name = name;
             this.joining = new Waiters<>(callbacks, "the same room");
             this.leaving = new Waiters<>(callbacks, "the same room");
@@ -117,13 +118,13 @@ final class Rooms {
     }
 
     /** A question about many rooms that is under way. */
-    private record Rejoin(String ref, List<Room> rooms) {}
+    private record PendingRejoin(String ref, List<TrackedRoom> rooms) {}
 
     // What the application wants
 
     /** @param timeout after which the caller waits no more; the room is joined all the same */
     void join(String name, int history, Duration timeout, CompletableFuture<JoinResult> result) {
-        Room room = room(name);
+        TrackedRoom room = room(name);
         room.wish = Wish.JOINED;
         room.history = history;
         room.leaving.complete(null); // it never left, or is on its way back
@@ -148,12 +149,12 @@ final class Rooms {
      * @param behind the number of the newest message that was sent before
      */
     void leave(String name, long behind, CompletableFuture<Void> result) {
-        Room room = room(name);
+        TrackedRoom room = room(name);
         if (room.wish == Wish.JOINED) {
             room.leaveBehind = behind;
         }
         room.wish = Wish.LEFT;
-        room.leaving.add(result, Link.NOTHING);
+        room.leaving.add(result, ServerConnection.NOTHING);
         if (stays(room)) {
             staying.add(room);
         } else {
@@ -163,7 +164,7 @@ final class Rooms {
 
     /** Messages have had their fate: leaves the rooms that waited for them. */
     void leaveWhatMay() {
-        for (Room room : staying.isEmpty() ? Collections.<Room>emptySet() : new ArrayList<>(staying)) {
+        for (TrackedRoom room : staying.isEmpty() ? Collections.<TrackedRoom>emptySet() : new ArrayList<>(staying)) {
             if (!stays(room)) {
                 staying.remove(room);
                 unasked.remove(room);
@@ -175,36 +176,36 @@ final class Rooms {
         }
     }
 
-    private void goes(Room room) {
+    private void goes(TrackedRoom room) {
         if (room.asked != Wish.JOINED) {
             failJoining(room);
         }
         sync(room);
     }
 
-    private void failJoining(Room room) {
+    private void failJoining(TrackedRoom room) {
         room.joining.fail(new RealtimeException(ErrorCode.CLOSED, "left before it was joined"));
     }
 
-    private boolean stays(Room room) {
+    private boolean stays(TrackedRoom room) {
         return room.wish == Wish.JOINED || (room.wish == Wish.LEFT && !isDone.test(room.leaveBehind));
     }
 
     /** Fails who waits; what is wanted stays so. */
     void fail(RealtimeException cause) {
-        for (Room room : rooms.values()) {
+        for (TrackedRoom room : rooms.values()) {
             failWaiting(room, cause);
         }
     }
 
-    private void failWaiting(Room room, RealtimeException cause) {
+    private void failWaiting(TrackedRoom room, RealtimeException cause) {
         room.joining.fail(cause);
         room.leaving.fail(cause);
     }
 
     /** All rooms and positions were another user's; there is no connection. */
     void forgetAll(RealtimeException cause) {
-        for (Room room : new ArrayList<>(rooms.values())) {
+        for (TrackedRoom room : new ArrayList<>(rooms.values())) {
             failWaiting(room, cause);
             if (room.position != null) {
                 callbacks.unauthorized(new Gap(room.name, room.position, Gap.USER_CHANGED));
@@ -228,9 +229,10 @@ final class Rooms {
         Map<String, Position> named = new LinkedHashMap<>();
         EntryBudget mine = new EntryBudget(bytes);
         EntryBudget theirs = new EntryBudget(answer - WELCOME_BYTES);
-        boolean isPartial = answer < Frames.MOST_HELLO_BYTES + WELCOME_BYTES; // it would not hold what is not asked for
+        boolean isPartial =
+                answer < Protocol.MOST_HELLO_BYTES + WELCOME_BYTES; // it would not hold what is not asked for
         for (boolean protocols : new boolean[] {true, false}) {
-            for (Room room : rooms.values()) {
+            for (TrackedRoom room : rooms.values()) {
                 Position position = room.position;
                 if (position != null && isProtocols(room) == protocols) {
                     int length = WISH_BYTES + EntryBudget.length(position.epoch());
@@ -253,12 +255,12 @@ final class Rooms {
      * @throws RealtimeException when a place is incomplete, or there are too many
      */
     @SuppressWarnings("ConstantValue") // Gson leaves a missing component null, whatever its annotation
-    static void check(Map<String, Frames.RoomState> states) {
+    static void check(Map<String, Protocol.RoomPosition> states) {
         if (states.size() > MOST_ROOMS) {
             throw new RealtimeException(ErrorCode.OVERLOADED, "more than " + MOST_ROOMS + " rooms");
         }
-        for (Map.Entry<String, Frames.RoomState> entry : states.entrySet()) {
-            Frames.RoomState state = entry.getValue();
+        for (Map.Entry<String, Protocol.RoomPosition> entry : states.entrySet()) {
+            Protocol.RoomPosition state = entry.getValue();
             if (state == null || state.epoch() == null || state.offset() < 0) {
                 throw noPlace(entry.getKey());
             }
@@ -278,14 +280,14 @@ final class Rooms {
      */
     void welcomed(
             boolean resumed,
-            Map<String, Frames.RoomState> states,
+            Map<String, Protocol.RoomPosition> states,
             boolean isPartial,
             int inflight,
             int longestQuestion,
             int longestAnswer,
             Predicate<Outgoing> newConnection) {
-        Room inbox = resumed ? null : rooms.remove(Names.SESSION); // another session has another inbox
-        for (Map.Entry<String, Frames.RoomState> entry : states.entrySet()) {
+        TrackedRoom inbox = resumed ? null : rooms.remove(Names.SESSION); // another session has another inbox
+        for (Map.Entry<String, Protocol.RoomPosition> entry : states.entrySet()) {
             resumed(room(entry.getKey()), entry.getValue());
         }
         if (inbox != null && inbox.position != null) {
@@ -296,7 +298,7 @@ final class Rooms {
         mostAsked = Math.max(1, inflight / 2);
         questionBytes = longestQuestion - FRAME_BYTES;
         answerBytes = longestAnswer - FRAME_BYTES;
-        for (Room room : new ArrayList<>(rooms.values())) {
+        for (TrackedRoom room : new ArrayList<>(rooms.values())) {
             if (!resumed && isToLeave(room) && !states.containsKey(room.name)) {
                 left(room);
             } else if (isToJoin(room)) {
@@ -315,7 +317,7 @@ final class Rooms {
     }
 
     /** The old session's inbox is gone with what it held. */
-    private void lostInbox(Frames.@Nullable RoomState state) {
+    private void lostInbox(Protocol.@Nullable RoomPosition state) {
         if (state == null) {
             callbacks.error(noPlace(Names.SESSION));
         } else if (!state.isLost()) { // else the application was told
@@ -323,7 +325,7 @@ final class Rooms {
         }
     }
 
-    private void resumed(Room room, Frames.RoomState state) {
+    private void resumed(TrackedRoom room, Protocol.RoomPosition state) {
         boolean lost = state.isLost();
         if (!isProtocols(room)) {
             if (lost && "unauthorized".equals(state.reason())) {
@@ -352,7 +354,7 @@ final class Rooms {
         returning.clear();
         owesLast = false;
         rejoin = null;
-        for (Room room : rooms.values()) {
+        for (TrackedRoom room : rooms.values()) {
             room.refusals = 0;
             room.ref = null;
             room.asked = Wish.NONE;
@@ -363,13 +365,13 @@ final class Rooms {
     /** Asks again for what could not be asked, or was refused for now. */
     void retry() {
         rejoin();
-        for (Room room : new ArrayList<>(rooms.values())) {
+        for (TrackedRoom room : new ArrayList<>(rooms.values())) {
             sync(room);
         }
     }
 
     /** Sends what brings the room nearer to what is wanted; one question about a room at a time. */
-    private void sync(Room room) {
+    private void sync(TrackedRoom room) {
         if (isProtocols(room)) {
             return;
         }
@@ -381,23 +383,23 @@ final class Rooms {
         }
         if (isToLeave(room)) {
             returning.remove(room);
-            ask(room, Wish.LEFT, Outgoing.of(Frames.LEAVE));
+            ask(room, Wish.LEFT, Outgoing.of(Protocol.LEAVE));
         } else if (isToJoin(room) && !returning.contains(room)) {
-            ask(room, Wish.JOINED, Outgoing.of(Frames.JOIN).data(wish(room), Frames.Join.class));
+            ask(room, Wish.JOINED, Outgoing.of(Protocol.JOIN).data(wish(room), Protocol.Join.class));
         }
     }
 
-    private boolean isToLeave(Room room) {
+    private boolean isToLeave(TrackedRoom room) {
         return !isProtocols(room) && room.wish == Wish.LEFT && !stays(room); // whether anybody waits for it or not
     }
 
-    private boolean isToJoin(Room room) {
+    private boolean isToJoin(TrackedRoom room) {
         return !isProtocols(room) && !isToLeave(room) && (!room.joining.isEmpty() || (stays(room) && !room.joined));
     }
 
-    private static Frames.Join wish(Room room) {
+    private static Protocol.Join wish(TrackedRoom room) {
         Integer history = room.firstTime && room.history > 0 ? room.history : null;
-        return new Frames.Join(room.position, history);
+        return new Protocol.Join(room.position, history);
     }
 
     /** Asks in one question for as many rooms as fit: after a restart of the server none is left of thousands. */
@@ -407,10 +409,10 @@ final class Rooms {
         }
         EntryBudget question = new EntryBudget(questionBytes);
         EntryBudget answer = new EntryBudget(answerBytes);
-        Map<String, Frames.Join> wishes = new LinkedHashMap<>();
-        List<Room> asked = new ArrayList<>();
+        Map<String, Protocol.Join> wishes = new LinkedHashMap<>();
+        List<TrackedRoom> asked = new ArrayList<>();
         returning.removeIf(room -> !isToJoin(room));
-        for (Room room : returning) {
+        for (TrackedRoom room : returning) {
             Position position = room.position;
             int length = WISH_BYTES + (position == null ? 0 : EntryBudget.length(position.epoch()));
             boolean fits = question.take(room.name, length);
@@ -422,13 +424,13 @@ final class Rooms {
             asked.add(room);
         }
         boolean isLast = asked.size() == returning.size();
-        Frames.Rejoin data = new Frames.Rejoin(wishes, isLast ? true : null);
+        Protocol.RejoinRequest data = new Protocol.RejoinRequest(wishes, isLast ? true : null);
         String ref = nextRef();
-        if (connection.test(Outgoing.of(Frames.REJOIN).ref(ref).data(data, Frames.Rejoin.class))) {
+        if (connection.test(Outgoing.of(Protocol.REJOIN).ref(ref).data(data, Protocol.RejoinRequest.class))) {
             asked.forEach(room -> asked(room, Wish.JOINED, ref));
             returning.removeAll(asked);
             owesLast = !isLast;
-            rejoin = new Rejoin(ref, asked);
+            rejoin = new PendingRejoin(ref, asked);
         } // else when the connection is drained
     }
 
@@ -437,7 +439,7 @@ final class Rooms {
         return "r" + lastRef;
     }
 
-    private void asked(Room room, Wish wish, String ref) {
+    private void asked(TrackedRoom room, Wish wish, String ref) {
         if (wish == Wish.LEFT) {
             absent.remove(room);
         }
@@ -446,7 +448,7 @@ final class Rooms {
         room.namedPosition = room.position != null;
     }
 
-    private void ask(Room room, Wish wish, Outgoing frame) {
+    private void ask(TrackedRoom room, Wish wish, Outgoing frame) {
         String ref = nextRef();
         if (byRef.size() < mostAsked && connection.test(frame.ref(ref).room(room.name))) {
             unasked.remove(room);
@@ -461,14 +463,14 @@ final class Rooms {
 
     /** Takes an answer; false when it is about no question of a room. */
     boolean reply(Envelope answer) {
-        Rejoin many = rejoin;
+        PendingRejoin many = rejoin;
         if (many != null && many.ref.equals(answer.ref())) {
             rejoin = null;
             rejoined(many, answer);
             askNext();
             return true;
         }
-        Room room = answered(answer);
+        TrackedRoom room = answered(answer);
         if (room == null) {
             return false;
         }
@@ -477,7 +479,7 @@ final class Rooms {
             sync(room);
         } else {
             try {
-                joined(room, answer.data(Frames.Joined.class));
+                joined(room, answer.data(Protocol.JoinReply.class));
             } catch (RealtimeException nonsense) {
                 failWaiting(room, nonsense);
                 askNext();
@@ -490,20 +492,20 @@ final class Rooms {
     }
 
     @SuppressWarnings("ConstantValue") // Gson leaves a missing component null, whatever its annotation
-    private void rejoined(Rejoin many, Envelope answer) {
-        Frames.Rejoins data;
+    private void rejoined(PendingRejoin many, Envelope answer) {
+        Protocol.RejoinReply data;
         try {
-            data = answer.data(Frames.Rejoins.class);
+            data = answer.data(Protocol.RejoinReply.class);
         } catch (RealtimeException nonsense) {
             many.rooms.forEach(room -> refused(room, nonsense));
             return;
         }
-        for (Room room : many.rooms) {
+        for (TrackedRoom room : many.rooms) {
             if (room.ref == null) {
                 continue; // it was forgotten meanwhile
             }
             over(room);
-            Frames.Rejoined one = data.rooms() == null ? null : data.rooms().get(room.name);
+            Protocol.Rejoined one = data.rooms() == null ? null : data.rooms().get(room.name);
             ErrorData error = one == null ? null : one.error();
             String epoch = one == null ? null : one.epoch();
             if (error != null) {
@@ -511,7 +513,7 @@ final class Rooms {
             } else if (one == null || epoch == null || one.offset() < 0) {
                 refused(room, noPlace(room.name));
             } else {
-                joined(room, new Frames.Joined(epoch, one.offset(), one.recovered(), one.reason(), one.members()));
+                joined(room, new Protocol.JoinReply(epoch, one.offset(), one.recovered(), one.reason(), one.members()));
                 sync(room);
             }
         }
@@ -519,10 +521,10 @@ final class Rooms {
 
     /** Takes an error; false when it is about no question of a room. */
     boolean error(Envelope answer, RemoteException failure) {
-        Rejoin many = rejoin;
+        PendingRejoin many = rejoin;
         if (many != null && many.ref.equals(answer.ref())) {
             rejoin = null;
-            for (Room room : many.rooms) {
+            for (TrackedRoom room : many.rooms) {
                 if (room.ref != null) {
                     over(room);
                     failed(room, failure);
@@ -531,7 +533,7 @@ final class Rooms {
             askNext();
             return true;
         }
-        Room room = answered(answer);
+        TrackedRoom room = answered(answer);
         if (room == null) {
             return false;
         }
@@ -545,7 +547,7 @@ final class Rooms {
         return true;
     }
 
-    private void failed(Room room, RemoteException failure) {
+    private void failed(TrackedRoom room, RemoteException failure) {
         if (room.joining.isEmpty() && failure.isRetryable()) {
             callbacks.error(failure);
             if (++room.refusals <= MOST_REFUSALS) {
@@ -557,12 +559,12 @@ final class Rooms {
         }
     }
 
-    private @Nullable Room answered(Envelope answer) {
+    private @Nullable TrackedRoom answered(Envelope answer) {
         return answer.ref() == null ? null : byRef.remove(answer.ref());
     }
 
     /** The question about a room has its answer; returns what it asked for. */
-    private Wish over(Room room) {
+    private Wish over(TrackedRoom room) {
         Wish asked = room.asked;
         absent.remove(room);
         room.ref = null;
@@ -573,7 +575,7 @@ final class Rooms {
     private void askNext() {
         rejoin();
         while (byRef.size() < mostAsked && !unasked.isEmpty()) {
-            Room next = unasked.iterator().next();
+            TrackedRoom next = unasked.iterator().next();
             unasked.remove(next);
             sync(next);
             if (unasked.contains(next)) { // the connection takes no more for now
@@ -592,7 +594,7 @@ final class Rooms {
         return owesLast || !unasked.isEmpty() || !absent.isEmpty();
     }
 
-    private void joined(Room room, Frames.Joined data) {
+    private void joined(TrackedRoom room, Protocol.JoinReply data) {
         Position own = room.position;
         room.joined = true;
         room.firstTime = false;
@@ -607,7 +609,7 @@ final class Rooms {
         room.joining.complete(new JoinResult(begin, data.recovered(), data.reason(), data.members()));
     }
 
-    private void refused(Room room, RealtimeException failure) {
+    private void refused(TrackedRoom room, RealtimeException failure) {
         if (room.joining.isEmpty()) { // it was joined before, or its caller has given up
             callbacks.error(failure);
         }
@@ -615,13 +617,13 @@ final class Rooms {
     }
 
     /** The session is not in a room, and is not to be. */
-    private void out(Room room, RealtimeException why) {
+    private void out(TrackedRoom room, RealtimeException why) {
         room.joining.fail(why);
         room.leaving.complete(null);
         forget(room.name);
     }
 
-    private void left(Room room) {
+    private void left(TrackedRoom room) {
         if (stays(room)) { // joined again meanwhile
             room.joined = false;
             room.position = null;
@@ -638,8 +640,8 @@ final class Rooms {
      * The server put the session into a room, or says that it is in it; what the application has asked for meanwhile comes
      * behind that. So while the room is being left nothing of it is for the application any more.
      */
-    void put(String name, Frames.RoomState place) {
-        Room room = room(name);
+    void put(String name, Protocol.RoomPosition place) {
+        TrackedRoom room = room(name);
         if (room.asked == Wish.LEFT) {
             room.position = null;
             room.firstTime = true;
@@ -658,7 +660,7 @@ final class Rooms {
 
     /** The server took the session out of a room; what the application has asked for meanwhile comes behind that. */
     void taken(String name) {
-        Room room = rooms.get(name);
+        TrackedRoom room = rooms.get(name);
         if (room == null || room.ref != null) {
             return;
         }
@@ -670,9 +672,9 @@ final class Rooms {
     }
 
     /** The room's log broke. */
-    void gap(String name, Frames.Gap gap) {
+    void gap(String name, Protocol.GapNotice gap) {
         if (rooms.containsKey(name) || name.startsWith("@")) { // else it was left meanwhile, or never joined
-            Room room = room(name);
+            TrackedRoom room = room(name);
             Position own = room.position;
             if (own == null && room.firstTime && room.wish != Wish.NONE && !isProtocols(room)) {
                 return; // the answer to its join says where it begins
@@ -685,7 +687,7 @@ final class Rooms {
 
     /** Returns whether a frame is new to the application. */
     boolean isNew(Envelope frame) {
-        Room room = frame.room() == null || frame.offset() == 0 ? null : rooms.get(frame.room());
+        TrackedRoom room = frame.room() == null || frame.offset() == 0 ? null : rooms.get(frame.room());
         if (room == null) { // one that was left, or never joined: what is in its log is of no use without its place
             return frame.room() == null || frame.offset() == 0;
         }
@@ -697,7 +699,7 @@ final class Rooms {
 
     /** Notes the place of a frame that the application gets. */
     void passed(Envelope frame) {
-        Room room = frame.room() == null || frame.offset() == 0 ? null : rooms.get(frame.room());
+        TrackedRoom room = frame.room() == null || frame.offset() == 0 ? null : rooms.get(frame.room());
         if (room != null && room.position != null && frame.offset() > room.position.offset()) {
             room.position = new Position(room.position.epoch(), frame.offset());
         }
@@ -705,19 +707,19 @@ final class Rooms {
 
     /** Returns up to where a room's log is read; 0 where that is not known. */
     long offset(String name) {
-        Room room = rooms.get(name);
+        TrackedRoom room = rooms.get(name);
         return room == null || room.position == null ? 0 : room.position.offset();
     }
 
     /** Returns the epoch of a room's log, or null. */
     @Nullable
     String epoch(@Nullable String name) {
-        Room room = name == null ? null : rooms.get(name);
+        TrackedRoom room = name == null ? null : rooms.get(name);
         return room == null || room.position == null ? null : room.position.epoch();
     }
 
     @SuppressWarnings("ConstantValue") // Gson leaves a missing component null, whatever its annotation
-    private Position move(Room room, String epoch, long offset, boolean lost, @Nullable String reason) {
+    private Position move(TrackedRoom room, String epoch, long offset, boolean lost, @Nullable String reason) {
         if (epoch == null || offset < 0) {
             throw noPlace(room.name);
         }
@@ -731,20 +733,20 @@ final class Rooms {
         return moved;
     }
 
-    private Room room(String name) {
-        Room room = rooms.get(name);
+    private TrackedRoom room(String name) {
+        TrackedRoom room = rooms.get(name);
         if (room == null) {
             if (rooms.size() >= MOST_ROOMS) {
                 throw new RealtimeException(ErrorCode.OVERLOADED, "more than " + MOST_ROOMS + " rooms");
             }
-            room = new Room(name, callbacks);
+            room = new TrackedRoom(name, callbacks);
             rooms.put(name, room);
         }
         return room;
     }
 
     private void forget(String name) {
-        Room room = rooms.remove(name);
+        TrackedRoom room = rooms.remove(name);
         if (room != null) {
             room.wish = Wish.NONE;
             staying.remove(room);
@@ -759,7 +761,7 @@ final class Rooms {
         callbacks.left(name);
     }
 
-    private static boolean isProtocols(Room room) {
+    private static boolean isProtocols(TrackedRoom room) {
         return room.name.startsWith("@");
     }
 }

@@ -8,9 +8,9 @@ import io.realtime.RealtimeException;
 import io.realtime.RemoteException;
 import io.realtime.internal.Steps;
 import io.realtime.internal.wire.Outgoing;
-import io.realtime.spi.Frame;
-import io.realtime.spi.FrameBatch;
+import io.realtime.spi.MessageBatch;
 import io.realtime.spi.Scheduler;
+import io.realtime.spi.WireMessage;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Collections;
@@ -44,7 +44,7 @@ final class Sender {
     private static final Duration FILE_RETRY = Duration.ofSeconds(1);
 
     private final Scheduler scheduler;
-    private final Callbacks callbacks;
+    private final CallbackDispatcher callbacks;
     private final LongSupplier answersRead;
     private final IntSupplier asked;
     private final BooleanSupplier isHeld;
@@ -64,7 +64,7 @@ final class Sender {
     private boolean pumpPosted;
     private long ackSeq; // acknowledged, and not settled yet; 0 for nothing
     private long ackBehind;
-    private @Nullable Link open;
+    private @Nullable ServerConnection open;
     private Scheduler.@Nullable Cancellable expiry;
     private boolean wasWelcomed;
     private long welcomedAt; // on the server's clock, at the last welcome; 0 when that did not say
@@ -83,7 +83,7 @@ final class Sender {
      */
     Sender(
             ClientConfig config,
-            Callbacks callbacks,
+            CallbackDispatcher callbacks,
             LongSupplier answersRead,
             IntSupplier asked,
             BooleanSupplier isHeld,
@@ -160,7 +160,7 @@ final class Sender {
             result.completeExceptionally(unfit);
             return result;
         }
-        Outbox.Entry entry = entry(event.name(), room, null, message, result);
+        Outbox.OutboxEntry entry = entry(event.name(), room, null, message, result);
         if (event.isEphemeral()) {
             postEphemeral(entry);
         } else {
@@ -175,29 +175,30 @@ final class Sender {
      *
      * @return has the number 0 when it was refused at once
      */
-    Outbox.Entry ask(String type, String ref, String json, CompletableFuture<Void> fate) {
+    Outbox.OutboxEntry ask(String type, String ref, String json, CompletableFuture<Void> fate) {
         return send(type, ref, -1, json, fate, !callbacks.isRunningHere());
     }
 
     /** Like {@link #ask}, for what answers a question. */
-    Outbox.Entry answer(String type, String ref, long index, String json, CompletableFuture<Void> fate) {
+    Outbox.OutboxEntry answer(String type, String ref, long index, String json, CompletableFuture<Void> fate) {
         return send(type, ref, index, json, fate, false);
     }
 
-    private Outbox.Entry send(
+    private Outbox.OutboxEntry send(
             String type, String ref, long index, String json, CompletableFuture<Void> fate, boolean isAsked) {
         Outgoing message = Outgoing.of(type).ref(ref).index(index).rawData(json);
-        Outbox.Entry entry = entry(type, null, ref, message, fate);
+        Outbox.OutboxEntry entry = entry(type, null, ref, message, fate);
         sendReliable(entry, isAsked);
         return entry;
     }
 
-    private Outbox.Entry entry(
+    private Outbox.OutboxEntry entry(
             String type, @Nullable String room, @Nullable String ref, Outgoing message, CompletableFuture<Void> fate) {
-        return new Outbox.Entry(type, room, ref, message, fate, scheduler.nanoTime(), scheduler.currentTimeMillis());
+        return new Outbox.OutboxEntry(
+                type, room, ref, message, fate, scheduler.nanoTime(), scheduler.currentTimeMillis());
     }
 
-    private void sendReliable(Outbox.Entry entry, boolean isAsked) {
+    private void sendReliable(Outbox.OutboxEntry entry, boolean isAsked) {
         if (posted.incrementAndGet() > mostPosted) {
             posted.decrementAndGet();
             drop(entry, ErrorCode.OVERLOADED, "too many messages wait for the client's thread");
@@ -227,7 +228,7 @@ final class Sender {
     }
 
     /** Returns why a message that has no number was refused. */
-    RealtimeException whyRefused(Outbox.Entry entry) {
+    RealtimeException whyRefused(Outbox.OutboxEntry entry) {
         RealtimeException refusal = outbox.refusalOrNull(entry);
         return refusal != null
                 ? refusal
@@ -240,11 +241,11 @@ final class Sender {
     }
 
     /** Returns whether a message may still have to be sent. */
-    boolean holds(Outbox.Entry entry) {
+    boolean holds(Outbox.OutboxEntry entry) {
         return outbox.holds(entry);
     }
 
-    private void postEphemeral(Outbox.Entry entry) {
+    private void postEphemeral(Outbox.OutboxEntry entry) {
         if (closed) {
             drop(entry, ErrorCode.CLOSED, "the client is closed");
         } else if (ephemeralPosted.incrementAndGet() > MOST_EPHEMERAL) {
@@ -278,14 +279,14 @@ final class Sender {
      *
      * @return false when it has had another fate
      */
-    boolean giveUp(Outbox.Entry entry) {
+    boolean giveUp(Outbox.OutboxEntry entry) {
         boolean isGivenUp = outbox.giveUp(entry);
         Steps.run(this::changed, progress::post);
         return isGivenUp;
     }
 
     /** Returns whether a message was ever sent. */
-    boolean wasSent(Outbox.Entry entry) {
+    boolean wasSent(Outbox.OutboxEntry entry) {
         return outbox.wasSent(entry);
     }
 
@@ -324,7 +325,7 @@ final class Sender {
         }
     }
 
-    private void sendEphemeral(Outbox.Entry entry) {
+    private void sendEphemeral(Outbox.OutboxEntry entry) {
         RealtimeException tooBig = outbox.tooBigOrNull(entry);
         if (entry.result.isCancelled()) {
             return;
@@ -345,7 +346,7 @@ final class Sender {
      *
      * @param serverMillis the server's clock, or 0 when it does not say
      */
-    void welcomed(Link link, long processed, long behind, int messageBytes, long serverMillis) {
+    void welcomed(ServerConnection link, long processed, long behind, int messageBytes, long serverMillis) {
         report(outbox.skip(processed));
         outbox.resumed(processed);
         expireByClocks(serverMillis);
@@ -433,7 +434,7 @@ final class Sender {
     /** Completes what is acknowledged, once the answers to it are read. */
     void settle() {
         if (ackSeq > 0 && answersRead.getAsLong() >= ackBehind) {
-            List<Outbox.Entry> processed = outbox.acknowledged(ackSeq);
+            List<Outbox.OutboxEntry> processed = outbox.acknowledged(ackSeq);
             ackSeq = 0;
             complete(processed);
             changed();
@@ -443,7 +444,7 @@ final class Sender {
 
     /** The server could not process a message, and will not see it again; false when it is none that waits. */
     boolean failed(long seq, RemoteException failure) {
-        Outbox.Entry failed = outbox.failed(seq);
+        Outbox.OutboxEntry failed = outbox.failed(seq);
         if (failed == null) {
             return false;
         }
@@ -464,7 +465,7 @@ final class Sender {
      * @return whether it was one of these
      */
     boolean tooBig(CloseReason reason, int longestOther) {
-        Outbox.Entry longest = outbox.longestInflight();
+        Outbox.OutboxEntry longest = outbox.longestInflight();
         if (longest == null || longest.wireLength() < longestOther) {
             return false;
         }
@@ -479,16 +480,16 @@ final class Sender {
     void pump() {
         while (open != null && !isHeld.getAsBoolean()) {
             int batchBytes = Math.min(BATCH_BYTES, outboundBytes / 2);
-            List<Outbox.Entry> entries =
+            List<Outbox.OutboxEntry> entries =
                     outbox.unsent(open.inflight - asked.getAsInt(), open.inflightBytes, batchBytes);
-            List<Frame> frames = new ArrayList<>(entries.size());
-            for (Outbox.Entry entry : entries) {
+            List<WireMessage> frames = new ArrayList<>(entries.size());
+            for (Outbox.OutboxEntry entry : entries) {
                 frames.add(entry.frame());
             }
             if (frames.isEmpty()) {
                 break;
             }
-            if (!open.send(FrameBatch.of(frames, false))) { // onDrained or onClosed will tell
+            if (!open.send(MessageBatch.of(frames, false))) { // onDrained or onClosed will tell
                 outbox.notSent(entries);
                 break;
             }
@@ -525,8 +526,8 @@ final class Sender {
         }
     }
 
-    private void complete(List<Outbox.Entry> processed) {
-        for (Outbox.Entry entry : processed) {
+    private void complete(List<Outbox.OutboxEntry> processed) {
+        for (Outbox.OutboxEntry entry : processed) {
             callbacks.completeVoid(entry.result);
         }
     }
@@ -541,8 +542,8 @@ final class Sender {
         }
     }
 
-    /** The future of a question or an answer is the client's own: {@link Calls} hears at once that it is to act. */
-    private void fail(Outbox.Entry entry, RealtimeException cause) {
+    /** The future of a question or an answer is the client's own: {@link ClientCalls} hears at once that it is to act. */
+    private void fail(Outbox.OutboxEntry entry, RealtimeException cause) {
         if (entry.ref == null) {
             callbacks.fail(entry.result, cause);
         } else {
@@ -550,7 +551,7 @@ final class Sender {
         }
     }
 
-    private void drop(Outbox.Entry entry, ErrorCode code, String why) {
+    private void drop(Outbox.OutboxEntry entry, ErrorCode code, String why) {
         boolean retryable = code.equals(ErrorCode.OVERLOADED) || code.equals(ErrorCode.CONNECTION_LOST);
         RealtimeException cause = new RealtimeException(code, why, retryable, null);
         report(Collections.singletonList(new Outbox.Dropped(entry, cause)));

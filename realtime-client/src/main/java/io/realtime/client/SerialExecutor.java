@@ -13,7 +13,7 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Runs tasks on another executor, one at a time and in order, however many threads that one has. Safe for use by many
- * threads. What waits has its bound elsewhere: inbound messages in {@link Callbacks}, the rest in {@link Untold}.
+ * threads. What waits has its bound elsewhere: inbound messages in {@link CallbackDispatcher}, the rest in {@link Untold}.
  *
  * <p>No task is lost, whatever comes out of the other executor: what it does not take runs on a daemon thread, since
  * futures must complete even so; when no thread can be made either, the next task or a timer tries again. A task that fails

@@ -11,7 +11,7 @@ final class Throttle {
     private final Scheduler scheduler;
     private final Duration pause;
     private final Runnable action;
-    private Scheduler.Cancellable timer = Link.NOTHING;
+    private Scheduler.Cancellable timer = ServerConnection.NOTHING;
     private boolean again;
 
     Throttle(Scheduler scheduler, Duration pause, Runnable action) {
@@ -21,7 +21,7 @@ final class Throttle {
     }
 
     void ask() {
-        if (timer != Link.NOTHING) {
+        if (timer != ServerConnection.NOTHING) {
             again = true;
             return;
         }
@@ -30,7 +30,7 @@ final class Throttle {
     }
 
     private void over() {
-        timer = Link.NOTHING;
+        timer = ServerConnection.NOTHING;
         if (again) {
             again = false;
             ask();
@@ -40,7 +40,7 @@ final class Throttle {
     /** Forgets what was asked for. */
     void stop() {
         timer.cancel();
-        timer = Link.NOTHING;
+        timer = ServerConnection.NOTHING;
         again = false;
     }
 }

@@ -14,14 +14,14 @@ final class Waiters<V> {
     /** So many callers may wait; the next fails with {@code overloaded}. */
     static final int MOST = 1_000;
 
-    private final Callbacks callbacks;
+    private final CallbackDispatcher callbacks;
     private final String awaited;
     private final List<Waiter<V>> waiting = new ArrayList<>(0);
 
     private record Waiter<V>(CompletableFuture<V> result, Scheduler.Cancellable timer) {}
 
     /** @param awaited what they wait for, as a failure names it */
-    Waiters(Callbacks callbacks, String awaited) {
+    Waiters(CallbackDispatcher callbacks, String awaited) {
         this.callbacks = callbacks;
         this.awaited = awaited;
     }

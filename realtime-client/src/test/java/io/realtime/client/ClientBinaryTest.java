@@ -16,10 +16,10 @@ import io.realtime.RealtimeException;
 import io.realtime.client.ConnectionState.Status;
 import io.realtime.client.World.Say;
 import io.realtime.internal.wire.Envelope;
-import io.realtime.internal.wire.Frames;
 import io.realtime.internal.wire.Outgoing;
-import io.realtime.spi.Frame;
-import io.realtime.spi.FrameBatch;
+import io.realtime.internal.wire.Protocol;
+import io.realtime.spi.MessageBatch;
+import io.realtime.spi.WireMessage;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
 import java.util.HexFormat;
@@ -82,7 +82,7 @@ class ClientBinaryTest {
 
     private void send(String type, String room, long offset, byte[] bytes) {
         Outgoing frame = Outgoing.of(type).room(room).ts(1).rawData(ByteBuffer.wrap(bytes));
-        world.peer().connection.send(FrameBatch.of(offset == 0 ? frame.frame() : frame.frame(offset)));
+        world.peer().connection.send(MessageBatch.of(offset == 0 ? frame.frame() : frame.frame(offset)));
     }
 
     // Client to server
@@ -102,7 +102,7 @@ class ClientBinaryTest {
         assertEquals(List.of("3 00ff"), received(VIEW));
         assertEquals("räume", world.peer().all("blob").get(0).room());
         assertEquals(
-                List.of(Frames.HELLO, "blob", "chat.say", "view", "blob"),
+                List.of(Protocol.HELLO, "blob", "chat.say", "view", "blob"),
                 world.peer().frames.stream().map(Envelope::type).toList());
         fates.forEach(fate -> assertTrue(fate.isDone() && !fate.isCompletedExceptionally(), fate.toString()));
     }
@@ -245,7 +245,7 @@ class ClientBinaryTest {
         world.connected();
         for (int i = 1; i <= 10; i++) {
             assertEquals(Status.OPEN, world.client().state().status());
-            world.peer().connection.send(FrameBatch.of(Frame.binary(new byte[] {2, 0, 0})));
+            world.peer().connection.send(MessageBatch.of(WireMessage.binary(new byte[] {2, 0, 0})));
             world.settle();
             assertEquals(i, world.errors.size());
         }
@@ -262,7 +262,7 @@ class ClientBinaryTest {
         byte[] header = ("{\"type\":\"blob\",\"x\":" + "[".repeat(34) + "]".repeat(34) + "}").getBytes(UTF_8);
         byte[] frame = new byte[3 + header.length + 1];
         ByteBuffer.wrap(frame).put((byte) 1).putShort((short) header.length).put(header);
-        world.peer().connection.send(FrameBatch.of(Frame.binary(frame)));
+        world.peer().connection.send(MessageBatch.of(WireMessage.binary(frame)));
         world.settle();
         assertEquals(List.of("00"), heard);
     }
@@ -285,7 +285,7 @@ class ClientBinaryTest {
     // History
 
     private void answer(String room, String... messages) {
-        List<Envelope> asked = world.peer().all(Frames.HISTORY);
+        List<Envelope> asked = world.peer().all(Protocol.HISTORY);
         world.peer()
                 .send("{\"type\":\"$reply\",\"ref\":\""
                         + asked.get(asked.size() - 1).ref()

@@ -166,7 +166,7 @@ class ClientCallbacksTest {
 
     @Test
     void roomWithoutHandlersIsForgotten() {
-        Callbacks callbacks = new Callbacks(
+        CallbackDispatcher callbacks = new CallbackDispatcher(
                 Runnable::run, Runnable::run, 1 << 20, world, world.time, new Payloads(GsonCodec.create()));
         for (int i = 0; i < 1_000; i++) {
             Subscription first = callbacks.on("room-" + i, World.SAID, said -> {});
@@ -181,7 +181,7 @@ class ClientCallbacksTest {
 
     @Test
     void onceThatHasHeardLeavesNothingBehind() {
-        Callbacks callbacks = new Callbacks(
+        CallbackDispatcher callbacks = new CallbackDispatcher(
                 Runnable::run, Runnable::run, 1 << 20, world, world.time, new Payloads(GsonCodec.create()));
         Subscription once = callbacks.once("r", World.SAID, said -> world.heard.add("once"));
         Envelope said = Envelope.parseFromServer(

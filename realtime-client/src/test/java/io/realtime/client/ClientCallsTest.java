@@ -19,7 +19,7 @@ import io.realtime.Subscription;
 import io.realtime.TypeRef;
 import io.realtime.client.World.Say;
 import io.realtime.internal.wire.Envelope;
-import io.realtime.internal.wire.Frames;
+import io.realtime.internal.wire.Protocol;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
@@ -145,10 +145,10 @@ class ClientCallsTest {
         return texts;
     }
 
-    private List<Frames.Credit> credits() {
-        List<Frames.Credit> said = new ArrayList<>();
+    private List<Protocol.Credit> credits() {
+        List<Protocol.Credit> said = new ArrayList<>();
         for (Envelope frame : world.peer().all("$credit")) {
-            said.add(frame.data(Frames.Credit.class));
+            said.add(frame.data(Protocol.Credit.class));
         }
         return said;
     }
@@ -378,7 +378,7 @@ class ClientCallsTest {
                 credits().stream().allMatch(credit -> credit.streams() == null),
                 credits().toString());
         items(ref, 31, 32);
-        List<Frames.Credit> said = credits();
+        List<Protocol.Credit> said = credits();
         assertEquals(Map.of(ref, 96L), said.get(said.size() - 1).streams());
     }
 
@@ -471,7 +471,7 @@ class ClientCallsTest {
         loseSession(1, 0);
         assertEquals(1, world.peer().all("count").size(), "the second is asked again");
         assertFalse(credits().isEmpty());
-        for (Frames.Credit credit : credits()) {
+        for (Protocol.Credit credit : credits()) {
             assertNull(credit.read(), "nothing of this inbox is read");
         }
         items(refOf("count"), 0, 1);

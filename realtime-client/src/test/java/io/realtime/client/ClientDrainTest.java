@@ -17,7 +17,7 @@ import io.realtime.StreamRequest;
 import io.realtime.client.ConnectionState.Status;
 import io.realtime.client.World.Say;
 import io.realtime.internal.wire.Envelope;
-import io.realtime.internal.wire.Frames;
+import io.realtime.internal.wire.Protocol;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayDeque;
@@ -79,7 +79,7 @@ class ClientDrainTest {
         CompletableFuture<Void> sent = world.client().room("r").send(SAY, new Say("a"));
         world.client().close();
         world.settle();
-        assertEquals(List.of(Frames.HELLO, Frames.JOIN, "chat.say"), types(world.peer()));
+        assertEquals(List.of(Protocol.HELLO, Protocol.JOIN, "chat.say"), types(world.peer()));
         connected.get();
         assertEquals(3, joined.get().members());
         sent.get();
@@ -192,7 +192,7 @@ class ClientDrainTest {
         long begin = millis();
         world.client().close();
         assertTook(1_000, 20, begin);
-        assertEquals(1, world.peer().all(Frames.REPLY).size());
+        assertEquals(1, world.peer().all(Protocol.REPLY).size());
     }
 
     /** Has two messages fill the outbox while the server acknowledges none. */
@@ -228,7 +228,7 @@ class ClientDrainTest {
         CompletableFuture<Void> unused = say("b");
         world.client().onRequest(ASK, question -> "yes");
         ask();
-        assertEquals(List.of(), world.peer().all(Frames.REPLY));
+        assertEquals(List.of(), world.peer().all(Protocol.REPLY));
         acknowledgeIn(Duration.ofSeconds(1));
         long begin = millis();
         if (isClose) {
@@ -239,7 +239,7 @@ class ClientDrainTest {
             world.client().disconnect();
             world.advance(1_020);
         }
-        assertEquals(1, world.peer().all(Frames.REPLY).size());
+        assertEquals(1, world.peer().all(Protocol.REPLY).size());
         assertEquals(Status.CLOSED, world.client().state().status());
     }
 
@@ -256,7 +256,7 @@ class ClientDrainTest {
         long begin = millis();
         world.client().close();
         assertTook(1_000, 20, begin);
-        assertEquals(1, world.peer().all(Frames.REPLY).size());
+        assertEquals(1, world.peer().all(Protocol.REPLY).size());
     }
 
     @Test
@@ -272,7 +272,7 @@ class ClientDrainTest {
         long begin = millis();
         world.settle();
         assertTook(1_000, 60, begin);
-        assertEquals(1, world.peer().all(Frames.REPLY).size());
+        assertEquals(1, world.peer().all(Protocol.REPLY).size());
     }
 
     @Test
@@ -289,7 +289,7 @@ class ClientDrainTest {
         world.client().close();
         assertTook(2_000, 20, begin);
         assertEquals(2, world.peers.size());
-        assertEquals(1, world.peer().all(Frames.REPLY).size());
+        assertEquals(1, world.peer().all(Protocol.REPLY).size());
     }
 
     @Test
@@ -306,7 +306,7 @@ class ClientDrainTest {
         long begin = millis();
         world.client().close();
         assertTook(1_000, 20, begin);
-        assertEquals(1, world.peer().all(Frames.REPLY).size());
+        assertEquals(1, world.peer().all(Protocol.REPLY).size());
         runAll(callbacks);
     }
 
@@ -319,7 +319,7 @@ class ClientDrainTest {
         long begin = millis();
         world.client().close();
         assertTook(0, 10, begin);
-        assertEquals(1, world.peer().all(Frames.ERROR).size());
+        assertEquals(1, world.peer().all(Protocol.ERROR).size());
     }
 
     @Test
@@ -336,7 +336,7 @@ class ClientDrainTest {
         world.client().close();
         assertEquals(List.of("a"), world.heard);
         world.settle();
-        assertEquals(1, world.peer().all(Frames.ACK).size());
+        assertEquals(1, world.peer().all(Protocol.ACK).size());
         runAll(callbacks);
     }
 
@@ -457,7 +457,7 @@ class ClientDrainTest {
         assertEquals(1, took.size());
         assertTrue(took.get(0) < 100, took.toString());
         assertEquals(List.of("last"), world.peer().says());
-        assertEquals(List.of(), world.peer().all(Frames.REPLY));
+        assertEquals(List.of(), world.peer().all(Protocol.REPLY));
     }
 
     @Test
@@ -478,7 +478,7 @@ class ClientDrainTest {
         world.settle();
         assertEquals(1, took.size());
         assertTrue(took.get(0) >= 1_000 && took.get(0) < 1_100, took.toString());
-        assertEquals(1, world.peer().all(Frames.REPLY).size());
+        assertEquals(1, world.peer().all(Protocol.REPLY).size());
     }
 
     @Test
@@ -488,7 +488,7 @@ class ClientDrainTest {
             return "in time";
         });
         serverAsks();
-        assertEquals(1, world.peer().all(Frames.REPLY).size());
+        assertEquals(1, world.peer().all(Protocol.REPLY).size());
         assertEquals(Status.CLOSED, world.client().state().status());
     }
 

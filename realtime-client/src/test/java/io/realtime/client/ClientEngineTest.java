@@ -17,7 +17,7 @@ import io.realtime.StreamRequest;
 import io.realtime.client.ConnectionState.Status;
 import io.realtime.client.World.Say;
 import io.realtime.internal.wire.Envelope;
-import io.realtime.internal.wire.Frames;
+import io.realtime.internal.wire.Protocol;
 import io.realtime.spi.ClientTransport;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -102,7 +102,7 @@ class ClientEngineTest {
             peer.welcome();
         };
         world.connected();
-        assertEquals(1, world.peer().all(Frames.PONG).size());
+        assertEquals(1, world.peer().all(Protocol.PONG).size());
     }
 
     @Test
@@ -161,7 +161,7 @@ class ClientEngineTest {
         for (int i = 0; i < 20; i++) {
             world.advance(60_000);
             World.Peer peer = world.peer();
-            List<Envelope> questions = peer.all(Frames.REJOIN);
+            List<Envelope> questions = peer.all(Protocol.REJOIN);
             if (questions.isEmpty()) {
                 break;
             }
@@ -177,7 +177,7 @@ class ClientEngineTest {
         }
         world.advance(60_000);
         assertTrue(lengths.get(0) > 10_000 && lengths.get(lengths.size() - 1) <= 3_000, lengths::toString);
-        int rooms = world.peer().all(Frames.REJOIN).stream()
+        int rooms = world.peer().all(Protocol.REJOIN).stream()
                 .mapToInt(question -> world.peer().rejoined(question).size())
                 .sum();
         assertEquals(150, rooms);

@@ -11,7 +11,7 @@ import io.realtime.PayloadException;
 import io.realtime.RealtimeException;
 import io.realtime.client.World.Say;
 import io.realtime.internal.wire.Envelope;
-import io.realtime.internal.wire.Frames;
+import io.realtime.internal.wire.Protocol;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
@@ -238,9 +238,9 @@ class ClientFileOutboxTest {
                 room.leave(),
                 world.client().send(World.TYPING, new Say("typing")));
         world.settle();
-        assertEquals(List.of(Frames.JOIN, "chat.typing"), order());
+        assertEquals(List.of(Protocol.JOIN, "chat.typing"), order());
         letWrite();
-        assertEquals(List.of(Frames.JOIN, "chat.typing", "chat.say", Frames.LEAVE), order());
+        assertEquals(List.of(Protocol.JOIN, "chat.typing", "chat.say", Protocol.LEAVE), order());
         asked.forEach(ClientFileOutboxTest::assertDone);
     }
 

@@ -13,7 +13,7 @@ import io.realtime.Position;
 import io.realtime.RealtimeException;
 import io.realtime.RemoteException;
 import io.realtime.internal.wire.Envelope;
-import io.realtime.internal.wire.Frames;
+import io.realtime.internal.wire.Protocol;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
@@ -41,12 +41,12 @@ class ClientHistoryTest {
     }
 
     private Envelope asked() {
-        List<Envelope> all = world.peer().all(Frames.HISTORY);
+        List<Envelope> all = world.peer().all(Protocol.HISTORY);
         return all.get(all.size() - 1);
     }
 
-    private Frames.HistoryQuery query() {
-        return asked().data(Frames.HistoryQuery.class);
+    private Protocol.HistoryRequest query() {
+        return asked().data(Protocol.HistoryRequest.class);
     }
 
     private void answer(String data) {
@@ -84,7 +84,7 @@ class ClientHistoryTest {
         world.connected();
         CompletableFuture<HistoryPage> asking = ask(HistoryQuery.newest(50));
         assertEquals("r", asked().room());
-        assertEquals(new Frames.HistoryQuery(null, null, 50), query());
+        assertEquals(new Protocol.HistoryRequest(null, null, 50), query());
         answer("e5", false, 3, said(3), "{\"type\":\"other\",\"room\":\"r\",\"ts\":1,\"offset\":4}", said(7));
         HistoryPage page = asking.join();
         List<Message<World.Say>> messages = page.messages(World.SAID);
@@ -105,10 +105,10 @@ class ClientHistoryTest {
         CompletableFuture<HistoryPage> asking = ask(HistoryQuery.newest(2));
         answer("e5", true, 8, said(8), said(9));
         asking = ask(asking.join().next());
-        assertEquals(new Frames.HistoryQuery(null, 8L, 2), query());
+        assertEquals(new Protocol.HistoryRequest(null, 8L, 2), query());
         answer("e5", true, 6, said(6), said(7));
         asking = ask(asking.join().next());
-        assertEquals(new Frames.HistoryQuery(null, 6L, 2), query());
+        assertEquals(new Protocol.HistoryRequest(null, 6L, 2), query());
         answer("e5", false, 4);
         assertEquals(new Position("e5", 0), asking.join().position());
         assertEquals(List.of(), texts(asking.join()));
@@ -118,10 +118,10 @@ class ClientHistoryTest {
     void nextGoesOnForwards() {
         world.connected();
         CompletableFuture<HistoryPage> asking = ask(HistoryQuery.after(new Position("e5", 3), 2));
-        assertEquals(new Frames.HistoryQuery(3L, null, 2), query());
+        assertEquals(new Protocol.HistoryRequest(3L, null, 2), query());
         answer("e5", true, 5, said(4), said(5));
         asking = ask(asking.join().next());
-        assertEquals(new Frames.HistoryQuery(5L, null, 2), query());
+        assertEquals(new Protocol.HistoryRequest(5L, null, 2), query());
         answer("e5", false, 5);
         assertEquals(new Position("e5", 5), asking.join().position());
     }
@@ -249,7 +249,7 @@ class ClientHistoryTest {
         assertEquals(ErrorCode.CONNECTION_LOST, failureOf(asking).code());
         assertTrue(failureOf(asking).isRetryable());
         world.advance(1_000);
-        assertEquals(0, world.peer().all(Frames.HISTORY).size(), "asked again by whoever wants it");
+        assertEquals(0, world.peer().all(Protocol.HISTORY).size(), "asked again by whoever wants it");
         world.peer().send("{\"type\":\"$reply\",\"ref\":\"" + question.ref() + "\",\"data\":7}");
         world.settle();
         assertEquals(List.of(), world.errors);
@@ -376,7 +376,7 @@ class ClientHistoryTest {
         var page = ask(HistoryQuery.newest(1));
         assertTrue(sent.isDone() && !page.isDone());
         assertEquals(
-                List.of("chat.say", Frames.HISTORY),
+                List.of("chat.say", Protocol.HISTORY),
                 world.peer().frames.stream().map(Envelope::type).toList());
     }
 

@@ -11,7 +11,7 @@ import io.realtime.Request;
 import io.realtime.StreamRequest;
 import io.realtime.client.World.Say;
 import io.realtime.internal.wire.Envelope;
-import io.realtime.internal.wire.Frames;
+import io.realtime.internal.wire.Protocol;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
@@ -24,7 +24,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** What waits for a slow application is bounded, whatever it is. */
 class ClientInboundTest {
     private static final int BYTES = 64 << 10;
-    private static final int MOST = BYTES / Callbacks.OVERHEAD;
+    private static final int MOST = BYTES / CallbackDispatcher.OVERHEAD;
     private static final Request<String, String> ASK = Request.of("ask", String.class, String.class);
     private static final StreamRequest<String, String> WATCH = StreamRequest.of("watch", String.class, String.class);
 
@@ -94,7 +94,7 @@ class ClientInboundTest {
             world.settle();
         }
         assertNull(peer.closed);
-        assertEquals(2 * MOST, peer.all(Frames.PONG).size());
+        assertEquals(2 * MOST, peer.all(Protocol.PONG).size());
     }
 
     @Test
@@ -135,7 +135,7 @@ class ClientInboundTest {
         }
         assertEquals(CloseReason.SLOW_CONSUMER, peer.closed == null ? 0 : peer.closed.code());
         runAll(waiting);
-        int most = BYTES / (Callbacks.OVERHEAD + 90); // the frame has some 90 characters
+        int most = BYTES / (CallbackDispatcher.OVERHEAD + 90); // the frame has some 90 characters
         assertTrue(Math.abs(world.heard.size() - most) < 20, world.heard.size() + " instead of " + most);
     }
 
@@ -175,7 +175,7 @@ class ClientInboundTest {
             }
         }
         world.settle();
-        assertEquals(3_000 - LateAnswers.MOST, world.errors.size());
+        assertEquals(3_000 - PendingAnswers.MOST, world.errors.size());
         world.errors.forEach(error -> assertEquals(ErrorCode.OVERLOADED, ((RealtimeException) error).code()));
         world.acks = true;
         for (int i = 0; i < 10; i++) {
@@ -183,7 +183,7 @@ class ClientInboundTest {
             world.peer().ack(frames.get(frames.size() - 1).seq(), 0);
             world.settle();
         }
-        assertEquals(LateAnswers.MOST, world.peer().all(Frames.REPLY).size());
+        assertEquals(PendingAnswers.MOST, world.peer().all(Protocol.REPLY).size());
     }
 
     @Test
@@ -201,6 +201,6 @@ class ClientInboundTest {
             world.settle();
         }
         int kept = 200 - world.errors.size();
-        assertTrue(kept > 0 && kept <= LateAnswers.MOST_BYTES / 60_000, kept + " are kept");
+        assertTrue(kept > 0 && kept <= PendingAnswers.MOST_BYTES / 60_000, kept + " are kept");
     }
 }

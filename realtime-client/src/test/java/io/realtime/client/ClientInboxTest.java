@@ -5,7 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.realtime.ErrorCode;
 import io.realtime.RealtimeException;
-import io.realtime.internal.wire.Frames;
+import io.realtime.internal.wire.Protocol;
 import java.util.ArrayList;
 import java.util.List;
 import org.junit.jupiter.api.AfterEach;
@@ -29,9 +29,9 @@ class ClientInboxTest {
     private List<Long> acks() {
         List<Long> offsets = new ArrayList<>();
         world.peer()
-                .all(Frames.ACK)
+                .all(Protocol.ACK)
                 .forEach(ack -> offsets.add(
-                        ack.<Frames.InboxAck>data(Frames.InboxAck.class).offset()));
+                        ack.<Protocol.InboxAck>data(Protocol.InboxAck.class).offset()));
         return offsets;
     }
 

@@ -17,7 +17,7 @@ import io.realtime.StreamRequest;
 import io.realtime.client.ConnectionState.Status;
 import io.realtime.client.World.Say;
 import io.realtime.internal.wire.Envelope;
-import io.realtime.internal.wire.Frames;
+import io.realtime.internal.wire.Protocol;
 import io.realtime.spi.Scheduler;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -84,7 +84,7 @@ class ClientLimitsTest {
         world.advance(5_000);
         assertEquals(2, world.peers.size());
         Set<String> back = new HashSet<>();
-        for (Envelope question : world.peer().all(Frames.REJOIN)) {
+        for (Envelope question : world.peer().all(Protocol.REJOIN)) {
             back.addAll(world.peer().rejoined(question).keySet());
         }
         assertEquals(300, back.size());
@@ -143,9 +143,9 @@ class ClientLimitsTest {
         world.network.cutAll();
         world.advance(1_000);
         Set<String> told = new HashSet<>();
-        for (Envelope credit : world.peer().all(Frames.CREDIT)) {
+        for (Envelope credit : world.peer().all(Protocol.CREDIT)) {
             assertTrue(credit.length() <= 1_024, credit.length() + " bytes");
-            Frames.Credit data = credit.data(Frames.Credit.class);
+            Protocol.Credit data = credit.data(Protocol.Credit.class);
             told.addAll(Objects.requireNonNull(data.streams()).keySet());
         }
         assertEquals(90, told.size());
@@ -315,7 +315,7 @@ class ClientLimitsTest {
                         "{\"type\":\"count\",\"room\":\"@session\",\"offset\":1,\"ts\":1,\"ref\":\"s-1\",\"data\":\"q\"}");
         world.settle();
         assertEquals(List.of(true), offered);
-        assertEquals(1, world.peer().all(Frames.NEXT).size());
+        assertEquals(1, world.peer().all(Protocol.NEXT).size());
     }
 
     @Test
@@ -372,7 +372,7 @@ class ClientLimitsTest {
         assertEquals(ErrorCode.OVERLOADED, code(world.client().room("c").join()));
         assertEquals(before + 10_001, world.time.pending());
         world.settle();
-        long leaves = world.peer().all(Frames.LEAVE).stream()
+        long leaves = world.peer().all(Protocol.LEAVE).stream()
                 .filter(leave -> "r".equals(leave.room()))
                 .count();
         assertEquals(1, leaves, "it is left though nobody is told");

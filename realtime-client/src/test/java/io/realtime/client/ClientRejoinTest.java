@@ -11,7 +11,7 @@ import io.realtime.ErrorCode;
 import io.realtime.Position;
 import io.realtime.RealtimeException;
 import io.realtime.internal.wire.Envelope;
-import io.realtime.internal.wire.Frames;
+import io.realtime.internal.wire.Protocol;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashSet;
@@ -57,7 +57,7 @@ class ClientRejoinTest {
     }
 
     private void answerJoin() {
-        world.peer().reply(world.peer().all(Frames.JOIN).get(0));
+        world.peer().reply(world.peer().all(Protocol.JOIN).get(0));
         world.settle();
     }
 
@@ -91,7 +91,7 @@ class ClientRejoinTest {
         first.cancel(false);
         world.settle();
         assertFalse(second.isDone());
-        world.peer().reply(world.peer().all(Frames.LEAVE).get(0));
+        world.peer().reply(world.peer().all(Protocol.LEAVE).get(0));
         world.settle();
         assertDone(joined);
         assertDone(second);
@@ -118,7 +118,7 @@ class ClientRejoinTest {
         world.advance(10_000);
         assertEquals(ErrorCode.TIMEOUT, failure(joined));
         world.connected();
-        assertEquals(1, world.peer().all(Frames.JOIN).size());
+        assertEquals(1, world.peer().all(Protocol.JOIN).size());
         world.peer().said("r", 1, "m");
         world.client().on(World.SAID, said -> world.heard.add(said.data().text()));
         world.settle();
@@ -134,7 +134,7 @@ class ClientRejoinTest {
         assertEquals(ErrorCode.TIMEOUT, failure(joined));
         world.peer()
                 .send("{\"type\":\"$error\",\"ref\":\""
-                        + world.peer().all(Frames.JOIN).get(0).ref()
+                        + world.peer().all(Protocol.JOIN).get(0).ref()
                         + "\",\"data\":{\"code\":\"forbidden\",\"message\":\"no\",\"retryable\":false}}");
         world.settle();
         assertEquals(1, world.errors.size());
@@ -145,7 +145,7 @@ class ClientRejoinTest {
         CompletableFuture<JoinResult> joined = room().join();
         joined.cancel(false);
         world.connected();
-        assertEquals(1, world.peer().all(Frames.JOIN).size());
+        assertEquals(1, world.peer().all(Protocol.JOIN).size());
     }
 
     @Test
@@ -189,11 +189,11 @@ class ClientRejoinTest {
         world.settle();
         world.peer().send("{\"type\":\"$joined\",\"room\":\"r\",\"data\":{\"epoch\":\"e1\",\"offset\":2}}");
         world.settle();
-        world.peer().reply(world.peer().all(Frames.LEAVE).get(0));
+        world.peer().reply(world.peer().all(Protocol.LEAVE).get(0));
         world.settle();
         assertDone(joined);
         assertDone(left);
-        assertEquals(1, world.peer().all(Frames.JOIN).size());
+        assertEquals(1, world.peer().all(Protocol.JOIN).size());
     }
 
     // ---------------------------------------------------------------- many rooms
@@ -207,7 +207,7 @@ class ClientRejoinTest {
 
     private Set<String> rejoined() {
         Set<String> all = new LinkedHashSet<>();
-        for (Envelope question : world.peer().all(Frames.REJOIN)) {
+        for (Envelope question : world.peer().all(Protocol.REJOIN)) {
             for (String name : world.peer().rejoined(question).keySet()) {
                 assertTrue(all.add(name), name + " was asked for twice");
             }
@@ -223,14 +223,17 @@ class ClientRejoinTest {
         world.network.cutAll();
         world.advance(1_000);
         assertEquals(
-                List.of(Frames.HELLO, Frames.REJOIN),
+                List.of(Protocol.HELLO, Protocol.REJOIN),
                 world.peer().frames.stream().map(Envelope::type).toList());
         assertEquals(Set.copyOf(names), rejoined());
-        Envelope question = world.peer().all(Frames.REJOIN).get(0);
+        Envelope question = world.peer().all(Protocol.REJOIN).get(0);
         assertEquals(
-                new Frames.Join(new Position("e1", 0), null),
+                new Protocol.Join(new Position("e1", 0), null),
                 world.peer().rejoined(question).get("room7"));
-        assertEquals(true, question.<Frames.Rejoin>data(Frames.Rejoin.class).last());
+        assertEquals(
+                true,
+                question.<Protocol.RejoinRequest>data(Protocol.RejoinRequest.class)
+                        .last());
     }
 
     @Test
@@ -246,15 +249,18 @@ class ClientRejoinTest {
         int asked = 0;
         while (rejoined().size() < 100) {
             assertEquals(List.of(), world.peer().says());
-            List<Envelope> questions = world.peer().all(Frames.REJOIN);
+            List<Envelope> questions = world.peer().all(Protocol.REJOIN);
             asked++;
             assertEquals(asked, questions.size(), "one at a time");
-            assertNull(questions.get(0).<Frames.Rejoin>data(Frames.Rejoin.class).last());
+            assertNull(questions
+                    .get(0)
+                    .<Protocol.RejoinRequest>data(Protocol.RejoinRequest.class)
+                    .last());
             world.peer().reply(questions.get(asked - 1));
             world.settle();
         }
         assertEquals(List.of(), world.peer().says());
-        world.peer().reply(world.peer().all(Frames.REJOIN).get(asked));
+        world.peer().reply(world.peer().all(Protocol.REJOIN).get(asked));
         world.settle();
         assertEquals(List.of("m"), world.peer().says());
         assertDone(sent);
@@ -283,17 +289,17 @@ class ClientRejoinTest {
     @ValueSource(ints = {1, 2})
     void messageWaitsForTheAnswerToEachRejoin(int rooms) {
         CompletableFuture<Void> sent = sendWhileAway(rooms);
-        String type = rooms == 1 ? Frames.JOIN : Frames.REJOIN;
+        String type = rooms == 1 ? Protocol.JOIN : Protocol.REJOIN;
         refuseForNow(world.peer().all(type).get(0));
         assertEquals(List.of(), world.peer().says());
         world.advance(1_000);
         int before = rooms == 1 ? 1 : 0;
-        List<Envelope> again = world.peer().all(Frames.JOIN);
+        List<Envelope> again = world.peer().all(Protocol.JOIN);
         assertEquals(before + rooms, again.size());
         assertEquals(List.of(), world.peer().says());
         again.subList(before, again.size()).forEach(this::refuseForNow);
         world.advance(1_000);
-        List<Envelope> third = world.peer().all(Frames.JOIN);
+        List<Envelope> third = world.peer().all(Protocol.JOIN);
         assertEquals(before + 2 * rooms, third.size());
         assertEquals(List.of(), world.peer().says());
         third.subList(before + rooms, third.size()).forEach(world.peer()::reply);
@@ -310,7 +316,7 @@ class ClientRejoinTest {
             })
     void messageLeavesWhenTheServerSettlesARefusedRoom(String frame) {
         CompletableFuture<Void> sent = sendWhileAway(1);
-        refuseForNow(world.peer().all(Frames.JOIN).get(0));
+        refuseForNow(world.peer().all(Protocol.JOIN).get(0));
         assertEquals(List.of(), world.peer().says());
         world.peer().send(frame);
         world.settle();
@@ -322,7 +328,7 @@ class ClientRejoinTest {
     void messageLeavesWhenARejoinIsAnsweredByNonsense() {
         CompletableFuture<Void> sent = sendWhileAway(1);
         world.joinReply = "{\"offset\":-7}";
-        world.peer().reply(world.peer().all(Frames.JOIN).get(0));
+        world.peer().reply(world.peer().all(Protocol.JOIN).get(0));
         world.advance(1_000);
         assertEquals(List.of("m"), world.peer().says());
         assertDone(sent);
@@ -345,9 +351,9 @@ class ClientRejoinTest {
         world.answersJoins = false; // the scripted server writes no quotes in names
         world.advance(1_000);
         Envelope hello = world.peer().frames.get(0);
-        assertTrue(hello.length() <= Math.min(messageBytes, Frames.MOST_HELLO_BYTES), hello.length() + " bytes");
+        assertTrue(hello.length() <= Math.min(messageBytes, Protocol.MOST_HELLO_BYTES), hello.length() + " bytes");
         assertEquals(true, world.peer().hello().partial());
-        Envelope question = world.peer().all(Frames.REJOIN).get(0);
+        Envelope question = world.peer().all(Protocol.REJOIN).get(0);
         assertTrue(question.length() <= messageBytes, question.length() + " bytes");
         int answer = world.peer().rejoined(question).keySet().stream()
                 .mapToInt(name -> 2 * name.length() + 200)
@@ -362,7 +368,7 @@ class ClientRejoinTest {
         world.resumed = true;
         world.partial = true;
         world.advance(1_000);
-        assertEquals(1, world.peer().all(Frames.REJOIN).size());
+        assertEquals(1, world.peer().all(Protocol.REJOIN).size());
         assertEquals(Set.of(), rejoined());
     }
 
@@ -373,7 +379,7 @@ class ClientRejoinTest {
         world.network.cutAll();
         world.answersJoins = false;
         world.advance(1_000);
-        String ref = world.peer().all(Frames.REJOIN).get(0).ref();
+        String ref = world.peer().all(Protocol.REJOIN).get(0).ref();
         world.peer()
                 .send("{\"type\":\"$reply\",\"ref\":\"" + ref + "\",\"data\":{\"rooms\":{\"a\":{\"error\":{\"code\":"
                         + "\"forbidden\",\"message\":\"no\",\"retryable\":false}},\"b\":" + world.joinReply + "}}}");
@@ -398,8 +404,8 @@ class ClientRejoinTest {
         CompletableFuture<Void> left = world.client().room("room19").leave();
         world.settle();
         world.answersJoins = true;
-        new ArrayList<>(world.peer().all(Frames.LEAVE)).forEach(world.peer()::reply);
-        world.peer().reply(world.peer().all(Frames.REJOIN).get(0));
+        new ArrayList<>(world.peer().all(Protocol.LEAVE)).forEach(world.peer()::reply);
+        world.peer().reply(world.peer().all(Protocol.REJOIN).get(0));
         world.settle();
         assertDone(left);
         assertFalse(rejoined().contains("room19"));

@@ -155,7 +155,7 @@ class ClientReloadTroubleTest extends HeldRoom {
         joined();
         gap("r", "e2", 0);
         String frame = "{\"type\":\"chat.said\",\"room\":\"r\",\"ts\":1,\"data\":{\"text\":\"\"},\"offset\":1}";
-        String all = "x".repeat((int) Reloads.ROOM_BYTES - (int) Callbacks.cost(frame.length()));
+        String all = "x".repeat((int) Reloads.ROOM_BYTES - (int) CallbackDispatcher.cost(frame.length()));
         said(1, all);
         loaded(null);
         assertEquals(List.of("reload", all), world.heard);

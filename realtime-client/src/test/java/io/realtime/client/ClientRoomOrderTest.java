@@ -7,7 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.realtime.Position;
 import io.realtime.client.World.Say;
 import io.realtime.internal.wire.Envelope;
-import io.realtime.internal.wire.Frames;
+import io.realtime.internal.wire.Protocol;
 import io.realtime.testing.InMemoryNetwork;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -62,7 +62,7 @@ class ClientRoomOrderTest {
         for (Envelope frame : world.peer().frames) {
             if (frame.type().equals("chat.say")) {
                 told.add(frame.<Say>data(Say.class).text());
-            } else if (!frame.type().equals(Frames.HELLO)) {
+            } else if (!frame.type().equals(Protocol.HELLO)) {
                 told.add(frame.type());
             }
         }
@@ -103,10 +103,10 @@ class ClientRoomOrderTest {
         CompletableFuture<Void> left = room().leave();
         world.answersJoins = true;
         world.advance(1_000);
-        assertTold(Frames.JOIN, "m");
+        assertTold(Protocol.JOIN, "m");
         assertFalse(sent.isDone() || left.isDone());
         world.peer().ack(1, 0);
-        assertTold(Frames.JOIN, "m", Frames.LEAVE);
+        assertTold(Protocol.JOIN, "m", Protocol.LEAVE);
         assertDone(sent);
         assertDone(left);
         reconnect();
@@ -126,7 +126,7 @@ class ClientRoomOrderTest {
         world.advance(1_000);
         assertTold("m");
         world.peer().ack(1, 0);
-        assertTold("m", Frames.LEAVE);
+        assertTold("m", Protocol.LEAVE);
         assertDone(sent);
         assertDone(left);
     }
@@ -144,7 +144,7 @@ class ClientRoomOrderTest {
         world.answersJoins = true;
         if (connectionLost) {
             reconnect();
-            assertTold(Frames.JOIN, "one");
+            assertTold(Protocol.JOIN, "one");
         }
         world.peer().ack(1, 0);
         world.settle();
@@ -152,13 +152,13 @@ class ClientRoomOrderTest {
         world.settle();
         assertDone(first);
         assertDone(second);
-        assertEquals(List.of(), world.peer().all(Frames.LEAVE), "the third is not processed");
+        assertEquals(List.of(), world.peer().all(Protocol.LEAVE), "the third is not processed");
         assertFalse(left.isDone());
         world.peer().ack(3, 0);
         world.settle();
-        List<String> expected = new ArrayList<>(List.of("one", "two", "three", Frames.LEAVE));
+        List<String> expected = new ArrayList<>(List.of("one", "two", "three", Protocol.LEAVE));
         if (connectionLost) {
-            expected.add(0, Frames.JOIN);
+            expected.add(0, Protocol.JOIN);
         }
         assertEquals(expected, told());
         assertDone(third);
@@ -173,7 +173,7 @@ class ClientRoomOrderTest {
         assertTold("m");
         world.answersJoins = true;
         world.peer().ack(1, 0);
-        assertTold("m", Frames.LEAVE);
+        assertTold("m", Protocol.LEAVE);
         assertDone(sent);
         reconnect();
         assertTold();
@@ -193,7 +193,7 @@ class ClientRoomOrderTest {
         world.rooms = "{\"r\":{\"epoch\":\"e1\",\"offset\":0,\"recovered\":true}}";
         world.answersJoins = true;
         world.connected();
-        assertTold(Frames.LEAVE);
+        assertTold(Protocol.LEAVE);
         assertDone(sent);
     }
 
@@ -206,7 +206,7 @@ class ClientRoomOrderTest {
         world.placeIn("r");
         world.answersJoins = true;
         world.advance(1_000);
-        assertTold(Frames.LEAVE);
+        assertTold(Protocol.LEAVE);
         assertDone(left);
     }
 
@@ -217,7 +217,7 @@ class ClientRoomOrderTest {
         CompletableFuture<JoinResult> joining = room().join();
         CompletableFuture<Void> left = room().leave();
         world.settle();
-        refuse(world.peer().all(Frames.JOIN).get(0), "forbidden", false);
+        refuse(world.peer().all(Protocol.JOIN).get(0), "forbidden", false);
         assertTrue(joining.isCompletedExceptionally());
         assertDone(left);
     }
@@ -228,15 +228,15 @@ class ClientRoomOrderTest {
     void messageBehindAJoinWaitsForTheLeaveThatIsUnderWay() {
         joined();
         CompletableFuture<Void> left = room().leave();
-        assertTold(Frames.LEAVE);
+        assertTold(Protocol.LEAVE);
         CompletableFuture<JoinResult> again = room().join();
         CompletableFuture<Void> sent = say("m");
-        assertTold(Frames.LEAVE);
+        assertTold(Protocol.LEAVE);
         assertDone(left);
-        reply(Frames.LEAVE);
-        assertTold(Frames.LEAVE, Frames.JOIN, "m");
+        reply(Protocol.LEAVE);
+        assertTold(Protocol.LEAVE, Protocol.JOIN, "m");
         assertFalse(again.isDone() || sent.isDone());
-        reply(Frames.JOIN);
+        reply(Protocol.JOIN);
         assertDone(again);
     }
 
@@ -246,12 +246,12 @@ class ClientRoomOrderTest {
         CompletableFuture<Void> first = room().leave();
         CompletableFuture<JoinResult> again = room().join();
         CompletableFuture<Void> last = room().leave();
-        assertTold(Frames.LEAVE);
+        assertTold(Protocol.LEAVE);
         assertDone(first);
         assertFalse(last.isDone());
         assertTrue(again.isCompletedExceptionally(), "left before it was joined");
-        reply(Frames.LEAVE);
-        assertTold(Frames.LEAVE);
+        reply(Protocol.LEAVE);
+        assertTold(Protocol.LEAVE);
         assertDone(last);
         reconnect();
         assertTold();
@@ -263,16 +263,16 @@ class ClientRoomOrderTest {
         CompletableFuture<Void> first = room().leave();
         CompletableFuture<JoinResult> again = room().join();
         world.settle();
-        reply(Frames.LEAVE);
-        assertTold(Frames.LEAVE, Frames.JOIN);
+        reply(Protocol.LEAVE);
+        assertTold(Protocol.LEAVE, Protocol.JOIN);
         CompletableFuture<Void> last = room().leave();
         world.settle();
         assertDone(first);
-        reply(Frames.JOIN);
+        reply(Protocol.JOIN);
         assertDone(again);
-        assertTold(Frames.LEAVE, Frames.JOIN, Frames.LEAVE);
+        assertTold(Protocol.LEAVE, Protocol.JOIN, Protocol.LEAVE);
         assertFalse(last.isDone());
-        reply(Frames.LEAVE);
+        reply(Protocol.LEAVE);
         assertDone(last);
         reconnect();
         assertTold();
@@ -288,16 +288,16 @@ class ClientRoomOrderTest {
         CompletableFuture<Void> last = room().leave();
         world.settle();
         assertDone(first);
-        reply(Frames.LEAVE);
-        assertTold(Frames.LEAVE, Frames.JOIN, "m");
+        reply(Protocol.LEAVE);
+        assertTold(Protocol.LEAVE, Protocol.JOIN, "m");
         assertFalse(last.isDone());
-        reply(Frames.JOIN);
+        reply(Protocol.JOIN);
         assertDone(again);
-        assertTold(Frames.LEAVE, Frames.JOIN, "m");
+        assertTold(Protocol.LEAVE, Protocol.JOIN, "m");
         world.peer().ack(1, 0);
-        assertTold(Frames.LEAVE, Frames.JOIN, "m", Frames.LEAVE);
+        assertTold(Protocol.LEAVE, Protocol.JOIN, "m", Protocol.LEAVE);
         assertDone(sent);
-        reply(Frames.LEAVE);
+        reply(Protocol.LEAVE);
         assertDone(last);
     }
 
@@ -318,7 +318,7 @@ class ClientRoomOrderTest {
         }
         for (int answered = 0; answered < 100; answered++) {
             world.settle();
-            List<Envelope> asked = world.peer().all(Frames.JOIN);
+            List<Envelope> asked = world.peer().all(Protocol.JOIN);
             int underWay = asked.size() - answered;
             assertEquals(Math.min(2, 100 - answered), underWay, "after " + answered + " answers");
             List<String> says = asked.size() < 100
@@ -365,11 +365,11 @@ class ClientRoomOrderTest {
         link.latency(Duration.ofMillis(1));
         world.advance(6_000);
         assertEquals(1, world.peers.size());
-        assertEquals(20, world.peer().all(Frames.JOIN).size());
+        assertEquals(20, world.peer().all(Protocol.JOIN).size());
         joined.forEach(ClientRoomOrderTest::assertDone);
         assertDone(sent);
         List<Envelope> frames = world.peer().frames;
-        int first = frames.indexOf(world.peer().all(Frames.JOIN).get(0));
+        int first = frames.indexOf(world.peer().all(Protocol.JOIN).get(0));
         assertEquals("m", frames.get(first + 20).<Say>data(Say.class).text(), "behind all that waited to be asked");
     }
 
@@ -401,7 +401,7 @@ class ClientRoomOrderTest {
             joined.add(world.client().room(longName + i).join());
         }
         world.advance(1_000);
-        assertTold(Frames.REJOIN);
+        assertTold(Protocol.REJOIN);
     }
 
     @Test
@@ -411,13 +411,13 @@ class ClientRoomOrderTest {
         world.settle();
         CompletableFuture<Void> sent = say("m");
         world.advance(1_000);
-        assertTold(Frames.JOIN);
+        assertTold(Protocol.JOIN);
         refuse(world.peer().frames.get(1), "overloaded", true);
-        assertTold(Frames.JOIN);
+        assertTold(Protocol.JOIN);
         world.advance(1_000);
-        assertTold(Frames.JOIN, Frames.JOIN);
-        reply(Frames.JOIN);
-        assertTold(Frames.JOIN, Frames.JOIN, "m");
+        assertTold(Protocol.JOIN, Protocol.JOIN);
+        reply(Protocol.JOIN);
+        assertTold(Protocol.JOIN, Protocol.JOIN, "m");
         assertFalse(sent.isDone());
     }
 
@@ -431,12 +431,12 @@ class ClientRoomOrderTest {
         world.advance(1_000);
         for (int i = 0; i < 10; i++) {
             assertEquals(List.of(), world.peer().says());
-            List<Envelope> asked = world.peer().all(Frames.JOIN);
+            List<Envelope> asked = world.peer().all(Protocol.JOIN);
             assertEquals(i + 1, asked.size());
             refuse(asked.get(i), "overloaded", true);
             world.advance(1_000);
         }
-        refuse(world.peer().all(Frames.JOIN).get(10), "overloaded", true);
+        refuse(world.peer().all(Protocol.JOIN).get(10), "overloaded", true);
         assertEquals(List.of("m"), world.peer().says(), "one room must not stop all others for ever");
     }
 
@@ -458,12 +458,12 @@ class ClientRoomOrderTest {
         reconnect();
         assertEquals(List.of(), world.heard);
         assertFalse(joined.isDone());
-        List<Envelope> questions = world.peer().all(Frames.JOIN);
+        List<Envelope> questions = world.peer().all(Protocol.JOIN);
         assertEquals(1, questions.size());
-        assertEquals(new Frames.Join(null, 20), questions.get(0).data(Frames.Join.class));
+        assertEquals(new Protocol.Join(null, 20), questions.get(0).data(Protocol.Join.class));
 
         world.joinReply = "{\"epoch\":\"e1\",\"offset\":4,\"recovered\":false,\"members\":1}";
-        reply(Frames.JOIN);
+        reply(Protocol.JOIN);
         world.peer().said("r", 5, "history");
         world.peer().said("r", 6, "live");
         world.settle();
@@ -490,7 +490,7 @@ class ClientRoomOrderTest {
         CompletableFuture<Void> left = room().leave();
         world.peer().said("r", 1, "before");
         world.settle();
-        reply(Frames.LEAVE);
+        reply(Protocol.LEAVE);
         assertDone(left);
         world.peer().said("r", 2, "behind");
         world.settle();

@@ -11,7 +11,7 @@ import io.realtime.Position;
 import io.realtime.RealtimeException;
 import io.realtime.client.ConnectionState.Status;
 import io.realtime.internal.wire.Envelope;
-import io.realtime.internal.wire.Frames;
+import io.realtime.internal.wire.Protocol;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -32,9 +32,9 @@ class ClientRoomTest {
         world.client().on(World.SAID, said -> world.heard.add(said.data().text()));
     }
 
-    private Frames.Join lastJoin() {
-        List<Envelope> joins = world.peer().all(Frames.JOIN);
-        return joins.get(joins.size() - 1).data(Frames.Join.class);
+    private Protocol.Join lastJoin() {
+        List<Envelope> joins = world.peer().all(Protocol.JOIN);
+        return joins.get(joins.size() - 1).data(Protocol.Join.class);
     }
 
     private void error(String ref, String code, boolean retryable) {
@@ -58,7 +58,7 @@ class ClientRoomTest {
         assertEquals(new JoinResult(new Position("e1", 0), true, null, 3), joined.join());
         assertEquals(20, lastJoin().history());
         assertNull(lastJoin().since());
-        assertEquals("r", world.peer().all(Frames.JOIN).get(0).room());
+        assertEquals("r", world.peer().all(Protocol.JOIN).get(0).room());
     }
 
     @Test
@@ -74,7 +74,7 @@ class ClientRoomTest {
         world.settle();
         assertTrue(asked.get(1).isDone() && !asked.get(1).isCompletedExceptionally(), "the join was not answered");
         List<String> order = world.peer().frames.stream().map(Envelope::type).toList();
-        assertEquals(List.of("chat.say", Frames.JOIN, "chat.say", "chat.say", Frames.LEAVE), order);
+        assertEquals(List.of("chat.say", Protocol.JOIN, "chat.say", "chat.say", Protocol.LEAVE), order);
     }
 
     @Test
@@ -87,7 +87,7 @@ class ClientRoomTest {
         world.settle();
         assertTrue(talk.isDone() && !talk.isCompletedExceptionally(), String.valueOf(talk));
         List<String> order = world.peer().frames.stream().map(Envelope::type).toList();
-        assertEquals(List.of(Frames.HELLO, Frames.JOIN, "chat.say"), order);
+        assertEquals(List.of(Protocol.HELLO, Protocol.JOIN, "chat.say"), order);
     }
 
     @Test
@@ -131,7 +131,7 @@ class ClientRoomTest {
         world.rooms = "{\"r\":{\"epoch\":\"e1\",\"offset\":0,\"recovered\":true}}";
         world.network.cutAll();
         world.advance(1_000);
-        assertEquals(0, world.peer().all(Frames.JOIN).size());
+        assertEquals(0, world.peer().all(Protocol.JOIN).size());
         world.peer().said("r", 1, "on");
         world.settle();
         assertEquals(List.of("on"), world.heard);
@@ -180,7 +180,7 @@ class ClientRoomTest {
         world.settle();
         assertEquals(List.of("new"), world.heard);
         assertEquals(List.of(), world.gaps);
-        assertEquals(0, world.peer().all(Frames.JOIN).size());
+        assertEquals(0, world.peer().all(Protocol.JOIN).size());
     }
 
     @Test
@@ -250,7 +250,7 @@ class ClientRoomTest {
         world.advance(1_000);
         assertEquals(List.of(new Gap("r", new Position("e1", 6), "unauthorized")), world.gaps);
         assertEquals(1, world.errors.size());
-        assertEquals(0, world.peer().all(Frames.JOIN).size());
+        assertEquals(0, world.peer().all(Protocol.JOIN).size());
         hook.close();
     }
 
@@ -278,17 +278,18 @@ class ClientRoomTest {
             world.peer().said("@user", i, "m");
         }
         world.settle();
-        assertEquals(0, world.peer().all(Frames.ACK).size());
+        assertEquals(0, world.peer().all(Protocol.ACK).size());
         world.advance(1_000);
-        List<Envelope> acks = world.peer().all(Frames.ACK);
+        List<Envelope> acks = world.peer().all(Protocol.ACK);
         assertEquals(1, acks.size());
-        assertEquals(5, acks.get(0).<Frames.InboxAck>data(Frames.InboxAck.class).offset());
+        assertEquals(
+                5, acks.get(0).<Protocol.InboxAck>data(Protocol.InboxAck.class).offset());
 
         for (int i = 6; i <= 37; i++) {
             world.peer().said("@user", i, "m");
         }
         world.settle();
-        assertEquals(2, world.peer().all(Frames.ACK).size());
+        assertEquals(2, world.peer().all(Protocol.ACK).size());
     }
 
     @Test
@@ -302,7 +303,7 @@ class ClientRoomTest {
         world.network.cutAll();
         world.advance(5_000);
         assertEquals(2, world.peers.size());
-        assertEquals(0, world.peer().all(Frames.ACK).size());
+        assertEquals(0, world.peer().all(Protocol.ACK).size());
         assertEquals(List.of(new Gap("@user", new Position("v", 0), "epoch")), world.gaps);
     }
 
@@ -361,11 +362,11 @@ class ClientRoomTest {
         world.connected();
         CompletableFuture<JoinResult> joined = world.client().room("r").join();
         world.settle();
-        error(Objects.requireNonNull(world.peer().all(Frames.JOIN).get(0).ref()), "forbidden", false);
+        error(Objects.requireNonNull(world.peer().all(Protocol.JOIN).get(0).ref()), "forbidden", false);
         assertFailed(ErrorCode.FORBIDDEN, joined);
         world.network.cutAll();
         world.advance(1_000);
-        assertEquals(0, world.peer().all(Frames.JOIN).size());
+        assertEquals(0, world.peer().all(Protocol.JOIN).size());
     }
 
     @Test
@@ -376,10 +377,10 @@ class ClientRoomTest {
         world.answersJoins = false;
         world.network.cutAll();
         world.advance(600);
-        error(Objects.requireNonNull(world.peer().all(Frames.JOIN).get(0).ref()), "overloaded", true);
+        error(Objects.requireNonNull(world.peer().all(Protocol.JOIN).get(0).ref()), "overloaded", true);
         world.answersJoins = true;
         world.advance(1_100);
-        assertEquals(2, world.peer().all(Frames.JOIN).size());
+        assertEquals(2, world.peer().all(Protocol.JOIN).size());
         assertEquals(1, world.errors.size());
     }
 
@@ -407,7 +408,7 @@ class ClientRoomTest {
         world.network.cutAll();
         world.advance(1_000);
         assertEquals(Map.of(), world.peer().hello().positions());
-        assertEquals(0, world.peer().all(Frames.JOIN).size());
+        assertEquals(0, world.peer().all(Protocol.JOIN).size());
     }
 
     @Test
@@ -422,8 +423,8 @@ class ClientRoomTest {
         world.resumed = true;
         world.rooms = "{\"r\":{\"epoch\":\"e1\",\"offset\":0,\"recovered\":true}}";
         world.advance(1_000);
-        assertEquals(1, world.peer().all(Frames.LEAVE).size());
-        assertEquals(0, world.peer().all(Frames.JOIN).size());
+        assertEquals(1, world.peer().all(Protocol.LEAVE).size());
+        assertEquals(0, world.peer().all(Protocol.JOIN).size());
         assertTrue(left.isDone() && !left.isCompletedExceptionally());
     }
 
@@ -437,7 +438,7 @@ class ClientRoomTest {
         CompletableFuture<JoinResult> again = room.join();
         world.settle();
         assertTrue(first.isDone() && left.isDone() && again.isDone());
-        assertEquals(2, world.peer().all(Frames.JOIN).size());
+        assertEquals(2, world.peer().all(Protocol.JOIN).size());
         assertNull(lastJoin().since());
     }
 
@@ -460,7 +461,7 @@ class ClientRoomTest {
 
         world.joinReply = "{\"epoch\":\"e1\",\"offset\":3,\"recovered\":false,\"members\":1}";
         world.answersJoins = true;
-        world.peer().reply(world.peer().all(Frames.LEAVE).get(0));
+        world.peer().reply(world.peer().all(Protocol.LEAVE).get(0));
         world.settle();
         world.peer().said("r", 4, "behind");
         world.settle();
@@ -486,7 +487,7 @@ class ClientRoomTest {
         world.network.cutAll();
         world.advance(5_000);
         assertEquals(3, world.peers.size());
-        assertEquals(0, world.peer().all(Frames.JOIN).size());
+        assertEquals(0, world.peer().all(Protocol.JOIN).size());
     }
 
     @Test

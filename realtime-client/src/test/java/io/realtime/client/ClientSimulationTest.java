@@ -7,13 +7,13 @@ import io.realtime.CloseReason;
 import io.realtime.Position;
 import io.realtime.client.World.Say;
 import io.realtime.internal.wire.Envelope;
-import io.realtime.internal.wire.Frames;
+import io.realtime.internal.wire.Protocol;
 import io.realtime.spi.Connection;
 import io.realtime.spi.ConnectionListener;
-import io.realtime.spi.Frame;
-import io.realtime.spi.FrameBatch;
 import io.realtime.spi.Handshake;
+import io.realtime.spi.MessageBatch;
 import io.realtime.spi.ServerTransport;
+import io.realtime.spi.WireMessage;
 import io.realtime.testing.InMemoryNetwork;
 import io.realtime.testing.ManualScheduler;
 import java.net.InetSocketAddress;
@@ -125,7 +125,7 @@ class ClientSimulationTest {
 
         @Override
         public ServerTransport.Upgrade upgrade(Handshake handshake) {
-            return ServerTransport.Upgrade.accept(Frames.SUBPROTOCOL);
+            return ServerTransport.Upgrade.accept(Protocol.SUBPROTOCOL);
         }
 
         @Override
@@ -141,7 +141,7 @@ class ClientSimulationTest {
             }
 
             void send(String json) {
-                connection.send(FrameBatch.of(Frame.text(json.getBytes(StandardCharsets.UTF_8))));
+                connection.send(MessageBatch.of(WireMessage.text(json.getBytes(StandardCharsets.UTF_8))));
             }
 
             void entry(long offset) {
@@ -160,10 +160,10 @@ class ClientSimulationTest {
             public void onText(String text) {
                 Envelope frame = Envelope.parse(text);
                 switch (frame.type()) {
-                    case Frames.HELLO -> hello(frame.data(Frames.Hello.class));
-                    case Frames.JOIN -> {
+                    case Protocol.HELLO -> hello(frame.data(Protocol.Hello.class));
+                    case Protocol.JOIN -> {
                         Position since =
-                                frame.<Frames.Join>data(Frames.Join.class).since();
+                                frame.<Protocol.Join>data(Protocol.Join.class).since();
                         long after = since == null ? 0 : since.offset();
                         send("{\"type\":\"$reply\",\"ref\":\"" + frame.ref()
                                 + "\",\"data\":{\"epoch\":\"e\",\"offset\":" + after
@@ -174,7 +174,7 @@ class ClientSimulationTest {
                 }
             }
 
-            private void hello(Frames.Hello hello) {
+            private void hello(Protocol.Hello hello) {
                 Position since =
                         hello.positions() == null ? null : hello.positions().get("r");
                 boolean resumed = hello.session() != null && since != null && random.nextBoolean();

@@ -13,7 +13,7 @@ import io.realtime.Request;
 import io.realtime.StreamListener;
 import io.realtime.StreamRequest;
 import io.realtime.client.World.Say;
-import io.realtime.internal.wire.Frames;
+import io.realtime.internal.wire.Protocol;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -35,7 +35,7 @@ class ClientUntoldTest {
     private static final int INBOUND_BYTES = 4 << 20;
 
     /** More callbacks than may wait. */
-    private static final int TOO_MANY = Untold.MOST + 2 * INBOUND_BYTES / Callbacks.OVERHEAD + 100;
+    private static final int TOO_MANY = Untold.MOST + 2 * INBOUND_BYTES / CallbackDispatcher.OVERHEAD + 100;
 
     private final World world = new World();
     private final ArrayDeque<Runnable> turns = new ArrayDeque<>(); // of the callback executor
@@ -157,7 +157,7 @@ class ClientUntoldTest {
         }
         assertTrue(isOverloaded(world.client().room("r").leave()));
         world.settle();
-        assertEquals(1, world.peer().all(Frames.LEAVE).size());
+        assertEquals(1, world.peer().all(Protocol.LEAVE).size());
     }
 
     @Test

@@ -64,9 +64,9 @@ class OutboxJournalFuzzTest {
         boolean isBinary = input.length % 2 == 0;
         ByteBuffer payload = isBinary ? ByteBuffer.wrap(input) : StandardCharsets.UTF_8.encode("{}");
         Stored next = new Stored(journal.lastSeq() + 1, 1, "chat.say", null, isBinary, payload);
-        journal.ensureWhole(
-                () -> restored.stream().map(one -> new Outbox.Entry(one, 0, 0)).toList());
-        journal.append(Collections.singletonList(new Outbox.Entry(next, 0, 0)), Collections.emptyList());
+        journal.ensureWhole(() ->
+                restored.stream().map(one -> new Outbox.OutboxEntry(one, 0, 0)).toList());
+        journal.append(Collections.singletonList(new Outbox.OutboxEntry(next, 0, 0)), Collections.emptyList());
         journal.close();
         Path aside = file.resolveSibling("file.damaged-1");
         assertEquals(damage == null ? -1 : damage.bytes(), Files.exists(aside) ? Files.size(aside) : -1);

@@ -64,9 +64,9 @@ class OutboxJournalTest {
     private final TreeMap<Long, Stored> alive = new TreeMap<>(); // what an outbox would have in memory
 
     private void append(OutboxJournal journal, List<Stored> added, Long... removed) throws IOException {
-        List<Outbox.Entry> entries = new ArrayList<>();
+        List<Outbox.OutboxEntry> entries = new ArrayList<>();
         for (Stored message : added) {
-            entries.add(new Outbox.Entry(message, 0, 0));
+            entries.add(new Outbox.OutboxEntry(message, 0, 0));
         }
         for (Long seq : removed) {
             alive.remove(seq);
@@ -76,9 +76,9 @@ class OutboxJournalTest {
         added.forEach(message -> alive.put(message.seq(), message));
     }
 
-    private List<Outbox.Entry> memory() {
+    private List<Outbox.OutboxEntry> memory() {
         return alive.values().stream()
-                .map(message -> new Outbox.Entry(message, 0, 0))
+                .map(message -> new Outbox.OutboxEntry(message, 0, 0))
                 .toList();
     }
 
@@ -514,9 +514,9 @@ class OutboxJournalTest {
         assertEquals(2_000, open().lastSeq());
     }
 
-    private static Outbox.Entry numbered(Outbox outbox, String name, @Nullable String ref) {
+    private static Outbox.OutboxEntry numbered(Outbox outbox, String name, @Nullable String ref) {
         Outgoing message = Outgoing.of(name).ref(ref).rawData("\"kept to itself\"");
-        Outbox.Entry entry = new Outbox.Entry(name, null, ref, message, new CompletableFuture<>(), 0, 0);
+        Outbox.OutboxEntry entry = new Outbox.OutboxEntry(name, null, ref, message, new CompletableFuture<>(), 0, 0);
         assertEquals(List.of(), outbox.add(entry));
         return entry;
     }
@@ -525,9 +525,9 @@ class OutboxJournalTest {
     void aQuestionLeavesItsNumberAndNothingElse() throws IOException {
         Outbox outbox = new Outbox(OutboxLimits.defaults(), true, 4 << 20);
         OutboxJournal journal = open();
-        Outbox.Entry first = numbered(outbox, "length", "r-1");
-        Outbox.Entry message = numbered(outbox, "chat.say", null);
-        Outbox.Entry last = numbered(outbox, "length", "r-2");
+        Outbox.OutboxEntry first = numbered(outbox, "length", "r-1");
+        Outbox.OutboxEntry message = numbered(outbox, "chat.say", null);
+        Outbox.OutboxEntry last = numbered(outbox, "length", "r-2");
         journal.append(List.of(first, message, last), List.of());
         journal.append(List.of(), List.of(1L, 3L)); // acknowledged
         journal.close();
@@ -545,7 +545,7 @@ class OutboxJournalTest {
     void compactionOfQuestionsRemembersTheNumber() throws IOException {
         Outbox outbox = new Outbox(OutboxLimits.builder().messages(10_000).build(), true, 4 << 20);
         OutboxJournal journal = open();
-        List<Outbox.Entry> questions = new ArrayList<>();
+        List<Outbox.OutboxEntry> questions = new ArrayList<>();
         for (int i = 0; i < 10_000; i++) {
             questions.add(numbered(outbox, "q", "r"));
         }
@@ -563,7 +563,7 @@ class OutboxJournalTest {
         OutboxJournal journal = OutboxJournal.open(file, disk);
         journal.append(List.of(numbered(outbox, "chat.say", null)), List.of());
         disk.failsAt = disk.changes.size();
-        Outbox.Entry question = numbered(outbox, "length", "r-1");
+        Outbox.OutboxEntry question = numbered(outbox, "length", "r-1");
         assertThrows(IOException.class, () -> journal.append(List.of(question), List.of()));
         journal.close();
         assertEquals(List.of(1L), reopened().stream().map(Stored::seq).toList());

@@ -39,8 +39,8 @@ class OutboxTest {
         }
     }
 
-    private static Outbox.Entry entry(int length) {
-        return new Outbox.Entry(
+    private static Outbox.OutboxEntry entry(int length) {
+        return new Outbox.OutboxEntry(
                 "e",
                 null,
                 null,
@@ -51,24 +51,24 @@ class OutboxTest {
     }
 
     /** Adds a message that may leave at once. */
-    private static Outbox.Entry add(Outbox to, int length) {
-        Outbox.Entry entry = entry(length);
+    private static Outbox.OutboxEntry add(Outbox to, int length) {
+        Outbox.OutboxEntry entry = entry(length);
         assertEquals(List.of(), to.add(entry));
         to.admit(entry);
         return entry;
     }
 
     /** Adds a message that is on its way. */
-    private static Outbox.Entry send(Outbox to, int length) {
-        Outbox.Entry entry = add(to, length);
-        List<Outbox.Entry> unsent = to.unsent(100, MANY, MANY);
+    private static Outbox.OutboxEntry send(Outbox to, int length) {
+        Outbox.OutboxEntry entry = add(to, length);
+        List<Outbox.OutboxEntry> unsent = to.unsent(100, MANY, MANY);
         assertEquals(List.of(entry), unsent);
         to.sent(unsent);
         return entry;
     }
 
-    private static List<Outbox.Entry> entries(List<Outbox.Dropped> dropped) {
-        List<Outbox.Entry> entries = new ArrayList<>();
+    private static List<Outbox.OutboxEntry> entries(List<Outbox.Dropped> dropped) {
+        List<Outbox.OutboxEntry> entries = new ArrayList<>();
         dropped.forEach(one -> entries.add(one.entry()));
         return entries;
     }
@@ -94,12 +94,12 @@ class OutboxTest {
                         .overflow(OutboxLimits.Overflow.DROP_OLDEST)
                         .build(),
                 false);
-        Outbox.Entry onItsWay = send(full, 100);
-        Outbox.Entry second = add(full, 100);
-        Outbox.Entry third = add(full, 100);
-        Outbox.Entry large = entry((int) (100 + 2 * cost + 1));
+        Outbox.OutboxEntry onItsWay = send(full, 100);
+        Outbox.OutboxEntry second = add(full, 100);
+        Outbox.OutboxEntry third = add(full, 100);
+        Outbox.OutboxEntry large = entry((int) (100 + 2 * cost + 1));
         assertEquals(List.of(large), entries(full.add(large)), "it would not fit where the two were");
-        Outbox.Entry fits = entry((int) (100 + cost));
+        Outbox.OutboxEntry fits = entry((int) (100 + cost));
         assertEquals(List.of(second, third), entries(full.add(fits)));
         assertTrue(full.holds(onItsWay) && full.holds(fits));
         assertFalse(full.holds(second) || full.holds(large));
@@ -113,13 +113,13 @@ class OutboxTest {
                         .overflow(OutboxLimits.Overflow.DROP_OLDEST)
                         .build(),
                 false);
-        Outbox.Entry sent = send(two, 1);
-        Outbox.Entry leaving = add(two, 1);
+        Outbox.OutboxEntry sent = send(two, 1);
+        Outbox.OutboxEntry leaving = add(two, 1);
         assertEquals(List.of(leaving), two.unsent(100, MANY, MANY));
-        Outbox.Entry more = entry(1);
+        Outbox.OutboxEntry more = entry(1);
         assertEquals(List.of(more), entries(two.add(more)), "neither can be dropped");
         two.notSent(List.of(leaving));
-        Outbox.Entry newer = entry(1);
+        Outbox.OutboxEntry newer = entry(1);
         assertEquals(List.of(leaving), entries(two.add(newer)));
         assertTrue(two.holds(sent));
     }
@@ -149,7 +149,7 @@ class OutboxTest {
         assertEquals(List.of(), outbox.limitMessages(4_000));
         RealtimeException still = outbox.tooBigOrNull(entry(most + 1));
         assertTrue(String.valueOf(still).contains("this client"), String.valueOf(still));
-        Outbox.Entry waiting = add(outbox, most);
+        Outbox.OutboxEntry waiting = add(outbox, most);
         assertEquals(List.of(waiting), entries(outbox.limitMessages(3_999)));
         RealtimeException servers = outbox.refusalOrNull(entry(most));
         assertTrue(String.valueOf(servers).contains("the server takes 3999"), String.valueOf(servers));
@@ -159,9 +159,9 @@ class OutboxTest {
 
     @Test
     void batchHoldsAsManyBytesAsItMayAndAtLeastOneMessage() {
-        Outbox.Entry one = add(outbox, 100);
-        Outbox.Entry two = add(outbox, 100);
-        Outbox.Entry three = add(outbox, 100);
+        Outbox.OutboxEntry one = add(outbox, 100);
+        Outbox.OutboxEntry two = add(outbox, 100);
+        Outbox.OutboxEntry three = add(outbox, 100);
         int length = one.wireLength();
         assertEquals(List.of(one), outbox.unsent(100, MANY, 1));
         outbox.notSent(List.of(one));
@@ -181,11 +181,11 @@ class OutboxTest {
 
     @Test
     void whatDidNotLeaveWaitsAgainInItsPlace() {
-        Outbox.Entry one = add(outbox, 1);
-        Outbox.Entry two = add(outbox, 1);
-        List<Outbox.Entry> unsent = outbox.unsent(100, MANY, MANY);
+        Outbox.OutboxEntry one = add(outbox, 1);
+        Outbox.OutboxEntry two = add(outbox, 1);
+        List<Outbox.OutboxEntry> unsent = outbox.unsent(100, MANY, MANY);
         assertEquals(List.of(one, two), unsent);
-        Outbox.Entry three = add(outbox, 1);
+        Outbox.OutboxEntry three = add(outbox, 1);
         outbox.notSent(unsent);
         assertFalse(outbox.wasSent(one));
         assertEquals(List.of(one, two, three), outbox.unsent(100, MANY, MANY));
@@ -197,7 +197,7 @@ class OutboxTest {
 
     @Test
     void messageThatIsGivenUpOnItsWayLeavesWithItsConnection() {
-        Outbox.Entry one = send(outbox, 1);
+        Outbox.OutboxEntry one = send(outbox, 1);
         assertTrue(outbox.giveUp(one));
         assertFalse(outbox.giveUp(one));
         assertTrue(outbox.holds(one), "the server counts it");
@@ -206,7 +206,7 @@ class OutboxTest {
         assertEquals(List.of(), outbox.unsent(100, MANY, MANY));
         assertTrue(outbox.isDone(1));
         Outbox small = outbox(OutboxLimits.builder().messages(1).build(), false);
-        Outbox.Entry given = send(small, 1);
+        Outbox.OutboxEntry given = send(small, 1);
         assertTrue(small.giveUp(given));
         small.connectionLost();
         assertEquals(List.of(), small.add(entry(1)), "its place is free");
@@ -214,10 +214,10 @@ class OutboxTest {
 
     @Test
     void whatWasSentIsAcknowledgedThoughItWaitsToBeSentAgain() {
-        Outbox.Entry one = send(outbox, 1);
-        Outbox.Entry two = send(outbox, 1);
+        Outbox.OutboxEntry one = send(outbox, 1);
+        Outbox.OutboxEntry two = send(outbox, 1);
         outbox.connectionLost();
-        Outbox.Entry three = add(outbox, 1);
+        Outbox.OutboxEntry three = add(outbox, 1);
         assertEquals(List.of(one, two), outbox.acknowledged(3));
         assertTrue(outbox.holds(three), "it was never sent");
         assertEquals(List.of(three), outbox.unsent(100, MANY, MANY));
@@ -229,14 +229,14 @@ class OutboxTest {
     void longestOnItsWayIsTheFirstOfTheLongest() {
         assertNull(outbox.longestInflight());
         send(outbox, 5);
-        Outbox.Entry longest = send(outbox, 50);
+        Outbox.OutboxEntry longest = send(outbox, 50);
         send(outbox, 50);
         assertSame(longest, outbox.longestInflight());
     }
 
     @Test
     void heldOutboxLetsNothingLeave() {
-        Outbox.Entry one = add(outbox, 1);
+        Outbox.OutboxEntry one = add(outbox, 1);
         assertFalse(outbox.isHeld());
         outbox.hold(true);
         assertTrue(outbox.isHeld());
@@ -262,8 +262,8 @@ class OutboxTest {
 
     @Test
     void closedOutboxRefusesAndForgets() {
-        Outbox.Entry sent = send(outbox, 1);
-        Outbox.Entry waiting = add(outbox, 1);
+        Outbox.OutboxEntry sent = send(outbox, 1);
+        Outbox.OutboxEntry waiting = add(outbox, 1);
         assertEquals(List.of(sent, waiting), entries(outbox.close()));
         assertTrue(outbox.isDone(2), "nothing is here any more");
         List<Outbox.Dropped> refused = outbox.add(entry(1));
@@ -273,13 +273,13 @@ class OutboxTest {
 
     @Test
     void outboxOfAnotherUserIsEmptied() {
-        Outbox.Entry sent = send(outbox, 1);
-        Outbox.Entry waiting = add(outbox, 1);
+        Outbox.OutboxEntry sent = send(outbox, 1);
+        Outbox.OutboxEntry waiting = add(outbox, 1);
         RealtimeException why = new RealtimeException(ErrorCode.USER_CHANGED, "another user");
         assertEquals(List.of(sent, waiting), entries(outbox.removeAll(why)));
         assertTrue(outbox.isDone(Long.MAX_VALUE));
         assertNull(outbox.longestInflight());
-        Outbox.Entry next = send(outbox, 1);
+        Outbox.OutboxEntry next = send(outbox, 1);
         assertEquals(3, next.seq());
         assertFalse(next.isRestored());
     }
@@ -287,7 +287,7 @@ class OutboxTest {
     @Test
     void fileLearnsWhatIsAddedAndRemovedOnce() {
         Outbox stored = outbox(OutboxLimits.defaults(), true);
-        Outbox.Entry one = add(stored, 1);
+        Outbox.OutboxEntry one = add(stored, 1);
         assertEquals(List.of(), stored.unsent(100, MANY, MANY), "it is not on the disk");
         Outbox.Changes added = stored.changes();
         assertEquals(List.of(one), added.added());

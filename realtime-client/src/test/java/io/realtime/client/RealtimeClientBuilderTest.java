@@ -7,7 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.realtime.Backoff;
 import io.realtime.Heartbeat;
-import io.realtime.internal.wire.Frames;
+import io.realtime.internal.wire.Protocol;
 import io.realtime.spi.ClientTransport;
 import io.realtime.testing.ManualScheduler;
 import java.net.URI;
@@ -285,7 +285,7 @@ class RealtimeClientBuilderTest {
         assertEquals(List.of("first token"), told);
         assertEquals(
                 List.of(new ClientTransport.Target(
-                        URI.create("ws://h/ws"), Map.of("X-Key", "first"), Frames.SUBPROTOCOL, 2 << 20, 4 << 20)),
+                        URI.create("ws://h/ws"), Map.of("X-Key", "first"), Protocol.SUBPROTOCOL, 2 << 20, 4 << 20)),
                 targets);
     }
 

@@ -7,14 +7,14 @@ import io.realtime.CloseReason;
 import io.realtime.Event;
 import io.realtime.internal.wire.BinaryEnvelope;
 import io.realtime.internal.wire.Envelope;
-import io.realtime.internal.wire.Frames;
 import io.realtime.internal.wire.Outgoing;
+import io.realtime.internal.wire.Protocol;
 import io.realtime.spi.Connection;
 import io.realtime.spi.ConnectionListener;
-import io.realtime.spi.Frame;
-import io.realtime.spi.FrameBatch;
 import io.realtime.spi.Handshake;
+import io.realtime.spi.MessageBatch;
 import io.realtime.spi.ServerTransport;
+import io.realtime.spi.WireMessage;
 import io.realtime.testing.InMemoryNetwork;
 import io.realtime.testing.ManualScheduler;
 import java.io.IOException;
@@ -166,7 +166,7 @@ final class World implements ServerTransport.Acceptor, ClientListener, AutoClose
 
     @Override
     public ServerTransport.Upgrade upgrade(Handshake handshake) {
-        return ServerTransport.Upgrade.accept(Frames.SUBPROTOCOL);
+        return ServerTransport.Upgrade.accept(Protocol.SUBPROTOCOL);
     }
 
     @Override
@@ -199,11 +199,11 @@ final class World implements ServerTransport.Acceptor, ClientListener, AutoClose
         }
 
         void send(String json) {
-            connection.send(FrameBatch.of(Frame.text(json.getBytes(StandardCharsets.UTF_8))));
+            connection.send(MessageBatch.of(WireMessage.text(json.getBytes(StandardCharsets.UTF_8))));
         }
 
         void send(Outgoing frame) {
-            connection.send(FrameBatch.of(frame.frame()));
+            connection.send(MessageBatch.of(frame.frame()));
         }
 
         void close(int code) {
@@ -240,8 +240,8 @@ final class World implements ServerTransport.Acceptor, ClientListener, AutoClose
         /** Answers the client's question about a room. */
         void reply(Envelope question) {
             String data = switch (question.type()) {
-                case Frames.JOIN -> joinReply;
-                case Frames.REJOIN -> rejoinReply(question);
+                case Protocol.JOIN -> joinReply;
+                case Protocol.REJOIN -> rejoinReply(question);
                 default -> "null";
             };
             send("{\"type\":\"$reply\",\"ref\":\"" + question.ref() + "\",\"data\":" + data + "}");
@@ -256,13 +256,13 @@ final class World implements ServerTransport.Acceptor, ClientListener, AutoClose
         }
 
         /** The rooms that a question names, and what is wanted there. */
-        Map<String, Frames.Join> rejoined(Envelope question) {
-            return Objects.requireNonNull(
-                    question.<Frames.Rejoin>data(Frames.Rejoin.class).rooms());
+        Map<String, Protocol.Join> rejoined(Envelope question) {
+            return Objects.requireNonNull(question.<Protocol.RejoinRequest>data(Protocol.RejoinRequest.class)
+                    .rooms());
         }
 
-        Frames.Hello hello() {
-            return frames.get(0).data(Frames.Hello.class);
+        Protocol.Hello hello() {
+            return frames.get(0).data(Protocol.Hello.class);
         }
 
         List<Envelope> all(String type) {
@@ -293,8 +293,8 @@ final class World implements ServerTransport.Acceptor, ClientListener, AutoClose
         private void take(Envelope frame) {
             frames.add(frame);
             switch (frame.type()) {
-                case Frames.HELLO -> onHello.accept(this);
-                case Frames.JOIN, Frames.REJOIN, Frames.LEAVE -> {
+                case Protocol.HELLO -> onHello.accept(this);
+                case Protocol.JOIN, Protocol.REJOIN, Protocol.LEAVE -> {
                     if (answersJoins) {
                         reply(frame);
                     }

@@ -74,7 +74,8 @@ final class ObjectAdapter extends TypeAdapter<@Nullable Object> {
             TypeAdapter<?> adapter = adapter(gson, variables, field, type);
             Type resolved = variables.resolve(field.getGenericType());
             boolean isOptional = TypeToken.get(resolved).getRawType() == Optional.class;
-            parts[i] = new Part(i, name, field, isOptional, isRequired(field, isOptional), (TypeAdapter<@Nullable Object>) adapter);
+            parts[i] = new Part(
+                    i, name, field, isOptional, isRequired(field, isOptional), (TypeAdapter<@Nullable Object>) adapter);
             List<String> names = new ArrayList<>(Collections.singletonList(name));
             names.addAll(given == null ? Collections.emptyList() : Arrays.asList(given.alternate()));
             for (String each : names) {

@@ -13,13 +13,13 @@ public interface Connection {
      * @return false when the connection is closing or closed, or when the batch would exceed the outbound bound; then
      *     nothing of it was taken
      */
-    boolean send(FrameBatch batch);
+    boolean send(MessageBatch batch);
 
     /**
      * Sends as {@link #send}, but may leave the write to {@link #flush}, which the caller owes then, or to whatever is
      * sent or closed before it. A transport holds a few KB like this; more is written at once.
      */
-    default boolean queue(FrameBatch batch) {
+    default boolean queue(MessageBatch batch) {
         return send(batch);
     }
 
@@ -49,7 +49,7 @@ public interface Connection {
      *     peer takes, or the connection is over; by whoever sends when the transport has stopped. Returns at once and
      *     never throws
      */
-    default boolean lags(Runnable caughtUp) {
+    default boolean awaitWritable(Runnable caughtUp) {
         return false;
     }
 

@@ -19,8 +19,8 @@ import io.realtime.server.websocket.FrameDecoder;
 import io.realtime.server.websocket.UpgradeRequest;
 import io.realtime.spi.Connection;
 import io.realtime.spi.ConnectionListener;
-import io.realtime.spi.FrameBatch;
 import io.realtime.spi.Handshake;
+import io.realtime.spi.MessageBatch;
 import io.realtime.spi.ServerTransport.Acceptor;
 import io.realtime.spi.ServerTransport.Config;
 import io.realtime.spi.ServerTransport.Upgrade;
@@ -98,12 +98,12 @@ final class NettyConnection extends ChannelInboundHandlerAdapter
     // ---- Connection: anyone
 
     @Override
-    public boolean send(FrameBatch batch) {
+    public boolean send(MessageBatch batch) {
         return outbound.send(batch.wire());
     }
 
     @Override
-    public boolean queue(FrameBatch batch) {
+    public boolean queue(MessageBatch batch) {
         return outbound.queue(batch.wire());
     }
 
@@ -118,8 +118,8 @@ final class NettyConnection extends ChannelInboundHandlerAdapter
     }
 
     @Override
-    public boolean lags(Runnable caughtUp) {
-        return outbound.lags(caughtUp);
+    public boolean awaitWritable(Runnable caughtUp) {
+        return outbound.awaitWritable(caughtUp);
     }
 
     @Override

@@ -220,7 +220,7 @@ final class Outbound {
     }
 
     /** Returns whether the event loop, and not the peer, is behind; then the task is run once it has caught up. */
-    boolean lags(Runnable caughtUp) {
+    boolean awaitWritable(Runnable caughtUp) {
         if (waiting <= bound / LAG) {
             return false;
         }

@@ -3,11 +3,11 @@ package io.realtime.netty;
 import io.realtime.CloseReason;
 import io.realtime.spi.Connection;
 import io.realtime.spi.ConnectionListener;
-import io.realtime.spi.Frame;
-import io.realtime.spi.FrameBatch;
 import io.realtime.spi.Handshake;
+import io.realtime.spi.MessageBatch;
 import io.realtime.spi.ServerTransport;
 import io.realtime.spi.Tls;
+import io.realtime.spi.WireMessage;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.nio.ByteBuffer;
@@ -43,8 +43,8 @@ final class Echo implements ServerTransport.Acceptor {
                 tls);
     }
 
-    static FrameBatch text(String text) {
-        return FrameBatch.of(Frame.text(text.getBytes(StandardCharsets.UTF_8)));
+    static MessageBatch text(String text) {
+        return MessageBatch.of(WireMessage.text(text.getBytes(StandardCharsets.UTF_8)));
     }
 
     /** Returns the next of a queue, or fails. */

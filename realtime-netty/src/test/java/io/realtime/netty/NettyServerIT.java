@@ -188,7 +188,7 @@ class NettyServerIT {
         busy.await();
         CompletableFuture<Void> caughtUp = new CompletableFuture<>();
         int sent = 0;
-        while (!connection.lags(() -> caughtUp.complete(null))) {
+        while (!connection.awaitWritable(() -> caughtUp.complete(null))) {
             assertTrue(connection.send(Echo.text("message " + sent)), "refused though the peer reads");
             sent++;
         }
@@ -200,7 +200,7 @@ class NettyServerIT {
             assertEquals("message " + i, client.read().text());
         }
         assertEquals("be busy", client.read().text());
-        assertFalse(connection.lags(() -> fail("nothing waits")));
+        assertFalse(connection.awaitWritable(() -> fail("nothing waits")));
     }
 
     @Test

@@ -292,10 +292,10 @@ class OutboundTest {
     void errorOfOneConnectionLeavesTheLineToTheOthers() {
         Outbound other = new Outbound(channel, channel.eventLoop(), BOUND, new Owner());
         outbound.send(bytes(40_000));
-        assertTrue(outbound.lags(() -> {
+        assertTrue(outbound.awaitWritable(() -> {
             throw new NoClassDefFoundError("as requested");
         }));
-        assertTrue(outbound.lags(() -> heard.add("caught up")));
+        assertTrue(outbound.awaitWritable(() -> heard.add("caught up")));
         other.send(bytes(70_000));
         channel.runPendingTasks();
         assertEquals(List.of(32_768, 32_768, 7_232, 32_768, 4_464), written());

@@ -11,7 +11,7 @@ import org.jspecify.annotations.Nullable;
 abstract class Audience {
     static final Audience EVERYONE = new Audience() {
         @Override
-        boolean includes(String session, Members.@Nullable Link member) {
+        boolean includes(String session, Members.@Nullable MemberLink member) {
             return true;
         }
 
@@ -27,7 +27,7 @@ abstract class Audience {
      * @param session its public id
      * @param member its link to the room; null when it is no member
      */
-    abstract boolean includes(String session, Members.@Nullable Link member);
+    abstract boolean includes(String session, Members.@Nullable MemberLink member);
 
     /** What it costs to keep, in bytes of heap. */
     abstract int weight();
@@ -45,7 +45,7 @@ abstract class Audience {
         }
 
         @Override
-        boolean includes(String session, Members.@Nullable Link member) {
+        boolean includes(String session, Members.@Nullable MemberLink member) {
             return !sessions.contains(session);
         }
 
@@ -91,7 +91,7 @@ abstract class Audience {
             this.words = Arrays.copyOfRange(seats, from, to);
         }
 
-        boolean includes(Members.Link member) {
+        boolean includes(Members.MemberLink member) {
             int word = (member.seat >> 6) - first;
             return word >= 0
                     && word < words.length
@@ -100,7 +100,7 @@ abstract class Audience {
         }
 
         @Override
-        boolean includes(String session, Members.@Nullable Link member) {
+        boolean includes(String session, Members.@Nullable MemberLink member) {
             return member != null && includes(member);
         }
 

@@ -219,7 +219,7 @@ final class ClientRecords {
                 if (session != null && session != ending) {
                     return 0;
                 }
-                Mailbox.Dropped dropped = mailbox.drop();
+                Mailbox.Discarded dropped = mailbox.drop();
                 if (dropped.least() > 0) {
                     received = dropped.least() - 1;
                 }
@@ -230,7 +230,7 @@ final class ClientRecords {
         }
 
         /** In the mailbox: notes that a message is processed. */
-        void processed(long seq) {
+        void markProcessed(long seq) {
             processed = Math.max(processed, seq);
         }
 

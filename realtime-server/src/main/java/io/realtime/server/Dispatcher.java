@@ -12,10 +12,10 @@ import io.realtime.internal.calls.StreamSource;
 import io.realtime.internal.wire.BinaryEnvelope;
 import io.realtime.internal.wire.Envelope;
 import io.realtime.internal.wire.ErrorData;
-import io.realtime.internal.wire.Frames;
 import io.realtime.internal.wire.Names;
 import io.realtime.internal.wire.Outgoing;
 import io.realtime.internal.wire.Payload;
+import io.realtime.internal.wire.Protocol;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.HashSet;
@@ -33,9 +33,9 @@ final class Dispatcher {
     private static final int PAGE = 160;
 
     private final ServerCore core;
-    private final Map<String, Handler> handlers;
+    private final Map<String, MessageHandler> handlers;
 
-    Dispatcher(ServerCore core, Map<String, Handler> handlers) {
+    Dispatcher(ServerCore core, Map<String, MessageHandler> handlers) {
         this.core = core;
         this.handlers = handlers;
     }
@@ -59,12 +59,12 @@ final class Dispatcher {
             if (!isDue(session, envelope)) {
                 return;
             }
-            Pause pause = attempt(session, peer, envelope, step);
+            Continuation pause = attempt(session, peer, envelope, step);
             if (pause != null) {
                 session.mailbox().await(pause.until, () -> step(session, peer, envelope, pause.then));
                 isPaused = true;
             } else if (envelope.seq() > 0 && session.mailbox().begin()) {
-                session.processed(envelope.seq(), envelope.length());
+                session.markProcessed(envelope.seq(), envelope.length());
             }
         } finally {
             if (!isPaused && session.mailbox().begin()) { // who dropped it has counted it
@@ -83,7 +83,7 @@ final class Dispatcher {
         return !core.isStopped() && (isNumbered || !session.isOver());
     }
 
-    private @Nullable Pause attempt(Session session, Peer peer, Envelope envelope, Step step) {
+    private @Nullable Continuation attempt(Session session, Peer peer, Envelope envelope, Step step) {
         try {
             return step.run();
         } catch (Throwable failure) { // an Error of one handler must not cost the session its next message
@@ -100,31 +100,31 @@ final class Dispatcher {
     interface Step {
         /** Returns null when it is done. */
         @Nullable
-        Pause run() throws Exception;
+        Continuation run() throws Exception;
     }
 
     /** What a message has to wait for, and what it then does. */
-    record Pause(CompletionStage<?> until, Step then) {}
+    record Continuation(CompletionStage<?> until, Step then) {}
 
-    private @Nullable Pause protocol(Session session, Peer peer, Envelope envelope) {
+    private @Nullable Continuation protocol(Session session, Peer peer, Envelope envelope) {
         switch (envelope.type()) {
-            case Frames.JOIN -> {
+            case Protocol.JOIN -> {
                 return join(session, peer, envelope);
             }
-            case Frames.REJOIN -> {
+            case Protocol.REJOIN -> {
                 return rejoin(session, peer, envelope);
             }
-            case Frames.LEAVE -> session.leave(peer, envelope.ref(), named(envelope));
-            case Frames.HISTORY -> {
+            case Protocol.LEAVE -> session.leave(peer, envelope.ref(), named(envelope));
+            case Protocol.HISTORY -> {
                 return history(session, peer, envelope);
             }
-            case Frames.AUTH -> auth(session, peer, envelope);
-            case Frames.REPLY, Frames.NEXT, Frames.END, Frames.ERROR -> {
+            case Protocol.AUTH -> auth(session, peer, envelope);
+            case Protocol.REPLY, Protocol.NEXT, Protocol.END, Protocol.ERROR -> {
                 if (session.hasCalls()) {
                     session.calls().answered(envelope);
                 }
             }
-            case Frames.CANCEL -> {
+            case Protocol.CANCEL -> {
                 if (session.hasCalls() && envelope.ref() != null) {
                     session.calls().cancel(envelope.ref());
                 }
@@ -141,20 +141,20 @@ final class Dispatcher {
         peer.send(frame.frame());
     }
 
-    private Pause join(Session session, Peer peer, Envelope envelope) {
+    private Continuation join(Session session, Peer peer, Envelope envelope) {
         String room = named(envelope);
-        Frames.Join wish = envelope.hasData() ? envelope.data(Frames.Join.class) : new Frames.Join(null, null);
+        Protocol.Join wish = envelope.hasData() ? envelope.data(Protocol.Join.class) : new Protocol.Join(null, null);
         CompletableFuture<Set<String>> forbidden = core.rules().forbidden(session, Set.of(room));
-        return new Pause(forbidden, () -> {
+        return new Continuation(forbidden, () -> {
             session.join(peer, envelope.ref(), room, wish, forbidden.join().isEmpty());
             return null;
         });
     }
 
     /** Many joins in one question; a room that the session is in was asked about when it was resumed. */
-    private Pause rejoin(Session session, Peer peer, Envelope envelope) {
-        Frames.Rejoin question = envelope.data(Frames.Rejoin.class);
-        Map<String, Frames.Join> wishes = question.rooms() == null ? Map.of() : question.rooms();
+    private Continuation rejoin(Session session, Peer peer, Envelope envelope) {
+        Protocol.RejoinRequest question = envelope.data(Protocol.RejoinRequest.class);
+        Map<String, Protocol.Join> wishes = question.rooms() == null ? Map.of() : question.rooms();
         for (String room : wishes.keySet()) {
             String fault = Names.roomFault(room);
             if (fault != null) {
@@ -166,7 +166,7 @@ final class Dispatcher {
         asked.removeAll(excess);
         asked.removeIf(session::isIn);
         CompletableFuture<Set<String>> forbidden = core.rules().forbidden(session, asked);
-        return new Pause(forbidden, () -> {
+        return new Continuation(forbidden, () -> {
             Set<String> allowed = new HashSet<>(asked);
             allowed.removeAll(forbidden.join());
             session.rejoin(peer, envelope.ref(), wishes, allowed, excess, Boolean.TRUE.equals(question.last()));
@@ -174,7 +174,7 @@ final class Dispatcher {
         });
     }
 
-    private @Nullable Pause history(Session session, Peer peer, Envelope envelope) {
+    private @Nullable Continuation history(Session session, Peer peer, Envelope envelope) {
         String room = envelope.room();
         if (room == null) {
             throw new PayloadException("room is required");
@@ -186,7 +186,7 @@ final class Dispatcher {
         CompletableFuture<Set<String>> forbidden = room.startsWith("@")
                 ? CompletableFuture.completedFuture(Set.of(room))
                 : core.rules().forbidden(session, Set.of(room));
-        return new Pause(forbidden, () -> {
+        return new Continuation(forbidden, () -> {
             if (!forbidden.join().isEmpty()) {
                 throw new RealtimeException(
                         ErrorCode.FORBIDDEN, "reading '" + Names.abbreviate(room) + "' is not allowed");
@@ -197,12 +197,12 @@ final class Dispatcher {
     }
 
     private void readHistory(Session session, Peer peer, Envelope envelope, String room) {
-        Frames.HistoryQuery query = envelope.hasData()
-                ? envelope.data(Frames.HistoryQuery.class)
-                : new Frames.HistoryQuery(null, null, null);
-        Outgoing reply = Outgoing.of(Frames.REPLY).ref(envelope.ref()).room(room);
+        Protocol.HistoryRequest query = envelope.hasData()
+                ? envelope.data(Protocol.HistoryRequest.class)
+                : new Protocol.HistoryRequest(null, null, null);
+        Outgoing reply = Outgoing.of(Protocol.REPLY).ref(envelope.ref()).room(room);
         int longest = Math.max(0, peer.messageBytes() - reply.length() - PAGE);
-        RoomState.Page page = session.page(room, query, core.limits().outboundBytes() / 4, longest);
+        RoomChannel.Page page = session.page(room, query, core.limits().outboundBytes() / 4, longest);
         StringBuilder json =
                 new StringBuilder("{\"epoch\":\"").append(page.epoch()).append("\",\"messages\":[");
         for (int i = 0; i < page.messages().size(); i++) {
@@ -216,7 +216,7 @@ final class Dispatcher {
     }
 
     private void auth(Session session, Peer peer, Envelope envelope) {
-        Frames.Auth auth = envelope.data(Frames.Auth.class);
+        Protocol.Auth auth = envelope.data(Protocol.Auth.class);
         boolean isAsked = peer.authenticate(new Credentials(auth.token(), null, peer.handshake()), (proof, refusal) -> {
             if (proof == null || !proof.user().equals(session.user().id())) {
                 RealtimeException why = refusal != null
@@ -230,9 +230,9 @@ final class Dispatcher {
                     proof.expiresAt() == null ? null : proof.expiresAt().toEpochMilli();
             answer(
                     peer,
-                    Outgoing.of(Frames.REPLY)
+                    Outgoing.of(Protocol.REPLY)
                             .ref(envelope.ref())
-                            .data(new Frames.AuthReply(expiresAt), Frames.AuthReply.class));
+                            .data(new Protocol.AuthReply(expiresAt), Protocol.AuthReply.class));
         });
         if (!isAsked) {
             throw new RealtimeException(
@@ -240,8 +240,8 @@ final class Dispatcher {
         }
     }
 
-    private @Nullable Pause application(Session session, Envelope envelope) throws Exception {
-        Handler handler = handlers.get(envelope.type());
+    private @Nullable Continuation application(Session session, Envelope envelope) throws Exception {
+        MessageHandler handler = handlers.get(envelope.type());
         if (handler == null) {
             core.countUnhandled();
             if (envelope.ref() == null && envelope.seq() == 0) {
@@ -286,20 +286,20 @@ final class Dispatcher {
 
     /** What takes the messages of one name. */
     @FunctionalInterface
-    interface Handler {
+    interface MessageHandler {
         /** Returns null when the message is handled as far as its mailbox is concerned. */
         @Nullable
-        Pause handle(Session session, Envelope envelope) throws Exception;
+        Continuation handle(Session session, Envelope envelope) throws Exception;
     }
 
-    <T> Handler event(Event<T> event, EventHandler<T> handler) {
+    <T> MessageHandler event(Event<T> event, EventHandler<T> handler) {
         Payload payload = core.payloads().of(event.type());
         return (session, envelope) -> {
             String room = envelope.room();
             boolean isInbox = room != null && room.startsWith("@");
             if (room != null && !isInbox && core.rules().sendsLater()) {
                 CompletableFuture<Boolean> answer = core.rules().maySendLater(session, event, room);
-                return new Pause(answer, () -> {
+                return new Continuation(answer, () -> {
                     handle(event, payload, handler, session, envelope, answer.join());
                     return null;
                 });
@@ -338,16 +338,16 @@ final class Dispatcher {
                         Instant.ofEpochMilli(core.scheduler().currentTimeMillis()),
                         envelope.isRedelivered()));
         if (envelope.ref() != null) {
-            session.answer(Outgoing.of(Frames.REPLY).ref(envelope.ref()).rawData("null"));
+            session.answer(Outgoing.of(Protocol.REPLY).ref(envelope.ref()).rawData("null"));
         }
     }
 
     /** Returns a handler that is not called with a message that was dropped; no rule comes before it. */
-    private static Handler begun(Handler handler) {
+    private static MessageHandler begun(MessageHandler handler) {
         return (session, envelope) -> session.mailbox().begin() ? handler.handle(session, envelope) : null;
     }
 
-    <Q, R> Handler request(Request<Q, R> request, RequestHandler<Q, R> handler) {
+    <Q, R> MessageHandler request(Request<Q, R> request, RequestHandler<Q, R> handler) {
         Payload questions = core.payloads().of(request.type());
         Payload replies = core.payloads().of(request.replyType());
         return begun((session, envelope) -> {
@@ -357,14 +357,14 @@ final class Dispatcher {
         });
     }
 
-    <Q, R> Handler asyncRequest(Request<Q, R> request, RequestHandler.Async<Q, R> handler) {
+    <Q, R> MessageHandler asyncRequest(Request<Q, R> request, RequestHandler.Async<Q, R> handler) {
         Payload questions = core.payloads().of(request.type());
         Payload replies = core.payloads().of(request.replyType());
         return begun((session, envelope) -> {
             String ref = requireRef(envelope);
             Q question = envelope.data(questions);
             long seq = envelope.seq(); // what waits for its answer does not hold its frame
-            LateAnswers.Count answers = session.calls().beginAnswer();
+            AnswerLimit.Count answers = session.calls().beginAnswer();
             CompletionStage<R> later;
             try {
                 later = Objects.requireNonNull(handler.handle(session, question), "the handler's stage");
@@ -406,7 +406,7 @@ final class Dispatcher {
         }
     }
 
-    <Q, T> Handler stream(StreamRequest<Q, T> request, StreamHandler<Q, T> handler) {
+    <Q, T> MessageHandler stream(StreamRequest<Q, T> request, StreamHandler<Q, T> handler) {
         Payload questions = core.payloads().of(request.type());
         Payload items = core.payloads().of(request.itemType());
         return begun((session, envelope) -> {
@@ -417,7 +417,7 @@ final class Dispatcher {
         });
     }
 
-    <Q, T> Handler asyncStream(StreamRequest<Q, T> request, StreamHandler.Async<Q, T> handler) {
+    <Q, T> MessageHandler asyncStream(StreamRequest<Q, T> request, StreamHandler.Async<Q, T> handler) {
         Payload questions = core.payloads().of(request.type());
         Payload items = core.payloads().of(request.itemType());
         return begun((session, envelope) -> {
@@ -441,6 +441,6 @@ final class Dispatcher {
     }
 
     private static void reply(Session session, String ref, Payload replies, @Nullable Object reply) {
-        session.answer(Outgoing.of(Frames.REPLY).ref(ref).data(reply, replies));
+        session.answer(Outgoing.of(Protocol.REPLY).ref(ref).data(reply, replies));
     }
 }

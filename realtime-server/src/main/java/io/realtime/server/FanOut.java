@@ -1,9 +1,9 @@
 package io.realtime.server;
 
 import io.realtime.internal.Steps;
-import io.realtime.server.Members.Link;
-import io.realtime.spi.Frame;
-import io.realtime.spi.FrameBatch;
+import io.realtime.server.Members.MemberLink;
+import io.realtime.spi.MessageBatch;
+import io.realtime.spi.WireMessage;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -44,7 +44,7 @@ final class FanOut {
     private final Condition flushed;
     private final Runnable caughtUp = this::caughtUp;
 
-    private List<Frame> pending = new ArrayList<>(0);
+    private List<WireMessage> pending = new ArrayList<>(0);
     private long[] skips = NO_SKIPS; // of the pending batch: who is not to receive which of its messages
     private int skipped; // how many of them there are
     private boolean pendingEphemeral;
@@ -93,13 +93,13 @@ final class FanOut {
     }
 
     /** Adds a message for those members who are live now. */
-    void add(Frame frame, boolean ephemeral, Audience audience, List<Session> except) {
+    void add(WireMessage frame, boolean ephemeral, Audience audience, List<Session> except) {
         if (members.live().length == 0) {
             return;
         }
         if (audience instanceof Audience.Only some) {
             closeBatch();
-            FrameBatch alone = FrameBatch.of(Collections.singletonList(frame), ephemeral);
+            MessageBatch alone = MessageBatch.of(Collections.singletonList(frame), ephemeral);
             deliver(new Delivery(alone, members.live(), some, NO_SKIPS));
             return;
         }
@@ -108,8 +108,8 @@ final class FanOut {
             closeBatch();
         }
         for (Session session : except) {
-            Link link = members.get(session);
-            if (link != null && link.phase == Members.Phase.LIVE) {
+            MemberLink link = members.get(session);
+            if (link != null && link.phase == Members.MemberPhase.LIVE) {
                 if (skipped == skips.length) {
                     skips = Arrays.copyOf(skips, Math.max(4, 2 * skipped));
                 }
@@ -126,7 +126,7 @@ final class FanOut {
     void closeBatch() {
         if (!pending.isEmpty()) {
             long[] left = skipped == 0 ? NO_SKIPS : Arrays.copyOf(skips, skipped);
-            deliver(new Delivery(FrameBatch.of(pending, pendingEphemeral), members.live(), null, left));
+            deliver(new Delivery(MessageBatch.of(pending, pendingEphemeral), members.live(), null, left));
             pending = new ArrayList<>(0);
             skips = NO_SKIPS;
             skipped = 0;
@@ -168,7 +168,7 @@ final class FanOut {
      * Flushes, and returns whether another thread, or a transport that lags, is still at what was pending; then {@code
      * proceed} is called behind that, by the executor.
      */
-    boolean pauses(Runnable proceed) {
+    boolean awaitDelivery(Runnable proceed) {
         flush();
         lock.lock();
         try {
@@ -224,17 +224,17 @@ final class FanOut {
     /** Hands the current delivery to its targets; false when a transport lags, and says when to go on. */
     private boolean handOut() {
         Delivery delivery = current;
-        Link[] targets = delivery.targets;
+        MemberLink[] targets = delivery.targets;
         for (int at = handedTo; at < targets.length; at++) {
-            Link target = targets[at];
+            MemberLink target = targets[at];
             try {
-                FrameBatch batch = delivery.batchFor(target, at);
+                MessageBatch batch = delivery.batchFor(target, at);
                 if (batch == null) {
                     continue;
                 }
-                Outlet outlet = target.outlet;
+                MemberConnection outlet = target.outlet;
                 handedTo = at;
-                if (outlet.lags(caughtUp)) {
+                if (outlet.awaitWritable(caughtUp)) {
                     return false; // still flushing, though no thread is at it
                 }
                 outlet.send(batch);
@@ -326,17 +326,17 @@ final class FanOut {
 
     /** A batch and who receives it; some may receive it without some messages, or not at all. Or what runs in its turn. */
     private static final class Delivery {
-        static final Delivery NONE = new Delivery(FrameBatch.of(List.of(), false), Members.NOBODY, null, NO_SKIPS);
+        static final Delivery NONE = new Delivery(MessageBatch.of(List.of(), false), Members.NOBODY, null, NO_SKIPS);
 
-        final Link[] targets;
-        private final FrameBatch batch;
+        final MemberLink[] targets;
+        private final MessageBatch batch;
         private final Audience.@Nullable Only only;
         private final long[] skips; // in order
         private @Nullable Runnable behind; // runs when it was handed out
         private long weight;
         private int next; // the flusher's: of the skips
 
-        Delivery(FrameBatch batch, Link[] targets, Audience.@Nullable Only only, long[] skips) {
+        Delivery(MessageBatch batch, MemberLink[] targets, Audience.@Nullable Only only, long[] skips) {
             this.batch = batch;
             this.targets = targets;
             this.only = only;
@@ -361,7 +361,7 @@ final class FanOut {
 
         /** Returns what a target receives; null for nothing. Asked in the order of the targets, again after a pause. */
         @Nullable
-        FrameBatch batchFor(Link target, int place) {
+        MessageBatch batchFor(MemberLink target, int place) {
             if (only != null) {
                 return only.includes(target) ? batch : null;
             }
@@ -371,8 +371,8 @@ final class FanOut {
             return next < skips.length && skips[next] < skip(place + 1, 0) ? without(place) : batch;
         }
 
-        private @Nullable FrameBatch without(int place) {
-            List<Frame> rest = new ArrayList<>(batch.frames().size());
+        private @Nullable MessageBatch without(int place) {
+            List<WireMessage> rest = new ArrayList<>(batch.frames().size());
             int at = next;
             for (int i = 0; i < batch.frames().size(); i++) {
                 if (at < skips.length && skips[at] == skip(place, i)) {
@@ -381,7 +381,7 @@ final class FanOut {
                     rest.add(batch.frames().get(i));
                 }
             }
-            return rest.isEmpty() ? null : FrameBatch.of(rest, batch.isEphemeral());
+            return rest.isEmpty() ? null : MessageBatch.of(rest, batch.isEphemeral());
         }
     }
 }

@@ -14,7 +14,7 @@ import org.jspecify.annotations.Nullable;
  * Until then it sleeps: its sessions were told where it begins, and that is kept here for the room.
  *
  * <p>Every session that was told so is a member before the first message is published: it is {@linkplain #add known}
- * before it asks whether the inbox {@linkplain #sleeps sleeps}, it does only while there is no room, and whoever {@linkplain
+ * before it asks whether the inbox {@linkplain #markUnused sleeps}, it does only while there is no room, and whoever {@linkplain
  * #awake publishes} looks at the sessions when there is one. Asking, making the room and ending the sleep exclude each
  * other for each user. Safe for use by many threads.
  */
@@ -87,7 +87,7 @@ final class Inboxes {
 
     /** Returns where a user's inbox will begin; null when it is a room, to be linked to. For a session that was added. */
     @Nullable
-    Position sleeps(String user) {
+    Position markUnused(String user) {
         String key = key(user);
         @Nullable Position[] begin = new Position[1];
         inboxes.computeIfPresent(user, (id, known) -> {
@@ -101,14 +101,14 @@ final class Inboxes {
     }
 
     /** Returns a user's inbox as a room. */
-    RoomState room(String user) {
+    RoomChannel room(String user) {
         String key = key(user);
         while (true) {
             inboxes.compute(user, (id, known) -> {
                 broker.room(key, Names.USER, known == null ? null : known.begin);
                 return known;
             });
-            RoomState room = broker.find(key);
+            RoomChannel room = broker.find(key);
             if (room != null) {
                 return room;
             }
@@ -116,8 +116,8 @@ final class Inboxes {
     }
 
     /** Returns a user's inbox as a room, with all sessions that were told that it sleeps: to publish to it. */
-    RoomState awake(String user) {
-        RoomState room = room(user);
+    RoomChannel awake(String user) {
+        RoomChannel room = room(user);
         Inbox inbox = inboxes.get(user);
         Position begin = inbox == null ? null : inbox.begin;
         if (inbox != null && begin != null) {

@@ -5,9 +5,9 @@ import io.realtime.Position;
 import io.realtime.RealtimeException;
 import io.realtime.internal.Ids;
 import io.realtime.internal.Steps;
-import io.realtime.internal.wire.Frames;
 import io.realtime.internal.wire.Names;
 import io.realtime.internal.wire.Outgoing;
+import io.realtime.internal.wire.Protocol;
 import io.realtime.spi.Scheduler;
 import java.time.Duration;
 import java.util.HashMap;
@@ -36,7 +36,7 @@ final class LocalBroker {
     private static final String NO_PLACE = "rooms and their members take half of limits.logBytes";
     private static final int MOST_BATCH_BYTES = 64 * 1024;
 
-    private final ConcurrentHashMap<String, RoomState> rooms = new ConcurrentHashMap<>();
+    private final ConcurrentHashMap<String, RoomChannel> rooms = new ConcurrentHashMap<>();
     private final AtomicInteger named = new AtomicInteger(); // rooms that count against the limit
     private final LogBudget budget;
     private final Memberships memberships;
@@ -113,13 +113,13 @@ final class LocalBroker {
 
     /** Publishes to a room that is found like this, once it is known that the message is taken: a refused one makes none. */
     @Nullable
-    Position publish(Supplier<RoomState> found, Outgoing message, Recipients to) {
+    Position publish(Supplier<RoomChannel> found, Outgoing message, Recipients to) {
         requireSendable(message.length());
         while (true) {
-            RoomState room = found.get();
+            RoomChannel room = found.get();
             try {
                 return room.publish(message, to);
-            } catch (RoomState.GoneException raced) {
+            } catch (RoomChannel.GoneException raced) {
                 forget(room);
             }
         }
@@ -130,25 +130,30 @@ final class LocalBroker {
      *
      * @throws RealtimeException with {@code overloaded} when the session is no member yet, and may not become one
      */
-    Joined link(
-            String key, String name, Session session, @Nullable Outlet outlet, @Nullable Position since, int history) {
+    JoinChange link(
+            String key,
+            String name,
+            Session session,
+            @Nullable MemberConnection outlet,
+            @Nullable Position since,
+            int history) {
         return link(() -> room(key, name, null), session, outlet, since, history);
     }
 
     /** Links a session to a room that is found like this. */
-    Joined link(
-            Supplier<RoomState> found,
+    JoinChange link(
+            Supplier<RoomChannel> found,
             Session session,
-            @Nullable Outlet outlet,
+            @Nullable MemberConnection outlet,
             @Nullable Position since,
             int history) {
         while (true) {
-            RoomState room = found.get();
+            RoomChannel room = found.get();
             try {
-                Joined joined = room.link(session, outlet, since, history);
+                JoinChange joined = room.link(session, outlet, since, history);
                 budget.relieve(); // of what the room and its member cost
                 return joined;
-            } catch (RoomState.GoneException raced) {
+            } catch (RoomChannel.GoneException raced) {
                 forget(room);
             }
         }
@@ -157,15 +162,16 @@ final class LocalBroker {
     /** A change of a membership, of which the member is told behind what it was to get before. */
     interface Change {
         /** Returns whether that is still on its way; then {@code proceed} is called behind it, by another thread. */
-        boolean pauses(Runnable proceed);
+        boolean awaitDelivery(Runnable proceed);
     }
 
     /** A room, a session's link to it, the one of the same connection that it replaces, and where the delivery begins. */
-    record Joined(RoomState room, Members.Link link, Members.@Nullable Link before, Frames.RoomState at)
+    record JoinChange(
+            RoomChannel room, Members.MemberLink link, Members.@Nullable MemberLink before, Protocol.RoomPosition at)
             implements Change {
         @Override
-        public boolean pauses(Runnable proceed) {
-            return before != null && room.pauses(before, proceed);
+        public boolean awaitDelivery(Runnable proceed) {
+            return before != null && room.awaitDelivery(before, proceed);
         }
 
         /** Begins the delivery. */
@@ -175,10 +181,10 @@ final class LocalBroker {
     }
 
     /** A room that a session has left, and the link that it had. */
-    record Left(RoomState room, Members.Link link) implements Change {
+    record LeaveChange(RoomChannel room, Members.MemberLink link) implements Change {
         @Override
-        public boolean pauses(Runnable proceed) {
-            return room.pauses(link, proceed);
+        public boolean awaitDelivery(Runnable proceed) {
+            return room.awaitDelivery(link, proceed);
         }
     }
 
@@ -188,15 +194,15 @@ final class LocalBroker {
      * @throws RealtimeException with {@code overloaded} when there are too many rooms to make another, or they cost too much
      * @param told where its log begins then; null for the {@link #end} of the log that it continues
      */
-    RoomState room(String key, String name, @Nullable Position told) {
-        RoomState known = rooms.get(key);
+    RoomChannel room(String key, String name, @Nullable Position told) {
+        RoomChannel known = rooms.get(key);
         return known != null
                 ? known
                 : rooms.computeIfAbsent(key, k -> {
                     Retention kept = retention.apply(name);
                     count(k, name);
                     Position end = begin(k, name);
-                    return new RoomState(k, kept, told == null ? end : told, this, name);
+                    return new RoomChannel(k, kept, told == null ? end : told, this, name);
                 });
     }
 
@@ -206,14 +212,14 @@ final class LocalBroker {
      */
     private void count(String key, String name) {
         if (isInbox(name)) {
-            budget.chargeFixed(RoomState.costOf(key));
+            budget.chargeFixed(RoomChannel.costOf(key));
             return;
         }
         if (named.incrementAndGet() > mostRooms) {
             named.decrementAndGet();
             throw overloaded("there are " + mostRooms + " rooms, as limits.rooms allows");
         }
-        if (!budget.chargePlaces(RoomState.costOf(key))) {
+        if (!budget.chargePlaces(RoomChannel.costOf(key))) {
             named.decrementAndGet();
             throw overloaded(NO_PLACE);
         }
@@ -344,13 +350,13 @@ final class LocalBroker {
 
     /** Returns the room if anything is known of it. */
     @Nullable
-    RoomState find(String key) {
+    RoomChannel find(String key) {
         return rooms.get(key);
     }
 
     /** Hands over what handlers have published and a burst holds back. */
     void flush() {
-        Steps.each(rooms.values(), RoomState::flush);
+        Steps.each(rooms.values(), RoomChannel::flush);
     }
 
     int size() {
@@ -365,7 +371,7 @@ final class LocalBroker {
     /** Returns the same, counted anew, room by room: to check the account by while nothing happens. */
     long countLogBytes() {
         long sum = 0;
-        for (RoomState room : rooms.values()) {
+        for (RoomChannel room : rooms.values()) {
             sum += room.cost();
         }
         endsLock.lock();
@@ -410,7 +416,7 @@ final class LocalBroker {
     }
 
     /** Takes a dead room from the table, once, and leaves the end of its log behind. */
-    void forget(RoomState room) {
+    void forget(RoomChannel room) {
         rooms.computeIfPresent(room.key, (key, present) -> {
             if (present != room) {
                 return present;
@@ -426,7 +432,7 @@ final class LocalBroker {
     }
 
     private void sweep() {
-        Steps.each(rooms.values(), RoomState::sweep);
+        Steps.each(rooms.values(), RoomChannel::sweep);
         budget.relieve();
     }
 }

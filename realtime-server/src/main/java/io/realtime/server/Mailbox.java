@@ -106,7 +106,7 @@ final class Mailbox implements Runnable {
      * Drops what peers ask for and no handler has begun with, a message that waits for its rule included. The server's own
      * tasks stay, and no rate limit holds them any more: {@link #wake} the mailbox afterwards.
      */
-    Dropped drop() {
+    Discarded drop() {
         int count = 0;
         long least = 0;
         lock.lock();
@@ -131,7 +131,7 @@ final class Mailbox implements Runnable {
         } finally {
             lock.unlock();
         }
-        return new Dropped(count, least);
+        return new Discarded(count, least);
     }
 
     /** Under the lock: drops the task that was taken, or waits for its stage; null when it has begun, or there is none. */
@@ -161,7 +161,7 @@ final class Mailbox implements Runnable {
      * @param count how many messages
      * @param least the least number of one of them; 0 when none had one
      */
-    record Dropped(int count, long least) {}
+    record Discarded(int count, long least) {}
 
     /** Returns whether as much waits as a peer may have, the server's own tasks included: no further connection adds to it. */
     boolean isFull() {

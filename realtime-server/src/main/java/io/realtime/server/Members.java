@@ -1,6 +1,6 @@
 package io.realtime.server;
 
-import io.realtime.spi.FrameBatch;
+import io.realtime.spi.MessageBatch;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collection;
@@ -16,19 +16,19 @@ import org.jspecify.annotations.Nullable;
  * <p>Guarded by the room's lock, but for what is immutable: a {@link Snapshot}, and the array of those who are live.
  */
 final class Members {
-    static final Link[] NOBODY = new Link[0];
+    static final MemberLink[] NOBODY = new MemberLink[0];
     private static final int[] NO_SEATS = new int[0];
 
-    private final Map<Session, Link> links = new LinkedHashMap<>(4);
-    private Link @Nullable [] live; // null: must be made anew
+    private final Map<Session, MemberLink> links = new LinkedHashMap<>(4);
+    private MemberLink @Nullable [] live; // null: must be made anew
     private @Nullable Snapshot snapshot; // likewise
     private long moment; // grows with each new member
     private int seats; // that were ever taken
     private int[] free = NO_SEATS; // a stack of those among them that are free
     private int freeSeats;
 
-    /** The phases of a {@link Link}. */
-    enum Phase {
+    /** The phases of a {@link MemberLink}. */
+    enum MemberPhase {
         NEW,
         REPLAYING,
         LIVE,
@@ -36,13 +36,13 @@ final class Members {
     }
 
     /** One connection of one member. Mutable fields are guarded by the room's lock. */
-    static final class Link {
-        static final Outlet NOWHERE = new Outlet() {
+    static final class MemberLink {
+        static final MemberConnection NOWHERE = new MemberConnection() {
             @Override
-            public void send(FrameBatch batch) {}
+            public void send(MessageBatch batch) {}
 
             @Override
-            public boolean pauses(Runnable proceed) {
+            public boolean awaitDrained(Runnable proceed) {
                 return false;
             }
         };
@@ -50,8 +50,8 @@ final class Members {
         final Session session;
         final int seat;
         final long seatedAt;
-        volatile Outlet outlet; // written under the lock; nowhere once its connection is gone
-        Phase phase;
+        volatile MemberConnection outlet; // written under the lock; nowhere once its connection is gone
+        MemberPhase phase;
         int place; // among those who are live, when it is
         long cursor;
         long begun; // where its member began, or what its client has named since
@@ -62,10 +62,10 @@ final class Members {
         @Nullable
         Runnable behind; // runs when the replay has ended
 
-        private Link(Session session, @Nullable Outlet outlet, int seat, long seatedAt) {
+        private MemberLink(Session session, @Nullable MemberConnection outlet, int seat, long seatedAt) {
             this.session = session;
             this.outlet = outlet == null ? NOWHERE : outlet;
-            this.phase = outlet == null ? Phase.DETACHED : Phase.NEW;
+            this.phase = outlet == null ? MemberPhase.DETACHED : MemberPhase.NEW;
             this.seat = seat;
             this.seatedAt = seatedAt;
         }
@@ -89,11 +89,11 @@ final class Members {
         private final int seats;
         private final long moment;
 
-        private Snapshot(Collection<Link> links, int seats, long moment) {
+        private Snapshot(Collection<MemberLink> links, int seats, long moment) {
             this.sessions = new Session[links.size()];
             this.taken = new int[links.size()];
             int i = 0;
-            for (Link link : links) {
+            for (MemberLink link : links) {
                 sessions[i] = link.session;
                 taken[i++] = link.seat;
             }
@@ -132,11 +132,11 @@ final class Members {
     }
 
     @Nullable
-    Link get(Session session) {
+    MemberLink get(Session session) {
         return links.get(session);
     }
 
-    Collection<Link> links() {
+    Collection<MemberLink> links() {
         return links.values();
     }
 
@@ -154,11 +154,11 @@ final class Members {
     }
 
     /** Gives a session a link, in place of the one that it has; it keeps its seat. */
-    Link link(Session session, @Nullable Outlet outlet) {
-        Link before = links.get(session);
-        Link link = before != null
-                ? new Link(session, outlet, before.seat, before.seatedAt)
-                : new Link(session, outlet, freeSeats > 0 ? free[--freeSeats] : seats++, ++moment);
+    MemberLink link(Session session, @Nullable MemberConnection outlet) {
+        MemberLink before = links.get(session);
+        MemberLink link = before != null
+                ? new MemberLink(session, outlet, before.seat, before.seatedAt)
+                : new MemberLink(session, outlet, freeSeats > 0 ? free[--freeSeats] : seats++, ++moment);
         links.put(session, link);
         if (before == null) {
             snapshot = null;
@@ -170,14 +170,14 @@ final class Members {
 
     /** Removes a member; returns its link, or null when it is none. */
     @Nullable
-    Link remove(Session session) {
-        Link link = links.remove(session);
+    MemberLink remove(Session session) {
+        MemberLink link = links.remove(session);
         if (link == null) {
             return null;
         }
         changed(link);
-        if (link.phase == Phase.LIVE) { // else it is read the log to its end
-            link.phase = Phase.DETACHED;
+        if (link.phase == MemberPhase.LIVE) { // else it is read the log to its end
+            link.phase = MemberPhase.DETACHED;
         }
         if (links.isEmpty()) {
             seats = 0;
@@ -194,25 +194,25 @@ final class Members {
     }
 
     /** Changes whether a link is live. */
-    void become(Link link, Phase phase) {
+    void become(MemberLink link, MemberPhase phase) {
         changed(link);
         link.phase = phase;
         changed(link);
     }
 
-    private void changed(Link link) {
-        if (link.phase == Phase.LIVE) {
+    private void changed(MemberLink link) {
+        if (link.phase == MemberPhase.LIVE) {
             live = null;
         }
     }
 
     /** Returns the links that are live: an array that does not change. */
-    Link[] live() {
-        Link[] known = live;
+    MemberLink[] live() {
+        MemberLink[] known = live;
         if (known == null) {
-            List<Link> now = new ArrayList<>(links.size());
-            for (Link link : links.values()) {
-                if (link.phase == Phase.LIVE) {
+            List<MemberLink> now = new ArrayList<>(links.size());
+            for (MemberLink link : links.values()) {
+                if (link.phase == MemberPhase.LIVE) {
                     link.place = now.size();
                     now.add(link);
                 }

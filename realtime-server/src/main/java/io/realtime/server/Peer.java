@@ -12,16 +12,16 @@ import io.realtime.internal.Steps;
 import io.realtime.internal.wire.BinaryEnvelope;
 import io.realtime.internal.wire.Envelope;
 import io.realtime.internal.wire.ErrorData;
-import io.realtime.internal.wire.Frames;
 import io.realtime.internal.wire.MalformedException;
 import io.realtime.internal.wire.Names;
 import io.realtime.internal.wire.Outgoing;
+import io.realtime.internal.wire.Protocol;
 import io.realtime.spi.Connection;
 import io.realtime.spi.ConnectionListener;
-import io.realtime.spi.Frame;
-import io.realtime.spi.FrameBatch;
 import io.realtime.spi.Handshake;
+import io.realtime.spi.MessageBatch;
 import io.realtime.spi.Scheduler;
+import io.realtime.spi.WireMessage;
 import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.time.Instant;
@@ -48,7 +48,7 @@ import org.jspecify.annotations.Nullable;
  * decode and hand over. {@link #send} is called by whoever has something to send. Fields are guarded by {@link #lock}
  * unless they say otherwise.
  */
-final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
+final class Peer implements ConnectionListener, MemberConnection, Bursts.Flushed {
     private static final Duration BAD_MESSAGE_WINDOW = Duration.ofMinutes(1);
 
     /** What a peer is told before a close: a browser cannot see more than code and reason. */
@@ -71,7 +71,7 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
     private static final RateLimit PINGS = RateLimit.perSecond(100).withBurst(200);
 
     /** What a peer may send before it is authenticated: in one message, and in all of them together. */
-    private static final int EARLY_BYTES = Frames.MOST_HELLO_BYTES;
+    private static final int EARLY_BYTES = Protocol.MOST_HELLO_BYTES;
 
     private static final CloseReason OVERTAKEN =
             new CloseReason(CloseReason.SESSION_REPLACED, "a newer connection has the session");
@@ -190,7 +190,8 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
     void begin() {
         connection.limitMessages(Math.min(EARLY_BYTES, core.limits().messageBytes()));
         if (!managed) {
-            Frames.Hello hello = new Frames.Hello(core.tokenOf(handshake), null, null, null, null, null, null, null);
+            Protocol.Hello hello =
+                    new Protocol.Hello(core.tokenOf(handshake), null, null, null, null, null, null, null);
             authenticate(hello, () -> hello);
         }
     }
@@ -254,7 +255,7 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
     }
 
     private void receive(Envelope envelope) {
-        boolean isHello = envelope.type().equals(Frames.HELLO);
+        boolean isHello = envelope.type().equals(Protocol.HELLO);
         Phase now = phase;
         if (now != Phase.READY) { // which it stays until it closes
             boolean isFull = false;
@@ -278,8 +279,8 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
             }
         }
         if (idle != null
-                && !envelope.type().equals(Frames.PING)
-                && !envelope.type().equals(Frames.ACK)) {
+                && !envelope.type().equals(Protocol.PING)
+                && !envelope.type().equals(Protocol.ACK)) {
             idle.received();
         }
         Session known = session;
@@ -303,10 +304,10 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
 
     private void hello(Envelope envelope) {
         try {
-            Frames.Hello hello = envelope.data(Frames.Hello.class);
+            Protocol.Hello hello = envelope.data(Protocol.Hello.class);
             Integer most = hello.messageBytes();
             messageBytes = most == null ? Integer.MAX_VALUE : Math.max(TooBig.LEAST, most);
-            authenticate(hello, () -> envelope.data(Frames.Hello.class));
+            authenticate(hello, () -> envelope.data(Protocol.Hello.class));
         } catch (RealtimeException unfit) {
             close(new CloseReason(CloseReason.PROTOCOL_ERROR, "$hello: " + unfit.getMessage()));
         }
@@ -315,24 +316,24 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
     private void deliver(Session to, Envelope envelope) {
         ClientRecords.ClientRecord record = to.record();
         switch (envelope.type()) {
-            case Frames.PING -> {
+            case Protocol.PING -> {
                 if (mayPing()) {
                     pong(envelope);
                 }
                 return;
             }
-            case Frames.CREDIT -> { // must not wait behind messages whose handlers are slow, nor take their places
-                note(envelope, () -> to.credit(envelope.data(Frames.Credit.class)));
+            case Protocol.CREDIT -> { // must not wait behind messages whose handlers are slow, nor take their places
+                note(envelope, () -> to.credit(envelope.data(Protocol.Credit.class)));
                 return;
             }
-            case Frames.ACK -> {
+            case Protocol.ACK -> {
                 note(
                         envelope,
-                        () -> to.inboxHandled(envelope.<Frames.InboxAck>data(Frames.InboxAck.class)
+                        () -> to.inboxHandled(envelope.<Protocol.InboxAck>data(Protocol.InboxAck.class)
                                 .offset()));
                 return;
             }
-            case Frames.CANCEL -> cancel(to, envelope); // and once more in its turn, behind the question
+            case Protocol.CANCEL -> cancel(to, envelope); // and once more in its turn, behind the question
             default -> {}
         }
         if (record == null && !isWithinRate(to, envelope)) {
@@ -449,7 +450,7 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
         Outgoing frame;
         try {
             JsonElement data = ping.data(JsonElement.class);
-            frame = Outgoing.of(Frames.PONG).ref(ping.ref()).data(data, JsonElement.class);
+            frame = Outgoing.of(Protocol.PONG).ref(ping.ref()).data(data, JsonElement.class);
         } catch (PayloadException unreadable) { // half a surrogate pair, which no frame could carry back
             send(error(ErrorData.of(unreadable), ping.ref(), 0));
             return;
@@ -481,14 +482,14 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
             close(new CloseReason(CloseReason.PROTOCOL_ERROR, fault.getMessage()));
             return;
         }
-        whenWelcomed(
-                () -> send(error(ErrorData.of(fault), fault.ref(), fault.seq()))); // the welcome is the first frame that a peer sees
+        whenWelcomed(() -> send(error(
+                ErrorData.of(fault), fault.ref(), fault.seq()))); // the welcome is the first frame that a peer sees
     }
 
     // ---------------------------------------------------------------- becoming a session
 
     /** @param again reads the hello once more: its positions take ten times their text, and are not kept meanwhile */
-    private void authenticate(Frames.Hello hello, Supplier<Frames.Hello> again) {
+    private void authenticate(Protocol.Hello hello, Supplier<Protocol.Hello> again) {
         String client = hello.client();
         if (client != null && (client.length() > 128 || !Names.isLine(client, Integer.MAX_VALUE))) {
             close(new CloseReason(
@@ -585,7 +586,7 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
     }
 
     /** Finds the session to go on with, and asks the rules about its rooms. */
-    private void admit(Frames.Hello hello, Authentication proof) {
+    private void admit(Protocol.Hello hello, Authentication proof) {
         if (isClosing()) {
             return; // it must not count as a resumption, nor have the rules asked
         }
@@ -629,7 +630,7 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
      * @param resumed the client's, or null for a new one
      * @param forbidden rooms that it may not be in any more
      */
-    private void admit(Frames.Hello hello, Authentication proof, @Nullable Session resumed, Set<String> forbidden) {
+    private void admit(Protocol.Hello hello, Authentication proof, @Nullable Session resumed, Set<String> forbidden) {
         try {
             tryToAdmit(hello, proof, resumed, forbidden);
         } catch (Throwable failure) {
@@ -644,7 +645,7 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
         close(reason);
         Session made = fresh;
         if (made != null) {
-            made.end(reason, Session.Ending.DRAIN);
+            made.end(reason, Session.EndReason.DRAIN);
         }
         if (resumed != null) {
             resumed.detached(this, reason, false);
@@ -665,7 +666,7 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
     }
 
     private void tryToAdmit(
-            Frames.Hello hello, Authentication proof, @Nullable Session resumed, Set<String> forbidden) {
+            Protocol.Hello hello, Authentication proof, @Nullable Session resumed, Set<String> forbidden) {
         if (core.isClosing()) {
             close(new CloseReason(CloseReason.DRAINING, "server is draining"));
             return;
@@ -673,7 +674,7 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
         if (isClosing()) {
             return; // the client has given this connection up; it must not take the session from its next one
         }
-        Session.Claim claim = new Session.Claim(
+        Session.ResumeRequest claim = new Session.ResumeRequest(
                 this,
                 hello.positions() == null ? Map.of() : hello.positions(),
                 Boolean.TRUE.equals(hello.partial()),
@@ -696,7 +697,7 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
             admitted = newSession(proof, opened == null ? null : opened.record());
             CloseReason barred = core.admissions().admit(admission, names(hello, proof), admitted::register);
             if (barred != null) {
-                admitted.end(barred, Session.Ending.DRAIN);
+                admitted.end(barred, Session.EndReason.DRAIN);
                 close(barred);
                 return;
             }
@@ -710,7 +711,7 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
         if (attached.rooms().isEmpty()) {
             close(OVERTAKEN);
             if (!isResumed) {
-                admitted.end(OVERTAKEN, Session.Ending.DRAIN);
+                admitted.end(OVERTAKEN, Session.EndReason.DRAIN);
             }
             return;
         }
@@ -718,7 +719,7 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
         CloseReason excess = isResumed ? null : core.makeRoomFor(admitted);
         if (excess != null) {
             close(excess);
-            admitted.end(excess, Session.Ending.DRAIN);
+            admitted.end(excess, Session.EndReason.DRAIN);
             return;
         }
         Session mine = admitted;
@@ -727,7 +728,7 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
         if (!isResumed) {
             mine.opened(); // before anybody knows its secret, so that nothing of its life comes before
         }
-        Frames.RoomState inbox = attached.rooms().get(Names.SESSION);
+        Protocol.RoomPosition inbox = attached.rooms().get(Names.SESSION);
         if (!isResumed || (inbox != null && inbox.isLost())) {
             mine.tellRefusals(this);
         }
@@ -739,7 +740,7 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
     }
 
     /** Returns what a disconnect may have barred that would be this new session. */
-    private static List<Admissions.Key> names(Frames.Hello hello, Authentication proof) {
+    private static List<Admissions.Key> names(Protocol.Hello hello, Authentication proof) {
         List<Admissions.Key> names = new ArrayList<>();
         names.add(Admissions.Key.user(proof.user()));
         if (hello.client() != null) {
@@ -761,15 +762,15 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
         if (gone != null && gone != created) {
             gone.end(
                     new CloseReason(CloseReason.SESSION_REPLACED, "the client has begun another session"),
-                    Session.Ending.DRAIN);
+                    Session.EndReason.DRAIN);
         }
         return gone != created;
     }
 
-    private Frame welcome(
+    private WireMessage welcome(
             Session of, boolean resumed, boolean known, Session.Attached attached, @Nullable Instant expiresAt) {
-        Frames.Ack processed = of.welcome(this);
-        Frames.Welcome welcome = new Frames.Welcome(
+        Protocol.Ack processed = of.welcome(this);
+        Protocol.Welcome welcome = new Protocol.Welcome(
                 of.secret(),
                 of.user().id(),
                 resumed,
@@ -778,19 +779,19 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
                 known,
                 attached.rooms(),
                 attached.isPartial() ? true : null,
-                new Frames.HeartbeatMs(
+                new Protocol.HeartbeatMs(
                         core.heartbeat().interval().toMillis(),
                         core.heartbeat().timeout().toMillis()),
-                new Frames.LimitsData(
+                new Protocol.LimitsData(
                         core.limits().messageBytes(),
                         core.limits().inflight(),
                         core.inflightBytes(),
                         core.sessionTtl().toMillis()),
-                new Frames.Spread(core.spreadMs()),
+                new Protocol.Spread(core.spreadMs()),
                 expiresAt == null ? null : expiresAt.toEpochMilli());
-        return Outgoing.of(Frames.WELCOME)
+        return Outgoing.of(Protocol.WELCOME)
                 .ts(core.scheduler().currentTimeMillis())
-                .data(welcome, Frames.Welcome.class)
+                .data(welcome, Protocol.Welcome.class)
                 .frame();
     }
 
@@ -895,9 +896,9 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
      *
      * @return false when the connection does not take it, and closes
      */
-    boolean send(Frame frame) {
+    boolean send(WireMessage frame) {
         boolean isHeld = Bursts.isHolding();
-        boolean isSent = send(FrameBatch.of(frame), isHeld);
+        boolean isSent = send(MessageBatch.of(frame), isHeld);
         if (isHeld) {
             Bursts.defer(this); // behind the queue: from here on any thread may flush
         }
@@ -911,8 +912,8 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
      *
      * @param begin begins the delivery; what it sends arrives behind the frame
      */
-    void send(Frame frame, Runnable begin) {
-        send(FrameBatch.of(frame), true);
+    void send(WireMessage frame, Runnable begin) {
+        send(MessageBatch.of(frame), true);
         try {
             begin.run();
         } finally {
@@ -923,7 +924,7 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
     }
 
     @Override
-    public void send(FrameBatch batch) {
+    public void send(MessageBatch batch) {
         if (batch.isEphemeral() && isCrowded()) {
             return; // the first to go when a receiver is slow; it is of no use later
         }
@@ -942,23 +943,23 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
     }
 
     /** Returns a batch with a word in the place of each message that the client does not take. */
-    private FrameBatch whatFits(FrameBatch batch) {
+    private MessageBatch whatFits(MessageBatch batch) {
         Session of = session;
-        List<Frame> frames = new ArrayList<>();
-        for (Frame frame : batch.frames()) {
-            Frame fitting =
+        List<WireMessage> frames = new ArrayList<>();
+        for (WireMessage frame : batch.frames()) {
+            WireMessage fitting =
                     of == null || frame.length() <= messageBytes ? frame : TooBig.instead(frame, of, messageBytes);
             if (fitting != null) {
                 frames.add(fitting);
             }
         }
-        return FrameBatch.of(frames, batch.isEphemeral());
+        return MessageBatch.of(frames, batch.isEphemeral());
     }
 
-    private boolean send(FrameBatch whole, boolean isHeld) {
+    private boolean send(MessageBatch whole, boolean isHeld) {
         // The first comparison is for speed: a room of a thousand has no client's own limit in the processor's caches.
         boolean fits = whole.longest() <= TooBig.LEAST || whole.longest() <= messageBytes;
-        FrameBatch batch = fits ? whole : whatFits(whole);
+        MessageBatch batch = fits ? whole : whatFits(whole);
         if (batch.frames().isEmpty()) {
             return true;
         }
@@ -985,12 +986,12 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
     }
 
     @Override
-    public boolean lags(Runnable proceed) {
-        return connection.lags(proceed);
+    public boolean awaitWritable(Runnable proceed) {
+        return connection.awaitWritable(proceed);
     }
 
     @Override
-    public boolean pauses(Runnable proceed) {
+    public boolean awaitDrained(Runnable proceed) {
         if (!isCrowded()) {
             return false;
         }
@@ -1039,8 +1040,8 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
         }
     }
 
-    static Frame error(ErrorData error, @Nullable String ref, long seq) {
-        return Outgoing.of(Frames.ERROR)
+    static WireMessage error(ErrorData error, @Nullable String ref, long seq) {
+        return Outgoing.of(Protocol.ERROR)
                 .ref(ref)
                 .seq(seq)
                 .data(error, ErrorData.class)
@@ -1054,7 +1055,7 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
         if (word != null) {
             boolean retryable = reason.code() >= 4100;
             ErrorData why = new ErrorData(word.value(), reason.text(), retryable, null, reason.code());
-            Steps.run(() -> connection.send(FrameBatch.of(error(why, null, 0)))); // closes all the same
+            Steps.run(() -> connection.send(MessageBatch.of(error(why, null, 0)))); // closes all the same
         }
         connection.close(reason);
     }
@@ -1075,15 +1076,15 @@ final class Peer implements ConnectionListener, Outlet, Bursts.Flushed {
     }
 
     /** Says that the server drains, behind the welcome. */
-    void goodbye(FrameBatch frame) {
+    void goodbye(MessageBatch frame) {
         whenWelcomed(() -> connection.send(frame));
     }
 
     /** Returns what says that the server drains: one frame for all peers. */
-    static FrameBatch goodbyeFrame(long spreadMs) {
-        Frames.Goodbye data = new Frames.Goodbye(new Frames.Retry(0, spreadMs));
-        return FrameBatch.of(
-                Outgoing.of(Frames.GOODBYE).data(data, Frames.Goodbye.class).frame());
+    static MessageBatch goodbyeFrame(long spreadMs) {
+        Protocol.Goodbye data = new Protocol.Goodbye(new Protocol.Retry(0, spreadMs));
+        return MessageBatch.of(
+                Outgoing.of(Protocol.GOODBYE).data(data, Protocol.Goodbye.class).frame());
     }
 
     @Override

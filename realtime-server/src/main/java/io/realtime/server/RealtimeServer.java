@@ -14,7 +14,7 @@ import io.realtime.internal.Steps;
 import io.realtime.internal.SystemScheduler;
 import io.realtime.internal.wire.Names;
 import io.realtime.internal.wire.StrictJson;
-import io.realtime.spi.FrameBatch;
+import io.realtime.spi.MessageBatch;
 import io.realtime.spi.PayloadCodec;
 import io.realtime.spi.Scheduler;
 import io.realtime.spi.ServerTransport;
@@ -330,7 +330,7 @@ public final class RealtimeServer implements AutoCloseable {
     /** Ends all that was begun. Then, whatever has failed, the server is closed. */
     private void end(boolean isBound) {
         CloseReason draining = new CloseReason(CloseReason.DRAINING, "server is draining");
-        Steps.run(core::closing);
+        Steps.run(core::beginClose);
         if (isBound) {
             Steps.run(
                     transport::stopAccepting,
@@ -342,7 +342,7 @@ public final class RealtimeServer implements AutoCloseable {
                     () -> Steps.each(core.peers(), peer -> peer.closeBehind(draining)),
                     this::awaitNoConnections,
                     () -> Steps.each(core.peers(), late -> late.close(draining)),
-                    () -> Steps.each(core.sessions(), session -> session.end(draining, Session.Ending.AT_ONCE)),
+                    () -> Steps.each(core.sessions(), session -> session.end(draining, Session.EndReason.AT_ONCE)),
                     this::awaitListeners,
                     this::stopTransport);
         }
@@ -351,7 +351,7 @@ public final class RealtimeServer implements AutoCloseable {
     }
 
     private void sayGoodbye() {
-        FrameBatch goodbye = Peer.goodbyeFrame(core.spreadMs());
+        MessageBatch goodbye = Peer.goodbyeFrame(core.spreadMs());
         Steps.each(core.peers(), peer -> peer.goodbye(goodbye));
     }
 
@@ -415,7 +415,7 @@ public final class RealtimeServer implements AutoCloseable {
         private @Nullable ServerTransport transport;
         private @Nullable String transportName;
         private @Nullable Tls tls;
-        private final Map<String, Function<Dispatcher, Dispatcher.Handler>> handlers = new LinkedHashMap<>();
+        private final Map<String, Function<Dispatcher, Dispatcher.MessageHandler>> handlers = new LinkedHashMap<>();
         final Set<String> origins = new HashSet<>();
         private String path = "/ws";
         private boolean anyOrigin;
@@ -581,7 +581,7 @@ public final class RealtimeServer implements AutoCloseable {
                     (session, question, out) -> PublisherStream.subscribe(source.open(session, question), out));
         }
 
-        private Builder register(String name, Function<Dispatcher, Dispatcher.Handler> handler) {
+        private Builder register(String name, Function<Dispatcher, Dispatcher.MessageHandler> handler) {
             if (handlers.putIfAbsent(name, handler) != null) {
                 throw new IllegalArgumentException("'" + Names.abbreviate(name) + "' has a handler already");
             }

@@ -106,7 +106,7 @@ public final class Room {
         if (isInbox()) {
             return core.inboxes().sessions(key);
         }
-        RoomState room = core.broker().find(key);
+        RoomChannel room = core.broker().find(key);
         return room == null ? List.of() : room.members();
     }
 
@@ -115,7 +115,7 @@ public final class Room {
         if (isInbox()) {
             return core.inboxes().size(key);
         }
-        RoomState room = core.broker().find(key);
+        RoomChannel room = core.broker().find(key);
         return room == null ? 0 : room.size();
     }
 

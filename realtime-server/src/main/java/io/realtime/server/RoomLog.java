@@ -1,6 +1,6 @@
 package io.realtime.server;
 
-import io.realtime.spi.Frame;
+import io.realtime.spi.WireMessage;
 import java.util.ArrayList;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
@@ -21,14 +21,14 @@ final class RoomLog {
     private static final int SLOT = 20; // a reference, a time, a weight
     private static final int ARRAYS = 32; // their headers
     private static final int MOST_GIVEN = 256;
-    private static final @Nullable Frame[] NOTHING = new Frame[0];
+    private static final @Nullable WireMessage[] NOTHING = new WireMessage[0];
     private static final @Nullable Audience[] NOBODY = new Audience[0];
     private static final long[] NO_MARKS = new long[0];
 
     private final Retention retention;
     private final LogBudget.Group budget;
     private final LogBudget.Owner owner;
-    private @Nullable Frame[] ring = NOTHING;
+    private @Nullable WireMessage[] ring = NOTHING;
     private @Nullable Audience[] audiences = NOBODY; // likewise, once there is a message that is not for everyone
     private long[] marks = NO_MARKS; // likewise: of each entry its time, then its weight
     private int head;
@@ -83,7 +83,7 @@ final class RoomLog {
     }
 
     /** Appends the entry with the offset {@code top() + 1}. It is kept even if it alone is more than the retention. */
-    void append(Frame frame, Audience audience, long nanoTime) {
+    void append(WireMessage frame, Audience audience, long nanoTime) {
         if (retention.messages() == 0 || retention.bytes() == 0) {
             top++;
             return;
@@ -179,10 +179,10 @@ final class RoomLog {
     }
 
     /** Returns at most {@code limit} entries after an offset that is not below {@link #floor}, oldest first. */
-    List<Entry> after(long offset, int limit) {
+    List<LogEntry> after(long offset, int limit) {
         int from = (int) (offset - floor());
         int count = Math.min(limit, size - from);
-        List<Entry> entries = new ArrayList<>(Math.max(0, count));
+        List<LogEntry> entries = new ArrayList<>(Math.max(0, count));
         for (int i = from; i < from + count; i++) {
             entries.add(at(i));
         }
@@ -194,14 +194,14 @@ final class RoomLog {
         return at((int) (offset - floor() - 1)).audience;
     }
 
-    private Entry at(int index) {
+    private LogEntry at(int index) {
         int at = place(index);
-        Frame frame = ring[at];
+        WireMessage frame = ring[at];
         if (frame == null) {
             throw new IllegalStateException("no entry at " + index + " of " + size);
         }
         Audience audience = audiences.length == 0 ? null : audiences[at];
-        return new Entry(frame, audience == null ? Audience.EVERYONE : audience);
+        return new LogEntry(frame, audience == null ? Audience.EVERYONE : audience);
     }
 
     private int place(int index) {
@@ -240,7 +240,7 @@ final class RoomLog {
 
     private void resize(int length) {
         int first = Math.min(size, ring.length - head); // up to the end of the ring; the others are at its beginning
-        @Nullable Frame[] frames = new Frame[length];
+        @Nullable WireMessage[] frames = new WireMessage[length];
         @Nullable Audience[] whose = audiences.length == 0 ? NOBODY : new Audience[length];
         long[] moved = new long[2 * length];
         System.arraycopy(ring, head, frames, 0, first);
@@ -258,5 +258,5 @@ final class RoomLog {
     }
 
     /** One message in the log. */
-    record Entry(Frame frame, Audience audience) {}
+    record LogEntry(WireMessage frame, Audience audience) {}
 }

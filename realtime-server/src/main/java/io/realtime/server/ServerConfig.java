@@ -30,7 +30,7 @@ record ServerConfig(
         JoinRule.@Nullable Async joinRule,
         SendRule sendRule,
         SendRule.@Nullable Async lateSendRule,
-        Map<String, Function<Dispatcher, Dispatcher.Handler>> handlers,
+        Map<String, Function<Dispatcher, Dispatcher.MessageHandler>> handlers,
         SessionListener listener,
         Limits limits,
         Retention retention,

@@ -9,9 +9,9 @@ import io.realtime.internal.Ids;
 import io.realtime.internal.LogLimit;
 import io.realtime.internal.Steps;
 import io.realtime.internal.Texts;
-import io.realtime.internal.wire.Frames;
 import io.realtime.internal.wire.Names;
 import io.realtime.internal.wire.Payloads;
+import io.realtime.internal.wire.Protocol;
 import io.realtime.server.websocket.Admission;
 import io.realtime.spi.Connection;
 import io.realtime.spi.ConnectionListener;
@@ -79,7 +79,7 @@ final class ServerCore implements ServerTransport.Acceptor {
     private final Semaphore places; // one for each session that was let in
     private final Inboxes inboxes;
     private final Admissions admissions = new Admissions();
-    private final LateAnswers lateAnswers;
+    private final AnswerLimit lateAnswers;
     private final TokenBuckets userRates;
     private final TokenBuckets failedResumptions;
     private final Set<Peer> peers = ConcurrentHashMap.newKeySet();
@@ -90,7 +90,7 @@ final class ServerCore implements ServerTransport.Acceptor {
     private final CompletableFuture<Void> left = new CompletableFuture<>(); // closing, and no connection is open
     private final LogLimit refusedPeers = new LogLimit(10, Duration.ofMinutes(1));
     private final ConnectionManager connections = new ConnectionManager(this);
-    private volatile boolean closing;
+    private volatile boolean beginClose;
     private volatile boolean stopped;
     private volatile boolean released;
 
@@ -106,14 +106,14 @@ final class ServerCore implements ServerTransport.Acceptor {
         this.acknowledgements = new Acknowledgements(scheduler, workers::execute);
         this.places = new Semaphore(config.limits().sessions());
         this.inboxes = new Inboxes(broker);
-        this.lateAnswers = new LateAnswers(config.limits().requestsPerSession());
+        this.lateAnswers = new AnswerLimit(config.limits().requestsPerSession());
         this.userRates = new TokenBuckets(config.limits().ratePerUser(), scheduler);
         this.failedResumptions = new TokenBuckets(config.limits().failedResumptionsPerAddress(), scheduler);
         this.refusals = new Refusals(config.limits().inflight());
         this.records =
                 new ClientRecords(scheduler, MAX_CLIENT_RECORDS, CLIENT_RECORD_TTL, this::newMailbox, refusals::forget);
         this.rules = new Rules(this, config.joinRule(), config.sendRule(), config.lateSendRule(), workers.rules());
-        Map<String, Dispatcher.Handler> handlers = new HashMap<>();
+        Map<String, Dispatcher.MessageHandler> handlers = new HashMap<>();
         this.dispatcher = new Dispatcher(this, handlers);
         config.handlers().forEach((name, maker) -> handlers.put(name, maker.apply(dispatcher)));
     }
@@ -127,7 +127,7 @@ final class ServerCore implements ServerTransport.Acceptor {
 
     @Override
     public ServerTransport.Upgrade upgrade(Handshake handshake) {
-        if (closing) {
+        if (beginClose) {
             return ServerTransport.Upgrade.refuse(503, "Service Unavailable");
         }
         if (!handshake.path().equals(config.path())) {
@@ -140,14 +140,14 @@ final class ServerCore implements ServerTransport.Acceptor {
         if (offered.isEmpty()) {
             return ServerTransport.Upgrade.accept(null);
         }
-        return offered.contains(Frames.SUBPROTOCOL)
-                ? ServerTransport.Upgrade.accept(Frames.SUBPROTOCOL)
+        return offered.contains(Protocol.SUBPROTOCOL)
+                ? ServerTransport.Upgrade.accept(Protocol.SUBPROTOCOL)
                 : ServerTransport.Upgrade.refuse(400, "Bad Request");
     }
 
     @Override
     public ConnectionListener open(Connection connection, Handshake handshake) {
-        boolean managed = handshake.subprotocols().contains(Frames.SUBPROTOCOL);
+        boolean managed = handshake.subprotocols().contains(Protocol.SUBPROTOCOL);
         Peer peer = new Peer(this, connection, handshake, managed);
         peers.add(peer);
         try {
@@ -156,7 +156,7 @@ final class ServerCore implements ServerTransport.Acceptor {
             peer.onClosed(new CloseReason(CloseReason.ABNORMAL, "not begun"), false);
             throw failure;
         }
-        if (closing) { // between the upgrade and here
+        if (beginClose) { // between the upgrade and here
             peer.close(new CloseReason(CloseReason.DRAINING, "server is draining"));
         }
         return peer;
@@ -168,7 +168,7 @@ final class ServerCore implements ServerTransport.Acceptor {
 
     void gone(Peer peer) {
         peers.remove(peer);
-        if (closing && peers.isEmpty()) {
+        if (beginClose && peers.isEmpty()) {
             left.complete(null);
         }
     }
@@ -359,7 +359,7 @@ final class ServerCore implements ServerTransport.Acceptor {
             if (evicted == null) {
                 return reason;
             }
-            evicted.end(reason, Session.Ending.EVICT);
+            evicted.end(reason, Session.EndReason.EVICT);
         }
         return ofUser;
     }
@@ -387,7 +387,7 @@ final class ServerCore implements ServerTransport.Acceptor {
         waiting.sort(Comparator.comparing(Session::number));
         connected.sort(Comparator.comparing(Session::number));
         waiting.addAll(connected);
-        Steps.each(waiting.subList(0, Math.max(0, surplus)), session -> session.end(reason, Session.Ending.EXCESS));
+        Steps.each(waiting.subList(0, Math.max(0, surplus)), session -> session.end(reason, Session.EndReason.EXCESS));
         return null;
     }
 
@@ -403,7 +403,7 @@ final class ServerCore implements ServerTransport.Acceptor {
         return records;
     }
 
-    LateAnswers lateAnswers() {
+    AnswerLimit lateAnswers() {
         return lateAnswers;
     }
 
@@ -467,7 +467,7 @@ final class ServerCore implements ServerTransport.Acceptor {
     }
 
     /** Returns what a session calls by this name on the wire. */
-    RoomState room(String name, Session session) {
+    RoomChannel room(String name, Session session) {
         return name.equals(Names.USER) ? inboxes.room(session.userId()) : broker.room(keyOf(name, session), name, null);
     }
 
@@ -579,12 +579,12 @@ final class ServerCore implements ServerTransport.Acceptor {
     }
 
     boolean isClosing() {
-        return closing;
+        return beginClose;
     }
 
     /** From now on nobody is let in. */
-    void closing() {
-        closing = true;
+    void beginClose() {
+        beginClose = true;
         admissions.close(new CloseReason(CloseReason.DRAINING, "server is draining"));
     }
 

@@ -13,12 +13,12 @@ import io.realtime.internal.Durations;
 import io.realtime.internal.Steps;
 import io.realtime.internal.wire.EntryBudget;
 import io.realtime.internal.wire.ErrorData;
-import io.realtime.internal.wire.Frames;
 import io.realtime.internal.wire.Names;
 import io.realtime.internal.wire.Outgoing;
-import io.realtime.spi.Frame;
+import io.realtime.internal.wire.Protocol;
 import io.realtime.spi.Handshake;
 import io.realtime.spi.Scheduler;
+import io.realtime.spi.WireMessage;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.time.Duration;
@@ -87,8 +87,8 @@ public final class Session {
     private long number; // changes only before it can be found
     private @Nullable TokenBucket resumptions; // guarded by lock
     private @Nullable Map<String, Object> attributes; // guarded by lock
-    private volatile Map<String, RoomState> rooms = Map.of(); // by wire name; written under lock; one, or concurrent
-    private List<RoomState> leaving = List.of(); // guarded by lock: at its end, until it has left all of them
+    private volatile Map<String, RoomChannel> rooms = Map.of(); // by wire name; written under lock; one, or concurrent
+    private List<RoomChannel> leaving = List.of(); // guarded by lock: at its end, until it has left all of them
     private Set<String> placed = Set.of(); // guarded by lock: rooms that the application put it in
     private volatile Set<String> lastRooms = Set.of(); // written once, under lock: what it was in at its end
     private Set<String> unlinked = Set.of(); // guarded by lock: rooms that the connection was not told of yet
@@ -99,7 +99,7 @@ public final class Session {
     private boolean isWelcomed; // guarded by lock: it may be told
     private @Nullable Peer told; // guarded by lock: it, when somebody is telling it
 
-    private volatile @Nullable Calls calls; // written once, under lock
+    private volatile @Nullable ServerCalls calls; // written once, under lock
     private volatile @Nullable Peer peer; // written under lock
     private volatile Handshake handshake; // written under lock
     private volatile Life life = Life.NEW; // written under lock
@@ -134,7 +134,7 @@ public final class Session {
     }
 
     /** How a session ends. */
-    enum Ending {
+    enum EndReason {
         /** Its client has left it, or is lost: what it has received is handled, in order, as the member that it was. */
         DRAIN,
         /**
@@ -287,7 +287,7 @@ public final class Session {
         Names.requireRoom(room);
         lock.lock();
         try {
-            LocalBroker.Left gone = exit(room);
+            LocalBroker.LeaveChange gone = exit(room);
             if (gone != null) {
                 tellLeft(gone);
             }
@@ -357,10 +357,10 @@ public final class Session {
         if (client != null) {
             core.admissions().bar(Admissions.Key.client(userId, client), kicked);
         }
-        end(kicked, Ending.AT_ONCE);
+        end(kicked, EndReason.AT_ONCE);
         Session newest = record == null ? null : record.session();
         if (newest != null) { // its client came back before
-            newest.end(kicked, Ending.AT_ONCE);
+            newest.end(kicked, EndReason.AT_ONCE);
         }
     }
 
@@ -401,7 +401,7 @@ public final class Session {
     }
 
     /** What a connection that asks for the session says of it, and what the join rule says now. */
-    record Claim(Peer peer, Map<String, Position> positions, boolean isPartial, Set<String> forbidden) {}
+    record ResumeRequest(Peer peer, Map<String, Position> positions, boolean isPartial, Set<String> forbidden) {}
 
     /**
      * Gives the session a connection, in place of the one it has; the rooms that it may not be in are left by that. Their
@@ -411,11 +411,11 @@ public final class Session {
      *     quicker; null when the session is over, or its client has begun another
      */
     @Nullable
-    Attached attach(Claim claim) {
+    Attached attach(ResumeRequest claim) {
         Peer newcomer = claim.peer;
         Peer evicted;
-        List<RoomState> idle = new ArrayList<>(); // what they were to get does not go to the newcomer
-        List<LocalBroker.Joined> links = new ArrayList<>();
+        List<RoomChannel> idle = new ArrayList<>(); // what they were to get does not go to the newcomer
+        List<LocalBroker.JoinChange> links = new ArrayList<>();
         Attached attached;
         lock.lock();
         try {
@@ -442,19 +442,19 @@ public final class Session {
             isWelcomed = false;
             told = null;
             boolean isFirst = !rooms.containsKey(Names.ALL);
-            Map<String, Frames.RoomState> states = new LinkedHashMap<>();
+            Map<String, Protocol.RoomPosition> states = new LinkedHashMap<>();
             for (String name : List.of(Names.SESSION, Names.USER, Names.ALL)) {
                 Position since = claim.positions.get(name);
-                Position begin = sleeps(name);
+                Position begin = markUnused(name);
                 if (begin != null) {
-                    states.put(name, RoomState.atEnd(begin, since));
+                    states.put(name, RoomChannel.atEnd(begin, since));
                 } else if (isFirst && name.equals(Names.SESSION)) { // what it got before it had a connection is new
-                    Frames.RoomState linked = relink(name, core.broker().origin(), links);
+                    Protocol.RoomPosition linked = relink(name, core.broker().origin(), links);
                     states.put(
                             name,
                             linked.isLost()
                                     ? linked
-                                    : RoomState.atEnd(core.broker().origin(), since));
+                                    : RoomChannel.atEnd(core.broker().origin(), since));
                 } else {
                     states.put(name, relink(name, since, links));
                 }
@@ -469,7 +469,7 @@ public final class Session {
                     turnedOut.add(name);
                     idle.add(Objects.requireNonNull(exit(name)).room());
                     if (fits) {
-                        states.put(name, new Frames.RoomState("", 0, false, "unauthorized"));
+                        states.put(name, new Protocol.RoomPosition("", 0, false, "unauthorized"));
                     }
                 } else if (fits && (!claim.isPartial || claim.positions.containsKey(name))) {
                     states.put(name, relink(name, claim.positions.get(name), links));
@@ -481,19 +481,19 @@ public final class Session {
             }
             attached = new Attached(states, !unlinked.isEmpty());
             rejoins = (long) core.limits().roomsPerSession() + placed.size();
-            change(List.of(), to -> links.forEach(LocalBroker.Joined::start));
+            change(List.of(), to -> links.forEach(LocalBroker.JoinChange::start));
         } finally {
             lock.unlock();
         }
         mailbox.wake();
-        Frames.RoomState inbox = attached.rooms.get(Names.SESSION);
+        Protocol.RoomPosition inbox = attached.rooms.get(Names.SESSION);
         if (inbox != null && inbox.isLost()) {
             inboxLost();
         }
         if (evicted != null) {
             evicted.close(TAKEN_OVER);
         }
-        for (RoomState room : idle) {
+        for (RoomChannel room : idle) {
             room.detach(this, evicted);
         }
         return attached;
@@ -509,28 +509,28 @@ public final class Session {
     }
 
     /** Returns where an inbox will begin that nobody has used yet; null for every other room. */
-    private @Nullable Position sleeps(String name) {
+    private @Nullable Position markUnused(String name) {
         if (rooms.containsKey(name)) {
             return null;
         }
         return switch (name) {
             case Names.SESSION -> core.broker().origin();
-            case Names.USER -> core.inboxes().sleeps(userId);
+            case Names.USER -> core.inboxes().markUnused(userId);
             default -> null;
         };
     }
 
-    private Frames.RoomState relink(String name, @Nullable Position since, List<LocalBroker.Joined> links) {
+    private Protocol.RoomPosition relink(String name, @Nullable Position since, List<LocalBroker.JoinChange> links) {
         // What a user's devices have not seen waits for a client that can say that it has.
-        int history = managed && name.equals(Names.USER) ? RoomState.UNREAD : 0;
-        LocalBroker.Joined joined = core.broker().link(() -> core.room(name, this), this, peer, since, history);
+        int history = managed && name.equals(Names.USER) ? RoomChannel.UNREAD : 0;
+        LocalBroker.JoinChange joined = core.broker().link(() -> core.room(name, this), this, peer, since, history);
         put(joined.room());
         links.add(joined);
         return joined.at();
     }
 
     /** What a connection is told of the session's rooms, and whether there are more. */
-    record Attached(Map<String, Frames.RoomState> rooms, boolean isPartial) {
+    record Attached(Map<String, Protocol.RoomPosition> rooms, boolean isPartial) {
         static final Attached NOTHING = new Attached(Map.of(), false);
     }
 
@@ -698,22 +698,22 @@ public final class Session {
      * Ends the session, and its connection. Does nothing when it has ended, but for one that drains and is to end at once.
      * When one that ends at once is ended by another thread already, this helps it to leave its rooms.
      */
-    void end(CloseReason reason, Ending how) {
+    void end(CloseReason reason, EndReason how) {
         Runnable close;
         boolean isFirst;
         lock.lock();
         try {
-            if ((how == Ending.EVICT && peer != null) || (how == Ending.EXCESS && life != Life.OPEN)) {
+            if ((how == EndReason.EVICT && peer != null) || (how == EndReason.EXCESS && life != Life.OPEN)) {
                 return;
             }
             Peer last = peer;
-            isFirst = enter(how == Ending.DRAIN ? Life.DRAINING : Life.OVER, reason);
-            close = isFirst && last != null ? closing(last, reason) : () -> {};
+            isFirst = enter(how == EndReason.DRAIN ? Life.DRAINING : Life.OVER, reason);
+            close = isFirst && last != null ? closeTask(last, reason) : () -> {};
             isKicked |= reason.code() == CloseReason.KICKED; // after that: what is acknowledged was answered
             if (isFirst) {
                 peer = null;
             }
-            if (isFirst && how == Ending.DRAIN) {
+            if (isFirst && how == EndReason.DRAIN) {
                 core.detached().add(userId, this);
             } else if (isFirst) {
                 core.countWaiting(-(record == null ? mailbox.drop().count() : record.dropWaiting(this)));
@@ -722,7 +722,7 @@ public final class Session {
             lock.unlock();
         }
         if (!isFirst) {
-            if (how != Ending.DRAIN) {
+            if (how != EndReason.DRAIN) {
                 leaveAll(reason);
             }
             return;
@@ -730,7 +730,7 @@ public final class Session {
         mailbox.wake();
         close.run();
         endCalls();
-        if (how != Ending.DRAIN) {
+        if (how != EndReason.DRAIN) {
             leaveAll(reason);
         }
     }
@@ -740,7 +740,7 @@ public final class Session {
         Runnable close;
         lock.lock();
         try {
-            close = peer == last ? closing(last, reason) : () -> last.close(reason);
+            close = peer == last ? closeTask(last, reason) : () -> last.close(reason);
         } finally {
             lock.unlock();
         }
@@ -754,9 +754,9 @@ public final class Session {
      *
      * @return begins that, without the lock; it takes {@link #CLOSE_LATEST} at most
      */
-    private Runnable closing(Peer last, CloseReason reason) {
+    private Runnable closeTask(Peer last, CloseReason reason) {
         boolean isTold = isWelcomed && record != null && record.session() == this;
-        Frames.Ack handled = progress();
+        Protocol.Ack handled = progress();
         boolean isOwed = isTold && (handled.seq() > acknowledged || unacknowledged > 0);
         AtomicBoolean isBegun = new AtomicBoolean();
         CompletableFuture<Void> closed = new CompletableFuture<>();
@@ -825,7 +825,7 @@ public final class Session {
      * returned, finds it in no room. Several threads may do so at the same time, each the whole of it.
      */
     private void leaveAll(CloseReason reason) {
-        List<RoomState> joined;
+        List<RoomChannel> joined;
         CompletableFuture<Void> closed;
         lock.lock();
         try {
@@ -839,7 +839,7 @@ public final class Session {
         } finally {
             lock.unlock();
         }
-        for (RoomState room : joined) {
+        for (RoomChannel room : joined) {
             room.remove(this);
             room.flush();
             if (room.name.equals(Names.SESSION)) {
@@ -862,7 +862,7 @@ public final class Session {
         if (!managed) {
             rate.giveBack(); // of a message that was refused, and will not be sent again
         }
-        Calls open = calls;
+        ServerCalls open = calls;
         if (open != null) {
             open.over();
         }
@@ -921,7 +921,7 @@ public final class Session {
      * more gets no answer, and changes nothing that a later one was told; but the session is a member then, for the
      * messages that it sent behind the question, unless a resume has found since that it may not be.
      */
-    void join(Peer asker, @Nullable String ref, String name, Frames.Join wish, boolean isAllowed) {
+    void join(Peer asker, @Nullable String ref, String name, Protocol.Join wish, boolean isAllowed) {
         lock.lock();
         try {
             if (life == Life.OVER) {
@@ -932,7 +932,7 @@ public final class Session {
             if (decision.joined != null) {
                 tellJoined(decision.joined, ref);
             } else if (error != null && peer == asker) {
-                Outgoing frame = Outgoing.of(Frames.ERROR).ref(ref).room(name).data(error, ErrorData.class);
+                Outgoing frame = Outgoing.of(Protocol.ERROR).ref(ref).room(name).data(error, ErrorData.class);
                 change(decision.changes(), to -> to.send(frame.frame()));
             }
         } finally {
@@ -951,7 +951,7 @@ public final class Session {
     void rejoin(
             Peer asker,
             @Nullable String ref,
-            Map<String, Frames.@Nullable Join> wishes,
+            Map<String, Protocol.@Nullable Join> wishes,
             Set<String> allowed,
             Set<String> excess,
             boolean isLast) {
@@ -962,7 +962,7 @@ public final class Session {
                 return;
             }
             wishes.forEach((name, wish) -> {
-                Frames.Join own = wish == null ? new Frames.Join(null, null) : wish;
+                Protocol.Join own = wish == null ? new Protocol.Join(null, null) : wish;
                 boolean isAllowed = allowed.contains(name) || rooms.containsKey(name);
                 decisions.add(excess.contains(name) ? tooMany(asker, name) : decide(asker, name, own, isAllowed));
             });
@@ -972,10 +972,10 @@ public final class Session {
             List<LocalBroker.Change> before = new ArrayList<>();
             decisions.forEach(decision -> before.addAll(decision.changes()));
             change(before, to -> {
-                Map<String, Frames.Rejoined> answers = new LinkedHashMap<>();
+                Map<String, Protocol.Rejoined> answers = new LinkedHashMap<>();
                 decisions.forEach(decision -> answers.put(decision.name, decision.answer()));
-                Frames.Rejoins data = new Frames.Rejoins(answers);
-                Outgoing reply = Outgoing.of(Frames.REPLY).ref(ref).data(data, Frames.Rejoins.class);
+                Protocol.RejoinReply data = new Protocol.RejoinReply(answers);
+                Outgoing reply = Outgoing.of(Protocol.REPLY).ref(ref).data(data, Protocol.RejoinReply.class);
                 to.send(reply.frame(), () -> decisions.forEach(Decision::start));
             });
             if (isLast) {
@@ -1027,15 +1027,15 @@ public final class Session {
     /** What becomes of a wish to join: the session has joined, or is told why not and is not in the room. */
     private record Decision(
             String name,
-            LocalBroker.@Nullable Joined joined,
+            LocalBroker.@Nullable JoinChange joined,
             @Nullable ErrorData error,
-            LocalBroker.@Nullable Left left) {
-        Frames.Rejoined answer() {
+            LocalBroker.@Nullable LeaveChange left) {
+        Protocol.Rejoined answer() {
             if (joined == null) {
-                return new Frames.Rejoined(null, 0, false, null, 0, error);
+                return new Protocol.Rejoined(null, 0, false, null, 0, error);
             }
-            Frames.RoomState at = joined.at();
-            return new Frames.Rejoined(
+            Protocol.RoomPosition at = joined.at();
+            return new Protocol.Rejoined(
                     at.epoch(),
                     at.offset(),
                     at.recovered(),
@@ -1056,7 +1056,7 @@ public final class Session {
     }
 
     /** Under the lock. */
-    private Decision decide(Peer asker, String name, Frames.Join wish, boolean isAllowed) {
+    private Decision decide(Peer asker, String name, Protocol.Join wish, boolean isAllowed) {
         boolean isIn = rooms.containsKey(name);
         boolean isCurrent = peer == asker;
         turnedOut = isCurrent ? Set.of() : turnedOut; // the older questions were before this one
@@ -1074,7 +1074,7 @@ public final class Session {
         int history = wish.history() == null ? 0 : Math.max(0, wish.history());
         try {
             boolean isLate = !isCurrent && (isIn || turnedOut.contains(name));
-            LocalBroker.Joined joined =
+            LocalBroker.JoinChange joined =
                     isCurrent ? link(asker, name, wish.since(), history) : isLate ? null : link(null, name, null, 0);
             return new Decision(name, isCurrent ? joined : null, null, null);
         } catch (RealtimeException tooMany) { // rooms on this server; the other rooms of a $rejoin are not concerned
@@ -1092,7 +1092,7 @@ public final class Session {
         return refusal(name, ErrorCode.OVERLOADED, why, peer == asker ? exit(name) : null);
     }
 
-    private static Decision refusal(String name, ErrorCode code, String why, LocalBroker.@Nullable Left left) {
+    private static Decision refusal(String name, ErrorCode code, String why, LocalBroker.@Nullable LeaveChange left) {
         return new Decision(name, null, ErrorData.of(code, why, false), left);
     }
 
@@ -1112,8 +1112,8 @@ public final class Session {
             if (peer != asker) {
                 return;
             }
-            LocalBroker.Left gone = exit(name);
-            Outgoing reply = Outgoing.of(Frames.REPLY).ref(ref).room(name);
+            LocalBroker.LeaveChange gone = exit(name);
+            Outgoing reply = Outgoing.of(Protocol.REPLY).ref(ref).room(name);
             change(gone == null ? List.of() : List.of(gone), to -> to.send(reply.frame()));
         } finally {
             lock.unlock();
@@ -1121,14 +1121,14 @@ public final class Session {
         tellChanges();
     }
 
-    private LocalBroker.Joined link(@Nullable Peer to, String name, @Nullable Position since, int history) {
-        LocalBroker.Joined joined = core.broker().link(name, name, this, to, since, history);
+    private LocalBroker.JoinChange link(@Nullable Peer to, String name, @Nullable Position since, int history) {
+        LocalBroker.JoinChange joined = core.broker().link(name, name, this, to, since, history);
         put(joined.room());
         noLongerUnlinked(name);
         return joined;
     }
 
-    private void put(RoomState room) {
+    private void put(RoomChannel room) {
         if (rooms.isEmpty()) {
             rooms = Map.of(room.name, room);
         } else if (rooms.get(room.name) != room) {
@@ -1136,7 +1136,7 @@ public final class Session {
         }
     }
 
-    private Map<String, RoomState> manyRooms() {
+    private Map<String, RoomChannel> manyRooms() {
         if (!(rooms instanceof ConcurrentHashMap)) {
             rooms = new ConcurrentHashMap<>(rooms);
         }
@@ -1156,8 +1156,8 @@ public final class Session {
     }
 
     /** Under the lock: takes the session out of a room; null when it was not in it. */
-    private LocalBroker.@Nullable Left exit(String name) {
-        RoomState room = rooms.containsKey(name) ? manyRooms().remove(name) : null;
+    private LocalBroker.@Nullable LeaveChange exit(String name) {
+        RoomChannel room = rooms.containsKey(name) ? manyRooms().remove(name) : null;
         if (!placed.isEmpty()) {
             placed.remove(name);
         }
@@ -1179,9 +1179,9 @@ public final class Session {
     /** What the connection is told, and the changes behind whose deliveries. */
     private record Telling(Deque<LocalBroker.Change> before, Consumer<Peer> what) {
         /** Returns whether something is to be delivered before; then {@code proceed} is called later, and asks again. */
-        boolean pauses(Runnable proceed) {
+        boolean awaitDelivery(Runnable proceed) {
             for (LocalBroker.Change next = before.poll(); next != null; next = before.poll()) {
-                if (next.pauses(proceed)) {
+                if (next.awaitDelivery(proceed)) {
                     return true;
                 }
             }
@@ -1213,31 +1213,31 @@ public final class Session {
     }
 
     /** Under the lock: the reply to {@code ref} or, without one, {@code $joined}; the delivery begins behind it. */
-    private void tellJoined(LocalBroker.Joined joined, @Nullable String ref) {
+    private void tellJoined(LocalBroker.JoinChange joined, @Nullable String ref) {
         change(List.of(joined), to -> {
-            Frames.RoomState at = joined.at();
-            Frames.Joined data = new Frames.Joined(
+            Protocol.RoomPosition at = joined.at();
+            Protocol.JoinReply data = new Protocol.JoinReply(
                     at.epoch(),
                     at.offset(),
                     at.recovered(),
                     at.reason(),
                     joined.room().size());
             Outgoing frame = ref == null
-                    ? Outgoing.of(Frames.JOINED)
-                    : Outgoing.of(Frames.REPLY).ref(ref);
-            frame.room(joined.room().name).data(data, Frames.Joined.class);
+                    ? Outgoing.of(Protocol.JOINED)
+                    : Outgoing.of(Protocol.REPLY).ref(ref);
+            frame.room(joined.room().name).data(data, Protocol.JoinReply.class);
             to.send(frame.frame(), joined::start);
         });
     }
 
     /** Under the lock. */
-    private void tellLeft(LocalBroker.Left left) {
+    private void tellLeft(LocalBroker.LeaveChange left) {
         change(List.of(left), to -> {
-            RoomState room = left.room();
-            Frames.Left data = new Frames.Left(room.epoch, left.link().until);
-            to.send(Outgoing.of(Frames.LEFT)
+            RoomChannel room = left.room();
+            Protocol.LeaveReply data = new Protocol.LeaveReply(room.epoch, left.link().until);
+            to.send(Outgoing.of(Protocol.LEFT)
                     .room(room.name)
-                    .data(data, Frames.Left.class)
+                    .data(data, Protocol.LeaveReply.class)
                     .frame());
         });
     }
@@ -1265,10 +1265,10 @@ public final class Session {
     private void tellChanges(Peer to, @Nullable Telling unfinished) {
         try {
             Telling next = unfinished;
-            while (next != null || (hasChange(to) && !to.pauses(() -> tellChanges(to, null)))) {
+            while (next != null || (hasChange(to) && !to.awaitDrained(() -> tellChanges(to, null)))) {
                 Telling telling = next == null ? nextChange(to) : next;
                 if (telling != null) {
-                    if (telling.pauses(() -> tellChanges(to, telling))) {
+                    if (telling.awaitDelivery(() -> tellChanges(to, telling))) {
                         return;
                     }
                     telling.what.accept(to);
@@ -1379,7 +1379,7 @@ public final class Session {
     }
 
     private static Outgoing error(@Nullable String ref, long seq) {
-        return Outgoing.of(Frames.ERROR).ref(ref).seq(seq);
+        return Outgoing.of(Protocol.ERROR).ref(ref).seq(seq);
     }
 
     /** Sends what is said of an application's message in the client's newest session, which acknowledges the message. */
@@ -1394,14 +1394,14 @@ public final class Session {
     }
 
     /** Returns what the client is asked and has asked for; made on first use. */
-    Calls calls() {
-        Calls known = calls;
+    ServerCalls calls() {
+        ServerCalls known = calls;
         if (known != null) {
             return known;
         }
         lock.lock();
         try {
-            known = calls == null ? new Calls(core, this) : calls;
+            known = calls == null ? new ServerCalls(core, this) : calls;
             calls = known;
             return known;
         } finally {
@@ -1411,7 +1411,7 @@ public final class Session {
 
     /** The log of the inbox broke: the client has a gap in it. */
     void inboxLost() {
-        Calls open = calls;
+        ServerCalls open = calls;
         if (open != null) {
             open.inboxLost();
         }
@@ -1428,7 +1428,7 @@ public final class Session {
         if (managed || isUnattached) {
             toInbox(frame.room(Names.SESSION).ts(core.scheduler().currentTimeMillis()));
         } else {
-            Frame ready = frame.ts(core.scheduler().currentTimeMillis()).frame();
+            WireMessage ready = frame.ts(core.scheduler().currentTimeMillis()).frame();
             core.broker().requireSendable(ready.length());
             control(ready);
         }
@@ -1444,18 +1444,18 @@ public final class Session {
             Peer to = peer;
             return to == null || to.outboundBytes() <= most;
         }
-        RoomState inbox = rooms.get(Names.SESSION);
+        RoomChannel inbox = rooms.get(Names.SESSION);
         return inbox == null || inbox.keepsLessThan(MOST_UNREAD, most);
     }
 
     /** On an I/O thread: what the client says of how far it has come; false when that is nothing new. */
-    boolean credit(Frames.Credit credit) {
+    boolean credit(Protocol.Credit credit) {
         boolean isNews = false;
-        RoomState inbox = rooms.get(Names.SESSION);
+        RoomChannel inbox = rooms.get(Names.SESSION);
         if (managed && credit.read() != null && inbox != null) {
             isNews = inbox.forgetUpTo(credit.read());
         }
-        Calls open = calls;
+        ServerCalls open = calls;
         if (open == null) {
             return isNews;
         }
@@ -1466,7 +1466,7 @@ public final class Session {
     }
 
     /** Sends a frame of this connection's own, in no log; lost when there is no connection. */
-    void control(Frame frame) {
+    void control(WireMessage frame) {
         Peer to = peer;
         if (to != null) {
             to.whenWelcomed(() -> to.send(frame));
@@ -1475,13 +1475,13 @@ public final class Session {
 
     private void toInbox(Outgoing message) {
         core.broker().requireSendable(message.length());
-        RoomState inbox = inbox();
+        RoomChannel inbox = inbox();
         if (inbox == null) {
             return; // the session is over
         }
         try {
             inbox.publish(message, Recipients.EVERYONE);
-        } catch (RoomState.GoneException ended) {
+        } catch (RoomChannel.GoneException ended) {
             core.log().debug("{} ended before a message for it", this);
         }
     }
@@ -1491,8 +1491,8 @@ public final class Session {
      * something is to be put in or read; the client was told that it is empty, and is in it from its beginning.
      */
     @Nullable
-    RoomState inbox() {
-        RoomState known = rooms.get(Names.SESSION);
+    RoomChannel inbox() {
+        RoomChannel known = rooms.get(Names.SESSION);
         if (known == null) {
             wake(Names.SESSION, core.broker().origin());
             known = rooms.get(Names.SESSION);
@@ -1506,7 +1506,7 @@ public final class Session {
      * nobody else would keep for it, it has from the moment at which it can be found.
      */
     void wake(String inbox, Position begin) {
-        LocalBroker.Joined woken;
+        LocalBroker.JoinChange woken;
         Peer to;
         lock.lock();
         try {
@@ -1526,43 +1526,43 @@ public final class Session {
     }
 
     /** Returns the rooms that the session is in, its inboxes among them. */
-    Collection<RoomState> roomStates() {
+    Collection<RoomChannel> roomStates() {
         return rooms.values();
     }
 
     /** Returns the room of this name, or null when there is none. */
     @Nullable
-    RoomState find(String room) {
+    RoomChannel find(String room) {
         return core.broker().find(core.keyOf(room, this));
     }
 
     /** Returns a piece of a room's log. Makes no room: what does not exist is empty. */
-    RoomState.Page page(String room, Frames.HistoryQuery query, int maxBytes, int longest) {
-        Position begin = sleeps(room);
+    RoomChannel.Page page(String room, Protocol.HistoryRequest query, int maxBytes, int longest) {
+        Position begin = markUnused(room);
         String key = core.keyOf(room, this);
         while (begin == null) {
-            RoomState log = core.broker().find(key);
+            RoomChannel log = core.broker().find(key);
             if (log != null) {
                 return log.page(this, query, maxBytes, longest);
             }
             Position end = core.broker().end(key);
             begin = core.broker().find(key) == null ? end : null; // else the room was made meanwhile
         }
-        return RoomState.emptyPage(begin, query);
+        return RoomChannel.emptyPage(begin, query);
     }
 
     /** On an I/O thread: the client has handled the user's inbox up to an offset; false when that is nothing new. */
     boolean inboxHandled(long offset) {
-        RoomState inbox = rooms.get(Names.USER);
+        RoomChannel inbox = rooms.get(Names.USER);
         return inbox != null && inbox.acknowledge(this, offset);
     }
 
     /** Notes that a message of this session's client, of so many bytes, is processed. Its newest session tells it. */
-    void processed(long seq, int bytes) {
+    void markProcessed(long seq, int bytes) {
         if (record == null) {
             return;
         }
-        record.processed(seq);
+        record.markProcessed(seq);
         Session newest = record.session();
         if (newest != null) {
             newest.acknowledgeProcessed(bytes);
@@ -1618,10 +1618,10 @@ public final class Session {
     }
 
     /** Returns how far the client's messages are processed, for the welcome of a connection. */
-    Frames.Ack welcome(Peer newcomer) {
+    Protocol.Ack welcome(Peer newcomer) {
         lock.lock();
         try {
-            Frames.Ack now = progress();
+            Protocol.Ack now = progress();
             if (peer == newcomer) {
                 unacknowledged = 0;
                 unacknowledgedBytes = 0;
@@ -1634,10 +1634,10 @@ public final class Session {
     }
 
     /** Returns how far the client's messages are processed, and where the answers to them end. */
-    private Frames.Ack progress() {
+    private Protocol.Ack progress() {
         long seq = record == null ? 0 : record.processed(); // before the inbox, which then has the answers to these
-        RoomState inbox = rooms.get(Names.SESSION);
-        return new Frames.Ack(seq, inbox == null ? 0 : inbox.end().offset());
+        RoomChannel inbox = rooms.get(Names.SESSION);
+        return new Protocol.Ack(seq, inbox == null ? 0 : inbox.end().offset());
     }
 
     private void acknowledge() {
@@ -1649,7 +1649,7 @@ public final class Session {
 
     /** Acknowledges on this connection, if that is the session's. What it does not take stays owed, to its close. */
     private void acknowledge(Peer to) {
-        Frames.Ack now;
+        Protocol.Ack now;
         lock.lock();
         try {
             if (unacknowledged == 0 || peer != to) {
@@ -1671,7 +1671,7 @@ public final class Session {
         }
     }
 
-    private static Frame ack(Frames.Ack now) {
-        return Outgoing.of(Frames.ACK).data(now, Frames.Ack.class).frame();
+    private static WireMessage ack(Protocol.Ack now) {
+        return Outgoing.of(Protocol.ACK).data(now, Protocol.Ack.class).frame();
     }
 }

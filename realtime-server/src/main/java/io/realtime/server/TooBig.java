@@ -5,10 +5,10 @@ import io.realtime.RealtimeException;
 import io.realtime.internal.wire.BinaryEnvelope;
 import io.realtime.internal.wire.Envelope;
 import io.realtime.internal.wire.ErrorData;
-import io.realtime.internal.wire.Frames;
 import io.realtime.internal.wire.Names;
 import io.realtime.internal.wire.Outgoing;
-import io.realtime.spi.Frame;
+import io.realtime.internal.wire.Protocol;
+import io.realtime.spi.WireMessage;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
@@ -23,17 +23,17 @@ final class TooBig {
     private TooBig() {}
 
     /** Returns a frame that says what is missing; null for a message that is in no log and answers nothing. */
-    static @Nullable Frame instead(Frame frame, Session session, int messageBytes) {
+    static @Nullable WireMessage instead(WireMessage frame, Session session, int messageBytes) {
         Envelope message = frame.isText()
                 ? Envelope.parseFromServer(frame.asText())
                 : BinaryEnvelope.parseFromServer(frame.payload());
         String room = message.room();
         String why = "it has " + frame.length() + " bytes, the client takes " + messageBytes;
         switch (message.type()) {
-            case Frames.REPLY, Frames.ERROR -> { // the question alone has failed
+            case Protocol.REPLY, Protocol.ERROR -> { // the question alone has failed
                 return error(message, why);
             }
-            case Frames.NEXT -> { // the stream alone is over
+            case Protocol.NEXT -> { // the stream alone is over
                 session.calls().cancel(Objects.requireNonNull(message.ref()));
                 return error(message, why);
             }
@@ -42,7 +42,7 @@ final class TooBig {
         if (message.offset() == 0 && message.isProtocol()) {
             return frame;
         }
-        RoomState log = room == null || message.offset() == 0 ? null : session.find(room);
+        RoomChannel log = room == null || message.offset() == 0 ? null : session.find(room);
         if (log == null) {
             return null;
         }
@@ -50,16 +50,16 @@ final class TooBig {
             session.calls()
                     .fail(message.ref(), new RealtimeException(ErrorCode.TOO_BIG, "the question is too big: " + why));
         }
-        return Outgoing.of(Frames.GAP)
+        return Outgoing.of(Protocol.GAP)
                 .room(room)
-                .data(new Frames.Gap(log.epoch, message.offset(), "too_big"), Frames.Gap.class)
+                .data(new Protocol.GapNotice(log.epoch, message.offset(), "too_big"), Protocol.GapNotice.class)
                 .frame();
     }
 
     /** An answer that fits, in the place of one that does not: an error keeps its code, and loses its words. */
-    private static Frame error(Envelope message, String why) {
-        String code = message.type().equals(Frames.ERROR) ? message.error().code() : ErrorCode.TOO_BIG.value();
-        Outgoing error = Outgoing.of(Frames.ERROR)
+    private static WireMessage error(Envelope message, String why) {
+        String code = message.type().equals(Protocol.ERROR) ? message.error().code() : ErrorCode.TOO_BIG.value();
+        Outgoing error = Outgoing.of(Protocol.ERROR)
                 .ref(message.ref())
                 .seq(message.seq())
                 .room(message.room())

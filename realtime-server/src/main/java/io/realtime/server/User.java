@@ -54,7 +54,7 @@ public final class User {
     public void disconnect(String text) {
         CloseReason kicked = new CloseReason(CloseReason.KICKED, text);
         core.admissions().bar(Admissions.Key.user(id), kicked);
-        Steps.each(sessions(), session -> session.end(kicked, Session.Ending.AT_ONCE));
+        Steps.each(sessions(), session -> session.end(kicked, Session.EndReason.AT_ONCE));
     }
 
     @Override

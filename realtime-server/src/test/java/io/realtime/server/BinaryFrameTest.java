@@ -15,10 +15,10 @@ import io.realtime.Event;
 import io.realtime.Position;
 import io.realtime.RealtimeException;
 import io.realtime.Request;
-import io.realtime.internal.wire.Frames;
+import io.realtime.internal.wire.Protocol;
 import io.realtime.server.TestServer.TestPeer;
-import io.realtime.spi.Frame;
-import io.realtime.spi.FrameBatch;
+import io.realtime.spi.MessageBatch;
+import io.realtime.spi.WireMessage;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
@@ -88,7 +88,7 @@ class BinaryFrameTest {
 
     private static void sendRaw(TestPeer peer, byte[] frame) {
         assertNotNull(peer.connection);
-        peer.connection.send(FrameBatch.of(Frame.binary(frame)));
+        peer.connection.send(MessageBatch.of(WireMessage.binary(frame)));
     }
 
     private static String code(TestPeer peer) {
@@ -369,13 +369,13 @@ class BinaryFrameTest {
 
     @Test
     void theFirstFrameIsHelloAndText() {
-        TestPeer event = test.connect(Frames.SUBPROTOCOL, "/ws");
+        TestPeer event = test.connect(Protocol.SUBPROTOCOL, "/ws");
         send(event, "{'type':'file'}");
         assertEquals(CloseReason.PROTOCOL_ERROR, event.closeCode());
         assertEquals(
                 "the first frame must be $hello",
                 event.data("$error").get("message").getAsString());
-        TestPeer hello = test.connect(Frames.SUBPROTOCOL, "/ws");
+        TestPeer hello = test.connect(Protocol.SUBPROTOCOL, "/ws");
         send(hello, "{'type':'$hello'}");
         assertEquals(CloseReason.PROTOCOL_ERROR, hello.closeCode());
     }

@@ -11,7 +11,7 @@ import io.realtime.Event;
 import io.realtime.Request;
 import io.realtime.internal.wire.Outgoing;
 import io.realtime.server.TestServer.TestPeer;
-import io.realtime.spi.FrameBatch;
+import io.realtime.spi.MessageBatch;
 import io.realtime.spi.ServerTransport;
 import io.realtime.testing.ManualScheduler;
 import java.time.Duration;
@@ -260,18 +260,18 @@ class BurstsTest {
         Session session = Mockito.mock(Session.class);
         Mockito.when(session.id()).thenReturn("some session");
         Mockito.when(session.userId()).thenReturn("some user");
-        LocalBroker.Joined joined = broker.link(
+        LocalBroker.JoinChange joined = broker.link(
                 room,
                 room,
                 session,
-                new Outlet() {
+                new MemberConnection() {
                     @Override
-                    public void send(FrameBatch batch) {
+                    public void send(MessageBatch batch) {
                         batches.add(batch.frames().size());
                     }
 
                     @Override
-                    public boolean pauses(Runnable proceed) {
+                    public boolean awaitDrained(Runnable proceed) {
                         return false;
                     }
                 },

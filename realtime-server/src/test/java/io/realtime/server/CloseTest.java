@@ -10,7 +10,7 @@ import io.realtime.Event;
 import io.realtime.RealtimeException;
 import io.realtime.Request;
 import io.realtime.internal.SystemScheduler;
-import io.realtime.internal.wire.Frames;
+import io.realtime.internal.wire.Protocol;
 import io.realtime.server.DirectTransport.Line;
 import io.realtime.spi.Scheduler;
 import java.time.Duration;
@@ -186,7 +186,7 @@ class CloseTest {
             hasBegun.countDown();
             return answer;
         }));
-        Line ann = transport.open("token=ann", isManaged ? Frames.SUBPROTOCOL : null);
+        Line ann = transport.open("token=ann", isManaged ? Protocol.SUBPROTOCOL : null);
         if (isManaged) {
             ann.say("{'type':'$hello','data':{'token':'ann','client':'client-of-ann-0123456789'}}");
         }
@@ -205,7 +205,7 @@ class CloseTest {
     }
 
     private Line managed(String user) {
-        Line line = transport.open("", Frames.SUBPROTOCOL);
+        Line line = transport.open("", Protocol.SUBPROTOCOL);
         line.say("{'type':'$hello','data':{'token':'" + user + "','client':'client-of-" + user + "-0123456789'}}");
         return line;
     }

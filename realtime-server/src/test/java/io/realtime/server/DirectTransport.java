@@ -3,10 +3,10 @@ package io.realtime.server;
 import io.realtime.CloseReason;
 import io.realtime.spi.Connection;
 import io.realtime.spi.ConnectionListener;
-import io.realtime.spi.Frame;
-import io.realtime.spi.FrameBatch;
 import io.realtime.spi.Handshake;
+import io.realtime.spi.MessageBatch;
 import io.realtime.spi.ServerTransport;
+import io.realtime.spi.WireMessage;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.time.Duration;
@@ -71,13 +71,13 @@ final class DirectTransport implements ServerTransport {
         private @Nullable ConnectionListener listener; // guarded by turn
         private boolean isTold; // guarded by turn
         private final ReentrantLock writing = new ReentrantLock();
-        private final Queue<FrameBatch> queued = new ConcurrentLinkedQueue<>();
+        private final Queue<MessageBatch> queued = new ConcurrentLinkedQueue<>();
 
         /** Is given each frame when it has left, on the thread that sends it: a client that reads at once. */
         volatile Consumer<String> reader = frame -> {};
 
         /** Is given what the server is about to send, before the connection takes it, on the thread that sends it. */
-        volatile Consumer<FrameBatch> sender = batch -> {};
+        volatile Consumer<MessageBatch> sender = batch -> {};
 
         void say(String json) {
             turn.lock();
@@ -114,7 +114,7 @@ final class DirectTransport implements ServerTransport {
         }
 
         @Override
-        public boolean send(FrameBatch batch) {
+        public boolean send(MessageBatch batch) {
             sender.accept(batch);
             if (closed.get() != null) {
                 return false;
@@ -125,7 +125,7 @@ final class DirectTransport implements ServerTransport {
         }
 
         @Override
-        public boolean queue(FrameBatch batch) {
+        public boolean queue(MessageBatch batch) {
             return closed.get() == null && queued.add(batch);
         }
 
@@ -136,8 +136,8 @@ final class DirectTransport implements ServerTransport {
             }
             writing.lock();
             try {
-                for (FrameBatch next = queued.poll(); next != null; next = queued.poll()) {
-                    for (Frame frame : next.frames()) {
+                for (MessageBatch next = queued.poll(); next != null; next = queued.poll()) {
+                    for (WireMessage frame : next.frames()) {
                         received.add(frame.asText());
                         reader.accept(frame.asText());
                     }

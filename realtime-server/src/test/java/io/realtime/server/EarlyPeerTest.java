@@ -5,7 +5,7 @@ import static org.junit.jupiter.api.Assertions.assertNull;
 
 import io.realtime.CloseReason;
 import io.realtime.Event;
-import io.realtime.internal.wire.Frames;
+import io.realtime.internal.wire.Protocol;
 import io.realtime.server.TestServer.TestPeer;
 import java.time.Duration;
 import java.util.ArrayDeque;
@@ -50,7 +50,7 @@ class EarlyPeerTest {
     }
 
     private TestPeer hello(String token) {
-        TestPeer peer = test.connect(Frames.SUBPROTOCOL, "/ws");
+        TestPeer peer = test.connect(Protocol.SUBPROTOCOL, "/ws");
         peer.send("{'type':'$hello','data':{'token':'" + token + "'}}");
         return peer;
     }

@@ -7,8 +7,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.google.gson.JsonParser;
 import io.realtime.internal.wire.Outgoing;
-import io.realtime.spi.Frame;
-import io.realtime.spi.FrameBatch;
+import io.realtime.spi.MessageBatch;
+import io.realtime.spi.WireMessage;
 import io.realtime.testing.ManualScheduler;
 import java.time.Duration;
 import java.util.ArrayDeque;
@@ -41,7 +41,7 @@ class FanOutTest {
         return new LocalBroker(new ManualScheduler(), tasks, new Random(1), room -> retention, limits);
     }
 
-    private static final class Member implements Outlet {
+    private static final class Member implements MemberConnection {
         final Session session = session();
         final List<Long> offsets = new ArrayList<>();
         int batches;
@@ -55,23 +55,23 @@ class FanOutTest {
         }
 
         Member join(LocalBroker broker, int history) {
-            LocalBroker.Joined joined = broker.link("r", "r", session, this, null, history);
+            LocalBroker.JoinChange joined = broker.link("r", "r", session, this, null, history);
             joined.start();
             return this;
         }
 
         @Override
-        public void send(FrameBatch batch) {
+        public void send(MessageBatch batch) {
             batches++;
             longestBatch = Math.max(
                     longestBatch,
-                    batch.frames().stream().mapToInt(Frame::length).sum());
+                    batch.frames().stream().mapToInt(WireMessage::length).sum());
             batch.frames().forEach(frame -> offsets.add(offset(frame)));
             onSend.run();
         }
 
         @Override
-        public boolean lags(Runnable next) {
+        public boolean awaitWritable(Runnable next) {
             if (lags) {
                 proceed = next;
             }
@@ -79,7 +79,7 @@ class FanOutTest {
         }
 
         @Override
-        public boolean pauses(Runnable next) {
+        public boolean awaitDrained(Runnable next) {
             return false;
         }
 
@@ -98,12 +98,12 @@ class FanOutTest {
 
     /** Many members who are not looked at. */
     private static void crowd(LocalBroker broker, int members) {
-        Outlet nowhere = new Outlet() {
+        MemberConnection nowhere = new MemberConnection() {
             @Override
-            public void send(FrameBatch batch) {}
+            public void send(MessageBatch batch) {}
 
             @Override
-            public boolean pauses(Runnable proceed) {
+            public boolean awaitDrained(Runnable proceed) {
                 return false;
             }
         };
@@ -118,7 +118,7 @@ class FanOutTest {
         assertNotNull(broker.publish("r", "r", Outgoing.of("e").rawData("1"), to));
     }
 
-    private static long offset(Frame frame) {
+    private static long offset(WireMessage frame) {
         return JsonParser.parseString(frame.asText())
                 .getAsJsonObject()
                 .get("offset")

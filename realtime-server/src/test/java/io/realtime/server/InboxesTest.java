@@ -9,10 +9,10 @@ import io.realtime.Event;
 import io.realtime.internal.SystemScheduler;
 import io.realtime.spi.Connection;
 import io.realtime.spi.ConnectionListener;
-import io.realtime.spi.Frame;
-import io.realtime.spi.FrameBatch;
 import io.realtime.spi.Handshake;
+import io.realtime.spi.MessageBatch;
 import io.realtime.spi.ServerTransport;
+import io.realtime.spi.WireMessage;
 import java.net.InetSocketAddress;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -222,8 +222,8 @@ class InboxesTest {
         }
 
         @Override
-        public synchronized boolean send(FrameBatch batch) {
-            for (Frame frame : batch.frames()) {
+        public synchronized boolean send(MessageBatch batch) {
+            for (WireMessage frame : batch.frames()) {
                 received.add(JsonParser.parseString(frame.asText()).getAsJsonObject());
             }
             return true;

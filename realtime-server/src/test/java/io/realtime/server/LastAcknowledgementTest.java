@@ -113,7 +113,7 @@ class LastAcknowledgementTest {
     void messageThatIsRefusedAfterTheEndIsNotAcknowledged(int code) {
         TestPeer ann = stalled();
         Session session = test.server.connections().sessions().iterator().next();
-        during.add(() -> session.end(new CloseReason(code, "out"), Session.Ending.AT_ONCE));
+        during.add(() -> session.end(new CloseReason(code, "out"), Session.EndReason.AT_ONCE));
         ann.send("{'type':'say','seq':2,'data':'refused'}");
         read();
         assertEquals(1, ann.data("$ack").get("seq").getAsInt());

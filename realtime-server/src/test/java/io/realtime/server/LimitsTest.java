@@ -12,7 +12,7 @@ import io.realtime.CloseReason;
 import io.realtime.ErrorCode;
 import io.realtime.Event;
 import io.realtime.RealtimeException;
-import io.realtime.internal.wire.Frames;
+import io.realtime.internal.wire.Protocol;
 import io.realtime.server.TestServer.TestPeer;
 import java.time.Duration;
 import java.util.ArrayDeque;
@@ -223,7 +223,7 @@ class LimitsTest {
         test.settle();
         assertEquals(CloseReason.RATE_LIMITED, ann.closeCode());
         test.time.advance(Duration.ofSeconds(2));
-        TestPeer again = test.connect(Frames.SUBPROTOCOL, "/ws");
+        TestPeer again = test.connect(Protocol.SUBPROTOCOL, "/ws");
         again.send("{'type':'$hello','data':{'token':'ann','client':'client-of-ann-0123456789'}}");
         int next = again.data("$welcome").get("seq").getAsInt() + 1;
         assertEquals(handled.size() + 1, next);
@@ -447,7 +447,7 @@ class LimitsTest {
     @Test
     void resumingDoesNotCountAsAnotherSession() {
         start(limits -> limits.sessionsPerUser(1));
-        TestPeer ann = test.connect(Frames.SUBPROTOCOL, "/ws");
+        TestPeer ann = test.connect(Protocol.SUBPROTOCOL, "/ws");
         ann.send("{'type':'$hello','data':{'token':'ann','client':'c'}}");
         String secret = ann.data("$welcome").get("session").getAsString();
         ann.cut();
@@ -457,7 +457,7 @@ class LimitsTest {
     // ---- resumptions
 
     private TestPeer resume(String secret, String user) {
-        TestPeer peer = test.connect(Frames.SUBPROTOCOL, "/ws");
+        TestPeer peer = test.connect(Protocol.SUBPROTOCOL, "/ws");
         peer.send("{'type':'$hello','data':{'token':'" + user + "','client':'c','session':'" + secret + "'}}");
         return peer;
     }
@@ -465,7 +465,7 @@ class LimitsTest {
     @Test
     void aSessionIsNotResumedOverAndOver() {
         start(limits -> limits.resumptionsPerSession(RateLimit.perMinute(3)));
-        TestPeer ann = test.connect(Frames.SUBPROTOCOL, "/ws");
+        TestPeer ann = test.connect(Protocol.SUBPROTOCOL, "/ws");
         ann.send("{'type':'$hello','data':{'token':'ann','client':'c'}}");
         String secret = ann.data("$welcome").get("session").getAsString();
         for (int i = 0; i < 3; i++) {
@@ -482,7 +482,7 @@ class LimitsTest {
     @Test
     void guessingAtSessionsIsSlowAndTheOwnerIsNotLockedOut() {
         start(limits -> limits.failedResumptionsPerAddress(RateLimit.perMinute(3)));
-        TestPeer ann = test.connect(Frames.SUBPROTOCOL, "/ws");
+        TestPeer ann = test.connect(Protocol.SUBPROTOCOL, "/ws");
         ann.send("{'type':'$hello','data':{'token':'ann','client':'c'}}");
         String secret = ann.data("$welcome").get("session").getAsString();
         String guess = secret.substring(0, secret.length() - 1) + (secret.endsWith("A") ? "B" : "A");
@@ -501,7 +501,7 @@ class LimitsTest {
     @Test
     void reconnectingOverAndOverCannotFillAMailboxWhoseHandlersAreStuck() {
         start(limits -> limits.mailbox(8).inflight(4).resumptionsPerSession(RateLimit.none()));
-        TestPeer ann = test.connect(Frames.SUBPROTOCOL, "/ws");
+        TestPeer ann = test.connect(Protocol.SUBPROTOCOL, "/ws");
         ann.send("{'type':'$hello','data':{'token':'ann','client':'c'}}");
         String secret = ann.data("$welcome").get("session").getAsString();
         Session session = test.server.user("ann").sessions().iterator().next();
@@ -558,7 +558,7 @@ class LimitsTest {
     @Test
     void helloHasADeadlineOfItsOwn() {
         start(limits -> limits.helloTimeout(Duration.ofSeconds(3)));
-        TestPeer silent = test.connect(Frames.SUBPROTOCOL, "/ws");
+        TestPeer silent = test.connect(Protocol.SUBPROTOCOL, "/ws");
         test.time.advance(Duration.ofMillis(2900));
         assertNull(silent.closed);
         test.time.advance(Duration.ofMillis(100));
@@ -570,7 +570,7 @@ class LimitsTest {
         start(limits -> limits.helloTimeout(Duration.ofSeconds(3)));
         test.managed("ann").cut();
         Session lost = test.server.user("ann").sessions().get(0);
-        TestPeer silent = test.connect(Frames.SUBPROTOCOL, "/ws");
+        TestPeer silent = test.connect(Protocol.SUBPROTOCOL, "/ws");
         holding = true;
         test.time.advance(Duration.ofMinutes(5));
         assertNull(silent.closed);

@@ -9,9 +9,9 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.realtime.ErrorCode;
 import io.realtime.Position;
 import io.realtime.RealtimeException;
-import io.realtime.internal.wire.Frames;
 import io.realtime.internal.wire.Names;
 import io.realtime.internal.wire.Outgoing;
+import io.realtime.internal.wire.Protocol;
 import io.realtime.testing.ManualScheduler;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -32,7 +32,7 @@ import org.mockito.Mockito;
 /** What all rooms and logs cost together, and who gives way when it is too much. */
 @Timeout(60)
 class LogBudgetTest {
-    private static final Frames.HistoryQuery NEWEST = new Frames.HistoryQuery(null, null, 100);
+    private static final Protocol.HistoryRequest NEWEST = new Protocol.HistoryRequest(null, null, 100);
 
     private final ManualScheduler time = new ManualScheduler();
 
@@ -63,7 +63,7 @@ class LogBudgetTest {
             String name = number < 6 ? "room" + number : number < 9 ? Names.USER : Names.SESSION;
             String key = number < 6 ? name : name + ":" + number;
             Session session = sessions.get(random.nextInt(sessions.size()));
-            RoomState room = broker.find(key);
+            RoomChannel room = broker.find(key);
             switch (random.nextInt(10)) {
                 case 0 -> assertNotNull(broker.link(key, name, session, null, null, 5));
                 case 1 -> {
@@ -376,7 +376,7 @@ class LogBudgetTest {
     }
 
     private static long kept(LocalBroker broker, String key) {
-        RoomState room = broker.find(key);
+        RoomChannel room = broker.find(key);
         return room == null
                 ? 0
                 : room.end().offset()

@@ -323,7 +323,7 @@ class MailboxTest {
         long[] wait = {1_000_000};
         mailbox.offer(1, 7, () -> wait[0], () -> ran.add("7"));
         executor.runDue();
-        assertEquals(new Mailbox.Dropped(1, 7), mailbox.drop());
+        assertEquals(new Mailbox.Discarded(1, 7), mailbox.drop());
         mailbox.wake();
         executor.advance(Duration.ofSeconds(1));
         assertEquals(List.of(), ran);
@@ -364,7 +364,7 @@ class MailboxTest {
         mailbox.offer(1, 1, () -> 0, () -> mailbox.await(first, () -> ran.add("dropped")));
         executor.runDue();
         assertFalse(mailbox.isIdle(), "it waits for a stage");
-        assertEquals(new Mailbox.Dropped(1, 1), mailbox.drop());
+        assertEquals(new Mailbox.Discarded(1, 1), mailbox.drop());
         mailbox.offer(1, 2, () -> 0, () -> mailbox.await(second, () -> ran.add("second")));
         mailbox.offer(1, 3, () -> 0, () -> ran.add("third"));
         mailbox.wake();

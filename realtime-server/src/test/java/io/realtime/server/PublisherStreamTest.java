@@ -18,7 +18,7 @@ import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
 /** A publisher in the test's hands, and the true way of its items. */
-class PublisherStreamTest implements StreamSource.Outlet, Flow.Subscription {
+class PublisherStreamTest implements StreamSource.Receiver, Flow.Subscription {
     private final ArrayDeque<Runnable> tasks = new ArrayDeque<>();
     private final StreamSource<Double> out = new StreamSource<>(Json.payload(Double.class), this, tasks::add);
     private final List<Double> items = new ArrayList<>();

@@ -8,7 +8,7 @@ import io.realtime.Event;
 import io.realtime.Heartbeat;
 import io.realtime.Request;
 import io.realtime.StreamRequest;
-import io.realtime.internal.wire.Frames;
+import io.realtime.internal.wire.Protocol;
 import io.realtime.server.TestServer.TestPeer;
 import io.realtime.testing.ManualScheduler;
 import java.security.NoSuchAlgorithmException;
@@ -105,7 +105,7 @@ class RealtimeServerBuilderTest {
         assertNotNull(page.failed, "its origin is not allowed");
         assertNotNull(test.connect("", "/other?token=eve").failed, "there is no such path");
 
-        TestPeer ann = test.connect(Frames.SUBPROTOCOL, "/ws");
+        TestPeer ann = test.connect(Protocol.SUBPROTOCOL, "/ws");
         test.time.advance(Duration.ofSeconds(1));
         ann.send("{'type':'$hello','data':{'token':'ann','client':'client-of-ann-0123456789'}}");
         JsonObject welcome = ann.data("$welcome");

@@ -6,8 +6,8 @@ import static org.junit.jupiter.api.Assertions.fail;
 import io.realtime.internal.Ids;
 import io.realtime.internal.wire.Names;
 import io.realtime.internal.wire.Outgoing;
-import io.realtime.spi.Frame;
-import io.realtime.spi.FrameBatch;
+import io.realtime.spi.MessageBatch;
+import io.realtime.spi.WireMessage;
 import io.realtime.testing.ManualScheduler;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -70,11 +70,12 @@ class RoomCostTest {
         return least;
     }
 
-    private static final Outlet NOWHERE = new Nowhere();
+    private static final MemberConnection NOWHERE = new Nowhere();
 
     private final Random random = new Random(1);
     private int made;
-    private final Map<Object, RoomState> joins = new ConcurrentHashMap<>(); // a session's entry for each room it is in
+    private final Map<Object, RoomChannel> joins =
+            new ConcurrentHashMap<>(); // a session's entry for each room it is in
 
     @Test
     void inboxWithOneMessageIsCounted() {
@@ -118,7 +119,7 @@ class RoomCostTest {
                 bits[i % 20] = 1;
                 bits[7] = i;
                 log.append(
-                        Frame.text(new byte[50]),
+                        WireMessage.text(new byte[50]),
                         i % 2 == 0 ? Audience.except(Set.of(Ids.name(random))) : new Audience.Only(5, bits),
                         0);
             }
@@ -155,7 +156,7 @@ class RoomCostTest {
     }
 
     private void join(String room, Session session) {
-        LocalBroker.Joined joined = broker.link(room, room, session, NOWHERE, null, 0);
+        LocalBroker.JoinChange joined = broker.link(room, room, session, NOWHERE, null, 0);
         joined.start();
         joins.put(joined.link(), joined.room());
     }
@@ -164,12 +165,12 @@ class RoomCostTest {
         assertNotNull(broker.publish(key, name, Outgoing.of("e").rawData('"' + "x".repeat(length) + '"'), to));
     }
 
-    private static final class Nowhere implements Outlet {
+    private static final class Nowhere implements MemberConnection {
         @Override
-        public void send(FrameBatch batch) {}
+        public void send(MessageBatch batch) {}
 
         @Override
-        public boolean pauses(Runnable proceed) {
+        public boolean awaitDrained(Runnable proceed) {
             return false;
         }
     }

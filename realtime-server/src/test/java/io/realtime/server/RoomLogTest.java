@@ -3,7 +3,7 @@ package io.realtime.server;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.realtime.spi.Frame;
+import io.realtime.spi.WireMessage;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -15,7 +15,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class RoomLogTest {
-    private record Kept(Frame frame, Audience audience, long nanoTime) {}
+    private record Kept(WireMessage frame, Audience audience, long nanoTime) {}
 
     /** The log beside a list that does the same in the plainest way, but for the bound on bytes. */
     @ParameterizedTest
@@ -58,7 +58,7 @@ class RoomLogTest {
                     drop(list, list.size() - log.size());
                 }
                 default -> {
-                    Frame frame = Frame.text(new byte[random.nextInt(200)]);
+                    WireMessage frame = WireMessage.text(new byte[random.nextInt(200)]);
                     Audience audience =
                             random.nextBoolean() ? Audience.EVERYONE : Audience.except(Set.of("s" + random.nextInt(3)));
                     log.append(frame, audience, now);
@@ -82,7 +82,7 @@ class RoomLogTest {
             assertEquals(log.bytes(), budget.used(), "seed " + seed + ", step " + step);
             assertEquals(
                     list.stream()
-                            .map(kept -> new RoomLog.Entry(kept.frame, kept.audience))
+                            .map(kept -> new RoomLog.LogEntry(kept.frame, kept.audience))
                             .toList(),
                     log.after(log.floor(), Integer.MAX_VALUE));
             if (!list.isEmpty()) {
@@ -101,10 +101,10 @@ class RoomLogTest {
     @Test
     void messageThatExceedsTheRetentionIsKeptUntilTheNext() {
         RoomLog log = log(new Retention(10, Duration.ofHours(1), 500));
-        log.append(Frame.text(new byte[100]), Audience.EVERYONE, 0);
-        log.append(Frame.text(new byte[1_000]), Audience.EVERYONE, 0);
+        log.append(WireMessage.text(new byte[100]), Audience.EVERYONE, 0);
+        log.append(WireMessage.text(new byte[1_000]), Audience.EVERYONE, 0);
         assertEquals(1, log.size());
-        log.append(Frame.text(new byte[100]), Audience.EVERYONE, 0);
+        log.append(WireMessage.text(new byte[100]), Audience.EVERYONE, 0);
         assertEquals(1, log.size());
         assertTrue(log.bytes() < 500);
     }
@@ -116,7 +116,7 @@ class RoomLogTest {
         long[] seats = new long[1_000_000 / 64];
         for (int i = 0; i < 100; i++) {
             Arrays.fill(seats, i < 99 ? 1 : 2);
-            log.append(Frame.text(new byte[100]), new Audience.Only(5, seats), 0);
+            log.append(WireMessage.text(new byte[100]), new Audience.Only(5, seats), 0);
         }
         assertEquals(100, log.size());
         assertTrue(log.bytes() < 2 * 130_000 + 100 * 250, log.bytes() + " bytes");
@@ -127,7 +127,7 @@ class RoomLogTest {
     @Test
     void retentionForEverKeepsMessages() {
         RoomLog log = log(new Retention(10, Duration.ofSeconds(Long.MAX_VALUE)));
-        log.append(Frame.text(new byte[100]), Audience.EVERYONE, Long.MAX_VALUE - 5);
+        log.append(WireMessage.text(new byte[100]), Audience.EVERYONE, Long.MAX_VALUE - 5);
         log.trim(Long.MAX_VALUE + Duration.ofDays(400).toNanos());
         assertEquals(1, log.size());
     }

@@ -8,7 +8,7 @@ import static org.mockito.Mockito.when;
 
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
-import io.realtime.internal.wire.Frames;
+import io.realtime.internal.wire.Protocol;
 import io.realtime.server.DirectTransport.Line;
 import io.realtime.testing.ManualScheduler;
 import java.time.Duration;
@@ -84,7 +84,7 @@ class RulesTest {
                 .build()
                 .start();
         try {
-            Line first = transport.open("", Frames.SUBPROTOCOL);
+            Line first = transport.open("", Protocol.SUBPROTOCOL);
             JsonObject welcome = answer(first, "$welcome", hello(""));
             String rooms =
                     IntStream.range(0, 100).mapToObj(i -> "'room" + i + "':{}").collect(Collectors.joining(","));
@@ -97,7 +97,7 @@ class RulesTest {
             first.abort();
             String session = welcome.get("session").getAsString();
             JsonObject resumed =
-                    answer(transport.open("", Frames.SUBPROTOCOL), "$welcome", hello(",'session':'" + session + "'"));
+                    answer(transport.open("", Protocol.SUBPROTOCOL), "$welcome", hello(",'session':'" + session + "'"));
             assertTrue(resumed.get("resumed").getAsBoolean());
             assertFalse(resumed.toString().contains("unauthorized"), resumed::toString);
             assertEquals(0, Objects.requireNonNull(meeting.get()).getCount());

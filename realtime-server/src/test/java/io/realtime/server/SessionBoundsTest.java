@@ -8,7 +8,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.google.gson.JsonObject;
 import io.realtime.CloseReason;
 import io.realtime.Event;
-import io.realtime.internal.wire.Frames;
+import io.realtime.internal.wire.Protocol;
 import io.realtime.server.TestServer.TestPeer;
 import io.realtime.spi.Handshake;
 import io.realtime.testing.ManualScheduler;
@@ -52,7 +52,7 @@ class SessionBoundsTest {
     }
 
     private TestPeer hello(String user, int client, String more) {
-        TestPeer peer = test.connect(Frames.SUBPROTOCOL, "/ws");
+        TestPeer peer = test.connect(Protocol.SUBPROTOCOL, "/ws");
         peer.send("{'type':'$hello','data':{'token':'" + user + "','client':'client-" + client + "-0123456789'" + more
                 + "}}");
         return peer;
@@ -190,7 +190,7 @@ class SessionBoundsTest {
         entered.forEach(Session::register);
         assertEquals(1, haveAPlace(core, entered));
         CloseReason over = new CloseReason(CloseReason.NORMAL, "over");
-        entered.forEach(session -> session.end(over, Session.Ending.AT_ONCE));
+        entered.forEach(session -> session.end(over, Session.EndReason.AT_ONCE));
         List<Session> next = List.of(login(core, "ann"), login(core, "bob"));
         next.forEach(Session::register);
         assertEquals(1, haveAPlace(core, next), "a place is given back once");
@@ -370,7 +370,7 @@ class SessionBoundsTest {
         Session draining = replaced();
         TestPeer next = hello("ann", 0);
         say(next, 4);
-        draining.end(new CloseReason(CloseReason.TOO_MANY_SESSIONS, "one too many"), Session.Ending.AT_ONCE);
+        draining.end(new CloseReason(CloseReason.TOO_MANY_SESSIONS, "one too many"), Session.EndReason.AT_ONCE);
         say(next, 5);
         test.time.advance(Duration.ofMinutes(6));
         assertEquals(List.of("1", "2", "3", "4", "5"), handled);
@@ -382,7 +382,7 @@ class SessionBoundsTest {
         start(limits -> limits.rate(RateLimit.perMinute(1)));
         Session draining = replaced();
         hello("ann", 0).next("$welcome");
-        draining.end(new CloseReason(CloseReason.TOO_MANY_SESSIONS, "one too many"), Session.Ending.EXCESS);
+        draining.end(new CloseReason(CloseReason.TOO_MANY_SESSIONS, "one too many"), Session.EndReason.EXCESS);
         assertTrue(draining.isIn("hall"), "it drains as the member that it was");
         test.time.advance(Duration.ofMinutes(5));
         assertEquals(List.of("1", "2", "3"), handled);

@@ -4,7 +4,7 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.realtime.Event;
-import io.realtime.internal.wire.Frames;
+import io.realtime.internal.wire.Protocol;
 import io.realtime.server.TestServer.TestPeer;
 import io.realtime.testing.InMemoryNetwork;
 import java.time.Duration;
@@ -186,7 +186,7 @@ class SlowReplayTest {
 
     @Test
     void disconnectDuringTheReplayOfTheInboxComesBehindIt() {
-        TestPeer before = test.connect(Frames.SUBPROTOCOL, "/ws");
+        TestPeer before = test.connect(Protocol.SUBPROTOCOL, "/ws");
         before.send("{'type':'$hello','data':{'token':'ann','client':'client-of-ann-0123456789'}}");
         String epoch = before.data("$welcome")
                 .getAsJsonObject("rooms")
@@ -195,7 +195,7 @@ class SlowReplayTest {
                 .getAsString();
         before.cut();
         IntStream.rangeClosed(1, MESSAGES).forEach(i -> session().send(SAID, "x".repeat(1000)));
-        TestPeer ann = test.connect(Frames.SUBPROTOCOL, "/ws");
+        TestPeer ann = test.connect(Protocol.SUBPROTOCOL, "/ws");
         test.network.stallClients(true);
         ann.send("{'type':'$hello','data':{'token':'ann','client':'client-of-ann-0123456789','session':'"
                 + session().secret() + "','positions':{'@session':['" + epoch + "',0]}}}");
@@ -231,7 +231,7 @@ class SlowReplayTest {
     /** Ann's next connection, which resumes her session and names no room in its {@code $hello}. */
     private TestPeer resumed() {
         String secret = session().secret();
-        TestPeer ann = test.connect(Frames.SUBPROTOCOL, "/ws");
+        TestPeer ann = test.connect(Protocol.SUBPROTOCOL, "/ws");
         ann.send("{'type':'$hello','data':{'token':'ann','client':'client-of-ann-0123456789','session':'" + secret
                 + "','partial':true,'positions':{}}}");
         assertTrue(ann.data("$welcome").get("resumed").getAsBoolean());

@@ -5,13 +5,13 @@ import com.google.gson.JsonParser;
 import io.realtime.CloseReason;
 import io.realtime.ErrorCode;
 import io.realtime.RealtimeException;
-import io.realtime.internal.wire.Frames;
+import io.realtime.internal.wire.Protocol;
 import io.realtime.spi.ClientTransport;
 import io.realtime.spi.Connection;
 import io.realtime.spi.ConnectionListener;
-import io.realtime.spi.Frame;
-import io.realtime.spi.FrameBatch;
+import io.realtime.spi.MessageBatch;
 import io.realtime.spi.ServerTransport;
+import io.realtime.spi.WireMessage;
 import io.realtime.testing.InMemoryNetwork;
 import io.realtime.testing.ManualScheduler;
 import java.net.URI;
@@ -63,7 +63,7 @@ final class TestServer implements AutoCloseable {
 
     /** A managed peer that has been welcomed. */
     TestPeer managed(String user) {
-        TestPeer peer = connect(Frames.SUBPROTOCOL, "/ws");
+        TestPeer peer = connect(Protocol.SUBPROTOCOL, "/ws");
         peer.send("{'type':'$hello','data':{'token':'" + user + "','client':'client-of-" + user + "-0123456789'}}");
         peer.next("$welcome");
         return peer;
@@ -113,7 +113,7 @@ final class TestServer implements AutoCloseable {
                 () -> server.connections().sessions().forEach(session -> {
                     session.attributes();
                     session.mailbox().isFull();
-                    session.roomStates().forEach(RoomState::end);
+                    session.roomStates().forEach(RoomChannel::end);
                 }),
                 "another");
         other.setDaemon(true);
@@ -152,7 +152,7 @@ final class TestServer implements AutoCloseable {
             if (connection == null) {
                 throw new AssertionError("not connected: " + failed);
             }
-            connection.send(FrameBatch.of(Frame.text(json.getBytes(StandardCharsets.UTF_8))));
+            connection.send(MessageBatch.of(WireMessage.text(json.getBytes(StandardCharsets.UTF_8))));
         }
 
         /** Takes the oldest frame of a type; what came before it stays. */

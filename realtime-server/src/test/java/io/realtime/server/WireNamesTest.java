@@ -8,8 +8,8 @@ import io.realtime.CloseReason;
 import io.realtime.Event;
 import io.realtime.Request;
 import io.realtime.server.TestServer.TestPeer;
-import io.realtime.spi.Frame;
-import io.realtime.spi.FrameBatch;
+import io.realtime.spi.MessageBatch;
+import io.realtime.spi.WireMessage;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
@@ -52,7 +52,7 @@ class WireNamesTest {
         byte[] bytes = header.replace('\'', '"').getBytes(StandardCharsets.UTF_8);
         ByteBuffer frame = ByteBuffer.allocate(3 + bytes.length);
         frame.put((byte) 1).putShort((short) bytes.length).put(bytes).flip();
-        Objects.requireNonNull(peer.connection).send(FrameBatch.of(Frame.binary(frame.array())));
+        Objects.requireNonNull(peer.connection).send(MessageBatch.of(WireMessage.binary(frame.array())));
     }
 
     @ParameterizedTest

@@ -102,7 +102,7 @@ class WorkersTest {
         blocked.acquireUninterruptibly(Workers.THREADS);
         Bursts bursts = new Bursts(time, workers::execute);
         CountDownLatch flushed = new CountDownLatch(1);
-        RoomState room = Mockito.mock(RoomState.class);
+        RoomChannel room = Mockito.mock(RoomChannel.class);
         Mockito.doAnswer(call -> {
                     flushed.countDown();
                     return null;

@@ -42,7 +42,7 @@ public final class FaultProxy implements AutoCloseable {
     private final Thread thread;
     private final Queue<Command> commands = new ConcurrentLinkedQueue<>(); // at most one for each thread that calls
     private final CompletableFuture<Void> ended = new CompletableFuture<>();
-    private final List<Connection> connections = new CopyOnWriteArrayList<>(); // changed by the proxy's thread
+    private final List<ProxiedConnection> connections = new CopyOnWriteArrayList<>(); // changed by the proxy's thread
     private volatile boolean closing;
 
     // The proxy's thread only.
@@ -196,12 +196,12 @@ public final class FaultProxy implements AutoCloseable {
         }
         long now = System.nanoTime();
         long wait = Long.MAX_VALUE;
-        for (Connection connection : connections) {
+        for (ProxiedConnection connection : connections) {
             wait = Math.min(wait, connection.forward(now));
         }
         selector.select(wait == Long.MAX_VALUE ? 0 : wait / 1_000_000 + 1);
         for (SelectionKey key : selector.selectedKeys()) {
-            if (key.attachment() instanceof Connection connection) {
+            if (key.attachment() instanceof ProxiedConnection connection) {
                 connection.ready(key);
             } else {
                 accept();
@@ -215,7 +215,7 @@ public final class FaultProxy implements AutoCloseable {
             if (refusing) {
                 reset(client);
             } else {
-                Connection connection = new Connection(client);
+                ProxiedConnection connection = new ProxiedConnection(client);
                 connections.add(connection);
                 connection.dial();
             }
@@ -223,7 +223,7 @@ public final class FaultProxy implements AutoCloseable {
     }
 
     private void resetAll() throws IOException {
-        for (Connection connection : connections) {
+        for (ProxiedConnection connection : connections) {
             connection.reset();
         }
         selector.selectNow(); // a channel that is registered is closed by the next selection, not before
@@ -243,7 +243,7 @@ public final class FaultProxy implements AutoCloseable {
     }
 
     /** A client's socket, the one to the target, and what flows between them. */
-    private final class Connection {
+    private final class ProxiedConnection {
         final SocketChannel client;
         final SocketChannel server = SocketChannel.open();
         final SelectionKey clientKey;
@@ -252,7 +252,7 @@ public final class FaultProxy implements AutoCloseable {
         final Flow down;
         long budget = budget();
 
-        Connection(SocketChannel client) throws IOException {
+        ProxiedConnection(SocketChannel client) throws IOException {
             this.client = client;
             client.configureBlocking(false);
             server.configureBlocking(false);
@@ -322,7 +322,7 @@ public final class FaultProxy implements AutoCloseable {
 
     /** One direction of a connection. */
     private final class Flow {
-        final Connection connection;
+        final ProxiedConnection connection;
         final SocketChannel from;
         final SocketChannel to;
         final ArrayDeque<Chunk> chunks = new ArrayDeque<>();
@@ -332,7 +332,7 @@ public final class FaultProxy implements AutoCloseable {
         boolean noMore; // "from" has ended
         boolean ended; // and "to" was told
 
-        Flow(Connection connection, SocketChannel from, SocketChannel to) {
+        Flow(ProxiedConnection connection, SocketChannel from, SocketChannel to) {
             this.connection = connection;
             this.from = from;
             this.to = to;

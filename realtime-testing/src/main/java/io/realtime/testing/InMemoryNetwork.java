@@ -2,10 +2,10 @@ package io.realtime.testing;
 
 import io.realtime.CloseReason;
 import io.realtime.spi.ClientTransport;
-import io.realtime.spi.Frame;
-import io.realtime.spi.FrameBatch;
+import io.realtime.spi.MessageBatch;
 import io.realtime.spi.Scheduler;
 import io.realtime.spi.ServerTransport;
+import io.realtime.spi.WireMessage;
 import java.net.BindException;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -91,10 +91,10 @@ public final class InMemoryNetwork {
         default void opened(Link link) {}
 
         /** A batch was taken from its sender. */
-        default void sent(Link link, Direction direction, FrameBatch batch) {}
+        default void sent(Link link, Direction direction, MessageBatch batch) {}
 
         /** A frame is there, and is about to be handed to its receiver. */
-        default void arrived(Link link, Direction direction, Frame frame) {}
+        default void arrived(Link link, Direction direction, WireMessage frame) {}
 
         /** The sender of a direction closes the connection, or cuts it off. */
         default void closing(Link link, Direction direction, CloseReason reason) {}
@@ -144,7 +144,7 @@ public final class InMemoryNetwork {
 
     /**
      * Whether the servers' event loops do not come to writing: a flush that asks {@link
-     * io.realtime.spi.Connection#lags} waits until this ends.
+     * io.realtime.spi.Connection#awaitWritable} waits until this ends.
      */
     public void lag(boolean lag) {
         lagging = lag;

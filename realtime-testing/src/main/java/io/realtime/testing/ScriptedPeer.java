@@ -5,13 +5,13 @@ import com.google.gson.JsonObject;
 import com.google.gson.JsonParseException;
 import com.google.gson.reflect.TypeToken;
 import io.realtime.CloseReason;
-import io.realtime.internal.wire.Frames;
+import io.realtime.internal.wire.Protocol;
 import io.realtime.internal.wire.StrictJson;
 import io.realtime.spi.ClientTransport;
 import io.realtime.spi.Connection;
 import io.realtime.spi.ConnectionListener;
-import io.realtime.spi.Frame;
-import io.realtime.spi.FrameBatch;
+import io.realtime.spi.MessageBatch;
+import io.realtime.spi.WireMessage;
 import java.net.URI;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
@@ -46,7 +46,7 @@ public final class ScriptedPeer {
     /** Begins to connect as a client of this project does, and says nothing yet. Takes messages up to 1 MiB. */
     public static ScriptedPeer managed(ClientTransport transport, URI uri) {
         return connect(
-                transport, new ClientTransport.Target(uri, Map.of(), Frames.SUBPROTOCOL, MOST_BYTES, MOST_BYTES));
+                transport, new ClientTransport.Target(uri, Map.of(), Protocol.SUBPROTOCOL, MOST_BYTES, MOST_BYTES));
     }
 
     /** Begins to connect as a browser's {@code new WebSocket(uri)} does; the token is in the query. */
@@ -73,12 +73,12 @@ public final class ScriptedPeer {
 
     /** Sends a text message as it is; otherwise as {@link #send}. */
     public boolean sendRaw(String text) {
-        return open().send(FrameBatch.of(Frame.text(text.getBytes(StandardCharsets.UTF_8))));
+        return open().send(MessageBatch.of(WireMessage.text(text.getBytes(StandardCharsets.UTF_8))));
     }
 
     /** Sends a binary message; otherwise as {@link #send}. */
     public boolean sendBinary(byte[] payload) {
-        return open().send(FrameBatch.of(Frame.binary(payload.clone())));
+        return open().send(MessageBatch.of(WireMessage.binary(payload.clone())));
     }
 
     /** Begins the closing handshake; {@link #closed} tells when it is done. */

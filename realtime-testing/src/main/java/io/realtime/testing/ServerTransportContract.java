@@ -8,11 +8,11 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.realtime.CloseReason;
-import io.realtime.spi.Frame;
-import io.realtime.spi.FrameBatch;
 import io.realtime.spi.Handshake;
+import io.realtime.spi.MessageBatch;
 import io.realtime.spi.ServerTransport;
 import io.realtime.spi.ServerTransport.Upgrade;
+import io.realtime.spi.WireMessage;
 import io.realtime.testing.ContractServer.Accepted;
 import java.io.IOException;
 import java.time.Duration;
@@ -50,7 +50,7 @@ public abstract class ServerTransportContract extends ServerTransportFixture {
         assertEquals("text ", accepted.next());
 
         assertTrue(accepted.connection.send(text("zurück 🎈")));
-        assertTrue(accepted.connection.send(FrameBatch.of(Frame.binary(new byte[] {1, -2}))));
+        assertTrue(accepted.connection.send(MessageBatch.of(WireMessage.binary(new byte[] {1, -2}))));
         assertTrue(accepted.connection.send(text("")));
         assertEquals("text zurück 🎈", peer.next());
         assertEquals("binary [1, -2]", peer.next());
@@ -91,8 +91,10 @@ public abstract class ServerTransportContract extends ServerTransportFixture {
         ContractPeer peer = open();
         Accepted accepted = server.next();
         byte[] binary = new byte[300];
-        accepted.connection.send(FrameBatch.of(
-                List.of(Frame.text(new byte[] {'a'}), Frame.binary(binary), Frame.text(new byte[] {'c'})), false));
+        accepted.connection.send(MessageBatch.of(
+                List.of(WireMessage.text(new byte[] {'a'}), WireMessage.binary(binary), WireMessage.text(new byte[] {'c'
+                })),
+                false));
         assertEquals("text a", peer.next());
         assertEquals("binary " + Arrays.toString(binary), peer.next());
         assertEquals("text c", peer.next());
@@ -100,7 +102,8 @@ public abstract class ServerTransportContract extends ServerTransportFixture {
 
     @Test
     void oneEncodedBatchServesManyConnectionsAndTheSameOneAgain() throws Exception {
-        FrameBatch batch = FrameBatch.of(List.of(Frame.text(new byte[] {'a'}), Frame.text(new byte[] {'b'})), false);
+        MessageBatch batch =
+                MessageBatch.of(List.of(WireMessage.text(new byte[] {'a'}), WireMessage.text(new byte[] {'b'})), false);
         for (int i = 0; i < 3; i++) {
             ContractPeer peer = open();
             Accepted accepted = server.next();
@@ -181,18 +184,18 @@ public abstract class ServerTransportContract extends ServerTransportFixture {
         BlockingQueue<String> caughtUp = new LinkedBlockingQueue<>();
         int taken = 0;
         do {
-            if (accepted.connection.lags(() -> caughtUp.add("caught up"))) {
+            if (accepted.connection.awaitWritable(() -> caughtUp.add("caught up"))) {
                 assertEquals("caught up", await(caughtUp));
             }
             assertTrue(taken < 10_000, "a peer that reads nothing must be refused at some time");
         } while (accepted.connection.send(text(taken++ + " " + BIG)));
-        boolean lags = accepted.connection.lags(() -> caughtUp.add("ended"));
+        boolean lags = accepted.connection.awaitWritable(() -> caughtUp.add("ended"));
         accepted.connection.abort();
         if (lags) {
             assertEquals("ended", await(caughtUp));
         }
         assertTrue(accepted.next().startsWith("closed"));
-        assertFalse(accepted.connection.lags(() -> caughtUp.add("nothing lags that has ended")));
+        assertFalse(accepted.connection.awaitWritable(() -> caughtUp.add("nothing lags that has ended")));
     }
 
     @Test
@@ -201,8 +204,8 @@ public abstract class ServerTransportContract extends ServerTransportFixture {
         Accepted accepted = server.next();
         peer.text("upgraded");
         assertEquals("text upgraded", accepted.next());
-        Frame half = Frame.binary(new byte[OUTBOUND_BYTES / 2]);
-        assertFalse(accepted.connection.send(FrameBatch.of(List.of(half, half), false)));
+        WireMessage half = WireMessage.binary(new byte[OUTBOUND_BYTES / 2]);
+        assertFalse(accepted.connection.send(MessageBatch.of(List.of(half, half), false)));
         assertEquals(0, accepted.connection.outboundBytes());
         assertTrue(accepted.connection.send(text("small")));
         assertEquals("text small", peer.next());

@@ -2,9 +2,9 @@ package io.realtime.testing;
 
 import static org.junit.jupiter.api.Assertions.assertNull;
 
-import io.realtime.spi.Frame;
-import io.realtime.spi.FrameBatch;
+import io.realtime.spi.MessageBatch;
 import io.realtime.spi.ServerTransport;
+import io.realtime.spi.WireMessage;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -108,7 +108,7 @@ abstract class ServerTransportFixture {
         assertNull(transport().problem());
     }
 
-    static FrameBatch text(String text) {
-        return FrameBatch.of(Frame.text(text.getBytes(StandardCharsets.UTF_8)));
+    static MessageBatch text(String text) {
+        return MessageBatch.of(WireMessage.text(text.getBytes(StandardCharsets.UTF_8)));
     }
 }

@@ -3,9 +3,9 @@ package io.realtime.testing;
 import io.realtime.CloseReason;
 import io.realtime.spi.Connection;
 import io.realtime.spi.ConnectionListener;
-import io.realtime.spi.Frame;
-import io.realtime.spi.FrameBatch;
+import io.realtime.spi.MessageBatch;
 import io.realtime.spi.Scheduler;
+import io.realtime.spi.WireMessage;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -28,7 +28,7 @@ final class SimulatedEnd implements Connection {
     private final Deque<Scheduler.Cancellable> onTheWay = new ArrayDeque<>(); // from here, the next to arrive first
     private final List<Runnable> stalled = new ArrayList<>();
     private final Deque<Runnable> held = new ArrayDeque<>(); // there, while the other end's host is paused
-    private final Deque<FrameBatch> queued = new ArrayDeque<>(); // held for a flush
+    private final Deque<MessageBatch> queued = new ArrayDeque<>(); // held for a flush
 
     private @Nullable ConnectionListener listener;
     private @Nullable CloseReason reason; // why it closes or has closed, as decided first
@@ -93,14 +93,14 @@ final class SimulatedEnd implements Connection {
     // ---- Connection
 
     @Override
-    public boolean send(FrameBatch batch) {
+    public boolean send(MessageBatch batch) {
         boolean isTaken = queue(batch);
         flush();
         return isTaken;
     }
 
     @Override
-    public boolean queue(FrameBatch batch) {
+    public boolean queue(MessageBatch batch) {
         if (closing || over) {
             return false;
         }
@@ -120,10 +120,10 @@ final class SimulatedEnd implements Connection {
 
     @Override
     public void flush() {
-        for (FrameBatch batch = queued.poll(); batch != null; batch = queued.poll()) {
+        for (MessageBatch batch = queued.poll(); batch != null; batch = queued.poll()) {
             int left = batch.frames().size();
             int bytes = batch.bytes();
-            for (Frame frame : batch.frames()) {
+            for (WireMessage frame : batch.frames()) {
                 left--;
                 int taken = left == 0 ? bytes : 0;
                 travel(() -> arrive(frame, taken));
@@ -142,7 +142,7 @@ final class SimulatedEnd implements Connection {
     }
 
     @Override
-    public boolean lags(Runnable caughtUp) {
+    public boolean awaitWritable(Runnable caughtUp) {
         if (!network.isLagging() || over) {
             return false;
         }
@@ -300,7 +300,7 @@ final class SimulatedEnd implements Connection {
         }
     }
 
-    private void arrive(Frame frame, int taken) {
+    private void arrive(WireMessage frame, int taken) {
         if (frame.length() > bytesToReset) {
             link.reset();
             return;
@@ -322,7 +322,7 @@ final class SimulatedEnd implements Connection {
         }
     }
 
-    private void receive(Frame frame, boolean isDamaged) {
+    private void receive(WireMessage frame, boolean isDamaged) {
         if (isDeaf || over || listener == null) {
             return;
         }

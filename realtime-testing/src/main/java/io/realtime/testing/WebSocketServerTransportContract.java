@@ -7,8 +7,8 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.realtime.CloseReason;
-import io.realtime.spi.FrameBatch;
 import io.realtime.spi.Handshake;
+import io.realtime.spi.MessageBatch;
 import io.realtime.spi.ServerTransport;
 import io.realtime.spi.ServerTransport.Upgrade;
 import io.realtime.testing.ContractServer.Accepted;
@@ -356,7 +356,7 @@ public abstract class WebSocketServerTransportContract extends WebSocketFramesCo
     }
 
     private void sendUntilAborted(Accepted accepted) {
-        FrameBatch own = text(accepted.handshake.path().repeat(1_000));
+        MessageBatch own = text(accepted.handshake.path().repeat(1_000));
         CountDownLatch sending = new CountDownLatch(1);
         meanwhile(() -> {
             while (!accepted.isOver()) {

@@ -189,9 +189,9 @@ class HostFaultsTest extends NetworkFixture {
         begin(server);
         advance(2);
         boolean[] goesOn = new boolean[1];
-        assertFalse(serverEnd().connection.lags(() -> goesOn[0] = true));
+        assertFalse(serverEnd().connection.awaitWritable(() -> goesOn[0] = true));
         network.lag(true);
-        assertTrue(serverEnd().connection.lags(() -> goesOn[0] = true));
+        assertTrue(serverEnd().connection.awaitWritable(() -> goesOn[0] = true));
         advance(5);
         assertFalse(goesOn[0]);
         network.lag(false);

@@ -7,10 +7,10 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.realtime.CloseReason;
 import io.realtime.spi.Connection;
-import io.realtime.spi.Frame;
-import io.realtime.spi.FrameBatch;
 import io.realtime.spi.Handshake;
+import io.realtime.spi.MessageBatch;
 import io.realtime.spi.ServerTransport;
+import io.realtime.spi.WireMessage;
 import java.io.IOException;
 import java.net.BindException;
 import java.time.Duration;
@@ -43,7 +43,8 @@ class InMemoryNetworkTest extends NetworkFixture {
         assertTrue(clientEnd().connection.send(text("b"))); // may not overtake
         assertTrue(serverEnd()
                 .connection
-                .send(FrameBatch.of(List.of(Frame.text(new byte[] {'c'}), Frame.binary(new byte[] {1, 2})), false)));
+                .send(MessageBatch.of(
+                        List.of(WireMessage.text(new byte[] {'c'}), WireMessage.binary(new byte[] {1, 2})), false)));
         assertEquals(List.of(), serverEnd().seen);
         advance(10);
         assertEquals(List.of("a@12", "b@12"), serverEnd().seen);

@@ -4,9 +4,9 @@ import io.realtime.CloseReason;
 import io.realtime.spi.ClientTransport;
 import io.realtime.spi.Connection;
 import io.realtime.spi.ConnectionListener;
-import io.realtime.spi.Frame;
-import io.realtime.spi.FrameBatch;
+import io.realtime.spi.MessageBatch;
 import io.realtime.spi.ServerTransport;
+import io.realtime.spi.WireMessage;
 import java.io.IOException;
 import java.net.URI;
 import java.nio.ByteBuffer;
@@ -92,10 +92,10 @@ class InMemoryTransportContractTest extends ServerTransportContract {
 
         @Override
         public void binary(byte[] payload) {
-            send(FrameBatch.of(Frame.binary(payload)));
+            send(MessageBatch.of(WireMessage.binary(payload)));
         }
 
-        private void send(FrameBatch batch) {
+        private void send(MessageBatch batch) {
             if (!end().send(batch)) {
                 throw new IllegalStateException("the client's queue is full, or over");
             }

@@ -8,10 +8,10 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.realtime.CloseReason;
 import io.realtime.spi.Connection;
-import io.realtime.spi.Frame;
-import io.realtime.spi.FrameBatch;
+import io.realtime.spi.MessageBatch;
 import io.realtime.spi.Scheduler;
 import io.realtime.spi.ServerTransport;
+import io.realtime.spi.WireMessage;
 import io.realtime.testing.InMemoryNetwork.Direction;
 import java.io.IOException;
 import java.time.Duration;
@@ -29,12 +29,12 @@ class LinkFaultsTest extends NetworkFixture {
         assertEquals(2, connected.size());
     }
 
-    private static FrameBatch batch(String... texts) {
-        List<Frame> frames = new ArrayList<>();
+    private static MessageBatch batch(String... texts) {
+        List<WireMessage> frames = new ArrayList<>();
         for (String text : texts) {
             frames.addAll(text(text).frames());
         }
-        return FrameBatch.of(frames, false);
+        return MessageBatch.of(frames, false);
     }
 
     // ---- latency

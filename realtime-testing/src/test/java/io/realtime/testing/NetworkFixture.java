@@ -6,11 +6,11 @@ import io.realtime.CloseReason;
 import io.realtime.spi.ClientTransport;
 import io.realtime.spi.Connection;
 import io.realtime.spi.ConnectionListener;
-import io.realtime.spi.Frame;
-import io.realtime.spi.FrameBatch;
 import io.realtime.spi.Handshake;
+import io.realtime.spi.MessageBatch;
 import io.realtime.spi.Scheduler;
 import io.realtime.spi.ServerTransport;
+import io.realtime.spi.WireMessage;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.net.URI;
@@ -158,8 +158,8 @@ abstract class NetworkFixture {
         return connected.get(0);
     }
 
-    static FrameBatch text(String text) {
-        return FrameBatch.of(Frame.text(text.getBytes(StandardCharsets.UTF_8)));
+    static MessageBatch text(String text) {
+        return MessageBatch.of(WireMessage.text(text.getBytes(StandardCharsets.UTF_8)));
     }
 
     void advance(long ms) {

@@ -10,9 +10,9 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.google.gson.JsonObject;
 import io.realtime.CloseReason;
 import io.realtime.spi.ClientTransport;
-import io.realtime.spi.Frame;
-import io.realtime.spi.FrameBatch;
+import io.realtime.spi.MessageBatch;
 import io.realtime.spi.ServerTransport;
+import io.realtime.spi.WireMessage;
 import java.net.URI;
 import java.util.List;
 import java.util.Map;
@@ -93,7 +93,7 @@ class ScriptedPeerTest extends NetworkFixture {
     void keepsWhatIsNoEnvelope() {
         ScriptedPeer peer = plain();
         says("", "[1]", "{\"type\":{}}", "{'type':'a'}", "null", "{");
-        serverEnd().connection.send(FrameBatch.of(Frame.binary(new byte[3])));
+        serverEnd().connection.send(MessageBatch.of(WireMessage.binary(new byte[3])));
         advance(1);
         assertEquals(List.of("", "", "", "", "", "", ""), peer.types());
         assertEquals("[1]", peer.received().get(1));

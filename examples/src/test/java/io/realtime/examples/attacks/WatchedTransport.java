@@ -3,8 +3,8 @@ package io.realtime.examples.attacks;
 import io.realtime.CloseReason;
 import io.realtime.spi.Connection;
 import io.realtime.spi.ConnectionListener;
-import io.realtime.spi.FrameBatch;
 import io.realtime.spi.Handshake;
+import io.realtime.spi.MessageBatch;
 import io.realtime.spi.ServerTransport;
 import java.io.IOException;
 import java.time.Duration;
@@ -65,12 +65,12 @@ final class WatchedTransport implements ServerTransport {
         }
 
         @Override
-        public boolean send(FrameBatch batch) {
+        public boolean send(MessageBatch batch) {
             return connection.send(batch);
         }
 
         @Override
-        public boolean queue(FrameBatch batch) {
+        public boolean queue(MessageBatch batch) {
             return connection.queue(batch);
         }
 
@@ -90,8 +90,8 @@ final class WatchedTransport implements ServerTransport {
         }
 
         @Override
-        public boolean lags(Runnable caughtUp) {
-            return connection.lags(caughtUp);
+        public boolean awaitWritable(Runnable caughtUp) {
+            return connection.awaitWritable(caughtUp);
         }
 
         @Override

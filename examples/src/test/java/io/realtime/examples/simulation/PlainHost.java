@@ -3,13 +3,13 @@ package io.realtime.examples.simulation;
 import com.google.gson.Gson;
 import io.realtime.CloseReason;
 import io.realtime.internal.wire.Envelope;
-import io.realtime.internal.wire.Frames;
+import io.realtime.internal.wire.Protocol;
 import io.realtime.spi.ClientTransport;
 import io.realtime.spi.Connection;
 import io.realtime.spi.ConnectionListener;
-import io.realtime.spi.Frame;
-import io.realtime.spi.FrameBatch;
+import io.realtime.spi.MessageBatch;
 import io.realtime.spi.Scheduler;
+import io.realtime.spi.WireMessage;
 import java.net.URI;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
@@ -86,8 +86,8 @@ final class PlainHost {
             return; // one of a crowd mostly listens
         }
         switch (random.nextInt(12)) {
-            case 0 -> now.ask(Frames.JOIN, simulation.anyRoom());
-            case 1 -> now.ask(Frames.LEAVE, simulation.anyRoom());
+            case 0 -> now.ask(Protocol.JOIN, simulation.anyRoom());
+            case 1 -> now.ask(Protocol.LEAVE, simulation.anyRoom());
             case 2, 3, 4, 5 -> now.say(0);
             case 6 -> {
                 int filler = random.nextBoolean() ? 0 : 600;
@@ -156,7 +156,7 @@ final class PlainHost {
 
         private boolean send(String ref, String json) {
             boolean isSent = connection != null
-                    && connection.send(FrameBatch.of(Frame.text(json.getBytes(StandardCharsets.UTF_8))));
+                    && connection.send(MessageBatch.of(WireMessage.text(json.getBytes(StandardCharsets.UTF_8))));
             if (isSent && !ref.isEmpty()) {
                 open.add(ref);
             }
@@ -165,7 +165,7 @@ final class PlainHost {
 
         void ask(String type, String room) {
             String ref = "q" + ++questions;
-            if (type.equals(Frames.JOIN)) {
+            if (type.equals(Protocol.JOIN)) {
                 rooms.add(room);
             }
             send(ref, "{\"type\":\"" + type + "\",\"room\":\"" + room + "\",\"ref\":\"" + ref + "\"}");
@@ -183,7 +183,7 @@ final class PlainHost {
                         .putShort((short) header.length)
                         .put(header)
                         .put(data);
-                if (connection != null && connection.send(FrameBatch.of(Frame.binary(frame.array())))) {
+                if (connection != null && connection.send(MessageBatch.of(WireMessage.binary(frame.array())))) {
                     open.add(note.text());
                 }
             } else {
@@ -199,13 +199,13 @@ final class PlainHost {
             lastHeard = simulation.time.nanoTime();
             Envelope envelope = Envelope.parseFromServer(text);
             String ref = envelope.ref();
-            if (envelope.type().equals(Frames.WELCOME)) {
+            if (envelope.type().equals(Protocol.WELCOME)) {
                 isWelcome = true;
                 for (int i = random.nextInt(4); i > 0; i--) { // not all at once: its mailbox is small
-                    ask(Frames.JOIN, simulation.anyRoom());
+                    ask(Protocol.JOIN, simulation.anyRoom());
                 }
                 if (simulation.setup.isCrowded()) {
-                    ask(Frames.JOIN, simulation.setup.rooms().get(0));
+                    ask(Protocol.JOIN, simulation.setup.rooms().get(0));
                 }
             } else if (ref != null && !open.remove(ref)) {
                 simulation.history.broken(mine + " is answered " + ref + ", which it did not ask, or twice");

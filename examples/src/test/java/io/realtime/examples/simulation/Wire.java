@@ -3,9 +3,9 @@ package io.realtime.examples.simulation;
 import io.realtime.CloseReason;
 import io.realtime.internal.wire.BinaryEnvelope;
 import io.realtime.internal.wire.Envelope;
-import io.realtime.internal.wire.Frames;
-import io.realtime.spi.Frame;
-import io.realtime.spi.FrameBatch;
+import io.realtime.internal.wire.Protocol;
+import io.realtime.spi.MessageBatch;
+import io.realtime.spi.WireMessage;
 import io.realtime.testing.InMemoryNetwork;
 import io.realtime.testing.InMemoryNetwork.Direction;
 import io.realtime.testing.InMemoryNetwork.Link;
@@ -155,13 +155,13 @@ final class Wire implements InMemoryNetwork.Tap {
     }
 
     @Override
-    public void arrived(Link link, Direction direction, Frame frame) {
+    public void arrived(Link link, Direction direction, WireMessage frame) {
         Line line = lines.get(link);
         if (direction != Direction.TO_SERVER || line == null) {
             return;
         }
         Envelope envelope = frame.isText() ? Envelope.parse(frame.asText()) : BinaryEnvelope.parse(frame.payload());
-        if (envelope.type().equals(Frames.HELLO)) {
+        if (envelope.type().equals(Protocol.HELLO)) {
             line.begun = ++events;
             line.isManaged = true;
             if (frame.length() > MOST_HELLO) {
@@ -205,16 +205,16 @@ final class Wire implements InMemoryNetwork.Tap {
     }
 
     @Override
-    public void sent(Link link, Direction direction, FrameBatch batch) {
+    public void sent(Link link, Direction direction, MessageBatch batch) {
         Line line = lines.get(link);
         if (direction != Direction.TO_CLIENT || line == null) {
             return;
         }
-        int bytes = batch.frames().stream().mapToInt(Frame::length).sum();
+        int bytes = batch.frames().stream().mapToInt(WireMessage::length).sum();
         if (batch.frames().size() > 1 && bytes > simulation.setup.limits().outboundBytes() / 4) {
             broken(line, "a batch of " + batch.frames().size() + " frames has " + bytes + " bytes");
         }
-        for (Frame frame : batch.frames()) {
+        for (WireMessage frame : batch.frames()) {
             Envelope envelope =
                     frame.isText() ? Envelope.parseFromServer(frame.asText()) : BinaryEnvelope.parse(frame.payload());
             if (envelope.isProtocol()) {
@@ -232,11 +232,11 @@ final class Wire implements InMemoryNetwork.Tap {
             simulation.trace("    " + line.session + " is sent " + envelope + " " + ref + " " + room);
         }
         switch (envelope.type()) {
-            case Frames.WELCOME -> welcome(line, envelope.data(Frames.Welcome.class));
-            case Frames.JOINED -> joined(line, String.valueOf(room), envelope.data(Frames.Joined.class));
-            case Frames.LEFT -> line.rooms.remove(room);
-            case Frames.GAP -> {
-                Frames.Gap gap = envelope.data(Frames.Gap.class);
+            case Protocol.WELCOME -> welcome(line, envelope.data(Protocol.Welcome.class));
+            case Protocol.JOINED -> joined(line, String.valueOf(room), envelope.data(Protocol.JoinReply.class));
+            case Protocol.LEFT -> line.rooms.remove(room);
+            case Protocol.GAP -> {
+                Protocol.GapNotice gap = envelope.data(Protocol.GapNotice.class);
                 if (!"@session".equals(room)) {
                     if (!line.rooms.containsKey(room)) {
                         broken(line, "it is told of a gap in " + room + ", where it is not");
@@ -244,21 +244,21 @@ final class Wire implements InMemoryNetwork.Tap {
                     line.rooms.put(room, new Place(gap.epoch(), gap.offset()));
                 }
             }
-            case Frames.REPLY -> {
+            case Protocol.REPLY -> {
                 String question = ref == null ? null : line.questions.remove(ref);
-                if (Frames.JOIN.equals(question)) {
-                    joined(line, String.valueOf(room), envelope.data(Frames.Joined.class));
-                } else if (Frames.REJOIN.equals(question)) {
-                    envelope.<Frames.Rejoins>data(Frames.Rejoins.class)
+                if (Protocol.JOIN.equals(question)) {
+                    joined(line, String.valueOf(room), envelope.data(Protocol.JoinReply.class));
+                } else if (Protocol.REJOIN.equals(question)) {
+                    envelope.<Protocol.RejoinReply>data(Protocol.RejoinReply.class)
                             .rooms()
                             .forEach((name, rejoined) -> rejoined(line, name, rejoined));
-                } else if (Frames.LEAVE.equals(question)) {
+                } else if (Protocol.LEAVE.equals(question)) {
                     line.rooms.remove(room);
                 }
             }
-            case Frames.ERROR -> {
+            case Protocol.ERROR -> {
                 String question = ref == null ? null : line.questions.remove(ref);
-                if (Frames.JOIN.equals(question)) {
+                if (Protocol.JOIN.equals(question)) {
                     line.rooms.remove(room);
                 } else if (ref != null && question == null) {
                     handled(ref);
@@ -268,7 +268,7 @@ final class Wire implements InMemoryNetwork.Tap {
         }
     }
 
-    private void welcome(Line line, Frames.Welcome welcome) {
+    private void welcome(Line line, Protocol.Welcome welcome) {
         if (line.isWelcome()) {
             broken(line, "it is welcomed twice");
         }
@@ -287,11 +287,11 @@ final class Wire implements InMemoryNetwork.Tap {
         }
     }
 
-    private static void joined(Line line, String room, Frames.Joined at) {
+    private static void joined(Line line, String room, Protocol.JoinReply at) {
         line.rooms.put(room, new Place(at.epoch(), at.offset()));
     }
 
-    private static void rejoined(Line line, String room, Frames.Rejoined rejoined) {
+    private static void rejoined(Line line, String room, Protocol.Rejoined rejoined) {
         String epoch = rejoined.epoch();
         if (rejoined.error() == null && epoch != null) {
             line.rooms.put(room, new Place(epoch, rejoined.offset()));

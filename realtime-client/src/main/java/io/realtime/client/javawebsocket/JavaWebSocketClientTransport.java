@@ -30,12 +30,12 @@ public final class JavaWebSocketClientTransport implements ClientTransport {
     JavaWebSocketClientTransport(@Nullable SSLSocketFactory tls, ClientSocket.Resolver resolver) {
         this.tls = tls;
         this.resolver = resolver;
-        Libraries.use("the client's transport", "org.java-websocket:Java-WebSocket", () -> Attempt.class);
+        Libraries.use("the client's transport", "org.java-websocket:Java-WebSocket", () -> DialAttempt.class);
     }
 
     @Override
     public Scheduler.Cancellable connect(Target target, Callback callback) {
-        Attempt attempt = new Attempt(target, callback, tls, resolver);
+        DialAttempt attempt = new DialAttempt(target, callback, tls, resolver);
         attempt.connect();
         return attempt::cancel;
     }

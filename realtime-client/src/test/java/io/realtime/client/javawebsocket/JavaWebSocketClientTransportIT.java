@@ -16,10 +16,10 @@ import io.realtime.internal.wire.Envelope;
 import io.realtime.spi.ClientTransport;
 import io.realtime.spi.Connection;
 import io.realtime.spi.ConnectionListener;
-import io.realtime.spi.Frame;
-import io.realtime.spi.FrameBatch;
+import io.realtime.spi.MessageBatch;
 import io.realtime.spi.Scheduler;
 import io.realtime.spi.UpgradeException;
+import io.realtime.spi.WireMessage;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -105,8 +105,8 @@ class JavaWebSocketClientTransportIT {
         return client;
     }
 
-    private static FrameBatch text(String text) {
-        return FrameBatch.of(Frame.text(text.getBytes(StandardCharsets.UTF_8)));
+    private static MessageBatch text(String text) {
+        return MessageBatch.of(WireMessage.text(text.getBytes(StandardCharsets.UTF_8)));
     }
 
     @Test
@@ -413,7 +413,7 @@ class JavaWebSocketClientTransportIT {
             });
             Client client = connect(target(plain.getLocalPort(), 1_000, 2 * stuck));
             Connection connection = client.connection();
-            assertTrue(connection.send(FrameBatch.of(Frame.binary(new byte[stuck]))));
+            assertTrue(connection.send(MessageBatch.of(WireMessage.binary(new byte[stuck]))));
             if (isClosedHere) {
                 connection.close(new CloseReason(CloseReason.NORMAL, "done"));
             }

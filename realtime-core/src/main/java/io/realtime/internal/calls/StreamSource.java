@@ -16,7 +16,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class StreamSource<T> implements StreamSink<T> {
     /** The way to whoever asked. */
-    public interface Outlet {
+    public interface Receiver {
         /** Whether there is room for an item; {@link StreamSource#roomAgain} tells when there is again. */
         boolean hasRoom();
 
@@ -38,7 +38,7 @@ public final class StreamSource<T> implements StreamSink<T> {
     }
 
     private final Payload items;
-    private final Outlet outlet;
+    private final Receiver outlet;
     private final Executor executor;
 
     private final ReentrantLock lock = new ReentrantLock();
@@ -58,7 +58,7 @@ public final class StreamSource<T> implements StreamSink<T> {
     private boolean running; // guarded by lock: onReady runs, or is about to
 
     /** @param executor runs what {@link #onReady} was given, and sends the last frame of a stream that is cancelled */
-    public StreamSource(Payload items, Outlet outlet, Executor executor) {
+    public StreamSource(Payload items, Receiver outlet, Executor executor) {
         this.items = items;
         this.outlet = outlet;
         this.executor = executor;

@@ -3,7 +3,7 @@ package io.realtime.internal.wire;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonPrimitive;
-import io.realtime.spi.Frame;
+import io.realtime.spi.WireMessage;
 import java.nio.ByteBuffer;
 import java.nio.charset.CharacterCodingException;
 import java.nio.charset.StandardCharsets;
@@ -82,14 +82,14 @@ public final class BinaryEnvelope {
      *
      * @throws IllegalArgumentException when the header is longer than 65,535 bytes
      */
-    static Frame encode(byte[] header, ByteBuffer payload) {
+    static WireMessage encode(byte[] header, ByteBuffer payload) {
         byte[] bytes = new byte[length(header.length, payload)];
         ByteBuffer.wrap(bytes)
                 .put((byte) VERSION)
                 .putShort((short) 0)
                 .put(header)
                 .put(payload.duplicate());
-        return Frame.binary(endHeader(bytes, PREFIX + header.length));
+        return WireMessage.binary(endHeader(bytes, PREFIX + header.length));
     }
 
     /**
@@ -126,7 +126,7 @@ public final class BinaryEnvelope {
     // ---------------------------------------------------------------- history
 
     /** Returns a frame of ours, binary or not, as the JSON that it is in the reply to {@code $history}. */
-    public static String toHistory(Frame frame) {
+    public static String toHistory(WireMessage frame) {
         if (frame.isText()) {
             return frame.asText();
         }
@@ -141,7 +141,7 @@ public final class BinaryEnvelope {
     }
 
     /** Returns at least as many bytes as {@link #toHistory} makes of a frame, and not many more. */
-    public static int historyLength(Frame frame) {
+    public static int historyLength(WireMessage frame) {
         return frame.isText() ? frame.length() : (frame.length() + 2) / 3 * 4 + 16;
     }
 

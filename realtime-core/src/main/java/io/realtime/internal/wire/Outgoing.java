@@ -1,7 +1,7 @@
 package io.realtime.internal.wire;
 
 import io.realtime.PayloadException;
-import io.realtime.spi.Frame;
+import io.realtime.spi.WireMessage;
 import java.lang.reflect.Type;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
@@ -114,12 +114,12 @@ public final class Outgoing {
     }
 
     /** Returns the frame, in no log. */
-    public Frame frame() {
+    public WireMessage frame() {
         return end(json.length());
     }
 
     /** Returns the frame with its place in a log. Encodes nothing again. */
-    public Frame frame(long offset) {
+    public WireMessage frame(long offset) {
         int fields = json.length();
         json.add(OFFSET).add(offset);
         return end(fields);
@@ -136,10 +136,10 @@ public final class Outgoing {
         return length - 1 + OFFSET.length();
     }
 
-    private Frame end(int fields) {
+    private WireMessage end(int fields) {
         try {
             byte[] envelope = json.add("}").bytes();
-            return payload == null ? Frame.text(envelope) : BinaryEnvelope.encode(envelope, payload);
+            return payload == null ? WireMessage.text(envelope) : BinaryEnvelope.encode(envelope, payload);
         } finally {
             json.truncate(fields);
         }
@@ -150,7 +150,7 @@ public final class Outgoing {
      *
      * @param fields JSON in ASCII that begins with a comma, or nothing
      */
-    public static Frame extend(Frame frame, String fields) {
+    public static WireMessage extend(WireMessage frame, String fields) {
         byte[] tail = fields.concat("}").getBytes(StandardCharsets.US_ASCII);
         ByteBuffer in = frame.payload();
         int brace = (frame.isText() ? in.remaining() : BinaryEnvelope.headerEnd(in)) - 1;
@@ -158,7 +158,9 @@ public final class Outgoing {
         in.get(bytes, 0, brace + 1);
         System.arraycopy(tail, 0, bytes, brace, tail.length);
         in.get(bytes, brace + tail.length, in.remaining());
-        return frame.isText() ? Frame.text(bytes) : Frame.binary(BinaryEnvelope.endHeader(bytes, brace + tail.length));
+        return frame.isText()
+                ? WireMessage.text(bytes)
+                : WireMessage.binary(BinaryEnvelope.endHeader(bytes, brace + tail.length));
     }
 
     private Outgoing string(String name, @Nullable String value) {

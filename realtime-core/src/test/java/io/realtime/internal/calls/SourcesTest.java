@@ -13,7 +13,7 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 
-class SourcesTest implements StreamSource.Outlet {
+class SourcesTest implements StreamSource.Receiver {
     private final Sources sources = new Sources(2);
     private final List<String> items = new ArrayList<>();
     private boolean isFull;

@@ -9,9 +9,9 @@ import io.realtime.PayloadException;
 import io.realtime.RealtimeException;
 import io.realtime.StreamListener;
 import io.realtime.internal.wire.Envelope;
-import io.realtime.internal.wire.Frames;
 import io.realtime.internal.wire.Json;
 import io.realtime.internal.wire.Outgoing;
+import io.realtime.internal.wire.Protocol;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
@@ -57,7 +57,7 @@ class StreamCallTest {
             failures::add);
 
     private static Envelope next(long index, String json) {
-        return Envelope.parse(Outgoing.of(Frames.NEXT)
+        return Envelope.parse(Outgoing.of(Protocol.NEXT)
                 .ref("q")
                 .index(index)
                 .rawData(json)
@@ -73,7 +73,7 @@ class StreamCallTest {
 
     private void end(long count) {
         call.end(Envelope.parse(
-                Outgoing.of(Frames.END).ref("q").index(count).frame().asText()));
+                Outgoing.of(Protocol.END).ref("q").index(count).frame().asText()));
     }
 
     private void run() {

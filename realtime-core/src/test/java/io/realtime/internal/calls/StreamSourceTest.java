@@ -37,7 +37,7 @@ class StreamSourceTest {
     private final List<Thread> threads = new ArrayList<>();
 
     /** Notes what is sent. */
-    private static final class Way implements StreamSource.Outlet {
+    private static final class Way implements StreamSource.Receiver {
         final List<String> items = Collections.synchronizedList(new ArrayList<>());
         final List<String> ends = Collections.synchronizedList(new ArrayList<>());
         final List<Throwable> reports = Collections.synchronizedList(new ArrayList<>());

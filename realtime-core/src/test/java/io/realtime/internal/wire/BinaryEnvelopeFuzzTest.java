@@ -9,7 +9,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.code_intelligence.jazzer.junit.FuzzTest;
 import com.google.gson.JsonParser;
-import io.realtime.spi.Frame;
+import io.realtime.spi.WireMessage;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 
@@ -41,7 +41,7 @@ class BinaryEnvelopeFuzzTest {
                 .redelivered(envelope.isRedelivered())
                 .ts(envelope.ts());
         again.rawData(payload);
-        Frame sent = envelope.offset() == 0 ? again.frame() : again.frame(envelope.offset());
+        WireMessage sent = envelope.offset() == 0 ? again.frame() : again.frame(envelope.offset());
         assertSame(envelope, BinaryEnvelope.parse(sent.payload()));
         assertSame(envelope, BinaryEnvelope.parseFromServer(sent.payload()));
 

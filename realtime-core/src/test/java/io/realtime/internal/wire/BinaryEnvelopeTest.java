@@ -13,7 +13,7 @@ import com.google.gson.JsonElement;
 import com.google.gson.JsonParser;
 import io.realtime.ErrorCode;
 import io.realtime.PayloadException;
-import io.realtime.spi.Frame;
+import io.realtime.spi.WireMessage;
 import java.io.ByteArrayOutputStream;
 import java.lang.reflect.Type;
 import java.nio.ByteBuffer;
@@ -157,7 +157,7 @@ class BinaryEnvelopeTest {
     @Test
     void whatIsEncodedIsReadAgain() {
         Outgoing header = Outgoing.of("file").room("räume").ref("r").seq(3);
-        Frame frame = header.rawData(bytes(1, 0, 255)).frame();
+        WireMessage frame = header.rawData(bytes(1, 0, 255)).frame();
         assertFalse(frame.isText());
         Envelope envelope = BinaryEnvelope.parse(frame.payload());
         assertEquals("file", envelope.type());
@@ -172,7 +172,7 @@ class BinaryEnvelopeTest {
         ByteBuffer example = bytes(
                 0x01, 0x00, 0x0F, 0x7b, 0x22, 0x74, 0x79, 0x70, 0x65, 0x22, 0x3a, 0x22, 0x66, 0x69, 0x6c, 0x65, 0x22,
                 0x7d, 0xCA, 0xFE);
-        Frame frame = Outgoing.of("file").rawData(bytes(0xCA, 0xFE)).frame();
+        WireMessage frame = Outgoing.of("file").rawData(bytes(0xCA, 0xFE)).frame();
         assertEquals(example, frame.payload());
     }
 
@@ -188,7 +188,7 @@ class BinaryEnvelopeTest {
         Outgoing outgoing = Outgoing.of("t").room("é").data(new byte[] {1, 0, -1}, byte[].class);
         int size = outgoing.length();
         for (long offset : new long[] {1, 9007199254740991L}) {
-            Frame frame = outgoing.frame(offset);
+            WireMessage frame = outgoing.frame(offset);
             assertEquals(size + Long.toString(offset).length() + 1, frame.length());
             Envelope envelope = BinaryEnvelope.parse(frame.payload());
             assertEquals(offset, envelope.offset());
@@ -209,7 +209,7 @@ class BinaryEnvelopeTest {
     @Test
     void whatIsSentIsWhatTheArrayHeldThen() {
         byte[] array = {1, 2};
-        Frame frame = Outgoing.of("t").data(array, byte[].class).frame();
+        WireMessage frame = Outgoing.of("t").data(array, byte[].class).frame();
         array[0] = 9;
         assertEquals(bytes(1, 2), payload(BinaryEnvelope.parse(frame.payload())));
     }
@@ -218,7 +218,7 @@ class BinaryEnvelopeTest {
     void aBufferIsSentFromItsPositionToItsLimitAndNotMoved() {
         ByteBuffer buffer = bytes(1, 2, 3, 4).order(ByteOrder.LITTLE_ENDIAN);
         buffer.position(1).limit(3);
-        Frame frame = Outgoing.of("t").data(buffer, ByteBuffer.class).frame();
+        WireMessage frame = Outgoing.of("t").data(buffer, ByteBuffer.class).frame();
         assertEquals(bytes(2, 3), payload(BinaryEnvelope.parse(frame.payload())));
         assertEquals(1, buffer.position());
     }
@@ -276,7 +276,7 @@ class BinaryEnvelopeTest {
     @Test
     void inAHistoryThePayloadIsBase64() {
         Outgoing outgoing = Outgoing.of("file").room("räume").ts(7).rawData(bytes(0xCA, 0xFE));
-        Frame frame = outgoing.frame(3);
+        WireMessage frame = outgoing.frame(3);
         String json = "{\"type\":\"file\",\"room\":\"räume\",\"ts\":7,\"offset\":3,\"base64\":\"yv4=\"}";
         assertEquals(json, BinaryEnvelope.toHistory(frame));
         Envelope envelope = BinaryEnvelope.fromHistory(JsonParser.parseString(json));
@@ -289,7 +289,7 @@ class BinaryEnvelopeTest {
     @ParameterizedTest
     @ValueSource(ints = {0, 1, 2, 3, 4, 1000, 1001, 1002, 60_000})
     void historyLengthBoundsWhatIsWrittenClosely(int size) {
-        Frame frame = Outgoing.of("file")
+        WireMessage frame = Outgoing.of("file")
                 .room("räume")
                 .ts(7)
                 .rawData(ByteBuffer.allocate(size))
@@ -302,7 +302,7 @@ class BinaryEnvelopeTest {
 
     @Test
     void whatATextFrameHoldsIsThereInAHistoryAsItIs() {
-        Frame frame = Outgoing.of("t").data("x", String.class).frame();
+        WireMessage frame = Outgoing.of("t").data("x", String.class).frame();
         assertEquals(frame.asText(), BinaryEnvelope.toHistory(frame));
         assertEquals(frame.length(), BinaryEnvelope.historyLength(frame));
         Envelope envelope = BinaryEnvelope.fromHistory(JsonParser.parseString(frame.asText()));

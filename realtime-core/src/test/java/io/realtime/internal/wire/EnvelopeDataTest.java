@@ -308,8 +308,8 @@ class EnvelopeDataTest {
                 new String[] {"[]", "[\"e\"]", "[\"e\",1,2]", "[\"e\",-1]", "[null,1]", "[\"e\",1.5]", "{}"}) {
             assertThrows(PayloadException.class, () -> with(unfit).data(Position.class), unfit);
         }
-        var hello =
-                with("{\"positions\":{\"chat:42\":[\"e\",4],\"@user\":null}}").<Frames.Hello>data(Frames.Hello.class);
+        var hello = with("{\"positions\":{\"chat:42\":[\"e\",4],\"@user\":null}}")
+                .<Protocol.Hello>data(Protocol.Hello.class);
         assertEquals(
                 new Position("e", 4), Objects.requireNonNull(hello.positions()).get("chat:42"));
     }

@@ -12,9 +12,9 @@ class FramesTest {
     void noFrameThatHoldsASecretShowsIt() {
         assertEquals(
                 "Hello{agent=test}",
-                new Frames.Hello("token", "client", "session", Map.of(), null, "test", true, null).toString());
-        assertEquals("Auth{}", new Frames.Auth("token").toString());
-        Frames.Welcome welcome = new Frames.Welcome(
+                new Protocol.Hello("token", "client", "session", Map.of(), null, "test", true, null).toString());
+        assertEquals("Auth{}", new Protocol.Auth("token").toString());
+        Protocol.Welcome welcome = new Protocol.Welcome(
                 "session",
                 "ann",
                 true,
@@ -23,9 +23,9 @@ class FramesTest {
                 true,
                 Map.of(),
                 null,
-                new Frames.HeartbeatMs(1, 2),
-                new Frames.LimitsData(1, 1, 1, 1),
-                new Frames.Spread(0),
+                new Protocol.HeartbeatMs(1, 2),
+                new Protocol.LimitsData(1, 1, 1, 1),
+                new Protocol.Spread(0),
                 null);
         assertEquals("Welcome{user=ann, resumed=true}", welcome.toString());
     }

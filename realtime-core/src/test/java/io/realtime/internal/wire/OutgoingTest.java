@@ -13,7 +13,7 @@ import com.google.gson.JsonParser;
 import com.google.gson.JsonPrimitive;
 import io.realtime.ErrorCode;
 import io.realtime.PayloadException;
-import io.realtime.spi.Frame;
+import io.realtime.spi.WireMessage;
 import java.math.BigInteger;
 import java.util.Random;
 import org.junit.jupiter.api.Test;
@@ -51,7 +51,7 @@ class OutgoingTest {
 
     @Test
     void fieldsStandInTheOrderTheyWereSet() {
-        Frame frame = Outgoing.of("chat.said")
+        WireMessage frame = Outgoing.of("chat.said")
                 .ref("r1")
                 .room("chat:42")
                 .from("alice")
@@ -98,7 +98,7 @@ class OutgoingTest {
     @Test
     void aSecondTimeItIsTheSame() {
         Outgoing outgoing = Outgoing.of("t").data(1, Integer.class);
-        Frame first = outgoing.frame();
+        WireMessage first = outgoing.frame();
         int size = outgoing.length();
         assertEquals(size, outgoing.length());
         assertEquals(

@@ -9,8 +9,8 @@ import io.realtime.server.websocket.FrameDecoder;
 import io.realtime.server.websocket.UpgradeRequest;
 import io.realtime.spi.Connection;
 import io.realtime.spi.ConnectionListener;
-import io.realtime.spi.FrameBatch;
 import io.realtime.spi.Handshake;
+import io.realtime.spi.MessageBatch;
 import io.realtime.spi.Scheduler;
 import io.realtime.spi.ServerTransport.Acceptor;
 import io.realtime.spi.ServerTransport.Config;
@@ -35,7 +35,7 @@ import org.slf4j.LoggerFactory;
  * One connection from its accept to its end. The worker upgrades it and decodes what it receives; anyone may send or
  * close; only the timer ends it, so that no end runs on a sender's stack or under a lock of the library. Why it ends is
  * decided once, by whoever comes first. Has no lock: outbound is {@link PeerChannel}'s, the listener's calls are
- * {@link Callbacks}'.
+ * {@link LibraryCallbacks}'.
  */
 final class PeerConnection implements Connection, FrameDecoder.Sink, PeerChannel.Owner {
     private static final Logger LOG = LoggerFactory.getLogger(PeerConnection.class);
@@ -54,7 +54,7 @@ final class PeerConnection implements Connection, FrameDecoder.Sink, PeerChannel
     private final WebSocketImpl impl;
     private final PeerChannel channel;
     private final FrameDecoder decoder;
-    private final Callbacks callbacks = new Callbacks(
+    private final LibraryCallbacks callbacks = new LibraryCallbacks(
             () -> fail(new CloseReason(CloseReason.INTERNAL_ERROR, "the server failed to handle a message")));
     private final AtomicReference<Ending> ending = new AtomicReference<>();
     private final AtomicBoolean ended = new AtomicBoolean();
@@ -101,12 +101,12 @@ final class PeerConnection implements Connection, FrameDecoder.Sink, PeerChannel
     // ---- Connection: anyone
 
     @Override
-    public boolean send(FrameBatch batch) {
+    public boolean send(MessageBatch batch) {
         return channel.send(batch.wire());
     }
 
     @Override
-    public boolean queue(FrameBatch batch) {
+    public boolean queue(MessageBatch batch) {
         return channel.queue(batch.wire());
     }
 

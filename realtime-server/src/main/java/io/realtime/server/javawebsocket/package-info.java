@@ -6,7 +6,7 @@
  * <p>Threads: the <em>selector</em> accepts, reads and empties outbound queues that the socket did not take at once; a
  * <em>worker</em>, always the same for one connection, decodes and calls the listener; the <em>timer</em> ends
  * connections and calls {@code onDrained} and {@code onClosed}; a <em>sender</em> is whoever sends, and writes to the
- * socket itself when nobody else does. {@link io.realtime.server.javawebsocket.Callbacks} keeps the listener's calls
+ * socket itself when nobody else does. {@link io.realtime.server.javawebsocket.LibraryCallbacks} keeps the listener's calls
  * one at a time.
  */
 @NullMarked

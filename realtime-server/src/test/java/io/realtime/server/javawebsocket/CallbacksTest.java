@@ -18,7 +18,7 @@ import org.junit.jupiter.api.Timeout;
 class CallbacksTest {
     private final List<String> called = new ArrayList<>();
     private final ConnectionListener listener = mock(ConnectionListener.class);
-    private final Callbacks callbacks = new Callbacks(() -> {
+    private final LibraryCallbacks callbacks = new LibraryCallbacks(() -> {
         called.add("failed");
         throw new NoClassDefFoundError("as requested");
     });

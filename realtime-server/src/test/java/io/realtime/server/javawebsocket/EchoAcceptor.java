@@ -3,10 +3,10 @@ package io.realtime.server.javawebsocket;
 import io.realtime.CloseReason;
 import io.realtime.spi.Connection;
 import io.realtime.spi.ConnectionListener;
-import io.realtime.spi.Frame;
-import io.realtime.spi.FrameBatch;
 import io.realtime.spi.Handshake;
+import io.realtime.spi.MessageBatch;
 import io.realtime.spi.ServerTransport;
+import io.realtime.spi.WireMessage;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.concurrent.LinkedBlockingQueue;
@@ -33,8 +33,8 @@ final class EchoAcceptor implements ServerTransport.Acceptor {
         return connection;
     }
 
-    static FrameBatch text(String text) {
-        return FrameBatch.of(Frame.text(text.getBytes(StandardCharsets.UTF_8)));
+    static MessageBatch text(String text) {
+        return MessageBatch.of(WireMessage.text(text.getBytes(StandardCharsets.UTF_8)));
     }
 
     @Override

@@ -4,23 +4,23 @@ import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 
 /** One encoded WebSocket message. Immutable: its bytes are shared by every receiver and must not be changed. */
-public final class Frame {
+public final class WireMessage {
     private final boolean text;
     private final byte[] payload;
 
-    private Frame(boolean text, byte[] payload) {
+    private WireMessage(boolean text, byte[] payload) {
         this.text = text;
         this.payload = payload;
     }
 
     /** A text message; the bytes are its UTF-8, are not copied, and belong to the frame from now on. */
-    public static Frame text(byte[] utf8) {
-        return new Frame(true, utf8);
+    public static WireMessage text(byte[] utf8) {
+        return new WireMessage(true, utf8);
     }
 
     /** A binary message; the bytes are not copied and belong to the frame from now on. */
-    public static Frame binary(byte[] payload) {
-        return new Frame(false, payload);
+    public static WireMessage binary(byte[] payload) {
+        return new WireMessage(false, payload);
     }
 
     /** Returns whether this is a text message. */

@@ -7,7 +7,7 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /** The names and payloads of the protocol's own frames, version 1; {@code docs/protocol.md} says what they mean. */
-public final class Frames {
+public final class Protocol {
     /** The subprotocol of managed mode. */
     public static final String SUBPROTOCOL = "realtime.v1";
 
@@ -35,7 +35,7 @@ public final class Frames {
     /** The longest {@code $hello}, token and positions included, in bytes. */
     public static final int MOST_HELLO_BYTES = 16 * 1024;
 
-    private Frames() {}
+    private Protocol() {}
 
     /**
      * The client's first frame.
@@ -70,7 +70,7 @@ public final class Frames {
             long seq,
             long answers,
             boolean known,
-            Map<String, RoomState> rooms,
+            Map<String, RoomPosition> rooms,
             @Nullable Boolean partial,
             HeartbeatMs heartbeat,
             LimitsData limits,
@@ -84,7 +84,7 @@ public final class Frames {
     }
 
     /** Where a session stands in a room: {@code offset} is the place just before the first message that follows. */
-    public record RoomState(
+    public record RoomPosition(
             String epoch,
             long offset,
             boolean recovered,
@@ -108,7 +108,7 @@ public final class Frames {
     public record Join(@Nullable Position since, @Nullable Integer history) {}
 
     /** The reply to {@code $join}. */
-    public record Joined(
+    public record JoinReply(
             String epoch,
             long offset,
             boolean recovered,
@@ -120,12 +120,12 @@ public final class Frames {
      *
      * @param last whether what it names, with what earlier ones named, is all that the client knows of
      */
-    public record Rejoin(
+    public record RejoinRequest(
             @Nullable Map<String, @Nullable Join> rooms,
             @Nullable Boolean last) {}
 
     /** The reply to {@code $rejoin}, by room. */
-    public record Rejoins(Map<String, Rejoined> rooms) {}
+    public record RejoinReply(Map<String, Rejoined> rooms) {}
 
     /** What became of one of its rooms: the reply to its join, or why it is not joined. */
     public record Rejoined(
@@ -137,10 +137,10 @@ public final class Frames {
             @Nullable ErrorData error) {}
 
     /** Where a room stood when the session was taken out of it. */
-    public record Left(String epoch, long offset) {}
+    public record LeaveReply(String epoch, long offset) {}
 
     /** What {@code $history} may say. */
-    public record HistoryQuery(
+    public record HistoryRequest(
             @Nullable Long after,
             @Nullable Long before,
             @Nullable Integer limit) {}
@@ -181,7 +181,7 @@ public final class Frames {
     public record Credit(@Nullable Long read, @Nullable Map<String, Long> streams) {}
 
     /** The room's log broke while live; what follows begins after {@code offset}. */
-    public record Gap(String epoch, long offset, String reason) {}
+    public record GapNotice(String epoch, long offset, String reason) {}
 
     /** The server drains. */
     public record Goodbye(Retry retry) {}

@@ -19,7 +19,7 @@ import io.realtime.StreamRequest;
 import io.realtime.StreamSink;
 import io.realtime.Subscription;
 import io.realtime.internal.wire.Envelope;
-import io.realtime.internal.wire.Frames;
+import io.realtime.internal.wire.Protocol;
 import io.realtime.server.TestServer.TestPeer;
 import java.lang.ref.WeakReference;
 import java.time.Duration;
@@ -37,7 +37,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Streams that a client asks for, and what a client is asked. */
-class CallsTest {
+class ServerCallsTest {
     private static final Event<String> SAY = Event.of("say", String.class);
     private static final StreamRequest<Integer, Integer> COUNT =
             StreamRequest.of("count", Integer.class, Integer.class);
@@ -463,7 +463,7 @@ class CallsTest {
         ann.send("{'type':'later','ref':'a','data':''}");
         ann.send("{'type':'later','ref':'b','data':''}");
         ann.send("{'type':'later','ref':'c','data':''}");
-        ann = test.connect(Frames.SUBPROTOCOL, "/ws");
+        ann = test.connect(Protocol.SUBPROTOCOL, "/ws");
         ann.send("{'type':'$hello','data':{'token':'ann','client':'client-of-ann-0123456789'}}");
         release();
         assertEquals(2, open.size());
@@ -483,7 +483,7 @@ class CallsTest {
                 .authenticator(TestServer::byName)
                 .build()
                 .start();
-        DirectTransport.Line ann = transport.open("", Frames.SUBPROTOCOL);
+        DirectTransport.Line ann = transport.open("", Protocol.SUBPROTOCOL);
         ann.say("{'type':'$hello','data':{'token':'ann'}}");
         Dispatcher dispatcher = ((ServerCore) transport.acceptor()).dispatcher();
         CompletableFuture<String> answer = new CompletableFuture<>();

@@ -6,8 +6,8 @@ import io.realtime.internal.Texts;
 import io.realtime.spi.ClientTransport;
 import io.realtime.spi.Connection;
 import io.realtime.spi.ConnectionListener;
-import io.realtime.spi.Frame;
-import io.realtime.spi.FrameBatch;
+import io.realtime.spi.MessageBatch;
+import io.realtime.spi.WireMessage;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.Socket;
@@ -40,8 +40,8 @@ import org.slf4j.LoggerFactory;
  * <p>However it ends, both threads and the socket are free soon: the writing thread closes the socket, but 1.6.0 leaves it
  * alone when it cannot write, so the reading thread outlives it and cuts the socket.
  */
-final class Attempt extends WebSocketClient implements Connection {
-    private static final Logger LOG = LoggerFactory.getLogger(Attempt.class);
+final class DialAttempt extends WebSocketClient implements Connection {
+    private static final Logger LOG = LoggerFactory.getLogger(DialAttempt.class);
     private static final long CLOSE_GRACE_SECONDS = 5;
     private static final int MOST_WORDS = 1_000;
 
@@ -62,7 +62,7 @@ final class Attempt extends WebSocketClient implements Connection {
     private boolean over; // guarded by telling
     private @Nullable Exception problem; // guarded by telling
 
-    Attempt(
+    DialAttempt(
             ClientTransport.Target target,
             ClientTransport.Callback callback,
             @Nullable SSLSocketFactory tls,
@@ -70,7 +70,7 @@ final class Attempt extends WebSocketClient implements Connection {
         this(target, callback, tls, resolver, new ClientDraft(target.subprotocol(), target.messageBytes()));
     }
 
-    private Attempt(
+    private DialAttempt(
             ClientTransport.Target target,
             ClientTransport.Callback callback,
             @Nullable SSLSocketFactory tls,
@@ -241,9 +241,9 @@ final class Attempt extends WebSocketClient implements Connection {
     // Connection, on any thread
 
     @Override
-    public boolean send(FrameBatch batch) {
+    public boolean send(MessageBatch batch) {
         List<Framedata> frames = new ArrayList<>(batch.frames().size());
-        for (Frame frame : batch.frames()) {
+        for (WireMessage frame : batch.frames()) {
             DataFrame data = frame.isText() ? new TextFrame() : new BinaryFrame();
             data.setPayload(frame.payload()); // not by its constructor, which would decode and check it again
             frames.add(data);

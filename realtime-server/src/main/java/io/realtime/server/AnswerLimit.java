@@ -9,14 +9,14 @@ import java.util.concurrent.atomic.AtomicLong;
  * Bounds the requests that are answered later. Those of a session that is over count for all sessions of its user, so a
  * client that begins one session after another has no more of them waiting. Safe for use by many threads.
  */
-final class LateAnswers {
+final class AnswerLimit {
     private static final long OVER = 1L << 40; // is added to a session's count when it is over
 
     private final int most;
     private final ConcurrentHashMap<String, Long> leftBehind = new ConcurrentHashMap<>(); // by user; none has 0
 
     /** @param most how many may wait, of a session and of those of its user that are over */
-    LateAnswers(int most) {
+    AnswerLimit(int most) {
         this.most = most;
     }
 

@@ -17,7 +17,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
-class FrameBatchTest {
+class MessageBatchTest {
     private static byte[] bytes(ByteBuffer buffer) {
         byte[] bytes = new byte[buffer.remaining()];
         buffer.duplicate().get(bytes);
@@ -40,7 +40,7 @@ class FrameBatchTest {
     void theWireHasTheShortestHeaderOfTheLength(int length, String header) {
         byte[] payload = new byte[length];
         Arrays.fill(payload, (byte) 'a');
-        FrameBatch batch = FrameBatch.of(Frame.text(payload));
+        MessageBatch batch = MessageBatch.of(WireMessage.text(payload));
         byte[] wire = bytes(batch.wire());
 
         int headerLength = header.length() / 2;
@@ -54,19 +54,19 @@ class FrameBatchTest {
 
     @Test
     void framesFollowEachOtherInOneBuffer() {
-        Frame text = Frame.text("hé".getBytes(StandardCharsets.UTF_8));
-        Frame binary = Frame.binary(new byte[] {7, 8});
-        FrameBatch batch = FrameBatch.of(List.of(text, binary), true);
+        WireMessage text = WireMessage.text("hé".getBytes(StandardCharsets.UTF_8));
+        WireMessage binary = WireMessage.binary(new byte[] {7, 8});
+        MessageBatch batch = MessageBatch.of(List.of(text, binary), true);
         byte[] expected = {(byte) 0x81, 3, 'h', (byte) 0xc3, (byte) 0xa9, (byte) 0x82, 2, 7, 8};
         assertArrayEquals(expected, bytes(batch.wire()));
         assertEquals(expected.length, batch.bytes());
         assertTrue(batch.isEphemeral());
-        assertFalse(FrameBatch.of(text).isEphemeral());
+        assertFalse(MessageBatch.of(text).isEphemeral());
     }
 
     @Test
     void allReceiversHaveOneBufferThatNobodyCanWriteTo() {
-        FrameBatch batch = FrameBatch.of(Frame.text(new byte[] {'x'}));
+        MessageBatch batch = MessageBatch.of(WireMessage.text(new byte[] {'x'}));
         byte[] once = bytes(batch.wire());
         assertSame(batch.wire(), batch.wire());
         assertArrayEquals(once, bytes(batch.wire()));
@@ -78,28 +78,28 @@ class FrameBatchTest {
 
     @Test
     void anEmptyBatchHasNoBytes() {
-        FrameBatch batch = FrameBatch.of(List.of(), false);
+        MessageBatch batch = MessageBatch.of(List.of(), false);
         assertEquals(0, batch.bytes());
         assertEquals(0, batch.wire().remaining());
     }
 
     @Test
     void aBatchDoesNotChangeWithTheListItWasMadeOf() {
-        var frames = new ArrayList<Frame>();
-        frames.add(Frame.text(new byte[] {'x'}));
-        FrameBatch batch = FrameBatch.of(frames, false);
-        frames.add(Frame.text(new byte[] {'y'}));
+        var frames = new ArrayList<WireMessage>();
+        frames.add(WireMessage.text(new byte[] {'x'}));
+        MessageBatch batch = MessageBatch.of(frames, false);
+        frames.add(WireMessage.text(new byte[] {'y'}));
         assertEquals(1, batch.frames().size());
         assertEquals(3, batch.wire().remaining());
     }
 
     @Test
     void aFrameShowsItsLengthOnly() {
-        Frame hello = Frame.text("{\"token\":\"secret\"}".getBytes(StandardCharsets.UTF_8));
+        WireMessage hello = WireMessage.text("{\"token\":\"secret\"}".getBytes(StandardCharsets.UTF_8));
         assertEquals("text frame of 18 bytes", hello.toString());
-        assertEquals("[text frame of 18 bytes]", FrameBatch.of(hello).toString());
-        assertEquals("binary frame of 2 bytes", Frame.binary(new byte[2]).toString());
-        assertEquals(3, Frame.text("hé".getBytes(StandardCharsets.UTF_8)).length());
-        assertFalse(Frame.binary(new byte[0]).isText());
+        assertEquals("[text frame of 18 bytes]", MessageBatch.of(hello).toString());
+        assertEquals("binary frame of 2 bytes", WireMessage.binary(new byte[2]).toString());
+        assertEquals(3, WireMessage.text("hé".getBytes(StandardCharsets.UTF_8)).length());
+        assertFalse(WireMessage.binary(new byte[0]).isText());
     }
 }

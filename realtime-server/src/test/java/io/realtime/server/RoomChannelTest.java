@@ -9,8 +9,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.google.gson.JsonParser;
 import io.realtime.Position;
 import io.realtime.internal.wire.Outgoing;
-import io.realtime.spi.Frame;
-import io.realtime.spi.FrameBatch;
+import io.realtime.spi.MessageBatch;
+import io.realtime.spi.WireMessage;
 import io.realtime.testing.ManualScheduler;
 import java.time.Duration;
 import java.util.ArrayDeque;
@@ -32,7 +32,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.mockito.Mockito;
 
-class RoomStateTest {
+class RoomChannelTest {
     private final ManualScheduler time = new ManualScheduler();
 
     private LocalBroker broker(Retention retention, long budget) {
@@ -81,7 +81,7 @@ class RoomStateTest {
                 go.await();
                 for (int i = 0; i < mine.size(); i++) {
                     Recorder recorder = mine.get(i);
-                    LocalBroker.Joined joined = broker.link("r", "r", recorder.session, recorder, null, 50);
+                    LocalBroker.JoinChange joined = broker.link("r", "r", recorder.session, recorder, null, 50);
                     recorder.begins = joined.at().offset();
                     joined.room().start(joined.link());
                     if (i % 2 == 1) { // the one before, or this one, whose replay may be paused
@@ -122,7 +122,7 @@ class RoomStateTest {
             broker.publish("r", "r", Outgoing.of("e"), Recipients.EVERYONE);
         }
         PausingOutlet outlet = new PausingOutlet();
-        LocalBroker.Joined joined = broker.link("r", "r", session(), outlet, null, 1000);
+        LocalBroker.JoinChange joined = broker.link("r", "r", session(), outlet, null, 1000);
         joined.room().start(joined.link());
         assertEquals(256, outlet.offsets().size());
         broker.publish("r", "r", Outgoing.of("e"), Recipients.EVERYONE);
@@ -141,7 +141,7 @@ class RoomStateTest {
             broker.publish("r", "r", Outgoing.of("e"), Recipients.EVERYONE);
         }
         PausingOutlet outlet = new PausingOutlet();
-        LocalBroker.Joined joined = broker.link("r", "r", session(), outlet, null, 300);
+        LocalBroker.JoinChange joined = broker.link("r", "r", session(), outlet, null, 300);
         joined.room().start(joined.link());
         for (int i = 0; i < 300; i++) {
             broker.publish("r", "r", Outgoing.of("e"), Recipients.EVERYONE);
@@ -154,8 +154,8 @@ class RoomStateTest {
     @Test
     void whatIsForgottenIsGoneAndTheRestStaysInItsPlace() {
         LocalBroker broker = broker(Retention.defaults(), 1 << 20);
-        LocalBroker.Joined joined = broker.link("r", "r", session(), null, null, 0);
-        RoomState room = joined.room();
+        LocalBroker.JoinChange joined = broker.link("r", "r", session(), null, null, 0);
+        RoomChannel room = joined.room();
         String epoch = joined.at().epoch();
         assertFalse(room.forgetUpTo(5), "there is nothing yet");
         long empty = broker.logBytes();
@@ -199,7 +199,7 @@ class RoomStateTest {
             broker.publish("r", "r", Outgoing.of("e"), Recipients.EVERYONE);
         }
         PausingOutlet outlet = new PausingOutlet();
-        LocalBroker.Joined joined = broker.link("r", "r", session(), outlet, null, 1000);
+        LocalBroker.JoinChange joined = broker.link("r", "r", session(), outlet, null, 1000);
         joined.room().start(joined.link());
         assertTrue(joined.room().forgetUpTo(100), "what it has is forgotten without harm");
         Runnable proceed = Objects.requireNonNull(outlet.proceed);
@@ -255,7 +255,7 @@ class RoomStateTest {
     void logHoldsNoMoreBytesThanItsRetention() {
         LocalBroker broker = broker(new Retention(1000, Duration.ofHours(1), 10_000), 1 << 20);
         Position first = Objects.requireNonNull(positionOf(broker, "r"));
-        RoomState room = Objects.requireNonNull(broker.find("r"));
+        RoomChannel room = Objects.requireNonNull(broker.find("r"));
         for (int i = 0; i < 500; i++) {
             positionOf(broker, "r");
             assertTrue(room.keepsLessThan(500, 10_001), "at " + i + " " + broker.logBytes());
@@ -269,26 +269,26 @@ class RoomStateTest {
     void whatWaitsToBeHandedOutIsNotDeliveredAgainToWhoReadItInTheLog() {
         LocalBroker broker = broker(Retention.defaults(), 1 << 20);
         Recorder joiner = new Recorder(null, new Phaser(1));
-        Outlet meddler = new Outlet() {
+        MemberConnection meddler = new MemberConnection() {
             private boolean done;
 
             @Override
-            public void send(FrameBatch batch) {
+            public void send(MessageBatch batch) {
                 if (!done) {
                     done = true;
                     assertNotNull(positionOf(broker, "r"));
-                    LocalBroker.Joined joined = broker.link("r", "r", session(), joiner, null, 10);
+                    LocalBroker.JoinChange joined = broker.link("r", "r", session(), joiner, null, 10);
                     assertNotNull(positionOf(broker, "r"));
                     joined.room().start(joined.link());
                 }
             }
 
             @Override
-            public boolean pauses(Runnable proceed) {
+            public boolean awaitDrained(Runnable proceed) {
                 return false;
             }
         };
-        LocalBroker.Joined first = broker.link("r", "r", session(), meddler, null, 0);
+        LocalBroker.JoinChange first = broker.link("r", "r", session(), meddler, null, 0);
         first.room().start(first.link());
         assertNotNull(positionOf(broker, "r"));
         assertEquals(List.of(1L, 2L, 3L), joiner.offsets());
@@ -300,8 +300,8 @@ class RoomStateTest {
         Recorder before = new Recorder(null, new Phaser(1));
         LaggingOutlet lagging = new LaggingOutlet();
         Recorder behind = new Recorder(null, new Phaser(1));
-        for (Outlet member : List.of(before, lagging, behind)) {
-            LocalBroker.Joined joined = broker.link("r", "r", session(), member, null, 0);
+        for (MemberConnection member : List.of(before, lagging, behind)) {
+            LocalBroker.JoinChange joined = broker.link("r", "r", session(), member, null, 0);
             joined.room().start(joined.link());
         }
         lagging.lags = true;
@@ -318,10 +318,10 @@ class RoomStateTest {
     }
 
     /** Published to the room, and bound to the session's connection by a flush that a lagging member holds up. */
-    private static LocalBroker.Joined heldUp(
+    private static LocalBroker.JoinChange heldUp(
             LocalBroker broker, Session member, Recorder connection, LaggingOutlet lagging) {
         broker.link("r", "r", session(), lagging, null, 0).start();
-        LocalBroker.Joined joined = broker.link("r", "r", member, connection, null, 0);
+        LocalBroker.JoinChange joined = broker.link("r", "r", member, connection, null, 0);
         joined.start();
         lagging.lags = true;
         assertNotNull(positionOf(broker, "r"));
@@ -335,7 +335,7 @@ class RoomStateTest {
         Session member = session();
         Recorder connection = new Recorder(null, new Phaser(1));
         LaggingOutlet lagging = new LaggingOutlet();
-        LocalBroker.Joined before = heldUp(broker, member, connection, lagging);
+        LocalBroker.JoinChange before = heldUp(broker, member, connection, lagging);
         broker.link("r", "r", member, connection, new Position(before.room().epoch, 0), 0)
                 .start();
         lagging.catchUp();
@@ -348,8 +348,8 @@ class RoomStateTest {
         Session member = session();
         heldUp(broker, member, new Recorder(null, new Phaser(1)), new LaggingOutlet());
         Recorder next = new Recorder(null, new Phaser(1));
-        LocalBroker.Joined anew = broker.link("r", "r", member, next, null, 0);
-        assertFalse(anew.pauses(() -> {}));
+        LocalBroker.JoinChange anew = broker.link("r", "r", member, next, null, 0);
+        assertFalse(anew.awaitDelivery(() -> {}));
     }
 
     @Test
@@ -358,10 +358,10 @@ class RoomStateTest {
         Session member = session();
         Recorder connection = new Recorder(null, new Phaser(1));
         LaggingOutlet lagging = new LaggingOutlet();
-        LocalBroker.Joined joined = heldUp(broker, member, connection, lagging);
-        LocalBroker.Left left = joined.room().remove(member);
+        LocalBroker.JoinChange joined = heldUp(broker, member, connection, lagging);
+        LocalBroker.LeaveChange left = joined.room().remove(member);
         List<List<Long>> whenTold = new ArrayList<>();
-        assertTrue(Objects.requireNonNull(left).pauses(() -> whenTold.add(connection.offsets())));
+        assertTrue(Objects.requireNonNull(left).awaitDelivery(() -> whenTold.add(connection.offsets())));
         assertNotNull(positionOf(broker, "r"));
         lagging.catchUp();
         assertEquals(List.of(List.of(1L)), whenTold);
@@ -373,10 +373,10 @@ class RoomStateTest {
         LocalBroker broker = broker(Retention.defaults(), 1 << 20);
         Session member = session();
         Recorder connection = new Recorder(null, new Phaser(1));
-        Outlet leavesAnother = new Outlet() {
+        MemberConnection leavesAnother = new MemberConnection() {
             @Override
-            public void send(FrameBatch batch) {
-                RoomState room = Objects.requireNonNull(broker.find("r"));
+            public void send(MessageBatch batch) {
+                RoomChannel room = Objects.requireNonNull(broker.find("r"));
                 if (room.size() == 2) {
                     assertNotNull(positionOf(broker, "r")); // pending, as another is at the flush
                     room.remove(member);
@@ -385,7 +385,7 @@ class RoomStateTest {
             }
 
             @Override
-            public boolean pauses(Runnable proceed) {
+            public boolean awaitDrained(Runnable proceed) {
                 return false;
             }
         };
@@ -400,7 +400,7 @@ class RoomStateTest {
         LocalBroker broker = broker(Retention.defaults(), 1 << 20);
         broker.start();
         assertNotNull(positionOf(broker, "r"));
-        ArrayDeque<RoomState> found = new ArrayDeque<>(List.of(Objects.requireNonNull(broker.find("r"))));
+        ArrayDeque<RoomChannel> found = new ArrayDeque<>(List.of(Objects.requireNonNull(broker.find("r"))));
         time.advance(Duration.ofMinutes(11));
         assertNull(broker.find("r"), "swept between the look-up and the publish");
         Position at = broker.publish(
@@ -418,7 +418,7 @@ class RoomStateTest {
     void aPublisherThatIsHeldByALaggingTransportFlushesItself() throws Exception {
         LocalBroker broker = broker(Retention.defaults(), 1 << 30, task -> {});
         LaggingOutlet member = new LaggingOutlet();
-        LocalBroker.Joined joined = broker.link("r", "r", session(), member, null, 0);
+        LocalBroker.JoinChange joined = broker.link("r", "r", session(), member, null, 0);
         joined.room().start(joined.link());
         member.lags = true;
         String data = '"' + "x".repeat(100_000) + '"';
@@ -442,20 +442,20 @@ class RoomStateTest {
     @Test
     void anErrorOfOneMembersTransportKeepsNothingFromTheOthers() {
         LocalBroker broker = broker(Retention.defaults(), 1 << 20);
-        Outlet broken = new Outlet() {
+        MemberConnection broken = new MemberConnection() {
             @Override
-            public void send(FrameBatch batch) {
+            public void send(MessageBatch batch) {
                 throw new NoClassDefFoundError("as requested");
             }
 
             @Override
-            public boolean pauses(Runnable proceed) {
+            public boolean awaitDrained(Runnable proceed) {
                 return false;
             }
         };
         Recorder other = new Recorder(null, new Phaser(1));
-        for (Outlet member : List.of(broken, other)) {
-            LocalBroker.Joined joined = broker.link("r", "r", session(), member, null, 0);
+        for (MemberConnection member : List.of(broken, other)) {
+            LocalBroker.JoinChange joined = broker.link("r", "r", session(), member, null, 0);
             joined.room().start(joined.link());
         }
         assertNotNull(positionOf(broker, "r"));
@@ -470,16 +470,16 @@ class RoomStateTest {
         Session member = session();
         List<String> told = new ArrayList<>();
         Position first = Objects.requireNonNull(positionOf(broker, "r"));
-        Outlet broken = new Outlet() {
+        MemberConnection broken = new MemberConnection() {
             @Override
-            public void send(FrameBatch batch) {
-                LocalBroker.Joined anew = broker.link("r", "r", member, this, first, 0);
-                assertTrue(anew.pauses(() -> told.add("joined")));
+            public void send(MessageBatch batch) {
+                LocalBroker.JoinChange anew = broker.link("r", "r", member, this, first, 0);
+                assertTrue(anew.awaitDelivery(() -> told.add("joined")));
                 throw new NoClassDefFoundError("as requested");
             }
 
             @Override
-            public boolean pauses(Runnable proceed) {
+            public boolean awaitDrained(Runnable proceed) {
                 return false;
             }
         };
@@ -496,7 +496,7 @@ class RoomStateTest {
     }
 
     /** Records offsets; with a pool it asks for a pause now and then, and goes on over there. */
-    private static final class Recorder implements Outlet {
+    private static final class Recorder implements MemberConnection {
         private final @Nullable ExecutorService pool;
         private final Phaser replays;
         private final Session session = session();
@@ -512,12 +512,12 @@ class RoomStateTest {
         }
 
         @Override
-        public synchronized void send(FrameBatch batch) {
+        public synchronized void send(MessageBatch batch) {
             batch.frames().forEach(frame -> seen.add(offset(frame)));
         }
 
         @Override
-        public boolean pauses(Runnable proceed) {
+        public boolean awaitDrained(Runnable proceed) {
             if (pool == null || pauses++ > 5) {
                 return false;
             }
@@ -537,11 +537,11 @@ class RoomStateTest {
         }
 
         /** Leaves, and is told so after what it was to get before. */
-        void leave(RoomState room) {
-            LocalBroker.Left left = Objects.requireNonNull(room.remove(session));
+        void leave(RoomChannel room) {
+            LocalBroker.LeaveChange left = Objects.requireNonNull(room.remove(session));
             until = left.link().until;
             Runnable told = () -> seenWhenTold = offsets();
-            if (!left.pauses(told)) {
+            if (!left.awaitDelivery(told)) {
                 told.run();
             }
         }
@@ -555,18 +555,18 @@ class RoomStateTest {
     }
 
     /** Lags before each send, while told to. */
-    private static final class LaggingOutlet implements Outlet {
+    private static final class LaggingOutlet implements MemberConnection {
         final List<List<Long>> batches = new CopyOnWriteArrayList<>();
         volatile boolean lags;
         private volatile @Nullable Runnable proceed;
 
         @Override
-        public void send(FrameBatch batch) {
-            batches.add(batch.frames().stream().map(RoomStateTest::offset).toList());
+        public void send(MessageBatch batch) {
+            batches.add(batch.frames().stream().map(RoomChannelTest::offset).toList());
         }
 
         @Override
-        public boolean lags(Runnable next) {
+        public boolean awaitWritable(Runnable next) {
             if (lags) {
                 proceed = next;
             }
@@ -574,7 +574,7 @@ class RoomStateTest {
         }
 
         @Override
-        public boolean pauses(Runnable next) {
+        public boolean awaitDrained(Runnable next) {
             return false;
         }
 
@@ -588,20 +588,20 @@ class RoomStateTest {
         }
     }
 
-    private static final class PausingOutlet implements Outlet {
-        private final List<Frame> frames = new ArrayList<>();
+    private static final class PausingOutlet implements MemberConnection {
+        private final List<WireMessage> frames = new ArrayList<>();
         private @Nullable Runnable proceed;
         private boolean isFull;
 
         @Override
-        public void send(FrameBatch batch) {
+        public void send(MessageBatch batch) {
             frames.addAll(batch.frames());
             isFull = true;
         }
 
         /** Pauses behind each batch, and is empty when it goes on. */
         @Override
-        public boolean pauses(Runnable next) {
+        public boolean awaitDrained(Runnable next) {
             boolean pauses = isFull;
             proceed = pauses ? next : null;
             isFull = false;
@@ -609,11 +609,11 @@ class RoomStateTest {
         }
 
         List<Long> offsets() {
-            return frames.stream().map(RoomStateTest::offset).toList();
+            return frames.stream().map(RoomChannelTest::offset).toList();
         }
     }
 
-    private static long offset(Frame frame) {
+    private static long offset(WireMessage frame) {
         return JsonParser.parseString(frame.asText())
                 .getAsJsonObject()
                 .get("offset")

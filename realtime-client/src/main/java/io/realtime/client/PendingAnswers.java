@@ -8,18 +8,18 @@ import java.util.List;
  * Answers to the server's questions that the outbox had no room for, in the order in which they were given. Owned by the
  * scheduler's thread.
  */
-final class LateAnswers {
+final class PendingAnswers {
     /** So many may wait: as many as a server has open questions. */
     static final int MOST = 1_000;
 
     /** So long they may be together; one that is longer waits alone. */
     static final int MOST_BYTES = 4 << 20;
 
-    private final ArrayDeque<Calls.Answer> waiting = new ArrayDeque<>();
+    private final ArrayDeque<ClientCalls.Answer> waiting = new ArrayDeque<>();
     private long bytes;
 
     /** Keeps an answer; false when there is no room for it. */
-    boolean add(Calls.Answer answer) {
+    boolean add(ClientCalls.Answer answer) {
         boolean fits = waiting.isEmpty() || (waiting.size() < MOST && bytes + answer.cost() <= MOST_BYTES);
         if (fits) {
             waiting.add(answer);
@@ -33,8 +33,8 @@ final class LateAnswers {
     }
 
     /** Returns all, and keeps none. */
-    List<Calls.Answer> take() {
-        List<Calls.Answer> all = new ArrayList<>(waiting);
+    List<ClientCalls.Answer> take() {
+        List<ClientCalls.Answer> all = new ArrayList<>(waiting);
         clear();
         return all;
     }

@@ -14,8 +14,8 @@ import org.slf4j.LoggerFactory;
  * timer. The worker waits for its turn, which is short; the timer never waits: it leaves a note that whoever has the
  * turn reads. Nothing queues. No call is made under the lock.
  */
-final class Callbacks {
-    private static final Logger LOG = LoggerFactory.getLogger(Callbacks.class);
+final class LibraryCallbacks {
+    private static final Logger LOG = LoggerFactory.getLogger(LibraryCallbacks.class);
 
     private final Runnable onFailure;
     private final ReentrantLock lock = new ReentrantLock();
@@ -27,7 +27,7 @@ final class Callbacks {
     private boolean over; // Guarded by lock
 
     /** @param onFailure what to do when the listener throws, at most once a call */
-    Callbacks(Runnable onFailure) {
+    LibraryCallbacks(Runnable onFailure) {
         this.onFailure = onFailure;
     }
 

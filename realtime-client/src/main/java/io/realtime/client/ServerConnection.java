@@ -6,15 +6,15 @@ import io.realtime.internal.Steps;
 import io.realtime.internal.wire.BinaryEnvelope;
 import io.realtime.internal.wire.Envelope;
 import io.realtime.internal.wire.ErrorData;
-import io.realtime.internal.wire.Frames;
 import io.realtime.internal.wire.MalformedException;
 import io.realtime.internal.wire.Outgoing;
+import io.realtime.internal.wire.Protocol;
 import io.realtime.spi.ClientTransport;
 import io.realtime.spi.Connection;
 import io.realtime.spi.ConnectionListener;
-import io.realtime.spi.Frame;
-import io.realtime.spi.FrameBatch;
+import io.realtime.spi.MessageBatch;
 import io.realtime.spi.Scheduler;
+import io.realtime.spi.WireMessage;
 import java.nio.ByteBuffer;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -25,18 +25,18 @@ import org.slf4j.LoggerFactory;
  * One attempt to connect, and the connection it led to. The transport's threads call the listener methods, which parse
  * and hand over; the fields below them belong to the scheduler's thread.
  */
-final class Link implements ClientTransport.Callback, ConnectionListener {
-    private static final Logger LOG = LoggerFactory.getLogger(Link.class);
+final class ServerConnection implements ClientTransport.Callback, ConnectionListener {
+    private static final Logger LOG = LoggerFactory.getLogger(ServerConnection.class);
     static final Scheduler.Cancellable NOTHING = () -> {};
 
     private final ClientEngine engine;
-    private final Callbacks callbacks;
+    private final CallbackDispatcher callbacks;
     private volatile @Nullable HeartbeatMonitor monitor;
     private volatile boolean silent;
     private volatile boolean deaf; // once set, nothing that arrives counts
 
     /** How far an attempt has come. */
-    enum Phase {
+    enum ConnectionPhase {
         TOKEN,
         DIALING,
         CONNECTED
@@ -45,7 +45,7 @@ final class Link implements ClientTransport.Callback, ConnectionListener {
     // The scheduler's thread only.
     private @Nullable Connection connection;
     private volatile @Nullable Connection arriving; // the same, for the transport's threads
-    Phase phase = Phase.TOKEN;
+    ConnectionPhase phase = ConnectionPhase.TOKEN;
     boolean isRedial;
     boolean probesAgain;
     Scheduler.Cancellable dialing = NOTHING;
@@ -60,12 +60,12 @@ final class Link implements ClientTransport.Callback, ConnectionListener {
     long spreadMs;
     int badFrames;
     long badFramesSince;
-    Frames.@Nullable Retry goodbye;
+    Protocol.@Nullable Retry goodbye;
 
     @Nullable
     ErrorData lastError;
 
-    Link(ClientEngine engine, Callbacks callbacks) {
+    ServerConnection(ClientEngine engine, CallbackDispatcher callbacks) {
         this.engine = engine;
         this.callbacks = callbacks;
     }
@@ -168,7 +168,7 @@ final class Link implements ClientTransport.Callback, ConnectionListener {
 
     void opened(Connection made) {
         connection = made;
-        phase = Phase.CONNECTED;
+        phase = ConnectionPhase.CONNECTED;
     }
 
     void watch(HeartbeatMonitor newMonitor) {
@@ -187,14 +187,14 @@ final class Link implements ClientTransport.Callback, ConnectionListener {
         return silent;
     }
 
-    boolean send(FrameBatch batch) {
+    boolean send(MessageBatch batch) {
         return connection != null && connection.send(batch);
     }
 
     /** Sends what is none of the outbox's messages. */
-    boolean send(Frame frame) {
+    boolean send(WireMessage frame) {
         longestOther = Math.max(longestOther, frame.length());
-        return send(FrameBatch.of(frame));
+        return send(MessageBatch.of(frame));
     }
 
     boolean send(Outgoing frame) {

@@ -17,10 +17,10 @@ import io.realtime.internal.calls.StreamSource;
 import io.realtime.internal.wire.EntryBudget;
 import io.realtime.internal.wire.Envelope;
 import io.realtime.internal.wire.ErrorData;
-import io.realtime.internal.wire.Frames;
 import io.realtime.internal.wire.Json;
 import io.realtime.internal.wire.Outgoing;
 import io.realtime.internal.wire.Payload;
+import io.realtime.internal.wire.Protocol;
 import io.realtime.spi.Scheduler;
 import java.lang.reflect.Type;
 import java.time.Duration;
@@ -46,7 +46,7 @@ import org.jspecify.annotations.Nullable;
  * a lost connection, and what is asked ends when the session does. Asked by any thread; the rest is the scheduler's
  * thread's, but for what the application produces.
  */
-final class Calls {
+final class ClientCalls {
     /** So many streams may be produced here at once. */
     private static final int MOST_SOURCES = 100;
 
@@ -64,7 +64,7 @@ final class Calls {
     private static final Duration READ_PAUSE = Duration.ofMillis(100);
 
     private final Sender sender;
-    private final Callbacks callbacks;
+    private final CallbackDispatcher callbacks;
     private final Scheduler scheduler;
     private final Predicate<Outgoing> connection;
     private final Questions questions;
@@ -81,7 +81,7 @@ final class Calls {
 
     // The scheduler's thread only.
     private final Map<String, Long> unsaid = new LinkedHashMap<>(); // credit that was granted since it was last said
-    private final LateAnswers late = new LateAnswers();
+    private final PendingAnswers late = new PendingAnswers();
     private boolean isSayingSoon;
     private int longestCredit; // in bytes; the server takes it, and so does the connection
     private long read;
@@ -107,7 +107,7 @@ final class Calls {
     /** What is said to one that has asked, or that was asked. */
     record Answer(Asker to, String type, long index, String json) {
         long cost() {
-            return Callbacks.cost(json.length());
+            return CallbackDispatcher.cost(json.length());
         }
     }
 
@@ -116,10 +116,10 @@ final class Calls {
      * @param connection sends a frame; false when there is no connection, or it is full
      * @param onAnswered called on any thread when a handler has answered a request
      */
-    Calls(
+    ClientCalls(
             String name,
             Sender sender,
-            Callbacks callbacks,
+            CallbackDispatcher callbacks,
             Scheduler scheduler,
             Predicate<Outgoing> connection,
             Runnable onAnswered) {
@@ -241,7 +241,7 @@ final class Calls {
     private final class Asked implements Question {
         final Question question;
         private final Executor executor; // hands over what is answered
-        volatile Outbox.@Nullable Entry entry;
+        volatile Outbox.@Nullable OutboxEntry entry;
         private boolean isHeard; // the scheduler's thread only: some of an answer has come
 
         Asked(Question question, Executor executor) {
@@ -281,7 +281,7 @@ final class Calls {
         @Override
         public void failed(RealtimeException why) {
             tell(why);
-            Outbox.Entry mine = entry;
+            Outbox.OutboxEntry mine = entry;
             if (mine != null && mine.seq() > 0) { // else it was refused, or ask() gives it up
                 post(this::giveUp);
             }
@@ -294,13 +294,13 @@ final class Calls {
 
         /** Has the question not be sent, or not again; returns whether it never was. */
         boolean giveUp() {
-            Outbox.Entry mine = entry;
+            Outbox.OutboxEntry mine = entry;
             return mine != null && sender.giveUp(mine) && !sender.wasSent(mine);
         }
 
         /** Whether nothing of an answer has come, and the message is yet to be processed, or never will be. */
         boolean isUnheard(long processed) {
-            Outbox.Entry mine = entry;
+            Outbox.OutboxEntry mine = entry;
             if (mine == null || mine.seq() == 0) { // about to be asked by another thread, or refused: it is told why
                 return true;
             }
@@ -317,7 +317,7 @@ final class Calls {
         if (questions.close(ref)) { // else it was refused, or the server has said its last word
             post(() -> {
                 if (!(question instanceof Asked asked) || !asked.giveUp()) {
-                    tell(new Asker(era.get(), ref), Frames.CANCEL, -1, "null");
+                    tell(new Asker(era.get(), ref), Protocol.CANCEL, -1, "null");
                 }
             });
         }
@@ -386,8 +386,8 @@ final class Calls {
         }
         do {
             Map<String, Long> some = someUnsaid();
-            Frames.Credit credit = new Frames.Credit(read == 0 ? null : read, some.isEmpty() ? null : some);
-            if (!connection.test(Outgoing.of(Frames.CREDIT).data(credit, Frames.Credit.class))) {
+            Protocol.Credit credit = new Protocol.Credit(read == 0 ? null : read, some.isEmpty() ? null : some);
+            if (!connection.test(Outgoing.of(Protocol.CREDIT).data(credit, Protocol.Credit.class))) {
                 return; // until the connection is drained, or another welcomed
             }
             unsaid.keySet().removeAll(some.keySet());
@@ -499,7 +499,7 @@ final class Calls {
             if (question instanceof Asked asked && !asked.isUnheard(processed)) {
                 questions.fail(ref, lost());
                 if (asked.question instanceof StreamCall) {
-                    tell(new Asker(era.get(), ref), Frames.CANCEL, -1, "null"); // for the case that it lives on
+                    tell(new Asker(era.get(), ref), Protocol.CANCEL, -1, "null"); // for the case that it lives on
                 }
             }
         });
@@ -575,7 +575,7 @@ final class Calls {
             fail(asker, new IllegalStateException(why, unfit));
             return;
         }
-        tell(asker, Frames.REPLY, -1, json);
+        tell(asker, Protocol.REPLY, -1, json);
     }
 
     private void answered() {
@@ -627,7 +627,7 @@ final class Calls {
     }
 
     private <T> StreamSource<T> begin(Asker asker, Payload items) {
-        StreamSource<T> source = new StreamSource<>(items, new Outlet(asker), callbacks.executor());
+        StreamSource<T> source = new StreamSource<>(items, new ServerReceiver(asker), callbacks.executor());
         if (!sources.add(asker.ref, source)) {
             throw new RealtimeException(ErrorCode.OVERLOADED, "too many streams", true, null);
         }
@@ -676,8 +676,8 @@ final class Calls {
     }
 
     /** Sends what belongs to a question of one user, and to nobody else. */
-    private Outbox.Entry send(Asker to, String type, long index, String json, CompletableFuture<Void> fate) {
-        Outbox.Entry entry = sender.answer(type, to.ref, index, json, fate);
+    private Outbox.OutboxEntry send(Asker to, String type, long index, String json, CompletableFuture<Void> fate) {
+        Outbox.OutboxEntry entry = sender.answer(type, to.ref, index, json, fate);
         if (isGone(to)) { // before, or meanwhile: then it may have missed that the outbox was emptied
             sender.giveUp(entry);
         }
@@ -692,7 +692,7 @@ final class Calls {
     private void tell(Answer answer) {
         CompletableFuture<Void> fate = new CompletableFuture<>();
         try {
-            Outbox.Entry unused = send(answer.to, answer.type, answer.index, answer.json, fate);
+            Outbox.OutboxEntry unused = send(answer.to, answer.type, answer.index, answer.json, fate);
         } catch (Throwable failure) { // a scheduler's
             callbacks.error(failure);
         }
@@ -721,7 +721,7 @@ final class Calls {
             return;
         }
         callbacks.error(why);
-        if (answer.type.equals(Frames.REPLY) || answer.type.equals(Frames.END)) {
+        if (answer.type.equals(Protocol.REPLY) || answer.type.equals(Protocol.END)) {
             fail(answer.to, why); // else the asker would wait for its timeout
         }
     }
@@ -744,12 +744,12 @@ final class Calls {
             callbacks.error(failure);
             error = ErrorData.of(ErrorCode.INTERNAL, "the handler failed", false);
         }
-        tell(asker, Frames.ERROR, -1, Json.payload(ErrorData.class).write(error));
+        tell(asker, Protocol.ERROR, -1, Json.payload(ErrorData.class).write(error));
     }
 
     /** The server takes more items. */
     void credit(Envelope frame) {
-        Frames.Credit credit = frame.data(Frames.Credit.class);
+        Protocol.Credit credit = frame.data(Protocol.Credit.class);
         if (credit.streams() != null) {
             sources.grant(credit.streams());
         }
@@ -773,11 +773,11 @@ final class Calls {
     }
 
     /** The way of a stream's items to the server: by the outbox, which they may fill to one half. */
-    private final class Outlet implements StreamSource.Outlet {
+    private final class ServerReceiver implements StreamSource.Receiver {
         private final Asker asker;
         private final AtomicBoolean isBroken = new AtomicBoolean(); // the reader gets no more than an error
 
-        Outlet(Asker asker) {
+        ServerReceiver(Asker asker) {
             this.asker = asker;
         }
 
@@ -789,7 +789,7 @@ final class Calls {
         @Override
         public void item(long index, String json) {
             CompletableFuture<Void> fate = new CompletableFuture<>();
-            Outbox.Entry entry = send(asker, Frames.NEXT, index, json, fate);
+            Outbox.OutboxEntry entry = send(asker, Protocol.NEXT, index, json, fate);
             if (entry.seq() == 0) {
                 throw sender.whyRefused(entry);
             }
@@ -812,10 +812,10 @@ final class Calls {
         public void over(long count, @Nullable ErrorData error) {
             sources.remove(asker.ref);
             if (error == null) { // a reader that misses an item knows by the count
-                tell(asker, Frames.END, count, "null");
+                tell(asker, Protocol.END, count, "null");
             } else {
                 isBroken.set(true);
-                tell(asker, Frames.ERROR, -1, Json.payload(ErrorData.class).write(error));
+                tell(asker, Protocol.ERROR, -1, Json.payload(ErrorData.class).write(error));
             }
         }
 

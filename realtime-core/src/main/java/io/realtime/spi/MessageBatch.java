@@ -10,17 +10,17 @@ import org.jspecify.annotations.Nullable;
  * One or more frames that leave in one write. Immutable and shared: a room hands the same batch to all its members, so
  * its bytes on the wire are made once.
  */
-public final class FrameBatch {
-    private final List<Frame> frames;
+public final class MessageBatch {
+    private final List<WireMessage> frames;
     private final boolean ephemeral;
     private final int bytes;
     private final int longest;
     private volatile @Nullable ByteBuffer wire;
 
-    private FrameBatch(List<Frame> frames, boolean ephemeral) {
+    private MessageBatch(List<WireMessage> frames, boolean ephemeral) {
         int sum = 0;
         int max = 0;
-        for (Frame frame : frames) {
+        for (WireMessage frame : frames) {
             sum += frame.unmaskedLength();
             max = Math.max(max, frame.length());
         }
@@ -31,8 +31,8 @@ public final class FrameBatch {
     }
 
     /** A batch of one frame. */
-    public static FrameBatch of(Frame frame) {
-        return new FrameBatch(Collections.singletonList(frame), false);
+    public static MessageBatch of(WireMessage frame) {
+        return new MessageBatch(Collections.singletonList(frame), false);
     }
 
     /**
@@ -40,12 +40,12 @@ public final class FrameBatch {
      *
      * @param ephemeral whether all of it may be dropped for a slow receiver
      */
-    public static FrameBatch of(List<Frame> frames, boolean ephemeral) {
-        return new FrameBatch(Collections.unmodifiableList(new ArrayList<>(frames)), ephemeral);
+    public static MessageBatch of(List<WireMessage> frames, boolean ephemeral) {
+        return new MessageBatch(Collections.unmodifiableList(new ArrayList<>(frames)), ephemeral);
     }
 
     /** Returns the frames in their order. */
-    public List<Frame> frames() {
+    public List<WireMessage> frames() {
         return frames;
     }
 
@@ -73,7 +73,7 @@ public final class FrameBatch {
         if (encoded == null) { // two threads may both do the work; the results are equal
             byte[] target = new byte[bytes];
             ByteBuffer out = ByteBuffer.wrap(target);
-            for (Frame frame : frames) {
+            for (WireMessage frame : frames) {
                 frame.writeUnmasked(out);
             }
             encoded = ByteBuffer.wrap(target).asReadOnlyBuffer();

@@ -4,13 +4,13 @@ import io.realtime.Position;
 import io.realtime.RealtimeException;
 import io.realtime.internal.Steps;
 import io.realtime.internal.wire.BinaryEnvelope;
-import io.realtime.internal.wire.Frames;
 import io.realtime.internal.wire.Names;
 import io.realtime.internal.wire.Outgoing;
-import io.realtime.server.Members.Link;
-import io.realtime.server.Members.Phase;
-import io.realtime.spi.Frame;
-import io.realtime.spi.FrameBatch;
+import io.realtime.internal.wire.Protocol;
+import io.realtime.server.Members.MemberLink;
+import io.realtime.server.Members.MemberPhase;
+import io.realtime.spi.MessageBatch;
+import io.realtime.spi.WireMessage;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
@@ -23,15 +23,15 @@ import org.slf4j.LoggerFactory;
  * A room: an ordered log and its members. It lives while it has either. A publish appends to the log under the room's
  * lock; the {@link FanOut} brings it to those members who are live.
  *
- * <p>A member has a {@link Link} per connection. It begins {@code NEW}, reads the log from its position ({@code
+ * <p>A member has a {@link MemberLink} per connection. It begins {@code NEW}, reads the log from its position ({@code
  * REPLAYING}), and is {@code LIVE} once it has reached the top; only live links are handed batches. What is published
  * during a replay is therefore in the log that the replay reads, and follows it.
  *
  * <p>Every field is guarded by {@link #lock} unless it says otherwise. No frame is sent and no application code is
  * called under the lock.
  */
-final class RoomState implements LogBudget.Owner, Bursts.Flushed {
-    private static final Logger LOG = LoggerFactory.getLogger(RoomState.class);
+final class RoomChannel implements LogBudget.Owner, Bursts.Flushed {
+    private static final Logger LOG = LoggerFactory.getLogger(RoomChannel.class);
     private static final int REPLAY_CHUNK = 256;
 
     // What there is beside the log, in bytes of heap: measured, see RoomCostTest.
@@ -64,7 +64,7 @@ final class RoomState implements LogBudget.Owner, Bursts.Flushed {
      *
      * @param begin the end of the log that this room continues
      */
-    RoomState(String key, Retention retention, Position begin, LocalBroker broker, String name) {
+    RoomChannel(String key, Retention retention, Position begin, LocalBroker broker, String name) {
         this.key = key;
         this.name = name;
         this.epoch = begin.epoch();
@@ -89,7 +89,7 @@ final class RoomState implements LogBudget.Owner, Bursts.Flushed {
      */
     @Nullable
     Position publish(Outgoing message, Recipients to) {
-        Frame ready = message.isEphemeral() ? message.frame() : null;
+        WireMessage ready = message.isEphemeral() ? message.frame() : null;
         Audience audience = to.isTested() ? to.among(snapshot()) : to.others();
         Position position = null;
         FanOut out;
@@ -101,7 +101,7 @@ final class RoomState implements LogBudget.Owner, Bursts.Flushed {
                 out.awaitRoom();
             }
             requireAlive();
-            Frame frame;
+            WireMessage frame;
             if (ready == null) {
                 long offset = log.top() + 1;
                 frame = message.frame(offset);
@@ -161,12 +161,13 @@ final class RoomState implements LogBudget.Owner, Bursts.Flushed {
      *     is not acknowledged, and then also in place of what was lost
      * @throws RealtimeException with {@code overloaded} when the session is no member yet, and may not become one
      */
-    LocalBroker.Joined link(Session session, @Nullable Outlet outlet, @Nullable Position since, int history) {
+    LocalBroker.JoinChange link(
+            Session session, @Nullable MemberConnection outlet, @Nullable Position since, int history) {
         boolean isOver = false;
         lock.lock();
         try {
             requireAlive();
-            Link before = linkOf(session);
+            MemberLink before = linkOf(session);
             if (before == null) {
                 isOver = true; // unless it becomes a member
                 enter(session);
@@ -175,7 +176,7 @@ final class RoomState implements LogBudget.Owner, Bursts.Flushed {
             Members crowd = crowd();
             closeBatch();
             log.trim(broker.nanoTime());
-            Link link = crowd.link(session, outlet);
+            MemberLink link = crowd.link(session, outlet);
             String lost = since == null ? null : whyLost(since, epoch, log.floor(), log.top());
             boolean recovered = since != null && lost == null;
             if (since != null && lost == null) {
@@ -191,13 +192,13 @@ final class RoomState implements LogBudget.Owner, Bursts.Flushed {
             link.begun = since == null && before != null ? Math.min(before.begun, link.cursor) : link.cursor;
             boolean isSameConnection = before != null && before.outlet == outlet;
             if (before != null) {
-                before.phase = Phase.DETACHED;
+                before.phase = MemberPhase.DETACHED;
                 if (since != null || !isSameConnection) { // what is bound to it, the new link reads from the log
-                    before.outlet = Link.NOWHERE;
+                    before.outlet = MemberLink.NOWHERE;
                 }
             }
-            Frames.RoomState at = new Frames.RoomState(epoch, link.cursor, recovered, lost);
-            return new LocalBroker.Joined(this, link, isSameConnection ? before : null, at);
+            Protocol.RoomPosition at = new Protocol.RoomPosition(epoch, link.cursor, recovered, lost);
+            return new LocalBroker.JoinChange(this, link, isSameConnection ? before : null, at);
         } finally {
             isOver = isOver && dieIfUnused();
             lock.unlock();
@@ -212,19 +213,19 @@ final class RoomState implements LogBudget.Owner, Bursts.Flushed {
      * connection that was told of the room, that is where the replay stands; what a live link is still to get, it gets.
      * Another connection begins where the member did: its client does not know of the room, or would name a position.
      */
-    private long owedFrom(Link before, @Nullable Outlet outlet) {
+    private long owedFrom(MemberLink before, @Nullable MemberConnection outlet) {
         if (before.outlet != outlet) {
             return before.begun;
         }
-        return before.phase == Phase.LIVE ? log.top() : before.cursor;
+        return before.phase == MemberPhase.LIVE ? log.top() : before.cursor;
     }
 
     /** Returns what a member is still to get of what was published before. */
     LocalBroker.Change delivery(Session session) {
         lock.lock();
         try {
-            Link link = linkOf(session);
-            return proceed -> link != null && pauses(link, proceed);
+            MemberLink link = linkOf(session);
+            return proceed -> link != null && awaitDelivery(link, proceed);
         } finally {
             lock.unlock();
         }
@@ -234,7 +235,7 @@ final class RoomState implements LogBudget.Owner, Bursts.Flushed {
      * Returns whether a link is being read the log, or members are being handed something; then {@code proceed} is called
      * behind that, by another thread.
      */
-    boolean pauses(Link link, Runnable proceed) {
+    boolean awaitDelivery(MemberLink link, Runnable proceed) {
         FanOut out = fanOut;
         lock.lock();
         try {
@@ -251,7 +252,7 @@ final class RoomState implements LogBudget.Owner, Bursts.Flushed {
         } finally {
             lock.unlock();
         }
-        return out != null && out.pauses(proceed);
+        return out != null && out.awaitDelivery(proceed);
     }
 
     private void enter(Session session) {
@@ -277,7 +278,7 @@ final class RoomState implements LogBudget.Owner, Bursts.Flushed {
         }
     }
 
-    private @Nullable Link linkOf(Session session) {
+    private @Nullable MemberLink linkOf(Session session) {
         return members == null ? null : members.get(session);
     }
 
@@ -286,9 +287,9 @@ final class RoomState implements LogBudget.Owner, Bursts.Flushed {
     }
 
     /** Returns where a client stands that is at a position in an empty log, or thinks that it is. */
-    static Frames.RoomState atEnd(Position end, @Nullable Position since) {
+    static Protocol.RoomPosition atEnd(Position end, @Nullable Position since) {
         String lost = since == null ? null : whyLost(since, end.epoch(), end.offset(), end.offset());
-        return new Frames.RoomState(end.epoch(), end.offset(), since != null && lost == null, lost);
+        return new Protocol.RoomPosition(end.epoch(), end.offset(), since != null && lost == null, lost);
     }
 
     private static @Nullable String whyLost(Position since, String epoch, long floor, long top) {
@@ -313,7 +314,7 @@ final class RoomState implements LogBudget.Owner, Bursts.Flushed {
             acknowledged = Math.max(acknowledged, log.floor());
             long before = acknowledged;
             long last = Math.min(offset, log.top());
-            Link link = linkOf(session);
+            MemberLink link = linkOf(session);
             while (acknowledged < last && passes(log.audience(acknowledged + 1), session, link)) {
                 acknowledged++;
             }
@@ -324,7 +325,7 @@ final class RoomState implements LogBudget.Owner, Bursts.Flushed {
     }
 
     /** Returns whether a session's acknowledgement passes over a message: no other could still receive it. */
-    private boolean passes(Audience audience, Session session, @Nullable Link link) {
+    private boolean passes(Audience audience, Session session, @Nullable MemberLink link) {
         return audience.includes(session.id(), link)
                 || (audience instanceof Audience.Only some
                         && (members == null || members.links().stream().noneMatch(some::includes)));
@@ -355,13 +356,13 @@ final class RoomState implements LogBudget.Owner, Bursts.Flushed {
     }
 
     /** Begins the delivery to a link: first what it has not seen, then what is published. Does nothing the second time. */
-    void start(Link link) {
+    void start(MemberLink link) {
         lock.lock();
         try {
-            if (link.phase != Phase.NEW) {
+            if (link.phase != MemberPhase.NEW) {
                 return;
             }
-            link.phase = Phase.REPLAYING;
+            link.phase = MemberPhase.REPLAYING;
             link.replays = true;
         } finally {
             lock.unlock();
@@ -369,9 +370,10 @@ final class RoomState implements LogBudget.Owner, Bursts.Flushed {
         replay(link);
     }
 
-    private void replay(Link link) {
+    private void replay(MemberLink link) {
         try {
-            while (!link.outlet.pauses(() -> replay(link))) { // other rooms of the session send to this connection too
+            while (!link.outlet.awaitDrained(
+                    () -> replay(link))) { // other rooms of the session send to this connection too
                 if (!replayNext(link)) {
                     return;
                 }
@@ -393,19 +395,19 @@ final class RoomState implements LogBudget.Owner, Bursts.Flushed {
     }
 
     /** Sends a link the next piece of the log; false when there is none. */
-    private boolean replayNext(Link link) {
-        List<Frame> frames = new ArrayList<>();
+    private boolean replayNext(MemberLink link) {
+        List<WireMessage> frames = new ArrayList<>();
         boolean isLost = false;
         boolean isOver = false;
         Runnable behind = null;
         lock.lock();
         try {
             long end = Math.min(log.top(), link.until);
-            isOver = link.phase != Phase.REPLAYING || link.cursor == end;
+            isOver = link.phase != MemberPhase.REPLAYING || link.cursor == end;
             if (isOver) {
-                if (link.phase == Phase.REPLAYING && members != null && link.until == Long.MAX_VALUE) {
+                if (link.phase == MemberPhase.REPLAYING && members != null && link.until == Long.MAX_VALUE) {
                     closeBatch(); // what it holds, this link has from the log
-                    members.become(link, Phase.LIVE);
+                    members.become(link, MemberPhase.LIVE);
                 }
                 behind = link.endReplay();
             } else if (link.cursor < log.floor()) {
@@ -413,15 +415,15 @@ final class RoomState implements LogBudget.Owner, Bursts.Flushed {
                 if (frames.isEmpty()) {
                     isLost = true;
                     link.cursor = end;
-                    frames.add(Outgoing.of(Frames.GAP)
+                    frames.add(Outgoing.of(Protocol.GAP)
                             .room(name)
-                            .data(new Frames.Gap(epoch, end, "trimmed"), Frames.Gap.class)
+                            .data(new Protocol.GapNotice(epoch, end, "trimmed"), Protocol.GapNotice.class)
                             .frame());
                 }
             } else {
                 int bytes = 0;
                 int most = (int) Math.min(REPLAY_CHUNK, end - link.cursor);
-                for (RoomLog.Entry entry : log.after(link.cursor, most)) {
+                for (RoomLog.LogEntry entry : log.after(link.cursor, most)) {
                     if (!frames.isEmpty() && bytes + entry.frame().length() > broker.batchBytes()) {
                         break;
                     }
@@ -436,7 +438,7 @@ final class RoomState implements LogBudget.Owner, Bursts.Flushed {
             lock.unlock();
         }
         if (!frames.isEmpty()) {
-            link.outlet.send(FrameBatch.of(frames, false));
+            link.outlet.send(MessageBatch.of(frames, false));
         }
         if (isLost && name.equals(Names.SESSION)) {
             link.session.inboxLost();
@@ -448,7 +450,7 @@ final class RoomState implements LogBudget.Owner, Bursts.Flushed {
     }
 
     /** Under the lock: adds why messages were refused, if the gap may hide that; all that is in the log is kept by then. */
-    private void addRefusals(Link link, List<Frame> to) {
+    private void addRefusals(MemberLink link, List<WireMessage> to) {
         if (name.equals(Names.SESSION)) {
             for (Refusals.Refusal refusal : link.session.refusals(link.refusalsTold, broker.batchBytes())) {
                 to.add(link.session.error(refusal).frame());
@@ -458,14 +460,14 @@ final class RoomState implements LogBudget.Owner, Bursts.Flushed {
     }
 
     /** Ends the delivery to a connection that is gone; the session stays a member. */
-    void detach(Session session, @Nullable Outlet outlet) {
+    void detach(Session session, @Nullable MemberConnection outlet) {
         lock.lock();
         try {
-            Link link = linkOf(session);
+            MemberLink link = linkOf(session);
             if (members != null && link != null && link.outlet == outlet) {
                 closeBatch();
-                members.become(link, Phase.DETACHED);
-                link.outlet = Link.NOWHERE; // the session may be away for long, and would keep its connection
+                members.become(link, MemberPhase.DETACHED);
+                link.outlet = MemberLink.NOWHERE; // the session may be away for long, and would keep its connection
                 link.replays = false; // what the next connection is told does not wait for this one's end
             }
         } finally {
@@ -475,8 +477,8 @@ final class RoomState implements LogBudget.Owner, Bursts.Flushed {
     }
 
     /** Removes a member, whose replay goes on to here; null when it is none. The caller flushes what it is to get before. */
-    LocalBroker.@Nullable Left remove(Session session) {
-        Link link;
+    LocalBroker.@Nullable LeaveChange remove(Session session) {
+        MemberLink link;
         boolean isOver;
         lock.lock();
         try {
@@ -495,7 +497,7 @@ final class RoomState implements LogBudget.Owner, Bursts.Flushed {
         if (isOver) {
             broker.forget(this);
         }
-        return link == null ? null : new LocalBroker.Left(this, link);
+        return link == null ? null : new LocalBroker.LeaveChange(this, link);
     }
 
     /** Returns the place of the newest message ever published here. */
@@ -534,13 +536,13 @@ final class RoomState implements LogBudget.Owner, Bursts.Flushed {
      * @param maxBytes of the messages in the reply, unless it is a single one
      * @param longest of the messages in the reply, in any case: one that the reader does not take is left out
      */
-    Page page(Session reader, Frames.HistoryQuery query, int maxBytes, int longest) {
+    Page page(Session reader, Protocol.HistoryRequest query, int maxBytes, int longest) {
         Long after = query.after();
         int limit = Math.max(1, Math.min(query.limit() == null ? 100 : query.limit(), 1000));
         lock.lock();
         try {
             log.trim(broker.nanoTime());
-            Link link = linkOf(reader);
+            MemberLink link = linkOf(reader);
             long from;
             long to;
             if (after != null) {
@@ -553,12 +555,12 @@ final class RoomState implements LogBudget.Owner, Bursts.Flushed {
                 from = Math.max(log.floor(), to - limit);
             }
             boolean forwards = after != null;
-            List<RoomLog.Entry> entries = log.after(from, (int) (to - from));
-            ArrayDeque<Frame> frames = new ArrayDeque<>();
+            List<RoomLog.LogEntry> entries = log.after(from, (int) (to - from));
+            ArrayDeque<WireMessage> frames = new ArrayDeque<>();
             int bytes = 0;
             int taken = 0;
             while (taken < entries.size()) {
-                RoomLog.Entry entry = entries.get(forwards ? taken : entries.size() - 1 - taken);
+                RoomLog.LogEntry entry = entries.get(forwards ? taken : entries.size() - 1 - taken);
                 int length = BinaryEnvelope.historyLength(entry.frame());
                 boolean isTaken = length <= longest && entry.audience().includes(reader.id(), link);
                 if (bytes > 0 && isTaken && bytes + length > Math.min(maxBytes, longest)) {
@@ -583,13 +585,13 @@ final class RoomState implements LogBudget.Owner, Bursts.Flushed {
     }
 
     /** Returns what there is to read in a room that does not exist, and whose log would begin there. */
-    static Page emptyPage(Position end, Frames.HistoryQuery query) {
+    static Page emptyPage(Position end, Protocol.HistoryRequest query) {
         long next = query.after() == null ? end.offset() + 1 : Math.max(query.after(), end.offset());
         return new Page(end.epoch(), List.of(), false, next, end.offset());
     }
 
-    /** What {@code $history} answers with, as {@link Frames.History} says. */
-    record Page(String epoch, List<Frame> messages, boolean more, long next, long floor) {}
+    /** What {@code $history} answers with, as {@link Protocol.History} says. */
+    record Page(String epoch, List<WireMessage> messages, boolean more, long next, long floor) {}
 
     // ---------------------------------------------------------------- upkeep, by the broker
 

@@ -30,8 +30,8 @@ import org.slf4j.LoggerFactory;
  * The way from the engine to the application: everything of the application's runs through here, on the callback
  * executor, in order, one at a time. Safe for use by many threads.
  */
-final class Callbacks {
-    private static final Logger LOG = LoggerFactory.getLogger(Callbacks.class);
+final class CallbackDispatcher {
+    private static final Logger LOG = LoggerFactory.getLogger(CallbackDispatcher.class);
 
     /** What a short message costs beside its characters. */
     static final int OVERHEAD = 256;
@@ -61,7 +61,7 @@ final class Callbacks {
      * @param inboundBytes what may wait between the socket and the handlers; beyond it the connection is cut and resumed
      *     later
      */
-    Callbacks(
+    CallbackDispatcher(
             Executor executor,
             Executor substitute,
             int inboundBytes,

@@ -14,9 +14,9 @@ import io.realtime.internal.calls.StreamCall;
 import io.realtime.internal.calls.StreamSource;
 import io.realtime.internal.wire.Envelope;
 import io.realtime.internal.wire.ErrorData;
-import io.realtime.internal.wire.Frames;
 import io.realtime.internal.wire.Outgoing;
 import io.realtime.internal.wire.Payload;
+import io.realtime.internal.wire.Protocol;
 import java.time.Duration;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
@@ -26,15 +26,15 @@ import org.jspecify.annotations.Nullable;
  * What a session's client is asked, and the streams that it has asked for. All of it ends with the session. Safe for use by
  * many threads.
  */
-final class Calls {
+final class ServerCalls {
     private final ServerCore core;
     private final Session session;
     private final Questions questions;
     private final Sources sources;
-    private final LateAnswers.Count answers;
+    private final AnswerLimit.Count answers;
     private volatile @Nullable Thread answering; // the mailbox's, while it takes a frame to a stream
 
-    Calls(ServerCore core, Session session) {
+    ServerCalls(ServerCore core, Session session) {
         this.core = core;
         this.session = session;
         this.questions = new Questions(session.id() + "-");
@@ -65,11 +65,11 @@ final class Calls {
                 listener,
                 core.payloads().of(request.itemType()),
                 this::inOrder,
-                upTo -> session.tell(Outgoing.of(Frames.CREDIT)
-                        .data(new Frames.Credit(null, Map.of(ref, upTo)), Frames.Credit.class)),
+                upTo -> session.tell(Outgoing.of(Protocol.CREDIT)
+                        .data(new Protocol.Credit(null, Map.of(ref, upTo)), Protocol.Credit.class)),
                 () -> {
                     questions.close(ref);
-                    session.tell(Outgoing.of(Frames.CANCEL).ref(ref));
+                    session.tell(Outgoing.of(Protocol.CANCEL).ref(ref));
                 },
                 failure -> core.report(session, "a stream's listener failed", failure));
         ask(
@@ -126,7 +126,7 @@ final class Calls {
      * finds nobody who waits any more.
      */
     void answeredAtOnce(Envelope frame) {
-        boolean isAnswer = frame.type().equals(Frames.REPLY) || frame.type().equals(Frames.ERROR);
+        boolean isAnswer = frame.type().equals(Protocol.REPLY) || frame.type().equals(Protocol.ERROR);
         if (isAnswer && frame.ref() != null && questions.get(frame.ref()) instanceof RequestCall) {
             take(frame);
         }
@@ -144,9 +144,9 @@ final class Calls {
 
     private void take(Envelope frame) {
         switch (frame.type()) {
-            case Frames.REPLY -> questions.reply(frame);
-            case Frames.NEXT -> questions.item(frame);
-            case Frames.END -> questions.end(frame);
+            case Protocol.REPLY -> questions.reply(frame);
+            case Protocol.NEXT -> questions.item(frame);
+            case Protocol.END -> questions.end(frame);
             default -> questions.fail(frame.ref(), frame.error().exception());
         }
     }
@@ -154,11 +154,11 @@ final class Calls {
     // ---- answering later
 
     /**
-     * Begins to answer a request later; to be ended by {@link LateAnswers.Count#end}.
+     * Begins to answer a request later; to be ended by {@link AnswerLimit.Count#end}.
      *
      * @throws RealtimeException when so many are begun already
      */
-    LateAnswers.Count beginAnswer() {
+    AnswerLimit.Count beginAnswer() {
         if (session.hasEnded()) { // perhaps before this was made
             answers.over();
         }
@@ -177,7 +177,7 @@ final class Calls {
         if (sources.has(ref)) {
             throw new RealtimeException(ErrorCode.BAD_MESSAGE, "a stream with this ref is open");
         }
-        StreamSource<T> source = new StreamSource<>(items, new Outlet(ref), this::execute);
+        StreamSource<T> source = new StreamSource<>(items, new ClientReceiver(ref), this::execute);
         if (!sources.add(ref, source)) {
             String why = core.limits().streamsPerSession() + " streams are open, as many as limits.streamsPerSession";
             throw new RealtimeException(ErrorCode.OVERLOADED, why, true, null);
@@ -216,7 +216,7 @@ final class Calls {
                 ErrorCode.CONNECTION_LOST, "some of what was sent to the client is lost", true, null);
         questions.forEach((ref, question) -> {
             if (questions.fail(ref, why) && question instanceof StreamCall) {
-                session.tell(Outgoing.of(Frames.CANCEL).ref(ref)); // the question may have arrived, or arrive yet
+                session.tell(Outgoing.of(Protocol.CANCEL).ref(ref)); // the question may have arrived, or arrive yet
             }
         });
     }
@@ -229,10 +229,10 @@ final class Calls {
     }
 
     /** The way of a stream's items to the client. */
-    private final class Outlet implements StreamSource.Outlet {
+    private final class ClientReceiver implements StreamSource.Receiver {
         private final String ref;
 
-        Outlet(String ref) {
+        ClientReceiver(String ref) {
             this.ref = ref;
         }
 
@@ -243,13 +243,14 @@ final class Calls {
 
         @Override
         public void item(long index, String json) {
-            session.tell(Outgoing.of(Frames.NEXT).ref(ref).index(index).rawData(json));
+            session.tell(Outgoing.of(Protocol.NEXT).ref(ref).index(index).rawData(json));
         }
 
         @Override
         public void over(long count, @Nullable ErrorData error) {
             sources.remove(ref);
-            session.tell(error == null ? Outgoing.of(Frames.END).ref(ref).index(count) : session.error(ref, 0, error));
+            session.tell(
+                    error == null ? Outgoing.of(Protocol.END).ref(ref).index(count) : session.error(ref, 0, error));
         }
 
         @Override
