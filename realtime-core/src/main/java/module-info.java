@@ -17,6 +17,7 @@ module io.realtime.core {
             io.realtime.server;
     exports io.realtime.internal.wire to
             io.realtime.client,
+            io.realtime.jackson,
             io.realtime.server,
             io.realtime.testing;
 

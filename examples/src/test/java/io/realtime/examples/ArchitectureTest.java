@@ -27,7 +27,7 @@ import org.slf4j.Logger;
 @AnalyzeClasses(packages = "io.realtime", importOptions = ImportOption.DoNotIncludeTests.class)
 class ArchitectureTest {
     private static final List<String> THIRD_PARTY =
-            List.of("com.google.gson", "org.java_websocket", "io.netty", "com.auth0", "org.slf4j");
+            List.of("com.google.gson", "com.fasterxml", "org.java_websocket", "io.netty", "com.auth0", "org.slf4j");
 
     @ArchTest
     static final ArchRule CORE_STANDS_ALONE = noClasses()
@@ -39,6 +39,7 @@ class ArchitectureTest {
                     "io.realtime.server..",
                     "io.realtime.netty..",
                     "io.realtime.client..",
+                    "io.realtime.jackson..",
                     "io.realtime.testing..",
                     "io.realtime.examples..");
 
@@ -49,7 +50,11 @@ class ArchitectureTest {
             .should()
             .dependOnClassesThat()
             .resideInAnyPackage(
-                    "io.realtime.client..", "io.realtime.netty..", "io.realtime.testing..", "io.realtime.examples..");
+                    "io.realtime.client..",
+                    "io.realtime.jackson..",
+                    "io.realtime.netty..",
+                    "io.realtime.testing..",
+                    "io.realtime.examples..");
 
     @ArchTest
     static final ArchRule CLIENT_KNOWS_NO_SERVER = noClasses()
@@ -58,7 +63,11 @@ class ArchitectureTest {
             .should()
             .dependOnClassesThat()
             .resideInAnyPackage(
-                    "io.realtime.server..", "io.realtime.netty..", "io.realtime.testing..", "io.realtime.examples..");
+                    "io.realtime.server..",
+                    "io.realtime.jackson..",
+                    "io.realtime.netty..",
+                    "io.realtime.testing..",
+                    "io.realtime.examples..");
 
     @ArchTest
     static final ArchRule NETTY_KNOWS_WHAT_TRANSPORTS_SHARE_AND_NOTHING_ELSE_OF_THE_SERVER = noClasses()
@@ -83,6 +92,27 @@ class ArchitectureTest {
             .should()
             .dependOnClassesThat()
             .resideInAPackage("io.netty..");
+
+    @ArchTest
+    static final ArchRule ONLY_ITS_CODEC_KNOWS_JACKSON = noClasses()
+            .that()
+            .resideOutsideOfPackage("io.realtime.jackson..")
+            .should()
+            .dependOnClassesThat()
+            .resideInAPackage("com.fasterxml..");
+
+    @ArchTest
+    static final ArchRule CODEC_OF_JACKSON_KNOWS_CORE_ALONE = noClasses()
+            .that()
+            .resideInAPackage("io.realtime.jackson..")
+            .should()
+            .dependOnClassesThat()
+            .resideInAnyPackage(
+                    "io.realtime.server..",
+                    "io.realtime.netty..",
+                    "io.realtime.client..",
+                    "io.realtime.testing..",
+                    "io.realtime.examples..");
 
     @ArchTest
     static final ArchRule CORE_AND_CLIENT_VERIFY_NO_TOKENS = noClasses()
@@ -168,6 +198,7 @@ class ArchitectureTest {
                 && !home.startsWith("io.realtime.internal")
                 && !home.startsWith("io.realtime.examples")
                 && !home.equals("io.realtime.gson")
+                && !home.equals("io.realtime.jackson")
                 && !home.endsWith(".javawebsocket");
     }
 

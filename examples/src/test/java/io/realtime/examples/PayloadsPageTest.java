@@ -3,6 +3,7 @@ package io.realtime.examples;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.fasterxml.jackson.databind.ObjectMapper;
 import com.google.gson.TypeAdapter;
 import com.google.gson.stream.JsonReader;
 import com.google.gson.stream.JsonWriter;
@@ -10,7 +11,9 @@ import io.realtime.Event;
 import io.realtime.client.RealtimeClient;
 import io.realtime.gson.AsString;
 import io.realtime.gson.GsonCodec;
+import io.realtime.jackson.JacksonCodec;
 import io.realtime.server.RealtimeServer;
+import io.realtime.spi.PayloadCodec;
 import io.realtime.testing.InMemoryNetwork;
 import io.realtime.testing.ManualScheduler;
 import java.io.IOException;
@@ -75,6 +78,7 @@ class PayloadsPageTest {
     }
 
     private static final Event<Sale> SOLD = Event.of("sold", Sale.class);
+    private static final Event<Money> PRICED = Event.of("priced", Money.class);
 
     private final ManualScheduler time = new ManualScheduler();
     private final InMemoryNetwork network = new InMemoryNetwork(time);
@@ -88,6 +92,9 @@ class PayloadsPageTest {
         StringWriter json = new StringWriter();
         GsonCodec.create().mapper(Shop.Order.class).write(order, json);
         assertTrue(Files.readString(Path.of("../docs/payloads.md")).contains("\n" + json + "\n"), json.toString());
+        StringWriter same = new StringWriter();
+        JacksonCodec.create().mapper(Shop.Order.class).write(order, same);
+        assertEquals(json.toString(), same.toString());
     }
 
     @Test
@@ -101,12 +108,37 @@ class PayloadsPageTest {
         var builder = RealtimeServer.builder().codec(codec)
                 // @end
                 ;
+        assertArrives(SOLD, new Sale(new Dog("Rex"), new Money(5), Long.MAX_VALUE), builder, codec);
+    }
+
+    @Test
+    void ordersTravelByJackson() {
+        // @start jackson
+        JacksonCodec codec = JacksonCodec.create();
+        var builder = RealtimeServer.builder().codec(codec)
+                // @end
+                ;
+        Shop.Payment payment = new Shop.Card("4242");
+        Shop.Order order = new Shop.Order(1, Instant.EPOCH, Shop.Status.OPEN, Optional.of("fragile"), payment);
+        assertArrives(Shop.ORDERED, order, builder, codec);
+    }
+
+    @Test
+    void priceTravelsByTheMapperOfAnApplication() {
+        ObjectMapper objectMapper = new ObjectMapper();
+        // @start mapper
+        JacksonCodec codec = JacksonCodec.of(objectMapper);
+        // @end
+        assertArrives(PRICED, new Money(5), RealtimeServer.builder().codec(codec), codec);
+    }
+
+    private <T> void assertArrives(Event<T> event, T value, RealtimeServer.Builder builder, PayloadCodec codec) {
         RealtimeServer server = builder.anonymous()
                 .port(0)
                 .transport(network.serverTransport())
                 .scheduler(time)
                 .executor(time)
-                .on(SOLD, (session, sold) -> heard.add(sold.data()))
+                .on(event, (session, message) -> heard.add(message.data()))
                 .build()
                 .start();
         RealtimeClient client = RealtimeClient.builder(URI.create("ws://server:" + server.port() + "/ws"))
@@ -115,13 +147,12 @@ class PayloadsPageTest {
                 .scheduler(time)
                 .callbackExecutor(time)
                 .build();
-        Sale sale = new Sale(new Dog("Rex"), new Money(5), Long.MAX_VALUE);
         var connected = client.connect();
-        var sent = client.send(SOLD, sale);
+        var sent = client.send(event, value);
         time.advance(Duration.ofSeconds(1));
         connected.join();
         sent.join();
-        assertEquals(List.of(sale), heard);
+        assertEquals(List.of(value), heard);
         client.close(Duration.ZERO);
         server.close(Duration.ZERO);
         time.advance(Duration.ofSeconds(10));
@@ -132,7 +163,7 @@ class PayloadsPageTest {
         ShownCode.assertStandsIn(
                 "docs/payloads.md",
                 PayloadsPageTest.class,
-                List.of("contract", "adapters"),
+                List.of("contract", "adapters", "jackson", "mapper"),
                 code -> code.replace("varbuilder=", ""));
     }
 }

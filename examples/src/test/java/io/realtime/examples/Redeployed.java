@@ -5,6 +5,7 @@ import io.realtime.Request;
 import io.realtime.TypeRef;
 import io.realtime.client.RealtimeClient;
 import io.realtime.gson.GsonCodec;
+import io.realtime.jackson.JacksonCodec;
 import io.realtime.server.RealtimeServer;
 import java.net.URI;
 import java.time.Duration;
@@ -38,6 +39,7 @@ public final class Redeployed implements Callable<String> {
                         .build()
                         .start();
                 RealtimeClient client = RealtimeClient.builder(URI.create("ws://localhost:" + server.port() + "/ws"))
+                        .codec(JacksonCodec.create())
                         .build()) {
             client.on(SAID, said -> heard.complete(said.data()));
             client.connect(Duration.ofSeconds(20)).get(20, TimeUnit.SECONDS);

@@ -10,7 +10,7 @@ import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /** What is said of a payload that could not be written or read. */
-final class PayloadFaults {
+public final class PayloadFaults {
     // What a peer sent comes back to it in messages, which are kept and logged: as much of it as people can use.
     private static final int MAX_PATH = 128;
     private static final int MAX_REJECTION = 256;
@@ -35,14 +35,24 @@ final class PayloadFaults {
      * @param path where the reader stood
      */
     static PayloadException read(String path, Throwable unfit) {
-        String rejection = rejection(unfit);
+        PayloadException rejection = rejection(unfit);
         if (rejection != null) {
-            return new PayloadException(Names.abbreviate(rejection, MAX_REJECTION), unfit);
+            return rejection;
         }
         // An adapter that took the value before it refused it has moved the reader on; Gson's message has not.
         Matcher located = LOCATED.matcher(Steps.message(unfit));
         String place = PayloadReader.path(located.matches() ? located.group(1) : path);
-        return new PayloadException(Names.abbreviate(place, MAX_PATH) + ": " + describeToPeer(unfit), unfit);
+        return at(place, describeToPeer(unfit), unfit);
+    }
+
+    /**
+     * A value that does not fit, for the peer that sent it.
+     *
+     * @param path its place in the payload: {@code $.items[2].price}
+     * @param fault what the peer is told
+     */
+    public static PayloadException at(String path, String fault, Throwable unfit) {
+        return new PayloadException(Names.abbreviate(path, MAX_PATH) + ": " + fault, unfit);
     }
 
     /** A value that was read as null. */
@@ -57,8 +67,12 @@ final class PayloadFaults {
         return isPlaced ? new PayloadException(PayloadReader.path(at) + message.substring(1), unfit) : unfit;
     }
 
-    /** What the payload's own constructor said against the values, if it did: its words, for the sender. */
-    private static @Nullable String rejection(Throwable unfit) {
+    /**
+     * What the payload's own constructor said against the values, if it did: its words, for the sender.
+     *
+     * @param unfit caused by what the constructor threw
+     */
+    public static @Nullable PayloadException rejection(Throwable unfit) {
         if (unfit instanceof JsonSyntaxException) { // an adapter's refusal (of a UUID, say): the place says more
             return null;
         }
@@ -68,7 +82,7 @@ final class PayloadFaults {
                     && cause.getStackTrace()[0].getClassName().equals("java.util.Objects");
             boolean isRefusal = cause.getClass() == IllegalArgumentException.class;
             if ((isRefusal || isRequireNonNull) && cause.getMessage() != null) {
-                return cause.getMessage();
+                return new PayloadException(Names.abbreviate(cause.getMessage(), MAX_REJECTION), unfit);
             }
         }
         return null;

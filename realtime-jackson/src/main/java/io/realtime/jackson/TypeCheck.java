@@ -1,0 +1,194 @@
+package io.realtime.jackson;
+
+import com.fasterxml.jackson.databind.DeserializationConfig;
+import com.fasterxml.jackson.databind.DeserializationContext;
+import com.fasterxml.jackson.databind.JavaType;
+import com.fasterxml.jackson.databind.JsonDeserializer;
+import com.fasterxml.jackson.databind.JsonMappingException;
+import com.fasterxml.jackson.databind.JsonSerializer;
+import com.fasterxml.jackson.databind.ObjectMapper;
+import com.fasterxml.jackson.databind.SerializerProvider;
+import com.fasterxml.jackson.databind.deser.AbstractDeserializer;
+import com.fasterxml.jackson.databind.deser.BeanDeserializerBase;
+import com.fasterxml.jackson.databind.deser.DefaultDeserializationContext;
+import com.fasterxml.jackson.databind.deser.SettableBeanProperty;
+import com.fasterxml.jackson.databind.deser.ValueInstantiator;
+import com.fasterxml.jackson.databind.deser.std.ContainerDeserializerBase;
+import com.fasterxml.jackson.databind.introspect.AnnotatedClass;
+import com.fasterxml.jackson.databind.jsontype.NamedType;
+import com.fasterxml.jackson.databind.ser.std.BeanSerializerBase;
+import com.google.gson.JsonElement;
+import java.net.InetAddress;
+import java.net.InetSocketAddress;
+import java.util.Calendar;
+import java.util.Date;
+import java.util.HashSet;
+import java.util.Iterator;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Goes through a type before its first value travels. Jackson finds out no sooner than at a value that nothing makes its
+ * class, or that it has no properties.
+ */
+final class TypeCheck {
+    private static final String REMEDY = "send a record of what matters of it";
+
+    private final ObjectMapper mapper;
+    private final DeserializationConfig config;
+    private final DeserializationContext context;
+    private final SerializerProvider serializers;
+    private final boolean isStrict;
+    private final Set<JavaType> seen = new HashSet<>();
+
+    private TypeCheck(ObjectMapper mapper, DefaultDeserializationContext context, boolean isStrict) {
+        this.mapper = mapper;
+        this.config = mapper.getDeserializationConfig();
+        this.context = context.createDummyInstance(config);
+        this.serializers = mapper.getSerializerProviderInstance();
+        this.isStrict = isStrict;
+    }
+
+    /**
+     * Returns what reads a type.
+     *
+     * @throws IllegalArgumentException when values of the type cannot travel: the type itself, or one within
+     */
+    static JsonDeserializer<Object> deserializer(
+            ObjectMapper mapper, DefaultDeserializationContext context, JavaType type, boolean isStrict) {
+        if (type.isReferenceType()) {
+            throw refused("", type, "a payload is never absent; send a record with it", null);
+        }
+        TypeCheck check = new TypeCheck(mapper, context, isStrict);
+        check.check("", type, null);
+        try {
+            check.serializers.findTypedValueSerializer(type, true, null);
+            return check.context.findRootValueDeserializer(type);
+        } catch (JsonMappingException | IllegalArgumentException unfit) {
+            throw unmapped("", type, unfit);
+        }
+    }
+
+    private static IllegalArgumentException refused(
+            String at, JavaType type, String remedy, @Nullable Exception cause) {
+        return new IllegalArgumentException(at + type.toCanonical() + " cannot travel: " + remedy, cause);
+    }
+
+    private static boolean isOfPlatform(JavaType type) {
+        String name = type.getRawClass().getName();
+        return name.startsWith("java.") || name.startsWith("javax.");
+    }
+
+    private static IllegalArgumentException unmapped(String at, JavaType type, Exception unfit) {
+        if (isOfPlatform(type)) {
+            return refused(at, type, REMEDY, unfit);
+        }
+        String reason = unfit instanceof JsonMappingException json ? json.getOriginalMessage() : unfit.getMessage();
+        return refused(at, type, reason + "; " + REMEDY, unfit);
+    }
+
+    /** @param known what reads it there; null for what reads the type anywhere */
+    private void check(String at, JavaType type, @Nullable JsonDeserializer<?> known) {
+        try {
+            JsonDeserializer<?> reads = known != null ? known : context.findNonContextualValueDeserializer(type);
+            boolean isNew = seen.add(type);
+            if (reads.getClass().getName().startsWith("com.fasterxml.jackson.")) {
+                requireSafe(at, type);
+            }
+            if (!isNew) {
+                return;
+            }
+            if (reads instanceof BeanDeserializerBase || reads instanceof AbstractDeserializer) {
+                checkObject(at, type, reads);
+            } else if (type.getContentType() != null) {
+                checkContent(at, type, reads);
+            }
+        } catch (JsonMappingException unfit) {
+            throw unmapped(at, type, unfit);
+        }
+    }
+
+    private void checkContent(String at, JavaType type, JsonDeserializer<?> reads) {
+        JavaType content = type.getContentType();
+        if (type.isReferenceType() && content.isReferenceType()) {
+            throw refused(at, type, "an Optional in an Optional is absent in two ways", null);
+        }
+        boolean isContainer = reads instanceof ContainerDeserializerBase<?>;
+        check(at, content, isContainer ? ((ContainerDeserializerBase<?>) reads).getContentDeserializer() : null);
+    }
+
+    private void checkObject(String at, JavaType type, JsonDeserializer<?> reads) throws JsonMappingException {
+        if (config.findTypeDeserializer(type) != null) {
+            checkSubtypes(at, type);
+        } else if (reads instanceof AbstractDeserializer) {
+            throw refused(
+                    at, type, "nothing says which class is to be made; make it sealed, or give it @JsonTypeInfo", null);
+        }
+        if (!(reads instanceof BeanDeserializerBase bean) || type.isAbstract()) {
+            return;
+        }
+        if (isStrict && isOfPlatform(type)) {
+            throw refused(at, type, REMEDY, null);
+        }
+        if (isStrict
+                && ContractIntrospector.isNamed(config, type)
+                && bean.findProperty(ContractIntrospector.TYPE) != null) {
+            throw refused(at, type, "it has a 'type' of its own; rename it, or give it @JsonTypeInfo", null);
+        }
+        JsonSerializer<?> writes = serializers.findValueSerializer(type);
+        if (serializers.isUnknownTypeSerializer(writes)) {
+            throw refused(at, type, "it has no properties, such as getters; make it a record", null);
+        }
+        if (!isMade(bean.getValueInstantiator(), writes instanceof BeanSerializerBase)) {
+            throw refused(at, type, "nothing makes one; make it a record, or give a constructor @JsonCreator", null);
+        }
+        for (Iterator<SettableBeanProperty> each = bean.properties(); each.hasNext(); ) {
+            SettableBeanProperty property = each.next();
+            String place = at + type.getRawClass().getSimpleName() + "." + property.getName() + ": ";
+            check(place, property.getType(), property.getValueDeserializer());
+        }
+    }
+
+    private static boolean isMade(ValueInstantiator by, boolean isObject) {
+        boolean isMadeOfObject =
+                by.canCreateUsingDefault() || by.canCreateUsingDelegate() || by.canCreateFromObjectWith();
+        return isMadeOfObject || (!isObject && by.canInstantiate());
+    }
+
+    private void checkSubtypes(String at, JavaType base) {
+        AnnotatedClass annotated =
+                config.introspectClassAnnotations(base.getRawClass()).getClassInfo();
+        for (NamedType one : mapper.getSubtypeResolver().collectAndResolveSubtypesByClass(config, annotated)) {
+            Class<?> raw = one.getType();
+            if (raw == base.getRawClass() || !base.getRawClass().isAssignableFrom(raw)) {
+                continue;
+            }
+            JavaType type = config.constructSpecializedType(base, raw);
+            if (isStrict && (type.isEnumType() || type.isContainerType())) {
+                throw refused(at, type, "it is no object that has a field 'type'; put it into a record", null);
+            }
+            if (type.isEnumType() || !type.isAbstract()) {
+                check(at, type, null);
+            }
+        }
+    }
+
+    private void requireSafe(String at, JavaType type) {
+        Class<?> raw = type.getRawClass();
+        if (raw == Class.class) {
+            throw refused(at, type, "its peer would choose a class to load; use a String", null);
+        }
+        if (JsonElement.class.isAssignableFrom(raw)) {
+            throw refused(at, type, "it is Gson's; use Jackson's JsonNode, or GsonCodec", null);
+        }
+        if (isStrict && (InetAddress.class.isAssignableFrom(raw) || raw == InetSocketAddress.class)) {
+            throw refused(at, type, "to read it may ask a name server; use a String", null);
+        }
+        if (isStrict && (Date.class.isAssignableFrom(raw) || Calendar.class.isAssignableFrom(raw))) {
+            throw refused(at, type, "use java.time.Instant, or JacksonCodec.of(...) with a mapper of yours", null);
+        }
+        if (isStrict && Throwable.class.isAssignableFrom(raw)) {
+            throw refused(at, type, "it would take the stack trace along; " + REMEDY, null);
+        }
+    }
+}
