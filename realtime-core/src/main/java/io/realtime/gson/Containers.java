@@ -53,7 +53,8 @@ final class Containers {
     static void requireNoFields(Class<?> raw) {
         for (Class<?> at = raw; at != null && !Platform.owns(at); at = at.getSuperclass()) {
             for (Field field : at.getDeclaredFields()) {
-                if (!Modifier.isStatic(field.getModifiers()) && !field.isSynthetic()) {
+                int modifiers = field.getModifiers(); // those of a library's collections are transient
+                if (!Modifier.isStatic(modifiers) && !Modifier.isTransient(modifiers) && !field.isSynthetic()) {
                     throw new RefusedTypeException(
                             raw,
                             "its field '" + field.getName() + "' would be lost; make it a record that has a "

@@ -10,7 +10,7 @@ import org.jspecify.annotations.Nullable;
 /** What the JVM knows of classes and Android does not, and which classes are theirs. */
 final class Platform {
     private static final String[] PACKAGES = {
-        "java.", "javax.", "jdk.", "sun.", "kotlin.", "kotlinx.", "android.", "androidx.", "scala."
+        "java.", "javax.", "jdk.", "sun.", "kotlin.", "kotlinx.", "android.", "androidx.", "scala.", "com.google.gson."
     };
     private static final @Nullable Method IS_RECORD = method("isRecord");
     private static final @Nullable Method PERMITTED_SUBCLASSES = method("getPermittedSubclasses");

@@ -37,6 +37,7 @@ import java.time.YearMonth;
 import java.time.ZoneId;
 import java.time.ZoneOffset;
 import java.time.ZonedDateTime;
+import java.util.AbstractList;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Calendar;
@@ -616,6 +617,31 @@ class GsonCodecTest {
         AnyHolder holder = new AnyHolder();
         holder.any = List.of(Map.of("k", new int[] {1}), Collections.singleton(Color.GREEN), Arrays.asList("x"));
         assertEquals("{\"any\":[{\"k\":[1]},[\"verde\"],[\"x\"]]}", write(codec, AnyHolder.class, holder));
+    }
+
+    static final class Shelf extends AbstractList<String> {
+        private final transient String[] elements = {"a"};
+
+        @Override
+        public String get(int index) {
+            return elements[index];
+        }
+
+        @Override
+        public int size() {
+            return elements.length;
+        }
+    }
+
+    @Test
+    void whatWasReadWhereAnyMayStandTravelsOn() {
+        String json = "{\"any\":[{\"k\":{\"n\":[1,1.5,null,\"x\"]}}]}";
+        assertEquals(json, write(codec, AnyHolder.class, read(codec, AnyHolder.class, json)));
+        AnyHolder holder = new AnyHolder();
+        holder.any = new Shelf();
+        assertEquals("{\"any\":[\"a\"]}", write(codec, AnyHolder.class, holder));
+        holder.any = new Titled();
+        assertThrows(PayloadException.class, () -> write(codec, AnyHolder.class, holder));
     }
 
     static List<Arguments> keys() {
