@@ -94,7 +94,7 @@ final class ObjectAdapter extends TypeAdapter<@Nullable Object> {
         return field.getDeclaringClass().isAnnotationPresent(Required.class)
                 && !isOptional
                 && !isNullable(field.getAnnotations())
-                && !isNullable(field.getAnnotatedType().getAnnotations());
+                && !isNullable(Platform.typeAnnotations(field));
     }
 
     private static boolean isNullable(Annotation[] annotations) {

@@ -1,5 +1,8 @@
 package io.realtime.gson;
 
+import java.lang.annotation.Annotation;
+import java.lang.reflect.AnnotatedElement;
+import java.lang.reflect.Field;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Method;
 import java.util.Arrays;
@@ -12,23 +15,24 @@ final class Platform {
     private static final String[] PACKAGES = {
         "java.", "javax.", "jdk.", "sun.", "kotlin.", "kotlinx.", "android.", "androidx.", "scala.", "com.google.gson."
     };
-    private static final @Nullable Method IS_RECORD = method("isRecord");
-    private static final @Nullable Method PERMITTED_SUBCLASSES = method("getPermittedSubclasses");
+    private static final @Nullable Method IS_RECORD = method(Class.class, "isRecord");
+    private static final @Nullable Method PERMITTED_SUBCLASSES = method(Class.class, "getPermittedSubclasses");
+    private static final @Nullable Method ANNOTATED_TYPE = method(Field.class, "getAnnotatedType");
 
     /** Whether fields come in the order of their declaration: a dex file sorts them by name. */
     static final boolean KEEPS_ORDER = !"Dalvik".equals(System.getProperty("java.vm.name"));
 
     private Platform() {}
 
-    private static @Nullable Method method(String name) {
+    private static @Nullable Method method(Class<?> of, String name) {
         try {
-            return Class.class.getMethod(name);
+            return of.getMethod(name);
         } catch (NoSuchMethodException older) {
             return null;
         }
     }
 
-    private static @Nullable Object call(@Nullable Method method, Class<?> of) {
+    private static @Nullable Object call(@Nullable Method method, Object of) {
         try {
             return method == null ? null : method.invoke(of);
         } catch (IllegalAccessException | InvocationTargetException impossible) {
@@ -46,6 +50,11 @@ final class Platform {
         return call(PERMITTED_SUBCLASSES, type) instanceof Class<?>[] permitted
                 ? Arrays.asList(permitted)
                 : Collections.emptyList();
+    }
+
+    /** Returns the annotations of a field's type; none on Android. */
+    static Annotation[] typeAnnotations(Field field) {
+        return call(ANNOTATED_TYPE, field) instanceof AnnotatedElement type ? type.getAnnotations() : new Annotation[0];
     }
 
     static boolean owns(Class<?> type) {

@@ -491,7 +491,8 @@ class GsonCodecTest {
     @Required
     record Parcel(String to, @Nullable String from, Optional<String> note, List<String> items) {}
 
-    record Letter(@Required String to, String from) {}
+    record Letter(
+            @Required @Nullable String to, @Nullable String from) {}
 
     @Required
     static class Envelope {
