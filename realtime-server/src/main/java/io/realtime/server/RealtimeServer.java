@@ -41,11 +41,11 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * A realtime server that an application embeds. Built, {@linkplain #start started} once, {@linkplain #close(Duration)
+ * A realtime server that an application embeds. It is {@linkplain #start started} once and {@linkplain #close(Duration)
  * closed} once. Safe for use by many threads.
  *
- * <p>Handlers, rules and the listener run on the server's executor: one session's one at a time and in order, different
- * sessions' in parallel. They may block.
+ * <p>Handlers, rules and the listener run on the server's executor: for one session one at a time and in order, for
+ * different sessions in parallel. They may block.
  */
 public final class RealtimeServer implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(RealtimeServer.class);
@@ -61,8 +61,9 @@ public final class RealtimeServer implements AutoCloseable {
     private final ReentrantLock lock = new ReentrantLock();
     private final Condition changed = lock.newCondition();
     private State state = State.NEW; // guarded by lock
-    private @Nullable Thread closer; // guarded by lock: while CLOSING
-    private final Grace grace; // begun and shortened under lock
+    // Set while the state is CLOSING.
+    private @Nullable Thread closer; // guarded by lock
+    private final Grace grace; // guarded by lock
 
     private enum State {
         NEW,
@@ -83,18 +84,21 @@ public final class RealtimeServer implements AutoCloseable {
         this.jvm = new JvmLifecycle(this, config.isDaemon() || given != null, config.closeOnShutdown());
     }
 
-    /** A builder that begins with the defaults. */
+    /** Returns a builder that begins with the defaults. */
     public static Builder builder() {
         return new Builder();
     }
 
     /**
-     * Binds and begins to accept; returns when connections are accepted. A server starts once: after a failure, or after
-     * {@link #close}, build another one. It keeps the JVM running until it is closed, unless it is a {@linkplain
-     * Builder#daemon daemon}, and says at INFO where it listens, on which transport, and which it has found.
+     * Binds the port and begins to accept connections. Returns when connections are accepted. A server starts once:
+     * after a failure, or after {@link #close}, build another one. The server keeps the JVM running until it is closed,
+     * unless it is a {@linkplain Builder#daemon daemon}. It logs at INFO where it listens, on which transport, and
+     * which transports it has found.
      *
-     * @throws RealtimeException naming the address when it cannot be bound. Whatever it throws, nothing is left running
-     * @throws IllegalStateException when it was started before, or is closed
+     * @return this server
+     * @throws RealtimeException with the address in its text when the address cannot be bound. After any exception
+     *     nothing is left running
+     * @throws IllegalStateException when the server was started before, or is closed
      */
     public RealtimeServer start() {
         lock.lock();
@@ -163,7 +167,7 @@ public final class RealtimeServer implements AutoCloseable {
     }
 
     /**
-     * Returns the port that is bound: the one that the system chose when the builder said 0.
+     * Returns the port that is bound. With port 0 it is the one that the system chose.
      *
      * @throws IllegalStateException before {@link #start}
      */
@@ -171,7 +175,7 @@ public final class RealtimeServer implements AutoCloseable {
         return transport.port();
     }
 
-    /** Returns the front door to sessions, users and rooms. */
+    /** Returns the access to sessions, users and rooms. */
     public ConnectionManager connections() {
         return core.connections();
     }
@@ -186,12 +190,12 @@ public final class RealtimeServer implements AutoCloseable {
         return core.connections().user(id);
     }
 
-    /** Returns everyone, as a room. */
+    /** Returns {@code @all}, the room of every session. */
     public Room all() {
         return core.connections().all();
     }
 
-    /** Returns what the server holds now. */
+    /** Returns what the server holds now. Reads counters, and returns immediately. */
     public ServerStats stats() {
         return new ServerStats(
                 core.connectionCount(),
@@ -206,15 +210,15 @@ public final class RealtimeServer implements AutoCloseable {
                 workers.refused());
     }
 
-    /** Counts {@link ServerStats#logBytes} anew, room by room: for tests, while nothing happens. */
+    /** Counts {@link ServerStats#logBytes} again, room by room. For tests, while nothing else happens. */
     long countLogBytes() {
         return core.broker().countLogBytes();
     }
 
     /**
-     * Returns what keeps the server from accepting connections or from working, or null when it is well. The latter is that
-     * handlers, callbacks, rules or authentication have waited for a thread for more than 5 s, since others block all of them or the
-     * executor rejects tasks.
+     * Returns what keeps the server from accepting connections or from working, or null when there is no problem. The
+     * server does not work when handlers, callbacks, rules or authentication have waited for a thread for more than 5
+     * s: all threads are blocked, or the executor rejects tasks.
      */
     public @Nullable String problem() {
         String ofTransport = transport.problem();
@@ -222,8 +226,8 @@ public final class RealtimeServer implements AutoCloseable {
     }
 
     /**
-     * Waits until the server is closed: until a {@link #close} has done all that it does. A handler must not wait for it,
-     * since the close waits for handlers.
+     * Waits until the server is closed, that is until {@link #close} has finished. Do not call this in a handler: the
+     * close waits for handlers.
      *
      * @throws InterruptedException when the waiting thread is interrupted
      */
@@ -238,7 +242,7 @@ public final class RealtimeServer implements AutoCloseable {
         }
     }
 
-    /** Says what it is and where it listens: version, address, path, transport. */
+    /** Returns the version, the address, the path and the transport. */
     @Override
     public String toString() {
         InetSocketAddress address = config.address();
@@ -258,38 +262,50 @@ public final class RealtimeServer implements AutoCloseable {
         }
     }
 
-    /** Closes with up to 5 s of grace; see {@link #close(Duration)}. */
+    /** Closes the server with up to 5 s of grace; see {@link #close(Duration)}. */
     @Override
     public void close() {
         close(CLOSE_TIMEOUT);
     }
 
     /**
-     * Closes gracefully: refuses newcomers, says goodbye with a window over which clients spread their return, lets
-     * handlers finish what has arrived, and give the answers that {@link Builder#onRequestAsync} gives later, closes every
-     * connection with 4200 behind all that was sent, has the listener hear of every session's end, and releases ports and
-     * threads. What is not handled by then is not acknowledged, and clients send it to the next server. Blocks until then,
-     * at most for about the grace; an executor that the application supplied is left running. What fails on the way is
-     * logged, and all else is closed nevertheless.
+     * Closes the server gracefully, in these steps:
      *
-     * <p>When it returns the server is closed: a second caller waits for the first, whose grace ends with the shorter one of
-     * both. But it returns at once when it is called in a handler, listener or rule while another thread closes, since
-     * that waits for these; and when it is interrupted. A handler, listener or rule that closes the server is not waited
-     * for itself. What closes it on a thread of its own, for an answer or a rule that is given later, is waited for: close
-     * it when that is given.
+     * <ol>
+     *     <li>It refuses new connections, and sends each client a goodbye with a window over which clients spread their
+     *       reconnections.
+     *     <li>It waits for handlers of the messages that have arrived, and for answers that are given later ({@link
+     *       Builder#onRequestAsync}).
+     *     <li>It closes every connection with 4200, after all messages that were sent before.
+     *     <li>It calls the listener for the end of every session, and releases ports and threads.
+     * </ol>
      *
-     * <p>New requests and streams fail at once, and {@link Room#send} throws. Those that were open fail too, on the
-     * executor: at once when it has a thread for that, and with an executor of the application's that is busy as soon as
-     * it has one.
+     * <p>Messages that are not handled by then are not acknowledged, and clients send them to the next server. This
+     * method blocks until all is done, for about the grace at most. An executor that the application supplied is left
+     * running. A failure of one step is logged, and the other steps run nevertheless.
      *
-     * @param grace how long to wait for handlers and answers, at most half of it, for handlers that run nevertheless, at
-     *     most half of the rest, and for connections and the listener; a negative one is zero
+     * <p>When this method returns the server is closed. A second caller waits for the first, whose grace ends with the
+     * shorter one of both. But an interrupted call returns at once, and so does a call in a handler, listener or rule
+     * while another thread closes, since that thread waits for it. A handler, listener or rule that closes the server
+     * is not waited for itself. An asynchronous handler or rule whose own thread closes the server is waited for:
+     * complete its answer first, then close.
+     *
+     * <p>New requests and streams fail at once, and {@link Room#send} throws. Open requests and streams fail too, on
+     * the executor. An executor of the application that is busy fails them as soon as it has a thread.
+     *
+     * @param grace how long to wait in all: at most half for handlers and answers, at most half of the rest for
+     *     handlers that still run, and what remains for connections and the listener. A negative grace counts as zero
      */
     public void close(Duration grace) {
         close(Durations.nanos(grace), Durations.nanos(Durations.LONGEST));
     }
 
-    /** @param patience for how long to wait for another thread that starts or closes the server; in ns, as the time */
+    /**
+     * Closes the server.
+     *
+     * @param time the grace, in nanoseconds
+     * @param patience how long to wait for another thread that starts or closes the server, in nanoseconds
+     */
     void close(long time, long patience) {
         boolean wasStarted;
         long left = patience;
@@ -327,7 +343,7 @@ public final class RealtimeServer implements AutoCloseable {
         become(State.CLOSING);
     }
 
-    /** Ends all that was begun. Then, whatever has failed, the server is closed. */
+    /** Runs all steps of the close. Afterwards the server is closed, whatever has failed. */
     private void end(boolean isBound) {
         CloseReason draining = new CloseReason(CloseReason.DRAINING, "server is draining");
         Steps.run(core::beginClose);
@@ -338,7 +354,7 @@ public final class RealtimeServer implements AutoCloseable {
                     this::awaitHandlers,
                     core::stopped,
                     this::awaitRunning,
-                    core.broker()::flush, // what the last handlers sent goes before the close
+                    core.broker()::flush,
                     () -> Steps.each(core.peers(), peer -> peer.closeBehind(draining)),
                     this::awaitNoConnections,
                     () -> Steps.each(core.peers(), late -> late.close(draining)),
@@ -356,8 +372,9 @@ public final class RealtimeServer implements AutoCloseable {
     }
 
     /**
-     * Waits until what has arrived is handled, from then on leaves what comes to the next server, and waits for what was
-     * begun meanwhile and for answers that are given later: for half of the grace in all.
+     * Waits until the messages that have arrived are handled. From then on, new messages are left to the next server.
+     * Then waits for handlers that began meanwhile, and for answers that are given later. Takes at most half of the
+     * grace.
      */
     private void awaitHandlers() {
         InFlight inFlight = core.inFlight();
@@ -371,12 +388,18 @@ public final class RealtimeServer implements AutoCloseable {
         grace.await(1.0 / 2, handled);
     }
 
-    /** Waits for handlers that still run, for half of what is left: what they have handled is acknowledged by the close. */
+    /**
+     * Waits for handlers that still run, for at most half of the remaining grace. The close acknowledges what they have
+     * handled.
+     */
     private void awaitRunning() {
         grace.await(1.0 / 2, core.inFlight().passed(core.inFlight().here()));
     }
 
-    /** Waits for most of what is left: peers that do not close leave the listener some time to hear of all sessions' ends. */
+    /**
+     * Waits for connections to close, for most of the remaining grace. The rest is for the listener, in case a peer
+     * does not close.
+     */
     private void awaitNoConnections() {
         grace.await(7.0 / 8, core.noConnections());
     }
@@ -394,7 +417,10 @@ public final class RealtimeServer implements AutoCloseable {
         }
     }
 
-    /** What an executor has refused until now, of listeners too, has what is left of the grace. */
+    /**
+     * Waits, for what is left of the grace, for tasks that an executor has rejected until now, those of listeners
+     * included.
+     */
     private void stopWorkers() {
         grace.await(1, workers.stop());
     }
@@ -405,7 +431,7 @@ public final class RealtimeServer implements AutoCloseable {
         }
     }
 
-    /** Builds a {@link RealtimeServer}; not safe for use by many threads. */
+    /** Builder of a {@link RealtimeServer}. Not safe for use by many threads. */
     public static final class Builder {
         private @Nullable Authenticator authenticator;
         private int port = 8080;
@@ -436,7 +462,7 @@ public final class RealtimeServer implements AutoCloseable {
 
         private Builder() {}
 
-        /** Where to listen; 0 lets the system choose. Default 8080. */
+        /** Sets the port to listen on; default 8080. 0 lets the system choose one. */
         public Builder port(int number) {
             if (number < 0 || number > 65_535) {
                 throw new IllegalArgumentException("port " + number + " is not 0 to 65535");
@@ -445,13 +471,13 @@ public final class RealtimeServer implements AutoCloseable {
             return this;
         }
 
-        /** The local address to listen on; default all of them. */
+        /** Sets the local address to listen on; default all of them. */
         public Builder host(String address) {
             this.host = address;
             return this;
         }
 
-        /** The path of the upgrade request; every other is answered with 404. Default {@code /ws}. */
+        /** Sets the path of the upgrade request; default {@code /ws}. Every other path is answered with 404. */
         public Builder path(String absolute) {
             if (!absolute.startsWith("/")) {
                 throw new IllegalArgumentException("path '" + absolute + "' does not begin with /");
@@ -460,14 +486,17 @@ public final class RealtimeServer implements AutoCloseable {
             return this;
         }
 
-        /** Who decides who a peer is. This or {@link #anonymous} is required. */
+        /** Sets what authenticates peers. This or {@link #anonymous} is required. */
         public Builder authenticator(Authenticator decider) {
             requireNoAuthenticator();
             this.authenticator = Objects.requireNonNull(decider, "authenticator");
             return this;
         }
 
-        /** Lets everyone in: each client instance is a user of its own, with an id that begins with {@code anonymous-}. */
+        /**
+         * Admits every client without authentication. Each client instance is a user of its own, with an id that begins
+         * with {@code anonymous-}.
+         */
         public Builder anonymous() {
             requireNoAuthenticator();
             this.isAnonymous = true;
@@ -489,23 +518,25 @@ public final class RealtimeServer implements AutoCloseable {
         }
 
         /**
-         * Sets which rooms clients may join; default none. Required for {@code $join} to succeed. Replaces an earlier rule,
-         * {@link #allowJoinAsync} included.
+         * Sets the rule that decides which rooms clients may join; default none, so every {@code $join} is refused.
+         * Replaces an earlier rule, {@link #allowJoinAsync} included.
          */
         public Builder allowJoin(JoinRule rule) {
             Objects.requireNonNull(rule, "rule");
             return allowJoinAsync((session, room) -> CompletableFuture.completedFuture(rule.allows(session, room)));
         }
 
-        /** Sets a rule like {@link #allowJoin} that decides later, without holding a thread. */
+        /**
+         * Sets a rule like {@link #allowJoin} that decides later, without holding a thread. Replaces an earlier rule.
+         */
         public Builder allowJoinAsync(JoinRule.Async rule) {
             this.joinRule = Objects.requireNonNull(rule, "rule");
             return this;
         }
 
         /**
-         * Sets who may send events that name a room; default: its members. Replaces an earlier rule, {@link #allowSendAsync}
-         * included.
+         * Sets the rule that decides who may send events that name a room; default: the room's members. Replaces an
+         * earlier rule, {@link #allowSendAsync} included.
          */
         public Builder allowSend(SendRule rule) {
             this.sendRule = Objects.requireNonNull(rule, "rule");
@@ -513,14 +544,16 @@ public final class RealtimeServer implements AutoCloseable {
             return this;
         }
 
-        /** Sets a rule like {@link #allowSend} that decides later, without holding a thread. */
+        /**
+         * Sets a rule like {@link #allowSend} that decides later, without holding a thread. Replaces an earlier rule.
+         */
         public Builder allowSendAsync(SendRule.Async rule) {
             this.lateSendRule = Objects.requireNonNull(rule, "rule");
             return this;
         }
 
         /**
-         * Handles an event.
+         * Registers the handler of an event.
          *
          * @throws IllegalArgumentException when its name has a handler already
          */
@@ -530,7 +563,7 @@ public final class RealtimeServer implements AutoCloseable {
         }
 
         /**
-         * Answers a request.
+         * Registers the handler of a request.
          *
          * @throws IllegalArgumentException when its name has a handler already
          */
@@ -540,7 +573,7 @@ public final class RealtimeServer implements AutoCloseable {
         }
 
         /**
-         * Answers a request later, without holding a thread.
+         * Registers a handler that answers a request later, without holding a thread.
          *
          * @throws IllegalArgumentException when its name has a handler already
          */
@@ -550,7 +583,7 @@ public final class RealtimeServer implements AutoCloseable {
         }
 
         /**
-         * Answers a request for a stream.
+         * Registers the handler of a request for a stream.
          *
          * @throws IllegalArgumentException when its name has a handler already
          */
@@ -560,7 +593,7 @@ public final class RealtimeServer implements AutoCloseable {
         }
 
         /**
-         * Answers a request for a stream, without a thread for each.
+         * Registers a handler of a request for a stream that needs no thread for each stream.
          *
          * @throws IllegalArgumentException when its name has a handler already
          */
@@ -570,7 +603,7 @@ public final class RealtimeServer implements AutoCloseable {
         }
 
         /**
-         * Answers a request for a stream with what a publisher publishes.
+         * Registers a handler that answers a request for a stream with the items of a publisher.
          *
          * @throws IllegalArgumentException when its name has a handler already
          */
@@ -588,54 +621,58 @@ public final class RealtimeServer implements AutoCloseable {
             return this;
         }
 
-        /** What happens to sessions is told to this one; default nobody. */
+        /** Sets the listener of sessions; default one that does nothing. */
         public Builder listener(SessionListener observer) {
             this.listener = observer;
             return this;
         }
 
-        /** Sets what maps payloads between Java and JSON; default {@link GsonCodec#create}. */
+        /** Sets the codec, which maps payloads between Java and JSON; default {@link GsonCodec#create}. */
         public Builder codec(PayloadCodec mapping) {
             this.codec = Objects.requireNonNull(mapping, "codec");
             return this;
         }
 
-        /** What one peer may cost; default {@link Limits#defaults}. */
+        /** Sets the limits of what one peer may use; default {@link Limits#defaults}. */
         public Builder limits(Limits bounds) {
             this.limits = bounds;
             return this;
         }
 
-        /** How much of each room's log is kept; default {@link Retention#defaults}. Inboxes have their own. */
+        /**
+         * Sets how much of each room's log is kept; default {@link Retention#defaults}. Inboxes have their own
+         * retention.
+         */
         public Builder retention(Retention kept) {
             this.retention = kept;
             return this;
         }
 
         /**
-         * How much is kept for each user who is away, {@link User#send}; default {@link Retention#inboxDefaults}. What
-         * is in memory ends with the process and counts against {@link Limits#logBytes}.
+         * Sets how much is kept in each user's inbox ({@link User#send}); default {@link Retention#inboxDefaults}. An
+         * inbox is in memory: it ends with the process, and counts against {@link Limits#logBytes}.
          */
         public Builder inboxRetention(Retention kept) {
             this.inboxRetention = kept;
             return this;
         }
 
-        /** When silent connections are asked and given up; default {@link Heartbeat#defaults}. */
+        /** Sets when a silent connection is pinged, and when it is closed; default {@link Heartbeat#defaults}. */
         public Builder heartbeat(Heartbeat rhythm) {
             this.heartbeat = rhythm;
             return this;
         }
 
-        /** For how long a session is kept after its connection is lost; default 5 minutes. */
+        /** Sets for how long a session is kept after its connection is lost; default 5 minutes. */
         public Builder sessionTtl(Duration time) {
             this.sessionTtl = Durations.notNegative("sessionTtl", time);
             return this;
         }
 
         /**
-         * Sets whether the JVM may end while the server runs, as with daemon threads; default false: a program whose
-         * {@code main} only starts a server stays up. A server with a {@link #scheduler} given is always a daemon.
+         * Sets whether the JVM may end while the server runs, as with daemon threads; default false. With false, a
+         * program whose {@code main} only starts a server keeps running. A server with a {@link #scheduler} is always a
+         * daemon.
          */
         public Builder daemon(boolean mayEnd) {
             this.isDaemon = mayEnd;
@@ -643,11 +680,11 @@ public final class RealtimeServer implements AutoCloseable {
         }
 
         /**
-         * Closes the server when the JVM ends by a signal or {@link System#exit}, like {@link RealtimeServer#close(Duration)};
-         * default: it does not. A container that closes its beans, such as Spring's, needs no such hook.
+         * Closes the server, like {@link RealtimeServer#close(Duration)}, when the JVM ends by a signal or {@link
+         * System#exit}; default: it does not. A container that closes its beans, such as Spring's, needs no such hook.
          *
-         * @param grace how long the JVM's end may be held up for it, also when another thread starts or closes the server;
-         *     last calls may take a second more
+         * @param grace how long this may delay the end of the JVM, also while another thread starts or closes the
+         *     server. The last calls may take one second more
          */
         public Builder closeOnShutdown(Duration grace) {
             this.closeOnShutdown = Durations.notNegative("closeOnShutdown", grace);
@@ -655,10 +692,11 @@ public final class RealtimeServer implements AutoCloseable {
         }
 
         /**
-         * Allows pages of these origins, {@code https://app.example}, beside those of the server's own host.
+         * Allows pages of these origins, for example {@code https://app.example}. Pages of the server's own host are
+         * always allowed.
          *
-         * @throws IllegalArgumentException when one is not written as a browser does, and so would never be met: with a
-         *     path or a wildcard, without a scheme, or with a name that is not in punycode
+         * @throws IllegalArgumentException when an origin is not as a browser writes it, and so would never match: with
+         *     a path or a wildcard, without a scheme, or with a name that is not in punycode
          */
         public Builder allowOrigin(String... allowed) {
             for (String origin : allowed) {
@@ -672,22 +710,23 @@ public final class RealtimeServer implements AutoCloseable {
             return this;
         }
 
-        /** Allows pages of any origin: only where a token, never a cookie, proves who the user is. */
+        /** Allows pages of any origin. Use it only where a token, never a cookie, authenticates the user. */
         public Builder allowAnyOrigin() {
             this.anyOrigin = true;
             return this;
         }
 
         /**
-         * Sets the executor of handlers, listeners and callbacks; default virtual threads where the JVM has them, else a
-         * bounded pool for handlers and listeners and one for callbacks, and one user may hold half of each. One that is
-         * supplied is never shut down, and shares its threads as it likes: when handlers that wait for
-         * {@link Session#request} fill it, neither the answers nor the timeouts that would end their waiting can run.
+         * Sets the executor of handlers, listeners and callbacks. The default is virtual threads where the JVM has
+         * them. Else it is two bounded pools, one for handlers and listeners and one for callbacks; one user may hold
+         * half of each. The server never shuts down an executor that is supplied, and does not decide how its threads
+         * are shared. When handlers that wait for {@link Session#request} fill it, neither the answers nor the timeouts
+         * can run.
          *
-         * <p>Its {@code execute} must return at once, since an I/O thread may call it: a queue that makes the caller wait
-         * while it is full holds up all connections of that thread. It must run tasks on threads of its own, never on the
-         * caller's. It may reject a task, which is then started later. Authentication, rules on a resume and the server's
-         * own work have threads of their own, which no handler holds up.
+         * <p>Its {@code execute} must return at once, since an I/O thread may call it. A queue that blocks the caller
+         * while it is full blocks all connections of that thread. The executor must run tasks on threads of its own,
+         * never on the caller's. It may reject a task; the task is then started later. Authentication, rules on a
+         * resume and the server's own work have separate threads, which no handler blocks.
          */
         public Builder executor(Executor handlers) {
             this.executor = handlers;
@@ -695,60 +734,60 @@ public final class RealtimeServer implements AutoCloseable {
         }
 
         /**
-         * The transport, by name: {@code netty} where {@code realtime-netty} is on the class path, or
-         * {@code java-websocket}. Default: the one on the class path, else {@code java-websocket}.
+         * Sets the transport by name: {@code netty} where {@code realtime-netty} is on the class path, or {@code
+         * java-websocket}. The default is the one on the class path, else {@code java-websocket}.
          */
         public Builder transport(String name) {
             this.transportName = Objects.requireNonNull(name, "name");
             return this;
         }
 
-        /** The transport, ready made. */
+        /** Sets the transport, as an instance. It takes precedence over a name. */
         public Builder transport(ServerTransport carrier) {
             this.transport = carrier;
             return this;
         }
 
         /**
-         * Encrypts all connections: clients connect to {@code wss://}. Needs {@code realtime-netty}; without it leave TLS
-         * to a proxy in front.
+         * Encrypts all connections: clients connect to {@code wss://}. Needs {@code realtime-netty}. Without it, let a
+         * proxy in front of the server do TLS.
          *
-         * @param certificates a PEM file with the server's certificate, followed by those that sign it
-         * @param key a PEM file with its private key, PKCS #8, not encrypted
+         * @param certificates a PEM file with the server's certificate, followed by the certificates that sign it
+         * @param key a PEM file with its private key, in PKCS #8, not encrypted
          */
         public Builder tls(Path certificates, Path key) {
             this.tls = new Tls.Pem(certificates, key, null);
             return this;
         }
 
-        /** Encrypts all connections with what a context holds; else as {@link #tls(Path, Path)}. */
+        /** Encrypts all connections with the keys of a context; otherwise like {@link #tls(Path, Path)}. */
         public Builder tls(SSLContext context) {
             this.tls = new Tls.Context(context);
             return this;
         }
 
         /**
-         * Sets the time, for tests; default the system's. Together with {@link #executor}, that executor runs all of the
-         * server's work but the producers of streams, so that nothing happens outside of this time.
+         * Sets the source of time, for tests; default the system's. If {@link #executor} is set too, that executor runs
+         * all of the server's work except the producers of streams, so nothing happens outside of this time.
          */
         public Builder scheduler(Scheduler time) {
             this.scheduler = time;
             return this;
         }
 
-        /** Randomness, for tests; default a {@link SecureRandom}: session ids are secrets. */
+        /** Sets the source of randomness, for tests; default a {@link SecureRandom}, since session ids are secrets. */
         public Builder random(Random source) {
             this.random = source;
             return this;
         }
 
         /**
-         * Returns the server, not yet started. It keeps nothing of this builder, which may be changed and used again.
+         * Returns the server, not yet started. The server does not change with this builder, which may be used again.
          *
          * @throws IllegalArgumentException when the {@link #codec} refuses a type of a contract that has a handler
-         * @throws IllegalStateException when neither an authenticator nor {@link #anonymous} was set, or when there is
-         *     no transport of the name that was given, or several without one, or when a library that the server needs
-         *     is missing or too old
+         * @throws IllegalStateException when neither an authenticator nor {@link #anonymous} was set, when no transport
+         *     has the name that was given, when there are several transports and no name was given, or when a library
+         *     that the server needs is missing or too old
          */
         public RealtimeServer build() {
             if (authenticator == null && !isAnonymous) {

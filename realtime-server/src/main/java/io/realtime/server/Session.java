@@ -44,21 +44,24 @@ import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One client instance. A managed client's session outlives its connections: rooms, attributes and user are kept for the
- * session's time to live after a connection is lost. Safe for use by many threads; every method returns immediately.
+ * A session of one client instance. A managed client's session outlives its connections: rooms, attributes and user are
+ * kept for the session's time to live after a connection is lost. Safe for use by many threads. Every method returns
+ * immediately.
  *
- * <p>One lock orders joins, leaves, attachments and losses of the connection. It is never held while anything is sent or
- * any application code runs; a room's lock or the client record's may be taken under it.
+ * <p>One lock orders joins, leaves, attachments and losses of the connection. It is never held while anything is sent
+ * or application code runs. A room's lock or the client record's may be taken while it is held.
  */
 public final class Session {
-    /** What a connection may have to be told of its rooms; beyond it, it is closed with 4102, and resumes. */
-    private static final int ENVELOPE = 100; // bytes that room, time and offset add to a frame
+    /** The bytes that room, time and offset add to a frame. */
+    private static final int ENVELOPE = 100;
 
+    /** How many changes of its rooms a connection may have to be told. Beyond that it is closed with 4102. */
     private static final int MOST_CHANGES = 10_000;
 
-    /** What {@code $welcome} may say of the application's rooms, and how much of each but for its name. */
+    /** The bytes of {@code $welcome} that may describe the application's rooms. */
     private static final int MOST_STATE_BYTES = 16 * 1024;
 
+    /** The bytes that one room takes of these, without its name. */
     private static final int STATE_BYTES = 120;
     private static final Duration CLOSE_LATEST = Duration.ofSeconds(1);
     private static final Duration REQUEST_TIMEOUT = Duration.ofSeconds(10);
@@ -67,84 +70,116 @@ public final class Session {
 
     private static final CompletableFuture<Void> NO_CLOSE = CompletableFuture.completedFuture(null);
 
-    /** What streams leave unread in the inbox; its log keeps four times as much. */
+    /** How many messages streams may leave unread in the inbox. Its log keeps four times as many. */
     private static final int MOST_UNREAD = 250;
 
-    /** How many failures wait until the listener hears of them. */
+    /** How many failures may wait until the listener is called. */
     private static final int MOST_UNHEARD = 100;
 
     private final ServerCore core;
     private final String id;
-    private final String secret; // without the id, which is in front of it
+    // Without the id, which comes before it.
+    private final String secret;
     private final String userId;
     private final boolean managed;
     private final Mailbox mailbox;
     private final SessionRate rate;
     private final ClientRecords.@Nullable ClientRecord record;
 
-    // What an idle session does not need is made on first use: a server has many of them.
+    // An idle session does not need all of these. They are created on first use, since a server has many sessions.
     private final ReentrantLock lock = new ReentrantLock();
-    private long number; // changes only before it can be found
+    // Changes only before the session is in the tables.
+    private long number;
     private @Nullable TokenBucket resumptions; // guarded by lock
     private @Nullable Map<String, Object> attributes; // guarded by lock
-    private volatile Map<String, RoomChannel> rooms = Map.of(); // by wire name; written under lock; one, or concurrent
-    private List<RoomChannel> leaving = List.of(); // guarded by lock: at its end, until it has left all of them
-    private Set<String> placed = Set.of(); // guarded by lock: rooms that the application put it in
-    private volatile Set<String> lastRooms = Set.of(); // written once, under lock: what it was in at its end
-    private Set<String> unlinked = Set.of(); // guarded by lock: rooms that the connection was not told of yet
-    private Set<String> turnedOut = Set.of(); // guarded by lock: rooms that no older connection's question may join
-    private long rejoins; // guarded by lock: how many rooms $rejoin may still name beside the unlinked ones
-    private @Nullable Deque<Telling> changes; // guarded by lock: what the connection is to be told of its rooms
-    private @Nullable Peer hearer; // guarded by lock: the connection that is told, to the close that ends the session
-    private boolean isWelcomed; // guarded by lock: it may be told
-    private @Nullable Peer told; // guarded by lock: it, when somebody is telling it
+    // By wire name. Immutable with at most one entry, else concurrent.
+    private volatile Map<String, RoomChannel> rooms = Map.of(); // written under lock
+    // At the end of the session: the rooms that it has not left yet.
+    private List<RoomChannel> leaving = List.of(); // guarded by lock
+    // Rooms that the application has put the session in.
+    private Set<String> placed = Set.of(); // guarded by lock
+    // The rooms that the session was in at its end.
+    private volatile Set<String> lastRooms = Set.of(); // written once, under lock
+    // Rooms that the connection was not told of yet.
+    private Set<String> unlinked = Set.of(); // guarded by lock
+    // Rooms that a request of an older connection may not join.
+    private Set<String> turnedOut = Set.of(); // guarded by lock
+    // How many rooms $rejoin may still name, in addition to the unlinked ones.
+    private long rejoins; // guarded by lock
+    // What the connection is to be told of its rooms.
+    private @Nullable Deque<Telling> changes; // guarded by lock
+    // The connection that is told. It stays until the close that ends the session.
+    private @Nullable Peer hearer; // guarded by lock
+    // The connection may be told.
+    private boolean isWelcomed; // guarded by lock
+    // The connection that a thread is telling now.
+    private @Nullable Peer told; // guarded by lock
 
     private volatile @Nullable ServerCalls calls; // written once, under lock
     private volatile @Nullable Peer peer; // written under lock
     private volatile Handshake handshake; // written under lock
     private volatile Life life = Life.NEW; // written under lock
-    private volatile @Nullable CloseReason ended; // written under lock: why, as decided first
-    private CompletableFuture<Void> lastClose =
-            NO_CLOSE; // guarded by lock: of the connection that ends with the session
-    private volatile boolean isKicked; // written under lock: disconnected, perhaps after it had ended
-    private boolean isAnnounced; // guarded by lock: the listener hears of the session
-    private boolean isForgotten; // guarded by lock: the server's tables name it no more
-    private boolean hasPlace; // guarded by lock: it counts against limits.sessions
+    // The reason that was decided first.
+    private volatile @Nullable CloseReason ended; // written under lock
+    // Completes when the connection that ends with the session is closed.
+    private CompletableFuture<Void> lastClose = NO_CLOSE; // guarded by lock
+    // The session was disconnected, perhaps after it had ended.
+    private volatile boolean isKicked; // written under lock
+    // The listener is told of the session.
+    private boolean isAnnounced; // guarded by lock
+    // The session is no longer in the server's tables.
+    private boolean isForgotten; // guarded by lock
+    // The session counts against limits.sessions.
+    private boolean hasPlace; // guarded by lock
     private Scheduler.Cancellable expiry = () -> {}; // guarded by lock
-    private int losses; // guarded by lock: of connections; tells the newest expiry from one that comes too late
-    private int unacknowledged; // guarded by lock: messages since the last acknowledgement
-    private long unacknowledgedBytes; // guarded by lock: of these
-    private long acknowledged; // guarded by lock: up to here, in the welcome or what the connection took since
-    private int unheard; // guarded by lock: failures that the listener is yet to hear of
-    private boolean owesAck; // guarded by lock: it is among the core's acknowledgements
+    // How many connections were lost. Distinguishes the newest expiry from one that comes too late.
+    private int losses; // guarded by lock
+    // Messages processed since the last acknowledgement.
+    private int unacknowledged; // guarded by lock
+    // Bytes of these messages.
+    private long unacknowledgedBytes; // guarded by lock
+    // The number that the welcome, or a later acknowledgement that the connection took, has named.
+    private long acknowledged; // guarded by lock
+    // Failures that the listener was not called with yet.
+    private int unheard; // guarded by lock
+    // The session is among the core's acknowledgements.
+    private boolean owesAck; // guarded by lock
 
     /**
-     * A session's life, which goes on in this order alone. What the listener is told of it goes into the mailbox under the
-     * same lock that decides, so it is told in that order: open, then detach and resume in turns, then close.
+     * The states of a session's life, which passes through them in this order only. What the listener is told goes into
+     * the mailbox under the lock that decides it. So the listener is told in that order: open, then detach and resume
+     * in turns, then close.
      */
     private enum Life {
-        /** In no table, and known to nobody. */
+        /** The session is in no table, and nobody knows it. */
         NEW,
-        /** In the tables. It has a connection, or waits for one until its time to live is over. */
+        /** The session is in the tables. It has a connection, or waits for one until its time to live is over. */
         OPEN,
-        /** Takes no message and no connection. It stays in its rooms until what it has received is handled. */
+        /**
+         * The session accepts no message and no connection. It stays in its rooms until the messages that it received
+         * are handled.
+         */
         DRAINING,
-        /** In no room and no table. What it has received is not handled any more. */
+        /** The session is in no room and no table. Messages that it received are no longer handled. */
         OVER
     }
 
-    /** How a session ends. */
+    /** The ways in which a session ends. */
     enum EndReason {
-        /** Its client has left it, or is lost: what it has received is handled, in order, as the member that it was. */
+        /**
+         * The client has left, or is lost. The messages that it sent are handled in order, while the session is still
+         * in its rooms.
+         */
         DRAIN,
         /**
-         * The application or the server has decided so: it is in no room, and nothing more of its client is handled. When its
-         * client has another session, what it has sent is handled for as long as that goes on.
+         * The application or the server has decided so. The session leaves its rooms at once, and no more messages of
+         * its client are handled. If the client has another session, its messages are handled as long as that session
+         * lasts.
          */
         AT_ONCE,
-        /** The same, if it has no connection; else it goes on. */
+        /** Like {@link #AT_ONCE}, if the session has no connection; otherwise the session continues. */
         EVICT,
-        /** The same, if it is open; one that drains goes on. */
+        /** Like {@link #AT_ONCE}, if the session is open; a session that drains continues. */
         EXCESS
     }
 
@@ -173,17 +208,20 @@ public final class Session {
 
     // ---------------------------------------------------------------- for applications
 
-    /** Returns the public id: names this session in logs and exclusions, and opens nothing. */
+    /**
+     * Returns the public id. It names this session in logs and in {@link Room#except}; it is not a secret, and does not
+     * give access.
+     */
     public String id() {
         return id;
     }
 
-    /** Returns whose session this is. */
+    /** Returns the user of this session. */
     public User user() {
         return new User(core, userId);
     }
 
-    /** Returns whether the client speaks the managed protocol: acknowledgement and resumption. */
+    /** Returns whether the client is a managed client, which acknowledges and resumes. */
     public boolean isManaged() {
         return managed;
     }
@@ -198,7 +236,10 @@ public final class Session {
         return handshake;
     }
 
-    /** Returns the attributes, live: what is put there stays with the session across lost connections. No nulls. */
+    /**
+     * Returns the attributes. The map is live and concurrent: what is put there stays with the session when a
+     * connection is lost. It holds no null.
+     */
     public Map<String, Object> attributes() {
         lock.lock();
         try {
@@ -212,8 +253,8 @@ public final class Session {
     }
 
     /**
-     * Returns the names of the rooms that the session is in, sorted; its inboxes are not among them. Of a session that is
-     * over, in {@link SessionListener#onClose} say, they are those that it was in at its end.
+     * Returns the names of the rooms that the session is in, sorted, without its inboxes. When the session is over, for
+     * example in {@link SessionListener#onClose}, they are the rooms that it was in at its end.
      */
     public Set<String> rooms() {
         if (life == Life.OVER) {
@@ -234,7 +275,7 @@ public final class Session {
     }
 
     /**
-     * Returns a room that the session has joined, to send to as its user.
+     * Returns a room that the session has joined. Messages that are sent to it have this session's user as sender.
      *
      * @throws RealtimeException with {@code forbidden} when the session is not in it
      */
@@ -245,27 +286,31 @@ public final class Session {
         return Room.named(core, name, this);
     }
 
-    /** Returns the inbox of a user, to send to as this session's user. */
+    /** Returns the inbox of a user. Messages that are sent to it have this session's user as sender. */
     public Room inboxOf(String userId) {
         return Room.inbox(core, userId, this);
     }
 
-    /** Returns everyone, to send to as this session's user. */
+    /**
+     * Returns {@code @all}, the room of every session. Messages that are sent to it have this session's user as sender.
+     */
     public Room everyone() {
         return Room.everyone(core, this);
     }
 
-    /** Returns the server's sessions, users and rooms, for a handler that has more to do than to answer. */
+    /**
+     * Returns the access to the server's sessions, users and rooms, for a handler that needs more than its own session.
+     */
     public ConnectionManager connections() {
         return core.connections();
     }
 
     /**
-     * Puts the session in a room, whatever the join rule says now or on a resume, and tells its client. Does nothing more
-     * when it is in it.
+     * Puts the session in a room and tells its client. The join rule is not asked, now or on a resume. If the session
+     * is in the room already, the client is told nothing.
      *
-     * @throws RealtimeException with {@code overloaded} when {@link Limits#rooms}, {@link Limits#roomsPerUser} or the rooms'
-     *     half of {@link Limits#logBytes} allow no more
+     * @throws RealtimeException with {@code overloaded} when {@link Limits#rooms}, {@link Limits#roomsPerUser} or the
+     *     rooms' half of {@link Limits#logBytes} allow no more
      */
     public void join(String room) {
         Names.requireRoom(room);
@@ -282,7 +327,7 @@ public final class Session {
         tellChanges();
     }
 
-    /** Takes the session out of a room and tells its client. Does nothing when it is not in it. */
+    /** Takes the session out of a room and tells its client. Does nothing when the session is not in the room. */
     public void leave(String room) {
         Names.requireRoom(room);
         lock.lock();
@@ -298,7 +343,8 @@ public final class Session {
     }
 
     /**
-     * Sends to this session alone, by way of its inbox: a client that is away gets it when it comes back in time.
+     * Sends to this session alone, through its inbox. A client without a connection gets the message when it resumes in
+     * time.
      *
      * @throws io.realtime.PayloadException when the data cannot be written
      * @throws RealtimeException with {@code too_big} when it exceeds half of {@link Limits#outboundBytes}
@@ -316,16 +362,17 @@ public final class Session {
     }
 
     /**
-     * Asks this session's client, once, by way of the session's inbox: a client that is away is asked when it comes back in
-     * time. The answer waits for no handler, not even of this session, and may overtake messages that the client sent before
-     * it. A handler that waits for it ({@code join}) holds a thread of its user's, and the messages behind its own: go on in
-     * {@code thenAccept} instead.
+     * Sends a request to this session's client, once, through the session's inbox. A client without a connection gets
+     * the request when it resumes in time. The answer waits for no handler, and may overtake messages that the client
+     * sent before it. A handler that blocks until the answer comes ({@code join}) holds one of its user's threads, and
+     * delays the session's next messages. Continue in {@code thenAccept} instead.
      *
      * @param timeout how long to wait for the answer, the time without a connection included
-     * @return completes with the answer, on a thread for callbacks or the application's {@code executor}. Fails with a {@link io.realtime.RemoteException} when the client
-     *     answered with an error, with a {@link io.realtime.PayloadException} when the answer does not fit the contract,
-     *     and with another {@link RealtimeException}: {@code timeout}, {@code connection_lost} when the session is over,
-     *     {@code overloaded} when 1,000 questions to it are open
+     * @return completes with the answer, on a thread for callbacks or the application's {@code executor}. Fails with a
+     *     {@link io.realtime.RemoteException} when the client answered with an error, with a {@link
+     *     io.realtime.PayloadException} when the answer does not fit the contract, and with another {@link
+     *     RealtimeException}: {@code timeout}, {@code connection_lost} when the session is over, {@code overloaded}
+     *     when 1,000 requests to it are open
      * @throws io.realtime.PayloadException when the data cannot be written
      * @throws RealtimeException with {@code too_big} when it exceeds half of {@link Limits#outboundBytes}
      */
@@ -334,10 +381,10 @@ public final class Session {
     }
 
     /**
-     * Asks this session's client for a stream, whose items go to the listener with the session's messages, in order. It ends
-     * with {@code connection_lost} when the session is over.
+     * Requests a stream from this session's client. The listener gets its items in order, one at a time, along with the
+     * session's messages. The stream ends with {@code connection_lost} when the session is over.
      *
-     * @return cancels the stream when closed: the listener hears nothing more, and the producer stops at once
+     * @return cancels the stream when closed: the listener is not called any more, and the producer stops at once
      * @throws io.realtime.PayloadException when the data cannot be written
      * @throws RealtimeException with {@code too_big} when it exceeds half of {@link Limits#outboundBytes}
      */
@@ -346,9 +393,9 @@ public final class Session {
     }
 
     /**
-     * Ends the session for good, with 4005 and this text; the client stays closed. When this returns the session is in no
-     * room, what it sent and no handler has begun with is not handled and not acknowledged, and no login of its client
-     * that began before gets a session. A handler that runs goes on to its end.
+     * Ends the session for good, with 4005 and this text; the client does not reconnect. When this returns, the session
+     * is in no room, and no login of its client that began before gets a session. Messages that no handler has begun
+     * with are neither handled nor acknowledged. A handler that runs continues to its end.
      */
     public void disconnect(String text) {
         CloseReason kicked = new CloseReason(CloseReason.KICKED, text);
@@ -359,12 +406,16 @@ public final class Session {
         }
         end(kicked, EndReason.AT_ONCE);
         Session newest = record == null ? null : record.session();
-        if (newest != null) { // its client came back before
+        if (newest != null) {
+            // The client has already begun another session.
             newest.end(kicked, EndReason.AT_ONCE);
         }
     }
 
-    /** By its number, not by its address: so hash sets of sessions have the same order in each run of a simulation. */
+    /**
+     * Returns a hash of the number, not of the address. So hash sets of sessions have the same order in each run of a
+     * simulation.
+     */
     @Override
     public int hashCode() {
         return Long.hashCode(number);
@@ -381,12 +432,12 @@ public final class Session {
         return userId;
     }
 
-    /** Returns what opens the session to its user: the public id and what nobody can guess. */
+    /** Returns the secret with which the user resumes the session: the public id and a part that nobody can guess. */
     String secret() {
         return id + secret;
     }
 
-    /** Returns whether this is the secret; how long that takes tells nothing. */
+    /** Returns whether this is the secret, in a time that does not depend on the argument's characters. */
     boolean isSecret(String claimed) {
         return MessageDigest.isEqual(
                 secret().getBytes(StandardCharsets.UTF_8), claimed.getBytes(StandardCharsets.UTF_8));
@@ -400,21 +451,23 @@ public final class Session {
         return record;
     }
 
-    /** What a connection that asks for the session says of it, and what the join rule says now. */
+    /** What a connection requests when it resumes the session, and the rooms that the join rule now forbids. */
     record ResumeRequest(Peer peer, Map<String, Position> positions, boolean isPartial, Set<String> forbidden) {}
 
     /**
-     * Gives the session a connection, in place of the one it has; the rooms that it may not be in are left by that. Their
-     * replay, and what else there is to tell of rooms, begin only when the peer {@linkplain #welcomed is welcomed}.
+     * Gives the session a connection, in place of the one that it has, and takes the session out of forbidden rooms.
+     * The replay of the other rooms, and what else the connection is told of rooms, begins only when the peer
+     * {@linkplain #welcomed is welcomed}.
      *
-     * @return what it is in; nothing when a newer connection of the client was here before, whose authentication was
-     *     quicker; null when the session is over, or its client has begun another
+     * @return the rooms that it is in; {@link Attached#NOTHING} when a newer connection of the client came first,
+     *     because its authentication was quicker; null when the session is over, or its client has begun another
      */
     @Nullable
     Attached attach(ResumeRequest claim) {
         Peer newcomer = claim.peer;
         Peer evicted;
-        List<RoomChannel> idle = new ArrayList<>(); // what they were to get does not go to the newcomer
+        // Rooms that deliver nothing to the newcomer.
+        List<RoomChannel> idle = new ArrayList<>();
         List<LocalBroker.JoinChange> links = new ArrayList<>();
         Attached attached;
         lock.lock();
@@ -448,7 +501,8 @@ public final class Session {
                 Position begin = markUnused(name);
                 if (begin != null) {
                     states.put(name, RoomChannel.atEnd(begin, since));
-                } else if (isFirst && name.equals(Names.SESSION)) { // what it got before it had a connection is new
+                } else if (isFirst && name.equals(Names.SESSION)) {
+                    // Messages from before the first connection are new to the client.
                     Protocol.RoomPosition linked = relink(name, core.broker().origin(), links);
                     states.put(
                             name,
@@ -499,7 +553,10 @@ public final class Session {
         return attached;
     }
 
-    /** Under the lock: the application's rooms that the session is in, these ones first. */
+    /**
+     * Returns the application's rooms that the session is in, those of {@code first} before the others. The caller
+     * holds the lock.
+     */
     private Set<String> named(Set<String> first) {
         Set<String> names = new LinkedHashSet<>(first);
         names.retainAll(rooms.keySet());
@@ -508,7 +565,7 @@ public final class Session {
         return names;
     }
 
-    /** Returns where an inbox will begin that nobody has used yet; null for every other room. */
+    /** Returns where an inbox will begin that nobody has used yet. Returns null for every other room. */
     private @Nullable Position markUnused(String name) {
         if (rooms.containsKey(name)) {
             return null;
@@ -521,7 +578,7 @@ public final class Session {
     }
 
     private Protocol.RoomPosition relink(String name, @Nullable Position since, List<LocalBroker.JoinChange> links) {
-        // What a user's devices have not seen waits for a client that can say that it has.
+        // Only a managed client can say what it has seen. So what the user's devices have not seen waits for one.
         int history = managed && name.equals(Names.USER) ? RoomChannel.UNREAD : 0;
         LocalBroker.JoinChange joined = core.broker().link(() -> core.room(name, this), this, peer, since, history);
         put(joined.room());
@@ -529,12 +586,15 @@ public final class Session {
         return joined.at();
     }
 
-    /** What a connection is told of the session's rooms, and whether there are more. */
+    /** The rooms that a connection is told of in its welcome, and whether the session is in more. */
     record Attached(Map<String, Protocol.RoomPosition> rooms, boolean isPartial) {
         static final Attached NOTHING = new Attached(Map.of(), false);
     }
 
-    /** The connection was sent its welcome: begins what it was told of, and then tells it what has changed. */
+    /**
+     * Notes that the connection was sent its welcome: begins the replays that the welcome announced, then tells the
+     * connection what has changed.
+     */
     void welcomed(Peer welcomed) {
         lock.lock();
         try {
@@ -547,7 +607,7 @@ public final class Session {
 
     // ---------------------------------------------------------------- life
 
-    /** Puts a new session into the server's tables. Does nothing when it has ended before. */
+    /** Puts a new session into the server's tables. Does nothing when the session has already ended. */
     void register() {
         lock.lock();
         try {
@@ -560,12 +620,15 @@ public final class Session {
         }
     }
 
-    /** Gives the session a number in the order in which its user's sessions enter the tables, before it can be found. */
+    /**
+     * Gives the session a new number, so that numbers have the order in which the user's sessions enter the tables.
+     * Called before the session is in the tables.
+     */
     void renumber() {
         number = core.nextNumber();
     }
 
-    /** Takes a place for the session, for as long as it is in the tables; false when none is free. */
+    /** Takes a place for the session, for as long as it is in the tables. Returns false when none is free. */
     boolean takePlace(Semaphore places) {
         lock.lock();
         try {
@@ -576,14 +639,17 @@ public final class Session {
         }
     }
 
-    /** Under the lock: gives its place back, if it has one. */
+    /** Releases the session's place, if it has one. The caller holds the lock. */
     void leavePlace(Semaphore places) {
         if (hasPlace) {
             places.release();
         }
     }
 
-    /** Has the listener hear of the session from now on: its client has a place, and is about to be told so. */
+    /**
+     * Tells the listener that the session is open, and enables its later calls. The client has a place, and is about to
+     * be told so.
+     */
     void opened() {
         lock.lock();
         try {
@@ -597,7 +663,10 @@ public final class Session {
         mailbox.wake();
     }
 
-    /** Under the lock, so that the mailbox has what the listener hears in the order of what happened; wake it afterwards. */
+    /**
+     * Puts a call of the listener into the mailbox, so that the order of calls is the order of what happened. The
+     * caller holds the lock, and wakes the mailbox afterwards.
+     */
     private void inform(Consumer<SessionListener> what) {
         if (isAnnounced) {
             mailbox.enqueue(() -> what.accept(core.listener()));
@@ -605,9 +674,9 @@ public final class Session {
     }
 
     /**
-     * Has the listener hear of a failure: now in a task of the mailbox, else in one of its own, so that it hears one thing at
-     * a time. What fails outside of the mailbox after the session's end, or while as many failures wait to be heard as one
-     * session may have, is in the log alone.
+     * Tells the listener of a failure: at once in a task of the mailbox, else in a task of its own there, so that the
+     * listener is called once at a time. A failure outside of the mailbox is only logged after the session's end, and
+     * while {@link #MOST_UNHEARD} failures wait.
      */
     void failed(Throwable failure) {
         if (mailbox.isRunningHere()) {
@@ -642,12 +711,16 @@ public final class Session {
     private void tellFailure(Throwable failure) {
         try {
             core.listener().onError(this, failure);
-        } catch (Throwable again) { // an Error must not keep back the answer to what failed first
+        } catch (Throwable again) {
+            // An Error must not prevent the answer to what failed first.
             Steps.log(core.log(), this + ": the session listener failed", again);
         }
     }
 
-    /** Notes that a connection is gone. A managed session is kept for its time to live; a plain one is over. */
+    /**
+     * Notes that a connection is lost. A managed session is kept for its time to live. A plain session is over, and so
+     * is a session whose connection closed for good.
+     */
     void detached(Peer gone, CloseReason reason, boolean forGood) {
         boolean isOver = !managed || forGood;
         lock.lock();
@@ -679,7 +752,9 @@ public final class Session {
         }
     }
 
-    /** Ends the session unless its client has come back since it was lost: the timer may come too late to be called off. */
+    /**
+     * Ends the session unless its client has resumed it since this loss. The timer may fire too late to be cancelled.
+     */
     private void expire(int loss, CloseReason reason) {
         lock.lock();
         try {
@@ -695,8 +770,8 @@ public final class Session {
     }
 
     /**
-     * Ends the session, and its connection. Does nothing when it has ended, but for one that drains and is to end at once.
-     * When one that ends at once is ended by another thread already, this helps it to leave its rooms.
+     * Ends the session and its connection. Does nothing when the session has ended, unless it drains and is to end at
+     * once. If another thread is already ending it at once, this call helps the session to leave its rooms.
      */
     void end(CloseReason reason, EndReason how) {
         Runnable close;
@@ -709,7 +784,8 @@ public final class Session {
             Peer last = peer;
             isFirst = enter(how == EndReason.DRAIN ? Life.DRAINING : Life.OVER, reason);
             close = isFirst && last != null ? closeTask(last, reason) : () -> {};
-            isKicked |= reason.code() == CloseReason.KICKED; // after that: what is acknowledged was answered
+            // Set after the close has read what it will acknowledge: all of that was answered.
+            isKicked |= reason.code() == CloseReason.KICKED;
             if (isFirst) {
                 peer = null;
             }
@@ -735,7 +811,10 @@ public final class Session {
         }
     }
 
-    /** Closes a connection behind what it was to be told and to get until now; another than the session's own at once. */
+    /**
+     * Closes a connection after all that it was to be told until now. Closes a connection that is not the session's at
+     * once.
+     */
     void close(Peer last, CloseReason reason) {
         Runnable close;
         lock.lock();
@@ -748,11 +827,12 @@ public final class Session {
     }
 
     /**
-     * Under the lock: makes the close the last that the connection is told, behind what rooms are handing to it and an
-     * acknowledgement of all that was handled until now. The answers to that are in the inbox, and are handed over before.
-     * What a handler finishes later is not acknowledged: its answer may not reach the client.
+     * Makes the close the last thing that the connection is told. Before it come what rooms are handing over, and an
+     * acknowledgement of all messages that were handled until now. The answers to these are in the inbox, and are
+     * handed over first. What a handler finishes later is not acknowledged, since its answer may not reach the client.
+     * The caller holds the lock.
      *
-     * @return begins that, without the lock; it takes {@link #CLOSE_LATEST} at most
+     * @return begins the close, without the lock; the close takes {@link #CLOSE_LATEST} at most
      */
     private Runnable closeTask(Peer last, CloseReason reason) {
         boolean isTold = isWelcomed && record != null && record.session() == this;
@@ -789,7 +869,10 @@ public final class Session {
         };
     }
 
-    /** Under the lock: goes on in its life; false when it has come so far. The listener hears of the first end. */
+    /**
+     * Enters a later state. Returns false when the session is in that state or a later one already. The listener is
+     * told of the first end only. The caller holds the lock.
+     */
     private boolean enter(Life next, CloseReason reason) {
         if (next.compareTo(life) <= 0) {
             return false;
@@ -807,7 +890,8 @@ public final class Session {
         boolean isTold = isAnnounced;
         core.inFlight().ending(this);
         mailbox.enqueue(
-                () -> { // behind what it has received
+                () -> {
+                    // Runs after the messages that the session has received.
                     try {
                         leaveAll(reason);
                         if (isTold) {
@@ -821,8 +905,8 @@ public final class Session {
     }
 
     /**
-     * Takes the session out of its rooms, and then out of the server's tables: so who finds it no more, or whose call has
-     * returned, finds it in no room. Several threads may do so at the same time, each the whole of it.
+     * Takes the session out of its rooms, and then out of the server's tables. So a session that is no longer found, or
+     * whose ending call has returned, is in no room. Several threads may do so at the same time; each does all of it.
      */
     private void leaveAll(CloseReason reason) {
         List<RoomChannel> joined;
@@ -843,7 +927,8 @@ public final class Session {
             room.remove(this);
             room.flush();
             if (room.name.equals(Names.SESSION)) {
-                CompletableFuture<Void> unused = closed.thenRun(room::kill); // until then it is replayed
+                // Until the connection is closed, the inbox is still delivered to it.
+                CompletableFuture<Void> unused = closed.thenRun(room::kill);
             }
         }
         lock.lock();
@@ -860,7 +945,8 @@ public final class Session {
 
     private void endCalls() {
         if (!managed) {
-            rate.giveBack(); // of a message that was refused, and will not be sent again
+            // Returns what a refused message took, since the client will not send it again.
+            rate.giveBack();
         }
         ServerCalls open = calls;
         if (open != null) {
@@ -868,23 +954,23 @@ public final class Session {
         }
     }
 
-    /** Returns why the session has ended, null while it has not. */
+    /** Returns why the session has ended, or null while it has not. */
     @Nullable
     CloseReason ended() {
         return ended;
     }
 
-    /** Returns whether the session takes messages and connections. */
+    /** Returns whether the session accepts messages and connections. */
     boolean isOpen() {
         return life == Life.OPEN;
     }
 
-    /** Returns whether the session has ended; what it has received may still be handled. */
+    /** Returns whether the session has ended. Messages that it received may still be handled. */
     boolean hasEnded() {
         return life.compareTo(Life.DRAINING) >= 0;
     }
 
-    /** Returns whether nothing of the session is handled any more. */
+    /** Returns whether the session is over: no more of its messages are handled. */
     boolean isOver() {
         return life == Life.OVER;
     }
@@ -898,7 +984,7 @@ public final class Session {
         return rate;
     }
 
-    /** Returns 0 when the session may be resumed now, else for how many nanoseconds not. */
+    /** Returns 0 when the session may be resumed now, else the nanoseconds until it may. */
     long takeResumption() {
         RateLimit limit = core.limits().resumptionsPerSession();
         long now = core.scheduler().nanoTime();
@@ -916,10 +1002,12 @@ public final class Session {
     // ---------------------------------------------------------------- rooms
 
     /**
-     * Handles {@code $join}, whose rule has answered: puts the session in the room at the client's position, in a room that
-     * it is in anew from there; or takes it out of a room that it may not be in. A connection that is not the session's any
-     * more gets no answer, and changes nothing that a later one was told; but the session is a member then, for the
-     * messages that it sent behind the question, unless a resume has found since that it may not be.
+     * Handles {@code $join} after its rule has answered: subscribes the session at the client's position, also when it
+     * is in the room already. If the rule does not allow it, takes the session out of the room.
+     *
+     * <p>A connection that is no longer the session's gets no answer, and changes nothing that a later connection was
+     * told. But the session becomes a member, for the messages that it sent after the request, unless a resume has
+     * since found that it may not join.
      */
     void join(Peer asker, @Nullable String ref, String name, Protocol.Join wish, boolean isAllowed) {
         lock.lock();
@@ -942,11 +1030,11 @@ public final class Session {
     }
 
     /**
-     * Handles {@code $rejoin}: many joins, with one answer.
+     * Handles {@code $rejoin}: many joins with one answer.
      *
-     * @param allowed of the rooms that the session was not in, those that it may join
+     * @param allowed the rooms that the session was not in and may join
      * @param excess the rooms that are refused because they are {@linkplain #takeRejoins too many}
-     * @param isLast whether the connection is told, by {@code $joined}, of rooms that the client did not name
+     * @param isLast whether the connection is then told, by {@code $joined}, of rooms that the client did not name
      */
     void rejoin(
             Peer asker,
@@ -988,12 +1076,13 @@ public final class Session {
         tellChanges();
     }
 
-    /** Under the lock: begins a room that the connection was not told of. */
+    /** Begins the delivery of a room that the connection was not told of. The caller holds the lock. */
     private void begin(String name) {
         try {
             tellJoined(link(peer, name, null, 0), null);
         } catch (RuntimeException
-                | Error broken) { // without memory, say: the connection ends by it, and the next has all
+                | Error broken) {
+                    // For example out of memory. This ends the connection, and the next one is told all.
             change(List.of(), to -> {
                 throw broken;
             });
@@ -1001,11 +1090,11 @@ public final class Session {
     }
 
     /**
-     * Notes the rooms that a connection names in {@code $rejoin}, which is one message by the rate, however many rules it
-     * asks and replays it begins. A room that waits to be named is always within the bound; so are those that the
-     * application had put the session in when the connection came, each once.
+     * Counts the rooms that a connection names in {@code $rejoin}. To the rate it is one message, however many rules it
+     * asks and replays it begins; so the rooms are bounded here. A room that waits to be named never exceeds the bound.
+     * Nor does a room that the application had put the session in when the connection came, once each.
      *
-     * @return those that are more than the session could be in
+     * @return the rooms beyond the bound
      */
     Set<String> takeRejoins(Peer asker, Set<String> names) {
         lock.lock();
@@ -1013,7 +1102,8 @@ public final class Session {
             boolean isCurrent = peer == asker;
             long most = isCurrent ? rejoins : core.limits().roomsPerSession();
             Set<String> counted = new LinkedHashSet<>(placed);
-            counted.retainAll(names); // the application's choice comes first: the session may not be refused these
+            // Placed rooms are counted first: the session may not be refused these.
+            counted.retainAll(names);
             counted.addAll(names);
             counted.removeAll(unlinked);
             int taken = (int) Math.min(most, counted.size());
@@ -1024,7 +1114,7 @@ public final class Session {
         }
     }
 
-    /** What becomes of a wish to join: the session has joined, or is told why not and is not in the room. */
+    /** The result of a request to join: the session has joined, or there is an error and it is not in the room. */
     private record Decision(
             String name,
             LocalBroker.@Nullable JoinChange joined,
@@ -1055,11 +1145,12 @@ public final class Session {
         }
     }
 
-    /** Under the lock. */
+    /** Decides about a request to join, and carries it out. The caller holds the lock. */
     private Decision decide(Peer asker, String name, Protocol.Join wish, boolean isAllowed) {
         boolean isIn = rooms.containsKey(name);
         boolean isCurrent = peer == asker;
-        turnedOut = isCurrent ? Set.of() : turnedOut; // the older questions were before this one
+        // Requests of older connections came before this one.
+        turnedOut = isCurrent ? Set.of() : turnedOut;
         if (!isAllowed && !placed.contains(name)) {
             String why = core.rules().hasJoinRule()
                     ? "joining is not allowed"
@@ -1077,7 +1168,8 @@ public final class Session {
             LocalBroker.JoinChange joined =
                     isCurrent ? link(asker, name, wish.since(), history) : isLate ? null : link(null, name, null, 0);
             return new Decision(name, isCurrent ? joined : null, null, null);
-        } catch (RealtimeException tooMany) { // rooms on this server; the other rooms of a $rejoin are not concerned
+        } catch (RealtimeException tooMany) {
+            // The server has too many rooms. The other rooms of a $rejoin are not affected.
             return new Decision(name, null, ErrorData.of(tooMany), isCurrent ? exit(name) : null);
         } catch (RuntimeException | Error broken) {
             Steps.log(core.log(), this + " could not join a room", broken);
@@ -1086,7 +1178,7 @@ public final class Session {
         }
     }
 
-    /** Under the lock. */
+    /** Refuses a room of {@code $rejoin} that is one too many. The caller holds the lock. */
     private Decision tooMany(Peer asker, String name) {
         String why = "$rejoin names more rooms than a session may be in";
         return refusal(name, ErrorCode.OVERLOADED, why, peer == asker ? exit(name) : null);
@@ -1096,7 +1188,7 @@ public final class Session {
         return new Decision(name, null, ErrorData.of(code, why, false), left);
     }
 
-    /** Under the lock: how many of the application's rooms the session is in. */
+    /** Returns how many of the application's rooms the session is in. The caller holds the lock. */
     private int countRooms() {
         int count = rooms.size();
         for (String inbox : List.of(Names.SESSION, Names.USER, Names.ALL)) {
@@ -1105,7 +1197,7 @@ public final class Session {
         return count;
     }
 
-    /** Handles {@code $leave}. Asked on a connection that is gone it does nothing: on the next one the client asks again. */
+    /** Handles {@code $leave}. Does nothing for a connection that is gone: the client asks again on the next one. */
     void leave(Peer asker, @Nullable String ref, String name) {
         lock.lock();
         try {
@@ -1143,7 +1235,7 @@ public final class Session {
         return rooms;
     }
 
-    /** Returns the rooms that the application itself did not put the session in. */
+    /** Returns the rooms that the session is in without the application having put it there. */
     Set<String> unplacedRooms() {
         lock.lock();
         try {
@@ -1155,7 +1247,7 @@ public final class Session {
         }
     }
 
-    /** Under the lock: takes the session out of a room; null when it was not in it. */
+    /** Takes the session out of a room. Returns null when the session was not in it. The caller holds the lock. */
     private LocalBroker.@Nullable LeaveChange exit(String name) {
         RoomChannel room = rooms.containsKey(name) ? manyRooms().remove(name) : null;
         if (!placed.isEmpty()) {
@@ -1174,11 +1266,14 @@ public final class Session {
         }
     }
 
-    // ---- what the connection is told of that, in the order in which it was decided
+    // ---- what the connection is told of these, in the order in which it was decided
 
-    /** What the connection is told, and the changes behind whose deliveries. */
+    /** What the connection is told, and the changes whose messages are delivered before. */
     private record Telling(Deque<LocalBroker.Change> before, Consumer<Peer> what) {
-        /** Returns whether something is to be delivered before; then {@code proceed} is called later, and asks again. */
+        /**
+         * Returns whether something is to be delivered before. If so, {@code proceed} is called later, and calls this
+         * again.
+         */
         boolean awaitDelivery(Runnable proceed) {
             for (LocalBroker.Change next = before.poll(); next != null; next = before.poll()) {
                 if (next.awaitDelivery(proceed)) {
@@ -1190,9 +1285,10 @@ public final class Session {
     }
 
     /**
-     * Under the lock: adds to what the connection is told; one that is not there is told by its welcome.
+     * Adds to what the connection is told. Does nothing without a connection, since the next welcome tells all. The
+     * caller holds the lock.
      *
-     * @param before what the session is still to get of these, it gets first
+     * @param before changes whose remaining messages the session gets first
      */
     private void change(List<? extends LocalBroker.Change> before, Consumer<Peer> what) {
         Peer to = peer;
@@ -1206,13 +1302,17 @@ public final class Session {
             changes.clear();
             CloseReason slow =
                     new CloseReason(CloseReason.SLOW_CONSUMER, "reads more slowly than it joins and leaves rooms");
-            // The lock is held, so nothing may run on this thread; closing sends, so it is no work for the timer.
+            // The lock is held, so this thread may run nothing. Closing sends, so the timer's thread may not do it
+            // either.
             core.scheduler().schedule(Duration.ZERO, () -> core.workers().execute(() -> to.close(slow)));
         }
         changes.add(new Telling(new ArrayDeque<>(before), what));
     }
 
-    /** Under the lock: the reply to {@code ref} or, without one, {@code $joined}; the delivery begins behind it. */
+    /**
+     * Tells the connection of a join, in the reply to {@code ref} or, when that is null, in {@code $joined}. The
+     * delivery begins after it. The caller holds the lock.
+     */
     private void tellJoined(LocalBroker.JoinChange joined, @Nullable String ref) {
         change(List.of(joined), to -> {
             Protocol.RoomPosition at = joined.at();
@@ -1230,7 +1330,7 @@ public final class Session {
         });
     }
 
-    /** Under the lock. */
+    /** Tells the connection of a leave, in {@code $left}. The caller holds the lock. */
     private void tellLeft(LocalBroker.LeaveChange left) {
         change(List.of(left), to -> {
             RoomChannel room = left.room();
@@ -1242,7 +1342,9 @@ public final class Session {
         });
     }
 
-    /** Tells the connection what has changed, unless another thread is about to, or it is not welcomed yet. */
+    /**
+     * Tells the connection what has changed. Does nothing when another thread does so already, or before the welcome.
+     */
     private void tellChanges() {
         Peer to;
         lock.lock();
@@ -1259,8 +1361,8 @@ public final class Session {
     }
 
     /**
-     * By one thread at a time for each connection; goes on later when that has much to send, or when a room has something
-     * to deliver first.
+     * Tells the connection what has changed; one thread at a time for each connection. Continues later when the
+     * connection is not drained, or when a room has something to deliver first.
      */
     private void tellChanges(Peer to, @Nullable Telling unfinished) {
         try {
@@ -1275,7 +1377,8 @@ public final class Session {
                 }
                 next = null;
             }
-        } catch (Throwable broken) { // without memory, say; the welcome of the next connection tells all
+        } catch (Throwable broken) {
+            // For example out of memory. The welcome of the next connection tells all.
             Steps.log(core.log(), this + " could not be told of a room", broken);
             to.close(new CloseReason(CloseReason.INTERNAL_ERROR, "internal error"));
         }
@@ -1285,7 +1388,8 @@ public final class Session {
         lock.lock();
         try {
             if (hearer != to) {
-                return false; // what is left is the next connection's
+                // The rest belongs to the next connection.
+                return false;
             }
             if (changes == null || changes.isEmpty()) {
                 changes = null;
@@ -1309,8 +1413,9 @@ public final class Session {
     // ---------------------------------------------------------------- frames
 
     /**
-     * Sends what answers an application's message: by the inbox when managed, so that a lost connection loses nothing. A
-     * session that was disconnected answers no more, not in its client's next session either.
+     * Sends the answer to a message of the application. For a managed client it goes through the inbox, so that a lost
+     * connection loses nothing. A session that was disconnected sends no more answers, not in its client's next session
+     * either.
      */
     void answer(Outgoing frame) {
         if (!isKicked) {
@@ -1319,8 +1424,8 @@ public final class Session {
     }
 
     /**
-     * Tells the client why a message was refused, also when the session was disconnected: a message must not be acknowledged
-     * without its refusal.
+     * Tells the client why a message was refused, also when the session was disconnected: a message must not be
+     * acknowledged before its refusal is sent.
      */
     void refuse(@Nullable String ref, long seq, ErrorData error) {
         if (record != null && record.client() != null && seq > 0) {
@@ -1330,10 +1435,10 @@ public final class Session {
     }
 
     /**
-     * Returns why messages of the client above a number were refused, the oldest first. The client is told of them before it
-     * hears of a gap in its inbox, and ignores what it has heard before.
+     * Returns why messages of the client above a number were refused, the oldest first. The client is told of them
+     * before it is told of a gap in its inbox. It ignores those that it knows already.
      *
-     * @param bytes how long all of them may be, unless it is one
+     * @param bytes the maximum length of all of them together; one is returned whatever its length
      */
     List<Refusals.Refusal> refusals(long above, int bytes) {
         List<Refusals.Refusal> some = new ArrayList<>();
@@ -1352,8 +1457,8 @@ public final class Session {
     }
 
     /**
-     * Tells the client of a new inbox, or of an inbox with a gap, the same before its welcome. What the connection does not
-     * hold is published to the inbox.
+     * Tells the client the refusals that its new inbox, or its inbox with a gap, does not hold, as before a welcome.
+     * Those that the connection cannot hold are published to the inbox.
      */
     void tellRefusals(Peer to) {
         long told = 0;
@@ -1364,12 +1469,12 @@ public final class Session {
         refusals(told, Integer.MAX_VALUE).forEach(refusal -> tell(error(refusal)));
     }
 
-    /** Returns what the client is told again of a message. */
+    /** Returns the error that repeats a refusal to the client. */
     Outgoing error(Refusals.Refusal refusal) {
         return error(refusal.ref(), refusal.seq(), refusal.error());
     }
 
-    /** Returns an error with as much of its message as every connection takes. */
+    /** Returns an error with as much of its text as every connection accepts. */
     Outgoing error(@Nullable String ref, long seq, ErrorData error) {
         Outgoing frame = error(ref, seq).data(error, ErrorData.class);
         for (int most = 256; frame.length() + ENVELOPE > core.broker().mostBytes() && most >= 0; most -= 128) {
@@ -1382,18 +1487,21 @@ public final class Session {
         return Outgoing.of(Protocol.ERROR).ref(ref).seq(seq);
     }
 
-    /** Sends what is said of an application's message in the client's newest session, which acknowledges the message. */
+    /**
+     * Sends what answers an application's message. It goes to the client's newest session, which also acknowledges the
+     * message.
+     */
     private void tellNewest(Outgoing frame) {
         if (managed) {
             Session newest =
-                    record == null ? null : record.session(); // of this client, which is acknowledged to as well
+                    record == null ? null : record.session();
             (newest == null ? this : newest).tell(frame);
         } else {
             tell(frame);
         }
     }
 
-    /** Returns what the client is asked and has asked for; made on first use. */
+    /** Returns the requests between the application and the client, in both directions. Created on first use. */
     ServerCalls calls() {
         ServerCalls known = calls;
         if (known != null) {
@@ -1409,7 +1517,7 @@ public final class Session {
         }
     }
 
-    /** The log of the inbox broke: the client has a gap in it. */
+    /** Notes that the log of the inbox has lost messages: the client has a gap in it. */
     void inboxLost() {
         ServerCalls open = calls;
         if (open != null) {
@@ -1417,14 +1525,15 @@ public final class Session {
         }
     }
 
-    /** Returns whether the client was ever asked, or has asked for a stream. */
+    /** Returns whether the client has ever been sent a request, or has requested a stream. */
     boolean hasCalls() {
         return calls != null;
     }
 
-    /** Sends what belongs to a question between the application and this session's client. */
+    /** Sends a frame of a request between the application and this session's client. */
     void tell(Outgoing frame) {
-        boolean isUnattached = peer == null && isOpen(); // a plain one that has no connection yet
+        // A plain session that has no connection yet.
+        boolean isUnattached = peer == null && isOpen();
         if (managed || isUnattached) {
             toInbox(frame.room(Names.SESSION).ts(core.scheduler().currentTimeMillis()));
         } else {
@@ -1435,8 +1544,9 @@ public final class Session {
     }
 
     /**
-     * Returns whether a stream may send: no more than a part of what the connection, or the log of the inbox, could hold is
-     * on its way. So the streams of a session never cost it its connection, or a message that is still to be read.
+     * Returns whether a stream may send. A stream may have in flight only a part of what the connection, or the log of
+     * the inbox, could hold. So the streams of a session never cost it its connection, or a message that is not read
+     * yet.
      */
     boolean hasRoomForStreams() {
         int most = core.limits().outboundBytes() / 2;
@@ -1448,7 +1558,10 @@ public final class Session {
         return inbox == null || inbox.keepsLessThan(MOST_UNREAD, most);
     }
 
-    /** On an I/O thread: what the client says of how far it has come; false when that is nothing new. */
+    /**
+     * Handles what the client says of how far it has read. Returns false when that is nothing new. Called on an I/O
+     * thread.
+     */
     boolean credit(Protocol.Credit credit) {
         boolean isNews = false;
         RoomChannel inbox = rooms.get(Names.SESSION);
@@ -1465,7 +1578,7 @@ public final class Session {
         return (credit.streams() != null && open.grant(credit.streams())) || isNews;
     }
 
-    /** Sends a frame of this connection's own, in no log; lost when there is no connection. */
+    /** Sends a frame that belongs to this connection and is in no log. It is lost when there is no connection. */
     void control(WireMessage frame) {
         Peer to = peer;
         if (to != null) {
@@ -1477,7 +1590,8 @@ public final class Session {
         core.broker().requireSendable(message.length());
         RoomChannel inbox = inbox();
         if (inbox == null) {
-            return; // the session is over
+            // The session is over.
+            return;
         }
         try {
             inbox.publish(message, Recipients.EVERYONE);
@@ -1487,8 +1601,8 @@ public final class Session {
     }
 
     /**
-     * Returns the session's own inbox, null when the session is over. Most sessions need none, so it is made when
-     * something is to be put in or read; the client was told that it is empty, and is in it from its beginning.
+     * Returns the session's own inbox, or null when the session is over. Most sessions need none, so it is created when
+     * something is to be written or read. The client was told that it is empty, and reads it from its beginning.
      */
     @Nullable
     RoomChannel inbox() {
@@ -1501,9 +1615,9 @@ public final class Session {
     }
 
     /**
-     * Links the session to one of its inboxes that it was told is empty, and begins the delivery. Does nothing when it is
-     * over or linked. A session that has no connection yet finds the user's inbox when it gets one; its own inbox, which
-     * nobody else would keep for it, it has from the moment at which it can be found.
+     * Links the session to one of its inboxes that the client was told is empty, and begins the delivery. Does nothing
+     * when the session is over or linked. A session without a first connection links the user's inbox when it gets one.
+     * It may link its own inbox, which nobody else would keep, as soon as it is in the tables.
      */
     void wake(String inbox, Position begin) {
         LocalBroker.JoinChange woken;
@@ -1525,18 +1639,18 @@ public final class Session {
         }
     }
 
-    /** Returns the rooms that the session is in, its inboxes among them. */
+    /** Returns the rooms that the session is in, its inboxes included. */
     Collection<RoomChannel> roomStates() {
         return rooms.values();
     }
 
-    /** Returns the room of this name, or null when there is none. */
+    /** Returns the room of this name, or null when it does not exist. */
     @Nullable
     RoomChannel find(String room) {
         return core.broker().find(core.keyOf(room, this));
     }
 
-    /** Returns a piece of a room's log. Makes no room: what does not exist is empty. */
+    /** Returns a page of a room's log. Does not create the room: one that does not exist has an empty page. */
     RoomChannel.Page page(String room, Protocol.HistoryRequest query, int maxBytes, int longest) {
         Position begin = markUnused(room);
         String key = core.keyOf(room, this);
@@ -1546,18 +1660,25 @@ public final class Session {
                 return log.page(this, query, maxBytes, longest);
             }
             Position end = core.broker().end(key);
-            begin = core.broker().find(key) == null ? end : null; // else the room was made meanwhile
+            // Not null, or the room was created meanwhile.
+            begin = core.broker().find(key) == null ? end : null;
         }
         return RoomChannel.emptyPage(begin, query);
     }
 
-    /** On an I/O thread: the client has handled the user's inbox up to an offset; false when that is nothing new. */
+    /**
+     * Notes that the client has handled the user's inbox up to an offset. Returns false when that is nothing new.
+     * Called on an I/O thread.
+     */
     boolean inboxHandled(long offset) {
         RoomChannel inbox = rooms.get(Names.USER);
         return inbox != null && inbox.acknowledge(this, offset);
     }
 
-    /** Notes that a message of this session's client, of so many bytes, is processed. Its newest session tells it. */
+    /**
+     * Notes that a message of this session's client, of so many bytes, is processed. The client's newest session
+     * acknowledges it.
+     */
     void markProcessed(long seq, int bytes) {
         if (record == null) {
             return;
@@ -1569,7 +1690,7 @@ public final class Session {
         }
     }
 
-    /** Acknowledges when a quarter of what may be on the way is processed, by count or by size, or after 100 ms. */
+    /** Acknowledges when a quarter of what may be in flight is processed, by count or by size, or after 100 ms. */
     private void acknowledgeProcessed(int bytes) {
         lock.lock();
         try {
@@ -1587,7 +1708,7 @@ public final class Session {
         acknowledge();
     }
 
-    /** Acknowledges within 100 ms: the client seems to have missed an acknowledgement. */
+    /** Acknowledges within 100 ms, since the client seems to have missed an acknowledgement. */
     void acknowledgeSoon() {
         lock.lock();
         try {
@@ -1598,7 +1719,7 @@ public final class Session {
         }
     }
 
-    /** Under the lock. */
+    /** Schedules an acknowledgement within 100 ms. The caller holds the lock. */
     private void scheduleAcknowledgement() {
         if (!owesAck && !hasEnded()) {
             owesAck = true;
@@ -1635,7 +1756,8 @@ public final class Session {
 
     /** Returns how far the client's messages are processed, and where the answers to them end. */
     private Protocol.Ack progress() {
-        long seq = record == null ? 0 : record.processed(); // before the inbox, which then has the answers to these
+        // Read before the inbox, which then has the answers to these messages.
+        long seq = record == null ? 0 : record.processed();
         RoomChannel inbox = rooms.get(Names.SESSION);
         return new Protocol.Ack(seq, inbox == null ? 0 : inbox.end().offset());
     }
@@ -1647,7 +1769,10 @@ public final class Session {
         }
     }
 
-    /** Acknowledges on this connection, if that is the session's. What it does not take stays owed, to its close. */
+    /**
+     * Acknowledges on this connection, if it is the session's. What the connection does not accept is still owed when
+     * it is closed.
+     */
     private void acknowledge(Peer to) {
         Protocol.Ack now;
         lock.lock();
