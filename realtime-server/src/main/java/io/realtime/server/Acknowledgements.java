@@ -10,23 +10,25 @@ import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.Executor;
 
 /**
- * The sessions that owe their clients an acknowledgement. One timer serves all of them, and threads of the server's own
- * work encode and write, each a part. Safe for use by many threads.
+ * The sessions that owe their clients an acknowledgement. One timer serves all of them. The server's own threads encode
+ * and write, each a part. Safe for use by many threads.
  */
 final class Acknowledgements {
     private static final Duration DELAY = Duration.ofMillis(100);
-    private static final int PART = 256; // sessions, about a millisecond
+    // How many sessions; they take about a millisecond.
+    private static final int PART = 256;
 
     private final Executor executor;
     private final Delayed timer;
-    private final Queue<Session> owing = new ConcurrentLinkedQueue<>(); // bounded: a session is in it once at most
+    // Bounded: a session is in it at most once.
+    private final Queue<Session> owing = new ConcurrentLinkedQueue<>();
 
     Acknowledgements(Scheduler scheduler, Executor executor) {
         this.executor = executor;
         this.timer = new Delayed(scheduler, DELAY, this::handOver);
     }
 
-    /** Has a session acknowledge within 100 ms. */
+    /** Lets a session acknowledge within 100 ms. */
     void owe(Session session) {
         owing.add(session);
         timer.request();

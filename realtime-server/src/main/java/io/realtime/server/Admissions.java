@@ -11,15 +11,17 @@ import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Keeps what was disconnected from coming back. An admission is under way from the moment that a connection shows its token
- * until it has a session. One that began before its user, client or session was disconnected is refused when it wants to
- * put a new session into the tables. Both decisions are made under one lock, so a disconnect either finds the session in
- * the tables, or has barred it. (A session that is resumed is in the tables, and ends by its own lock.)
+ * The admissions that have begun, which a disconnect can bar. An admission lasts from the moment when a connection
+ * presents its token until it has a session. If its user, client or session is disconnected meanwhile, the admission is
+ * refused when it would put a new session into the tables. Both are decided under one lock. So a disconnect either
+ * finds the session in the tables, or has barred its admission. (A session that is resumed is in the tables already,
+ * and its own lock orders its end.)
  *
- * <p>What is barred is forgotten with the last admission that began before: without one under way nothing is kept. Beyond
- * 10,000 entries all of them are forgotten, and every admission under way is refused as one that may be tried again.
+ * <p>A bar is removed with the last admission that began before it, so without admissions there are no bars. Beyond
+ * 10,000 bars all of them are removed, and every admission that has begun is refused with a code that lets the client
+ * try again.
  *
- * <p>Safe for use by many threads. A session's lock may be taken under this one, never the other way.
+ * <p>Safe for use by many threads. A session's lock may be taken while this one is held, never the other way round.
  */
 final class Admissions {
     private static final int MOST_BARRED = 10_000;
@@ -28,10 +30,14 @@ final class Admissions {
             new CloseReason(CloseReason.OVERLOADED, "too much changed while the connection was opened; try again");
 
     private final ReentrantLock lock = new ReentrantLock();
-    private final Set<Ticket> underWay = new LinkedHashSet<>(); // guarded by lock; the oldest first
-    private final Map<Key, Bar> barred = new LinkedHashMap<>(); // guarded by lock; the oldest bar first
-    private long bars; // guarded by lock: the number of the newest bar
-    private long allBarred; // guarded by lock: every admission that began before this bar is refused
+    // The oldest first.
+    private final Set<Ticket> underWay = new LinkedHashSet<>(); // guarded by lock
+    // The oldest bar first.
+    private final Map<Key, Bar> barred = new LinkedHashMap<>(); // guarded by lock
+    // The number of the newest bar.
+    private long bars; // guarded by lock
+    // Every admission that began before this bar is refused.
+    private long allBarred; // guarded by lock
     private @Nullable CloseReason closed; // guarded by lock
 
     /** One admission. */
@@ -43,7 +49,7 @@ final class Admissions {
         }
     }
 
-    /** What is disconnected: a user, one client of a user, or a session. */
+    /** What a disconnect names: a user, one client of a user, or a session. */
     record Key(
             @Nullable String user,
             @Nullable String client,
@@ -63,7 +69,7 @@ final class Admissions {
 
     private record Bar(long number, CloseReason reason) {}
 
-    /** Notes an admission that begins; to be {@linkplain #end ended}. */
+    /** Begins an admission. {@link #end} ends it. */
     Ticket begin() {
         lock.lock();
         try {
@@ -75,7 +81,7 @@ final class Admissions {
         }
     }
 
-    /** Notes that an admission is over: it has its session, or its connection is gone. Does nothing the second time. */
+    /** Ends an admission: it has its session, or its connection is gone. Does nothing the second time. */
     void end(Ticket ticket) {
         lock.lock();
         try {
@@ -100,7 +106,8 @@ final class Admissions {
                 return;
             }
             bars++;
-            barred.remove(key); // goes to the end
+            // So that the key is inserted at the end.
+            barred.remove(key);
             barred.put(key, new Bar(bars, reason));
             if (barred.size() > MOST_BARRED) {
                 allBarred = bars;
@@ -124,9 +131,9 @@ final class Admissions {
     /**
      * Puts a new session into the tables, unless one of its names is barred.
      *
-     * @param ticket null stands for an admission that is over
-     * @param put runs under the lock
-     * @return why not; null when it was put
+     * @param ticket null means an admission that has ended
+     * @param put runs while the lock is held
+     * @return why the session was refused; null when it was put into the tables
      */
     @Nullable
     CloseReason admit(@Nullable Ticket ticket, List<Key> names, Runnable put) {

@@ -6,16 +6,18 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
- * Bounds the requests that are answered later. Those of a session that is over count for all sessions of its user, so a
- * client that begins one session after another has no more of them waiting. Safe for use by many threads.
+ * The bound of the requests that are answered later. Those of a session that is over count for all sessions of its
+ * user. So a client cannot have more of them by beginning one session after another. Safe for use by many threads.
  */
 final class AnswerLimit {
-    private static final long OVER = 1L << 40; // is added to a session's count when it is over
+    // Added to a session's count when the session is over.
+    private static final long OVER = 1L << 40;
 
     private final int most;
-    private final ConcurrentHashMap<String, Long> leftBehind = new ConcurrentHashMap<>(); // by user; none has 0
+    // By user, without users that have 0.
+    private final ConcurrentHashMap<String, Long> leftBehind = new ConcurrentHashMap<>();
 
-    /** @param most how many may wait, of a session and of those of its user that are over */
+    /** @param most how many may wait, of one session and of its user's sessions that are over */
     AnswerLimit(int most) {
         this.most = most;
     }
@@ -39,15 +41,16 @@ final class AnswerLimit {
         }
 
         /**
-         * Begins to answer a request later; {@link #end} ends it.
+         * Begins to answer a request later. {@link #end} ends it.
          *
-         * @throws RealtimeException with {@code overloaded} when so many are begun already
+         * @throws RealtimeException with {@code overloaded} when too many have begun
          */
         void begin() {
             long mine = waiting.incrementAndGet();
             if (mine > OVER) {
                 leave(user, 1);
-                mine = 0; // they are among those
+                // leftBehind counts them already.
+                mine = 0;
             }
             if (mine + leftBehind.getOrDefault(user, 0L) > most) {
                 end();
@@ -62,7 +65,7 @@ final class AnswerLimit {
             }
         }
 
-        /** The session is over. Does nothing the second time. */
+        /** Notes that the session is over. Does nothing the second time. */
         void over() {
             long left = waiting.getAndUpdate(count -> count < OVER ? count + OVER : count);
             if (left > 0 && left < OVER) {

@@ -7,12 +7,12 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Who a peer proved to be.
+ * The identity of an authenticated peer.
  *
  * @param user the user's id: 1 to 255 characters, no control characters
- * @param attributes what a new session of this user begins with: a role, a tenant
- * @param expiresAt when the proof ends; the connection is then closed with 4300 unless the client refreshed it before.
- *     Null when it does not end, which is also what becomes of a time after the year 9999
+ * @param attributes the first attributes of a new session of this user, for example a role or a tenant
+ * @param expiresAt when the authentication expires; the connection is then closed with 4300, unless the client has
+ *     refreshed its token before. Null when it does not expire; a time after the year 9999 becomes null
  */
 public record Authentication(
         String user,
@@ -20,13 +20,14 @@ public record Authentication(
         @Nullable Instant expiresAt) {
     static final Instant LATEST = Instant.parse("9999-12-31T23:59:59Z");
 
-    private static final int MAX_USER = 255; // as long as an OpenID Connect subject
+    // As long as an OpenID Connect subject.
+    private static final int MAX_USER = 255;
 
     /**
-     * A proof; the attributes are copied.
+     * Creates an authentication. The attributes are copied.
      *
-     * @throws IllegalArgumentException when the user is empty, longer than 255 characters, or holds a control character,
-     *     with which it could write lines of its own into a log; or when an attribute's name or value is null
+     * @throws IllegalArgumentException when the user is empty, is longer than 255 characters, or contains a control
+     *     character, which could add lines to a log; or when an attribute's name or value is null
      */
     public Authentication {
         String fault = fault(user);
@@ -45,12 +46,12 @@ public record Authentication(
         }
     }
 
-    /** A proof without attributes that does not end. */
+    /** Returns an authentication without attributes that does not expire. */
     public static Authentication of(String user) {
         return new Authentication(user, Map.of(), null);
     }
 
-    /** Returns what is wrong with a user's id, without showing it, or null. */
+    /** Returns what is wrong with a user's id, without its text, or null when it is valid. */
     static @Nullable String fault(String user) {
         if (user.isEmpty()) {
             return "is empty";
@@ -61,7 +62,10 @@ public record Authentication(
         return user.codePoints().anyMatch(Authentication::isControl) ? "holds a control character" : null;
     }
 
-    /** Half a surrogate pair counts: on the wire one looks like the other. */
+    /**
+     * Returns whether a character may not be in a user's id. Half a surrogate pair may not, since on the wire all of
+     * them look alike.
+     */
     private static boolean isControl(int c) {
         int type = Character.getType(c);
         return type == Character.CONTROL
@@ -70,7 +74,7 @@ public record Authentication(
                 || type == Character.SURROGATE;
     }
 
-    /** Names no attributes: what an application keeps there is its own. */
+    /** Returns a text without the attributes, which may be confidential. */
     @Override
     public String toString() {
         return "Authentication{user=" + user + ", expiresAt=" + expiresAt + "}";

@@ -14,29 +14,34 @@ import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What was received from and processed for each client instance: why a message that is sent again is not processed
- * again. A record in use by a session is never forgotten; of the others the one goes first that the {@link EvictionQueue}
- * names, and its client is then told {@code known: false}.
+ * The records of what was received from each client instance and processed, by which retransmitted messages are
+ * deduplicated. A record that a session uses is never evicted. Others expire, or are evicted in the order of {@link
+ * EvictionQueue}; the client is then told {@code known: false}.
  */
 final class ClientRecords {
-    private static final int MOST_FORGOTTEN = 16; // at a time
+    // How many are removed at a time.
+    private static final int MOST_FORGOTTEN = 16;
 
     private final Scheduler scheduler;
     private final int max;
     private final long ttlNanos;
-    private final BiFunction<String, ReentrantLock, Mailbox> mailboxes; // by user and lock
+    // By user and lock.
+    private final BiFunction<String, ReentrantLock, Mailbox> mailboxes;
     private final Consumer<ClientRecord> onForgotten;
     private final ReentrantLock lock = new ReentrantLock();
-    private final Map<Key, ClientRecord> used = new HashMap<>(); // guarded by lock; bounded by the sessions
-    private final Map<Key, ClientRecord> unused = new LinkedHashMap<>(); // guarded by lock; longest unused first
-    private final EvictionQueue<Key> evictions = new EvictionQueue<>(); // changed under lock: the unused ones
+    // Bounded by the number of sessions.
+    private final Map<Key, ClientRecord> used = new HashMap<>(); // guarded by lock
+    // In order, the one that is unused for longest first.
+    private final Map<Key, ClientRecord> unused = new LinkedHashMap<>(); // guarded by lock
+    // The unused records.
+    private final EvictionQueue<Key> evictions = new EvictionQueue<>(); // changed under lock
 
     /**
-     * An empty table.
+     * Creates an empty table.
      *
      * @param max how many unused records are kept
-     * @param ttl how long
-     * @param onForgotten told under the table's lock
+     * @param ttl for how long an unused record is kept
+     * @param onForgotten called with each record that is removed, under the table's lock
      */
     ClientRecords(
             Scheduler scheduler,
@@ -52,8 +57,8 @@ final class ClientRecords {
     }
 
     /**
-     * Returns the record of a user's client, a new one when there is none or it has expired; to be {@linkplain #close
-     * closed} as often as it was opened. A client without an id gets a record that nobody finds again.
+     * Returns the record of a user's client; a new one when there is none or it has expired. {@linkplain #close Close}
+     * it as often as it was opened. A client without an id gets a record that is never found again.
      */
     Opened open(String user, @Nullable String client) {
         if (client == null) {
@@ -81,7 +86,7 @@ final class ClientRecords {
         }
     }
 
-    /** Notes that one who opened a record needs it no more. */
+    /** Releases a record that was opened. */
     void close(ClientRecord record) {
         Key key = record.key;
         if (key == null) {
@@ -106,7 +111,7 @@ final class ClientRecords {
         }
     }
 
-    /** Forgets some of the expired ones: more than become unused meanwhile, and not all while others wait for the lock. */
+    /** Removes some expired records: more than become unused meanwhile, but not all, since others wait for the lock. */
     private void forgetOld() {
         Iterator<ClientRecord> oldest = unused.values().iterator();
         for (int i = 0; i < MOST_FORGOTTEN && oldest.hasNext(); i++) {
@@ -115,7 +120,8 @@ final class ClientRecords {
                 return;
             }
             oldest.remove();
-            Key key = Objects.requireNonNull(record.key); // a record without one is in no table
+            // A record without a key is in no table.
+            Key key = Objects.requireNonNull(record.key);
             evictions.remove(key.user, key);
             onForgotten.accept(record);
         }
@@ -134,10 +140,13 @@ final class ClientRecords {
         }
     }
 
-    /** A record, whether it was there before, and how often it is open now. */
+    /** A record, whether it existed before, and how often it is open now. */
     record Opened(ClientRecord record, boolean known, int uses) {}
 
-    /** Comparable, so that clients that choose ids of one hash code do not make the table slow for all. */
+    /**
+     * The key of a record. It is comparable, so that clients that choose ids with the same hash code do not slow down
+     * the table.
+     */
     private record Key(String user, String client) implements Comparable<Key> {
         @Override
         public int compareTo(Key other) {
@@ -147,17 +156,21 @@ final class ClientRecords {
     }
 
     /**
-     * How far one client has come. Its messages are handled in the mailbox that is kept here, so that they stay in order
-     * also when a second session of the client begins while handlers of the first are still at work.
+     * The numbers of one client's messages. It also keeps the client's mailbox, so that messages stay in order when a
+     * second session of the client begins while handlers of the first still run.
      */
     static final class ClientRecord {
         private final @Nullable Key key;
         private final Mailbox mailbox;
-        private final ReentrantLock lock = new ReentrantLock(); // the mailbox's too
+        // The mailbox uses it too.
+        private final ReentrantLock lock = new ReentrantLock();
         private long received; // guarded by lock
-        private volatile long processed; // written in the mailbox
-        private long newest; // guarded by lock: the number of the newest connection of the client
-        private volatile @Nullable Session session; // written under lock: the client's
+        // Written in the mailbox.
+        private volatile long processed;
+        // The number of the client's newest connection.
+        private long newest; // guarded by lock
+        // The client's current session.
+        private volatile @Nullable Session session; // written under lock
         private int uses; // guarded by the table's lock
         private long unusedSince; // guarded by the table's lock
 
@@ -181,14 +194,14 @@ final class ClientRecords {
             return key == null ? client == null : key.client.equals(client);
         }
 
-        /** What became of a message. */
+        /** The result of receiving a message. */
         enum Receipt {
             ACCEPTED,
             DUPLICATE,
             REFUSED
         }
 
-        /** Takes a message if it is new and the mailbox has room; both or neither. */
+        /** Accepts a message if it is new and the mailbox accepts it too. */
         Receipt receive(long seq, BooleanSupplier offer) {
             lock.lock();
             try {
@@ -207,11 +220,12 @@ final class ClientRecords {
         }
 
         /**
-         * For a session that ends: drops what the client has sent and no handler has begun with, of all its sessions. It counts
-         * as never received: the client sends it again, should it come back. Drops nothing when the client has another session:
-         * it does not send again what it sends or has sent there, so that would be lost.
+         * Drops the client's messages, of all its sessions, that no handler has begun with. Called for a session that
+         * ends. They count as never received, so a client that comes back retransmits them. Drops nothing when the
+         * client has another session: messages that the client has sent in that session are not retransmitted, and
+         * would be lost.
          *
-         * @return how many messages it was
+         * @return how many messages were dropped
          */
         int dropWaiting(Session ending) {
             lock.lock();
@@ -229,7 +243,7 @@ final class ClientRecords {
             }
         }
 
-        /** In the mailbox: notes that a message is processed. */
+        /** Notes that a message is processed. Called in the mailbox. */
         void markProcessed(long seq) {
             processed = Math.max(processed, seq);
         }
@@ -238,18 +252,18 @@ final class ClientRecords {
             return processed;
         }
 
-        /** Whether a connection may have the session that it asks for. */
+        /** Whether a connection may have the session that it requests. */
         enum Claim {
             GRANTED,
-            /** A newer connection of the client was here before. */
+            /** A newer connection of the client came first. */
             OVERTAKEN,
             /** The client has another session, and this one is about to end. */
             REPLACED
         }
 
         /**
-         * Notes a connection of the client, which asks for a session. This and {@link #take} are decided under one lock: what
-         * ends with the session that was taken over is never a connection that is newer than the one that took it.
+         * Notes a connection of the client, which requests a session. This and {@link #take} are decided under one
+         * lock. So a connection that ends with a replaced session is never newer than the one that replaced it.
          */
         Claim claim(Session wanted, long connection) {
             lock.lock();
@@ -265,10 +279,10 @@ final class ClientRecords {
         }
 
         /**
-         * Makes a session the client's, for one of its connections.
+         * Makes a session the client's current one, for one of its connections.
          *
-         * @return the session that must go: the one before, null if there is none; the new one itself when a newer
-         *     connection of the client was here before
+         * @return the session that must end: the one before, or null if there was none; the new one itself when a newer
+         *     connection of the client came first
          */
         @Nullable
         Session take(Session newSession, long connection) {
@@ -298,7 +312,7 @@ final class ClientRecords {
             }
         }
 
-        /** Returns the client's session, or null. */
+        /** Returns the client's current session, or null. */
         @Nullable
         Session session() {
             return session;

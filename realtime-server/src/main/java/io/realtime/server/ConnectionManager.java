@@ -5,8 +5,8 @@ import java.util.Collection;
 import java.util.Optional;
 
 /**
- * The front door to everyone who is connected: by session, by user, by room, or all. Every operation costs the same
- * however many others there are; counts are of this moment. Safe for use by many threads.
+ * The access to all that are connected: by session, by user, by room, or all. The cost of an operation does not grow
+ * with the number of others. Counts are of this moment. Safe for use by many threads.
  */
 public final class ConnectionManager {
     private final ServerCore core;
@@ -15,23 +15,23 @@ public final class ConnectionManager {
         this.core = core;
     }
 
-    /** Returns the session with this public id, if it is open or kept. */
+    /** Returns the session with this public id, if it is open or kept without a connection. */
     public Optional<Session> session(String id) {
         return Optional.ofNullable(core.session(id));
     }
 
-    /** Returns all sessions that are open or kept: a copy. */
+    /** Returns a copy of the set of all sessions that are open or kept without a connection. */
     public Collection<Session> sessions() {
         return core.sessions();
     }
 
-    /** Returns a user, who need not be connected. */
+    /** Returns a user. The user need not be connected. */
     public User user(String id) {
         return new User(core, id);
     }
 
     /**
-     * Returns a room, which need not exist yet.
+     * Returns a room. The room need not exist.
      *
      * @throws IllegalArgumentException when the name is empty, longer than 256 bytes, or begins with {@code @}
      */
@@ -39,7 +39,7 @@ public final class ConnectionManager {
         return Room.named(core, name, null);
     }
 
-    /** Returns everyone, as a room. */
+    /** Returns {@code @all}, the room of every session. */
     public Room all() {
         return Room.everyone(core, null);
     }
@@ -59,7 +59,7 @@ public final class ConnectionManager {
         room(room).send(event, data);
     }
 
-    /** Sends to one session; returns false when there is none with this public id. */
+    /** Sends to one session. Returns false when there is no session with this public id. */
     public <T> boolean sendToSession(String session, Event<T> event, T data) {
         Session found = core.session(session);
         if (found == null) {
@@ -79,12 +79,12 @@ public final class ConnectionManager {
         return core.connectionCount();
     }
 
-    /** Returns how many sessions are open or kept. */
+    /** Returns how many sessions are open or kept without a connection. */
     public int sessionCount() {
         return core.sessionCount();
     }
 
-    /** Returns how many users have a session that is open or kept. */
+    /** Returns how many users have a session that is open or kept without a connection. */
     public int userCount() {
         return core.userCount();
     }

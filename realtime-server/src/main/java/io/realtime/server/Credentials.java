@@ -4,15 +4,15 @@ import io.realtime.spi.Handshake;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What a peer shows of itself.
+ * What a peer presents to be authenticated.
  *
  * @param token from {@code $hello}, {@code $auth}, the {@code Authorization: Bearer} header or the {@code token} query
  *     parameter; null when there is none
- * @param client the client instance's own id, in managed mode
+ * @param client the id that a managed client has chosen for itself; null when there is none
  * @param handshake the upgrade request: path, query, headers, address
  */
 public record Credentials(@Nullable String token, @Nullable String client, Handshake handshake) {
-    /** Names nothing that is secret. */
+    /** Returns a text without secrets. */
     @Override
     public String toString() {
         return "Credentials{token=" + (token == null ? "none" : "***") + ", handshake=" + handshake + "}";

@@ -27,9 +27,12 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import org.jspecify.annotations.Nullable;
 
-/** What a session's messages do: the protocol's own, and the application's handlers. Runs in the session's mailbox. */
+/**
+ * The handling of a session's messages: those of the protocol, and those of the application by its handlers. Runs in
+ * the session's mailbox.
+ */
 final class Dispatcher {
-    /** What the data of a page of history has around its messages: an epoch, two offsets, and their names. */
+    /** The bytes that a page of history has in addition to its messages: an epoch, two offsets, and their names. */
     private static final int PAGE = 160;
 
     private final ServerCore core;
@@ -41,8 +44,9 @@ final class Dispatcher {
     }
 
     /**
-     * Handles one message to its end, which may come later, when a rule has answered; the mailbox waits for that. Whatever
-     * comes of it, it counts as processed, unless the server stops before, or it is dropped before its handler has begun.
+     * Handles one message. If a rule answers later, the mailbox waits for it, and the handling ends later. Whatever the
+     * result, the message counts as processed, unless the server stops before, or the message is dropped before its
+     * handler has begun.
      */
     void dispatch(Session session, Peer peer, Envelope envelope) {
         step(session, peer, envelope, () -> {
@@ -67,16 +71,17 @@ final class Dispatcher {
                 session.markProcessed(envelope.seq(), envelope.length());
             }
         } finally {
-            if (!isPaused && session.mailbox().begin()) { // who dropped it has counted it
+            if (!isPaused && session.mailbox().begin()) {
+                // A drop has counted the message already.
                 core.countWaiting(-1);
             }
         }
     }
 
     /**
-     * Whether a message is to be handled. Once the server has stopped, what is not acknowledged is sent to the next one. When
-     * the session was ended at once, what it had sent was dropped, unless its client has another session; only a message
-     * without a number may have come after that.
+     * Returns whether a message is to be handled. Once the server has stopped, clients send unacknowledged messages to
+     * the next server. When a session is ended at once, its messages are dropped, unless its client has another
+     * session; after that, only a message without a number may still arrive.
      */
     private boolean isDue(Session session, Envelope envelope) {
         boolean isNumbered = session.record() != null && envelope.seq() > 0;
@@ -86,7 +91,8 @@ final class Dispatcher {
     private @Nullable Continuation attempt(Session session, Peer peer, Envelope envelope, Step step) {
         try {
             return step.run();
-        } catch (Throwable failure) { // an Error of one handler must not cost the session its next message
+        } catch (Throwable failure) {
+            // An Error of one handler must not cost the session its next message.
             ErrorData error = report(session, envelope.type(), failure);
             if (session.mailbox().begin()) {
                 answer(session, peer, envelope, error);
@@ -95,15 +101,15 @@ final class Dispatcher {
         }
     }
 
-    /** What a message does; or the first part of it. */
+    /** The handling of a message, or one part of it. */
     @FunctionalInterface
     interface Step {
-        /** Returns null when it is done. */
+        /** Runs the part. Returns null when the message is handled. */
         @Nullable
         Continuation run() throws Exception;
     }
 
-    /** What a message has to wait for, and what it then does. */
+    /** A stage that a message waits for, and the part of its handling that follows. */
     record Continuation(CompletionStage<?> until, Step then) {}
 
     private @Nullable Continuation protocol(Session session, Peer peer, Envelope envelope) {
@@ -136,7 +142,7 @@ final class Dispatcher {
         return null;
     }
 
-    /** Answers a question of the protocol, on the connection that asked. */
+    /** Answers a request of the protocol, on the connection that sent it. */
     private static void answer(Peer peer, Outgoing frame) {
         peer.send(frame.frame());
     }
@@ -151,7 +157,10 @@ final class Dispatcher {
         });
     }
 
-    /** Many joins in one question; a room that the session is in was asked about when it was resumed. */
+    /**
+     * Handles many joins in one request. The rule is not asked for rooms that the session is in: it was asked when the
+     * session was resumed.
+     */
     private Continuation rejoin(Session session, Peer peer, Envelope envelope) {
         Protocol.RejoinRequest question = envelope.data(Protocol.RejoinRequest.class);
         Map<String, Protocol.Join> wishes = question.rooms() == null ? Map.of() : question.rooms();
@@ -265,7 +274,7 @@ final class Dispatcher {
         return room;
     }
 
-    /** Returns what the sender is told of a failure; the log and the listener hear of the rest. */
+    /** Returns the error that the sender is sent. The log and the listener get the full failure. */
     private ErrorData report(Session session, String type, Throwable failure) {
         if (failure instanceof RealtimeException refused && ErrorData.isForPeer(failure)) {
             return ErrorData.of(refused);
@@ -284,10 +293,10 @@ final class Dispatcher {
         }
     }
 
-    /** What takes the messages of one name. */
+    /** The handler of the messages of one name. */
     @FunctionalInterface
     interface MessageHandler {
-        /** Returns null when the message is handled as far as its mailbox is concerned. */
+        /** Handles one message. Returns null when the mailbox may continue with the next one. */
         @Nullable
         Continuation handle(Session session, Envelope envelope) throws Exception;
     }
@@ -334,7 +343,8 @@ final class Dispatcher {
                         envelope.<T>data(payload),
                         room,
                         null,
-                        session.user().id(), // never what the envelope claims
+                        // Never the sender that the envelope claims.
+                        session.user().id(),
                         Instant.ofEpochMilli(core.scheduler().currentTimeMillis()),
                         envelope.isRedelivered()));
         if (envelope.ref() != null) {
@@ -342,7 +352,7 @@ final class Dispatcher {
         }
     }
 
-    /** Returns a handler that is not called with a message that was dropped; no rule comes before it. */
+    /** Returns a handler that is not called with a dropped message. For messages without a rule. */
     private static MessageHandler begun(MessageHandler handler) {
         return (session, envelope) -> session.mailbox().begin() ? handler.handle(session, envelope) : null;
     }
@@ -363,7 +373,8 @@ final class Dispatcher {
         return begun((session, envelope) -> {
             String ref = requireRef(envelope);
             Q question = envelope.data(questions);
-            long seq = envelope.seq(); // what waits for its answer does not hold its frame
+            // Copied, so that a request that waits for its answer does not retain its frame.
+            long seq = envelope.seq();
             AnswerLimit.Count answers = session.calls().beginAnswer();
             CompletionStage<R> later;
             try {
@@ -398,7 +409,8 @@ final class Dispatcher {
             if (why == null) {
                 reply(session, ref, replies, reply);
             }
-        } catch (Throwable unfit) { // the reply cannot be written
+        } catch (Throwable unfit) {
+            // The reply cannot be written.
             why = unfit;
         }
         if (why != null) {
@@ -425,7 +437,8 @@ final class Dispatcher {
             StreamSource<T> source = session.calls().begin(requireRef(envelope), items);
             try {
                 handler.handle(session, question, source);
-            } catch (Throwable failure) { // the application's code: an Error, too, ends this stream alone
+            } catch (Throwable failure) {
+                // The application's code failed. An Error, too, ends only this stream.
                 source.fail(failure);
             }
             return null;

@@ -3,18 +3,18 @@ package io.realtime.server;
 import io.realtime.Message;
 
 /**
- * Takes the messages of an event.
+ * A handler of an event's messages.
  *
  * @param <T> the payload's type
  */
 @FunctionalInterface
 public interface EventHandler<T> {
     /**
-     * Handles one message. Called on the server's executor, for one session one message at a time and in order; for
-     * different sessions in parallel. It may block: that delays this session only.
+     * Handles one message. Called on the server's executor: for one session one message at a time and in order, for
+     * different sessions in parallel. It may block; that delays only this session.
      *
-     * @throws Exception a {@link io.realtime.RealtimeException} answers the sender with its code and message, anything
-     *     else with {@code internal}; either way the message counts as processed
+     * @throws Exception the sender gets the code and message of a {@link io.realtime.RealtimeException}, and {@code
+     *     internal} for any other. In both cases the message counts as processed
      */
     void handle(Session session, Message<T> message) throws Exception;
 }

@@ -2,14 +2,14 @@ package io.realtime.server;
 
 import java.util.concurrent.CompletionStage;
 
-/** Decides whether a client may be in a room. */
+/** A rule that decides whether a client may be in a room. */
 @FunctionalInterface
 public interface JoinRule {
     /**
-     * Decides, when a client asks to join and again whenever it comes back after a lost connection; not about rooms that
-     * the application itself put the session in. Called on the server's executor, by many threads at once, also for the
-     * rooms of one session; it may block. A rule that throws allows nothing, and neither does one that takes longer than
-     * {@link Limits#ruleTimeout}.
+     * Returns whether the session may be in the room. Asked when a client requests to join, and again at each resume.
+     * Not asked for rooms that the application has put the session in. Called on the server's executor, by many threads
+     * at once, also for one session; it may block. A rule that throws, or takes longer than {@link Limits#ruleTimeout},
+     * means no.
      */
     boolean allows(Session session, String room);
 
@@ -17,9 +17,9 @@ public interface JoinRule {
     @FunctionalInterface
     interface Async {
         /**
-         * Begins to decide, when and where {@link JoinRule#allows} would.
+         * Begins to decide. Called when and where {@link JoinRule#allows} would be.
          *
-         * @return completes with whether the session may be in the room; a failure, or null, allows nothing
+         * @return completes with whether the session may be in the room; a failure or null means no
          */
         CompletionStage<Boolean> allows(Session session, String room);
     }

@@ -16,14 +16,15 @@ import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Accepts JSON Web Tokens (RFC 7519) of one algorithm and one key: what the token says of its algorithm is compared
- * with that, never followed, so {@code none} and a public key abused as an HMAC secret are refused. {@code sub} is the
- * user and required, a string that {@link Authentication} takes; {@code exp} ends the connection with 4300 unless the
- * client refreshes it. A token has at most 8,192 characters. Clocks may differ by 5 s, {@link #leeway}. The server's log
- * says why a token was refused, never which; its peer is told less.
+ * An authenticator that accepts JSON Web Tokens (RFC 7519) of one algorithm and one key. It compares the algorithm that
+ * a token names with its own, and never uses the token's. So it refuses {@code none}, and a public key that is misused
+ * as an HMAC secret. {@code sub} is required: it is the user, a string that {@link Authentication} accepts. At {@code
+ * exp} the connection is closed with 4300 unless the client has refreshed its token. A token has at most 8,192
+ * characters. Clocks may differ by 5 s: see {@link #leeway}. The server logs why a token was refused, but never the
+ * token; the peer is told less.
  *
- * <p>Needs the library java-jwt, which comes with the server and may be excluded by who authenticates otherwise. An
- * application with a {@code module-info} says {@code requires com.auth0.jwt;}.
+ * <p>Needs the library java-jwt, which comes with the server. Applications that authenticate otherwise may exclude it.
+ * An application with a {@code module-info} says {@code requires com.auth0.jwt;}.
  *
  * <p>Immutable: {@link #issuer}, {@link #audience} and {@link #leeway} return a changed copy.
  */
@@ -53,7 +54,7 @@ public final class JwtAuthenticator implements Authenticator {
     }
 
     /**
-     * Tokens signed with HS256 and this secret.
+     * Returns an authenticator for tokens that are signed with HS256 and this secret.
      *
      * @throws IllegalArgumentException when the secret is shorter than 32 bytes (RFC 7518 section 3.2)
      */
@@ -71,7 +72,7 @@ public final class JwtAuthenticator implements Authenticator {
     }
 
     /**
-     * Tokens signed with RS256.
+     * Returns an authenticator for tokens that are signed with RS256.
      *
      * @throws IllegalArgumentException when the key is shorter than 2048 bits (RFC 7518 section 3.3)
      */
@@ -84,7 +85,7 @@ public final class JwtAuthenticator implements Authenticator {
     }
 
     /**
-     * Tokens signed with ES256.
+     * Returns an authenticator for tokens that are signed with ES256.
      *
      * @throws IllegalArgumentException when the key is not of 256 bits (RFC 7518 section 3.4)
      */
@@ -104,19 +105,20 @@ public final class JwtAuthenticator implements Authenticator {
                 () -> new JwtAuthenticator(key.get(), null, null, DEFAULT_LEEWAY, Clock.systemUTC()));
     }
 
-    /** Accepts only tokens with this {@code iss}; default: any. */
+    /** Returns a copy that accepts only tokens with this {@code iss}; default any. */
     public JwtAuthenticator issuer(String name) {
         return new JwtAuthenticator(key, Objects.requireNonNull(name, "issuer"), audience, leeway, clock);
     }
 
-    /** Accepts only tokens with this among their {@code aud}; default: any. */
+    /** Returns a copy that accepts only tokens with this value among their {@code aud}; default any. */
     public JwtAuthenticator audience(String name) {
         return new JwtAuthenticator(key, issuer, Objects.requireNonNull(name, "audience"), leeway, clock);
     }
 
     /**
-     * Sets by how much the clocks of this server and of who signs the tokens may differ, in whole seconds; default 5 s. A
-     * token is accepted this much before its {@code nbf} and {@code iat}, and this much after its {@code exp}.
+     * Returns a copy that lets the clocks of this server and of the signer of tokens differ by this much, in whole
+     * seconds; default 5 s. A token is accepted this much before its {@code nbf} and {@code iat}, and this much after
+     * its {@code exp}.
      *
      * @throws IllegalArgumentException when it is negative
      */
@@ -126,7 +128,7 @@ public final class JwtAuthenticator implements Authenticator {
         return new JwtAuthenticator(key, issuer, audience, whole, clock);
     }
 
-    /** For tests: what time it is. */
+    /** Returns a copy with another clock, for tests. */
     JwtAuthenticator clock(Clock other) {
         return new JwtAuthenticator(key, issuer, audience, leeway, other);
     }
@@ -147,7 +149,7 @@ public final class JwtAuthenticator implements Authenticator {
         return new RealtimeException(ErrorCode.UNAUTHORIZED, why);
     }
 
-    /** Names the algorithm only. */
+    /** Returns the algorithm only. */
     @Override
     public String toString() {
         return "JwtAuthenticator{" + verifier.algorithm() + "}";

@@ -28,11 +28,11 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Verifies tokens with java-jwt, for {@link JwtAuthenticator}: the one class that needs that library, which an application
- * with an authenticator of its own leaves out. Immutable.
+ * The verification of tokens with java-jwt, for {@link JwtAuthenticator}. Only this class needs that library.
+ * Applications with an authenticator of their own may exclude it. Immutable.
  */
 final class JwtVerifier {
-    /** The algorithm and key of a verifier; java-jwt's own type stays in here. */
+    /** The algorithm and key of a verifier. It hides java-jwt's own type. */
     record Key(Algorithm algorithm) {
         static Key hmac256(byte[] secret) {
             return new Key(Algorithm.HMAC256(secret));
@@ -73,10 +73,15 @@ final class JwtVerifier {
         return algorithm.getName();
     }
 
-    /** @throws RealtimeException saying what the peer may know of why the token is refused */
+    /**
+     * Verifies a token.
+     *
+     * @throws RealtimeException when the token is refused, with a reason that the peer may know
+     */
     Authentication authenticate(String token) {
         DecodedJWT verified = verify(token);
-        String user = verified.getClaim("sub").asString(); // getSubject() makes a string of a number
+        // getSubject() would make a string of a number.
+        String user = verified.getClaim("sub").asString();
         if (user == null) {
             throw JwtAuthenticator.refused("token has no sub that is a string");
         }
@@ -91,7 +96,7 @@ final class JwtVerifier {
         try {
             DecodedJWT verified = verifier.verify(token);
             byte[] payload = Base64.getUrlDecoder().decode(verified.getPayload());
-            // Refuses a claim that stands twice; java-jwt 4.6.2 takes the last, and no notice.
+            // Refuses a repeated claim. java-jwt 4.6.2 silently takes the last one.
             Map<String, JsonElement> claims = StrictJson.read(new String(payload, StandardCharsets.UTF_8), CLAIMS);
             boolean hasCritical = !verified.getHeaderClaim("crit").isMissing(); // RFC 7515 section 4.1.11
             if (claims == null || hasCritical) {
@@ -100,13 +105,14 @@ final class JwtVerifier {
             return verified;
         } catch (TokenExpiredException expired) {
             throw expired();
-        } catch (RuntimeException invalid) { // java-jwt 4.6.2: a NullPointerException where the header is null
+        } catch (RuntimeException invalid) {
+            // java-jwt 4.6.2 throws a NullPointerException when the header is null.
             JWTVerificationException reason = new JWTVerificationException(reason(invalid));
             throw new RealtimeException(ErrorCode.UNAUTHORIZED, "token is invalid", false, reason);
         }
     }
 
-    /** Says for the log why a token is invalid; the exception's own message may quote the token. */
+    /** Returns why a token is invalid, for the log. The exception's own message may quote the token. */
     private String reason(RuntimeException invalid) {
         if (invalid instanceof IncorrectClaimException incorrect) {
             String name = incorrect.getClaimName();
@@ -130,17 +136,19 @@ final class JwtVerifier {
         return "it is no JSON Web Token as required (" + invalid.getClass().getSimpleName() + ")";
     }
 
-    /** Returns when the proof ends, null if never. */
+    /** Returns when the authentication expires, or null for never. */
     private @Nullable Instant end(DecodedJWT verified) {
         Instant expiry = verified.getExpiresAtAsInstant();
         if (expiry == null) {
             return null;
         }
-        if (expiry.isAfter(Authentication.LATEST)) { // else a token that counts milliseconds would never end
+        if (expiry.isAfter(Authentication.LATEST)) {
+            // Otherwise a token that counts milliseconds would never expire.
             throw JwtAuthenticator.refused("exp is after the year 9999; it counts seconds");
         }
         Instant end = expiry.plus(leeway);
-        if (!clock.instant().isBefore(end)) { // java-jwt 4.6.2 lets pass what expires in this very second
+        if (!clock.instant().isBefore(end)) {
+            // java-jwt 4.6.2 accepts a token that expires in this very second.
             throw expired();
         }
         return end;

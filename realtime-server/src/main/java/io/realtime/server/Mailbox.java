@@ -16,15 +16,18 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Runs one session's tasks one at a time, in order, on a shared executor. What waits of a peer's is bounded by count and by
- * size. A mailbox with nothing to do holds no thread.
+ * The tasks of one session, which run one at a time, in order, on a shared executor. A peer's waiting tasks are bounded
+ * by count and by size. An idle mailbox holds no thread.
  */
 final class Mailbox implements Runnable {
     private static final Logger LOG = LoggerFactory.getLogger(Mailbox.class);
     static final Turn AT_ONCE = () -> 0;
-    private static final int TURN = 64; // tasks, then another session's turn
-    private static final long POSTED = -1; // in place of a number: the server's own
-    private static final Task DROPPED = new Task(0, POSTED, AT_ONCE, () -> {}); // in place of the current task
+    // How many tasks run until it is another session's turn.
+    private static final int TURN = 64;
+    // Used in place of a message's number, for the server's own tasks.
+    private static final long POSTED = -1;
+    // Used in place of the current task.
+    private static final Task DROPPED = new Task(0, POSTED, AT_ONCE, () -> {});
     private static final AtomicReferenceFieldUpdater<Mailbox, @Nullable Task> CURRENT =
             AtomicReferenceFieldUpdater.newUpdater(Mailbox.class, Task.class, "current");
 
@@ -35,24 +38,33 @@ final class Mailbox implements Runnable {
     private final int maxTasks;
     private final long maxSize;
     private final ReentrantLock lock;
-    private @Nullable Deque<Task> tasks; // guarded by lock; null when none waits and none runs
-    private int offered; // guarded by lock: of those that wait, the peer's
+    // Null when no task waits and none runs.
+    private @Nullable Deque<Task> tasks; // guarded by lock
+    // How many of the waiting tasks are the peer's.
+    private int offered; // guarded by lock
     private long size; // guarded by lock
-    private volatile boolean scheduled; // written under lock; true: a task that was just added will be run
-    private @Nullable Thread runner; // by its thread, cleared before another may run: no other ever reads itself
-    private boolean burstGoesOn; // the running thread's: another task waited when it took the last
-    private Scheduler.@Nullable Cancellable hold; // guarded by lock: the next task waits for its turn by the rate limit
-    private int holds; // guarded by lock: the number of the newest hold, which its timer knows
-    private @Nullable Pause pause; // the running thread's: what its task waits for
-    private @Nullable Task paused; // guarded by lock: waits for its stage, and with it all others
-    // A peer's task that was taken and has not begun, or DROPPED. Set under the lock; the running thread clears it.
+    // While true, a task that was just added will be run.
+    private volatile boolean scheduled; // written under lock
+    // Written by the running thread, which clears it before another may run. So a thread never reads itself by mistake.
+    private @Nullable Thread runner;
+    // Only the running thread uses it: another task waited when it took the last one.
+    private boolean burstGoesOn;
+    // Set while the next task waits for its turn by the rate limit.
+    private Scheduler.@Nullable Cancellable hold; // guarded by lock
+    // The number of the newest hold, which its timer knows.
+    private int holds; // guarded by lock
+    // Only the running thread uses it: the stage that its task waits for.
+    private @Nullable Pause pause;
+    // Waits for its stage; all other tasks wait for it.
+    private @Nullable Task paused; // guarded by lock
+    // A peer's task that was taken and has not begun, or DROPPED. Set under the lock. The running thread clears it.
     private volatile @Nullable Task current;
 
     /**
-     * An empty mailbox.
+     * Creates an empty mailbox.
      *
-     * @param user whose tasks these are: owns the thread that they run on
-     * @param lock what guards it: nothing is run under it
+     * @param user whose tasks these are; the threads that they run on count for this user
+     * @param lock guards the mailbox; no task runs while it is held
      */
     Mailbox(
             Pool threads,
@@ -71,40 +83,44 @@ final class Mailbox implements Runnable {
         this.maxSize = maxSize;
     }
 
-    /** Says when a task may run. */
+    /** Decides when a task may run. */
     @FunctionalInterface
     interface Turn {
-        /** Takes the turn; or returns for how many nanoseconds to wait and ask again. */
+        /** Takes the turn and returns 0; or returns how many nanoseconds to wait before this is called again. */
         long take();
 
-        /** Gives back what a task has taken that waits and will not run. Does nothing when it has taken nothing. */
+        /** Returns what a waiting task has taken that will not run. Does nothing when it has taken nothing. */
         default void giveBack() {}
     }
 
-    /** Takes what a peer asks for; false, without taking it, when the mailbox is full. */
+    /** Adds a peer's task. Returns false, without adding it, when the mailbox is full. */
     boolean offer(int cost, long seq, Turn turn, Runnable task) {
         boolean isTaken = add(new Task(cost, seq, turn, task), true);
         if (isTaken
-                && !lock.isHeldByCurrentThread()) { // else its owner wakes it: the executor may be the application's
+                // A caller that holds the lock wakes the mailbox itself, since the executor may be the application's.
+                && !lock.isHeldByCurrentThread()) {
             wake();
         }
         return isTaken;
     }
 
-    /** Takes what the server itself has to say, full or not: the few steps of a session's life. */
+    /** Adds a task of the server, also when the mailbox is full: there are few in a session's life. */
     void post(Runnable task) {
         enqueue(task);
         wake();
     }
 
-    /** Like {@link #post}, for who holds a lock: {@link #wake} the mailbox when it is released. */
+    /**
+     * Adds a task like {@link #post}, for a caller that holds a lock. It {@linkplain #wake wakes} the mailbox after it
+     * has released the lock.
+     */
     void enqueue(Runnable task) {
         add(new Task(0, POSTED, AT_ONCE, task), false);
     }
 
     /**
-     * Drops what peers ask for and no handler has begun with, a message that waits for its rule included. The server's own
-     * tasks stay, and no rate limit holds them any more: {@link #wake} the mailbox afterwards.
+     * Drops the peer's messages that no handler has begun with, one that waits for its rule included. The server's own
+     * tasks stay, and no rate limit holds them any more. {@link #wake} the mailbox afterwards.
      */
     Discarded drop() {
         int count = 0;
@@ -125,7 +141,8 @@ final class Mailbox implements Runnable {
                     task.turn.giveBack();
                     forget(task);
                     count++;
-                    least = least == 0 ? task.seq : least; // they rise
+                    // Numbers rise.
+                    least = least == 0 ? task.seq : least;
                 }
             }
         } finally {
@@ -134,7 +151,10 @@ final class Mailbox implements Runnable {
         return new Discarded(count, least);
     }
 
-    /** Under the lock: drops the task that was taken, or waits for its stage; null when it has begun, or there is none. */
+    /**
+     * Drops the task that was taken or waits for its stage. Returns null when it has begun, or there is none. The
+     * caller holds the lock.
+     */
     private @Nullable Task takeBack() {
         Task taken = paused;
         if (taken != null && taken.seq != POSTED) {
@@ -146,7 +166,7 @@ final class Mailbox implements Runnable {
         return taken != null && !isDropped() && CURRENT.compareAndSet(this, taken, DROPPED) ? taken : null;
     }
 
-    /** Under the lock: has what is held ask for its turn again, when it is woken. */
+    /** Ends a hold: the held task asks for its turn again when the mailbox is woken. The caller holds the lock. */
     private void endHold() {
         if (hold != null) {
             hold.cancel();
@@ -156,14 +176,17 @@ final class Mailbox implements Runnable {
     }
 
     /**
-     * What was dropped.
+     * The messages that were dropped.
      *
-     * @param count how many messages
-     * @param least the least number of one of them; 0 when none had one
+     * @param count how many
+     * @param least the least number of one of them; 0 when none had a number
      */
     record Discarded(int count, long least) {}
 
-    /** Returns whether as much waits as a peer may have, the server's own tasks included: no further connection adds to it. */
+    /**
+     * Returns whether as many tasks or bytes wait as a peer may have, the server's own tasks included. No other
+     * connection may add to a full mailbox.
+     */
     boolean isFull() {
         lock.lock();
         try {
@@ -173,7 +196,7 @@ final class Mailbox implements Runnable {
         }
     }
 
-    /** Returns whether what waits is held back by its turn, not by slow handlers. */
+    /** Returns whether tasks wait for their turn by the rate limit, not for slow handlers. */
     boolean isHeld() {
         lock.lock();
         try {
@@ -184,22 +207,23 @@ final class Mailbox implements Runnable {
     }
 
     /**
-     * In a peer's task, before it does what cannot be undone: returns false when the task was dropped, and must do nothing
-     * more. From then on it is not dropped any more.
+     * Begins a peer's task that can no longer be undone; called in the task. Returns false when the task was dropped,
+     * and must do nothing more. A task that has begun is not dropped.
      */
     boolean begin() {
         Task taken = current;
         return taken == null || (!isDropped() && CURRENT.compareAndSet(this, taken, null));
     }
 
-    @SuppressWarnings("ReferenceEquality") // a mark
+    @SuppressWarnings("ReferenceEquality") // A marker object.
     private boolean isDropped() {
         return current == DROPPED;
     }
 
     /**
-     * In a task, at most once and before it {@linkplain #begin begins}: has the mailbox wait for a stage, without a thread,
-     * and then run {@code then} before all else. What waits meanwhile counts against the mailbox's bounds.
+     * Lets the mailbox wait for a stage, without a thread, and then run {@code then} before all other tasks. Called in
+     * a task, at most once, and before the task {@linkplain #begin begins}. Tasks that wait meanwhile count against the
+     * mailbox's bounds.
      */
     void await(CompletionStage<?> stage, Runnable then) {
         pause = new Pause(stage, then);
@@ -232,7 +256,7 @@ final class Mailbox implements Runnable {
         size -= task.cost;
     }
 
-    /** Has what waits run, unless it does so already. */
+    /** Runs the waiting tasks, unless that is scheduled already. */
     void wake() {
         if (scheduled) {
             return;
@@ -250,8 +274,8 @@ final class Mailbox implements Runnable {
     }
 
     /**
-     * Runs an action behind all that waits and runs now, whatever comes meanwhile: at once when that is nothing, else as a
-     * task. What is held by the rate limit asks for its turn again.
+     * Runs an action after all tasks that wait or run now: at once when there are none, else as a task. A task that the
+     * rate limit holds asks for its turn again.
      */
     void whenPassed(Runnable action) {
         boolean isIdle;
@@ -277,7 +301,7 @@ final class Mailbox implements Runnable {
         return runner == Thread.currentThread();
     }
 
-    /** Returns whether nothing waits and nothing runs. */
+    /** Returns whether no task waits and none runs. */
     boolean isIdle() {
         lock.lock();
         try {
@@ -287,13 +311,17 @@ final class Mailbox implements Runnable {
         }
     }
 
-    /** Runs what waits, for one turn. Whatever fails, the mailbox does not stay scheduled without a run to come. */
+    /**
+     * Runs waiting tasks for one turn. After any failure another run follows, so the mailbox never stays scheduled
+     * without one.
+     */
     @Override
     public void run() {
         boolean goesOn = true;
         try {
             goesOn = runTurn();
-        } catch (Throwable failure) { // no memory to put a task back, say; the mailbox is not at rest then
+        } catch (Throwable failure) {
+            // For example no memory to put a task back. The mailbox is not idle then.
             Steps.log(LOG, "a mailbox failed", failure);
         }
         if (goesOn) {
@@ -302,7 +330,7 @@ final class Mailbox implements Runnable {
         }
     }
 
-    /** Returns whether more waits for another turn. */
+    /** Runs up to {@link #TURN} tasks. Returns whether more wait for another turn. */
     private boolean runTurn() {
         Bursts.Burst burst = null;
         runner = Thread.currentThread();
@@ -338,7 +366,8 @@ final class Mailbox implements Runnable {
     private Bursts.@Nullable Burst beginBurst() {
         try {
             return bursts.begin();
-        } catch (Throwable failure) { // no memory, say: what the task publishes leaves at once
+        } catch (Throwable failure) {
+            // For example out of memory. What the task publishes is then flushed at once.
             Steps.log(LOG, "a burst failed", failure);
             return null;
         }
@@ -347,7 +376,8 @@ final class Mailbox implements Runnable {
     private static void end(Bursts.Burst burst) {
         try {
             burst.end();
-        } catch (Throwable failure) { // the mailbox may be at rest already: this must not have it run twice
+        } catch (Throwable failure) {
+            // The mailbox may be idle already, so this must not schedule it again.
             Steps.log(LOG, "a burst failed", failure);
         }
     }
@@ -355,20 +385,23 @@ final class Mailbox implements Runnable {
     private static long untilTurn(Task task) {
         try {
             return task.turn.take();
-        } catch (Throwable failure) { // no memory for its bucket, say: the message is handled
+        } catch (Throwable failure) {
+            // For example no memory for its bucket. The message is then handled.
             Steps.log(LOG, "a rate limit failed", failure);
             return 0;
         }
     }
 
-    /** Runs a task; false when it waits for a stage, and the mailbox goes on then. */
+    /** Runs a task. Returns false when it waits for a stage; the mailbox continues when the stage completes. */
     private boolean run(Task task) {
         try {
             task.action.run();
-        } catch (Throwable failure) { // one task's failure must not stop the session's others
+        } catch (Throwable failure) {
+            // A failed task must not stop the session's other tasks.
             Steps.log(LOG, "a task of a session failed", failure);
         } finally {
-            Thread.interrupted(); // a handler that was interrupted, or interrupts itself, must not disturb the next
+            // A handler that was interrupted, or interrupts itself, must not disturb the next one.
+            Thread.interrupted();
         }
         Pause begun = pause;
         pause = null;
@@ -386,7 +419,7 @@ final class Mailbox implements Runnable {
         return false;
     }
 
-    /** Has the mailbox wait with this task; false when it was dropped. */
+    /** Makes the mailbox wait with this task. Returns false when the task was dropped. */
     private boolean setPaused(Task task) {
         lock.lock();
         try {
@@ -402,8 +435,8 @@ final class Mailbox implements Runnable {
         }
     }
 
-    /** Resumes a task that waited for its stage; returns false when it was dropped meanwhile. */
-    @SuppressWarnings("ReferenceEquality") // it is this very task that waits
+    /** Resumes a task that waited for its stage. Returns false when it was dropped meanwhile. */
+    @SuppressWarnings("ReferenceEquality") // It is this very task that waits.
     private boolean endPause(Task task, Runnable then) {
         lock.lock();
         try {
@@ -418,7 +451,7 @@ final class Mailbox implements Runnable {
         }
     }
 
-    /** Takes the next task; null, and the mailbox at rest, when there is none. */
+    /** Takes the next task. Returns null, and leaves the mailbox idle, when there is none. */
     private @Nullable Task take() {
         lock.lock();
         try {
@@ -439,8 +472,8 @@ final class Mailbox implements Runnable {
     }
 
     /**
-     * Puts a task back whose turn has not come, and goes on after a time; until then no thread is held. False when it was
-     * dropped since it was taken.
+     * Puts back a task whose turn has not come, and continues after this time. No thread is held until then. Returns
+     * false when the task was dropped after it was taken.
      */
     private boolean hold(Task task, long nanos) {
         lock.lock();
@@ -455,7 +488,8 @@ final class Mailbox implements Runnable {
             int number = holds;
             hold = scheduler.schedule(Duration.ofNanos(nanos), () -> release(number));
             return true;
-        } catch (Throwable failure) { // no memory for a timer, say: asks again at once
+        } catch (Throwable failure) {
+            // For example no memory for a timer. The task then asks for its turn again at once.
             Steps.log(LOG, "a message that waits for its turn has no timer", failure);
         } finally {
             lock.unlock();
@@ -464,7 +498,7 @@ final class Mailbox implements Runnable {
         return true;
     }
 
-    /** Goes on with a task that was held, unless its hold has ended before. */
+    /** Continues with a held task, unless its hold has ended already. */
     private void release(int number) {
         lock.lock();
         try {
@@ -481,7 +515,8 @@ final class Mailbox implements Runnable {
     private void putBack(Task task) {
         lock.lock();
         try {
-            Objects.requireNonNull(tasks).addFirst(task); // nobody else takes meanwhile
+            // No other thread takes a task meanwhile.
+            Objects.requireNonNull(tasks).addFirst(task);
             runner = null;
             count(task);
         } finally {
@@ -491,6 +526,10 @@ final class Mailbox implements Runnable {
 
     private record Pause(CompletionStage<?> stage, Runnable then) {}
 
-    /** @param seq the client's number of the message, 0 for none */
+    /**
+     * A waiting task.
+     *
+     * @param seq the client's number of the message; 0 for none
+     */
     private record Task(int cost, long seq, Turn turn, Runnable action) {}
 }

@@ -41,17 +41,19 @@ import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The server's end of one connection: from the upgrade over {@code $hello} and authentication to a {@link Session}, and
- * from then on the way in and out for it.
+ * The server's side of one connection. It goes from the upgrade through {@code $hello} and authentication to a {@link
+ * Session}, and is then the way in and out for that session.
  *
  * <p>The {@link ConnectionListener} methods run on the transport's I/O thread of this connection, one at a time; they
- * decode and hand over. {@link #send} is called by whoever has something to send. Fields are guarded by {@link #lock}
- * unless they say otherwise.
+ * decode and hand over. {@link #send} may be called on any thread. Fields are guarded by {@link #lock} unless they say
+ * otherwise.
  */
 final class Peer implements ConnectionListener, MemberConnection, Bursts.Flushed {
     private static final Duration BAD_MESSAGE_WINDOW = Duration.ofMinutes(1);
 
-    /** What a peer is told before a close: a browser cannot see more than code and reason. */
+    /**
+     * The codes of the error that a peer is sent before a close, since a browser sees only the close code and reason.
+     */
     private static final Map<Integer, ErrorCode> WORDS = Map.ofEntries(
             Map.entry(CloseReason.UNAUTHORIZED, ErrorCode.UNAUTHORIZED),
             Map.entry(CloseReason.PROTOCOL_ERROR, ErrorCode.BAD_MESSAGE),
@@ -67,27 +69,30 @@ final class Peer implements ConnectionListener, MemberConnection, Bursts.Flushed
             Map.entry(CloseReason.DRAINING, ErrorCode.of("draining")),
             Map.entry(CloseReason.TOKEN_EXPIRED, ErrorCode.TOKEN_EXPIRED));
 
-    /** Pings and pongs, of the socket and of the protocol: far more than any heart beats, and cheap to answer. */
+    /**
+     * Limits pings and pongs, of the socket and of the protocol. It is far above any heartbeat; they are cheap to
+     * answer.
+     */
     private static final RateLimit PINGS = RateLimit.perSecond(100).withBurst(200);
 
-    /** What a peer may send before it is authenticated: in one message, and in all of them together. */
+    /** The bytes that a peer may send before it is authenticated, in one message and in all of them together. */
     private static final int EARLY_BYTES = Protocol.MOST_HELLO_BYTES;
 
     private static final CloseReason OVERTAKEN =
             new CloseReason(CloseReason.SESSION_REPLACED, "a newer connection has the session");
 
-    /** About what an early message takes beyond its text. */
+    /** About how many bytes an early message takes beyond its text. */
     private static final int EARLY_OVERHEAD = 200;
 
-    /** How far a connection has come; it goes on in this order alone. */
+    /** The phases of a connection, which passes through them in this order only. */
     private enum Phase {
-        /** Waits for {@code $hello}. */
+        /** The peer is to send {@code $hello}. */
         HELLO,
-        /** Gets a session. What the client says meanwhile waits. */
+        /** The peer is authenticated and gets a session. Its messages wait meanwhile. */
         AUTHENTICATING,
-        /** Has a session, which gets what the client says. */
+        /** The peer has a session, which gets its messages. */
         READY,
-        /** Refused a message, or is to be closed: nothing more is taken. */
+        /** A message was refused, or the connection is to be closed. No more messages are accepted. */
         CLOSING,
         CLOSED
     }
@@ -99,30 +104,47 @@ final class Peer implements ConnectionListener, MemberConnection, Bursts.Flushed
     private final boolean managed;
     private final TokenBucket pings;
     private final HeartbeatMonitor heartbeat;
-    private final @Nullable HeartbeatMonitor idle; // of messages alone
+    // Counts messages only.
+    private final @Nullable HeartbeatMonitor idle;
 
     private final ReentrantLock lock = new ReentrantLock();
-    private volatile int messageBytes = Integer.MAX_VALUE; // the longest that the client takes; set before the welcome
+    // The longest message that the client accepts. Set before the welcome.
+    private volatile int messageBytes = Integer.MAX_VALUE;
     private volatile Phase phase; // written under lock
-    private @Nullable Queue<Envelope> early; // guarded by lock: before the welcome
-    private long earlySize; // guarded by lock: the hello's included
-    private long mostEarly = EARLY_BYTES; // guarded by lock; once authenticated, as much as a mailbox holds
-    private @Nullable List<Runnable> onWelcome = new ArrayList<>(0); // guarded by lock; null once welcomed
-    private Scheduler.Cancellable deadline = () -> {}; // guarded by lock: of the handshake, then of the token
-    private int deadlines; // guarded by lock: tells the newest from one that comes too late
+    // Messages that arrived before the welcome.
+    private @Nullable Queue<Envelope> early; // guarded by lock
+    // Bytes of these messages, those of $hello included.
+    private long earlySize; // guarded by lock
+    // The maximum of earlySize. After authentication it is what a mailbox holds.
+    private long mostEarly = EARLY_BYTES; // guarded by lock
+    // Null after the welcome.
+    private @Nullable List<Runnable> onWelcome = new ArrayList<>(0); // guarded by lock
+    // Of the handshake, later of the token.
+    private Scheduler.Cancellable deadline = () -> {}; // guarded by lock
+    // Distinguishes the newest deadline from one that comes too late.
+    private int deadlines; // guarded by lock
     private @Nullable CloseReason closed; // guarded by lock
-    private boolean isForGood; // guarded by lock: the client said that it does not come back
-    private boolean isAuthenticating; // guarded by lock: a token is being checked
-    private Pool.@Nullable Ticket authentication; // guarded by lock: of the newest such check
-    private List<Runnable> paused = List.of(); // guarded by lock; at most one entry per room of the session
+    // The client said that it does not come back.
+    private boolean isForGood; // guarded by lock
+    // A token is being checked.
+    private boolean isAuthenticating; // guarded by lock
+    // Of the newest check of a token.
+    private Pool.@Nullable Ticket authentication; // guarded by lock
+    // At most one entry for each room of the session.
+    private List<Runnable> paused = List.of(); // guarded by lock
 
-    private volatile @Nullable Session session; // set once, when authenticated
-    private volatile Admissions.@Nullable Ticket admission; // set once, when it begins
-    private @Nullable Session fresh; // the admitting thread's: the new session that was made for this connection
+    // Set once, after authentication.
+    private volatile @Nullable Session session;
+    // Set once, when authentication begins.
+    private volatile Admissions.@Nullable Ticket admission;
+    // The new session that was made for this connection. Only the thread that admits uses it.
+    private @Nullable Session fresh;
     private int badMessages; // I/O thread only
     private long badMessagesSince; // I/O thread only
-    private int duplicates; // with the messages, one at a time, as the next
-    private @Nullable TokenBucket patience; // for refused messages
+    // Used with the messages, one at a time; so is the next field.
+    private int duplicates;
+    // For refused messages.
+    private @Nullable TokenBucket patience;
 
     Peer(ServerCore core, Connection connection, Handshake handshake, boolean managed) {
         this.core = core;
@@ -137,7 +159,8 @@ final class Peer implements ConnectionListener, MemberConnection, Bursts.Flushed
                 core.random().nextDouble(),
                 core.scheduler(),
                 connection::taken,
-                () -> core.workers().execute(connection::ping), // after a pause all are due at once
+                // After a pause of the process many pings are due at once.
+                () -> core.workers().execute(connection::ping),
                 () -> core.workers()
                         .execute(() -> close(new CloseReason(
                                 CloseReason.HEARTBEAT_TIMEOUT,
@@ -175,7 +198,7 @@ final class Peer implements ConnectionListener, MemberConnection, Bursts.Flushed
         return number;
     }
 
-    /** Lets the peer send what a session may: it is authenticated. */
+    /** Lets an authenticated peer send as much as a session may. */
     private void trust() {
         lock.lock();
         try {
@@ -186,7 +209,10 @@ final class Peer implements ConnectionListener, MemberConnection, Bursts.Flushed
         connection.limitMessages(core.limits().messageBytes());
     }
 
-    /** Begins: a plain client is authenticated by what its upgrade said, a managed one says {@code $hello}. */
+    /**
+     * Begins authentication. A plain client is authenticated by its upgrade request. A managed client sends {@code
+     * $hello} first.
+     */
     void begin() {
         connection.limitMessages(Math.min(EARLY_BYTES, core.limits().messageBytes()));
         if (!managed) {
@@ -209,22 +235,25 @@ final class Peer implements ConnectionListener, MemberConnection, Bursts.Flushed
     }
 
     private void decode(Supplier<Envelope> parser) {
-        heartbeat.received(); // also when it closes: its reason stands
+        // Also while closing: the close has its reason already.
+        heartbeat.received();
         if (isClosing()) {
-            return; // a message that was refused is sent again, and so must be those behind it
+            // A refused message is retransmitted, so the messages after it must be too.
+            return;
         }
         try {
             receive(parser.get());
         } catch (MalformedException malformed) {
             bad(malformed);
-        } catch (Throwable failure) { // no memory, say: the message is lost to us, and none behind it may be taken
+        } catch (Throwable failure) {
+            // For example out of memory. The message is lost here, so no later one may be accepted.
             enter(Phase.CLOSING);
             connection.abort();
             throw failure;
         }
     }
 
-    /** Goes on to a phase, never back; returns whether it was not there yet. */
+    /** Enters a phase, unless it is in that phase or a later one. Returns whether it did. */
     private boolean enter(Phase next) {
         lock.lock();
         try {
@@ -257,7 +286,8 @@ final class Peer implements ConnectionListener, MemberConnection, Bursts.Flushed
     private void receive(Envelope envelope) {
         boolean isHello = envelope.type().equals(Protocol.HELLO);
         Phase now = phase;
-        if (now != Phase.READY) { // which it stays until it closes
+        // READY lasts until the connection closes.
+        if (now != Phase.READY) {
             boolean isFull = false;
             lock.lock();
             try {
@@ -295,7 +325,7 @@ final class Peer implements ConnectionListener, MemberConnection, Bursts.Flushed
         }
     }
 
-    /** Under the lock: keeps a message until the welcome; false when no more of them may wait. */
+    /** Keeps a message until the welcome. Returns false when no more may wait. The caller holds the lock. */
     private boolean keep(Envelope envelope) {
         early = early == null ? new ArrayDeque<>() : early;
         earlySize += envelope.length() + EARLY_OVERHEAD;
@@ -322,7 +352,8 @@ final class Peer implements ConnectionListener, MemberConnection, Bursts.Flushed
                 }
                 return;
             }
-            case Protocol.CREDIT -> { // must not wait behind messages whose handlers are slow, nor take their places
+            // Credits must not wait for slow handlers, nor take places in the mailbox.
+            case Protocol.CREDIT -> {
                 note(envelope, () -> to.credit(envelope.data(Protocol.Credit.class)));
                 return;
             }
@@ -333,7 +364,8 @@ final class Peer implements ConnectionListener, MemberConnection, Bursts.Flushed
                                 .offset()));
                 return;
             }
-            case Protocol.CANCEL -> cancel(to, envelope); // and once more in its turn, behind the question
+            // Cancelled again in its turn, after the request.
+            case Protocol.CANCEL -> cancel(to, envelope);
             default -> {}
         }
         if (record == null && !isWithinRate(to, envelope)) {
@@ -365,7 +397,8 @@ final class Peer implements ConnectionListener, MemberConnection, Bursts.Flushed
             case DUPLICATE -> {
                 core.countWaiting(-1);
                 to.acknowledgeSoon();
-                duplicates++; // a client sends each number once a connection, and of those a mailbox holds no more
+                // A client sends each number once per connection, and a mailbox holds no more of them.
+                duplicates++;
                 if (duplicates > core.limits().mailbox()) {
                     close(new CloseReason(CloseReason.PROTOCOL_ERROR, "sends the same numbers over and over"));
                 }
@@ -373,7 +406,8 @@ final class Peer implements ConnectionListener, MemberConnection, Bursts.Flushed
             case REFUSED -> {
                 core.countWaiting(-1);
                 if (!to.isOpen()) {
-                    enter(Phase.CLOSING); // the session has ended, and closes the connection; the client sends again
+                    // The session has ended and closes the connection. The client retransmits.
+                    enter(Phase.CLOSING);
                 } else if (to.mailbox().isHeld()) {
                     wentOnAbove(to.rate().slowest());
                 } else {
@@ -383,7 +417,10 @@ final class Peer implements ConnectionListener, MemberConnection, Bursts.Flushed
         }
     }
 
-    /** Whether a message of a plain client is within the limits; else it is told, or closed when it was told too often. */
+    /**
+     * Returns whether a message of a plain client is within the rate. If not, the peer is sent an error, or closed when
+     * it got too many.
+     */
     private boolean isWithinRate(Session of, Envelope envelope) {
         long wait = of.rate().tryTake();
         if (wait == 0) {
@@ -401,7 +438,7 @@ final class Peer implements ConnectionListener, MemberConnection, Bursts.Flushed
         return false;
     }
 
-    /** Whether a peer may be refused once more by a limit; else it is closed. */
+    /** Returns whether one more message of the peer may be refused. If not, the peer is closed. */
     private boolean isPatient(SessionRate.Named rate) {
         long now = core.scheduler().nanoTime();
         if (patience == null) {
@@ -414,26 +451,28 @@ final class Peer implements ConnectionListener, MemberConnection, Bursts.Flushed
         return is;
     }
 
-    /** Whether a ping, or a pong, is one more than a heart beats; else the peer is closed. */
+    /** Returns whether a ping or a pong is within its limit. If not, the peer is closed. */
     private boolean mayPing() {
         if (isClosing()) {
             return false;
         }
         boolean may = pings.take(core.scheduler().nanoTime()) == 0;
-        if (!may) { // a flood is not worth the wait for its answer
+        if (!may) {
+            // A close for a flood does not wait for the peer's answer.
             close(new CloseReason(CloseReason.RATE_LIMITED, "more pings and pongs than " + PINGS));
             connection.abort();
         }
         return may;
     }
 
-    /** Takes what the client says of how far it has come. What changes nothing is no more than a ping. */
+    /** Handles what the client says of how far it has read. What says nothing new counts as a ping. */
     private void note(Envelope envelope, BooleanSupplier isNews) {
         try {
             if (!isNews.getAsBoolean()) {
                 mayPing();
             }
-        } catch (PayloadException unfit) { // no more than a ping either: what came early is not heard on the I/O thread
+        } catch (PayloadException unfit) {
+            // This counts as a ping too. A message that came early is not handled on the I/O thread.
             if (mayPing()) {
                 send(error(ErrorData.of(unfit), envelope.ref(), 0));
             }
@@ -451,7 +490,8 @@ final class Peer implements ConnectionListener, MemberConnection, Bursts.Flushed
         try {
             JsonElement data = ping.data(JsonElement.class);
             frame = Outgoing.of(Protocol.PONG).ref(ping.ref()).data(data, JsonElement.class);
-        } catch (PayloadException unreadable) { // half a surrogate pair, which no frame could carry back
+        } catch (PayloadException unreadable) {
+            // It holds half a surrogate pair, which no frame could return.
             send(error(ErrorData.of(unreadable), ping.ref(), 0));
             return;
         }
@@ -462,7 +502,11 @@ final class Peer implements ConnectionListener, MemberConnection, Bursts.Flushed
         close(new CloseReason(CloseReason.RATE_LIMITED, "went on above " + rate));
     }
 
-    /** @param waiting whose messages wait for their handlers; null where they wait for authentication */
+    /**
+     * Closes the peer with 4100.
+     *
+     * @param waiting the session whose messages wait for their handlers; null when they wait for authentication
+     */
     private void overloaded(@Nullable Session waiting) {
         String why = waiting == null
                 ? "more than " + EARLY_BYTES + " bytes before the welcome"
@@ -470,7 +514,7 @@ final class Peer implements ConnectionListener, MemberConnection, Bursts.Flushed
         close(new CloseReason(CloseReason.OVERLOADED, why));
     }
 
-    /** Tells the peer what was wrong, a few times; then it is no peer of ours. */
+    /** Sends the peer an error for a malformed message. Closes the peer after too many of them. */
     private void bad(MalformedException fault) {
         long now = core.scheduler().nanoTime();
         if (badMessages == 0 || now - badMessagesSince > BAD_MESSAGE_WINDOW.toNanos()) {
@@ -483,12 +527,18 @@ final class Peer implements ConnectionListener, MemberConnection, Bursts.Flushed
             return;
         }
         whenWelcomed(() -> send(error(
-                ErrorData.of(fault), fault.ref(), fault.seq()))); // the welcome is the first frame that a peer sees
+                // Deferred, since the welcome is the first frame that a peer gets.
+                ErrorData.of(fault), fault.ref(), fault.seq())));
     }
 
-    // ---------------------------------------------------------------- becoming a session
+    // ---------------------------------------------------------------- authentication and admission
 
-    /** @param again reads the hello once more: its positions take ten times their text, and are not kept meanwhile */
+    /**
+     * Authenticates the peer, and admits it.
+     *
+     * @param again reads the {@code $hello} again. Its positions take ten times the space of their text, so they are
+     *     not kept meanwhile
+     */
     private void authenticate(Protocol.Hello hello, Supplier<Protocol.Hello> again) {
         String client = hello.client();
         if (client != null && (client.length() > 128 || !Names.isLine(client, Integer.MAX_VALUE))) {
@@ -512,11 +562,12 @@ final class Peer implements ConnectionListener, MemberConnection, Bursts.Flushed
     }
 
     /**
-     * Has a token checked, one at a time. A fresh one for a session is refused with {@code timeout} when its check takes
-     * longer than a handshake may.
+     * Checks a token, one at a time. A token that a session refreshes is refused with {@code timeout} when its check
+     * takes longer than {@link Limits#helloTimeout}.
      *
-     * @param answer gets a proof, or a refusal; nothing when the connection is gone before the authenticator was asked
-     * @return false when another is being checked
+     * @param answer gets the authentication or the refusal; it is not called when the connection is gone before the
+     *     authenticator was asked
+     * @return false when another token is being checked
      */
     boolean authenticate(
             Credentials credentials, BiConsumer<@Nullable Authentication, @Nullable RealtimeException> answer) {
@@ -530,7 +581,8 @@ final class Peer implements ConnectionListener, MemberConnection, Bursts.Flushed
             lock.unlock();
         }
         Check check = new Check(answer);
-        if (session != null) { // else the handshake has a deadline of its own
+        // Without a session, the handshake has a deadline of its own.
+        if (session != null) {
             check.setDeadline();
         }
         Pool.Ticket ticket = core.authenticate(credentials, this::isClosing, check::answered);
@@ -548,11 +600,12 @@ final class Peer implements ConnectionListener, MemberConnection, Bursts.Flushed
         return true;
     }
 
-    /** The check of one token, which is answered once. */
+    /** The check of one token. It is answered once. */
     private final class Check {
         private final BiConsumer<@Nullable Authentication, @Nullable RealtimeException> answer;
         private final AtomicBoolean isAnswered = new AtomicBoolean();
-        private Scheduler.Cancellable deadline = () -> {}; // set before the check begins
+        // Set before the check begins.
+        private Scheduler.Cancellable deadline = () -> {};
 
         Check(BiConsumer<@Nullable Authentication, @Nullable RealtimeException> answer) {
             this.answer = answer;
@@ -585,10 +638,11 @@ final class Peer implements ConnectionListener, MemberConnection, Bursts.Flushed
         close(new CloseReason(expired ? CloseReason.TOKEN_EXPIRED : CloseReason.UNAUTHORIZED, why));
     }
 
-    /** Finds the session to go on with, and asks the rules about its rooms. */
+    /** Finds the session to resume, and asks the join rule about its rooms. */
     private void admit(Protocol.Hello hello, Authentication proof) {
         if (isClosing()) {
-            return; // it must not count as a resumption, nor have the rules asked
+            // A closing peer must not count as a resumption, nor must the rules be asked for it.
+            return;
         }
         Session resumed;
         try {
@@ -603,7 +657,8 @@ final class Peer implements ConnectionListener, MemberConnection, Bursts.Flushed
             close(new CloseReason(CloseReason.RATE_LIMITED, why));
             return;
         }
-        if (resumed != null && resumed.mailbox().isFull()) { // each connection has something to say in it
+        // Each connection puts at least one task into it.
+        if (resumed != null && resumed.mailbox().isFull()) {
             overloaded(resumed);
             return;
         }
@@ -613,7 +668,8 @@ final class Peer implements ConnectionListener, MemberConnection, Bursts.Flushed
         }
         lock.lock();
         try {
-            deadline.cancel(); // rules have a time of their own
+            // Rules have a timeout of their own.
+            deadline.cancel();
             deadlines++;
         } finally {
             lock.unlock();
@@ -625,10 +681,10 @@ final class Peer implements ConnectionListener, MemberConnection, Bursts.Flushed
     }
 
     /**
-     * On the server's executor: takes a session for this connection, and tells it so.
+     * Gives this connection a session and sends the welcome. Runs on the server's executor.
      *
-     * @param resumed the client's, or null for a new one
-     * @param forbidden rooms that it may not be in any more
+     * @param resumed the session to resume, or null for a new one
+     * @param forbidden rooms that the session may no longer be in
      */
     private void admit(Protocol.Hello hello, Authentication proof, @Nullable Session resumed, Set<String> forbidden) {
         try {
@@ -638,7 +694,10 @@ final class Peer implements ConnectionListener, MemberConnection, Bursts.Flushed
         }
     }
 
-    /** The admission has failed, without memory say: its client is told at once, and what was made for it ends. */
+    /**
+     * Handles a failed admission, for example out of memory. Closes the connection at once, and ends a session that was
+     * made for it.
+     */
     private void failed(Throwable failure, @Nullable Session resumed) {
         Steps.log(core.log(), this + " could not be let in", failure);
         CloseReason reason = new CloseReason(CloseReason.INTERNAL_ERROR, "internal error");
@@ -672,7 +731,8 @@ final class Peer implements ConnectionListener, MemberConnection, Bursts.Flushed
             return;
         }
         if (isClosing()) {
-            return; // the client has given this connection up; it must not take the session from its next one
+            // The client has given this connection up. It must not take the session from the client's next one.
+            return;
         }
         Session.ResumeRequest claim = new Session.ResumeRequest(
                 this,
@@ -681,7 +741,8 @@ final class Peer implements ConnectionListener, MemberConnection, Bursts.Flushed
                 forbidden);
         Session.Attached attached = resumed == null ? null : resumed.attach(claim);
         Session admitted = resumed;
-        boolean isResumed = attached != null; // else it ended meanwhile
+        // Otherwise the session ended meanwhile.
+        boolean isResumed = attached != null;
         boolean known = true;
         if (admitted == null || attached == null) {
             ClientRecords.Opened opened = managed ? core.records().open(proof.user(), hello.client()) : null;
@@ -705,7 +766,8 @@ final class Peer implements ConnectionListener, MemberConnection, Bursts.Flushed
         }
         if (attached == null) {
             CloseReason why = admitted.ended();
-            close(why == null ? OVERTAKEN : why); // it may be about to end
+            // The session may be about to end.
+            close(why == null ? OVERTAKEN : why);
             return;
         }
         if (attached.rooms().isEmpty()) {
@@ -715,7 +777,7 @@ final class Peer implements ConnectionListener, MemberConnection, Bursts.Flushed
             }
             return;
         }
-        // Only a connection that has its session may end others.
+        // Only a connection that has its session may end other sessions.
         CloseReason excess = isResumed ? null : core.makeRoomFor(admitted);
         if (excess != null) {
             close(excess);
@@ -724,9 +786,11 @@ final class Peer implements ConnectionListener, MemberConnection, Bursts.Flushed
         }
         Session mine = admitted;
         expireAt(proof.expiresAt());
-        trust(); // before the peer can know of it
+        // Before the peer can know that it is authenticated.
+        trust();
         if (!isResumed) {
-            mine.opened(); // before anybody knows its secret, so that nothing of its life comes before
+            // Before anybody knows the session's secret, so that onOpen comes first.
+            mine.opened();
         }
         Protocol.RoomPosition inbox = attached.rooms().get(Names.SESSION);
         if (!isResumed || (inbox != null && inbox.isLost())) {
@@ -739,7 +803,7 @@ final class Peer implements ConnectionListener, MemberConnection, Bursts.Flushed
         });
     }
 
-    /** Returns what a disconnect may have barred that would be this new session. */
+    /** Returns the keys under which a disconnect may have barred this new session. */
     private static List<Admissions.Key> names(Protocol.Hello hello, Authentication proof) {
         List<Admissions.Key> names = new ArrayList<>();
         names.add(Admissions.Key.user(proof.user()));
@@ -752,7 +816,10 @@ final class Peer implements ConnectionListener, MemberConnection, Bursts.Flushed
         return names;
     }
 
-    /** Makes a new session the one of its client, in place of another that it may have; false when it has a newer one. */
+    /**
+     * Makes a new session the client's current one, and ends the one before. Returns false when the client has a newer
+     * one.
+     */
     private boolean take(Session created) {
         ClientRecords.ClientRecord record = created.record();
         if (record == null) {
@@ -795,7 +862,10 @@ final class Peer implements ConnectionListener, MemberConnection, Bursts.Flushed
                 .frame();
     }
 
-    /** Takes the session, lets in what came early, and runs what waited for the welcome. False when closed meanwhile. */
+    /**
+     * Sets the session, runs what waited for the welcome, and delivers the early messages. Returns false when the
+     * connection was closed meanwhile.
+     */
     private boolean become(Session mine) {
         session = mine;
         endAdmission();
@@ -822,7 +892,8 @@ final class Peer implements ConnectionListener, MemberConnection, Bursts.Flushed
             Envelope next;
             lock.lock();
             try {
-                next = early == null || isClosing() ? null : early.poll(); // none behind one that was refused
+                // No message is delivered after one that was refused.
+                next = early == null || isClosing() ? null : early.poll();
                 if (next == null) {
                     early = null;
                     return enter(Phase.READY);
@@ -834,7 +905,7 @@ final class Peer implements ConnectionListener, MemberConnection, Bursts.Flushed
         }
     }
 
-    /** Runs a task behind the welcome: at once when it was sent. */
+    /** Runs a task after the welcome; at once when the welcome was sent. */
     void whenWelcomed(Runnable task) {
         lock.lock();
         try {
@@ -848,7 +919,9 @@ final class Peer implements ConnectionListener, MemberConnection, Bursts.Flushed
         task.run();
     }
 
-    /** Closes with 4300 when the proof ends; replaces the deadline of the handshake, or of an earlier proof. */
+    /**
+     * Closes with 4300 at this time; null means never. Replaces the deadline of the handshake, or of an earlier token.
+     */
     void expireAt(@Nullable Instant end) {
         lock.lock();
         try {
@@ -864,7 +937,7 @@ final class Peer implements ConnectionListener, MemberConnection, Bursts.Flushed
         }
     }
 
-    /** Under the lock: sets the deadline. One that comes too late to be called off does nothing. */
+    /** Sets the deadline. One that fires too late to be cancelled does nothing. The caller holds the lock. */
     private void closeAfter(Duration wait, CloseReason reason) {
         int number = deadlines;
         deadline = core.scheduler().schedule(wait, () -> {
@@ -877,7 +950,8 @@ final class Peer implements ConnectionListener, MemberConnection, Bursts.Flushed
                 lock.unlock();
             }
             if (isMissed) {
-                core.workers().execute(() -> close(reason)); // many may be due at once
+                // Many deadlines may be due at once.
+                core.workers().execute(() -> close(reason));
             }
         });
     }
@@ -892,25 +966,27 @@ final class Peer implements ConnectionListener, MemberConnection, Bursts.Flushed
     // ---------------------------------------------------------------- out
 
     /**
-     * Sends a frame of this connection's own. While its session's mailbox has more to run, it leaves with the next.
+     * Sends a frame of this connection. While its session's mailbox has more to run, the frame is flushed with the next
+     * ones.
      *
-     * @return false when the connection does not take it, and closes
+     * @return false when the connection does not accept it, and closes
      */
     boolean send(WireMessage frame) {
         boolean isHeld = Bursts.isHolding();
         boolean isSent = send(MessageBatch.of(frame), isHeld);
         if (isHeld) {
-            Bursts.defer(this); // behind the queue: from here on any thread may flush
+            // After the frame is queued: from here on any thread may flush.
+            Bursts.defer(this);
         }
         return isSent;
     }
 
     /**
-     * Sends a frame that says that a delivery has begun, and begins the delivery before the frame leaves. Otherwise an
-     * ephemeral message that is published when the client has read the frame, and before the delivery begins, would be
-     * lost.
+     * Sends a frame that says that a delivery has begun, and begins the delivery before the frame is flushed. Otherwise
+     * an ephemeral message would be lost if it was published after the client had read the frame and before the
+     * delivery began.
      *
-     * @param begin begins the delivery; what it sends arrives behind the frame
+     * @param begin begins the delivery; the messages that it sends arrive after the frame
      */
     void send(WireMessage frame, Runnable begin) {
         send(MessageBatch.of(frame), true);
@@ -926,23 +1002,24 @@ final class Peer implements ConnectionListener, MemberConnection, Bursts.Flushed
     @Override
     public void send(MessageBatch batch) {
         if (batch.isEphemeral() && isCrowded()) {
-            return; // the first to go when a receiver is slow; it is of no use later
+            // A slow receiver gets no ephemeral messages. Later they would be of no use.
+            return;
         }
         send(batch, false);
     }
 
-    /** Writes what bursts have held back. */
+    /** Writes what bursts have queued. */
     @Override
     public void flush() {
         connection.flush();
     }
 
-    /** Returns the longest message that the client takes. */
+    /** Returns the length of the longest message that the client accepts. */
     int messageBytes() {
         return messageBytes;
     }
 
-    /** Returns a batch with a word in the place of each message that the client does not take. */
+    /** Returns a batch in which an error replaces each message that is too long for the client. */
     private MessageBatch whatFits(MessageBatch batch) {
         Session of = session;
         List<WireMessage> frames = new ArrayList<>();
@@ -957,7 +1034,8 @@ final class Peer implements ConnectionListener, MemberConnection, Bursts.Flushed
     }
 
     private boolean send(MessageBatch whole, boolean isHeld) {
-        // The first comparison is for speed: a room of a thousand has no client's own limit in the processor's caches.
+        // The first comparison is for speed: in a room of a thousand members, messageBytes is not in the processor's
+        // caches.
         boolean fits = whole.longest() <= TooBig.LEAST || whole.longest() <= messageBytes;
         MessageBatch batch = fits ? whole : whatFits(whole);
         if (batch.frames().isEmpty()) {
@@ -966,11 +1044,13 @@ final class Peer implements ConnectionListener, MemberConnection, Bursts.Flushed
         boolean isSent;
         try {
             isSent = isHeld ? connection.queue(batch) : connection.send(batch);
-        } catch (Throwable failure) { // without memory, say; what comes behind must not arrive without it
+        } catch (Throwable failure) {
+            // For example out of memory. What follows must not arrive without this batch.
             connection.abort();
             throw failure;
         }
-        if (!isSent) { // full, or closing already: then this does nothing
+        if (!isSent) {
+            // Full, or closing already; then this close does nothing.
             connection.close(new CloseReason(CloseReason.SLOW_CONSUMER, "reads more slowly than it is sent to"));
         }
         return isSent;
@@ -1005,13 +1085,14 @@ final class Peer implements ConnectionListener, MemberConnection, Bursts.Flushed
         } finally {
             lock.unlock();
         }
-        if (!isCrowded()) { // drained in between, and what waits now may be too little for another call
+        if (!isCrowded()) {
+            // Drained in between. What waits now may be too little for another call of onDrained.
             onDrained();
         }
         return true;
     }
 
-    /** Returns whether so much waits that the connection says when it has drained. */
+    /** Returns whether so many bytes wait that the connection will call {@link #onDrained}. */
     private boolean isCrowded() {
         return connection.outboundBytes() > core.limits().outboundBytes() / 2;
     }
@@ -1025,7 +1106,7 @@ final class Peer implements ConnectionListener, MemberConnection, Bursts.Flushed
         proceed();
     }
 
-    /** Resumes what has paused. */
+    /** Resumes the tasks that wait in {@link #awaitDrained}. */
     private void proceed() {
         List<Runnable> waiting;
         lock.lock();
@@ -1035,7 +1116,8 @@ final class Peer implements ConnectionListener, MemberConnection, Bursts.Flushed
         } finally {
             lock.unlock();
         }
-        if (!waiting.isEmpty()) { // one after the other: all at once would be more than the connection holds
+        if (!waiting.isEmpty()) {
+            // One after the other: all at once could be more than the connection holds.
             core.workers().execute(() -> Steps.each(waiting, Runnable::run));
         }
     }
@@ -1048,24 +1130,25 @@ final class Peer implements ConnectionListener, MemberConnection, Bursts.Flushed
                 .frame();
     }
 
-    /** Closes, after an error frame that tells why; what still arrives is not taken. */
+    /** Closes the connection after an error frame that says why. Messages that still arrive are not accepted. */
     void close(CloseReason reason) {
         enter(Phase.CLOSING);
         ErrorCode word = WORDS.get(reason.code());
         if (word != null) {
             boolean retryable = reason.code() >= 4100;
             ErrorData why = new ErrorData(word.value(), reason.text(), retryable, null, reason.code());
-            Steps.run(() -> connection.send(MessageBatch.of(error(why, null, 0)))); // closes all the same
+            // A failure to send does not prevent the close.
+            Steps.run(() -> connection.send(MessageBatch.of(error(why, null, 0))));
         }
         connection.close(reason);
     }
 
-    /** Takes nothing more of what the client says: the connection is about to close. */
+    /** Stops accepting messages, since the connection is about to close. */
     void takeNoMore() {
         enter(Phase.CLOSING);
     }
 
-    /** Closes behind what the session, if there is one, was to be told and to get until now. */
+    /** Closes after all that the session, if there is one, was to be told until now. */
     void closeBehind(CloseReason reason) {
         Session of = session;
         if (of == null) {
@@ -1075,12 +1158,12 @@ final class Peer implements ConnectionListener, MemberConnection, Bursts.Flushed
         }
     }
 
-    /** Says that the server drains, behind the welcome. */
+    /** Sends the frame that says that the server drains, after the welcome. */
     void goodbye(MessageBatch frame) {
         whenWelcomed(() -> connection.send(frame));
     }
 
-    /** Returns what says that the server drains: one frame for all peers. */
+    /** Returns the frame that says that the server drains. It is the same for all peers. */
     static MessageBatch goodbyeFrame(long spreadMs) {
         Protocol.Goodbye data = new Protocol.Goodbye(new Protocol.Retry(0, spreadMs));
         return MessageBatch.of(
@@ -1115,16 +1198,17 @@ final class Peer implements ConnectionListener, MemberConnection, Bursts.Flushed
         if (mine != null) {
             mine.detached(this, reason, forGood);
         }
-        proceed(); // to its end, mostly: the session has just left this connection
+        // Tasks that waited mostly find that the session has left this connection, and end.
+        proceed();
     }
 
-    /** By its number, as a {@link Session}'s. */
+    /** Returns a hash of the number, as {@link Session#hashCode} does. */
     @Override
     public int hashCode() {
         return Long.hashCode(number);
     }
 
-    /** Names the peer's address only. */
+    /** Returns the peer's address only. */
     @Override
     public String toString() {
         return "Peer{" + connection.remoteAddress() + "}";

@@ -3,21 +3,22 @@ package io.realtime.server;
 import java.time.Duration;
 
 /**
- * How many messages a peer may send: so many in a time, and at most so many at once after it was quiet. A token bucket:
- * {@code burst} tokens at the beginning, one for each message, and {@code messages} new ones in each {@code per}, evenly.
+ * The rate at which a peer may send messages. It is a token bucket that holds {@code burst} tokens and is full at the
+ * beginning. Each message takes one token, and {@code messages} new tokens are added in each {@code per}, evenly.
  *
- * @param messages how many in each {@code per}; at least 1
+ * @param messages how many messages in each {@code per}; at least 1
  * @param per the time
- * @param burst how many at once; at least 1
+ * @param burst how many messages at once; at least 1
  */
 public record RateLimit(int messages, Duration per, int burst) {
     private static final Duration LONGEST = Duration.ofDays(365);
     private static final RateLimit NONE = new RateLimit(1, Duration.ofNanos(1), 1);
 
     /**
-     * A limit.
+     * Creates a limit.
      *
-     * @throws IllegalArgumentException when a number is not positive, or an empty bucket needs more than a year to fill
+     * @throws IllegalArgumentException when a number is not positive, or when an empty bucket needs more than a year to
+     *     fill
      */
     public RateLimit {
         if (messages <= 0 || burst <= 0 || per.isNegative() || per.isZero()) {
@@ -29,22 +30,22 @@ public record RateLimit(int messages, Duration per, int burst) {
         }
     }
 
-    /** So many a second, and as many at once. */
+    /** Returns a limit of so many messages a second, with a burst of the same number. */
     public static RateLimit perSecond(int messages) {
         return new RateLimit(messages, Duration.ofSeconds(1), messages);
     }
 
-    /** So many a minute, and as many at once. */
+    /** Returns a limit of so many messages a minute, with a burst of the same number. */
     public static RateLimit perMinute(int messages) {
         return new RateLimit(messages, Duration.ofMinutes(1), messages);
     }
 
-    /** No limit. */
+    /** Returns a value that sets no limit. */
     public static RateLimit none() {
         return NONE;
     }
 
-    /** This rate, and so many at once. */
+    /** Returns this rate with another burst. */
     public RateLimit withBurst(int atOnce) {
         return new RateLimit(messages, per, atOnce);
     }
@@ -53,7 +54,7 @@ public record RateLimit(int messages, Duration per, int burst) {
         return equals(NONE);
     }
 
-    /** The nanoseconds that one token takes. */
+    /** Returns how many nanoseconds it takes until one token is added. */
     long interval() {
         return Math.max(1, per.toNanos() / messages);
     }

@@ -10,15 +10,16 @@ import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Why clients' last messages were refused. A client hears of it in its session's inbox, which ends with the session. So it is
- * told again, in fewer words, before it hears that its inbox is new or has a gap. Of one client as many are kept as it may
- * have unacknowledged messages, and {@link #MOST} of all; beyond that the one is forgotten that the {@link EvictionQueue}
- * names. Safe for use by many threads.
+ * The reasons why clients' last messages were refused. A client is told in its session's inbox, which ends with the
+ * session. So it is told again, in fewer words, before it is told that its inbox is new or has a gap. For one client as
+ * many are kept as it may have unacknowledged messages, and {@link #MOST} for all; beyond that {@link EvictionQueue}
+ * decides which one is evicted. Safe for use by many threads.
  */
 final class Refusals {
     static final int MOST = 20_000;
 
-    private static final int BRIEF = 100; // characters of a message
+    // How many characters of an error's text are kept.
+    private static final int BRIEF = 100;
 
     private final int mostOfOne;
     private final ReentrantLock lock = new ReentrantLock();
@@ -26,16 +27,16 @@ final class Refusals {
             new HashMap<>(); // guarded by lock; oldest first
     private final EvictionQueue<Refusal> evictions = new EvictionQueue<>(); // changed under lock
 
-    /** @param mostOfOne how many of one client are kept */
+    /** @param mostOfOne how many are kept for one client */
     Refusals(int mostOfOne) {
         this.mostOfOne = mostOfOne;
     }
 
     /**
-     * Why one message was refused.
+     * The reason why one message was refused.
      *
-     * @param seq the client's number of it
-     * @param ref the client's name for it, if it was a question
+     * @param seq the client's number of the message
+     * @param ref the client's name of the message if it was a request, else null
      */
     record Refusal(
             ClientRecords.ClientRecord client,
@@ -45,8 +46,8 @@ final class Refusals {
             ErrorData error) {}
 
     /**
-     * Keeps a refusal, with the beginning of its words. To be called before the refusal is told, and before its message counts
-     * as processed: a client that hears of the one and not of the other then finds it here.
+     * Keeps a refusal, with the beginning of its text. Call this before the client is told, and before the message
+     * counts as processed. Then a client that gets the acknowledgement but not the refusal finds it here.
      */
     void keep(ClientRecords.ClientRecord client, String user, long seq, @Nullable String ref, ErrorData error) {
         Refusal refusal = new Refusal(client, user, seq, ref, error.brief(BRIEF));
@@ -75,7 +76,7 @@ final class Refusals {
         });
     }
 
-    /** Returns a client's, the oldest first. */
+    /** Returns the refusals of a client, the oldest first. */
     List<Refusal> of(ClientRecords.ClientRecord client) {
         lock.lock();
         try {
@@ -86,7 +87,7 @@ final class Refusals {
         }
     }
 
-    /** Forgets a client's. */
+    /** Removes the refusals of a client. */
     void forget(ClientRecords.ClientRecord client) {
         lock.lock();
         try {

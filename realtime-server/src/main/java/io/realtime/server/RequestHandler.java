@@ -3,31 +3,31 @@ package io.realtime.server;
 import java.util.concurrent.CompletionStage;
 
 /**
- * Answers a request.
+ * A handler that answers a request.
  *
- * @param <Q> the question's type
+ * @param <Q> the request's type
  * @param <R> the reply's type
  */
 @FunctionalInterface
 public interface RequestHandler<Q, R> {
     /**
-     * Answers one request, on the thread and in the order that {@link EventHandler#handle} tells.
+     * Answers one request. It runs on the thread and in the order of {@link EventHandler#handle}.
      *
-     * @return the reply; null only where the contract's reply is Void
+     * @return the reply; null only when the contract's reply type is Void
      * @throws Exception as for {@link EventHandler#handle}
      */
     R handle(Session session, Q question) throws Exception;
 
     /**
-     * Answers a request later, without holding a thread or the session's next message until then.
+     * A handler that answers a request later. Until then it holds neither a thread nor the session's next message.
      *
-     * @param <Q> the question's type
+     * @param <Q> the request's type
      * @param <R> the reply's type
      */
     @FunctionalInterface
     interface Async<Q, R> {
         /**
-         * Begins to answer one request, on the thread and in the order that {@link EventHandler#handle} tells.
+         * Begins to answer one request. It runs on the thread and in the order of {@link EventHandler#handle}.
          *
          * @return completes with the reply, or fails as {@link RequestHandler#handle} would
          * @throws Exception as for {@link EventHandler#handle}

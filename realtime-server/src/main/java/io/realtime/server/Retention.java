@@ -4,12 +4,12 @@ import io.realtime.internal.Durations;
 import java.time.Duration;
 
 /**
- * How much of a room's log is kept; whichever bound is met first trims it.
+ * How much of a room's log is kept. A log is trimmed as soon as one of the three bounds is exceeded.
  *
- * @param messages how many messages; 0 keeps none
- * @param age for how long; a longer one than 146 years counts as 146 years
- * @param bytes how many bytes of heap, which is some 70 more for each message than its encoded length; 0 keeps nothing,
- *     else the newest message is kept whatever its length
+ * @param messages the maximum number of messages; 0 keeps none
+ * @param age for how long a message is kept; more than 146 years counts as 146 years
+ * @param bytes the maximum bytes of heap; a message takes about 70 more than its encoded length. 0 keeps none;
+ *     otherwise the newest message is kept whatever its length
  */
 public record Retention(int messages, Duration age, long bytes) {
     private static final long DEFAULT_BYTES = 4 << 20;
@@ -18,7 +18,7 @@ public record Retention(int messages, Duration age, long bytes) {
     private static final Retention NONE = new Retention(0, Duration.ZERO);
 
     /**
-     * A retention.
+     * Creates a retention.
      *
      * @throws IllegalArgumentException when a value is negative
      */
@@ -30,22 +30,22 @@ public record Retention(int messages, Duration age, long bytes) {
         age = Durations.clamp(age);
     }
 
-    /** A retention of at most 4 MiB. */
+    /** Creates a retention of at most 4 MiB. */
     public Retention(int messages, Duration age) {
         this(messages, age, DEFAULT_BYTES);
     }
 
-    /** The newest 1,000 messages, at most 4 MiB of them, for 5 minutes. */
+    /** Returns the default for rooms: the newest 1,000 messages, at most 4 MiB, for 5 minutes. */
     public static Retention defaults() {
         return DEFAULTS;
     }
 
-    /** For users' inboxes: the newest 1,000 messages, at most 4 MiB of them, for 7 days. */
+    /** Returns the default for users' inboxes: the newest 1,000 messages, at most 4 MiB, for 7 days. */
     public static Retention inboxDefaults() {
         return INBOX;
     }
 
-    /** Nothing: a receiver that was away is told to reload. */
+    /** Returns a retention that keeps nothing. A receiver that was away is told that it has a gap. */
     public static Retention none() {
         return NONE;
     }

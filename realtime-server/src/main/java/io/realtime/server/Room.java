@@ -10,13 +10,14 @@ import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A room to send to: a named one, a user's inbox, or everyone. A light, immutable view: it need not exist yet, any
- * number of views of a room may, and {@link #except} and {@link #filter} return narrowed ones. Safe for use by many
- * threads.
+ * A room to send to: a named one, a user's inbox, or {@code @all}. It is a light, immutable view. The room need not
+ * exist, and may have any number of views. {@link #except} and {@link #filter} return views with fewer receivers. Safe
+ * for use by many threads.
  */
 public final class Room {
     private final ServerCore core;
-    private final String key; // the room's in the broker, or the user's id
+    // The room's key in the broker, or the user's id.
+    private final String key;
     private final String name;
     private final @Nullable Session sender;
     private final Recipients to;
@@ -41,19 +42,19 @@ public final class Room {
         return new Room(core, Names.ALL, Names.ALL, sender, Recipients.EVERYONE);
     }
 
-    /** Returns the name as it is on the wire. */
+    /** Returns the room's name on the wire. */
     public String name() {
         return name;
     }
 
-    /** Returns a view whose messages leave these sessions out, also when they read the log later. */
+    /** Returns a view whose messages are not delivered to these sessions, also when they read the log later. */
     public Room except(Session... sessions) {
         return new Room(core, key, name, sender, to.except(sessions));
     }
 
     /**
-     * Returns a view whose messages are for those members only that pass now, at the time of sending. Who joins later
-     * does not see such a message in the history.
+     * Returns a view whose messages are delivered only to members that pass the test when the message is sent. A member
+     * that joins later does not see such a message in the history.
      *
      * @param test called on the sending thread, once for each member and message; must not block
      */
@@ -62,14 +63,14 @@ public final class Room {
     }
 
     /**
-     * Publishes to the room and returns when the message is in its log; members with a connection have then been handed
-     * it, or are about to be.
+     * Publishes a message to the room. Returns when the message is in the log. It has then been handed to the
+     * connections of the members, or is about to be.
      *
-     * @return its place in the log; null for an ephemeral event, which has none
+     * @return its position in the log; null for an ephemeral event, which has none
      * @throws io.realtime.PayloadException when the data cannot be written
      * @throws io.realtime.RealtimeException with {@code too_big} when it exceeds half of {@link Limits#outboundBytes},
-     *     with {@code overloaded} when {@link Limits#rooms} or {@link Limits#logBytes} allow no further room, and with {@code closed} when
-     *     the server is closed; then it is sent to nobody
+     *     with {@code overloaded} when {@link Limits#rooms} or {@link Limits#logBytes} allow no further room, and with
+     *     {@code closed} when the server is closed. In all cases nobody gets the message
      */
     public <T> @Nullable Position send(Event<T> event, T data) {
         core.requireOpen();
@@ -88,20 +89,21 @@ public final class Room {
     }
 
     /**
-     * Runs a task while no other task of this room runs: in the order of the calls, on the calling thread, which waits.
-     * What tasks store and then {@link #send} is stored in the order of the room, whichever threads call: see {@code
-     * docs/database.md}. Sends outside of tasks do not wait. Every view of a room is the same room here.
+     * Runs a task while no other task of this room runs. Tasks run in the order of the calls, each on its calling
+     * thread, which waits. So when tasks store a message and then {@link #send} it, what is stored has the order of the
+     * room, whichever threads call: see {@code docs/database.md}. Sends outside of tasks do not wait. All views of a
+     * room share this order.
      *
      * @return what the task returns
      * @throws IllegalStateException when called within such a task, for this room or another
-     * @throws InterruptedException when the thread is interrupted while it waits; then the task does not run
+     * @throws InterruptedException when the thread is interrupted while it waits; the task does not run
      * @throws Exception what the task throws
      */
     public <T extends @Nullable Object> T serially(Callable<T> task) throws Exception {
         return core.turns().take(isInbox() ? Inboxes.key(key) : key, task);
     }
 
-    /** Returns the members now, those included whose connection is lost and whose session is kept. */
+    /** Returns the members now. Sessions that are kept without a connection are included. */
     public List<Session> members() {
         if (isInbox()) {
             return core.inboxes().sessions(key);

@@ -20,11 +20,11 @@ import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Asks the application's rules: about the rooms of one question a few at a time, within {@link Limits#ruleTimeout}
- * for all of them. What is not answered by then, or answered by a failure, is not allowed.
+ * The application's rules. The join rule is asked about the rooms of one request a few at a time, within {@link
+ * Limits#ruleTimeout} for all of them. A rule that fails, or has not answered by then, means no.
  */
 final class Rules {
-    /** How many rooms of one question the join rule is asked about at a time. */
+    /** For how many rooms of one request the join rule is asked at a time. */
     private static final int AT_ONCE = 32;
 
     private final ServerCore core;
@@ -33,7 +33,7 @@ final class Rules {
     private final SendRule.@Nullable Async lateSendRule;
     private final Pool threads;
 
-    /** @param threads call the join rule, which may block */
+    /** @param threads where the join rule is called, which may block */
     Rules(
             ServerCore core,
             JoinRule.@Nullable Async joinRule,
@@ -51,7 +51,7 @@ final class Rules {
         return joinRule != null;
     }
 
-    /** Returns which of these rooms, each named once, the session may not join. Completes on any thread. */
+    /** Returns those of these rooms that the session may not join. Each room is named once. Completes on any thread. */
     CompletableFuture<Set<String>> forbidden(Session session, Collection<String> rooms) {
         JoinRule.Async rule = joinRule;
         return rule == null || rooms.isEmpty()
@@ -59,7 +59,7 @@ final class Rules {
                 : new Question(session, rule, rooms).ask();
     }
 
-    /** Returns whether {@link #maySendLater} has to say what {@link #maySend} cannot. */
+    /** Returns whether {@link #maySendLater} must be asked instead of {@link #maySend}. */
     boolean sendsLater() {
         return lateSendRule != null;
     }
@@ -98,7 +98,7 @@ final class Rules {
                         core.limits().ruleTimeout());
     }
 
-    /** Calls a rule; a failure is reported, and is a no. */
+    /** Calls a rule. A failure is reported, and means no. */
     private CompletableFuture<Boolean> ask(Session session, String what, Supplier<CompletionStage<Boolean>> rule) {
         CompletableFuture<Boolean> answer = new CompletableFuture<>();
         try {
@@ -108,21 +108,24 @@ final class Rules {
                     core.report(session, what + " failed", failure);
                 }
             });
-        } catch (Throwable failure) { // an Error, too, has the asker answered
+        } catch (Throwable failure) {
+            // An Error, too, must not leave the request without an answer.
             answer.complete(false);
             core.report(session, what + " failed", failure);
         }
         return answer;
     }
 
-    /** One question about many rooms, asked by a few workers. */
+    /** The rooms of one request, which a few workers ask the rule about. */
     private final class Question {
         private final Session session;
         private final JoinRule.Async rule;
         private final CompletableFuture<Set<String>> result = new CompletableFuture<>();
-        private final ReentrantLock lock = new ReentrantLock(); // guards all that follows
+        // Guards the fields that follow.
+        private final ReentrantLock lock = new ReentrantLock();
         private final Queue<String> unasked;
-        private final Set<String> forbidden; // or not answered yet
+        // Rooms that are forbidden or not answered yet.
+        private final Set<String> forbidden;
         private int unanswered;
 
         Question(Session session, JoinRule.Async rule, Collection<String> rooms) {
@@ -140,11 +143,12 @@ final class Rules {
                 workers.add(threads.execute(session.userId(), this::work));
             }
             CompletableFuture<?> unused = result.whenComplete((forbidden, never) -> workers.forEach(
-                    Pool.Ticket::cancel)); // rules may hold the threads for longer than a question lasts
+                    // Rules may hold the threads for longer than the request lasts.
+                    Pool.Ticket::cancel));
             return result;
         }
 
-        /** Asks about one room after the other; goes on later, on no thread meanwhile, while an answer is awaited. */
+        /** Asks about one room after the other. While an answer is awaited it holds no thread, and continues later. */
         private void work() {
             String room;
             while ((room = next()) != null) {

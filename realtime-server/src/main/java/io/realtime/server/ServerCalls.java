@@ -23,8 +23,8 @@ import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What a session's client is asked, and the streams that it has asked for. All of it ends with the session. Safe for use by
- * many threads.
+ * The requests that a session's client was sent, and the streams that it has requested. All of them end with the
+ * session. Safe for use by many threads.
  */
 final class ServerCalls {
     private final ServerCore core;
@@ -32,7 +32,8 @@ final class ServerCalls {
     private final Questions questions;
     private final Sources sources;
     private final AnswerLimit.Count answers;
-    private volatile @Nullable Thread answering; // the mailbox's, while it takes a frame to a stream
+    // The mailbox's thread, while it hands a frame to a stream.
+    private volatile @Nullable Thread answering;
 
     ServerCalls(ServerCore core, Session session) {
         this.core = core;
@@ -42,7 +43,7 @@ final class ServerCalls {
         this.answers = core.lateAnswers().of(session.userId());
     }
 
-    // ---- asking
+    // ---- requests to the client
 
     <Q, R> CompletableFuture<R> request(Request<Q, R> request, Q data, Duration timeout) {
         if (session.hasEnded()) {
@@ -79,15 +80,19 @@ final class ServerCalls {
         return call::cancel;
     }
 
-    /** Runs what calls the application outside of the mailbox, on threads that no handler holds. */
+    /** Runs a task that calls the application outside of the mailbox, on a thread that no handler holds. */
     private void execute(Runnable task) {
         core.workers().callbacks().execute(session.userId(), task);
     }
 
-    /** Runs a stream's listener: in the task of the frame that it hears of, else behind what waits in the mailbox. */
+    /**
+     * Runs a stream's listener: in the task of the frame that it is called for, else after the tasks that wait in the
+     * mailbox.
+     */
     private void inOrder(Runnable task) {
         if (answering == Thread.currentThread()) {
-            answering = null; // what the listener brings about is none of the frame's
+            // What the listener causes does not belong to this frame.
+            answering = null;
             task.run();
         } else {
             session.mailbox().post(task);
@@ -105,7 +110,8 @@ final class ServerCalls {
             session.tell(frame);
             isAsked = true;
         } finally {
-            if (!isAsked) { // too big, say, which the caller is told
+            if (!isAsked) {
+                // For example the request is too big. The caller gets the exception.
                 questions.close(ref);
             }
         }
@@ -122,8 +128,8 @@ final class ServerCalls {
     }
 
     /**
-     * On an I/O thread, before the mailbox comes to it: takes an answer to a request, which a handler may wait for. There it
-     * finds nobody who waits any more.
+     * Handles the answer to a request on an I/O thread, before the mailbox does, since a handler may wait for it. When
+     * the mailbox handles the same frame, nobody waits for it any more.
      */
     void answeredAtOnce(Envelope frame) {
         boolean isAnswer = frame.type().equals(Protocol.REPLY) || frame.type().equals(Protocol.ERROR);
@@ -132,7 +138,7 @@ final class ServerCalls {
         }
     }
 
-    /** In the mailbox: what the client answers. What nobody waits for any more is dropped. */
+    /** Handles an answer of the client, in the mailbox. An answer that nobody waits for any more is dropped. */
     void answered(Envelope frame) {
         answering = Thread.currentThread();
         try {
@@ -151,27 +157,28 @@ final class ServerCalls {
         }
     }
 
-    // ---- answering later
+    // ---- later answers
 
     /**
-     * Begins to answer a request later; to be ended by {@link AnswerLimit.Count#end}.
+     * Begins to answer a request later. {@link AnswerLimit.Count#end} ends it.
      *
-     * @throws RealtimeException when so many are begun already
+     * @throws RealtimeException with {@code overloaded} when too many have begun
      */
     AnswerLimit.Count beginAnswer() {
-        if (session.hasEnded()) { // perhaps before this was made
+        if (session.hasEnded()) {
+            // The session may have ended before this object was created.
             answers.over();
         }
         answers.begin();
         return answers;
     }
 
-    // ---- producing
+    // ---- streams to the client
 
     /**
      * Begins a stream.
      *
-     * @throws RealtimeException when there are too many, one has this ref, or the session is over
+     * @throws RealtimeException when too many streams are open, one with this ref is open, or the session is over
      */
     <T> StreamSource<T> begin(String ref, Payload items) {
         if (sources.has(ref)) {
@@ -182,53 +189,55 @@ final class ServerCalls {
             String why = core.limits().streamsPerSession() + " streams are open, as many as limits.streamsPerSession";
             throw new RealtimeException(ErrorCode.OVERLOADED, why, true, null);
         }
-        if (session.hasEnded()) { // the client waits in its next session, where this answer goes
+        if (session.hasEnded()) {
+            // The client waits in its next session, where this answer goes.
             sources.remove(ref);
             throw gone();
         }
         return source;
     }
 
-    /** On an I/O thread: the client takes more items; false when it takes none that it did not take before. */
+    /** Handles credit of the client. Returns false when it grants no more than before. Called on an I/O thread. */
     boolean grant(Map<String, Long> streams) {
         return sources.grant(streams);
     }
 
-    /** On any thread: the client does not want a stream any more. */
+    /** Cancels a stream, for the client. Called on any thread. */
     void cancel(String ref) {
         sources.cancel(ref);
     }
 
-    /** The client was not asked, for this reason. */
+    /** Fails a request that the client was not sent, for this reason. */
     void fail(String ref, RealtimeException why) {
         questions.fail(ref, why);
     }
 
-    /** There may be room for items again. */
+    /** Notes that there may be room for items again. */
     void roomAgain() {
         sources.roomAgain();
     }
 
-    /** Some of what was sent to the client is lost: a question may have been among it, or an item. */
+    /** Notes that messages to the client were lost. A request or an item may have been among them. */
     void inboxLost() {
         sources.cancelAll();
         RealtimeException why = new RealtimeException(
                 ErrorCode.CONNECTION_LOST, "some of what was sent to the client is lost", true, null);
         questions.forEach((ref, question) -> {
             if (questions.fail(ref, why) && question instanceof StreamCall) {
-                session.tell(Outgoing.of(Protocol.CANCEL).ref(ref)); // the question may have arrived, or arrive yet
+                // The request may have arrived, or may arrive yet.
+                session.tell(Outgoing.of(Protocol.CANCEL).ref(ref));
             }
         });
     }
 
-    /** The session is over. */
+    /** Ends all, since the session is over. */
     void over() {
         answers.over();
         sources.cancelAll();
         questions.failAll(gone());
     }
 
-    /** The way of a stream's items to the client. */
+    /** The receiver of a stream's items, which sends them to the client. */
     private final class ClientReceiver implements StreamSource.Receiver {
         private final String ref;
 

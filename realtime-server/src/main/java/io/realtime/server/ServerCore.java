@@ -43,18 +43,20 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * What the parts of one server share: its configuration, its tables of sessions and peers, and the few decisions that
- * belong to no single one of them. Tables are concurrent maps; nothing here holds a lock.
+ * The parts that one server shares: its configuration, its tables of sessions and peers, and the few decisions that
+ * belong to no other class. Tables are concurrent maps; this class holds no lock.
  */
 final class ServerCore implements ServerTransport.Acceptor {
     private static final Logger LOG = LoggerFactory.getLogger(RealtimeServer.class);
-    private static final int MOST_QUESTION_BYTES = 1024; // about the longest name
+    // About the longest name of a room.
+    private static final int MOST_QUESTION_BYTES = 1024;
     private static final int MAX_CLIENT_RECORDS = 100_000;
     private static final Duration CLIENT_RECORD_TTL = Duration.ofHours(24);
-    private static final int SESSIONS_PER_CLIENT = 4; // one, and others that drain
+    // One that is current, and others that drain.
+    private static final int SESSIONS_PER_CLIENT = 4;
     /**
-     * Of a session's inbox. It has no age: a connection may be lost long before that is noticed. What the client says that it
-     * has read is dropped at once, and all of it ends with the session.
+     * The retention of a session's inbox. It has no age, since a lost connection may be noticed late. Messages that the
+     * client has read are dropped at once, and the rest end with the session.
      */
     private static final Retention SESSION_RETENTION = new Retention(1000, Duration.ofSeconds(Long.MAX_VALUE));
 
@@ -75,8 +77,10 @@ final class ServerCore implements ServerTransport.Acceptor {
     private final Refusals refusals;
     private final ClientRecords records;
     private final Map<String, Session> sessionsById = new ConcurrentHashMap<>();
-    private final EvictionQueue<Session> detached = new EvictionQueue<>(); // sessions without a connection
-    private final Semaphore places; // one for each session that was let in
+    // Sessions without a connection.
+    private final EvictionQueue<Session> detached = new EvictionQueue<>();
+    // One permit for each session that was admitted.
+    private final Semaphore places;
     private final Inboxes inboxes;
     private final Admissions admissions = new Admissions();
     private final AnswerLimit lateAnswers;
@@ -87,7 +91,8 @@ final class ServerCore implements ServerTransport.Acceptor {
     private final LongAdder unhandled = new LongAdder();
     private final LongAdder waiting = new LongAdder();
     private final InFlight inFlight = new InFlight(this::sessions);
-    private final CompletableFuture<Void> left = new CompletableFuture<>(); // closing, and no connection is open
+    // Completes when the server is closing and no connection is open.
+    private final CompletableFuture<Void> left = new CompletableFuture<>();
     private final LogLimit refusedPeers = new LogLimit(10, Duration.ofMinutes(1));
     private final ConnectionManager connections = new ConnectionManager(this);
     private volatile boolean beginClose;
@@ -118,12 +123,12 @@ final class ServerCore implements ServerTransport.Acceptor {
         config.handlers().forEach((name, maker) -> handlers.put(name, maker.apply(dispatcher)));
     }
 
-    /** Returns how the payloads of the application's contracts travel. */
+    /** Returns the mapping of the payloads of the application's contracts. */
     Payloads payloads() {
         return payloads;
     }
 
-    // ---------------------------------------------------------------- newcomers
+    // ---------------------------------------------------------------- new connections
 
     @Override
     public ServerTransport.Upgrade upgrade(Handshake handshake) {
@@ -152,11 +157,13 @@ final class ServerCore implements ServerTransport.Acceptor {
         peers.add(peer);
         try {
             peer.begin();
-        } catch (Throwable failure) { // no memory, say: the transport has nobody to tell of the connection's end
+        } catch (Throwable failure) {
+            // For example out of memory. The transport cannot report the connection's end to anyone.
             peer.onClosed(new CloseReason(CloseReason.ABNORMAL, "not begun"), false);
             throw failure;
         }
-        if (beginClose) { // between the upgrade and here
+        if (beginClose) {
+            // The close began after the upgrade was accepted.
             peer.close(new CloseReason(CloseReason.DRAINING, "server is draining"));
         }
         return peer;
@@ -173,7 +180,7 @@ final class ServerCore implements ServerTransport.Acceptor {
         }
     }
 
-    /** While closing: returns a future that completes when no connection is open. */
+    /** Returns a future that completes when no connection is open. Called while the server is closing. */
     CompletableFuture<Void> noConnections() {
         if (peers.isEmpty()) {
             left.complete(null);
@@ -181,12 +188,12 @@ final class ServerCore implements ServerTransport.Acceptor {
         return left;
     }
 
-    /** Returns what the application has not finished. */
+    /** Returns the handlers, and the answers, that the application has not finished. */
     InFlight inFlight() {
         return inFlight;
     }
 
-    /** Returns what a plain client's upgrade says of its token. */
+    /** Returns the token in a plain client's upgrade request, or null. */
     @Nullable
     String tokenOf(Handshake handshake) {
         String header = handshake.header("Authorization");
@@ -198,7 +205,8 @@ final class ServerCore implements ServerTransport.Acceptor {
                 try {
                     return URLDecoder.decode(parameter.substring("token=".length()), StandardCharsets.UTF_8);
                 } catch (IllegalArgumentException malformed) {
-                    return null; // no token that could be checked
+                    // No token that could be checked.
+                    return null;
                 }
             }
         }
@@ -206,11 +214,12 @@ final class ServerCore implements ServerTransport.Acceptor {
     }
 
     /**
-     * Authenticates on a thread for that, and answers on the server's own: with a proof, or with a refusal and words for
-     * the peer. The thread is its address's until the authenticator has returned, so that no host takes all of them.
+     * Authenticates a peer on one of the threads for authentication. Answers on the server's own threads, with an
+     * authentication or with a refusal whose text the peer is sent. The thread counts for the peer's address until the
+     * authenticator has returned, so that one host cannot take all of them.
      *
-     * @param isGone whether nobody waits for the answer any more; then the authenticator is not asked
-     * @return withdraws the question while it waits for a thread
+     * @param isGone whether nobody waits for the answer any more; then the authenticator is not called
+     * @return cancels the check while it waits for a thread
      */
     Pool.Ticket authenticate(
             Credentials credentials,
@@ -226,13 +235,14 @@ final class ServerCore implements ServerTransport.Acceptor {
                         config.authenticator().authenticate(credentials),
                         (proof, failure) -> workers.execute(
                                 () -> answer.accept(proof, failure == null ? null : refusal(failure, credentials))));
-            } catch (Throwable failure) { // an application's authenticator may throw what it wants: it refuses
+            } catch (Throwable failure) {
+                // The application's authenticator may throw anything. Whatever it throws refuses the peer.
                 answer.accept(null, refusal(failure, credentials));
             }
         });
     }
 
-    /** Returns what a peer is told, which has an answer whatever the log makes of the failure. */
+    /** Returns the refusal that the peer is sent. A failure to log does not prevent it. */
     private RealtimeException refusal(Throwable failure, Credentials credentials) {
         if (failure instanceof RealtimeException known) {
             Steps.run(() -> logRefusal(known, credentials));
@@ -240,7 +250,8 @@ final class ServerCore implements ServerTransport.Acceptor {
         }
         String token = credentials.token();
         String trace = Steps.trace(failure);
-        if (token != null && !token.isEmpty() && trace.contains(token)) { // libraries quote what they refuse
+        if (token != null && !token.isEmpty() && trace.contains(token)) {
+            // Libraries quote what they refuse.
             LOG.warn("an authenticator failed: {}", trace.replace(token, "***"));
         } else {
             Steps.warn(LOG, "an authenticator failed", failure);
@@ -248,7 +259,7 @@ final class ServerCore implements ServerTransport.Acceptor {
         return new RealtimeException(ErrorCode.UNAUTHORIZED, "authentication failed");
     }
 
-    /** Says in the log why a peer was refused, without its token: the peer is told less. */
+    /** Logs why a peer was refused, without its token. The peer is told less. */
     private void logRefusal(RealtimeException refusal, Credentials credentials) {
         int suppressed = refusedPeers.tryAcquire(scheduler.nanoTime());
         if (suppressed < 0) {
@@ -261,25 +272,30 @@ final class ServerCore implements ServerTransport.Acceptor {
         LOG.warn(
                 "refused a peer from {}: {}{}",
                 credentials.handshake().remote(),
-                Texts.line(safe), // no line of a peer's own in the log
+                // The peer must not add a line of its own to the log.
+                Texts.line(safe),
                 suppressed == 0 ? "" : " (and " + suppressed + " others since the last such line)");
     }
 
     // ---------------------------------------------------------------- sessions
 
-    /** Returns a new session, which is in no table yet: see {@link Session#register}. */
+    /** Returns a new session that is in no table yet: see {@link Session#register}. */
     Session newSession(
             Authentication proof, boolean managed, ClientRecords.@Nullable ClientRecord record, Handshake handshake) {
         return new Session(this, Ids.name(random), Ids.secret(random), proof, managed, record, handshake);
     }
 
-    /** Under the session's lock: puts it into the tables. */
+    /** Puts a session into the tables. The caller holds the session's lock. */
     void remember(Session session) {
-        inboxes.add(session); // first: it is numbered there
+        // First, since it gives the session its number.
+        inboxes.add(session);
         sessionsById.put(session.id(), session);
     }
 
-    /** Under the session's lock: takes it out of the tables where it is in them, and gives its client's record back. */
+    /**
+     * Takes a session out of the tables, if it is in them, and closes its client's record. The caller holds the
+     * session's lock.
+     */
     void forget(Session session) {
         if (sessionsById.remove(session.id(), session)) {
             inboxes.remove(session);
@@ -293,15 +309,17 @@ final class ServerCore implements ServerTransport.Acceptor {
         }
     }
 
-    /** Sessions without a connection: a session adds and removes itself under its lock. */
+    /** Returns the sessions without a connection. A session adds and removes itself under its lock. */
     EvictionQueue<Session> detached() {
         return detached;
     }
 
     /**
-     * Returns the session that a client may go on with: its secret, its user, its client id, managed.
+     * Returns the session that a client may resume, or null. Secret, user and client id must match, and the session
+     * must be managed.
      *
-     * @throws RealtimeException with {@code rate_limited} when its address has tried what is not its own too often
+     * @throws RealtimeException with {@code rate_limited} when the client's address has tried to resume other sessions
+     *     too often
      */
     @Nullable
     Session resumable(@Nullable String secret, String user, @Nullable String client, Handshake handshake) {
@@ -316,7 +334,7 @@ final class ServerCore implements ServerTransport.Acceptor {
                 && record.session() == session
                 && session.userId().equals(user);
         if (!isTheirs && !config.limits().failedResumptionsPerAddress().isNone()) {
-            // The session is there, so this is no client that comes back after a restart.
+            // The session exists, so this is not a client that comes back after a restart of the server.
             String address = Admission.network(handshake.remote());
             long now = scheduler.nanoTime();
             if (failedResumptions.untilNext(address, now) > 0) {
@@ -330,7 +348,7 @@ final class ServerCore implements ServerTransport.Acceptor {
     }
 
     /**
-     * Returns why a client gets no new session before others have drained; null when it does.
+     * Returns why a client gets no new session until its earlier ones have drained, or null when it gets one.
      *
      * @param opened its record, which the new session would use; null for a plain client
      */
@@ -347,7 +365,9 @@ final class ServerCore implements ServerTransport.Acceptor {
                 : null;
     }
 
-    /** Ends what there is too much of, for a new session; returns why it is the new one itself that has to go, or null. */
+    /**
+     * Ends sessions that exceed a limit, to make room for a new one. Returns why the new one itself must end, or null.
+     */
     @Nullable
     CloseReason makeRoomFor(Session created) {
         CloseReason ofUser = makeRoomOfUser(created);
@@ -373,7 +393,8 @@ final class ServerCore implements ServerTransport.Acceptor {
         CloseReason reason = new CloseReason(
                 CloseReason.TOO_MANY_SESSIONS,
                 "the user may have " + most + " sessions at a time, limits.sessionsPerUser");
-        List<Session> waiting = new ArrayList<>(); // for their clients, without a connection: they go first
+        // Sessions without a connection. They end first.
+        List<Session> waiting = new ArrayList<>();
         List<Session> connected = new ArrayList<>();
         for (Session session : inboxes.sessions(created.userId())) {
             if (!session.hasEnded() && session.number() < created.number()) {
@@ -441,13 +462,16 @@ final class ServerCore implements ServerTransport.Acceptor {
                 workers.handlers(), user, scheduler, bursts, config.limits().mailbox(), mailboxBytes(), lock);
     }
 
-    /** How many bytes a mailbox holds: messages, and the questions that a client may ask beside them, each of the longest. */
+    /**
+     * Returns how many bytes a mailbox holds: messages, and the protocol requests that a client may send in addition,
+     * each of the longest.
+     */
     long mailboxBytes() {
         Limits limits = config.limits();
         return 16L * limits.messageBytes() + (long) MOST_QUESTION_BYTES * limits.inflight();
     }
 
-    /** How many bytes of messages a client may have under way: half of what a mailbox holds of them. */
+    /** Returns how many bytes of messages a client may have in flight: half of those that a mailbox holds. */
     long inflightBytes() {
         return 8L * config.limits().messageBytes();
     }
@@ -466,12 +490,12 @@ final class ServerCore implements ServerTransport.Acceptor {
         return inboxes;
     }
 
-    /** Returns what a session calls by this name on the wire. */
+    /** Returns the room that a session calls by this name on the wire. */
     RoomChannel room(String name, Session session) {
         return name.equals(Names.USER) ? inboxes.room(session.userId()) : broker.room(keyOf(name, session), name, null);
     }
 
-    /** Returns how the broker names what a session calls by this name on the wire. */
+    /** Returns the broker's key of the room that a session calls by this name on the wire. */
     String keyOf(String name, Session session) {
         return switch (name) {
             case Names.SESSION -> Names.SESSION + ":" + session.id();
@@ -530,7 +554,10 @@ final class ServerCore implements ServerTransport.Acceptor {
         return LOG;
     }
 
-    /** Over how long clients spread their return when this server goes: a millisecond each, at least 100. */
+    /**
+     * Returns over how many milliseconds clients spread their reconnections when this server closes: one for each peer,
+     * at least 100.
+     */
     long spreadMs() {
         return Math.max(100, peers.size());
     }
@@ -539,7 +566,7 @@ final class ServerCore implements ServerTransport.Acceptor {
         return acknowledgements;
     }
 
-    /** Counts messages of all sessions that were received and are not handled. */
+    /** Changes the count of messages, of all sessions, that were received and are not handled. */
     void countWaiting(int change) {
         waiting.add(change);
     }
@@ -561,7 +588,10 @@ final class ServerCore implements ServerTransport.Acceptor {
         return workers;
     }
 
-    /** Runs what produces a stream of this user, on a thread that it may block. */
+    /**
+     * Runs the producer of a stream of this user, on a thread that it may block. Fails the stream with {@code
+     * overloaded} when no thread is free.
+     */
     void produce(String user, Runnable task, StreamSink<?> stream) {
         if (!workers.streams().tryExecute(user, task)) {
             stream.fail(new RealtimeException(
@@ -570,8 +600,8 @@ final class ServerCore implements ServerTransport.Acceptor {
     }
 
     /**
-     * Reports what an application's code threw: once to the log, once to the listener, in its session's order. Never throws,
-     * so that the session gets its answer.
+     * Reports what an application's code threw: once to the log, and once to the listener, in the order of its session.
+     * Never throws, so that the session gets its answer.
      */
     void report(Session session, String what, Throwable failure) {
         Steps.log(LOG, session + ": " + what, failure);
@@ -582,13 +612,13 @@ final class ServerCore implements ServerTransport.Acceptor {
         return beginClose;
     }
 
-    /** From now on nobody is let in. */
+    /** Begins to refuse new connections and sessions. */
     void beginClose() {
         beginClose = true;
         admissions.close(new CloseReason(CloseReason.DRAINING, "server is draining"));
     }
 
-    /** The server is closed: its threads end. */
+    /** Notes that the server is closed and its threads end. */
     void released() {
         released = true;
     }
@@ -596,7 +626,7 @@ final class ServerCore implements ServerTransport.Acceptor {
     /**
      * Does nothing while the server is open.
      *
-     * @throws RealtimeException with {@code closed} afterwards
+     * @throws RealtimeException with {@code closed} when the server is closed
      */
     void requireOpen() {
         if (released) {
@@ -616,7 +646,7 @@ final class ServerCore implements ServerTransport.Acceptor {
         return stopped;
     }
 
-    /** From now on nothing is handled any more. */
+    /** Stops the handling of messages. */
     void stopped() {
         stopped = true;
     }

@@ -3,36 +3,40 @@ package io.realtime.server;
 import io.realtime.CloseReason;
 
 /**
- * What happens to sessions. Every method is called on the server's executor, for one session one at a time and in order
- * with its messages; the default of each does nothing.
+ * A listener of what happens to sessions. Every method is called on the server's executor: for one session one call at
+ * a time, and in order with its messages. The default of each does nothing.
  *
- * <p>A session hears of its life in this order: {@code onOpen} first, then {@code onDetach} and {@code onResume} in turns,
- * {@code onClose} last, each of the first and the last once. A session that ends before it was opened hears nothing.
+ * <p>The calls for one session come in this order: {@code onOpen} once, then {@code onDetach} and {@code onResume} in
+ * turns, {@code onClose} once. A session that ends before it was opened causes no call.
  */
 public interface SessionListener {
-    /** A session began; called before its first message. */
+    /** Called when a session begins, before its first message. */
     default void onOpen(Session session) {}
 
-    /** A session's client came back on a new connection; called after {@link #onDetach} of the one before. */
+    /**
+     * Called when a session's client has resumed it on a new connection, after {@link #onDetach} of the connection
+     * before.
+     */
     default void onResume(Session session) {}
 
     /**
-     * A session lost its connection. It is kept for its time to live, unless {@link #onClose} follows: of a plain client, or
-     * one that closed for good. When the client's next connection has taken the session over the reason is 4006.
+     * Called when a session has lost its connection. The session is kept for its time to live. But {@link #onClose}
+     * follows at once for a plain client, and for a client that closed for good. When the client's next connection has
+     * taken over the session, the reason is 4006.
      */
     default void onDetach(Session session, CloseReason reason) {}
 
     /**
-     * A session is over; called after its last message. {@link Session#rooms} says which rooms it was in; it is in none of
-     * them any more.
+     * Called when a session is over, after its last message. {@link Session#rooms} returns the rooms that it was in; it
+     * is in none of them any more.
      */
     default void onClose(Session session, CloseReason reason) {}
 
     /**
-     * A handler, rule, producer or listener of the application threw something that is no
-     * {@link io.realtime.RealtimeException}. What fails outside of the session's messages, as an asynchronous handler may,
-     * comes behind the messages that wait. After the session's end, and while 100 failures wait to be told, it is in the log
-     * alone.
+     * Called when a handler, rule, producer or listener of the application threw anything but a {@link
+     * io.realtime.RealtimeException}. A failure outside of the session's messages, for example of an asynchronous
+     * handler, is reported after the messages that wait. A failure after the session's end, or while 100 failures wait
+     * to be reported, is only logged.
      */
     default void onError(Session session, Throwable failure) {}
 }

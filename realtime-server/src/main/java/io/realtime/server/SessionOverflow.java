@@ -1,8 +1,8 @@
 package io.realtime.server;
 
 /**
- * What happens when a user who has as many sessions as {@link Limits#sessionsPerUser} allows begins another. In either
- * case a session that waits for its client without a connection goes first.
+ * What happens when a user who has {@link Limits#sessionsPerUser} sessions begins another one. In both cases sessions
+ * without a connection are closed first.
  */
 public enum SessionOverflow {
     /** The new session is refused with 4007. The default. */

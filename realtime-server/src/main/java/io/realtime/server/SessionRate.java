@@ -4,12 +4,12 @@ import java.util.concurrent.atomic.AtomicLongFieldUpdater;
 import org.jspecify.annotations.Nullable;
 
 /**
- * When a session's messages may be handled: by the session's rate, and by its user's. A managed client's message that
- * finds no token of its user takes the next one that is still to come, and waits until it is there. So the user's sessions take
+ * The rate at which a session's messages may be handled: the session's own, and that of its user. When a managed
+ * client's message finds no token of its user, it reserves the next one and waits for it. So the user's sessions take
  * turns, and each token wakes one of them.
  *
- * <p>Turns are taken by one thread at a time, the mailbox's or a plain client's connection. Any thread may call {@link
- * #giveBack} and {@link #slowest}.
+ * <p>One thread at a time takes turns: the mailbox's, or that of a plain client's connection. Any thread may call
+ * {@link #giveBack} and {@link #slowest}.
  */
 final class SessionRate implements Mailbox.Turn {
     private static final long NONE = Long.MIN_VALUE;
@@ -18,15 +18,17 @@ final class SessionRate implements Mailbox.Turn {
 
     private final ServerCore core;
     private final String user;
-    private volatile @Nullable TokenBucket own; // made on first use
-    private volatile long due = NONE; // when the user's token is there that this session has taken and waits for
+    // Created on first use.
+    private volatile @Nullable TokenBucket own;
+    // When the user's token becomes available that this session has reserved.
+    private volatile long due = NONE;
 
     SessionRate(ServerCore core, String user) {
         this.core = core;
         this.user = user;
     }
 
-    /** A limit as its owner knows it. */
+    /** A limit, with the name that the application knows it by. */
     record Named(String name, RateLimit limit) {
         @Override
         public String toString() {
@@ -34,7 +36,7 @@ final class SessionRate implements Mailbox.Turn {
         }
     }
 
-    /** Takes the turn of a managed client's message. While the server closes, nothing waits. */
+    /** Takes the turn of a managed client's message. While the server closes, no message waits. */
     @Override
     public long take() {
         if (core.isClosing()) {
@@ -47,7 +49,8 @@ final class SessionRate implements Mailbox.Turn {
         TokenBucket mine = own(now);
         long wait = mine == null ? 0 : mine.untilNext(now);
         if (wait > 0) {
-            return wait; // the user is not charged for that
+            // The user's rate is not charged.
+            return wait;
         }
         if (mine != null) {
             mine.spend(now);
@@ -63,14 +66,16 @@ final class SessionRate implements Mailbox.Turn {
     }
 
     /**
-     * Takes the turn of a plain client's message, or returns for how many nanoseconds there is none. The user's next token is
-     * then this session's, or those that wait would take every one before the client asks again.
+     * Takes the turn of a plain client's message and returns 0; or returns how many nanoseconds there is no token. In
+     * that case the session reserves the user's next token. Otherwise sessions that wait would take every token before
+     * this client tries again.
      */
     long tryTake() {
         long now = core.scheduler().nanoTime();
         TokenBucket mine = own(now);
         long wait = mine == null ? 0 : mine.untilNext(now);
-        if (wait == 0) { // else the user is not charged
+        if (wait == 0) {
+            // Else the user's rate is not charged.
             wait = untilDue(now);
         }
         if (wait == 0 && mine != null) {
@@ -79,7 +84,10 @@ final class SessionRate implements Mailbox.Turn {
         return wait;
     }
 
-    /** Takes the user's token that is due to this session, or its next one, once it is there. */
+    /**
+     * Takes the user's token that this session has reserved, or reserves the next one. Returns 0 or the wait in
+     * nanoseconds.
+     */
     private long untilDue(long now) {
         long taken = due;
         if (taken == NONE) {

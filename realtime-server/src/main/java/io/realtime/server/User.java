@@ -5,7 +5,7 @@ import io.realtime.Event;
 import io.realtime.internal.Steps;
 import java.util.List;
 
-/** An identity, with any number of sessions: a phone, two browser tabs, none at all. Safe for use by many threads. */
+/** A user, who may have any number of sessions: a phone, two browser tabs, or none. Safe for use by many threads. */
 public final class User {
     private final ServerCore core;
     private final String id;
@@ -15,12 +15,12 @@ public final class User {
         this.id = id;
     }
 
-    /** Returns the id that the authenticator gave. */
+    /** Returns the id that the authenticator returned. */
     public String id() {
         return id;
     }
 
-    /** Returns the sessions that are open or kept now; empty when the user is away. */
+    /** Returns the sessions that are open, or that are kept without a connection. Empty when there are none. */
     public List<Session> sessions() {
         return core.inboxes().sessions(id);
     }
@@ -31,8 +31,8 @@ public final class User {
     }
 
     /**
-     * Sends to every session of the user, by way of the user's inbox: sessions that are away get it when they come back,
-     * for as long as the retention keeps it. Returns when the message is in the inbox.
+     * Sends to every session of the user, through the user's inbox. Sessions without a connection get the message when
+     * they resume, as long as the retention keeps it. Returns when the message is in the inbox.
      *
      * @throws io.realtime.PayloadException when the data cannot be written
      * @throws io.realtime.RealtimeException with {@code too_big} when it exceeds half of {@link Limits#outboundBytes}
@@ -41,15 +41,16 @@ public final class User {
         inbox().send(event, data);
     }
 
-    /** Returns the user's inbox as a room, for an exclude or a filter. */
+    /** Returns the user's inbox as a room, for {@link Room#except} or {@link Room#filter}. */
     public Room inbox() {
         return Room.inbox(core, id, null);
     }
 
     /**
-     * Disconnects every session of the user for good, with 4005 and this text, as {@link Session#disconnect} does. When this
-     * returns no login that began before gets a session of the user, however long its token is being checked. What logs in
-     * afterwards is a new login, on a connection that was opened before too: refuse the user in the authenticator first.
+     * Disconnects every session of the user for good, with 4005 and this text, as {@link Session#disconnect} does. When
+     * this returns, no login that began before gets a session of the user, however long its token is still being
+     * checked. A later login is a new login, also on a connection that was opened before. So refuse the user in the
+     * authenticator first.
      */
     public void disconnect(String text) {
         CloseReason kicked = new CloseReason(CloseReason.KICKED, text);
