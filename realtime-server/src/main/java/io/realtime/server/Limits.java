@@ -251,13 +251,13 @@ public final class Limits {
         private int messageBytes = 64 * 1024;
         private int outboundBytes = 1024 * 1024;
         private int connections = 20_000;
-        private int connectionsPerAddress; // 0: half of connections
+        private int connectionsPerAddress; // 0 means half of connections
         private int pendingUpgrades = 1000;
         private int handshakeBytes = 8 * 1024;
         private Duration handshakeTimeout = Duration.ofSeconds(10);
         private Duration helloTimeout = Duration.ofSeconds(10);
         private Duration ruleTimeout = Duration.ofSeconds(5);
-        private int sessions; // 0: by connections
+        private int sessions; // 0 means derived from connections
         private int sessionsPerUser = Integer.MAX_VALUE;
         private SessionOverflow sessionOverflow = SessionOverflow.REFUSE_NEW;
         private Duration idleTimeout = Duration.ZERO;
@@ -269,8 +269,8 @@ public final class Limits {
         private int inflight = 256;
         private int badMessages = 10;
         private int roomsPerSession = 1000;
-        private int roomsPerUser; // 0: by logBytes
-        private int rooms; // 0: by logBytes
+        private int roomsPerUser; // 0 means derived from logBytes
+        private int rooms; // 0 means derived from logBytes
         private int requestsPerSession = 1_000;
         private int streamsPerSession = 100;
         private long logBytes = Math.min(256L << 20, Runtime.getRuntime().maxMemory() / 4);

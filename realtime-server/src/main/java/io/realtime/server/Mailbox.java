@@ -96,9 +96,8 @@ final class Mailbox implements Runnable {
     /** Adds a peer's task. Returns false, without adding it, when the mailbox is full. */
     boolean offer(int cost, long seq, Turn turn, Runnable task) {
         boolean isTaken = add(new Task(cost, seq, turn, task), true);
-        if (isTaken
-                // A caller that holds the lock wakes the mailbox itself, since the executor may be the application's.
-                && !lock.isHeldByCurrentThread()) {
+        // A caller that holds the lock wakes the mailbox itself, since the executor may be the application's.
+        if (isTaken && !lock.isHeldByCurrentThread()) {
             wake();
         }
         return isTaken;

@@ -526,9 +526,8 @@ final class Peer implements ConnectionListener, MemberConnection, Bursts.Flushed
             close(new CloseReason(CloseReason.PROTOCOL_ERROR, fault.getMessage()));
             return;
         }
-        whenWelcomed(() -> send(error(
-                // Deferred, since the welcome is the first frame that a peer gets.
-                ErrorData.of(fault), fault.ref(), fault.seq())));
+        // Deferred, since the welcome is the first frame that a peer gets.
+        whenWelcomed(() -> send(error(ErrorData.of(fault), fault.ref(), fault.seq())));
     }
 
     // ---------------------------------------------------------------- authentication and admission

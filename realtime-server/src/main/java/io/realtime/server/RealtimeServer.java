@@ -354,6 +354,7 @@ public final class RealtimeServer implements AutoCloseable {
                     this::awaitHandlers,
                     core::stopped,
                     this::awaitRunning,
+                    // What the last handlers sent is delivered before the close.
                     core.broker()::flush,
                     () -> Steps.each(core.peers(), peer -> peer.closeBehind(draining)),
                     this::awaitNoConnections,

@@ -23,8 +23,8 @@ final class Refusals {
 
     private final int mostOfOne;
     private final ReentrantLock lock = new ReentrantLock();
-    private final Map<ClientRecords.ClientRecord, Deque<Refusal>> kept =
-            new HashMap<>(); // guarded by lock; oldest first
+    // Of each client the oldest first.
+    private final Map<ClientRecords.ClientRecord, Deque<Refusal>> kept = new HashMap<>(); // guarded by lock
     private final EvictionQueue<Refusal> evictions = new EvictionQueue<>(); // changed under lock
 
     /** @param mostOfOne how many are kept for one client */

@@ -142,9 +142,9 @@ final class Rules {
             for (int count = Math.min(AT_ONCE, unanswered); count > 0; count--) {
                 workers.add(threads.execute(session.userId(), this::work));
             }
-            CompletableFuture<?> unused = result.whenComplete((forbidden, never) -> workers.forEach(
-                    // Rules may hold the threads for longer than the request lasts.
-                    Pool.Ticket::cancel));
+            // Rules may hold the threads for longer than the request lasts.
+            CompletableFuture<?> unused =
+                    result.whenComplete((forbidden, never) -> workers.forEach(Pool.Ticket::cancel));
             return result;
         }
 

@@ -63,6 +63,7 @@ public final class Session {
 
     /** The bytes that one room takes of these, without its name. */
     private static final int STATE_BYTES = 120;
+
     private static final Duration CLOSE_LATEST = Duration.ofSeconds(1);
     private static final Duration REQUEST_TIMEOUT = Duration.ofSeconds(10);
     private static final CloseReason TAKEN_OVER =
@@ -889,18 +890,17 @@ public final class Session {
         expiry.cancel();
         boolean isTold = isAnnounced;
         core.inFlight().ending(this);
-        mailbox.enqueue(
-                () -> {
-                    // Runs after the messages that the session has received.
-                    try {
-                        leaveAll(reason);
-                        if (isTold) {
-                            core.listener().onClose(this, reason);
-                        }
-                    } finally {
-                        core.inFlight().ended(this);
-                    }
-                });
+        mailbox.enqueue(() -> {
+            // Runs after the messages that the session has received.
+            try {
+                leaveAll(reason);
+                if (isTold) {
+                    core.listener().onClose(this, reason);
+                }
+            } finally {
+                core.inFlight().ended(this);
+            }
+        });
         return true;
     }
 
@@ -1080,9 +1080,8 @@ public final class Session {
     private void begin(String name) {
         try {
             tellJoined(link(peer, name, null, 0), null);
-        } catch (RuntimeException
-                | Error broken) {
-                    // For example out of memory. This ends the connection, and the next one is told all.
+        } catch (RuntimeException | Error broken) {
+            // For example out of memory. This ends the connection, and the next one is told all.
             change(List.of(), to -> {
                 throw broken;
             });
@@ -1493,8 +1492,7 @@ public final class Session {
      */
     private void tellNewest(Outgoing frame) {
         if (managed) {
-            Session newest =
-                    record == null ? null : record.session();
+            Session newest = record == null ? null : record.session();
             (newest == null ? this : newest).tell(frame);
         } else {
             tell(frame);
