@@ -88,7 +88,7 @@ final class Peer implements ConnectionListener, MemberConnection, Bursts.Flushed
     private enum Phase {
         /** The peer is to send {@code $hello}. */
         HELLO,
-        /** The peer is authenticated and gets a session. Its messages wait meanwhile. */
+        /** The peer is being authenticated, and then gets a session. Its messages wait meanwhile. */
         AUTHENTICATING,
         /** The peer has a session, which gets its messages. */
         READY,

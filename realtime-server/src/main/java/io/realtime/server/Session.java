@@ -438,7 +438,7 @@ public final class Session {
         return id + secret;
     }
 
-    /** Returns whether this is the secret, in a time that does not depend on the argument's characters. */
+    /** Returns whether this is the secret. The comparison takes constant time. */
     boolean isSecret(String claimed) {
         return MessageDigest.isEqual(
                 secret().getBytes(StandardCharsets.UTF_8), claimed.getBytes(StandardCharsets.UTF_8));
@@ -1301,8 +1301,7 @@ public final class Session {
             changes.clear();
             CloseReason slow =
                     new CloseReason(CloseReason.SLOW_CONSUMER, "reads more slowly than it joins and leaves rooms");
-            // The lock is held, so this thread may run nothing. Closing sends, so the timer's thread may not do it
-            // either.
+            // Closing sends. This thread holds the lock, so it must not send, nor must the timer's thread.
             core.scheduler().schedule(Duration.ZERO, () -> core.workers().execute(() -> to.close(slow)));
         }
         changes.add(new Telling(new ArrayDeque<>(before), what));
@@ -1437,7 +1436,7 @@ public final class Session {
      * Returns why messages of the client above a number were refused, the oldest first. The client is told of them
      * before it is told of a gap in its inbox. It ignores those that it knows already.
      *
-     * @param bytes the maximum length of all of them together; one is returned whatever its length
+     * @param bytes the maximum length of all of them together; the first is returned whatever its length
      */
     List<Refusals.Refusal> refusals(long above, int bytes) {
         List<Refusals.Refusal> some = new ArrayList<>();
@@ -1456,8 +1455,8 @@ public final class Session {
     }
 
     /**
-     * Tells the client the refusals that its new inbox, or its inbox with a gap, does not hold, as before a welcome.
-     * Those that the connection cannot hold are published to the inbox.
+     * Tells the client its refusals again, before the welcome to a new inbox or to an inbox with a gap. Those that the
+     * connection cannot hold are published to the inbox.
      */
     void tellRefusals(Peer to) {
         long told = 0;
@@ -1658,7 +1657,7 @@ public final class Session {
                 return log.page(this, query, maxBytes, longest);
             }
             Position end = core.broker().end(key);
-            // Not null, or the room was created meanwhile.
+            // Null when the room was created meanwhile; then it is looked up again.
             begin = core.broker().find(key) == null ? end : null;
         }
         return RoomChannel.emptyPage(begin, query);
