@@ -9,8 +9,8 @@ import java.util.concurrent.CompletableFuture;
 import java.util.function.Consumer;
 
 /**
- * A room as one client sees it. Cheap to get and stateless: two of the same name are the same room. Safe for use by
- * many threads; every method returns immediately.
+ * A room as one client sees it. Cheap to get and stateless: two objects with the same name are the same room. Safe for
+ * use by many threads; every method returns immediately.
  */
 public final class ClientRoom {
     private static final Duration JOIN_TIMEOUT = Duration.ofSeconds(10);
@@ -41,20 +41,22 @@ public final class ClientRoom {
     }
 
     /**
-     * Joins the room, now or at the next connect, and joins it again after every reconnect until {@link #leave}. What
-     * was published in between is delivered first; where it is gone, {@link ClientListener#onGap} says so, and {@link
-     * #onReload} holds back what follows while the room is loaded again.
+     * Joins the room, now or at the next connect, and joins it again after every reconnect until {@link #leave}.
+     * Messages that were published meanwhile are delivered first. If the room no longer has them, {@link
+     * ClientListener#onGap} reports it, and {@link #onReload} holds back later messages while the application loads the
+     * room again.
      *
-     * <p>Each call returns a future of its own. A future that times out, or that its caller cancels, ends the wait of this
-     * caller alone: the room stays wanted, and is joined when the server answers. A refusal that comes then reaches {@link
-     * ClientListener#onError}. Call {@link #leave} to give the room up.
+     * <p>Each call returns a future of its own. A future that times out, or that its caller cancels, ends only the wait
+     * of this caller: the client still joins the room when the server answers. If the server then refuses, {@link
+     * ClientListener#onError} reports it. Call {@link #leave} to give the room up.
      *
      * @param history how many of the newest messages to deliver first on a first join; the server may give fewer
-     * @param timeout how long to wait for the answer, the time without a connection included
-     * @return completes on the callback executor when the server answered; fails with a {@link
-     *     io.realtime.RemoteException} when it refused, and the room is not joined again then, and with another {@link
-     *     io.realtime.RealtimeException}: {@code timeout}; {@code closed} when the client closes, the room is left or the
-     *     server takes the session out of it before; {@code overloaded} when 1,000 callers wait for this room
+     * @param timeout how long to wait for the answer; the time without a connection counts
+     * @return completes on the callback executor when the server has answered. Fails with a {@link
+     *     io.realtime.RemoteException} when the server refused; then the room is not joined again. Fails with another
+     *     {@link io.realtime.RealtimeException} otherwise: {@code timeout}; {@code closed} when the client closes, the
+     *     room is left or the server removes the session from it before; {@code overloaded} when 1,000 callers wait for
+     *     this room
      * @throws IllegalArgumentException when the number is negative or the timeout is not positive
      */
     public CompletableFuture<JoinResult> join(int history, Duration timeout) {
@@ -65,12 +67,12 @@ public final class ClientRoom {
     }
 
     /**
-     * Leaves the room, now or at the next connect, and forgets the place in its log. Each call returns a future of its own.
-     * The room is left whatever becomes of that future: its caller may cancel it, the client may disconnect, or it has failed
-     * with {@code overloaded} when it is returned, since the callbacks cannot keep up.
+     * Leaves the room, now or at the next connect, and forgets the position in its log. Each call returns a future of
+     * its own. The room is left whatever happens to that future: its caller may cancel it, the client may disconnect,
+     * or the future may have failed with {@code overloaded} when it is returned, since the callbacks cannot keep up.
      *
-     * @return completes on the callback executor when the server knows, or when the room is joined again; fails when the
-     *     client disconnects or closes before
+     * @return completes on the callback executor when the server has confirmed, or when the room is joined again; fails
+     *     when the client disconnects or closes before
      */
     public CompletableFuture<Void> leave() {
         return engine.leave(name);
@@ -97,21 +99,22 @@ public final class ClientRoom {
     }
 
     /**
-     * Has the application load again what it knows of the room whenever messages of it were missed for good. The hook
-     * runs on the callback executor, after every earlier message of the room was handed over and {@link
-     * ClientListener#onGap} was told. Until its stage completes, later messages of the room are held back, and then handed
-     * over in order, but for those that the stage says are loaded already. Other rooms, the listener and futures are not
-     * held up. Ephemeral messages of the room are dropped meanwhile.
+     * Registers a hook that loads the application's state of the room again whenever messages of it were missed for
+     * good. The hook runs on the callback executor, after every earlier message of the room was handed over and {@link
+     * ClientListener#onGap} was called. Until its stage completes, later messages of the room are held back. Then they
+     * are handed over in order, except those that the stage says are already loaded. Other rooms, the listener and
+     * futures do not wait. Ephemeral messages of the room are dropped meanwhile.
      *
-     * <p>A hook that fails, or has not loaded after 1 minute, is reported to {@link ClientListener#onError}. It runs again
-     * after 1 s, 2 s, and so on up to 30 s, and whenever the client has connected again. So it does when more than 1 MiB of the room, or 8 MiB of all
-     * rooms, would be held back: that is dropped, and the next run loads it; its gap has the reason {@link Gap#OVERFLOW}.
-     * After another gap during a run the hook runs once more, and what was held before that gap is dropped.
+     * <p>A hook that fails, or has not loaded after 1 minute, is reported to {@link ClientListener#onError}. It runs
+     * again after 1 s, 2 s, and so on up to 30 s, and whenever the client has connected again. It also runs again when
+     * more than 1 MiB of the room, or 8 MiB of all rooms, would be held back. Then these messages are dropped, and the
+     * next run loads them; its gap has the reason {@link Gap#OVERFLOW}. After another gap during a run the hook runs
+     * once more, and messages held from before that gap are dropped.
      *
-     * <p>Leaving the room, once the server knows, and closing the client end it, with what is held. Closing the
-     * subscription hands over what is held.
+     * <p>Leaving the room, once the server has confirmed it, and closing the client end the reload and drop what is
+     * held. Closing the subscription hands over what is held.
      *
-     * @return closing it removes the hook, also one that runs
+     * @return removes the hook when closed, even while it runs
      * @throws IllegalStateException when the room has a hook already; the message names it
      */
     public Subscription onReload(Reload hook) {
@@ -119,13 +122,13 @@ public final class ClientRoom {
     }
 
     /**
-     * Reads a part of the room's log, without joining it. The server answers where it would let this client join.
+     * Reads a part of the room's log, without joining the room. The server answers if it would let this client join.
      *
-     * @return completes on the callback executor; fails with a {@link io.realtime.RemoteException} when the server
+     * @return completes on the callback executor. Fails with a {@link io.realtime.RemoteException} when the server
      *     refuses, and with a {@link io.realtime.RealtimeException} of another code otherwise: {@code connection_lost}
-     *     without a connection or when it breaks before the answer, {@code timeout} after 30 s, {@code overloaded} when 64
-     *     questions are open, {@code closed} when the client closes, {@code epoch} when the log is not the one that the
-     *     query's position is of, {@code bad_data} or {@code bad_message} when the answer makes no sense
+     *     without a connection or when it is lost before the answer, {@code timeout} after 30 s, {@code overloaded}
+     *     when 64 history requests are open, {@code closed} when the client closes, {@code epoch} when the query's
+     *     position belongs to another log, {@code bad_data} or {@code bad_message} when the answer is malformed
      */
     public CompletableFuture<HistoryPage> history(HistoryQuery query) {
         return engine.history(name, query);

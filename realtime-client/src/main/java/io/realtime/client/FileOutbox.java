@@ -34,53 +34,59 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * A file in which a client's reliable messages survive the end of the process: what was not acknowledged is sent by the
- * next client that opens the file, under the same client id and number, so that the server recognises what it has
+ * A file in which a client's reliable messages survive the end of the process. The next client that opens the file
+ * sends what was not acknowledged, with the same client id and numbers, so that the server recognises what it has
  * processed. Given to {@link RealtimeClient.Builder#outboxFile}; one file serves one client at a time.
  *
- * <p>A message leaves for the server only when it is on the disk, forced there together with whatever else waited. That
- * a message was acknowledged or dropped is written too, but not forced: after a loss of power, though not after a crash of
- * the process alone, it may be sent once more, marked {@code redelivered}. {@link OutboxLimits} bound the file: it stays
- * within about twice their bytes. While the disk cannot be written, messages fail with code {@code storage} and reach
- * {@link ClientListener#onDropped}; later ones are tried again.
+ * <p>A message is sent to the server only when it is on the disk. The file is forced for all waiting messages together.
+ * That a message was acknowledged or dropped is written too, but not forced. After a power failure, though not after a
+ * crash of the process alone, such a message may be sent once more, marked {@code redelivered}. {@link OutboxLimits}
+ * bound the file: it stays within about twice their bytes. While the disk cannot be written, messages fail with code
+ * {@code storage} and reach {@link ClientListener#onDropped}; later ones are tried again.
  *
- * <p><b>One file per user</b>: the file belongs to the user whom the server's first welcome names. When a welcome names
- * another one, what the file holds is dropped with code {@code user_changed}, never sent, and the file is that user's.
- * <b>One device per file</b>: two would use the
- * same numbers, and the server would take the second message of a number for a repeat. An old copy of the file is noticed
- * when the server welcomes the client, and what it has numbered twice is dropped with code {@code storage}. On Android it
- * belongs into {@code Context.getNoBackupFilesDir()}. It holds messages as they are, so its directory should be private.
- * Beside it stands a file with {@code .lock} behind its name, which is never removed.
+ * <p><b>One file per user.</b> The file belongs to the user that the server's first welcome names. When a later welcome
+ * names another user, the messages in the file are dropped with code {@code user_changed} and never sent. From then on
+ * the file belongs to that user.
+ *
+ * <p><b>One device per file.</b> Two devices would use the same numbers, and the server would treat the second message of
+ * a number as a repeat. An old copy of the file is noticed when the server welcomes the client; the messages that it
+ * numbered twice are dropped with code {@code storage}. On Android put the file into {@code
+ * Context.getNoBackupFilesDir()}. It holds messages in clear text, so its directory should be private. A file with the
+ * same name and the suffix {@code .lock} is made beside it and never removed.
  *
  * <p>Safe for use by many threads.
  */
 public final class FileOutbox implements Closeable {
     private static final Logger LOG = LoggerFactory.getLogger(FileOutbox.class);
 
-    /** The files that are open in this process: to close a second channel of a lock file would lift the lock. */
+    /** The files that are open in this process. Closing a second channel of a lock file would release the lock. */
     private static final Set<URI> OPEN = ConcurrentHashMap.newKeySet();
 
     private final Path file;
     private final FileChannel lockChannel;
-    private final OutboxJournal journal; // guarded by disk; without a client, of the thread that opens or closes
+    // Guarded by disk; without a client, used only by the thread that opens or closes.
+    private final OutboxJournal journal;
     private final SerialExecutor writer;
     private final Runnable stopWriter;
     private final AtomicBoolean woken = new AtomicBoolean();
-    /** Held for all that is done with the file; taken before {@link #lock}, and that before the outbox's. */
+    /** Held for all work on the file. Taken before {@link #lock}, which is taken before the outbox's lock. */
     private final ReentrantLock disk = new ReentrantLock();
 
     private final ReentrantLock lock = new ReentrantLock();
-    private @Nullable Client client; // guarded by lock
-    private volatile boolean closed; // set under lock
-    private @Nullable Owner newOwner; // guarded by lock; whom the file is to belong to, until that is on the disk
-    private boolean isFailing; // guarded by disk; the last turn of the writer failed
-    private @Nullable RealtimeException lost; // guarded by lock; since the last sync
-    private List<CompletableFuture<Void>> syncs = new ArrayList<>(); // guarded by lock
+    private @Nullable Client client; // Guarded by lock.
+    private volatile boolean closed; // Set under lock.
+    // Guarded by lock. The owner that the file is to have, until this is on the disk.
+    private @Nullable Owner newOwner;
+    // Guarded by disk. Whether the last run of the writer failed.
+    private boolean isFailing;
+    // Guarded by lock. Why a message was lost since the last sync.
+    private @Nullable RealtimeException lost;
+    private List<CompletableFuture<Void>> syncs = new ArrayList<>(); // Guarded by lock.
 
-    /** How many may wait for the disk in {@link #sync}. */
+    /** How many futures of {@link #sync} may wait for the disk. */
     private static final int MOST_SYNCS = 1_000;
 
-    /** Whose messages these are, and who is told what became of them. */
+    /** The client that the file serves: its messages, and where their outcomes are reported. */
     record Client(
             Outbox outbox,
             CallbackDispatcher callbacks,
@@ -99,8 +105,8 @@ public final class FileOutbox implements Closeable {
     }
 
     /**
-     * Like {@link #open(Path, Executor)}, with a daemon thread of the file's own as the writer, which ends when it has
-     * been idle for 10 s, and when the file is closed.
+     * Like {@link #open(Path, Executor)}, with a daemon thread of this file as the writer. The thread ends after 10 s
+     * without work, and when the file is closed.
      *
      * @throws IOException as there
      */
@@ -110,12 +116,12 @@ public final class FileOutbox implements Closeable {
     }
 
     /**
-     * Opens a file, or makes it where there is none; its directory must exist. Reads all of it, on the calling thread.
-     * Whatever a crash left half written is dropped, with a warning in the log.
+     * Opens a file, or makes it if there is none; its directory must exist. Reads all of it on the calling thread.
+     * Records that a crash left half written are dropped, with a warning in the log.
      *
-     * @param writer who writes to the file, one task at a time; it blocks on the disk and is never shut down here
-     * @throws IOException when the file cannot be read or written, when it is in use by another process or another
-     *     {@code FileOutbox}, when it is not an outbox, or one of a newer version; the message says which
+     * @param writer writes to the file, one task at a time; it blocks on the disk and is never shut down here
+     * @throws IOException when the file cannot be read or written, is in use by another process or another {@code
+     *     FileOutbox}, is not an outbox, or is of a newer version; the message says which
      */
     public static FileOutbox open(Path file, Executor writer) throws IOException {
         Objects.requireNonNull(writer, "writer");
@@ -130,7 +136,8 @@ public final class FileOutbox implements Closeable {
         }
         FileChannel lockChannel = null;
         FileOutbox opened = null;
-        boolean isInterrupted = Thread.interrupted(); // it would close what is opened
+        // An interrupt would close the channels that are opened.
+        boolean isInterrupted = Thread.interrupted();
         try {
             lockChannel = FileChannel.open(
                     real.resolveSibling(real.getFileName() + ".lock"),
@@ -153,7 +160,7 @@ public final class FileOutbox implements Closeable {
         }
     }
 
-    /** One file has one name here, whatever links lead to it. */
+    /** Returns one name for one file, also if links lead to it. */
     private static Path real(Path file) throws IOException {
         if (Files.exists(file)) {
             return file.toRealPath();
@@ -186,9 +193,10 @@ public final class FileOutbox implements Closeable {
     /**
      * Waits for the disk; returns immediately.
      *
-     * @return completes when every message that was sent before is on the disk, acknowledged or dropped; fails with code
-     *     {@code storage} when the file could not be written now, or one that was sent since the last {@code sync} could
-     *     not be stored, and with {@code overloaded} when 1,000 others wait. Completes on the callback executor of the client
+     * @return completes when every message that was sent before is on the disk, acknowledged or dropped. Fails with
+     *     code {@code storage} when the file could not be written now, or when a message that was sent since the last
+     *     {@code sync} could not be stored. Fails with {@code overloaded} when 1,000 others wait. Completes on the
+     *     callback executor of the client
      */
     public CompletableFuture<Void> sync() {
         CompletableFuture<Void> result;
@@ -213,7 +221,8 @@ public final class FileOutbox implements Closeable {
         if (!waits) {
             complete(result, takeLost());
         } else if (full) {
-            result.completeExceptionally( // here: nobody waits for it yet
+            // Completed on this thread, since nobody can wait for it yet.
+            result.completeExceptionally(
                     new RealtimeException(ErrorCode.OVERLOADED, "too many wait for the disk", true, null));
         } else {
             wake();
@@ -222,8 +231,8 @@ public final class FileOutbox implements Closeable {
     }
 
     /**
-     * Closes a file that no client was given, on the calling thread; otherwise does nothing, since the client's {@link
-     * RealtimeClient#close} does it.
+     * Closes a file that was given to no client, on the calling thread. Otherwise does nothing, since the client's
+     * {@link RealtimeClient#close} closes it.
      */
     @Override
     public void close() {
@@ -255,15 +264,16 @@ public final class FileOutbox implements Closeable {
         return journal.clientId();
     }
 
-    /** Returns whether an earlier process had another user; before the first {@link #own}. */
+    /** Returns true if an earlier process had another user. Only before the first {@link #own}. */
     boolean isForeignTo(String user) {
         return journal.isOwned() && !journal.isOwnedBy(user);
     }
 
     /**
-     * Makes the file a user's. Until that is on the disk no message leaves, and none is stored. Returns immediately.
+     * Makes the user the owner of the file. Until this is on the disk no message is sent, and none is stored. Returns
+     * immediately.
      *
-     * @param removal removes from the outbox, before the next message can be stored, what is not the user's
+     * @param removal removes the messages of other users from the outbox, before the next message can be stored
      * @return what it has removed
      */
     List<Outbox.Dropped> own(String user, String clientId, Function<Outbox, List<Outbox.Dropped>> removal) {
@@ -282,9 +292,10 @@ public final class FileOutbox implements Closeable {
     }
 
     /**
-     * Takes the client in, and gives its outbox what an earlier process left; on the thread that builds the client.
+     * Attaches the client, and gives its outbox the messages that an earlier process left. Called on the thread that
+     * builds the client.
      *
-     * @return what was too much for its limits
+     * @return messages beyond the outbox's limits
      * @throws IllegalStateException when the file has or had a client, or is closed
      */
     List<Outbox.Dropped> attach(Client newClient, long nanoTime, long wallMillis) {
@@ -304,23 +315,27 @@ public final class FileOutbox implements Closeable {
         return newClient.outbox().restore(entries, journal.lastSeq());
     }
 
-    /** Has the writer look for changes of the outbox; returns immediately. */
+    /** Wakes the writer to look for changes of the outbox; returns immediately. */
     void wake() {
         if (!closed && woken.compareAndSet(false, true)) {
             writer.execute(() -> {
-                woken.set(false); // before it looks, so that what comes later wakes it again
+                // Cleared before the writer looks, so that a later change wakes it again.
+                woken.set(false);
                 write(false);
             });
         }
     }
 
-    /** There is no thread to write: a timer tries again, and the next wake does where there is no timer either. */
+    /**
+     * Tries again when the executor has no thread for the writer: by a timer or, if there is no timer either, at the
+     * next wake.
+     */
     private void retry(Runnable again) {
         woken.set(false);
         callbacks().retry(again);
     }
 
-    /** Returns those of the client; nothing is written before there is one. */
+    /** Returns the client's dispatcher; nothing is written before there is a client. */
     private CallbackDispatcher callbacks() {
         lock.lock();
         try {
@@ -330,15 +345,18 @@ public final class FileOutbox implements Closeable {
         }
     }
 
-    /** Returns what could not be read of the file, or null; the first time only. On the thread that builds the client. */
+    /**
+     * Returns what could not be read of the file, or null. Returns it only once. Called on the thread that builds the
+     * client.
+     */
     OutboxJournal.@Nullable Damage takeDamage() {
         return journal.takeDamage();
     }
 
     /**
-     * Stores what is left of a closed outbox and closes the file; it may be opened again when this returns, whatever the
-     * writer's executor does. A thread of its own writes: an interrupt of the calling thread would close the file during a
-     * write.
+     * Stores the rest of a closed outbox and closes the file. When this returns, the file may be opened again, whatever
+     * the writer's executor does. A new thread writes, since an interrupt of the calling thread would close the file
+     * during a write.
      */
     void finish() {
         boolean isInterrupted = Thread.interrupted();
@@ -372,7 +390,7 @@ public final class FileOutbox implements Closeable {
         }
     }
 
-    // The writer, and who closes the file
+    // The writer, and the thread that closes the file
 
     private void write(boolean isLast) {
         Client served;
@@ -388,9 +406,11 @@ public final class FileOutbox implements Closeable {
                 if (served == null || closed) {
                     return;
                 }
-                waiting = syncs; // before the changes, which hold all that was sent
+                // Taken before the changes: so the changes hold all messages that these futures wait for.
+                waiting = syncs;
                 syncs = new ArrayList<>();
-                owner = newOwner; // together with the changes, which are this user's
+                // Taken together with the changes, which belong to this user.
+                owner = newOwner;
                 changes = served.outbox().changes();
             } finally {
                 lock.unlock();
@@ -421,7 +441,7 @@ public final class FileOutbox implements Closeable {
                 });
     }
 
-    /** Notes that the file is closed; returns who waits for it. */
+    /** Marks the file as closed; returns the futures that wait for it. */
     private List<CompletableFuture<Void>> closed() {
         lock.lock();
         try {
@@ -433,15 +453,15 @@ public final class FileOutbox implements Closeable {
     }
 
     /**
-     * What has come of a turn of the writer.
+     * The result of one run of the writer.
      *
-     * @param hasChanged whether messages may leave that could not before, or are gone
+     * @param hasChanged whether messages were stored that may be sent now, or were dropped
      * @param failure why the file is not up to date; null when it is
-     * @param dropped what could not be stored
+     * @param dropped messages that could not be stored
      */
     private record Outcome(boolean hasChanged, @Nullable RealtimeException failure, List<Outbox.Dropped> dropped) {}
 
-    /** Brings the file up to date. */
+    /** Writes the changes to the file. */
     private Outcome store(Outbox outbox, Outbox.Changes changes, @Nullable Owner owner) {
         RealtimeException failure = null;
         List<Outbox.Dropped> dropped = Collections.emptyList();
@@ -455,7 +475,8 @@ public final class FileOutbox implements Closeable {
             outbox.stored(changes);
             journal.compact(outbox::kept);
             isFailing = false;
-        } catch (Throwable thrown) { // whatever it was, the futures must complete
+        } catch (Throwable thrown) {
+            // Catches anything: the futures must complete.
             failure = failed(thrown);
             dropped = outbox.notStored(failure);
             if (!dropped.isEmpty()) {
@@ -466,7 +487,8 @@ public final class FileOutbox implements Closeable {
         boolean wasHeld = outbox.isHeld();
         lock.lock();
         try {
-            if (Objects.equals(owner, newOwner)) { // else the file is to be another's by now
+            // Otherwise the file is to belong to another user by now.
+            if (Objects.equals(owner, newOwner)) {
                 newOwner = isOwnedBy(owner) ? null : owner;
                 outbox.hold(!isSafe);
             }
@@ -520,7 +542,8 @@ public final class FileOutbox implements Closeable {
             lock.unlock();
         }
         if (served == null) {
-            completion.run(); // nobody can wait for it yet
+            // Nobody can wait for it yet.
+            completion.run();
         } else {
             served.callbacks().execute(completion);
         }
@@ -536,6 +559,7 @@ public final class FileOutbox implements Closeable {
                         LOG.warn("the lock of '{}' could not be released", file, failure);
                     }
                 },
-                () -> OPEN.remove(file.toUri())); // not before: the next would meet the lock
+                // Last, since the next FileOutbox would still find the lock.
+                () -> OPEN.remove(file.toUri()));
     }
 }

@@ -13,7 +13,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;
 
-/** Part of a room's log, as {@link ClientRoom#history} read it. Immutable. */
+/** A part of a room's log, as {@link ClientRoom#history} read it. Immutable. */
 public final class HistoryPage {
     private final HistoryQuery query;
     private final Protocol.History answer;
@@ -21,7 +21,10 @@ public final class HistoryPage {
     private final Payloads payloads;
     private final Consumer<Throwable> errors;
 
-    /** @throws RealtimeException when the messages are not what was asked for, in order, or the next page would not go on */
+    /**
+     * @throws RealtimeException when the messages do not match the query or are not in order, or the next page would
+     *     not advance
+     */
     HistoryPage(
             HistoryQuery query,
             Protocol.History answer,
@@ -58,8 +61,8 @@ public final class HistoryPage {
     }
 
     /**
-     * Returns the messages of one event, oldest first; those of others are left out. So is one whose payload does not fit,
-     * of which {@link ClientListener#onError} is told, as when it arrives.
+     * Returns the messages of one event, oldest first, without those of other events. A message whose payload does not
+     * fit is left out and reported to {@link ClientListener#onError}, as when it arrives live.
      */
     public <T> List<Message<T>> messages(Event<T> event) {
         Payload payload = payloads.of(event.type());
@@ -68,7 +71,8 @@ public final class HistoryPage {
             if (message.type().equals(event.name())) {
                 try {
                     some.add(message.message(payload, answer.epoch(), message.ts()));
-                } catch (Throwable unfit) { // an Error, too, of the application's types: it must not cost the others
+                } catch (Throwable unfit) {
+                    // Also an Error of the application's types: it must not cost the other messages.
                     errors.accept(unfit);
                 }
             }
@@ -77,9 +81,9 @@ public final class HistoryPage {
     }
 
     /**
-     * Returns the place up to which the reader now knows the log: for {@code after}, where this page ends; else that of its
-     * newest message, of whatever event, or the beginning of the log where there is none. A {@link Reload} that loads the
-     * newest page completes with it.
+     * Returns the position up to which the reader now knows the log. For {@code after} it is the end of this page.
+     * Otherwise it is the position of the page's newest message, of any event, or the beginning of the log if the page
+     * is empty. A {@link Reload} that loads the newest page completes with it.
      */
     public Position position() {
         long newest = messages.isEmpty() ? 0 : messages.get(messages.size() - 1).offset();
@@ -87,16 +91,16 @@ public final class HistoryPage {
     }
 
     /**
-     * Returns whether the log has more in the direction of the query: newer messages for {@code after}, else older. Also an
-     * empty page may have more behind it, when what the server looked at is meant for others.
+     * Returns true if the log has more in the direction of the query: newer messages for {@code after}, otherwise older
+     * ones. Even after an empty page there may be more, if the messages that the server looked at are meant for others.
      */
     public boolean more() {
         return answer.more();
     }
 
     /**
-     * Returns whether the log no longer keeps messages that this page or those before it were to show: for {@code after},
-     * some that came directly behind that place; else, on the last page, older ones.
+     * Returns true if the log no longer has messages that this page or the pages before it should show. For {@code
+     * after} these are messages directly after that position; otherwise, on the last page, older ones.
      */
     public boolean trimmed() {
         return query.after() == null
@@ -105,7 +109,7 @@ public final class HistoryPage {
     }
 
     /**
-     * Returns the query that goes on where this page ends, in the same direction.
+     * Returns the query for the next page, in the same direction.
      *
      * @throws IllegalStateException when there is no {@link #more}
      */
@@ -119,7 +123,7 @@ public final class HistoryPage {
                 : HistoryQuery.before(next, query.limit());
     }
 
-    /** Names no payload. */
+    /** Returns a description without payloads. */
     @Override
     public String toString() {
         return "HistoryPage{messages=" + messages.size() + ", position=" + position() + ", more=" + answer.more()

@@ -5,16 +5,16 @@ import java.time.Duration;
 import java.util.Objects;
 
 /**
- * How much may wait in a client until the server has acknowledged it, and what happens beyond. Immutable.
+ * The limits on messages that wait in a client for the server's acknowledgement. Immutable.
  *
  * <p>Defaults: 1,000 messages, 8 MiB, {@link Overflow#REJECT_NEW}, 12 hours.
  */
 public final class OutboxLimits {
     /** What happens to a message that does not fit. */
     public enum Overflow {
-        /** The new message is refused: its future fails with {@code overloaded}. The default. */
+        /** Refuses the new message: its future fails with {@code overloaded}. The default. */
         REJECT_NEW,
-        /** The oldest messages that are not on their way make room; when all are on their way, the new is refused. */
+        /** Drops the oldest messages that are not in flight. When all are in flight, the new message is refused. */
         DROP_OLDEST
     }
 
@@ -30,12 +30,12 @@ public final class OutboxLimits {
         this.maxAge = builder.maxAge;
     }
 
-    /** The defaults. */
+    /** Returns the defaults. */
     public static OutboxLimits defaults() {
         return builder().build();
     }
 
-    /** A builder that begins with the defaults. */
+    /** Returns a builder that begins with the defaults. */
     public static Builder builder() {
         return new Builder();
     }
@@ -62,7 +62,7 @@ public final class OutboxLimits {
                 + maxAge + "}";
     }
 
-    /** Builds {@link OutboxLimits}; not safe for use by many threads. */
+    /** A builder of {@link OutboxLimits}; not safe for use by many threads. */
     public static final class Builder {
         private int messages = 1_000;
         private long bytes = 8L << 20;
@@ -71,29 +71,29 @@ public final class OutboxLimits {
 
         private Builder() {}
 
-        /** How many messages may wait; default 1,000. */
+        /** Sets how many messages may wait; default 1,000. */
         public Builder messages(int count) {
             this.messages = count;
             return this;
         }
 
-        /** How many encoded bytes may wait; default 8 MiB. */
+        /** Sets how many encoded bytes may wait; default 8 MiB. */
         public Builder bytes(long count) {
             this.bytes = count;
             return this;
         }
 
-        /** What happens beyond; default {@link Overflow#REJECT_NEW}. */
+        /** Sets what happens beyond the limits; default {@link Overflow#REJECT_NEW}. */
         public Builder overflow(Overflow rule) {
             this.overflow = rule;
             return this;
         }
 
         /**
-         * Sets after how long a message that is not on its way is dropped; default 12 h. It must be shorter than the server
-         * remembers what it has processed (24 h by default), or a message may be processed twice. The difference is how
-         * wrong this machine's clock may be. What an earlier process left in a {@link FileOutbox} is dropped when the first
-         * welcome says what time it is.
+         * Sets the age after which a message that is not in flight is dropped; default 12 h. It must be shorter than
+         * the time for which the server remembers what it has processed (24 h by default). Otherwise a message may be
+         * processed twice. The difference is how wrong this machine's clock may be. Messages that an earlier process
+         * left in a {@link FileOutbox} are dropped when the first welcome brings the server's time.
          */
         public Builder maxAge(Duration age) {
             this.maxAge = age;

@@ -40,12 +40,12 @@ import javax.net.ssl.SSLSocketFactory;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A client of one server: connects, stays connected, sends and receives. What is sent while offline is kept; what was
- * missed is fetched; what can be neither is reported.
+ * A client of one server. It connects, stays connected, sends and receives. Messages that are sent while offline are
+ * kept. Messages that were missed are replayed. What can be neither kept nor replayed is reported.
  *
- * <p>Safe for use by many threads; every method but {@link #close} returns immediately. Handlers, the listener and the
- * completion of every future run on the callback executor, in order, one at a time. So a callback cannot wait for a future:
- * {@code get} and {@code join} of one that is not complete throw an {@link IllegalStateException} there.
+ * <p>Safe for use by many threads. Every method except {@link #close} returns immediately. Handlers, the listener and
+ * the completion of every future run on the callback executor, in order, one at a time. So a callback cannot wait for a
+ * future: there, {@code get} and {@code join} throw an {@link IllegalStateException} if the future is not complete.
  */
 public final class RealtimeClient implements AutoCloseable {
     private static final Duration GRACE = Duration.ofSeconds(5);
@@ -71,36 +71,38 @@ public final class RealtimeClient implements AutoCloseable {
     }
 
     /**
-     * A builder of a client.
+     * Returns a builder of a client.
      *
      * @param server {@code ws://host[:port]/path} or {@code wss://…}
-     * @throws IllegalArgumentException when it is no such address; the message names it
+     * @throws IllegalArgumentException when it is not such an address; the message names it
      */
     public static Builder builder(URI server) {
         return new Builder(server);
     }
 
     /**
-     * Connects, and from then on reconnects whenever the connection is lost. Does nothing when it does so already.
+     * Connects, and from then on reconnects whenever the connection is lost. Does nothing when the client is connected
+     * or connecting.
      *
-     * <p>An attempt that fails is followed by another. {@link #state} says why the last one failed; the first failure of a
-     * series is logged as a warning, and then one every 10 minutes. What looks {@linkplain
-     * io.realtime.ConnectionException#isPermanent permanent}, such as HTTP 404, {@link ClientListener#onError} hears at once, too.
-     * When the answer bears {@code Retry-After}, the next attempt comes no earlier, up to an hour.
+     * <p>A failed attempt is followed by another one. {@link #state} says why the last one failed. The first failure of
+     * a series is logged as a warning, and after that one every 10 minutes. A failure that looks {@linkplain
+     * io.realtime.ConnectionException#isPermanent permanent}, such as HTTP 404, is also reported to {@link
+     * ClientListener#onError} at once. When the answer has a {@code Retry-After} header, the next attempt waits at
+     * least that long, up to an hour.
      *
-     * @return completes when the server has welcomed the client, however many attempts that takes; fails with a {@link
+     * @return completes when the server has welcomed the client, however many attempts that takes. Fails with a {@link
      *     io.realtime.ConnectionException} when the client closes before: there is no token, the server will never
-     *     accept it, the attempts are used up, or {@link #disconnect} was called; and with {@code overloaded} when 1,000
-     *     callers wait already
+     *     accept the client, the attempts are used up, or {@link #disconnect} was called. Fails with {@code overloaded}
+     *     when 1,000 callers already wait
      */
     public CompletableFuture<Void> connect() {
         return engine.connect();
     }
 
     /**
-     * Like {@link #connect()}, but the future waits no longer than this; then it fails with a {@link
-     * io.realtime.ConnectionException} of code {@code timeout}, which tells why the last attempt has failed. Attempts go on:
-     * {@link #disconnect} ends them.
+     * Like {@link #connect()}, but the future waits at most this long. Then it fails with a {@link
+     * io.realtime.ConnectionException} of code {@code timeout}, which says why the last attempt failed. Attempts
+     * continue until {@link #disconnect}.
      *
      * @throws IllegalArgumentException when the timeout is not positive
      */
@@ -114,16 +116,19 @@ public final class RealtimeClient implements AutoCloseable {
     }
 
     /**
-     * Ends the connection when what the application has asked for is delivered, and stays {@link Status#CLOSED} until the
-     * next {@link #connect}, which waits for that. What the application sends or asks after this call, outside of its
-     * callbacks, is for the next connection, and ends this one at once. Delivered means: callbacks that wait have run,
-     * listeners of streams included; the server has the answers to its requests, and has acknowledged the messages that were
-     * sent. Messages that it has not acknowledged, and the rooms that are joined, are kept for the next connection.
+     * Ends the connection after everything that the application asked for is delivered. The client then stays {@link
+     * Status#CLOSED} until the next {@link #connect}, which waits for the end of this connection. What the application
+     * sends or asks after this call, outside its callbacks, belongs to the next connection, and ends this one at once.
      *
-     * <p>Where there is no connection and something to deliver, this waits for a connection that is being made, and without a
-     * {@link FileOutbox} for the next attempt when that is due in time. Called again, the shorter time counts.
+     * <p>Delivered means: waiting callbacks have run, including listeners of streams; the server has the answers to its
+     * requests, and has acknowledged the messages that were sent. Messages that it has not acknowledged, and joined
+     * rooms, are kept for the next connection.
      *
-     * @param grace how long that may take; zero or less to end it at once
+     * <p>Without a connection, but with something to deliver, this waits for a connection that is being made. Without a
+     * {@link FileOutbox} it also waits for the next attempt if that is due in time. When this is called again, the
+     * shorter time counts.
+     *
+     * @param grace how long that may take; zero or less ends the connection at once
      */
     public void disconnect(Duration grace) {
         engine.disconnect(Durations.clamp(grace));
@@ -136,22 +141,25 @@ public final class RealtimeClient implements AutoCloseable {
     }
 
     /**
-     * Disconnects for good, when what the application has asked for is delivered as {@link #disconnect(Duration)} says; waits
-     * for that on the calling thread, which is therefore no user interface's. A callback that calls this waits for no other. The
-     * handler of a request that calls this cannot deliver its own answer: it calls {@link #disconnect}, which can. A callback
-     * on the client's own timer thread, by an executor that runs tasks on the caller, delivers nothing: only that thread
-     * could. An interrupted thread does not wait for delivery, but for the rest, and stays interrupted.
+     * Closes the client for good, after everything that the application asked for is delivered as {@link
+     * #disconnect(Duration)} says. Blocks the calling thread for that, so do not call it on the thread of a user
+     * interface. Does nothing the second time.
      *
-     * <p>What was not delivered then fails with code {@code closed}, and {@link ClientListener#onDropped} names each message;
-     * messages in a {@link FileOutbox} stay there for the next client instead, those included that were yet to be stored.
-     * Does nothing the second time.
+     * <p>A callback that calls this does not wait for other callbacks. A request handler that calls this cannot deliver
+     * its own answer; one that calls {@link #disconnect} can. If an executor runs tasks on the caller, a callback may
+     * run on the client's own timer thread. Then this delivers nothing, since only that thread could deliver. An
+     * interrupted thread does not wait for delivery. It waits for the rest, and stays interrupted.
      *
-     * <p>When it returns, the file is written and closed, and may be opened again; the client's own timer thread has ended,
-     * unless this is called on it, by a callback of an executor that runs tasks on the caller. It waits for the disk, and
-     * not for callbacks: those that were handed over before still run, in order, and then the client's own callback thread
-     * ends. The closing handshake with the server goes on by itself.
+     * <p>Undelivered messages then fail with code {@code closed}, and {@link ClientListener#onDropped} names each of
+     * them. Messages in a {@link FileOutbox}, including those that were not yet stored, stay there for the next client
+     * instead.
      *
-     * @param grace how long delivery may take; zero or less to close at once
+     * <p>When this returns, the file is written and closed, and may be opened again. The client's own timer thread has
+     * ended, unless this is called on it, by a callback of an executor that runs tasks on the caller. This waits for
+     * the disk, but not for callbacks: those that were handed over before still run, in order, and then the client's
+     * own callback thread ends. The closing handshake with the server continues in the background.
+     *
+     * @param grace how long delivery may take; zero or less closes at once
      */
     public void close(Duration grace) {
         engine.close(Durations.clamp(grace), release);
@@ -159,41 +167,42 @@ public final class RealtimeClient implements AutoCloseable {
     }
 
     /**
-     * While waiting for the next attempt, makes it now; while waiting for a token, asks for it again; otherwise does
-     * nothing. What is called more than once within a second is done once more when that is over.
+     * Makes the next attempt now if the client waits for one. Asks for the token again if the client waits for a token.
+     * Otherwise does nothing. Further calls within a second cause one more run when that second is over.
      */
     public void reconnectNow() {
         engine.reconnectNow();
     }
 
     /**
-     * Says that the device's network has changed: an attempt is made now if one is waited for, dialed anew, once, if one
-     * is under way, and a connection has 5 s to give a sign of life. Changes come in bursts: what is said more than once
-     * within a second is acted on once more when that is over. A token that was asked for is not asked for again.
+     * Tells the client that the device's network has changed. A client that waits for the next attempt makes it now. An
+     * attempt in progress is dialed anew, once. An open connection must show a sign of life within 5 s. Changes come in
+     * bursts: further calls within a second cause one more run when that second is over. A token that was asked for is
+     * not asked for again.
      */
     public void networkChanged() {
         engine.networkChanged();
     }
 
-    /** Returns where the client stands; {@link ClientListener#onState} tells of changes. */
+    /** Returns the present state; {@link ClientListener#onState} reports changes. */
     public ConnectionState state() {
         return engine.state();
     }
 
-    /** Returns whether the server has welcomed this client and the connection is not known to be lost. */
+    /** Returns true if the server has welcomed this client and the connection is not known to be lost. */
     public boolean isConnected() {
         return engine.state().status() == Status.OPEN;
     }
 
     /**
-     * Sends a message. A reliable one is kept until the server has processed it, through disconnections, within the
-     * limits of {@link Builder#outbox}; an {@linkplain Event#ephemeral ephemeral} one leaves now or never.
+     * Sends a message. A reliable one is kept through lost connections until the server has processed it, within the
+     * limits of {@link Builder#outbox}. An {@linkplain Event#ephemeral ephemeral} one is sent now or dropped.
      *
-     * @return completes when the server acknowledged the message (an ephemeral one: when it was handed to the
-     *     connection). Fails with a {@link io.realtime.RemoteException} when the server answered with an error, with a
+     * @return completes when the server has acknowledged the message; for an ephemeral one, when it was handed to the
+     *     connection. Fails with a {@link io.realtime.RemoteException} when the server answered with an error, with a
      *     {@link io.realtime.PayloadException} when the payload cannot be written as JSON, and with another {@link
-     *     io.realtime.RealtimeException} when the message was dropped, whose code says why. Cancelling it withdraws the
-     *     message: it is not sent, or not again. One that has left already may be handled all the same
+     *     io.realtime.RealtimeException}, whose code says why, when the message was dropped. Cancelling it withdraws
+     *     the message: it is not sent, or not sent again. If it was sent before, it may still be handled
      */
     public <T> CompletableFuture<Void> send(Event<T> event, T data) {
         return engine.send(event, data, null);
@@ -205,26 +214,27 @@ public final class RealtimeClient implements AutoCloseable {
     }
 
     /**
-     * Asks the server. The question waits in the outbox like a message, and is asked once, through lost connections; so is
-     * the answer. A request that times out or is cancelled is not sent from then on, or not again; one that has left
-     * already may be handled all the same.
+     * Sends a request to the server. The request waits in the outbox like a message, and is handled once, through lost
+     * connections. The same holds for the answer. A request that times out or is cancelled is not sent, or not sent
+     * again. If it was sent before, it may still be handled.
      *
-     * @param timeout how long to wait for the answer, the time without a connection included
-     * @return completes with the answer. Fails with a {@link io.realtime.RemoteException} when the server answered with an
-     *     error, with a {@link io.realtime.PayloadException} when the question or the answer does not fit the contract,
-     *     and with another {@link io.realtime.RealtimeException}: {@code timeout}, {@code connection_lost} when the
-     *     session was lost before the answer came, {@code closed}, {@code overloaded} when the outbox is full or 1,000
-     *     questions are open
+     * @param timeout how long to wait for the answer; the time without a connection counts
+     * @return completes with the answer. Fails with a {@link io.realtime.RemoteException} when the server answered with
+     *     an error, with a {@link io.realtime.PayloadException} when the request or the answer does not fit the
+     *     contract, and with another {@link io.realtime.RealtimeException} otherwise: {@code timeout}, {@code
+     *     connection_lost} when the session was lost before the answer came, {@code closed}, {@code overloaded} when
+     *     the outbox is full or 1,000 requests are open
      */
     public <Q, R> CompletableFuture<R> request(Request<Q, R> request, Q data, Duration timeout) {
         return engine.calls().request(request, data, Durations.positive("timeout", timeout));
     }
 
     /**
-     * Asks the server for a stream, whose items go to the listener on the callback executor. It outlives a lost connection
-     * without a gap or a repeat as long as the session does, and ends with {@code connection_lost} otherwise.
+     * Asks the server for a stream, whose items go to the listener on the callback executor. The stream survives a lost
+     * connection without a gap or a repeat as long as the session lives. Otherwise it ends with {@code
+     * connection_lost}.
      *
-     * @return cancels the stream when closed: the listener hears nothing more, and the producer stops at once
+     * @return cancels the stream when closed: the listener is not called again, and the producer stops at once
      * @throws io.realtime.RealtimeException with code {@code overloaded} when too much waits for the callbacks
      */
     public <Q, T> Subscription stream(StreamRequest<Q, T> request, Q data, StreamListener<? super T> listener) {
@@ -232,10 +242,10 @@ public final class RealtimeClient implements AutoCloseable {
     }
 
     /**
-     * Like {@link #stream(StreamRequest, Object, StreamListener)}, with the listener on an executor of its own, in order and
-     * one call at a time: it may wait there, for a disk, say, and slows this stream's producer and nothing else. {@link
-     * #disconnect} and {@link #close} treat it as a callback. The callback executor itself is no other executor: with it this is
-     * the same as without.
+     * Like {@link #stream(StreamRequest, Object, StreamListener)}, with the listener on its own executor, in order and
+     * one call at a time. The listener may block there, for example on a disk, and slows only the producer of this
+     * stream. {@link #disconnect} and {@link #close} treat the listener as a callback. If this is the callback executor
+     * itself, the call is the same as the one without an executor.
      *
      * @throws io.realtime.RealtimeException as there
      */
@@ -246,7 +256,7 @@ public final class RealtimeClient implements AutoCloseable {
     }
 
     /**
-     * Answers the server's requests of this name, until the subscription is closed.
+     * Registers a handler that answers the server's requests of this name, until the subscription is closed.
      *
      * @throws IllegalArgumentException when the name has a handler already
      */
@@ -260,7 +270,8 @@ public final class RealtimeClient implements AutoCloseable {
     }
 
     /**
-     * Answers the server's requests for streams of this name, until the subscription is closed; what has begun goes on.
+     * Registers a handler that produces the streams of this name for the server, until the subscription is closed.
+     * Streams that have begun continue.
      *
      * @throws IllegalArgumentException when the name has a handler already
      */
@@ -274,7 +285,7 @@ public final class RealtimeClient implements AutoCloseable {
     }
 
     /**
-     * Returns a room; joins nothing yet.
+     * Returns a room; does not join it.
      *
      * @throws IllegalArgumentException when the name is empty, longer than 256 bytes or begins with {@code @}
      */
@@ -283,8 +294,8 @@ public final class RealtimeClient implements AutoCloseable {
     }
 
     /**
-     * Calls the handler for every message of the event, whatever its room, until the subscription is closed. A handler
-     * that throws harms no other; {@link ClientListener#onError} is told.
+     * Calls the handler for every message of the event, in any room or none, until the subscription is closed. A
+     * handler that throws does not affect the others; {@link ClientListener#onError} reports it.
      *
      * @throws IllegalArgumentException when the event's name is already taken by an event of another type
      */
@@ -302,7 +313,7 @@ public final class RealtimeClient implements AutoCloseable {
         return "RealtimeClient{" + description + ", " + state() + "}";
     }
 
-    /** Builds a {@link RealtimeClient}; not safe for use by many threads. */
+    /** A builder of a {@link RealtimeClient}; not safe for use by many threads. */
     public static final class Builder {
         private static final Duration LONGEST_TIMEOUT = Duration.ofHours(24);
         static final int LEAST_OUTBOUND_BYTES = 2 * Protocol.MOST_HELLO_BYTES;
@@ -332,7 +343,8 @@ public final class RealtimeClient implements AutoCloseable {
         private Builder(URI server) {
             String scheme = String.valueOf(server.getScheme()).toLowerCase(Locale.ROOT);
             require(String.valueOf(server.getRawAuthority()).indexOf('@') < 0, "the address holds a user; use token");
-            String shown = scheme + "://" + server.getRawAuthority() + server.getRawPath(); // a query may hold a token
+            // A query may hold a token, so it is not shown.
+            String shown = scheme + "://" + server.getRawAuthority() + server.getRawPath();
             require(scheme.equals("ws") || scheme.equals("wss"), "'" + shown + "' does not begin with ws:// or wss://");
             require(server.getRawFragment() == null, "'" + shown + "' has a fragment");
             try {
@@ -340,17 +352,18 @@ public final class RealtimeClient implements AutoCloseable {
             } catch (IllegalArgumentException unfit) {
                 throw new IllegalArgumentException("'" + shown + "': " + unfit.getMessage(), unfit);
             }
-            this.server = URI.create(scheme + server.toString().substring(scheme.length())); // the scheme in lower case
+            // The scheme is in lower case from here on.
+            this.server = URI.create(scheme + server.toString().substring(scheme.length()));
         }
 
-        /** Who gives the token, asked before every attempt; default: no token. */
+        /** Sets the provider of the token, which is asked before every attempt; default: no token. */
         public Builder token(TokenProvider provider) {
             this.tokens = Objects.requireNonNull(provider, "provider");
             return this;
         }
 
         /**
-         * The one token there is.
+         * Sets a fixed token.
          *
          * @throws IllegalArgumentException when it holds a line break or another control character
          */
@@ -360,10 +373,10 @@ public final class RealtimeClient implements AutoCloseable {
         }
 
         /**
-         * A header of the upgrade, for what stands between client and server.
+         * Adds a header to the upgrade request, for example for a proxy between client and server.
          *
-         * @throws IllegalArgumentException when the name is none, is the upgrade's own, or name or value hold a line
-         *     break or another control character
+         * @throws IllegalArgumentException when the name is not a valid one, is one of the upgrade's own, or name or
+         *     value hold a line break or another control character
          */
         public Builder header(String name, String value) {
             String lower = name.toLowerCase(Locale.ROOT);
@@ -378,29 +391,29 @@ public final class RealtimeClient implements AutoCloseable {
             return this;
         }
 
-        /** How long to wait between attempts, and how many to make; default {@link Backoff#defaults}. */
+        /** Sets how long to wait between attempts, and how many to make; default {@link Backoff#defaults}. */
         public Builder backoff(Backoff rule) {
             this.backoff = Objects.requireNonNull(rule, "rule");
             return this;
         }
 
-        /** The heartbeat where the server names none; default {@link Heartbeat#defaults}. */
+        /** Sets the heartbeat that is used if the server names none; default {@link Heartbeat#defaults}. */
         public Builder heartbeat(Heartbeat rule) {
             this.heartbeat = Objects.requireNonNull(rule, "rule");
             return this;
         }
 
-        /** How much may wait until it is acknowledged; default {@link OutboxLimits#defaults}. */
+        /** Sets how much may wait until it is acknowledged; default {@link OutboxLimits#defaults}. */
         public Builder outbox(OutboxLimits limits) {
             this.outbox = Objects.requireNonNull(limits, "limits");
             return this;
         }
 
         /**
-         * Where messages that were not acknowledged outlive this process; default: nowhere. What the file holds of an
-         * earlier one is sent before anything new; join the rooms it is for before {@link RealtimeClient#connect}. What is
-         * beyond the limits of {@link #outbox(OutboxLimits)} reaches {@link ClientListener#onDropped}. The client closes
-         * the file when it is closed itself.
+         * Sets the file in which unacknowledged messages survive this process; default: no file. Messages in the file
+         * from an earlier process are sent before new ones; join their rooms before {@link RealtimeClient#connect}.
+         * Messages beyond the limits of {@link #outbox(OutboxLimits)} reach {@link ClientListener#onDropped}. The
+         * client closes the file when it is closed itself.
          */
         public Builder outboxFile(FileOutbox file) {
             this.outboxFile = Objects.requireNonNull(file, "file");
@@ -408,8 +421,8 @@ public final class RealtimeClient implements AutoCloseable {
         }
 
         /**
-         * Sets how long the token provider may take; default 1 minute. Beyond it {@link ClientListener#onError} hears of it
-         * with code {@code timeout}, and the provider is asked again after the backoff.
+         * Sets how long the token provider may take; default 1 minute. When it takes longer, {@link
+         * ClientListener#onError} gets the code {@code timeout}, and the provider is asked again after the backoff.
          *
          * @throws IllegalArgumentException when it is not positive, or above 24 h
          */
@@ -429,9 +442,9 @@ public final class RealtimeClient implements AutoCloseable {
         }
 
         /**
-         * Sets the longest message to take from the server, in bytes; default 2 MiB. The server is told: in the place of a
-         * longer one comes a {@link Gap} with the reason {@code too_big}, and a reply that is longer fails its request. A
-         * server that sends one nevertheless three times in a row is left: the client closes.
+         * Sets the longest message to accept from the server, in bytes; default 2 MiB. The client tells the server: a
+         * longer message is replaced by a {@link Gap} with the reason {@code too_big}, and a longer reply fails its
+         * request. When a server sends longer ones nevertheless, three times in a row, the client closes.
          *
          * @throws IllegalArgumentException when it is below 1 KiB
          */
@@ -442,10 +455,11 @@ public final class RealtimeClient implements AutoCloseable {
         }
 
         /**
-         * Sets how many bytes may wait between the socket and the application's callbacks; default 8 MiB. Messages, answers,
-         * errors and items of streams count until the callback that hears of them has returned, and each 256 bytes more
-         * than it has. Each character of a text counts as one byte; where some are beyond Latin-1 it takes up to twice as much
-         * of the heap. When more arrives the connection is closed with 4102, and resumed after the backoff.
+         * Sets how many bytes may wait between the socket and the application's callbacks; default 8 MiB. Messages,
+         * answers, errors and items of streams count until their callback has returned, each with 256 bytes more than
+         * its length. Each character of a text counts as one byte; a text with characters beyond Latin-1 takes up to
+         * twice as much of the heap. When more arrives, the connection is closed with 4102, and resumed after the
+         * backoff.
          *
          * @throws IllegalArgumentException when it is below 2 KiB
          */
@@ -456,9 +470,10 @@ public final class RealtimeClient implements AutoCloseable {
         }
 
         /**
-         * Sets how many bytes may wait in a connection for the network; default 4 MiB. Half of it is the longest message that
-         * this client sends; a longer one fails with {@code too_big}, as does one beyond the server's own limit. A token that
-         * does not fit in it fails each attempt to connect, and {@link ClientListener#onError} hears why.
+         * Sets how many bytes may wait in a connection for the network; default 4 MiB. The longest message that this
+         * client sends is half of it. A longer one fails with {@code too_big}, and so does one beyond the server's own
+         * limit. When the token does not fit, each attempt to connect fails, and {@link ClientListener#onError} reports
+         * why.
          *
          * @throws IllegalArgumentException when it is below 32 KiB or above 64 MiB
          */
@@ -470,46 +485,52 @@ public final class RealtimeClient implements AutoCloseable {
         }
 
         /**
-         * Who runs the callbacks: a user interface's thread, say. They run in order and one at a time on whichever
-         * executor. It is never shut down here. While it does not run them, 10,000 outcomes of what the application asks may
-         * wait, and 8 MiB of failures and dropped messages; what is asked then fails at once with {@code overloaded}. An
-         * executor that runs tasks on the caller holds up the client's timer thread with each callback, and {@link
+         * Sets the executor of the callbacks, for example the thread of a user interface; default: one daemon thread of
+         * the client. On any executor the callbacks run in order, one at a time. The client never shuts it down.
+         *
+         * <p>While the executor runs no callbacks, 10,000 outcomes of what the application asked for may wait, and 8
+         * MiB of failures and dropped messages. Further calls fail at once with {@code overloaded}. An executor that
+         * runs tasks on the caller blocks the client's timer thread during each callback, and {@link
          * RealtimeClient#close} in such a callback delivers nothing.
-         * Default: one daemon thread of the client's own.
          */
         public Builder callbackExecutor(Executor executor) {
             this.callbackExecutor = Objects.requireNonNull(executor, "executor");
             return this;
         }
 
-        /** Sets who runs what an executor of the application's refuses; default a new thread. For simulations. */
+        /**
+         * Sets what runs the tasks that an executor of the application rejects; default: a new thread. For simulations.
+         */
         Builder substitute(Executor other) {
             this.substitute = other;
             return this;
         }
 
         /**
-         * Where {@code wss} connections come from: trusted certificates, a client certificate. Default: the platform's.
-         * The server's name is verified whatever the factory.
+         * Sets the source of {@code wss} connections: trusted certificates, a client certificate; default: the
+         * platform's. The server's name is verified with any factory.
          */
         public Builder tls(SSLSocketFactory factory) {
             this.tls = Objects.requireNonNull(factory, "factory");
             return this;
         }
 
-        /** What opens connections; default: Java-WebSocket. */
+        /** Sets the transport that opens connections; default: Java-WebSocket. */
         public Builder transport(ClientTransport other) {
             this.transport = Objects.requireNonNull(other, "other");
             return this;
         }
 
-        /** Who keeps time, on one thread; never shut down here. Default: one daemon thread of the client's own. */
+        /**
+         * Sets the scheduler, which keeps the time and has one thread; default: one daemon thread of the client. The
+         * client never shuts it down.
+         */
         public Builder scheduler(Scheduler other) {
             this.scheduler = Objects.requireNonNull(other, "other");
             return this;
         }
 
-        /** Where ids and jitter come from; default a {@link SecureRandom}. Used by the scheduler's thread. */
+        /** Sets the source of ids and jitter; default: a {@link SecureRandom}. Used by the scheduler's thread. */
         public Builder random(Random source) {
             this.random = Objects.requireNonNull(source, "source");
             return this;
@@ -521,7 +542,7 @@ public final class RealtimeClient implements AutoCloseable {
             return this;
         }
 
-        /** Who is told of what happens beside messages; default: nobody. */
+        /** Sets the listener for everything except messages; default: none. */
         public Builder listener(ClientListener other) {
             this.listener = Objects.requireNonNull(other, "other");
             return this;
@@ -530,9 +551,9 @@ public final class RealtimeClient implements AutoCloseable {
         /**
          * Returns a client that does nothing until {@link RealtimeClient#connect}.
          *
-         * @throws IllegalStateException when both {@link #tls} and {@link #transport} were set, {@link #inboundBytes} has no
-         *     room for a message of {@link #messageBytes}, the file of {@link #outboxFile} has served a client before, or a
-         *     library that the client needs is missing or too old
+         * @throws IllegalStateException when both {@link #tls} and {@link #transport} were set, {@link #inboundBytes}
+         *     has no room for a message of {@link #messageBytes}, the file of {@link #outboxFile} has served a client
+         *     before, or a library that the client needs is missing or too old
          */
         public RealtimeClient build() {
             if (tls != null && transport != null) {
@@ -577,7 +598,8 @@ public final class RealtimeClient implements AutoCloseable {
                     ownScheduler.close();
                 }
                 if (ownExecutor != null) {
-                    callbacks.execute(ownExecutor::shutdown); // behind all that waits
+                    // As a callback, so that it comes after all that wait.
+                    callbacks.execute(ownExecutor::shutdown);
                 }
             };
             Runnable awaitReleased = ownScheduler == null ? () -> {} : ownScheduler::awaitEnd;
@@ -585,7 +607,7 @@ public final class RealtimeClient implements AutoCloseable {
                     new ClientEngine(config, callbacks), callbacks, release, awaitReleased, target.toString());
         }
 
-        /** @param afterwards runs what comes once the thread has ended with its client */
+        /** @param afterwards runs the tasks that come after the thread has ended with its client */
         static ThreadPoolExecutor callbackThread(Executor afterwards) {
             ThreadFactory threads = task -> {
                 Thread thread = new Thread(task, "realtime-client-callbacks");
