@@ -42,25 +42,25 @@ import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Requests and streams, asked and answered. Questions go by the outbox, answers come by the session's inbox: both outlive
- * a lost connection, and what is asked ends when the session does. Asked by any thread; the rest is the scheduler's
- * thread's, but for what the application produces.
+ * The requests and streams of a client, in both directions. Requests go through the outbox, and answers come through
+ * the session's inbox. Both survive a lost connection. Requests that this client sent end with the session. Any thread
+ * may send a request. The rest runs on the scheduler's thread, except the application's producers.
  */
 final class ClientCalls {
-    /** So many streams may be produced here at once. */
+    /** How many streams may be produced here at once. */
     private static final int MOST_SOURCES = 100;
 
-    /** The server hears how far its inbox has arrived once in so many frames, or so many characters. */
+    /** After how many frames of the inbox, or how many characters, the server is told how far it has arrived. */
     private static final int READ_FRAMES = 32;
 
     private static final int READ_LENGTH = 64 * 1024;
 
-    /** How long a {@code $credit} without streams may be, and a number. */
+    /** The length of a {@code $credit} without streams, and of a number in it. */
     private static final int CREDIT_BYTES = 80;
 
     private static final int NUMBER_BYTES = 20;
 
-    /** And at the latest after so long while something is asked. */
+    /** How long such a report waits at most while a request is open. */
     private static final Duration READ_PAUSE = Duration.ofMillis(100);
 
     private final Sender sender;
@@ -72,18 +72,25 @@ final class ClientCalls {
     private final Map<String, Answerer> answerers = new ConcurrentHashMap<>();
     private final ThreadPoolExecutor producers;
 
-    private final AtomicInteger era = new AtomicInteger(); // another for each user
-    private final AtomicInteger owed = new AtomicInteger(); // requests whose handlers have begun and not answered
-    private volatile @Nullable Thread handling; // runs the handler of a request; written on the callback executor only
-    private final AtomicInteger dropped = new AtomicInteger(); // answers that are about to be late
+    // Counts the users: each has another number.
+    private final AtomicInteger era = new AtomicInteger();
+    // Requests whose handlers have begun and not answered.
+    private final AtomicInteger owed = new AtomicInteger();
+    // The thread that runs a request's handler; written on the callback executor only.
+    private volatile @Nullable Thread handling;
+    // Answers that are about to be added to the late ones.
+    private final AtomicInteger dropped = new AtomicInteger();
     private final Runnable onAnswered;
     private final Once soon;
 
-    // The scheduler's thread only.
-    private final Map<String, Long> unsaid = new LinkedHashMap<>(); // credit that was granted since it was last said
+    // The fields below are owned by the scheduler's thread.
+
+    // Credit that was granted and not sent yet.
+    private final Map<String, Long> unsaid = new LinkedHashMap<>();
     private final PendingAnswers late = new PendingAnswers();
     private boolean isSayingSoon;
-    private int longestCredit; // in bytes; the server takes it, and so does the connection
+    // In bytes, so that the server and the connection accept it.
+    private int longestCredit;
     private long read;
     private int unsaidFrames;
     private int unsaidLength;
@@ -92,19 +99,19 @@ final class ClientCalls {
     private long lostUpTo;
     private long lostBehind;
 
-    /** What answers the server's questions of one name, on the callback executor. */
+    /** A handler of the server's requests of one name, on the callback executor. */
     private interface Answerer {
         void answer(Asker asker, Envelope question) throws Exception;
     }
 
     /**
-     * The server as one user's, which has asked something.
+     * The server in its role for one user, and one of its requests.
      *
-     * @param era the user's
+     * @param era the number of the user
      */
     private record Asker(int era, String ref) {}
 
-    /** What is said to one that has asked, or that was asked. */
+    /** A message to one that has sent a request, or was sent one. */
     record Answer(Asker to, String type, long index, String json) {
         long cost() {
             return CallbackDispatcher.cost(json.length());
@@ -112,8 +119,8 @@ final class ClientCalls {
     }
 
     /**
-     * @param name nobody else's
-     * @param connection sends a frame; false when there is no connection, or it is full
+     * @param name the prefix of this client's requests, unique to it
+     * @param connection sends a frame; returns false when there is no connection, or it is full
      * @param onAnswered called on any thread when a handler has answered a request
      */
     ClientCalls(
@@ -138,7 +145,7 @@ final class ClientCalls {
                 });
     }
 
-    // ---- asking, on any thread
+    // ---- sending requests, on any thread
 
     <Q, R> CompletableFuture<R> request(Request<Q, R> request, Q data, Duration timeout) {
         ClientFuture<R> result = callbacks.newFuture();
@@ -190,7 +197,10 @@ final class ClientCalls {
         return call::cancel;
     }
 
-    /** @param executor tells the question why there is none */
+    /**
+     * @param executor on which the failure of the request is reported
+     * @return null when the data does not fit; then the request has failed
+     */
     private @Nullable String json(@Nullable Object data, Payload by, Question question, Executor executor) {
         try {
             return by.write(data);
@@ -217,15 +227,18 @@ final class ClientCalls {
             asked.entry = sender.ask(type, ref, json, fate);
             isSent = true;
         } finally {
-            if (!isSent) { // nothing would ever answer it
+            if (!isSent) {
+                // Nothing would ever answer it.
                 questions.close(ref);
             }
         }
-        if (questions.get(ref) != asked) { // it has ended before it had a message that could be given up
+        if (questions.get(ref) != asked) {
+            // The request has ended before it had a message to give up.
             asked.giveUp();
         }
         CompletableFuture<Void> unused = fate.whenComplete((done, failure) -> {
-            if (failure != null) { // it was given up, or refused
+            if (failure != null) {
+                // The message was given up, or refused.
                 questions.fail(ref, known(failure));
             }
         });
@@ -237,12 +250,14 @@ final class ClientCalls {
                 : new RealtimeException(ErrorCode.INTERNAL, String.valueOf(failure), false, failure);
     }
 
-    /** A question, and the message that asks it. */
+    /** An open request, and the message that carries it. */
     private final class Asked implements Question {
         final Question question;
-        private final Executor executor; // hands over what is answered
+        // Runs what hands over the answer.
+        private final Executor executor;
         volatile Outbox.@Nullable OutboxEntry entry;
-        private boolean isHeard; // the scheduler's thread only: some of an answer has come
+        // Owned by the scheduler's thread. Whether a part of an answer has arrived.
+        private boolean isHeard;
 
         Asked(Question question, Executor executor) {
             this.question = question;
@@ -270,7 +285,10 @@ final class ClientCalls {
             callbacks.waitsFor(executor, end.length());
         }
 
-        /** An answer says that the message was taken: it is not sent again, whatever the next server has forgotten. */
+        /**
+         * Notes that an answer has arrived. The server has the message, so it is not sent again, even if the next
+         * server does not know it.
+         */
         void heard() {
             if (!isHeard) {
                 isHeard = true;
@@ -282,7 +300,8 @@ final class ClientCalls {
         public void failed(RealtimeException why) {
             tell(why);
             Outbox.OutboxEntry mine = entry;
-            if (mine != null && mine.seq() > 0) { // else it was refused, or ask() gives it up
+            if (mine != null && mine.seq() > 0) {
+                // Otherwise it was refused, or ask() gives it up.
                 post(this::giveUp);
             }
         }
@@ -292,16 +311,17 @@ final class ClientCalls {
             callbacks.untold().failureWaitsFor(executor);
         }
 
-        /** Has the question not be sent, or not again; returns whether it never was. */
+        /** Gives the request's message up. Returns true if it was never sent. */
         boolean giveUp() {
             Outbox.OutboxEntry mine = entry;
             return mine != null && sender.giveUp(mine) && !sender.wasSent(mine);
         }
 
-        /** Whether nothing of an answer has come, and the message is yet to be processed, or never will be. */
+        /** Returns true if no part of an answer has arrived, and the message is not processed yet, or never will be. */
         boolean isUnheard(long processed) {
             Outbox.OutboxEntry mine = entry;
-            if (mine == null || mine.seq() == 0) { // about to be asked by another thread, or refused: it is told why
+            if (mine == null || mine.seq() == 0) {
+                // Another thread is about to send it, or it was refused and told why.
                 return true;
             }
             return !isHeard && mine.seq() > processed && sender.holds(mine);
@@ -314,7 +334,8 @@ final class ClientCalls {
 
     private void cancel(String ref) {
         Question question = questions.get(ref);
-        if (questions.close(ref)) { // else it was refused, or the server has said its last word
+        if (questions.close(ref)) {
+            // Otherwise it was refused, or the server has ended it.
             post(() -> {
                 if (!(question instanceof Asked asked) || !asked.giveUp()) {
                     tell(new Asker(era.get(), ref), Protocol.CANCEL, -1, "null");
@@ -323,7 +344,7 @@ final class ClientCalls {
         }
     }
 
-    // ---- what the server answers, on the scheduler's thread
+    // ---- the server's answers, on the scheduler's thread
 
     boolean reply(Envelope frame) {
         return questions.reply(frame);
@@ -348,7 +369,7 @@ final class ClientCalls {
         return isOpen;
     }
 
-    /** A frame of the session's inbox has arrived. */
+    /** Handles the arrival of a frame of the session's inbox. */
     void arrived(long offset, int length) {
         if (offset > 0) {
             read = offset;
@@ -362,7 +383,10 @@ final class ClientCalls {
         }
     }
 
-    /** A stream may wait for less than a batch to be read: the server holds no more unread than its limits allow. */
+    /**
+     * Schedules a report of how far the inbox has arrived. A stream may wait for less than a batch, since the server
+     * limits how much is unread.
+     */
     private void saySoon() {
         if (unsaidFrames > 0 && readTimer == null && !questions.isEmpty()) {
             readTimer = scheduler.schedule(READ_PAUSE, this::say);
@@ -371,16 +395,19 @@ final class ClientCalls {
 
     private void grant(String ref, long upTo) {
         unsaid.put(ref, upTo);
-        if (!isSayingSoon) { // together with what others grant now
+        if (!isSayingSoon) {
+            // Sent together with what others grant now.
             post(this::say);
-            isSayingSoon = true; // not before: a scheduler may throw
+            // Only now, since a scheduler may throw.
+            isSayingSoon = true;
         }
     }
 
     private void say() {
         isSayingSoon = false;
         stopTimer();
-        unsaid.keySet().removeIf(ref -> questions.get(ref) == null); // the server has no use for it
+        // The server has no use for it.
+        unsaid.keySet().removeIf(ref -> questions.get(ref) == null);
         if (unsaid.isEmpty() && unsaidFrames == 0) {
             return;
         }
@@ -388,7 +415,8 @@ final class ClientCalls {
             Map<String, Long> some = someUnsaid();
             Protocol.Credit credit = new Protocol.Credit(read == 0 ? null : read, some.isEmpty() ? null : some);
             if (!connection.test(Outgoing.of(Protocol.CREDIT).data(credit, Protocol.Credit.class))) {
-                return; // until the connection is drained, or another welcomed
+                // Sent when the connection is drained, or after the next welcome.
+                return;
             }
             unsaid.keySet().removeAll(some.keySet());
             unsaidFrames = 0;
@@ -396,7 +424,7 @@ final class ClientCalls {
         } while (!unsaid.isEmpty());
     }
 
-    /** Returns as much of the credit as fits in a frame, at least one. */
+    /** Returns as much of the credit as fits in a frame, but at least one stream's. */
     private Map<String, Long> someUnsaid() {
         EntryBudget budget = new EntryBudget(longestCredit - CREDIT_BYTES);
         Map<String, Long> some = new LinkedHashMap<>();
@@ -409,7 +437,7 @@ final class ClientCalls {
         return some;
     }
 
-    /** What the connection did not take may be said now. */
+    /** Sends what the connection did not take before. */
     void drained() {
         say();
     }
@@ -422,7 +450,7 @@ final class ClientCalls {
     }
 
     /**
-     * There is a connection: the server learns again what it may have missed.
+     * Handles a new connection: sends again what the server may have missed.
      *
      * @param longestQuestion in bytes
      */
@@ -433,8 +461,9 @@ final class ClientCalls {
                 unsaid.put(ref, stream.granted());
             }
         });
+        // An earlier report may be lost with its connection.
         unsaidFrames =
-                read > 0 ? Math.max(1, unsaidFrames) : unsaidFrames; // a word of it may be lost with a connection
+                read > 0 ? Math.max(1, unsaidFrames) : unsaidFrames;
         if (unsaid.isEmpty()) {
             saySoon();
         } else {
@@ -443,11 +472,11 @@ final class ClientCalls {
     }
 
     /**
-     * The session is another one. What the one before has not answered it never will, but for what it did answer in the
-     * new one's inbox.
+     * Handles the loss of the session; there is a new one. The old session will not answer any more, except for answers
+     * that are in the new session's inbox.
      *
      * @param processed up to which number messages are processed
-     * @param behind up to where in the new inbox the answers to these stand
+     * @param behind the offset in the new inbox up to which the answers to these are
      * @param inbox where the new inbox begins for this client
      */
     void sessionLost(long processed, long behind, long inbox) {
@@ -459,7 +488,7 @@ final class ClientCalls {
         lostBehind = behind;
     }
 
-    /** Ends what a lost session will not answer any more, once what it did answer is read. */
+    /** Fails the requests that a lost session will not answer, once its last answers are read. */
     void settle(long answersRead) {
         if (isSessionLost && answersRead >= lostBehind) {
             isSessionLost = false;
@@ -468,8 +497,8 @@ final class ClientCalls {
     }
 
     /**
-     * Some of the inbox was lost: the answer to any message that is processed may have been in it. So may the credit of
-     * streams that are produced here; the server has given up all that it had asked.
+     * Handles the loss of a part of the inbox. It may have held the answer to any processed message, and credit for the
+     * streams that are produced here. The server has given up all its own requests.
      */
     void answersLost(long processed, long inbox) {
         cancelSources();
@@ -478,15 +507,18 @@ final class ClientCalls {
         saySoon();
     }
 
-    /** Cancels what is produced here: at once, and again behind the questions that wait for their handlers. */
+    /**
+     * Cancels the streams that are produced here: at once, and again after the requests that wait for their handlers.
+     */
     private void cancelSources() {
         sources.cancelAll();
         callbacks.execute(sources::cancelAll);
     }
 
     /**
-     * The inbox is another one, or goes on elsewhere. What was read before was of another log: the server would forget as
-     * much of this one, before it has arrived. What does not arrive any more must be said too: it leaves streams no room.
+     * Continues with another inbox, or at another offset of it. The former offset belongs to another log: with it the
+     * server would drop messages of this one before they have arrived. What does not arrive any more must be reported
+     * as read too, since otherwise it leaves no room for streams.
      */
     private void readFrom(long inbox) {
         read = inbox;
@@ -499,7 +531,8 @@ final class ClientCalls {
             if (question instanceof Asked asked && !asked.isUnheard(processed)) {
                 questions.fail(ref, lost());
                 if (asked.question instanceof StreamCall) {
-                    tell(new Asker(era.get(), ref), Protocol.CANCEL, -1, "null"); // for the case that it lives on
+                    // In case the stream still lives.
+                    tell(new Asker(era.get(), ref), Protocol.CANCEL, -1, "null");
                 }
             }
         });
@@ -510,14 +543,14 @@ final class ClientCalls {
                 ErrorCode.CONNECTION_LOST, "the session was lost before the answer had come", true, null);
     }
 
-    /** The application has disconnected, or the server does not want this client. */
+    /** Ends everything: the application has disconnected, or the server does not accept this client. */
     void fail(RealtimeException why) {
         stopTimer();
         questions.failAll(why);
         sources.cancelAll();
     }
 
-    /** What was asked and answered was another user's. */
+    /** Ends all requests and answers: they belonged to another user. */
     void userChanged(RealtimeException why) {
         era.incrementAndGet();
         fail(why);
@@ -542,7 +575,8 @@ final class ClientCalls {
             handling = Thread.currentThread();
             try {
                 later = Objects.requireNonNull(handler.handle(asked), "the handler's stage");
-            } catch (Throwable failure) { // the application's code: anything may come out of it
+            } catch (Throwable failure) {
+                // The application's code may throw anything.
                 answer(asker, request, replies, null, failure);
                 return;
             } finally {
@@ -556,7 +590,8 @@ final class ClientCalls {
             Asker asker, Request<?, R> request, Payload replies, @Nullable R reply, @Nullable Throwable failure) {
         try {
             write(asker, request, replies, reply, failure);
-        } finally { // not before: the answer is in the outbox, or waits for it
+        } finally {
+            // Only now: the answer is in the outbox, or waits for it.
             answered();
         }
     }
@@ -570,7 +605,8 @@ final class ClientCalls {
         String json;
         try {
             json = replies.write(reply);
-        } catch (Throwable unfit) { // this side's fault; a reply that is loaded lazily may fail with an Error
+        } catch (Throwable unfit) {
+            // A fault of this side. A reply that is loaded lazily may fail with an Error.
             String why = "the reply of '" + request.name() + "' cannot be written";
             fail(asker, new IllegalStateException(why, unfit));
             return;
@@ -583,17 +619,20 @@ final class ClientCalls {
         onAnswered.run();
     }
 
-    /** Returns whether all but so many requests whose handlers have begun are answered, and the answers are in the outbox. */
+    /**
+     * Returns true if all requests whose handlers have begun, except this many, are answered and the answers are in the
+     * outbox.
+     */
     boolean owesNoMoreThan(int answers) {
         return owed.get() <= answers && !hasLateAnswers();
     }
 
-    /** Returns whether the calling thread runs the handler of a request, whose answer cannot come before it returns. */
+    /** Returns true if the calling thread runs a request's handler, whose answer cannot come before it returns. */
     boolean isHandlingHere() {
         return handling == Thread.currentThread();
     }
 
-    /** Returns whether answers wait until the outbox has room. */
+    /** Returns true if answers wait until the outbox has room. */
     boolean hasLateAnswers() {
         return dropped.get() > 0 || !late.isEmpty();
     }
@@ -620,7 +659,8 @@ final class ClientCalls {
             StreamSource<T> source = begin(asker, items);
             try {
                 handler.handle(asked, source);
-            } catch (Throwable failure) { // the application's code: an Error, too, ends this stream alone
+            } catch (Throwable failure) {
+                // The application's code: an Error ends this stream only.
                 source.fail(failure);
             }
         });
@@ -631,7 +671,8 @@ final class ClientCalls {
         if (!sources.add(asker.ref, source)) {
             throw new RealtimeException(ErrorCode.OVERLOADED, "too many streams", true, null);
         }
-        if (isGone(asker)) { // meanwhile: nobody else cancels it
+        if (isGone(asker)) {
+            // The user changed meanwhile, and nothing else cancels it.
             source.cancel();
         }
         return source;
@@ -644,7 +685,7 @@ final class ClientCalls {
         return () -> answerers.remove(name, answerer);
     }
 
-    /** The server asks something; on the scheduler's thread. */
+    /** Handles a request of the server; on the scheduler's thread. */
     void question(Envelope question) {
         String ref = question.ref();
         if (ref != null) {
@@ -653,7 +694,7 @@ final class ClientCalls {
         }
     }
 
-    /** On the callback executor. */
+    /** Runs the handler of a request; on the callback executor. */
     private void answer(Asker asker, Envelope question) {
         if (isGone(asker)) {
             return;
@@ -665,20 +706,22 @@ final class ClientCalls {
         }
         try {
             answerer.answer(asker, question);
-        } catch (Throwable failure) { // the application's code: anything may come out of it
+        } catch (Throwable failure) {
+            // The application's code may throw anything.
             fail(asker, failure);
         }
     }
 
-    /** Returns whether nobody waits for the answer any more, and it is not for the user that came after. */
+    /** Returns true if the user has changed: nobody waits for the answer, and it is not for the next user. */
     private boolean isGone(Asker asker) {
         return asker.era != era.get();
     }
 
-    /** Sends what belongs to a question of one user, and to nobody else. */
+    /** Sends a message that belongs to one user's request, and to no other user. */
     private Outbox.OutboxEntry send(Asker to, String type, long index, String json, CompletableFuture<Void> fate) {
         Outbox.OutboxEntry entry = sender.answer(type, to.ref, index, json, fate);
-        if (isGone(to)) { // before, or meanwhile: then it may have missed that the outbox was emptied
+        if (isGone(to)) {
+            // If the user changed meanwhile, the emptying of the outbox may have missed the message.
             sender.giveUp(entry);
         }
         return entry;
@@ -688,12 +731,13 @@ final class ClientCalls {
         tell(new Answer(to, type, index, json));
     }
 
-    /** Sends an answer. One that the outbox has no room for waits until it has. Throws nothing: nobody would see it. */
+    /** Sends an answer. If the outbox has no room for it, it waits. Throws nothing, since no caller would see it. */
     private void tell(Answer answer) {
         CompletableFuture<Void> fate = new CompletableFuture<>();
         try {
             Outbox.OutboxEntry unused = send(answer.to, answer.type, answer.index, answer.json, fate);
-        } catch (Throwable failure) { // a scheduler's
+        } catch (Throwable failure) {
+            // A failure of the scheduler.
             callbacks.error(failure);
         }
         CompletableFuture<Void> unusedToo = fate.whenComplete((done, failure) -> {
@@ -703,7 +747,7 @@ final class ClientCalls {
         });
     }
 
-    /** Returns whether a message to the asker that was dropped for this reason is missed: the asker is still there. */
+    /** Returns true if the asker is still there, so that it misses a message that was dropped for this reason. */
     private boolean isWanted(Asker to, Throwable why) {
         ErrorCode code = known(why).code();
         return !isGone(to) && !code.equals(ErrorCode.CLOSED) && !code.equals(ErrorCode.USER_CHANGED);
@@ -714,7 +758,8 @@ final class ClientCalls {
             dropped.incrementAndGet();
             try {
                 post(() -> keep(answer));
-            } catch (Throwable failure) { // a scheduler's
+            } catch (Throwable failure) {
+                // A failure of the scheduler.
                 dropped.decrementAndGet();
                 callbacks.error(failure);
             }
@@ -722,7 +767,8 @@ final class ClientCalls {
         }
         callbacks.error(why);
         if (answer.type.equals(Protocol.REPLY) || answer.type.equals(Protocol.END)) {
-            fail(answer.to, why); // else the asker would wait for its timeout
+            // Otherwise the asker would wait for its timeout.
+            fail(answer.to, why);
         }
     }
 
@@ -747,7 +793,7 @@ final class ClientCalls {
         tell(asker, Protocol.ERROR, -1, Json.payload(ErrorData.class).write(error));
     }
 
-    /** The server takes more items. */
+    /** Handles credit: the server accepts more items. */
     void credit(Envelope frame) {
         Protocol.Credit credit = frame.data(Protocol.Credit.class);
         if (credit.streams() != null) {
@@ -755,16 +801,17 @@ final class ClientCalls {
         }
     }
 
-    /** The server does not want a stream any more. */
+    /** Handles {@code $cancel}: the server does not want a stream any more. */
     void cancelled(Envelope frame) {
         String ref = frame.ref();
         if (ref != null) {
             sources.cancel(ref);
-            callbacks.execute(() -> sources.cancel(ref)); // its question may wait for its handler
+            // The request may still wait for its handler.
+            callbacks.execute(() -> sources.cancel(ref));
         }
     }
 
-    /** Messages have left the outbox. */
+    /** Continues after messages have left the outbox. */
     void roomAgain() {
         if (!late.isEmpty() && sender.hasRoom()) {
             late.take().forEach(this::tell);
@@ -772,10 +819,11 @@ final class ClientCalls {
         sources.roomAgain();
     }
 
-    /** The way of a stream's items to the server: by the outbox, which they may fill to one half. */
+    /** Sends a stream's items to the server through the outbox, of which they may fill one half. */
     private final class ServerReceiver implements StreamSource.Receiver {
         private final Asker asker;
-        private final AtomicBoolean isBroken = new AtomicBoolean(); // the reader gets no more than an error
+        // Whether the reader gets nothing more except an error.
+        private final AtomicBoolean isBroken = new AtomicBoolean();
 
         ServerReceiver(Asker asker) {
             this.asker = asker;
@@ -800,7 +848,9 @@ final class ClientCalls {
             });
         }
 
-        /** An item was dropped from the outbox: the reader can do nothing with those that follow. */
+        /**
+         * Handles the loss of an item, which was dropped from the outbox: the reader cannot use the items that follow.
+         */
         private void lost(RealtimeException why) {
             if (isBroken.compareAndSet(false, true)) {
                 callbacks.error(why);
@@ -811,7 +861,8 @@ final class ClientCalls {
         @Override
         public void over(long count, @Nullable ErrorData error) {
             sources.remove(asker.ref);
-            if (error == null) { // a reader that misses an item knows by the count
+            if (error == null) {
+                // A reader that misses an item detects it by the count.
                 tell(asker, Protocol.END, count, "null");
             } else {
                 isBroken.set(true);

@@ -38,14 +38,15 @@ import org.slf4j.LoggerFactory;
 
 /**
  * The client's state machine, without sockets, threads or clocks of its own. Everything happens on the scheduler's
- * thread, which owns every field that is not final or volatile; other threads only {@link #post}. The application is
- * reached through {@link CallbackDispatcher} alone.
+ * thread, which owns every field that is not final or volatile. Other threads only {@link #post}. Calls to the
+ * application go through {@link CallbackDispatcher} only.
  */
 final class ClientEngine {
     private static final Logger LOG = LoggerFactory.getLogger(ClientEngine.class);
     private static final String AGENT = "realtime-java/1";
     private static final Duration HEALTHY_AFTER = Duration.ofSeconds(10);
-    private static final Duration LONGEST_WAIT = Duration.ofHours(1); // whatever a server says
+    // The bound on any wait that a server asks for.
+    private static final Duration LONGEST_WAIT = Duration.ofHours(1);
     private static final Duration PROBE = Duration.ofSeconds(5);
     private static final Duration BURST = Duration.ofSeconds(1);
     private static final Duration ROOM_RETRY = Duration.ofSeconds(1);
@@ -55,7 +56,8 @@ final class ClientEngine {
     private static final int MOST_TOO_BIG = 3;
     private static final CloseReason DISCONNECT = new CloseReason(CloseReason.NORMAL, "the client disconnects");
     private static final int DEFAULT_INFLIGHT = 256;
-    private static final int MOST_QUESTION_BYTES = 64 << 10; // of the protocol's own
+    // The bound on the protocol's own requests.
+    private static final int MOST_QUESTION_BYTES = 64 << 10;
     private static final int LEAST_QUESTION_BYTES = 1 << 10;
 
     private final ClientConfig config;
@@ -73,35 +75,51 @@ final class ClientEngine {
 
     private volatile ConnectionState state = ConnectionState.IDLE;
     private volatile boolean terminated;
-    private final Set<CountDownLatch> closers = ConcurrentHashMap.newKeySet(); // threads that close
-    private final Set<Posted> posted = ConcurrentHashMap.newKeySet(); // what waits for the scheduler
-    private final AtomicInteger postedCount = new AtomicInteger(); // of these
-    private final Map<String, Long> untoldLeaves = new ConcurrentHashMap<>(); // whose futures were refused
-    private final AtomicReference<@Nullable Disconnect> lastDisconnect = new AtomicReference<>(); // nothing asked since
+    // Latches of the threads that wait in close.
+    private final Set<CountDownLatch> closers = ConcurrentHashMap.newKeySet();
+    // Tasks that wait for the scheduler.
+    private final Set<Posted> posted = ConcurrentHashMap.newKeySet();
+    // The size of posted.
+    private final AtomicInteger postedCount = new AtomicInteger();
+    // Rooms to leave although the futures of these calls were refused, with the last number sent before.
+    private final Map<String, Long> untoldLeaves = new ConcurrentHashMap<>();
+    // The last call of disconnect, if nothing was asked since.
+    private final AtomicReference<@Nullable Disconnect> lastDisconnect = new AtomicReference<>();
     private final Once reconnecting;
     private final Once changingNetwork;
 
     private final Waiters<Void> opening;
     private @Nullable ServerConnection link;
-    private final Waiters<Void> reopening; // calls of connect while the client disconnects
-    private boolean isReopening; // since connect was called then, whether anybody still waits for it or not
+    // Calls of connect while the client disconnects.
+    private final Waiters<Void> reopening;
+    // Whether connect was called while the client disconnects, even if its caller has given up.
+    private boolean isReopening;
     private Drain.@Nullable Wait disconnecting;
     private Scheduler.Cancellable retry = ServerConnection.NOTHING;
-    private long retryAt; // on the scheduler's clock
+    // On the scheduler's clock.
+    private long retryAt;
     private int attempt;
-    private int tooBig; // messages that this client did not take, since a connection was healthy
+    // Messages that were longer than this client accepts, since a connection was last healthy.
+    private int tooBig;
     private String clientId;
-    private @Nullable String user; // whose messages, rooms and positions these are; null until a welcome says
-    private boolean isNewUser; // the hello names nothing of another
-    private int era; // another for each user
+    // The owner of the messages, rooms and positions; null until a welcome names it.
+    private @Nullable String user;
+    // Whether the hello names nothing that belonged to another user.
+    private boolean isNewUser;
+    // Counts the users: each has another number.
+    private int era;
     private @Nullable String session;
     private @Nullable String lastToken;
     private @Nullable String refusedToken;
-    private @Nullable CloseReason refusal; // of refusedToken
+    // Why refusedToken was refused.
+    private @Nullable CloseReason refusal;
     private boolean tokenRetried;
-    private int longestQuestion = Protocol.MOST_HELLO_BYTES; // that the server takes, as it last said
-    private int mostQuestionBytes = MOST_QUESTION_BYTES; // that some hop takes, as far as is known
-    private boolean isHelloTooBig; // for this server: the next names the protocol's rooms alone
+    // The longest request that the server accepts, as it last said.
+    private int longestQuestion = Protocol.MOST_HELLO_BYTES;
+    // The longest request that every hop accepts, as far as is known.
+    private int mostQuestionBytes = MOST_QUESTION_BYTES;
+    // Whether the hello was too big for this server: then the next one names only the protocol's rooms.
+    private boolean isHelloTooBig;
 
     ClientEngine(ClientConfig config, CallbackDispatcher callbacks) {
         this.config = config;
@@ -140,16 +158,17 @@ final class ClientEngine {
         try {
             scheduler.schedule(Duration.ZERO, task);
         } catch (RuntimeException | Error refusal) {
-            if (!terminated) { // else nothing is left to do
+            if (!terminated) {
+                // If the client is terminated, nothing is left to do.
                 throw refusal;
             }
         }
     }
 
     /**
-     * Runs a task that a future waits for; it fails where the task cannot run any more.
+     * Runs a task that completes a future. Fails the future when the task cannot run any more.
      *
-     * @return false when the future was refused, or is now, since too many tasks wait
+     * @return false when the future had failed before, or fails now because too many tasks wait
      */
     private boolean ask(CompletableFuture<?> result, Runnable task) {
         if (result.isDone()) {
@@ -169,8 +188,10 @@ final class ClientEngine {
             boolean unused = remove(mine);
             throw refusal;
         }
-        lastDisconnect.set(null); // not before: another thread's must not be taken for a later word than this
-        if (terminated && remove(mine)) { // the end may not have seen it
+        // Only after post: otherwise a disconnect of another thread could count as called after this.
+        lastDisconnect.set(null);
+        if (terminated && remove(mine)) {
+            // The end of the client may have missed the task.
             result.completeExceptionally(closed());
         }
         return true;
@@ -202,7 +223,8 @@ final class ClientEngine {
                 try {
                     task.run();
                 } catch (
-                        Throwable failure) { // a bound that is reached, or a scheduler that fails: the caller must know
+                        Throwable failure) {
+                            // A bound was reached or the scheduler failed: the caller must know.
                     callbacks.fail(result, failure);
                 }
             }
@@ -250,15 +272,17 @@ final class ClientEngine {
             post(next);
             isPosted = true;
         } finally {
-            if (!isPosted) { // no other may count on it
+            if (!isPosted) {
+                // It does not run, so no later call may rely on it.
                 lastDisconnect.set(null);
             }
         }
     }
 
-    /** What one task does for all calls of disconnect since another call was posted. */
+    /** One task for all calls of disconnect since another call was posted. */
     private final class Disconnect implements Runnable {
-        private final AtomicReference<@Nullable DisconnectRequest> ending; // null from when it runs
+        // Null from the moment when it runs.
+        private final AtomicReference<@Nullable DisconnectRequest> ending;
 
         private record DisconnectRequest(Duration grace, boolean isCallback) {}
 
@@ -266,7 +290,7 @@ final class ClientEngine {
             this.ending = new AtomicReference<>(new DisconnectRequest(grace, isCallback));
         }
 
-        /** Returns false when it is too late. */
+        /** Adds another call. Returns false if the task has begun. */
         boolean include(Duration grace, boolean isCallback) {
             DisconnectRequest known = ending.updateAndGet(before -> before == null
                     ? null
@@ -288,7 +312,8 @@ final class ClientEngine {
         boolean isAsked = !callbacks.isRunningHere();
         ask(result, () -> {
             beforeAsking(isAsked);
-            sender.pump(); // what was sent before leaves before, unless it waits for the disk or its turn
+            // Messages that were sent before the join leave before it, unless they wait for the disk or their turn.
+            sender.pump();
             rooms.join(room, history, timeout, result);
         });
         return result;
@@ -297,12 +322,14 @@ final class ClientEngine {
     CompletableFuture<Void> leave(String room) {
         CompletableFuture<Void> result = callbacks.newFuture();
         boolean isAsked = !callbacks.isRunningHere();
-        long behind = sender.lastSeq(); // what was sent before is for a room that is joined
+        // Messages up to this number were sent before, for a room that is joined.
+        long behind = sender.lastSeq();
         boolean isTaken = ask(result, () -> {
             beforeAsking(isAsked);
             rooms.leave(room, behind, result);
         });
-        if (!isTaken && untoldLeaves.put(room, behind) == null) { // refused: the room is left all the same
+        if (!isTaken && untoldLeaves.put(room, behind) == null) {
+            // The future was refused, but the room is left all the same.
             post(() -> {
                 Long last = untoldLeaves.remove(room);
                 beforeAsking(isAsked);
@@ -333,7 +360,7 @@ final class ClientEngine {
         return sender.send(event, data, room);
     }
 
-    /** Returns who asks and answers requests and streams. */
+    /** Returns the part that sends and answers requests and streams. */
     ClientCalls calls() {
         return calls;
     }
@@ -346,18 +373,19 @@ final class ClientEngine {
         changingNetwork.post();
     }
 
-    /** Ends everything for good, when what was asked for is delivered or the grace is over; then runs {@code last}. */
+    /** Closes for good when everything asked for is delivered or the grace is over; then runs {@code last}. */
     void close(Duration grace, Runnable last) {
         Steps.run(() -> awaitDelivery(grace), sender::close);
         try {
             post(() -> end(last));
-        } catch (Throwable refusal) { // the scheduler runs nothing more of this, so nothing else runs beside it
+        } catch (Throwable refusal) {
+            // The scheduler runs no more tasks, so this thread cannot race with it.
             Steps.warn(LOG, "the scheduler refuses to close the client; this thread does", refusal);
             end(last);
         }
     }
 
-    /** Waits on the calling thread. */
+    /** Blocks the calling thread until everything is delivered or the grace is over. */
     private void awaitDelivery(Duration grace) {
         CountDownLatch delivered = new CountDownLatch(1);
         boolean isCallback = callbacks.isRunningHere();
@@ -368,7 +396,8 @@ final class ClientEngine {
                 post(() -> drain.begin(drain.newWait(grace, isCallback, ownAnswers, delivered::countDown)));
                 scheduler.await(delivered, grace);
             }
-        } catch (InterruptedException interrupted) { // the caller is to stop waiting
+        } catch (InterruptedException interrupted) {
+            // The caller wants to stop waiting.
             Thread.currentThread().interrupt();
         } finally {
             closers.remove(delivered);
@@ -378,12 +407,14 @@ final class ClientEngine {
     private void end(Runnable last) {
         if (!terminated) {
             Steps.run(
-                    drain::stop, // first: a disconnect that ends may connect again
+                    // First, since a disconnect that ends may connect again.
+                    drain::stop,
                     () -> stop(new CloseReason(CloseReason.NORMAL, "the client is closed"), null),
                     () -> terminated = true,
                     () -> closers.forEach(CountDownLatch::countDown),
                     () -> reopening.fail(closed()),
-                    () -> Steps.each(posted, Posted::fail), // which the scheduler may not run
+                    // The scheduler may not run these any more.
+                    () -> Steps.each(posted, Posted::fail),
                     () -> rooms.fail(closed()),
                     () -> calls.fail(closed()),
                     calls::close,
@@ -408,7 +439,7 @@ final class ClientEngine {
         checkDrain();
     }
 
-    /** @param deadline fails the future later */
+    /** @param deadline the timer that fails the future */
     private void connect(CompletableFuture<Void> result, Scheduler.Cancellable deadline) {
         if (disconnecting != null) {
             isReopening = true;
@@ -433,14 +464,18 @@ final class ClientEngine {
         tooBig = 0;
         tokenRetried = false;
         refusedToken = null;
-        failures.over(); // those of the series before are nobody's any more
+        // Forgets the failures of the series before.
+        failures.over();
         dial();
     }
 
-    /** Disconnects when what was asked for is delivered. A connect meanwhile waits for that, and then connects again. */
+    /**
+     * Disconnects when everything asked for is delivered. A connect meanwhile waits for that, and then connects again.
+     */
     private void disconnect(Duration grace, boolean isCallback) {
         Drain.Wait before = disconnecting;
-        isReopening = false; // this is a later word
+        // This call comes after a connect and overrides it.
+        isReopening = false;
         reopening.fail(disconnected(DISCONNECT, null));
         Duration left = before == null || before.left().compareTo(grace) > 0 ? grace : before.left();
         if (before != null) {
@@ -455,7 +490,10 @@ final class ClientEngine {
         drain.begin(wait);
     }
 
-    /** What the application wants from now on is for the next connection, which may be another user's. */
+    /**
+     * Ends a disconnect that waits. What the application asks for from now on is for the next connection, which may
+     * have another user.
+     */
     private void endDisconnect() {
         Drain.Wait wait = disconnecting;
         if (wait != null) {
@@ -482,14 +520,17 @@ final class ClientEngine {
         };
     }
 
-    /** On any thread. The check is a task of its own, since it may disconnect: never in the middle of another change. */
+    /**
+     * Checks whether a drain has ended; on any thread. The check is a task of its own, since it may disconnect, which
+     * must not happen in the middle of another change.
+     */
     private void checkDrain() {
         if (drain.isUnderWay()) {
             Steps.run(() -> post(drain::check));
         }
     }
 
-    /** Makes the attempt that is waited for; one that waits for its token asks for it again. */
+    /** Makes the next attempt now. An attempt that waits for its token asks for it again. */
     private void dialNow() {
         if (state.status() == Status.WAITING) {
             dial();
@@ -501,7 +542,9 @@ final class ClientEngine {
         }
     }
 
-    /** What a connection, or an attempt, hears or waits for may have gone with the old network. */
+    /**
+     * Handles a change of the network: whatever a connection or an attempt waits for may be lost with the old network.
+     */
     private void onNetworkChanged() {
         switch (state.status()) {
             case WAITING -> dial();
@@ -510,7 +553,8 @@ final class ClientEngine {
                 if (current != null && current.phase == ServerConnection.ConnectionPhase.DIALING && !current.isRedial) {
                     drop(current);
                     ServerConnection again = new ServerConnection(this, callbacks);
-                    again.isRedial = true; // once: a network that changes on and on must not keep it from connecting
+                    // Only once, since a network that changes constantly must not prevent a connection.
+                    again.isRedial = true;
                     link = again;
                     open(again, lastToken);
                 } else if (current != null && current.phase == ServerConnection.ConnectionPhase.CONNECTED) {
@@ -540,14 +584,16 @@ final class ClientEngine {
         callbacks.execute(() -> askForToken(next, tokens));
     }
 
-    /** On the callback executor. */
+    /** Calls the token provider; on the callback executor. */
     private void askForToken(ServerConnection next, TokenProvider tokens) {
-        if (next.isOver()) { // it had to wait for too long here, and another attempt asks
+        if (next.isOver()) {
+            // The task waited too long here, and another attempt asks.
             return;
         }
         try {
             Steps.whenComplete(tokens.token(), (token, failure) -> post(() -> onToken(next, token, failure)));
-        } catch (Throwable failure) { // the application's code: anything may come out of it
+        } catch (Throwable failure) {
+            // The application's code may throw anything.
             post(() -> onToken(next, null, failure));
         }
     }
@@ -582,12 +628,13 @@ final class ClientEngine {
         });
         try {
             next.dialing = config.transport().connect(config.target(), next);
-        } catch (Throwable failure) { // a transport's Error, too, is met like a network's
+        } catch (Throwable failure) {
+            // An Error of the transport is handled like a failure of the network.
             onFailed(next, failure);
         }
     }
 
-    /** Forgets an attempt or a connection, whatever becomes of it. */
+    /** Cancels an attempt, or forgets a connection without closing it. */
     private void drop(@Nullable ServerConnection ended) {
         if (ended != null) {
             Steps.run(
@@ -600,7 +647,7 @@ final class ClientEngine {
         }
     }
 
-    /** Forgets and closes what there is. */
+    /** Forgets and closes the present attempt or connection. */
     private void abandon(CloseReason reason) {
         ServerConnection ended = link;
         Steps.run(inboxAcks::flush);
@@ -610,7 +657,7 @@ final class ClientEngine {
         }
     }
 
-    /** Gives a connection up and tries again after a while. */
+    /** Gives up a connection and tries again after the backoff. */
     private void lose(ServerConnection lost, CloseReason reason) {
         if (lost != link) {
             return;
@@ -631,7 +678,10 @@ final class ClientEngine {
         waitFor(delay.compareTo(atLeast) > 0 ? delay : atLeast, why);
     }
 
-    /** Tries again at once, or within a window; a server that goes on like this is met with the backoff. */
+    /**
+     * Tries again at once, or within a window. If that does not lead to a healthy connection, later attempts use the
+     * backoff.
+     */
     private void retrySoon(CloseReason reason, Duration delay) {
         if (attempt > 0) {
             retryLater(reason, delay);
@@ -651,9 +701,11 @@ final class ClientEngine {
 
     private void again(Duration delay, CloseReason reason) {
         try {
-            retry = scheduler.schedule(delay, this::dial); // before anybody hears of it
+            // Before anybody is told.
+            retry = scheduler.schedule(delay, this::dial);
             retryAt = scheduler.nanoTime() + Durations.nanos(delay);
-        } catch (Throwable failure) { // without time there is no other attempt, and connect must be able to begin one
+        } catch (Throwable failure) {
+            // Without a timer there is no other attempt, so the client closes, and connect can begin one.
             Steps.log(LOG, "the scheduler failed", failure);
             stop(
                     new CloseReason(CloseReason.INTERNAL_ERROR, "the scheduler failed: " + Steps.message(failure)),
@@ -699,7 +751,7 @@ final class ClientEngine {
         };
     }
 
-    // What the transport says
+    // Callbacks of the transport
 
     void onFailed(ServerConnection failed, Throwable cause) {
         if (failed == link) {
@@ -713,7 +765,10 @@ final class ClientEngine {
         }
     }
 
-    /** Says why an attempt has led to no session. A connection that was lost is no failure: the next attempt may be. */
+    /**
+     * Reports why an attempt did not lead to a session. The loss of an open connection is not a failure; the attempt
+     * after it may be one.
+     */
     private void failed(ServerConnection attempt, CloseReason reason) {
         if (!attempt.welcomed) {
             failures.add(disconnected(reason, null));
@@ -730,13 +785,15 @@ final class ClientEngine {
         WireMessage hello;
         try {
             hello = hello();
-        } catch (PayloadException unfit) { // the token's fault, which is the application's text
+        } catch (PayloadException unfit) {
+            // The token's fault, which is the application's text.
             callbacks.error(unfit);
             lose(made, new CloseReason(CloseReason.NORMAL, "the token cannot be sent"));
             return;
         }
         int most = config.target().outboundBytes();
-        if (hello.length() > most) { // the token's fault: positions fit, whatever their number
+        if (hello.length() > most) {
+            // The token's fault, since the positions always fit.
             String why = "$hello with its token has " + hello.length() + " bytes, and outboundBytes is " + most;
             callbacks.error(new RealtimeException(ErrorCode.TOO_BIG, why));
             lose(made, new CloseReason(CloseReason.NORMAL, why));
@@ -764,14 +821,16 @@ final class ClientEngine {
         if (closed != link) {
             return;
         }
+        // The transport found the fault, so this is not what the server said.
         boolean isFault =
-                !byPeer && said.code() != CloseReason.ABNORMAL; // found by the transport: no word of the server
+                !byPeer && said.code() != CloseReason.ABNORMAL;
         CloseReason reason = isFault ? said : closed.explain(said);
         CloseRule rule = isFault ? CloseRule.BACKOFF : CloseRule.of(reason.code());
         if (rule == CloseRule.TOO_BIG && !closed.welcomed) {
             isHelloTooBig = true;
         } else if (rule == CloseRule.TOO_BIG && !sender.tooBig(reason, closed.longestOther)) {
-            int half = closed.longestOther / 2; // some hop takes less than the server says
+            // Some hop accepts less than the server says.
+            int half = closed.longestOther / 2;
             mostQuestionBytes = Math.max(LEAST_QUESTION_BYTES, Math.min(mostQuestionBytes, half));
         }
         drop(closed);
@@ -792,7 +851,10 @@ final class ClientEngine {
         }
     }
 
-    /** A message was longer than this client takes. A server that heeds the hello sends none; another would again and again. */
+    /**
+     * Handles a message that was longer than this client accepts. A server that respects the hello sends none. Another
+     * one would send it again and again.
+     */
     private void tooBig(CloseReason reason) {
         String why = "the server sent a message of more than this client's messageBytes, " + messageBytes();
         callbacks.error(new RealtimeException(ErrorCode.TOO_BIG, why));
@@ -808,7 +870,7 @@ final class ClientEngine {
         return config.target().messageBytes();
     }
 
-    /** Among many clients that lost the same server, when this one returns. */
+    /** Returns when to reconnect: spread over a window, since many clients lost the same server. */
     private Duration window(ServerConnection closed) {
         Protocol.Retry goodbye = closed.goodbye;
         long min = goodbye == null ? 0 : Math.max(0, goodbye.minMs());
@@ -879,16 +941,19 @@ final class ClientEngine {
         long mark = callbacks.mark();
         try {
             if (from == link) {
-                from.lastError = null; // only the last frame before a close explains it
+                // Only the last frame before a close explains the close.
+                from.lastError = null;
                 delivered = take(from, frame);
             }
-        } catch (RuntimeException nonsense) { // whatever a peer says must not stop the client
+        } catch (RuntimeException nonsense) {
+            // Input of a peer must not stop the client.
             onBadFrame(
                     from,
                     nonsense instanceof RealtimeException known
                             ? known
                             : nonsense("a '" + frame.type() + "' that cannot be read"));
-        } catch (Error failure) { // no memory, say
+        } catch (Error failure) {
+            // For example, no memory.
             Steps.log(LOG, "a frame could not be taken; the connection ends", failure);
             lose(from, new CloseReason(CloseReason.INTERNAL_ERROR, "the client failed to take a frame"));
         } finally {
@@ -898,7 +963,7 @@ final class ClientEngine {
         }
     }
 
-    /** Returns whether the frame went to the handlers of an event, behind which its memory is freed. */
+    /** Handles a frame. Returns true if it went to the handlers of an event; then its memory is released after them. */
     private boolean take(ServerConnection from, Envelope frame) {
         if (!from.welcomed) {
             takeBeforeWelcome(from, frame);
@@ -917,12 +982,15 @@ final class ClientEngine {
                 takeProtocol(from, frame);
             }
         } catch (RuntimeException nonsense) {
-            rooms.passed(frame); // it would be no better the next time
+            // The frame would fail again the next time.
+            rooms.passed(frame);
             throw nonsense;
         }
-        rooms.passed(frame); // not behind an Error: then it comes again
+        // Not after an Error: then the frame must be sent again.
+        rooms.passed(frame);
         if (Names.SESSION.equals(frame.room())) {
-            sender.settle(); // the event of a handler is an answer like any other
+            // An answer, like any other frame of the session's inbox.
+            sender.settle();
             calls.settle(answersRead());
             calls.arrived(frame.offset(), frame.length());
         }
@@ -935,7 +1003,8 @@ final class ClientEngine {
         int current = era;
         callbacks.deliver(new Inbound(frame, epoch, scheduler.currentTimeMillis()), isHandled -> {
             callbacks.done(frame.length());
-            if (inInbox) { // no room of the user's has a reload that could keep it
+            if (inInbox) {
+                // The user's inbox has no reload hook that could hold the message.
                 post(() -> onOutcome(current, epoch, frame.offset(), isHandled));
             }
         });
@@ -946,7 +1015,8 @@ final class ClientEngine {
             case Protocol.WELCOME -> {
                 try {
                     welcome(from, frame.data(Protocol.Welcome.class), frame.ts());
-                } catch (RuntimeException unfit) { // without it there is no session
+                } catch (RuntimeException unfit) {
+                    // Without a welcome there is no session.
                     callbacks.error(unfit);
                     lose(from, new CloseReason(CloseReason.PROTOCOL_ERROR, "a welcome that makes no sense"));
                 }
@@ -969,7 +1039,8 @@ final class ClientEngine {
                     if (!rooms.reply(frame) && !calls.reply(frame)) {
                         history.reply(frame);
                     }
-                } finally { // messages wait behind questions, whatever the answer is
+                } finally {
+                    // Messages wait for open requests, whatever the answer is.
                     sender.pump();
                 }
             }
@@ -980,7 +1051,8 @@ final class ClientEngine {
             case Protocol.ERROR -> takeError(from, frame);
             case Protocol.JOINED -> {
                 rooms.put(requireRoom(frame), frame.data(Protocol.RoomPosition.class));
-                sender.pump(); // messages may have waited for it
+                // Messages may have waited for this room.
+                sender.pump();
             }
             case Protocol.LEFT -> {
                 rooms.taken(requireRoom(frame));
@@ -991,7 +1063,8 @@ final class ClientEngine {
                 rooms.gap(requireRoom(frame), gap);
                 if (Names.SESSION.equals(frame.room())
                         && ErrorCode.TOO_BIG.value().equals(gap.reason())) {
-                    calls.arrived(gap.offset(), frame.length()); // that one message is missing, and it answered nothing
+                    // Only this one message is missing, and it was not an answer.
+                    calls.arrived(gap.offset(), frame.length());
                 } else if (Names.SESSION.equals(frame.room())) {
                     calls.answersLost(sender.lastSeq(), answersRead());
                 }
@@ -999,7 +1072,8 @@ final class ClientEngine {
             case Protocol.GOODBYE -> takeGoodbye(from, frame);
             case Protocol.PING -> pong(from, frame);
             case Protocol.WELCOME -> throw nonsense("a second welcome");
-            default -> LOG.debug("ignored '{}'", frame.type()); // a later protocol's
+            // A frame of a later protocol version.
+            default -> LOG.debug("ignored '{}'", frame.type());
         }
     }
 
@@ -1011,7 +1085,8 @@ final class ClientEngine {
         return room;
     }
 
-    @SuppressWarnings("ConstantValue") // Gson leaves a missing component null, whatever its annotation
+    // Gson leaves a missing component null, whatever its annotation.
+    @SuppressWarnings("ConstantValue")
     private void welcome(ServerConnection from, Protocol.Welcome welcome, long serverMillis) {
         if (welcome.session() == null) {
             throw nonsense("a welcome without a session");
@@ -1023,7 +1098,8 @@ final class ClientEngine {
         if (isForeign && !isNewUser) {
             comeBackAs(named);
             return;
-        } else if (isForeign) { // whom the welcome before has named wrote in between
+        } else if (isForeign) {
+            // The user that the previous welcome named has sent messages meanwhile.
             changeUser(named);
         } else if (user == null) {
             user = named;
@@ -1051,7 +1127,8 @@ final class ClientEngine {
         opening.complete(null);
         longestQuestion = Math.min(Math.min(messageBytes, config.target().outboundBytes() / 2), mostQuestionBytes);
         isHelloTooBig = false;
-        rooms.welcomed( // before the messages, which may be for these rooms
+        // Before the messages, which may be for these rooms.
+        rooms.welcomed(
                 welcome.resumed(),
                 states,
                 Boolean.TRUE.equals(welcome.partial()),
@@ -1072,9 +1149,9 @@ final class ClientEngine {
     }
 
     /**
-     * The server takes this client for another user than before. The hello has named the former's client, session and
-     * positions, so nothing begins on this connection, and the client comes back as a new one. The next welcome may name a
-     * third user: the server may tell users apart by the client's id.
+     * Reconnects as a new client, because the server names another user than before. The hello named the former user's
+     * client, session and positions, so nothing begins on this connection. The next welcome may name a third user: the
+     * server may distinguish users by the client's id.
      */
     private void comeBackAs(String named) {
         CloseReason reason = new CloseReason(CloseReason.NORMAL, "another user");
@@ -1084,10 +1161,14 @@ final class ClientEngine {
         isNewUser = true;
         changeUser(named);
         attempt++;
-        again(Duration.ZERO, reason); // no attempt has failed
+        // No attempt has failed, so there is no backoff.
+        again(Duration.ZERO, reason);
     }
 
-    /** Drops, and tells of, all that was the former user's; nothing of it is on a connection. */
+    /**
+     * Drops and reports everything that belonged to the former user. None of it has been sent on a connection of the
+     * new user.
+     */
     private void changeUser(String named) {
         RealtimeException cause = new RealtimeException(ErrorCode.USER_CHANGED, "it belonged to the user before");
         user = named;
@@ -1120,7 +1201,9 @@ final class ClientEngine {
                 () -> lose(from, new CloseReason(CloseReason.HEARTBEAT_TIMEOUT, "nothing heard for " + timeout))));
     }
 
-    /** Gives a connection a while to be heard; once more for what changes meanwhile. */
+    /**
+     * Gives a connection some time to show a sign of life. If the network changes again meanwhile, probes once more.
+     */
     private void probe(ServerConnection suspect) {
         if (suspect.probe != ServerConnection.NOTHING) {
             suspect.probesAgain = true;
@@ -1155,8 +1238,10 @@ final class ClientEngine {
         }
         if (frame.seq() == 0) {
             callbacks.error(failure);
-            from.lastError = error; // a close may follow, and this is why
-        } else if (sender.failed(frame.seq(), failure)) { // else the client has heard it before, or gave the message up
+            // A close may follow, and this explains it.
+            from.lastError = error;
+        } else if (sender.failed(frame.seq(), failure)) {
+            // If false, the client knows the failure already, or gave the message up.
             callbacks.error(failure);
         }
     }
@@ -1191,7 +1276,8 @@ final class ClientEngine {
             return false;
         }
         if (!Objects.equals(epoch, rooms.epoch(Names.USER))) {
-            return true; // the inbox began anew, and the offset would stand for messages nobody has seen
+            // The inbox began anew, and the offset would acknowledge messages that nobody has seen.
+            return true;
         }
         return sendNow(Outgoing.of(Protocol.ACK).data(new Protocol.InboxAck(offset), Protocol.InboxAck.class));
     }

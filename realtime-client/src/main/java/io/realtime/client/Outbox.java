@@ -26,31 +26,36 @@ import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Every reliable message from {@code send} to its acknowledgement, in order, within {@link OutboxLimits}. Messages are
- * added by any thread, so that the limit holds before anything waits for the engine; a {@link FileOutbox} asks from its
- * writer's thread what it has to store; all else is the engine's. Nobody is called under the lock: what leaves the outbox
- * is returned.
+ * The reliable messages between {@code send} and their acknowledgement, in order, within {@link OutboxLimits}. Any
+ * thread adds messages, so that the limit holds before anything waits for the engine. A {@link FileOutbox} asks on its
+ * writer's thread what to store. Everything else is done by the engine. No other object is called under the lock:
+ * messages that leave the outbox are returned.
  */
 final class Outbox {
-    /** What an entry costs beside its encoded bytes. */
+    /** The cost of an entry in addition to its encoded bytes. */
     private static final int OVERHEAD = 128;
 
     private final OutboxLimits limits;
     private final boolean stores;
     private final ReentrantLock lock = new ReentrantLock();
-    private final ArrayDeque<OutboxEntry> inflight = new ArrayDeque<>(); // guarded by lock; all older than what waits
-    private final ArrayDeque<OutboxEntry> waiting = new ArrayDeque<>(); // guarded by lock
-    private long lastSeq; // guarded by lock
-    private long bytes; // guarded by lock
-    private boolean closed; // guarded by lock
-    private boolean held; // guarded by lock; while the file does not name the user, or is gone
-    private final int ownBytes; // the longest message that this client sends, half of its outboundBytes
-    private int serverBytes = Integer.MAX_VALUE; // guarded by lock; the longest that the server takes
-    private List<Long> removed = new ArrayList<>(); // guarded by lock; no longer here, but in the file
+    // Guarded by lock. All are older than those that wait.
+    private final ArrayDeque<OutboxEntry> inflight = new ArrayDeque<>();
+    private final ArrayDeque<OutboxEntry> waiting = new ArrayDeque<>(); // Guarded by lock.
+    private long lastSeq; // Guarded by lock.
+    private long bytes; // Guarded by lock.
+    private boolean closed; // Guarded by lock.
+    // Guarded by lock. Whether no message may be sent, because the file does not name the user or is gone.
+    private boolean held;
+    // The longest message that this client sends: half of its outboundBytes.
+    private final int ownBytes;
+    // Guarded by lock. The longest message that the server accepts.
+    private int serverBytes = Integer.MAX_VALUE;
+    // Guarded by lock. The numbers of messages that left the outbox and are still in the file.
+    private List<Long> removed = new ArrayList<>();
 
     /**
-     * @param stores whether a file keeps the messages too: none is sent before it is {@link #stored}
-     * @param outboundBytes what may wait in a connection: a message takes half of it at most
+     * @param stores whether a file keeps the messages too: then none is sent before it is {@link #stored}
+     * @param outboundBytes how many bytes may wait in a connection; a message may take half of it
      */
     Outbox(OutboxLimits limits, boolean stores, int outboundBytes) {
         this.ownBytes = outboundBytes / 2;
@@ -58,7 +63,7 @@ final class Outbox {
         this.stores = stores;
     }
 
-    /** Takes in what an earlier process left, oldest first; returns what is too much. */
+    /** Adds the messages that an earlier process left, oldest first; returns those beyond the limits. */
     List<Dropped> restore(List<OutboxEntry> entries, long highestSeq) {
         List<Dropped> dropped = new ArrayList<>();
         lock.lock();
@@ -67,7 +72,8 @@ final class Outbox {
             for (OutboxEntry entry : entries) {
                 entry.stage = Stage.STORED;
                 entry.admitted = true;
-                entry.everSent = true; // nobody knows
+                // It may have been sent; nobody knows.
+                entry.everSent = true;
                 takeIn(entry, dropped);
             }
         } finally {
@@ -76,7 +82,10 @@ final class Outbox {
         return dropped;
     }
 
-    /** Numbers a message and takes it in; returns what was given up for it, the message itself if it was refused. */
+    /**
+     * Numbers a message and adds it. Returns the messages that were dropped to make room, or the message itself if it
+     * was refused.
+     */
     List<Dropped> add(OutboxEntry entry) {
         List<Dropped> dropped = new ArrayList<>();
         lock.lock();
@@ -89,12 +98,13 @@ final class Outbox {
         return dropped;
     }
 
-    /** Numbers and takes in a message that is new or restored, or adds it to the dropped. */
+    /** Numbers and adds a new message, or adds a restored one; if it is refused, adds it to the dropped ones. */
     private void takeIn(OutboxEntry entry, List<Dropped> dropped) {
         RealtimeException refusal = refusal(entry);
         while (refusal == null && !fits(entry)) {
             boolean mayDrop = limits.overflow() == OutboxLimits.Overflow.DROP_OLDEST
-                    && (!dropped.isEmpty() || fitsWithoutOthers(entry)); // else they would be dropped for nothing
+                    // Messages that do not make enough room are not dropped.
+                    && (!dropped.isEmpty() || fitsWithoutOthers(entry));
             OutboxEntry oldest = mayDrop ? pollOldest() : null;
             if (oldest == null) {
                 refusal = overflow("the outbox is full: it holds " + size() + " messages, " + bytes + " bytes");
@@ -113,7 +123,7 @@ final class Outbox {
         }
     }
 
-    /** Removes the oldest message that is not under way, or returns null. */
+    /** Removes the oldest message that is not in flight, or returns null. */
     private @Nullable OutboxEntry pollOldest() {
         for (Iterator<OutboxEntry> i = waiting.iterator(); i.hasNext(); ) {
             OutboxEntry entry = i.next();
@@ -125,7 +135,7 @@ final class Outbox {
         return null;
     }
 
-    /** Notes that an entry is in no queue any more. */
+    /** Updates the accounts for an entry that has left its queue. */
     private void left(OutboxEntry entry) {
         bytes -= entry.cost();
         if (stores && (entry.stage == Stage.STORING || entry.stage == Stage.STORED)) {
@@ -141,7 +151,8 @@ final class Outbox {
         if (isTooBig(entry)) {
             return tooBig(entry);
         }
-        if (entry.cost() > limits.bytes()) { // nothing that could be dropped makes room for it
+        if (entry.cost() > limits.bytes()) {
+            // No amount of dropped messages would make room for it.
             String why = "the message takes " + entry.cost() + " bytes, the outbox holds " + limits.bytes();
             return new RealtimeException(ErrorCode.TOO_BIG, why);
         }
@@ -152,7 +163,7 @@ final class Outbox {
         return size() < limits.messages() && bytes + entry.cost() <= limits.bytes();
     }
 
-    /** Returns whether a message fits once all are dropped that are not under way. */
+    /** Returns true if the message fits after all others that are not in flight are dropped. */
     private boolean fitsWithoutOthers(OutboxEntry entry) {
         int count = inflight.size();
         long cost = bytes;
@@ -186,10 +197,10 @@ final class Outbox {
     }
 
     /**
-     * Gives a message up: it is not sent from now on, and no file keeps it. One that is under way counts as that until it
-     * is acknowledged or its connection is lost, since the server counts it too.
+     * Gives a message up: it is not sent any more, and no file keeps it. One that is in flight counts as in flight
+     * until it is acknowledged or its connection is lost, since the server counts it too.
      *
-     * @return false when it has had another fate
+     * @return false when its outcome is already decided
      */
     boolean giveUp(OutboxEntry entry) {
         lock.lock();
@@ -212,7 +223,7 @@ final class Outbox {
         }
     }
 
-    /** Returns whether a message was ever sent, or may have been by an earlier process. */
+    /** Returns true if a message was ever sent, or may have been sent by an earlier process. */
     boolean wasSent(OutboxEntry entry) {
         lock.lock();
         try {
@@ -222,7 +233,7 @@ final class Outbox {
         }
     }
 
-    /** Returns whether a message is not acknowledged, and has no other fate yet. */
+    /** Returns true if a message is not acknowledged and has no other outcome yet. */
     boolean holds(OutboxEntry entry) {
         lock.lock();
         try {
@@ -232,18 +243,19 @@ final class Outbox {
         }
     }
 
-    /** Returns whether so much waits that a producer had better wait too. */
+    /** Returns true if the outbox is half full, so that a producer should wait. */
     boolean isHalfFull() {
         lock.lock();
         try {
             int most = limits.messages();
-            return size() >= most - most / 2 || bytes >= limits.bytes() / 2; // an empty one never is
+            // Never true for an empty outbox.
+            return size() >= most - most / 2 || bytes >= limits.bytes() / 2;
         } finally {
             lock.unlock();
         }
     }
 
-    /** Returns why a message would be refused however much room there were, or null. */
+    /** Returns why a message would be refused even by an empty outbox, or null. */
     @Nullable
     RealtimeException refusalOrNull(OutboxEntry entry) {
         lock.lock();
@@ -254,7 +266,7 @@ final class Outbox {
         }
     }
 
-    /** Returns why a message is too long for the server or this client, or null when it is not. */
+    /** Returns why a message is too long for the server or this client, or null. */
     @Nullable
     RealtimeException tooBigOrNull(OutboxEntry entry) {
         lock.lock();
@@ -265,7 +277,7 @@ final class Outbox {
         }
     }
 
-    /** Learns how long a message the server takes; returns those that are too long. */
+    /** Sets the longest message that the server accepts; removes and returns those that are longer. */
     List<Dropped> limitMessages(int newServerBytes) {
         lock.lock();
         try {
@@ -280,12 +292,13 @@ final class Outbox {
         }
     }
 
-    /** Removes and returns everything: it was another user's. */
+    /** Removes and returns all messages: they belonged to another user. */
     List<Dropped> removeAll(RealtimeException cause) {
         List<Dropped> dropped = new ArrayList<>();
         lock.lock();
         try {
-            while (!inflight.isEmpty()) { // only to be removed with the others, in order
+            // Moved only to be removed with the others, in order.
+            while (!inflight.isEmpty()) {
                 waiting.addFirst(inflight.removeLast());
             }
             for (OutboxEntry entry : removeWaiting(entry -> true)) {
@@ -297,7 +310,7 @@ final class Outbox {
         return dropped;
     }
 
-    /** Lets no message leave, or lets them again: the file must be there, and name the user. */
+    /** Sets whether no message may be sent. True while the file is gone or does not name the user. */
     void hold(boolean holds) {
         lock.lock();
         try {
@@ -307,7 +320,7 @@ final class Outbox {
         }
     }
 
-    /** Returns whether no message may leave, because of the file. */
+    /** Returns true if no message may be sent because of the file. */
     boolean isHeld() {
         lock.lock();
         try {
@@ -317,7 +330,7 @@ final class Outbox {
         }
     }
 
-    /** Lets a message be sent, in its turn behind those that were added before it, once it is stored. */
+    /** Allows a message to be sent, after those that were added before it, once it is stored. */
     void admit(OutboxEntry entry) {
         lock.lock();
         try {
@@ -337,7 +350,7 @@ final class Outbox {
         }
     }
 
-    /** Returns whether no message up to this number is here any more. */
+    /** Returns true if no message up to this number is in the outbox any more. */
     boolean isDone(long seq) {
         lock.lock();
         try {
@@ -348,15 +361,19 @@ final class Outbox {
         }
     }
 
-    /** What the file has to learn. */
+    /** The changes that the file does not have yet. */
     record Changes(List<OutboxEntry> added, List<Long> removed) {}
 
-    /** Returns what the file does not know yet; {@link #stored} or {@link #notStored} comes before the next call. */
+    /**
+     * Returns the changes that the file does not have yet. The caller must call {@link #stored} or {@link #notStored}
+     * before the next call.
+     */
     Changes changes() {
         ArrayDeque<OutboxEntry> added = new ArrayDeque<>();
         lock.lock();
         try {
-            Iterator<OutboxEntry> newest = waiting.descendingIterator(); // the new ones stand together at the end
+            // The new messages are together at the end.
+            Iterator<OutboxEntry> newest = waiting.descendingIterator();
             for (OutboxEntry entry = next(newest); entry != null && entry.stage == Stage.NEW; entry = next(newest)) {
                 entry.stage = Stage.STORING;
                 added.addFirst(entry);
@@ -373,7 +390,7 @@ final class Outbox {
         return entries.hasNext() ? entries.next() : null;
     }
 
-    /** Returns what a file that is written anew has to hold, oldest first: what was stored, and is not to be forgotten. */
+    /** Returns the messages that a rewritten file must hold, oldest first: those that were stored and not given up. */
     List<OutboxEntry> kept() {
         List<OutboxEntry> kept = new ArrayList<>();
         lock.lock();
@@ -391,7 +408,7 @@ final class Outbox {
         return kept;
     }
 
-    /** The file has taken the changes. */
+    /** Marks the changes as stored in the file. */
     void stored(Changes changes) {
         lock.lock();
         try {
@@ -405,7 +422,7 @@ final class Outbox {
         }
     }
 
-    /** The file could not take the changes: removes and returns those messages. */
+    /** Removes and returns the messages that could not be stored in the file. */
     List<Dropped> notStored(RealtimeException cause) {
         List<Dropped> dropped = new ArrayList<>();
         lock.lock();
@@ -420,12 +437,12 @@ final class Outbox {
     }
 
     /**
-     * Returns the next admitted messages to send; {@link #sent} or {@link #notSent} comes next. One that is alone may be
-     * longer than the bounds in bytes.
+     * Returns the next admitted messages to send. The caller must then call {@link #sent} or {@link #notSent}. A
+     * message that is alone may exceed the bounds in bytes.
      *
-     * @param maxInflight how many may be unacknowledged
-     * @param maxInflightBytes how many bytes of them
-     * @param maxBytes how many bytes of them leave at a time
+     * @param maxInflight how many messages may be unacknowledged
+     * @param maxInflightBytes how many bytes may be unacknowledged
+     * @param maxBytes how many bytes are sent at a time
      */
     List<OutboxEntry> unsent(int maxInflight, long maxInflightBytes, int maxBytes) {
         List<OutboxEntry> next = new ArrayList<>();
@@ -452,7 +469,8 @@ final class Outbox {
         return next;
     }
 
-    private long inflightBytes() { // guarded by lock
+    // Guarded by lock.
+    private long inflightBytes() {
         long sum = 0;
         for (OutboxEntry entry : inflight) {
             sum += entry.wireLength();
@@ -460,7 +478,7 @@ final class Outbox {
         return sum;
     }
 
-    /** Notes that these are on their way. */
+    /** Marks messages as sent. */
     void sent(List<OutboxEntry> entries) {
         lock.lock();
         try {
@@ -476,7 +494,7 @@ final class Outbox {
         }
     }
 
-    /** The connection did not take these: they wait again. */
+    /** Puts messages that the connection did not take back among those that wait. */
     void notSent(List<OutboxEntry> entries) {
         lock.lock();
         try {
@@ -489,7 +507,7 @@ final class Outbox {
         }
     }
 
-    /** The connection is gone: what was on its way waits again, before all newer messages. */
+    /** Handles the loss of the connection: messages in flight wait again, before all newer ones. */
     void connectionLost() {
         lock.lock();
         try {
@@ -510,7 +528,10 @@ final class Outbox {
         }
     }
 
-    /** A session is open, and the server has processed everything up to this number that was ever sent: it is not sent again. */
+    /**
+     * Handles a new session: messages that were sent and that the server has processed, up to this number, are not sent
+     * again.
+     */
     void resumed(long processed) {
         lock.lock();
         try {
@@ -526,8 +547,9 @@ final class Outbox {
     }
 
     /**
-     * The server names the highest number it has processed. What was never sent from here has such a number only when the
-     * file is an old copy of itself, and the server would take it for a repeat: removes and returns that.
+     * Handles the highest number that the server has processed. A message that was never sent from here has such a
+     * number only if the file is an old copy of itself. The server would treat it as a repeat. Removes and returns such
+     * messages.
      */
     List<Dropped> skip(long processed) {
         List<Dropped> dropped = new ArrayList<>();
@@ -548,7 +570,7 @@ final class Outbox {
         return dropped;
     }
 
-    /** Removes and returns what is processed: everything up to this number that was ever sent. */
+    /** Removes and returns the messages up to this number that were ever sent: the server has processed them. */
     List<OutboxEntry> acknowledged(long seq) {
         List<OutboxEntry> done = new ArrayList<>();
         lock.lock();
@@ -569,7 +591,10 @@ final class Outbox {
         }
     }
 
-    /** Removes and returns a message that was ever sent, also when it waits to be sent again; null if it is not here. */
+    /**
+     * Removes and returns a message that was ever sent, also when it waits to be sent again. Returns null if it is not
+     * here.
+     */
     @Nullable
     OutboxEntry failed(long seq) {
         lock.lock();
@@ -593,7 +618,7 @@ final class Outbox {
         return null;
     }
 
-    /** Returns the longest message on its way, or null: the one that some hop found too big. */
+    /** Returns the longest message in flight, or null: the one that some hop found too big. */
     @Nullable
     OutboxEntry longestInflight() {
         lock.lock();
@@ -610,7 +635,7 @@ final class Outbox {
         }
     }
 
-    /** Ages what an earlier process left, when the first welcome says what time it is. */
+    /** Adjusts the age of messages that an earlier process left, when the first welcome brings the server's time. */
     void ageRestored(long nanoTime, long trueMillis) {
         lock.lock();
         try {
@@ -626,11 +651,11 @@ final class Outbox {
     }
 
     /**
-     * Ages what waits by the machine's sleep, which the monotonic clock does not count, at each welcome. The wall clock and
-     * the server's must agree on it, since one clock alone may have been set.
+     * Adds the machine's sleep to the age of waiting messages, at each welcome: the monotonic clock does not count it.
+     * The wall clock and the server's clock must agree on it, since one clock alone may have been set.
      *
      * @param wallMillis this machine's wall clock
-     * @param slept how much more than the monotonic clock the server's has advanced since the welcome before
+     * @param slept by how much the server's clock has advanced more than the monotonic clock since the welcome before
      */
     void slept(long nanoTime, long wallMillis, long slept) {
         long wallAhead = OutboxEntry.ahead(wallMillis, nanoTime);
@@ -646,7 +671,7 @@ final class Outbox {
         }
     }
 
-    /** Removes and returns what waits for longer than it may. */
+    /** Removes and returns the waiting messages that have expired. */
     List<Dropped> expire(long nanoTime) {
         long maxAge = limits.maxAge().toNanos();
         List<Dropped> dropped = new ArrayList<>();
@@ -664,7 +689,7 @@ final class Outbox {
         return dropped;
     }
 
-    /** Returns after how long {@link #expire} may have something to do, or null while nothing waits. */
+    /** Returns the time until {@link #expire} may have something to remove, or null while nothing waits. */
     @Nullable
     Duration untilExpiry(long nanoTime) {
         lock.lock();
@@ -676,7 +701,10 @@ final class Outbox {
         }
     }
 
-    /** Refuses all from now on; returns what was left. What a file has, or is still to take, stays here too. */
+    /**
+     * Closes the outbox: refuses all messages from now on, and returns the remaining ones. Messages that a file has, or
+     * is still to store, also stay here.
+     */
     List<Dropped> close() {
         List<Dropped> dropped = new ArrayList<>();
         lock.lock();
@@ -718,7 +746,7 @@ final class Outbox {
         }
     }
 
-    /** How far a message has come on its way to the file; without a file it is stored from the beginning. */
+    /** How far a message has come on its way to the file. Without a file it is stored from the beginning. */
     private enum Stage {
         NEW,
         STORING,
@@ -726,31 +754,38 @@ final class Outbox {
         GONE
     }
 
-    /** One message. What varies from one sending to the next is put behind the bytes that never do. */
+    /**
+     * A message. The parts that vary from one sending to the next are added after its encoded bytes, which never vary.
+     */
     static final class OutboxEntry {
-        /** The longest that {@link #frame} adds. */
+        /** The longest text that {@link #frame} adds. */
         private static final int SUFFIX = ",\"seq\":9007199254740991,\"redelivered\":true}".length() - 1;
 
         final String name;
         final @Nullable String room;
-        final @Nullable String ref; // of a question or an answer, which ends with this process: no file keeps it
+        // Of a request or an answer. It ends with this process, so no file keeps it.
+        final @Nullable String ref;
         final CompletableFuture<Void> result;
         final long createdMillis;
         private final boolean restored;
         private final WireMessage body;
-        private long seq; // guarded by lock of the outbox until it has one
-        private Stage stage = Stage.NEW; // guarded by lock of the outbox
-        private boolean admitted; // guarded by lock of the outbox
-        private boolean everSent; // guarded by lock of the outbox
-        private boolean underWay; // guarded by lock of the outbox: on a connection, or about to be
-        private boolean givenUp; // guarded by lock of the outbox: gone as soon as it is not under way
-        private long created; // guarded by lock of the outbox; on the monotonic clock, earlier by what it slept since
-        // Guarded by lock of the outbox: by how much the wall clock was ahead of the monotonic one, at the last
+        // Guarded by the outbox's lock until it has a value.
+        private long seq;
+        private Stage stage = Stage.NEW; // Guarded by the outbox's lock.
+        private boolean admitted; // Guarded by the outbox's lock.
+        private boolean everSent; // Guarded by the outbox's lock.
+        // Guarded by the outbox's lock. Whether it is on a connection, or about to be.
+        private boolean underWay;
+        // Guarded by the outbox's lock. Whether it leaves the outbox as soon as it is not in flight.
+        private boolean givenUp;
+        // Guarded by the outbox's lock. On the monotonic clock, minus the machine's sleep since then.
+        private long created;
+        // Guarded by the outbox's lock. By how much the wall clock was ahead of the monotonic clock at the last
         // welcome.
         private long wallAhead;
 
         /**
-         * @param created when, on the monotonic clock
+         * @param created the time of its creation on the monotonic clock
          * @param createdMillis the same on the wall clock, for a later process
          */
         OutboxEntry(
@@ -764,7 +799,10 @@ final class Outbox {
             this(name, room, ref, message, result, created, createdMillis, 0);
         }
 
-        /** What an earlier process left, with the number it had; as old as this process until the first welcome. */
+        /**
+         * Creates a message that an earlier process left, with its former number. Until the first welcome it is as old
+         * as this process.
+         */
         OutboxEntry(OutboxJournal.Stored stored, long nanoTime, long wallMillis) {
             this(
                     stored.name(),
@@ -803,7 +841,7 @@ final class Outbox {
             return wallMillis - TimeUnit.NANOSECONDS.toMillis(nanoTime);
         }
 
-        /** Returns whether an earlier process sent it. */
+        /** Returns true if an earlier process left it. */
         boolean isRestored() {
             return restored;
         }
@@ -816,12 +854,12 @@ final class Outbox {
             return (long) body.length() + OVERHEAD;
         }
 
-        /** Returns the number; 0 for what was never in the outbox. */
+        /** Returns the number; 0 for a message that was never in the outbox. */
         long seq() {
             return seq;
         }
 
-        /** Returns whether the payload is bytes, and not JSON. */
+        /** Returns true if the payload is bytes, false if it is JSON. */
         boolean isBinary() {
             return !body.isText();
         }
@@ -830,7 +868,8 @@ final class Outbox {
         void writePayload(OutputStream out) throws IOException {
             Outgoing empty = Outgoing.of(name).room(room);
             WireMessage around = (isBinary() ? empty.rawData(ByteBuffer.allocate(0)) : empty.rawData("")).frame();
-            int after = isBinary() ? 0 : 1; // the last brace is behind JSON, and before bytes
+            // The last brace is after JSON, and before bytes.
+            int after = isBinary() ? 0 : 1;
             int before = around.length() - after;
             byte[] bytes = new byte[body.length() - after];
             body.payload().get(bytes);
@@ -842,20 +881,23 @@ final class Outbox {
          *
          * @throws PayloadException when it does not fit the type
          */
-        @SuppressWarnings("TypeParameterUnusedInFormals") // the caller names the contract's type
+        // The caller names the contract's type.
+        @SuppressWarnings("TypeParameterUnusedInFormals")
         <T> T data(Payload by) {
             try {
                 Envelope envelope = isBinary() ? BinaryEnvelope.parse(body.payload()) : Envelope.parse(body.asText());
                 T payload = envelope.data(by);
                 return payload;
-            } catch (MalformedException unfit) { // what no server would take either: too deep a nesting, say
+            } catch (MalformedException unfit) {
+                // A server would refuse it too, for example for its nesting.
                 throw new PayloadException(unfit.getMessage(), unfit);
             }
         }
 
-        /** Returns the frame; for the engine, which alone sends and numbers nothing anew. */
+        /** Returns the frame. Only for the engine, which alone sends, and never changes a number. */
         WireMessage frame() {
-            String number = seq == 0 ? "" : ",\"seq\":" + seq; // an ephemeral message has none
+            // An ephemeral message has no number.
+            String number = seq == 0 ? "" : ",\"seq\":" + seq;
             return Outgoing.extend(body, number + (everSent ? ",\"redelivered\":true" : ""));
         }
     }

@@ -26,40 +26,49 @@ import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Which rooms the application wants to be in, how far it has come in the log of each, and what has been asked of the
- * server about them. Survives connections. Owned by the scheduler's thread.
+ * The rooms that the application wants to be in, the position in the log of each, and the open requests about them.
+ * Survives connections. Owned by the scheduler's thread.
  */
 final class Rooms {
-    /** A server that puts a session into more rooms than this does not mean it. */
+    /** The bound on rooms; a server that puts a session into more has a fault. */
     private static final int MOST_ROOMS = 100_000;
 
-    /** What {@code $rejoin} and its answer may say of a room beside its name and the name of its log. */
+    /** How many bytes {@code $rejoin} and its answer may need for a room, beside its name and its epoch. */
     private static final int WISH_BYTES = 64;
 
     private static final int ANSWER_BYTES = 200;
 
-    /** What they say beside the rooms, and {@code $welcome} beside the application's rooms. */
+    /** How many bytes they need beside the rooms, and {@code $welcome} beside the application's rooms. */
     private static final int FRAME_BYTES = 128;
 
     private static final int STATE_BYTES = 120;
     private static final int WELCOME_BYTES = 4 * 1024;
 
-    /** Messages wait for a room that is refused for now, so often; then they leave, and the server says what it thinks. */
+    /**
+     * How often a room may be refused for now while messages wait for it. After that the messages are sent, and the
+     * server decides.
+     */
     private static final int MOST_REFUSALS = 10;
 
     private final CallbackDispatcher callbacks;
     private final Scheduler scheduler;
     private final LongPredicate isDone;
     private final Runnable retryLater;
-    private final Set<TrackedRoom> staying = new LinkedHashSet<>(); // to be left once messages for them have arrived
+    // Rooms to leave once messages for them are processed.
+    private final Set<TrackedRoom> staying = new LinkedHashSet<>();
     private final Map<String, TrackedRoom> rooms = new LinkedHashMap<>();
     private final Map<String, TrackedRoom> byRef = new HashMap<>();
-    private final Set<TrackedRoom> unasked = new LinkedHashSet<>(); // too many questions are under way
-    private final Set<TrackedRoom> absent = new LinkedHashSet<>(); // to be joined again, for which messages wait
+    // Rooms about which too many requests are in flight to send another one.
+    private final Set<TrackedRoom> unasked = new LinkedHashSet<>();
+    // Rooms to join again, for which messages wait.
+    private final Set<TrackedRoom> absent = new LinkedHashSet<>();
+    // Rooms to join again after the welcome that no $rejoin has named yet.
     private final Set<TrackedRoom> returning =
-            new LinkedHashSet<>(); // since the welcome, and $rejoin has not named them yet
-    private boolean owesLast; // the server waits to hear that $rejoin has named all
-    private @Nullable PendingRejoin rejoin; // one at a time: it may be as long as a message may be
+            new LinkedHashSet<>();
+    // Whether the server waits for the last $rejoin.
+    private boolean owesLast;
+    // One at a time, since it may be as long as the longest message.
+    private @Nullable PendingRejoin rejoin;
     private int questionBytes;
     private int answerBytes;
     private int mostAsked = 1;
@@ -67,10 +76,8 @@ final class Rooms {
     private long lastRef;
 
     /**
-     * No rooms yet.
-     *
-     * @param isDone whether every message up to a number has had its fate
-     * @param retryLater has {@link #retry} called after a while, unless the connection ends before
+     * @param isDone returns whether every message up to a number has its outcome
+     * @param retryLater schedules a call of {@link #retry}, unless the connection ends before
      */
     Rooms(CallbackDispatcher callbacks, Scheduler scheduler, LongPredicate isDone, Runnable retryLater) {
         this.callbacks = callbacks;
@@ -83,7 +90,7 @@ final class Rooms {
         return false;
     }
 
-    /** Whether the room is joined, or should be. */
+    /** Whether the application wants to be in the room. */
     private enum Wish {
         NONE,
         JOINED,
@@ -95,7 +102,8 @@ final class Rooms {
         final Waiters<JoinResult> joining;
         final Waiters<Void> leaving;
         Wish wish = Wish.NONE;
-        long leaveBehind; // messages up to this number are sent before the room is left
+        // Messages up to this number are sent before the room is left.
+        long leaveBehind;
         boolean joined;
         boolean firstTime = true;
         int history;
@@ -106,9 +114,12 @@ final class Rooms {
         @Nullable
         String ref;
 
-        Wish asked = Wish.NONE; // what ref asks for
-        boolean namedPosition; // in what ref asks
-        int refusals; // for now, of this connection
+        // What the request ref asks for.
+        Wish asked = Wish.NONE;
+        // Whether the request ref names the position.
+        boolean namedPosition;
+        // How often this connection was refused the room for now.
+        int refusals;
 
         TrackedRoom(String name, CallbackDispatcher callbacks) {
             this.name = name;
@@ -117,17 +128,18 @@ final class Rooms {
         }
     }
 
-    /** A question about many rooms that is under way. */
+    /** An open request about many rooms. */
     private record PendingRejoin(String ref, List<TrackedRoom> rooms) {}
 
     // What the application wants
 
-    /** @param timeout after which the caller waits no more; the room is joined all the same */
+    /** @param timeout how long the caller waits; the room is joined also after that */
     void join(String name, int history, Duration timeout, CompletableFuture<JoinResult> result) {
         TrackedRoom room = room(name);
         room.wish = Wish.JOINED;
         room.history = history;
-        room.leaving.complete(null); // it never left, or is on its way back
+        // It was never left, or is joined again.
+        room.leaving.complete(null);
         room.joining.add(
                 result,
                 scheduler.schedule(
@@ -143,8 +155,8 @@ final class Rooms {
     }
 
     /**
-     * Leaves a room, behind what was sent to it: until these messages have had their fate the room stays joined, through
-     * lost connections too.
+     * Leaves a room after the messages that were sent to it. Until these have their outcome the room stays joined,
+     * through lost connections too.
      *
      * @param behind the number of the newest message that was sent before
      */
@@ -162,7 +174,7 @@ final class Rooms {
         }
     }
 
-    /** Messages have had their fate: leaves the rooms that waited for them. */
+    /** Leaves the rooms that waited for messages which now have their outcome. */
     void leaveWhatMay() {
         for (TrackedRoom room : staying.isEmpty() ? Collections.<TrackedRoom>emptySet() : new ArrayList<>(staying)) {
             if (!stays(room)) {
@@ -191,7 +203,7 @@ final class Rooms {
         return room.wish == Wish.JOINED || (room.wish == Wish.LEFT && !isDone.test(room.leaveBehind));
     }
 
-    /** Fails who waits; what is wanted stays so. */
+    /** Fails the futures of joins and leaves; the rooms are still wanted or not wanted. */
     void fail(RealtimeException cause) {
         for (TrackedRoom room : rooms.values()) {
             failWaiting(room, cause);
@@ -203,7 +215,7 @@ final class Rooms {
         room.leaving.fail(cause);
     }
 
-    /** All rooms and positions were another user's; there is no connection. */
+    /** Forgets all rooms and positions, which belonged to another user; there is no connection. */
     void forgetAll(RealtimeException cause) {
         for (TrackedRoom room : new ArrayList<>(rooms.values())) {
             failWaiting(room, cause);
@@ -216,11 +228,15 @@ final class Rooms {
 
     // Connections
 
-    /** What {@code $hello} says of positions, and whether there are more. */
+    /**
+     * The positions in {@code $hello}.
+     *
+     * @param isPartial whether there are more than named
+     */
     record Positions(Map<String, Position> named, boolean isPartial) {}
 
     /**
-     * Returns positions for {@code $hello}: those of the protocol's rooms, and of as many others as fit.
+     * Returns positions for {@code $hello}: those of the protocol's rooms, and as many others as fit.
      *
      * @param bytes how long they may be
      * @param answer how long the answer may be, {@code $welcome}
@@ -229,8 +245,9 @@ final class Rooms {
         Map<String, Position> named = new LinkedHashMap<>();
         EntryBudget mine = new EntryBudget(bytes);
         EntryBudget theirs = new EntryBudget(answer - WELCOME_BYTES);
+        // The answer has no room for what is not asked for.
         boolean isPartial =
-                answer < Protocol.MOST_HELLO_BYTES + WELCOME_BYTES; // it would not hold what is not asked for
+                answer < Protocol.MOST_HELLO_BYTES + WELCOME_BYTES;
         for (boolean protocols : new boolean[] {true, false}) {
             for (TrackedRoom room : rooms.values()) {
                 Position position = room.position;
@@ -250,11 +267,12 @@ final class Rooms {
     }
 
     /**
-     * Refuses what no server means.
+     * Checks the positions that a server sent.
      *
-     * @throws RealtimeException when a place is incomplete, or there are too many
+     * @throws RealtimeException when a position is incomplete, or there are too many
      */
-    @SuppressWarnings("ConstantValue") // Gson leaves a missing component null, whatever its annotation
+    // Gson leaves a missing component null, whatever its annotation.
+    @SuppressWarnings("ConstantValue")
     static void check(Map<String, Protocol.RoomPosition> states) {
         if (states.size() > MOST_ROOMS) {
             throw new RealtimeException(ErrorCode.OVERLOADED, "more than " + MOST_ROOMS + " rooms");
@@ -272,9 +290,9 @@ final class Rooms {
     }
 
     /**
-     * The session is open: takes over where the server says it stands, and asks for what is missing.
+     * Handles an open session: takes over the server's positions, and asks for what is missing.
      *
-     * @param isPartial whether the session is in rooms that are not among the states
+     * @param isPartial whether the session is in more rooms than the states name
      * @param longestQuestion in bytes
      * @param longestAnswer in bytes
      */
@@ -286,7 +304,8 @@ final class Rooms {
             int longestQuestion,
             int longestAnswer,
             Predicate<Outgoing> newConnection) {
-        TrackedRoom inbox = resumed ? null : rooms.remove(Names.SESSION); // another session has another inbox
+        // Another session has another inbox.
+        TrackedRoom inbox = resumed ? null : rooms.remove(Names.SESSION);
         for (Map.Entry<String, Protocol.RoomPosition> entry : states.entrySet()) {
             resumed(room(entry.getKey()), entry.getValue());
         }
@@ -303,7 +322,8 @@ final class Rooms {
                 left(room);
             } else if (isToJoin(room)) {
                 returning.add(room);
-                if (room.joining.isEmpty()) { // else its caller knows whether it was refused
+                if (room.joining.isEmpty()) {
+                    // If a caller waits, it learns whether the room was refused.
                     absent.add(room);
                 }
             }
@@ -316,11 +336,12 @@ final class Rooms {
         retry();
     }
 
-    /** The old session's inbox is gone with what it held. */
+    /** Reports that the old session's inbox is gone with its messages. */
     private void lostInbox(Protocol.@Nullable RoomPosition state) {
         if (state == null) {
             callbacks.error(noPlace(Names.SESSION));
-        } else if (!state.isLost()) { // else the application was told
+        } else if (!state.isLost()) {
+            // If the position is lost, it was already reported.
             callbacks.gap(new Gap(Names.SESSION, new Position(state.epoch(), state.offset()), "epoch"));
         }
     }
@@ -335,12 +356,14 @@ final class Rooms {
                 return;
             }
             if (room.wish != Wish.NONE && room.firstTime) {
-                return; // the answer to its join was lost: it is asked again, and says where the room begins
+                // The answer to its join was lost. The join is sent again, and its answer says where the room begins.
+                return;
             }
             room.joined = true;
             room.firstTime = false;
             if (room.wish == Wish.NONE) {
-                room.wish = Wish.JOINED; // the server put it there
+                // The server put the session there.
+                room.wish = Wish.JOINED;
             }
         }
         move(room, state.epoch(), state.offset(), lost, state.reason());
@@ -362,7 +385,7 @@ final class Rooms {
         }
     }
 
-    /** Asks again for what could not be asked, or was refused for now. */
+    /** Sends again the requests that could not be sent, or were refused for now. */
     void retry() {
         rejoin();
         for (TrackedRoom room : new ArrayList<>(rooms.values())) {
@@ -370,14 +393,15 @@ final class Rooms {
         }
     }
 
-    /** Sends what brings the room nearer to what is wanted; one question about a room at a time. */
+    /** Sends the next request that brings the room to the wanted state. One request about a room is open at a time. */
     private void sync(TrackedRoom room) {
         if (isProtocols(room)) {
             return;
         }
         if (room.ref != null) {
             if (room.asked == Wish.LEFT && stays(room)) {
-                unasked.add(room); // once it is left; and what is sent to it waits for that
+                // Joined again once it is left; messages to it wait for that.
+                unasked.add(room);
             }
             return;
         }
@@ -390,7 +414,8 @@ final class Rooms {
     }
 
     private boolean isToLeave(TrackedRoom room) {
-        return !isProtocols(room) && room.wish == Wish.LEFT && !stays(room); // whether anybody waits for it or not
+        // Also if no future waits for it.
+        return !isProtocols(room) && room.wish == Wish.LEFT && !stays(room);
     }
 
     private boolean isToJoin(TrackedRoom room) {
@@ -402,7 +427,10 @@ final class Rooms {
         return new Protocol.Join(room.position, history);
     }
 
-    /** Asks in one question for as many rooms as fit: after a restart of the server none is left of thousands. */
+    /**
+     * Sends one request for as many rooms as fit. After a restart of the server thousands of rooms may have to be
+     * joined again.
+     */
     private void rejoin() {
         if (!owesLast || rejoin != null) {
             return;
@@ -430,8 +458,9 @@ final class Rooms {
             asked.forEach(room -> asked(room, Wish.JOINED, ref));
             returning.removeAll(asked);
             owesLast = !isLast;
+            // Otherwise this is tried again when the connection is drained.
             rejoin = new PendingRejoin(ref, asked);
-        } // else when the connection is drained
+        }
     }
 
     private String nextRef() {
@@ -455,13 +484,14 @@ final class Rooms {
             asked(room, wish, ref);
             byRef.put(ref, room);
         } else {
-            unasked.add(room); // until the next answer, or until the connection is drained
+            // Until the next answer, or until the connection is drained.
+            unasked.add(room);
         }
     }
 
-    // What the server says
+    // Answers and notices of the server
 
-    /** Takes an answer; false when it is about no question of a room. */
+    /** Handles an answer. Returns false if it answers no request about a room. */
     boolean reply(Envelope answer) {
         PendingRejoin many = rejoin;
         if (many != null && many.ref.equals(answer.ref())) {
@@ -491,7 +521,8 @@ final class Rooms {
         return true;
     }
 
-    @SuppressWarnings("ConstantValue") // Gson leaves a missing component null, whatever its annotation
+    // Gson leaves a missing component null, whatever its annotation.
+    @SuppressWarnings("ConstantValue")
     private void rejoined(PendingRejoin many, Envelope answer) {
         Protocol.RejoinReply data;
         try {
@@ -502,7 +533,8 @@ final class Rooms {
         }
         for (TrackedRoom room : many.rooms) {
             if (room.ref == null) {
-                continue; // it was forgotten meanwhile
+                // The room was forgotten meanwhile.
+                continue;
             }
             over(room);
             Protocol.Rejoined one = data.rooms() == null ? null : data.rooms().get(room.name);
@@ -519,7 +551,7 @@ final class Rooms {
         }
     }
 
-    /** Takes an error; false when it is about no question of a room. */
+    /** Handles an error. Returns false if it answers no request about a room. */
     boolean error(Envelope answer, RemoteException failure) {
         PendingRejoin many = rejoin;
         if (many != null && many.ref.equals(answer.ref())) {
@@ -538,7 +570,8 @@ final class Rooms {
             return false;
         }
         if (over(room) == Wish.LEFT) {
-            left(room); // whatever it was, nothing will be joined again
+            // The room is not joined again, whatever the error is.
+            left(room);
             sync(room);
         } else {
             failed(room, failure);
@@ -563,7 +596,7 @@ final class Rooms {
         return answer.ref() == null ? null : byRef.remove(answer.ref());
     }
 
-    /** The question about a room has its answer; returns what it asked for. */
+    /** Ends the request about a room; returns what it asked for. */
     private Wish over(TrackedRoom room) {
         Wish asked = room.asked;
         absent.remove(room);
@@ -578,18 +611,21 @@ final class Rooms {
             TrackedRoom next = unasked.iterator().next();
             unasked.remove(next);
             sync(next);
-            if (unasked.contains(next)) { // the connection takes no more for now
+            if (unasked.contains(next)) {
+                // The connection takes no more for now.
                 return;
             }
         }
     }
 
-    /** Returns how many questions the server has not answered yet: they count like messages that it has not processed. */
+    /**
+     * Returns how many requests the server has not answered yet; they count like messages that it has not processed.
+     */
     int asked() {
         return byRef.size() + (rejoin == null ? 0 : 1);
     }
 
-    /** Returns whether no message may leave: it may be for a room that the session is to be in, and is not yet. */
+    /** Returns true if no message may be sent, since it may be for a room that the session is not in yet. */
     boolean holdsMessages() {
         return owesLast || !unasked.isEmpty() || !absent.isEmpty();
     }
@@ -601,7 +637,8 @@ final class Rooms {
         room.refusals = 0;
         Position begin;
         if (own != null && !room.namedPosition && own.epoch().equals(data.epoch())) {
-            begin = own; // $joined said it meanwhile, and what is behind it comes
+            // $joined named the position meanwhile, and later messages follow.
+            begin = own;
         } else {
             boolean lost = own != null && !(room.namedPosition && data.recovered());
             begin = move(room, data.epoch(), data.offset(), lost, data.reason());
@@ -610,13 +647,14 @@ final class Rooms {
     }
 
     private void refused(TrackedRoom room, RealtimeException failure) {
-        if (room.joining.isEmpty()) { // it was joined before, or its caller has given up
+        if (room.joining.isEmpty()) {
+            // It was joined before, or its caller has given up.
             callbacks.error(failure);
         }
         out(room, failure);
     }
 
-    /** The session is not in a room, and is not to be. */
+    /** Forgets a room that the session is not in and is not to join. */
     private void out(TrackedRoom room, RealtimeException why) {
         room.joining.fail(why);
         room.leaving.complete(null);
@@ -624,7 +662,8 @@ final class Rooms {
     }
 
     private void left(TrackedRoom room) {
-        if (stays(room)) { // joined again meanwhile
+        if (stays(room)) {
+            // It was joined again meanwhile.
             room.joined = false;
             room.position = null;
             room.firstTime = true;
@@ -637,8 +676,8 @@ final class Rooms {
     }
 
     /**
-     * The server put the session into a room, or says that it is in it; what the application has asked for meanwhile comes
-     * behind that. So while the room is being left nothing of it is for the application any more.
+     * Handles {@code $joined}: the server put the session into a room, or says that it is in it. What the application
+     * asked for meanwhile comes after that. So while the room is being left, nothing of it is for the application.
      */
     void put(String name, Protocol.RoomPosition place) {
         TrackedRoom room = room(name);
@@ -658,7 +697,10 @@ final class Rooms {
         move(room, place.epoch(), place.offset(), !goesOn, goesOn ? null : "epoch");
     }
 
-    /** The server took the session out of a room; what the application has asked for meanwhile comes behind that. */
+    /**
+     * Handles {@code $left}: the server removed the session from a room. What the application asked for meanwhile comes
+     * after that.
+     */
     void taken(String name) {
         TrackedRoom room = rooms.get(name);
         if (room == null || room.ref != null) {
@@ -671,33 +713,38 @@ final class Rooms {
         out(room, new RealtimeException(ErrorCode.CLOSED, "the server took the session out of the room"));
     }
 
-    /** The room's log broke. */
+    /** Handles a gap in a room's log. */
     void gap(String name, Protocol.GapNotice gap) {
-        if (rooms.containsKey(name) || name.startsWith("@")) { // else it was left meanwhile, or never joined
+        if (rooms.containsKey(name) || name.startsWith("@")) {
+            // Otherwise it was left meanwhile, or never joined.
             TrackedRoom room = room(name);
             Position own = room.position;
             if (own == null && room.firstTime && room.wish != Wish.NONE && !isProtocols(room)) {
-                return; // the answer to its join says where it begins
+                // The answer to its join says where it begins.
+                return;
             }
             boolean ahead = own != null && own.epoch().equals(gap.epoch()) && own.offset() > gap.offset();
-            long offset = ahead && own != null ? own.offset() : gap.offset(); // what was handed over never comes again
+            // Messages that were handed over never come again.
+            long offset = ahead && own != null ? own.offset() : gap.offset();
             move(room, gap.epoch(), offset, true, gap.reason());
         }
     }
 
-    /** Returns whether a frame is new to the application. */
+    /** Returns true if a frame is new to the application. */
     boolean isNew(Envelope frame) {
         TrackedRoom room = frame.room() == null || frame.offset() == 0 ? null : rooms.get(frame.room());
-        if (room == null) { // one that was left, or never joined: what is in its log is of no use without its place
+        if (room == null) {
+            // The room was left or never joined: messages of its log are of no use without a position.
             return frame.room() == null || frame.offset() == 0;
         }
-        if (room.position == null) { // its join is not answered: that says where it begins
+        if (room.position == null) {
+            // The join is not answered yet; its answer says where the room begins.
             return false;
         }
         return frame.offset() > room.position.offset();
     }
 
-    /** Notes the place of a frame that the application gets. */
+    /** Advances the position to a frame that the application gets. */
     void passed(Envelope frame) {
         TrackedRoom room = frame.room() == null || frame.offset() == 0 ? null : rooms.get(frame.room());
         if (room != null && room.position != null && frame.offset() > room.position.offset()) {
@@ -705,20 +752,21 @@ final class Rooms {
         }
     }
 
-    /** Returns up to where a room's log is read; 0 where that is not known. */
+    /** Returns up to where a room's log is read; 0 if that is not known. */
     long offset(String name) {
         TrackedRoom room = rooms.get(name);
         return room == null || room.position == null ? 0 : room.position.offset();
     }
 
-    /** Returns the epoch of a room's log, or null. */
+    /** Returns the epoch of a room's log, or null if it is not known. */
     @Nullable
     String epoch(@Nullable String name) {
         TrackedRoom room = name == null ? null : rooms.get(name);
         return room == null || room.position == null ? null : room.position.epoch();
     }
 
-    @SuppressWarnings("ConstantValue") // Gson leaves a missing component null, whatever its annotation
+    // Gson leaves a missing component null, whatever its annotation.
+    @SuppressWarnings("ConstantValue")
     private Position move(TrackedRoom room, String epoch, long offset, boolean lost, @Nullable String reason) {
         if (epoch == null || offset < 0) {
             throw noPlace(room.name);

@@ -25,22 +25,26 @@ import java.util.function.LongSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The way of the application's messages to the server: into the outbox from any thread, onto the open connection and
- * out of the outbox again on the scheduler's thread, which owns all but {@link #send}, {@link #close} and the outbox.
+ * Moves the application's messages to the server. They enter the outbox on any thread. On the scheduler's thread they
+ * are sent on the open connection, and leave the outbox when they are acknowledged. That thread owns everything except
+ * {@link #send}, {@link #close} and the outbox.
  *
- * <p>A message may leave once its own turn on the scheduler's thread has come, so that it does not overtake a join that was
- * asked for before it, and once it is on the disk, if there is a file.
+ * <p>A message may be sent after its own task has run on the scheduler's thread, so that it does not overtake a join
+ * that was called before it. With a file it must also be on the disk.
  */
 final class Sender {
     private static final int BATCH_BYTES = 64 << 10;
 
-    /** How many messages, beside a full outbox, may be between {@link #send} and the scheduler's thread: they were given up. */
+    /**
+     * How many messages, in addition to a full outbox, may be between {@link #send} and the scheduler's thread: those
+     * that were given up.
+     */
     private static final int MOST_GIVEN_UP = 10_000;
 
     /** How many ephemeral messages may be between {@link #send} and the scheduler's thread. */
     private static final int MOST_EPHEMERAL = 1_000;
 
-    /** After so long a file that holds all messages back is tried again. */
+    /** The delay before a file that holds all messages back is tried again. */
     private static final Duration FILE_RETRY = Duration.ofSeconds(1);
 
     private final Scheduler scheduler;
@@ -53,32 +57,35 @@ final class Sender {
     private final Outbox outbox;
     private final @Nullable FileOutbox file;
     private final int outboundBytes;
-    private final AtomicInteger posted = new AtomicInteger(); // messages that wait for the scheduler's thread
+    // Messages that wait for the scheduler's thread.
+    private final AtomicInteger posted = new AtomicInteger();
     private final long mostPosted;
     private final AtomicInteger ephemeralPosted = new AtomicInteger();
     private final Once progress;
-    private final AtomicBoolean retries = new AtomicBoolean(); // a timer runs to try the file again
+    // Whether a timer runs to try the file again.
+    private final AtomicBoolean retries = new AtomicBoolean();
     private volatile boolean closed;
 
-    // The scheduler's thread only.
+    // The fields below are owned by the scheduler's thread.
     private boolean pumpPosted;
-    private long ackSeq; // acknowledged, and not settled yet; 0 for nothing
+    // Acknowledged and not settled yet; 0 for none.
+    private long ackSeq;
     private long ackBehind;
     private @Nullable ServerConnection open;
     private Scheduler.@Nullable Cancellable expiry;
     private boolean wasWelcomed;
-    private long welcomedAt; // on the server's clock, at the last welcome; 0 when that did not say
-    private long welcomedNanos; // the same on the monotonic clock
+    // The time of the last welcome on the server's clock; 0 when the welcome did not say it.
+    private long welcomedAt;
+    // The same on the monotonic clock.
+    private long welcomedNanos;
 
     /**
-     * A sender of nothing yet.
-     *
-     * @param answersRead up to where the session's inbox is read
-     * @param asked how many questions are under way beside the messages
-     * @param isHeld whether no message may leave for now; {@link #pump} is called when that changes
+     * @param answersRead returns up to where the session's inbox is read
+     * @param asked returns how many requests are in flight beside the messages
+     * @param isHeld returns whether no message may be sent for now; {@link #pump} is called when that changes
      * @param onProgress called on the scheduler's thread when messages may have left the outbox
-     * @param onAsked called on the scheduler's thread before a message may leave that the application wants to send, and
-     *     wants so outside of its callbacks
+     * @param onAsked called on the scheduler's thread before a message may be sent that the application sent outside
+     *     its callbacks
      * @throws IllegalStateException when the file has served a client before
      */
     Sender(
@@ -103,7 +110,7 @@ final class Sender {
         this.outbox = new Outbox(config.outbox(), file != null, outboundBytes);
     }
 
-    /** Takes over what an earlier process left in the file, if there is one. */
+    /** Takes over the messages that an earlier process left in the file, if there is one. */
     void restore() {
         if (file != null) {
             FileOutbox.Client client = new FileOutbox.Client(
@@ -140,7 +147,7 @@ final class Sender {
         return outbox.lastSeq();
     }
 
-    /** Returns whether every message up to this number has had its fate. */
+    /** Returns true if every message up to this number has its outcome. */
     boolean isDone(long seq) {
         return outbox.isDone(seq);
     }
@@ -171,15 +178,15 @@ final class Sender {
     }
 
     /**
-     * Sends a question; its future fails when it is given up, and nobody else is told.
+     * Sends a request. Its future fails when the request is given up, and nothing else reports it.
      *
-     * @return has the number 0 when it was refused at once
+     * @return the message, which has the number 0 if it was refused at once
      */
     Outbox.OutboxEntry ask(String type, String ref, String json, CompletableFuture<Void> fate) {
         return send(type, ref, -1, json, fate, !callbacks.isRunningHere());
     }
 
-    /** Like {@link #ask}, for what answers a question. */
+    /** Like {@link #ask}, for an answer to a request. */
     Outbox.OutboxEntry answer(String type, String ref, long index, String json, CompletableFuture<Void> fate) {
         return send(type, ref, index, json, fate, false);
     }
@@ -208,7 +215,8 @@ final class Sender {
         try {
             report(outbox.add(entry));
             changed();
-            if (entry.seq() > 0) { // it was not refused
+            if (entry.seq() > 0) {
+                // It was not refused.
                 scheduler.schedule(Duration.ZERO, () -> {
                     posted.decrementAndGet();
                     if (isAsked) {
@@ -222,12 +230,13 @@ final class Sender {
         } finally {
             if (!isPosted) {
                 posted.decrementAndGet();
-                outbox.giveUp(entry); // one that was taken would wait for ever, and all that come later behind it
+                // A message that was added would wait for ever, and so would all later ones.
+                outbox.giveUp(entry);
             }
         }
     }
 
-    /** Returns why a message that has no number was refused. */
+    /** Returns why a message without a number was refused. */
     RealtimeException whyRefused(Outbox.OutboxEntry entry) {
         RealtimeException refusal = outbox.refusalOrNull(entry);
         return refusal != null
@@ -235,12 +244,12 @@ final class Sender {
                 : new RealtimeException(ErrorCode.OVERLOADED, "the outbox is full", true, null);
     }
 
-    /** Returns whether the outbox has room for more than a few messages. */
+    /** Returns true if the outbox is less than half full. */
     boolean hasRoom() {
         return !outbox.isHalfFull();
     }
 
-    /** Returns whether a message may still have to be sent. */
+    /** Returns true if a message may still have to be sent. */
     boolean holds(Outbox.OutboxEntry entry) {
         return outbox.holds(entry);
     }
@@ -268,16 +277,17 @@ final class Sender {
                     ephemeralPosted.decrementAndGet();
                 }
             }
-            if (closed) { // the scheduler may not run it any more; a second outcome changes nothing
+            if (closed) {
+                // The scheduler may not run the task any more; a second outcome changes nothing.
                 entry.result.completeExceptionally(new RealtimeException(ErrorCode.CLOSED, "the client is closed"));
             }
         }
     }
 
     /**
-     * Gives a message up: it is not sent from now on, and what was sent is not sent again.
+     * Gives a message up: it is not sent, or not sent again.
      *
-     * @return false when it has had another fate
+     * @return false when its outcome is already decided
      */
     boolean giveUp(Outbox.OutboxEntry entry) {
         boolean isGivenUp = outbox.giveUp(entry);
@@ -291,8 +301,8 @@ final class Sender {
     }
 
     /**
-     * Refuses all from now on, and fails what waits. What is in a file stays there, and is not reported; the file is
-     * closed when this returns.
+     * Closes the sender: refuses all messages from now on, and fails those that wait. Messages in a file stay there and
+     * are not reported. The file is closed when this returns.
      */
     void close() {
         closed = true;
@@ -307,18 +317,19 @@ final class Sender {
 
     // On the scheduler's thread
 
-    /** Pumps behind whatever else was posted by now. */
+    /** Pumps after everything that was posted until now. */
     private void pumpLater() {
         if (!pumpPosted) {
             scheduler.schedule(Duration.ZERO, () -> {
                 pumpPosted = false;
                 pump();
             });
-            pumpPosted = true; // not before: a scheduler may throw
+            // Only now, since a scheduler may throw.
+            pumpPosted = true;
         }
     }
 
-    /** The outbox has changed, which the file has to learn. */
+    /** Wakes the file's writer after a change of the outbox. */
     private void changed() {
         if (file != null) {
             file.wake();
@@ -342,7 +353,7 @@ final class Sender {
     }
 
     /**
-     * A session is open: sends what the server has not processed, the oldest first.
+     * Handles an open session: sends what the server has not processed, oldest first.
      *
      * @param serverMillis the server's clock, or 0 when it does not say
      */
@@ -357,28 +368,35 @@ final class Sender {
         pump();
     }
 
-    /** Returns whether what an earlier process left is another user's; before the first {@link #own}. */
+    /**
+     * Returns true if the messages that an earlier process left belong to another user. Only before the first {@link
+     * #own}.
+     */
     boolean isForeignTo(String user) {
         return file != null && file.isForeignTo(user);
     }
 
-    /** What is here, and what comes, is this user's; with a file nothing leaves before that stands in it. */
+    /**
+     * Makes this user the owner of all present and future messages. With a file, none is sent before the file names the
+     * user.
+     */
     void own(String user, String clientId) {
         if (file != null) {
             report(file.own(user, clientId, all -> Collections.emptyList()));
         }
     }
 
-    /** What is here was another user's, what comes is this one's; there is no connection. */
+    /** Drops all messages of the former user and makes this user the owner of future ones. There is no connection. */
     void changeUser(String user, String clientId, RealtimeException cause) {
         report(file == null ? outbox.removeAll(cause) : file.own(user, clientId, all -> all.removeAll(cause)));
         onProgress.run();
     }
 
-    /** On the file's writer. */
+    /** Reports messages that could not be stored; on the file's writer. */
     private void notStored(List<Outbox.Dropped> dropped) {
         report(dropped);
-        if (outbox.isHeld() && retries.compareAndSet(false, true)) { // else it is up to the next change
+        if (outbox.isHeld() && retries.compareAndSet(false, true)) {
+            // If the outbox is not held, the next change tries again.
             boolean isScheduled = false;
             try {
                 scheduler.schedule(FILE_RETRY, () -> {
@@ -394,7 +412,10 @@ final class Sender {
         }
     }
 
-    /** Drops what is too old, by the clocks: what an earlier process left, and what has waited while the machine slept. */
+    /**
+     * Drops messages that the clocks show as too old: those that an earlier process left, and those that waited while
+     * the machine slept.
+     */
     private void expireByClocks(long serverMillis) {
         long now = scheduler.nanoTime();
         long wall = scheduler.currentTimeMillis();
@@ -405,7 +426,8 @@ final class Sender {
             long served = TimeUnit.MILLISECONDS.toNanos(Math.max(0, serverMillis - welcomedAt));
             slept = served - (now - welcomedNanos);
         } else {
-            slept = Long.MAX_VALUE; // the wall clock alone knows
+            // Only the wall clock knows.
+            slept = Long.MAX_VALUE;
         }
         outbox.slept(now, wall, slept);
         wasWelcomed = true;
@@ -422,8 +444,8 @@ final class Sender {
     }
 
     /**
-     * Everything up to a number is processed. What was answered stands in the session's inbox up to an offset, and must be
-     * read before: among it may be that a message has failed.
+     * Handles an acknowledgement: everything up to a number is processed. The answers are in the session's inbox up to
+     * an offset and must be read before, since one of them may say that a message failed.
      */
     void acknowledged(long seq, long behind) {
         ackSeq = seq;
@@ -442,13 +464,17 @@ final class Sender {
         }
     }
 
-    /** The server could not process a message, and will not see it again; false when it is none that waits. */
+    /**
+     * Handles the failure of a message at the server, which will not receive it again. Returns false if no such message
+     * waits.
+     */
     boolean failed(long seq, RemoteException failure) {
         Outbox.OutboxEntry failed = outbox.failed(seq);
         if (failed == null) {
             return false;
         }
-        if (failed.isRestored()) { // nobody waits for it, and somebody should know
+        if (failed.isRestored()) {
+            // No future waits for it, so it is reported as dropped.
             report(Collections.singletonList(new Outbox.Dropped(failed, failure)));
         } else {
             fail(failed, failure);
@@ -459,10 +485,10 @@ final class Sender {
     }
 
     /**
-     * The connection is about to end because a message was too big: the longest on its way, most likely.
+     * Handles a connection that is about to end because a message was too big: most likely the longest in flight.
      *
-     * @param longestOther how long a frame was sent that is none of these
-     * @return whether it was one of these
+     * @param longestOther the length of the longest frame that was sent and is not an outbox message
+     * @return true if it was an outbox message
      */
     boolean tooBig(CloseReason reason, int longestOther) {
         Outbox.OutboxEntry longest = outbox.longestInflight();
@@ -476,7 +502,7 @@ final class Sender {
         return true;
     }
 
-    /** Sends what may be sent now. */
+    /** Sends all messages that may be sent now. */
     void pump() {
         while (open != null && !isHeld.getAsBoolean()) {
             int batchBytes = Math.min(BATCH_BYTES, outboundBytes / 2);
@@ -489,7 +515,8 @@ final class Sender {
             if (frames.isEmpty()) {
                 break;
             }
-            if (!open.send(MessageBatch.of(frames, false))) { // onDrained or onClosed will tell
+            if (!open.send(MessageBatch.of(frames, false))) {
+                // onDrained or onClosed follows.
                 outbox.notSent(entries);
                 break;
             }
@@ -514,7 +541,7 @@ final class Sender {
         }
     }
 
-    /** Nothing is sent any more. */
+    /** Stops the timer; nothing is sent any more. */
     void stop() {
         stopExpiry();
     }
@@ -536,13 +563,17 @@ final class Sender {
         for (Outbox.Dropped one : dropped) {
             if (one.entry().ref == null) {
                 callbacks.dropped(one.entry().result, one.message(callbacks.payloads()));
-            } else { // whoever asked is told by the question
+            } else {
+                // The request itself reports the failure.
                 fail(one.entry(), one.cause());
             }
         }
     }
 
-    /** The future of a question or an answer is the client's own: {@link ClientCalls} hears at once that it is to act. */
+    /**
+     * Fails a message. The future of a request or an answer is the client's own, so it fails on this thread, and {@link
+     * ClientCalls} reacts at once.
+     */
     private void fail(Outbox.OutboxEntry entry, RealtimeException cause) {
         if (entry.ref == null) {
             callbacks.fail(entry.result, cause);
