@@ -8,18 +8,18 @@ import java.util.function.Consumer;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
-/** A blocking source of tokens, of which one call at a time is under way. Safe for use by many threads. */
+/** A blocking source of tokens, of which one call at a time is in progress. Safe for use by many threads. */
 final class BlockingTokens implements TokenProvider {
     private final Supplier<String> source;
 
-    /** Gets what the call under way returns; null while there is none. */
+    /** Gets the result of the call in progress; null while there is none. */
     private final AtomicReference<@Nullable CompletableFuture<String>> latest = new AtomicReference<>();
 
     BlockingTokens(Supplier<String> source) {
         this.source = source;
     }
 
-    /** Returns a provider of the same source whose calls wait for no other's: one for each client. */
+    /** Returns a provider of the same source with its own calls: one for each client. */
     BlockingTokens ofItsOwn() {
         return new BlockingTokens(source);
     }
@@ -42,7 +42,8 @@ final class BlockingTokens implements TokenProvider {
         thread.setDaemon(true);
         try {
             thread.start();
-        } catch (Throwable noThread) { // no memory for one; the next attempt may have it
+        } catch (Throwable noThread) {
+            // No memory for a thread; the next attempt may have it.
             finish(waiting -> waiting.completeExceptionally(noThread));
         }
     }
@@ -51,7 +52,8 @@ final class BlockingTokens implements TokenProvider {
         String token;
         try {
             token = source.get();
-        } catch (Throwable failure) { // whatever it is, the attempt must learn of it
+        } catch (Throwable failure) {
+            // The attempt must learn of any failure.
             finish(waiting -> waiting.completeExceptionally(failure));
             return;
         }

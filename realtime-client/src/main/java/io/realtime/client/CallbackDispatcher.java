@@ -27,13 +27,13 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The way from the engine to the application: everything of the application's runs through here, on the callback
- * executor, in order, one at a time. Safe for use by many threads.
+ * Runs all of the application's code for the engine, on the callback executor, in order, one at a time. Safe for use by
+ * many threads.
  */
 final class CallbackDispatcher {
     private static final Logger LOG = LoggerFactory.getLogger(CallbackDispatcher.class);
 
-    /** What a short message costs beside its characters. */
+    /** The cost of a short message in addition to its characters. */
     static final int OVERHEAD = 256;
 
     private static final Duration RETRY = Duration.ofMillis(100);
@@ -48,18 +48,20 @@ final class CallbackDispatcher {
     private final Untold untold;
     private final Payloads payloads;
     private final EventBus everywhere = new EventBus(this::handlerFailed);
-    private final ConcurrentHashMap<String, RoomBus> perRoom = new ConcurrentHashMap<>(); // with subscriptions only
+    // Only rooms with subscriptions.
+    private final ConcurrentHashMap<String, RoomBus> perRoom = new ConcurrentHashMap<>();
     private final AtomicLong backlog = new AtomicLong();
 
-    // How many tasks wait or run on the executors of streams' listeners, none without.
+    // How many tasks wait or run on the executors of streams' listeners. An executor without tasks is not in the map.
     private final Map<SerialExecutor, Integer> listening = new ConcurrentHashMap<>();
 
-    private boolean handlerThrew; // on the executor only
+    // Used on the executor only.
+    private boolean handlerThrew;
 
     /**
-     * @param substitute runs what an executor of the application's does not take
-     * @param inboundBytes what may wait between the socket and the handlers; beyond it the connection is cut and resumed
-     *     later
+     * @param substitute runs what an executor of the application rejects
+     * @param inboundBytes how much may wait between the socket and the handlers; beyond it the connection is cut and
+     *     resumed later
      */
     CallbackDispatcher(
             Executor executor,
@@ -79,7 +81,7 @@ final class CallbackDispatcher {
         this.untold = new Untold(this.executor, 2L * inboundBytes / OVERHEAD, this::tell);
     }
 
-    /** Returns how the payloads of the application's contracts travel. */
+    /** Returns the mapper of the payloads of the application's contracts. */
     Payloads payloads() {
         return payloads;
     }
@@ -92,7 +94,7 @@ final class CallbackDispatcher {
         return executor;
     }
 
-    /** Returns whether the calling thread runs a callback, a stream's listener on an executor of its own included. */
+    /** Returns true if the calling thread runs a callback, or a stream's listener on its own executor. */
     boolean isRunningHere() {
         if (executor.isRunningHere()) {
             return true;
@@ -105,7 +107,7 @@ final class CallbackDispatcher {
         return false;
     }
 
-    /** Runs a task when all callbacks have run that wait by now, streams' listeners on executors of their own included. */
+    /** Runs a task after all callbacks that wait now, including streams' listeners on their own executors. */
     void executeBehindAll(Runnable task) {
         List<SerialExecutor> all = new ArrayList<>(listening.keySet());
         all.add(executor);
@@ -119,14 +121,14 @@ final class CallbackDispatcher {
         }
     }
 
-    /** Returns what runs tasks on another executor in order, one at a time, and loses none. */
+    /** Returns an executor that runs tasks on another one in order, one at a time, and loses none. */
     SerialExecutor inOrder(Executor other) {
         return new SerialExecutor(other, this::substitute, this::retry);
     }
 
     /**
-     * Returns what runs a stream's listener on an executor of its own. The callbacks' is none: a listener that waited there
-     * for a future would wait for ever.
+     * Returns an executor for a stream's listener. The callback executor does not count as the listener's own: a
+     * listener that waits there for a future would wait for ever.
      */
     Executor forListener(Executor other) {
         if (other == applications) {
@@ -145,19 +147,19 @@ final class CallbackDispatcher {
         };
     }
 
-    /** Runs what an executor of the application's did not take. */
+    /** Runs a task that an executor of the application has rejected. */
     void substitute(Runnable task) {
         substitute.execute(task);
     }
 
-    /** Runs, on the scheduler's thread, what tries again to get a thread. */
+    /** Runs a task on the scheduler's thread after a pause, to try again to get a thread. */
     void retry(Runnable task) {
         scheduler.schedule(RETRY, task);
     }
 
     /**
-     * Returns a future for the application, which is completed on the executor; one that has failed already when so many
-     * wait for that that nothing more may be asked.
+     * Returns a future for the application, which the executor completes. The future has already failed when too many
+     * callbacks wait, so that nothing more may be asked.
      */
     <T> ClientFuture<T> newFuture() {
         ClientFuture<T> result = new ClientFuture<>(executor);
@@ -168,32 +170,34 @@ final class CallbackDispatcher {
         return result;
     }
 
-    /** Returns what bounds what the application is yet to be told. */
+    /** Returns the bounds on what the application is still to be told. */
     Untold untold() {
         return untold;
     }
 
-    /** Returns what a frame of so many characters costs to keep. */
+    /** Returns the cost of keeping a frame with this many characters. */
     static long cost(int length) {
         return (long) length + OVERHEAD;
     }
 
-    /** Notes that a frame has arrived; false when too much waits, and it must be left to a later resumption. */
+    /**
+     * Counts a frame that has arrived. Returns false if too much waits; then the frame must be left to a later resume.
+     */
     boolean arrived(int length) {
         return backlog.addAndGet(cost(length)) <= inboundBytes;
     }
 
-    /** Notes that a frame needs no memory any more. */
+    /** Releases the memory of a frame. */
     void done(int length) {
         backlog.addAndGet(-cost(length));
     }
 
-    /** Returns what {@link #doneSince} needs to know of the time before a frame was taken; on the scheduler's thread. */
+    /** Returns a mark of the time before a frame is handled, for {@link #doneSince}; on the scheduler's thread. */
     long mark() {
         return executor.submitted();
     }
 
-    /** Notes that a frame needs no memory any more once the callbacks that it has led to have run. */
+    /** Releases the memory of a frame after the callbacks that it has led to have run. */
     void doneSince(long mark, int length) {
         if (executor.submitted() == mark) {
             done(length);
@@ -202,7 +206,7 @@ final class CallbackDispatcher {
         }
     }
 
-    /** Counts a frame that another executor than the callbacks' has to hand over, until that has come to it. */
+    /** Counts a frame that another executor hands over, until that has happened. */
     void waitsFor(Executor other, int length) {
         if (other != executor) {
             backlog.addAndGet(cost(length));
@@ -211,19 +215,22 @@ final class CallbackDispatcher {
     }
 
     <T> Subscription on(@Nullable String room, Event<T> event, Consumer<? super Message<T>> handler) {
-        payloads.of(event.type()); // refuses a type that cannot travel
+        // Refuses a type that cannot be sent.
+        payloads.of(event.type());
         return room == null ? everywhere.subscribe(event, handler) : inRoom(room, event, handler, false);
     }
 
     <T> Subscription once(@Nullable String room, Event<T> event, Consumer<? super Message<T>> handler) {
-        payloads.of(event.type()); // refuses a type that cannot travel
+        // Refuses a type that cannot be sent.
+        payloads.of(event.type());
         return room == null ? everywhere.once(event, handler) : inRoom(room, event, handler, true);
     }
 
     /** The handlers of one room; kept as long as there are any. */
     private static final class RoomBus {
         final EventBus bus;
-        int subscriptions; // changed within the table's compute methods only
+        // Changed only within the table's compute methods.
+        int subscriptions;
 
         RoomBus(EventBus bus) {
             this.bus = bus;
@@ -261,7 +268,10 @@ final class CallbackDispatcher {
         return perRoom.size();
     }
 
-    /** A name has one contract in a client, whichever rooms its handlers listen to: the first bus keeps them all. */
+    /**
+     * Declares the event's contract. A name has one contract in a client, in all rooms: the bus of all rooms keeps them
+     * all.
+     */
     private <T> void declare(Event<T> event) {
         everywhere.subscribe(event, message -> {}).close();
     }
@@ -270,7 +280,10 @@ final class CallbackDispatcher {
         return reloads.register(room, hook);
     }
 
-    /** Hands a message to the handlers of its event unless a reload keeps it, then tells {@code done} whether they took it. */
+    /**
+     * Hands a message to the handlers of its event, unless a reload holds it. Then passes to {@code done} whether they
+     * handled it.
+     */
     void deliver(Inbound message, Consumer<Boolean> done) {
         executor.execute(() -> {
             boolean isHandled = false;
@@ -285,7 +298,7 @@ final class CallbackDispatcher {
     /**
      * Hands a message to the handlers of its event; on the executor only.
      *
-     * @return whether there was a handler, and none threw
+     * @return true if there was a handler, and none threw
      */
     boolean hand(Inbound message) {
         String type = message.envelope().type();
@@ -296,7 +309,8 @@ final class CallbackDispatcher {
         }
         try {
             return publish(event, message);
-        } catch (Throwable unfit) { // a payload's constructor is the application's: anything may come out of it
+        } catch (Throwable unfit) {
+            // A payload's constructor is the application's code, which may throw anything.
             LOG.warn("'{}' from the server does not fit its contract: {}", type, Texts.line(Steps.message(unfit)));
             tell(unfit);
             return false;
@@ -330,7 +344,7 @@ final class CallbackDispatcher {
         untold.report(failure);
     }
 
-    /** Tells of a gap, and lets the room's hook load what was missed. */
+    /** Reports a gap, and runs the room's reload hook. */
     void gap(Gap gap) {
         executor.execute(() -> {
             tellGap(gap);
@@ -338,27 +352,27 @@ final class CallbackDispatcher {
         });
     }
 
-    /** Tells of a gap in a room that the session may not be in any more. */
+    /** Reports a gap in a room that the session may not be in any more. */
     void unauthorized(Gap gap) {
         executor.execute(() -> tellGap(gap));
     }
 
-    /** The room is not joined any more. */
+    /** Ends the reload of a room that is not joined any more. */
     void left(String room) {
         executor.execute(() -> reloads.left(room));
     }
 
-    /** There is a connection again. */
+    /** Handles a new connection. */
     void welcomed() {
         executor.execute(reloads::welcomed);
     }
 
-    /** Nothing arrives any more. */
+    /** Ends all reloads; no more messages arrive. */
     void close() {
         reloads.close();
     }
 
-    /** Fails what waits for a message, and reports the message. */
+    /** Fails the future of a message, and reports the message as dropped. */
     void dropped(CompletableFuture<Void> result, DroppedMessage message) {
         untold.tell(message.cost(), () -> {
             result.completeExceptionally(message.cause());
@@ -378,20 +392,22 @@ final class CallbackDispatcher {
         untold.tell(Untold.FAILURE_BYTES, () -> result.completeExceptionally(failure));
     }
 
-    /** Tells of a gap; on the executor only. */
+    /** Calls the listener with a gap; on the executor only. */
     void tellGap(Gap gap) {
         try {
             listener.onGap(gap);
-        } catch (Throwable failure) { // as every failure of the listener; what follows the gap must go on
+        } catch (Throwable failure) {
+            // Logged like every failure of the listener; what follows the gap must continue.
             Steps.log(LOG, "the gap listener failed", failure);
         }
     }
 
-    /** Tells of a failure; on the executor only. */
+    /** Calls the listener with a failure; on the executor only. */
     void tell(Throwable failure) {
         try {
             listener.onError(failure);
-        } catch (Throwable second) { // the listener is told of failures, so its own go to the log
+        } catch (Throwable second) {
+            // The listener gets all failures, so its own failures go to the log.
             Steps.log(LOG, "the error listener failed", second);
         }
     }

@@ -462,8 +462,7 @@ final class ClientCalls {
             }
         });
         // An earlier report may be lost with its connection.
-        unsaidFrames =
-                read > 0 ? Math.max(1, unsaidFrames) : unsaidFrames;
+        unsaidFrames = read > 0 ? Math.max(1, unsaidFrames) : unsaidFrames;
         if (unsaid.isEmpty()) {
             saySoon();
         } else {

@@ -8,7 +8,7 @@ import java.time.Duration;
 import java.util.Random;
 import org.jspecify.annotations.Nullable;
 
-/** What a client was built with; immutable but for the things it names. */
+/** The configuration of a client; immutable except for the objects that it names. */
 record ClientConfig(
         ClientTransport.Target target,
         @Nullable TokenProvider tokens,

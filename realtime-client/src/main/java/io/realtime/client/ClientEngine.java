@@ -222,9 +222,8 @@ final class ClientEngine {
             } else if (remove(this)) {
                 try {
                     task.run();
-                } catch (
-                        Throwable failure) {
-                            // A bound was reached or the scheduler failed: the caller must know.
+                } catch (Throwable failure) {
+                    // A bound was reached or the scheduler failed: the caller must know.
                     callbacks.fail(result, failure);
                 }
             }
@@ -822,8 +821,7 @@ final class ClientEngine {
             return;
         }
         // The transport found the fault, so this is not what the server said.
-        boolean isFault =
-                !byPeer && said.code() != CloseReason.ABNORMAL;
+        boolean isFault = !byPeer && said.code() != CloseReason.ABNORMAL;
         CloseReason reason = isFault ? said : closed.explain(said);
         CloseRule rule = isFault ? CloseRule.BACKOFF : CloseRule.of(reason.code());
         if (rule == CloseRule.TOO_BIG && !closed.welcomed) {

@@ -8,9 +8,10 @@ import java.util.function.BooleanSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A future that the callback executor completes. Waiting for it there can never succeed, so it fails at once and says what
- * to do; the same for what is derived from it. Cancelling it gives up what was asked, unless
- * the outcome is decided, and only a callback is yet to tell it: then {@code cancel} returns false.
+ * A future that the callback executor completes. Waiting for it on that executor can never succeed. So it fails there
+ * at once, with a message that says what to do instead. The same holds for futures derived from it. Cancelling it gives
+ * up what was asked, unless the outcome is decided and only its callback has not run yet: then {@code cancel} returns
+ * false.
  */
 final class ClientFuture<T> extends CompletableFuture<T> {
     private final SerialExecutor callbacks;
@@ -20,7 +21,10 @@ final class ClientFuture<T> extends CompletableFuture<T> {
         this.callbacks = callbacks;
     }
 
-    /** Sets what withdraws what was asked, or returns false when its outcome is decided; runs on the thread that cancels. */
+    /**
+     * Sets the action that withdraws what was asked. The action returns false when the outcome is decided, and runs on
+     * the thread that cancels.
+     */
     void onCancel(BooleanSupplier action) {
         withdrawal = action;
         if (isDone()) {
@@ -38,7 +42,7 @@ final class ClientFuture<T> extends CompletableFuture<T> {
         return forget(super.completeExceptionally(failure));
     }
 
-    /** What was asked may be a long message, and the application may keep what has become of it. */
+    /** Releases the withdrawal: it may hold a long message, and the application may keep the future. */
     private boolean forget(boolean isDoneNow) {
         withdrawal = null;
         return isDoneNow;

@@ -1,21 +1,21 @@
 package io.realtime.client;
 
-/** What a client does when a connection ends with a code: docs/protocol.md, "Close codes". */
+/** What a client does when a connection ends with a code (docs/protocol.md, "Close codes"). */
 enum CloseRule {
     /** Stays closed: the server is done, or will never accept this client. */
     STOP,
     /** The token is missing or invalid: stays closed unless there is a different one. */
     UNAUTHORIZED,
-    /** The token is used up: a fresh one at once, the second time after a while. */
+    /** The token has expired: gets another one at once, the second time after the backoff. */
     TOKEN,
-    /** A message was too big: fails it and tries again after a while. */
+    /** A message was too big: fails it and tries again after the backoff. */
     TOO_BIG,
-    /** The server moves its clients: tries again at once, within the window it gave. */
+    /** The server moves its clients: tries again within the window that the server gave. */
     MOVE,
-    /** Trouble: tries again after a while. */
+    /** Any other trouble: tries again after the backoff. */
     BACKOFF;
 
-    /** Returns the rule for a code that the server sent; an unknown code follows its range. */
+    /** Returns the rule for a code that the server sent; an unknown code has the rule of its range. */
     static CloseRule of(int code) {
         return switch (code) {
             case 1000, 1003, 1010 -> STOP;

@@ -5,13 +5,13 @@ import java.time.Duration;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Where a client stands. Immutable.
+ * The state of a client. Immutable.
  *
  * @param status the state
- * @param attempt which attempt since the connection was last healthy this is about: 0 for the first ever, 1 for the
- *     first after a loss
+ * @param attempt the number of the attempt since the connection was last healthy: 0 for the first ever, 1 for the first
+ *     after a loss
  * @param delay how long the client waits before the attempt; zero unless {@link Status#WAITING}
- * @param reason why the last connection ended, or could not be made; null where nothing ended
+ * @param reason why the last connection ended, or could not be made; null if nothing ended
  */
 public record ConnectionState(
         Status status,
@@ -22,7 +22,7 @@ public record ConnectionState(
     public enum Status {
         /** Never connected. */
         IDLE,
-        /** An attempt is under way: the token, the socket, the opening of the session. */
+        /** An attempt is in progress: the token, the socket, the opening of the session. */
         CONNECTING,
         /** The server has welcomed the client. */
         OPEN,

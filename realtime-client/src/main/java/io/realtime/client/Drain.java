@@ -7,8 +7,9 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Waits, before the client disconnects, until what the application has asked for is delivered: callbacks that were handed
- * over have run, what they owe the server is answered, and messages are acknowledged. Owned by the scheduler's thread.
+ * Waits, before the client disconnects, until everything that the application asked for is delivered: callbacks that
+ * were handed over have run, the server has their answers, and messages are acknowledged. Owned by the scheduler's
+ * thread.
  */
 final class Drain {
     private final Scheduler scheduler;
@@ -18,15 +19,17 @@ final class Drain {
     private final Outlook outlook;
     private final List<Wait> waits = new ArrayList<>(0);
     private volatile boolean isUnderWay;
-    private volatile boolean isMarked; // a marker waits among the callbacks
-    private long lastMarker; // that was sent
+    // Whether a marker waits among the callbacks.
+    private volatile boolean isMarked;
+    // The number of the last marker that was sent.
+    private long lastMarker;
 
-    /** Says whether there will be a connection. */
+    /** The prospect of a connection. */
     interface Outlook {
         /**
-         * Returns whether one is open, or may be within so long.
+         * Returns true if a connection is open, or may be within this time.
          *
-         * @param isIdle whether there is nothing to deliver, so that none which is yet to be made is waited for
+         * @param isIdle whether there is nothing to deliver; then no connection that is still to be made is waited for
          */
         boolean isConnectedWithin(long nanos, boolean isIdle);
     }
@@ -40,17 +43,17 @@ final class Drain {
     }
 
     /**
-     * Returns a wait that runs a task once when all is delivered, or cannot be for want of a connection; at the latest when
-     * the grace is over.
+     * Returns a wait that runs a task once: when everything is delivered, when it cannot be for lack of a connection,
+     * or at the latest when the grace is over.
      *
-     * @param isCallback whether a callback asks for this: then none is waited for
+     * @param isCallback whether a callback asks for this: then no callback is waited for
      * @param ownAnswers how many answers are not waited for, since they come from a callback that waits for this
      */
     Wait newWait(Duration grace, boolean isCallback, int ownAnswers, Runnable then) {
         return new Wait(scheduler.nanoTime() + grace.toNanos(), isCallback, ownAnswers, then);
     }
 
-    /** Begins a wait, which may be over at once. */
+    /** Begins a wait, which may end at once. */
     void begin(Wait wait) {
         waits.add(wait);
         isUnderWay = true;
@@ -60,17 +63,22 @@ final class Drain {
                 wait.marker = lastMarker + 1;
                 mark();
             }
-        } catch (Throwable failure) { // without time there is no grace
+        } catch (Throwable failure) {
+            // Without a timer there is no grace.
             end(wait);
             throw failure;
         }
         check();
     }
 
-    /** Sends a marker through the callbacks. Only one is under way, however often the application disconnects meanwhile. */
+    /**
+     * Sends a marker through the callbacks. Only one is on its way, however often the application disconnects
+     * meanwhile.
+     */
     private void mark() {
         if (isMarked) {
-            return; // the next follows it
+            // The next marker follows it.
+            return;
         }
         isMarked = true;
         boolean isTaken = false;
@@ -101,12 +109,15 @@ final class Drain {
         check();
     }
 
-    /** Returns whether somebody waits; on any thread. */
+    /** Returns true if a disconnect or close waits; on any thread. */
     boolean isUnderWay() {
         return isUnderWay;
     }
 
-    /** Ends the waits that are over; called in a task of its own when something was delivered or the connection has changed. */
+    /**
+     * Ends the waits that are over. Called in a task of its own when something was delivered or the connection has
+     * changed.
+     */
     void check() {
         Steps.each(List.copyOf(waits), wait -> {
             if (wait.isOver()) {
@@ -115,14 +126,14 @@ final class Drain {
         });
     }
 
-    /** Forgets one wait. */
+    /** Removes one wait without running its task. */
     void forget(Wait wait) {
         waits.remove(wait);
         isUnderWay = !waits.isEmpty();
         wait.timer.cancel();
     }
 
-    /** The client is closed. */
+    /** Removes all waits: the client is closed. */
     void stop() {
         Steps.each(List.copyOf(waits), this::forget);
     }
@@ -135,15 +146,17 @@ final class Drain {
         }
     }
 
-    /** One disconnect or close that waits. */
+    /** A disconnect or close that waits. */
     final class Wait {
         private final long until;
         private final int ownAnswers;
         private final Runnable then;
         private Scheduler.Cancellable timer = () -> {};
         private boolean isBehindCallbacks;
-        private long marker; // with which it is behind those that wait
-        private long last = -1; // the number of the last message to wait for, once all callbacks have sent theirs
+        // When this marker has run, the callbacks that this waits for have run.
+        private long marker;
+        // The number of the last message to wait for, once all callbacks have sent theirs.
+        private long last = -1;
 
         private Wait(long until, boolean isCallback, int ownAnswers, Runnable then) {
             this.until = until;
@@ -152,7 +165,7 @@ final class Drain {
             this.then = then;
         }
 
-        /** Returns how long this one waits at most from now on. */
+        /** Returns how long this wait may still take. */
         Duration left() {
             return Duration.ofNanos(Math.max(0, until - scheduler.nanoTime()));
         }
@@ -163,7 +176,8 @@ final class Drain {
             if (!outlook.isConnectedWithin(left().toNanos(), isIdle)) {
                 return true;
             }
-            if (calls.hasLateAnswers()) { // each gets a number above all that are known
+            if (calls.hasLateAnswers()) {
+                // Each gets a number above all that are known.
                 last = -1;
             } else if (last < 0 && owesNothing) {
                 last = sender.lastSeq();

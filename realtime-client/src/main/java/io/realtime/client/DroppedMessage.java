@@ -28,7 +28,7 @@ public final class DroppedMessage {
         this.cause = cause;
     }
 
-    /** Returns what it takes to keep this, in bytes. */
+    /** Returns the cost of keeping this, in bytes. */
     long cost() {
         return Untold.FAILURE_BYTES + (entry == null ? 0 : entry.wireLength());
     }
@@ -38,13 +38,13 @@ public final class DroppedMessage {
         return name;
     }
 
-    /** Returns the room it was for, or null. */
+    /** Returns the room that it was for, or null if it was for no room. */
     public @Nullable String room() {
         return room;
     }
 
     /**
-     * Returns the payload, read anew from what would have been sent; null only for an {@code Event<Void>}.
+     * Returns the payload, decoded again from what would have been sent; null only for an {@code Event<Void>}.
      *
      * @throws IllegalArgumentException when the message is of an event with another name
      * @throws PayloadException when the payload does not fit the event's type: the message was stored by an earlier
@@ -61,16 +61,17 @@ public final class DroppedMessage {
     }
 
     /**
-     * Returns why: {@code overloaded} when the outbox overflowed, {@code too_big}, {@code storage} when it could not be
-     * written to its file, or was damaged there, {@code connection_lost} for an ephemeral message while offline or a message
-     * that became too old, {@code closed}, {@code user_changed} when the server named another user than before (it may have
-     * been processed for the former); and whatever the server answered to a message of an earlier process.
+     * Returns why it was dropped. The code is {@code overloaded} when the outbox overflowed, {@code too_big}, {@code
+     * storage} when it could not be written to its file or was damaged there, {@code connection_lost} for an ephemeral
+     * message while offline or a message that became too old, {@code closed}, or {@code user_changed} when the server
+     * named another user than before (it may have been processed for the former user). For a message of an earlier
+     * process it may also be the server's answer.
      */
     public RealtimeException cause() {
         return cause;
     }
 
-    /** Names the event and the cause only: the payload is the application's. */
+    /** Returns the event, the room and the cause, but not the payload, which belongs to the application. */
     @Override
     public String toString() {
         return "DroppedMessage{name=" + name() + ", room=" + room() + ", cause=" + cause + "}";

@@ -12,22 +12,27 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Tells of attempts to connect that fail, in series without end: the log of the first at once and of later ones rarely, and
- * the application of each that looks permanent and is not like the one before. Owned by the scheduler's thread.
+ * Reports attempts to connect that fail, in series without end. The first failure of a series is logged at once, later
+ * ones rarely. The application is told of each one that looks permanent and differs from the one before. Owned by the
+ * scheduler's thread.
  */
 final class Failures {
     private static final Logger LOG = LoggerFactory.getLogger(Failures.class);
     private static final Duration PAUSE = Duration.ofMinutes(10);
-    private static final int MOST_TEXT = 120; // chars, with three bytes for the one that is left out
+    // In characters. The one that replaces omitted text has three bytes.
+    private static final int MOST_TEXT = 120;
 
     private final String address;
     private final Scheduler scheduler;
     private final Consumer<Throwable> errors;
-    private @Nullable ConnectionException last; // of the present series
-    private int count; // in the present series
-    private long warnedAt; // on the scheduler's clock, in the present series
+    // Of the present series.
+    private @Nullable ConnectionException last;
+    // In the present series.
+    private int count;
+    // On the scheduler's clock, in the present series.
+    private long warnedAt;
 
-    /** @param errors tells the application */
+    /** @param errors reports a failure to the application */
     Failures(String address, Scheduler scheduler, Consumer<Throwable> errors) {
         this.address = address;
         this.scheduler = scheduler;
@@ -53,7 +58,7 @@ final class Failures {
         }
     }
 
-    /** There is a connection, or another series begins. */
+    /** Ends the series: there is a connection, or another series begins. */
     void over() {
         last = null;
         count = 0;
@@ -65,7 +70,10 @@ final class Failures {
         return new ConnectionException(ErrorCode.TIMEOUT, reason(why), why, last);
     }
 
-    /** Returns what of a failure's message fits in a reason: what has failed, and why, stand at its ends. */
+    /**
+     * Returns a reason with as much of a failure's message as fits. The middle is omitted: its two ends say what
+     * failed, and why.
+     */
     static CloseReason reason(String message) {
         return new CloseReason(CloseReason.ABNORMAL, Texts.ends(Texts.line(message), MOST_TEXT));
     }

@@ -48,8 +48,8 @@ import org.slf4j.LoggerFactory;
  * names another user, the messages in the file are dropped with code {@code user_changed} and never sent. From then on
  * the file belongs to that user.
  *
- * <p><b>One device per file.</b> Two devices would use the same numbers, and the server would treat the second message of
- * a number as a repeat. An old copy of the file is noticed when the server welcomes the client; the messages that it
+ * <p><b>One device per file.</b> Two devices would use the same numbers, and the server would treat the second message
+ * of a number as a repeat. An old copy of the file is noticed when the server welcomes the client; the messages that it
  * numbered twice are dropped with code {@code storage}. On Android put the file into {@code
  * Context.getNoBackupFilesDir()}. It holds messages in clear text, so its directory should be private. A file with the
  * same name and the suffix {@code .lock} is made beside it and never removed.

@@ -4,13 +4,13 @@ import io.realtime.Position;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Which messages of a room's log to read. At most one of the two places is given; with neither it is the newest
- * messages.
+ * A query of a part of a room's log. At most one of the two positions is given. Without a position the query is for the
+ * newest messages.
  *
- * @param limit at most so many messages, 1 to {@value #MOST}; the server may give fewer, and {@link HistoryPage#more}
+ * @param limit how many messages at most, 1 to {@value #MOST}; the server may give fewer, and {@link HistoryPage#more}
  *     says so
- * @param before only messages before the one at this place, or null
- * @param after only messages behind this place, or null
+ * @param before the position before which the messages must be, or null
+ * @param after the position after which the messages must be, or null
  */
 public record HistoryQuery(
         int limit, @Nullable Position before, @Nullable Position after) {
@@ -18,9 +18,9 @@ public record HistoryQuery(
     public static final int MOST = 1000;
 
     /**
-     * A query.
+     * Creates a query.
      *
-     * @throws IllegalArgumentException when the limit is not 1 to {@value #MOST}, or both places are given
+     * @throws IllegalArgumentException when the limit is not 1 to {@value #MOST}, or both positions are given
      */
     public HistoryQuery {
         if (limit < 1 || limit > MOST) {
@@ -31,17 +31,17 @@ public record HistoryQuery(
         }
     }
 
-    /** The newest messages. */
+    /** Returns a query for the newest messages. */
     public static HistoryQuery newest(int limit) {
         return new HistoryQuery(limit, null, null);
     }
 
-    /** The newest messages before the one at this place. */
+    /** Returns a query for the newest messages before the one at this position. */
     public static HistoryQuery before(Position position, int limit) {
         return new HistoryQuery(limit, position, null);
     }
 
-    /** The oldest messages behind this place that the log still has. */
+    /** Returns a query for the oldest messages after this position that the log still has. */
     public static HistoryQuery after(Position position, int limit) {
         return new HistoryQuery(limit, null, position);
     }

@@ -19,14 +19,14 @@ import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The questions about rooms' logs that a connection has still to answer. They end with it: whoever asks is told, and asks
- * again. Owned by the scheduler's thread.
+ * The open requests about rooms' logs. They end with their connection: the caller is told, and may ask again. Owned by
+ * the scheduler's thread.
  */
 final class HistoryReader {
-    /** So many questions may be open; the next is refused with {@code overloaded}. */
+    /** How many requests may be open; the next is refused with {@code overloaded}. */
     static final int MOST = 64;
 
-    /** A server that has said nothing for so long will not. */
+    /** How long to wait for the answer. */
     static final Duration TIMEOUT = Duration.ofSeconds(30);
 
     private final CallbackDispatcher callbacks;
@@ -38,7 +38,7 @@ final class HistoryReader {
     private record Question(
             String room, HistoryQuery query, CompletableFuture<HistoryPage> result, Scheduler.Cancellable timer) {}
 
-    /** @param connection sends a frame; false when there is no connection, or it is full */
+    /** @param connection sends a frame; returns false when there is no connection, or it is full */
     HistoryReader(CallbackDispatcher callbacks, Scheduler scheduler, Predicate<Outgoing> connection) {
         this.callbacks = callbacks;
         this.scheduler = scheduler;
@@ -74,7 +74,7 @@ final class HistoryReader {
         return new RealtimeException(code, message, true, null);
     }
 
-    /** Takes an answer; does nothing when it is to no question of these. */
+    /** Handles an answer; does nothing when it answers none of these requests. */
     void reply(Envelope answer) {
         Question question = answered(answer);
         if (question == null) {
@@ -87,7 +87,7 @@ final class HistoryReader {
         }
     }
 
-    /** Takes an error; does nothing when it is about no question of these. */
+    /** Handles an error; does nothing when it answers none of these requests. */
     void error(Envelope answer, RealtimeException failure) {
         Question question = answered(answer);
         if (question != null) {
@@ -103,7 +103,8 @@ final class HistoryReader {
         return question;
     }
 
-    @SuppressWarnings("ConstantValue") // Gson leaves a missing component null, whatever its annotation
+    // Gson leaves a missing component null, whatever its annotation.
+    @SuppressWarnings("ConstantValue")
     private HistoryPage page(Question question, Protocol.History data) {
         if (data.epoch() == null || data.messages() == null) {
             throw new RealtimeException(ErrorCode.BAD_DATA, "the server answered $history without a log");
@@ -121,7 +122,7 @@ final class HistoryReader {
         return new HistoryPage(query, data, messages, callbacks.payloads(), callbacks::error);
     }
 
-    /** Fails what is open: the connection that was to answer is gone. */
+    /** Fails the open requests: the connection that was to answer them is gone. */
     void fail(RealtimeException cause) {
         for (Question question : open.values()) {
             question.timer.cancel();
@@ -130,7 +131,7 @@ final class HistoryReader {
         open.clear();
     }
 
-    /** Fails what is open, as whoever asked may do again. */
+    /** Fails the open requests with a code after which their callers may ask again. */
     void connectionLost() {
         fail(failure(ErrorCode.CONNECTION_LOST, "the connection was lost before the history came"));
     }

@@ -11,12 +11,12 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Tells the server how far the application has come in the user's inbox: at most once a second, or per 32 messages, and
- * before the client closes the connection. A message that was not handled holds the acknowledgement back, and with it
- * those behind it, until so many have passed that another device would get too many again. Owned by the scheduler's
- * thread.
+ * before the client closes the connection. A message that was not handled holds back its acknowledgement and those of
+ * the messages after it. When {@link #MOST_HELD} messages have passed, it is acknowledged with them, so that another
+ * device does not get too many again. Owned by the scheduler's thread.
  */
 final class InboxAcks {
-    /** So many messages behind one that was not handled wait with it for the next device. */
+    /** How many messages after one that was not handled wait with it for the next device. */
     static final int MOST_HELD = 100;
 
     private static final Duration PAUSE = Duration.ofSeconds(1);
@@ -25,21 +25,24 @@ final class InboxAcks {
     private final Scheduler scheduler;
     private final Say send;
     private final Consumer<Throwable> errors;
-    private final ArrayDeque<Unhandled> unhandled = new ArrayDeque<>(); // at most MOST_HELD + 1
+    // At most MOST_HELD + 1.
+    private final ArrayDeque<Unhandled> unhandled = new ArrayDeque<>();
     private @Nullable String epoch;
-    private long passed; // up to here messages were handled, or not
-    private long count; // of these
+    // Up to here messages were handled, or failed to be handled.
+    private long passed;
+    // How many messages have passed.
+    private long count;
     private long said;
     private int unsaid;
     private Scheduler.@Nullable Cancellable timer;
 
     /**
-     * @param before the place up to which may be acknowledged while it holds
-     * @param count how many had passed with it
+     * @param before the offset up to which may be acknowledged while this holds back the rest
+     * @param count how many had passed, including this
      */
     private record Unhandled(long offset, long before, long count) {}
 
-    /** Sends an acknowledgement of a place in the inbox; false while there is no connection. */
+    /** Sends an acknowledgement of an offset in the inbox; returns false while there is no connection. */
     interface Say {
         boolean say(@Nullable String epoch, long offset);
     }
@@ -50,7 +53,7 @@ final class InboxAcks {
         this.errors = errors;
     }
 
-    /** The message of this place was handled by the application, or not. */
+    /** Notes whether the application handled the message of this offset. */
     void outcome(@Nullable String newEpoch, long offset, boolean isHandled) {
         if (!Objects.equals(epoch, newEpoch)) {
             forget();
@@ -86,7 +89,10 @@ final class InboxAcks {
         return oldest == null ? passed : oldest.before;
     }
 
-    /** A connection is open: says soon how far the application has come, since what was said last may have been lost. */
+    /**
+     * Handles a new connection: reports soon how far the application has come, since the last report may have been
+     * lost.
+     */
     void welcomed() {
         said = 0;
         if (mayBeSaid() > said && timer == null) {
@@ -94,7 +100,7 @@ final class InboxAcks {
         }
     }
 
-    /** Says what was not said yet. */
+    /** Sends what was not acknowledged yet. */
     void flush() {
         if (mayBeSaid() > said) {
             say();
@@ -110,7 +116,7 @@ final class InboxAcks {
         }
     }
 
-    /** The inbox is another one. */
+    /** Begins anew with another inbox. */
     void forget() {
         stop();
         unhandled.clear();
@@ -121,7 +127,7 @@ final class InboxAcks {
         unsaid = 0;
     }
 
-    /** Ends the timer; what is unsaid stays so. */
+    /** Ends the timer without sending. */
     void stop() {
         if (timer != null) {
             timer.cancel();

@@ -9,7 +9,7 @@ final class Once {
     private final Runnable task;
     private final AtomicBoolean isPosted = new AtomicBoolean();
 
-    /** @param thread posts what it is given */
+    /** @param thread posts a task to the thread */
     Once(Consumer<Runnable> thread, Runnable task) {
         this.thread = thread;
         this.task = task;
@@ -23,7 +23,8 @@ final class Once {
         boolean isTaken = false;
         try {
             thread.accept(() -> {
-                isPosted.set(false); // first: the task may not see what comes from now on
+                // First, since the task may miss what is posted from now on.
+                isPosted.set(false);
                 task.run();
             });
             isTaken = true;

@@ -36,15 +36,17 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The file of a {@link FileOutbox}: records one after the other, each of which is found and checked by itself, so that
- * damage costs the records that it hit and no other. Blocks on the disk; one thread at a time, which the {@link FileOutbox}
- * sees to.
+ * The file of a {@link FileOutbox}: a sequence of records. Each record is found and checked by itself, so that damage
+ * costs only the records that it hit. Blocks on the disk. Used by one thread at a time, which the {@link FileOutbox}
+ * ensures.
  *
- * <p>A record is a prefix (magic, the file's mark, length of the head, length of the payload, CRC32 of the payload), the
- * head, a CRC32 of the record's place in the file, of the prefix and of the head, and the payload. All integers are
- * big-endian. The mark is random, so what looks like a record in a payload is none: its author does not know the mark. Only
- * when both owners are damaged is the mark of the first record taken, and then no message is sent, since its user is unknown.
- * Heads begin with their kind:
+ * <p>A record consists of a prefix, the head, a checksum and the payload. The prefix is: magic, the file's mark, length
+ * of the head, length of the payload, CRC32 of the payload. The checksum is a CRC32 of the record's offset in the file,
+ * of the prefix and of the head. All integers are big-endian. The mark is random, so bytes in a payload that look like
+ * a record are not taken for one: the payload's author does not know the mark. Only when both owner records are damaged
+ * is the mark of the first record used. Then no message is sent, since its user is unknown. Heads begin with their
+ * kind:
+ *
  * <ul>
  *   <li>4, the owner: version, highest number given out, client id, SHA-256 of the user's id or zeros. A file begins with
  *       two of these, of which one may be damaged.
@@ -53,13 +55,13 @@ import org.slf4j.LoggerFactory;
  *   <li>2, removed messages: their numbers.
  * </ul>
  *
- * <p>The messages that are alive are in memory too, which is the authority: when the file is damaged, deleted or replaced,
- * or a write has failed, the whole file is written anew from there.
+ * <p>The live messages are in memory too, which is the authority. When the file is damaged, deleted or replaced, or a
+ * write has failed, the whole file is rewritten from memory.
  */
 final class OutboxJournal {
     private static final Logger LOG = LoggerFactory.getLogger(OutboxJournal.class);
 
-    /** Begins with a byte that no UTF-8 text has. */
+    /** Begins with a byte that no UTF-8 text contains. */
     private static final int MAGIC = 0xff52544f;
 
     private static final int VERSION = 1;
@@ -75,28 +77,28 @@ final class OutboxJournal {
     /** The length of the two records that a file begins with. */
     static final int HEADER = 2 * (PREFIX + 1 + 4 + 8 + 2 + ID_LENGTH + OWNER_LENGTH + CHECKSUM);
 
-    /** How many numbers a record of removals has at most. */
+    /** The most numbers in one record of removals. */
     private static final int MOST_REMOVED = 8_192;
 
-    /** No head is longer: removals are the longest. */
+    /** The longest head, which is one of removals. */
     private static final int LONGEST_HEAD = 1 + Long.BYTES * MOST_REMOVED;
 
-    /** A write of this many bytes is as good as a longer one, and the channel copies what it is given. */
+    /** The most bytes in one write. A longer one would not be better, and the channel copies the bytes. */
     private static final int WRITE_BYTES = 64 << 10;
 
-    /** How much is read at once. */
+    /** How many bytes are read at once. */
     private static final int WINDOW = 64 << 10;
 
-    /** Below this many dead bytes, writing the file anew is not worth it. */
+    /** With fewer dead bytes than this, rewriting the file is not worth the effort. */
     static final int WASTE_BYTES = 64 << 10;
 
-    /** So many files of damaged bytes are kept. */
+    /** How many files of damaged bytes are kept. */
     private static final int MOST_ASIDE = 9;
 
-    /** More numbers than damaged records can have held: none of them is ever used again. */
+    /** More numbers than damaged records can have held. They are skipped, so that none of those is used again. */
     private static final long SKIPPED = 1L << 32;
 
-    /** The largest number that is taken over from a server; there are as many behind it to go on with. */
+    /** The largest number that is accepted from a server. As many numbers remain above it. */
     static final long LARGEST_SEQ = 1L << 52;
 
     private static final long LARGEST_ON_THE_WIRE = (1L << 53) - 1;
@@ -105,19 +107,28 @@ final class OutboxJournal {
     private final Path successor;
     private final Disk disk;
     private @Nullable FileChannel channel;
-    private @Nullable Object key; // what the file system calls the file that was opened or written last
+    // The file system's key of the file that was opened or written last.
+    private @Nullable Object key;
     private String clientId = "";
-    private byte[] owner = new byte[OWNER_LENGTH]; // zeros before the first welcome
-    private long mark; // of each record; 0 before one was found
+    // Zeros before the first welcome.
+    private byte[] owner = new byte[OWNER_LENGTH];
+    // The mark of each record; 0 before one was found.
+    private long mark;
     private long lastSeq;
-    private long newestSeq; // of the records; an owner's record may name a higher one
-    private Map<Long, Integer> live = new LinkedHashMap<>(); // lengths of the records, in the order of the file
+    // The highest number of a message in the records; an owner record may name a higher one.
+    private long newestSeq;
+    // The lengths of the live records, in the order of the file.
+    private Map<Long, Integer> live = new LinkedHashMap<>();
     private long liveBytes;
-    private long size; // up to the last good record, or up to the end of a file that was found damaged
-    private boolean suspect; // the file is to be written anew before anything is added to it
-    private long compactFrom; // not before the file has this size: a disk that was full is not tried at every turn
+    // Up to the last good record, or up to the end of a file that was found damaged.
+    private long size;
+    // Whether the file must be rewritten before anything is added to it.
+    private boolean suspect;
+    // The size from which the file is compacted, so that a full disk is not tried again at every write.
+    private long compactFrom;
     private List<Stored> restored = new ArrayList<>();
-    private List<Range> damaged = new ArrayList<>(); // not set aside yet
+    // The damaged ranges that are not set aside yet.
+    private List<Range> damaged = new ArrayList<>();
     private @Nullable Damage damage;
 
     /** A part of the file. */
@@ -128,17 +139,17 @@ final class OutboxJournal {
     }
 
     /**
-     * What could not be read of a file.
+     * The parts of a file that could not be read.
      *
      * @param bytes how many bytes, in how many {@code places}
-     * @param lost the messages of which the head could be read, and the payload not
+     * @param lost the messages whose head could be read, but not their payload
      */
     record Damage(long bytes, int places, List<Stored> lost) {}
 
     /**
-     * A message as the file has it.
+     * A message as it is in the file.
      *
-     * @param payload bytes when it is binary, else JSON in UTF-8
+     * @param payload bytes if the message is binary, otherwise JSON in UTF-8
      */
     record Stored(
             long seq,
@@ -163,8 +174,8 @@ final class OutboxJournal {
     }
 
     /**
-     * Opens a file, or makes one where there is none or an empty one. Writes nothing to a file that is there: what is
-     * damaged is skipped, and is set aside by {@link #ensureWhole}.
+     * Opens a file, or makes one if there is none or an empty one. Writes nothing to an existing file: damaged parts
+     * are skipped, and {@link #ensureWhole} sets them aside.
      *
      * @throws IOException when the file cannot be read or made, or is not an outbox
      */
@@ -189,12 +200,12 @@ final class OutboxJournal {
         }
     }
 
-    /** Returns the client id, which is as old as the file, as its being the user's, or as the loss of the one before. */
+    /** Returns the client id. It is new when the file is made, gets another user, or has lost its client id. */
     String clientId() {
         return clientId;
     }
 
-    /** Returns whether the messages are any user's. */
+    /** Returns true if the file belongs to a user. */
     boolean isOwned() {
         return !Arrays.equals(owner, new byte[OWNER_LENGTH]);
     }
@@ -208,9 +219,9 @@ final class OutboxJournal {
     }
 
     /**
-     * Makes the file a user's, under this client id; on the disk when it returns.
+     * Makes the user the owner of the file, under this client id. This is on the disk when it returns.
      *
-     * @throws IOException when it is as it was before; what comes next is {@link #ensureWhole}, or this again
+     * @throws IOException when it failed, and the owner is as before; then call {@link #ensureWhole}, or this again
      */
     void own(String user, String newClientId, Supplier<List<Outbox.OutboxEntry>> memory) throws IOException {
         byte[] ownerBefore = owner;
@@ -233,7 +244,8 @@ final class OutboxJournal {
     private static byte[] fingerprint(String user) {
         try {
             return MessageDigest.getInstance("SHA-256").digest(user.getBytes(StandardCharsets.UTF_8));
-        } catch (NoSuchAlgorithmException impossible) { // every Java platform has it
+        } catch (NoSuchAlgorithmException impossible) {
+            // Every Java platform has it.
             throw new IllegalStateException(impossible);
         }
     }
@@ -243,14 +255,14 @@ final class OutboxJournal {
         return lastSeq;
     }
 
-    /** Returns the messages that the file held when it was opened, in their order; the first time only. */
+    /** Returns the messages that the file held when it was opened, in order. Returns them only once. */
     List<Stored> takeRestored() {
         List<Stored> taken = restored;
         restored = Collections.emptyList();
         return taken;
     }
 
-    /** Returns what could not be read when the file was opened, or null; the first time only. */
+    /** Returns what could not be read when the file was opened, or null. Returns it only once. */
     @Nullable
     Damage takeDamage() {
         Damage taken = damage;
@@ -286,10 +298,12 @@ final class OutboxJournal {
         }
         size = reader.length;
         restored = new ArrayList<>(messages.values());
-        if (clientId.isEmpty()) { // nobody knows whose the messages are, so they are no user's who may come
+        if (clientId.isEmpty()) {
+            // Nobody knows which user the messages belong to, so they must not belong to any later user.
             clientId = Ids.secret(new SecureRandom());
             new SecureRandom().nextBytes(owner);
-            mark = new SecureRandom().nextLong(); // the one that was found may be that of a payload's author
+            // The mark that was found may be one that a payload's author made up.
+            mark = new SecureRandom().nextLong();
             suspect = true;
         }
         if (!damaged.isEmpty()) {
@@ -301,7 +315,7 @@ final class OutboxJournal {
         }
     }
 
-    /** Reads the record that begins here; returns where it ends, or -1 when there is none, or it is damaged. */
+    /** Reads the record that begins here. Returns where it ends, or -1 if there is none or it is damaged. */
     private long readRecord(Reader reader, long at, Map<Long, Stored> messages, Map<Long, Stored> lost)
             throws IOException {
         long left = reader.length - at;
@@ -325,7 +339,8 @@ final class OutboxJournal {
         if (ByteBuffer.wrap(head).getInt(PREFIX + headLength) != headChecksum(at, head, PREFIX + headLength)) {
             return -1;
         }
-        mark = itsMark; // of the first record that is found: an owner's, or nobody's messages
+        // The mark of the first record that is found: that of an owner, or of messages without an owner.
+        mark = itsMark;
         byte[] payload = payloadLength > left - head.length ? null : reader.bytes(at + head.length, payloadLength);
         boolean isIntact = payload != null && checksum(payload) == payloadChecksum;
         int length = head.length + payloadLength;
@@ -381,7 +396,7 @@ final class OutboxJournal {
         lastSeq = Math.max(lastSeq, seq);
     }
 
-    /** @throws IllegalArgumentException for a message that no client writes, whatever its checksum */
+    /** @throws IllegalArgumentException for a message that no client writes, even if its checksum is right */
     private Stored readMessage(DataInputStream in, boolean isBinary, ByteBuffer payload) throws IOException {
         long seq = in.readLong();
         long createdMillis = in.readLong();
@@ -414,7 +429,7 @@ final class OutboxJournal {
             return Arrays.copyOfRange(window, at, at + count);
         }
 
-        /** Has the window hold this range of the file; returns where in the window it begins. */
+        /** Moves the window so that it holds this range of the file; returns where in the window the range begins. */
         private int seek(long offset, int count) throws IOException {
             if (offset < base || offset + count > base + window.length) {
                 window = readFully(in, offset, (int) Math.min(Math.max(count, WINDOW), length - offset));
@@ -453,7 +468,7 @@ final class OutboxJournal {
     // Writing
 
     /**
-     * Sees to it that the file is there and whole: writes it anew when it is damaged, was deleted or replaced, or a write
+     * Ensures that the file exists and is whole. Rewrites it when it is damaged, was deleted or replaced, or a write
      * has failed.
      *
      * @param memory the messages that are stored and not removed
@@ -465,12 +480,13 @@ final class OutboxJournal {
             LOG.warn("'{}' is gone, or was changed by somebody else; it is written anew", file);
         }
         if (suspect || !isInPlace) {
-            suspect = true; // until it is written
+            // Until it is written.
+            suspect = true;
             rewrite(memory.get());
         }
     }
 
-    /** Returns whether the file at the path is the one that was written, and not shorter. */
+    /** Returns true if the file at the path is the one that was written, and not shorter. */
     boolean isInPlace() {
         try {
             return Objects.equals(key, disk.key(file)) && channel().size() >= size;
@@ -481,9 +497,9 @@ final class OutboxJournal {
     }
 
     /**
-     * Appends removals and messages; the messages are on the disk when it returns, the removals some time later.
+     * Appends removals and messages. The messages are on the disk when it returns, the removals some time later.
      *
-     * @throws IOException when none of the messages is stored; {@link #ensureWhole} comes before the next call
+     * @throws IOException when none of the messages is stored; {@link #ensureWhole} must come before the next call
      */
     void append(List<Outbox.OutboxEntry> messages, List<Long> removals) throws IOException {
         List<Long> gone = new ArrayList<>();
@@ -510,7 +526,8 @@ final class OutboxJournal {
                     pending.reset();
                 }
                 long offset = end + pending.size();
-                if (message.ref != null) { // only its number outlives this process
+                if (message.ref != null) {
+                    // Only its number outlives this process.
                     pending.write(removal(Collections.singletonList(message.seq()), offset));
                     continue;
                 }
@@ -525,7 +542,8 @@ final class OutboxJournal {
             complete = true;
         } finally {
             if (!complete) {
-                suspect = true; // after a failed force nobody knows what of the file will be there
+                // After a failed force nobody knows which part of the file will be there.
+                suspect = true;
                 cutBack();
             }
         }
@@ -537,21 +555,22 @@ final class OutboxJournal {
     }
 
     /**
-     * Cuts off what was written in vain, so that the next process does not find it, not even after a loss of power. The
-     * channel is opened anew, since an interrupt of the writing thread has closed it.
+     * Cuts off what a failed write left, so that the next process does not find it, not even after a power failure. The
+     * channel is opened again, since an interrupt of the writing thread may have closed it.
      */
     private void cutBack() {
         try {
             if (isInPlace()) {
                 channel().truncate(size).force(true);
             }
-        } catch (IOException failure) { // tried again when the file is closed, if it is not written anew before
+        } catch (IOException failure) {
+            // Tried again when the file is closed, unless it is rewritten before.
             LOG.debug("'{}' could not be cut back", file, failure);
         }
         closeQuietly();
     }
 
-    /** Writes the file anew without its dead records, when these are more than half and worth it. */
+    /** Rewrites the file without its dead records, when these are more than half of it and worth the effort. */
     void compact(Supplier<List<Outbox.OutboxEntry>> memory) {
         if (size - liveBytes <= Math.max(liveBytes, WASTE_BYTES) || size < compactFrom) {
             return;
@@ -565,7 +584,7 @@ final class OutboxJournal {
         }
     }
 
-    /** Writes a successor with what is alive and puts it in the place of the file. */
+    /** Writes a successor with the live messages and replaces the file with it. */
     private void rewrite(List<Outbox.OutboxEntry> alive) throws IOException {
         setAside();
         Map<Long, Integer> lengths = new LinkedHashMap<>();
@@ -592,7 +611,8 @@ final class OutboxJournal {
                 end = write(out, end, pending.toByteArray());
                 out.force(true);
             }
-            closeQuietly(); // some systems replace no file that is open
+            // Some systems do not replace a file that is open.
+            closeQuietly();
             disk.replace(successor, file);
             disk.forceNames(file);
             complete = true;
@@ -609,7 +629,9 @@ final class OutboxJournal {
         suspect = false;
     }
 
-    /** Copies what is damaged into a file beside this one: the application, or its support, may know more of it. */
+    /**
+     * Copies the damaged parts into a file beside this one: the application, or its support, may be able to read them.
+     */
     private void setAside() throws IOException {
         if (damaged.isEmpty()) {
             return;
@@ -650,7 +672,8 @@ final class OutboxJournal {
     private void deleteQuietly(Path path) {
         try {
             disk.delete(path);
-        } catch (IOException failure) { // it is overwritten the next time
+        } catch (IOException failure) {
+            // It is overwritten the next time.
             LOG.debug("'{}' could not be deleted", path, failure);
         }
     }
@@ -675,7 +698,7 @@ final class OutboxJournal {
         return open;
     }
 
-    /** Closes the file; the last good record is then the last of all. */
+    /** Closes the file, whose end is then the last good record. */
     void close() {
         if (suspect) {
             cutBack();
@@ -689,7 +712,8 @@ final class OutboxJournal {
         if (open != null) {
             try {
                 open.close();
-            } catch (IOException failure) { // nothing depends on it: what matters was forced
+            } catch (IOException failure) {
+                // Harmless: all important bytes were forced.
                 LOG.debug("'{}' could not be closed", file, failure);
             }
         }
@@ -701,7 +725,7 @@ final class OutboxJournal {
         used(seq);
     }
 
-    /** Notes a number that no other message may have. */
+    /** Notes a number, so that no other message gets it. */
     private void used(long seq) {
         if (isSeq(seq)) {
             newestSeq = Math.max(newestSeq, seq);
@@ -737,7 +761,8 @@ final class OutboxJournal {
         out.writeLong(message.seq());
         out.writeLong(message.createdMillis);
         out.writeUTF(message.name);
-        out.writeUTF(message.room == null ? "" : message.room); // no room has an empty name
+        // No room has an empty name.
+        out.writeUTF(message.room == null ? "" : message.room);
         out.writeInt(0);
         int payload = bytes.size();
         message.writePayload(out);
@@ -761,7 +786,7 @@ final class OutboxJournal {
         return out;
     }
 
-    /** Fills in the prefix of a record, and the checksum that stands before its payload. */
+    /** Fills in the prefix of a record, and the checksum before its payload. */
     private byte[] seal(byte[] record, int payload, long offset) {
         int headEnd = payload - CHECKSUM;
         ByteBuffer.wrap(record)
@@ -774,7 +799,10 @@ final class OutboxJournal {
         return record;
     }
 
-    /** A record that stands elsewhere than it was written, in the payload of another, say, is none. */
+    /**
+     * Returns the checksum of a head. It includes the offset, so that a record at another offset, for example in the
+     * payload of another one, is not valid.
+     */
     private static int headChecksum(long offset, byte[] record, int length) {
         CRC32 crc = new CRC32();
         crc.update(ByteBuffer.allocate(Long.BYTES).putLong(offset).array());
@@ -788,13 +816,16 @@ final class OutboxJournal {
         return (int) crc.getValue();
     }
 
-    /** The few things that are asked of a file system; tests pass one that fails. */
+    /** The operations on the file system; tests pass one that fails. */
     static class Disk {
         FileChannel open(Path path, OpenOption... options) throws IOException {
             return FileChannel.open(path, options);
         }
 
-        /** Returns what tells a file from another that takes its place: its key, or where there is none when it was made. */
+        /**
+         * Returns what distinguishes a file from another one that replaces it: its key or, if there is none, its
+         * creation time.
+         */
         Object key(Path path) throws IOException {
             BasicFileAttributes attributes = Files.readAttributes(path, BasicFileAttributes.class);
             Object fileKey = attributes.fileKey();
@@ -805,16 +836,17 @@ final class OutboxJournal {
             Files.deleteIfExists(path);
         }
 
-        /** Puts a file in the place of another: after a crash there is the one or the other, whole. */
+        /** Replaces a file by another: after a crash one of them is there, and whole. */
         void replace(Path from, Path to) throws IOException {
             Files.move(from, to, StandardCopyOption.ATOMIC_MOVE, StandardCopyOption.REPLACE_EXISTING);
         }
 
-        /** Forces the names in a file's directory: what was put in the place of another is there after a loss of power. */
+        /** Forces the names in a file's directory, so that a replaced file is there after a power failure. */
         void forceNames(Path file) throws IOException {
             try (FileChannel directory = FileChannel.open(file.resolveSibling("."), StandardOpenOption.READ)) {
                 directory.force(true);
-            } catch (IOException notAllowed) { // Windows opens no directory; there the move itself is logged
+            } catch (IOException notAllowed) {
+                // Windows opens no directory; there the move itself is logged.
                 LOG.debug("the directory of '{}' could not be forced", file, notAllowed);
             }
         }

@@ -5,20 +5,20 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Answers to the server's questions that the outbox had no room for, in the order in which they were given. Owned by the
- * scheduler's thread.
+ * Answers to the server's requests for which the outbox had no room, in the order in which they were given. Owned by
+ * the scheduler's thread.
  */
 final class PendingAnswers {
-    /** So many may wait: as many as a server has open questions. */
+    /** How many may wait: as many requests as a server may have open. */
     static final int MOST = 1_000;
 
-    /** So long they may be together; one that is longer waits alone. */
+    /** How long they may be together; a longer one waits alone. */
     static final int MOST_BYTES = 4 << 20;
 
     private final ArrayDeque<ClientCalls.Answer> waiting = new ArrayDeque<>();
     private long bytes;
 
-    /** Keeps an answer; false when there is no room for it. */
+    /** Adds an answer; returns false if there is no room for it. */
     boolean add(ClientCalls.Answer answer) {
         boolean fits = waiting.isEmpty() || (waiting.size() < MOST && bytes + answer.cost() <= MOST_BYTES);
         if (fits) {
@@ -32,7 +32,7 @@ final class PendingAnswers {
         return waiting.isEmpty();
     }
 
-    /** Returns all, and keeps none. */
+    /** Removes and returns all answers. */
     List<ClientCalls.Answer> take() {
         List<ClientCalls.Answer> all = new ArrayList<>(waiting);
         clear();

@@ -20,18 +20,18 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Holds back the messages of rooms with a gap while their {@link Reload} hook runs. Owned by the callback executor, one
- * task of which runs at a time; only {@link #register} and {@link #close} may be called by any thread. Timers and stages
- * of the application only submit tasks.
+ * Holds back the messages of rooms with a gap while their {@link Reload} hook runs. Owned by the callback executor,
+ * which runs one task at a time. Any thread may call {@link #register} and {@link #close}. Timers and the application's
+ * stages only submit tasks.
  */
 final class Reloads {
-    /** What is held of one room; beyond it all of that is dropped, and the hook runs again to load it. */
+    /** How much is held of one room. Beyond it all of that is dropped, and the hook runs again to load it. */
     static final long ROOM_BYTES = 1L << 20;
 
-    /** What is held of all rooms; beyond it the room whose message does not fit does the same. */
+    /** How much is held of all rooms. Beyond it the same happens to the room whose message does not fit. */
     static final long ALL_BYTES = 8L << 20;
 
-    /** A hook that has not loaded by then has failed, and runs again. */
+    /** How long a hook may take to load. After that it has failed, and runs again. */
     static final Duration TIMEOUT = Duration.ofMinutes(1);
 
     private static final Logger LOG = LoggerFactory.getLogger(Reloads.class);
@@ -49,7 +49,8 @@ final class Reloads {
     private volatile boolean closed;
 
     private final Map<String, Hold> holds = new HashMap<>();
-    private final Map<String, Position> loaded = new HashMap<>(); // what a hook loaded and may still arrive
+    // Positions up to which a hook has loaded, while messages before them may still arrive.
+    private final Map<String, Position> loaded = new HashMap<>();
     private long allBytes;
 
     Reloads(CallbackDispatcher callbacks, Scheduler scheduler) {
@@ -57,7 +58,7 @@ final class Reloads {
         this.scheduler = scheduler;
     }
 
-    /** A registration: the same hook registered again is another one. */
+    /** A registration; registering the same hook again makes another one. */
     private static final class Hook {
         final Reload reload;
 
@@ -66,21 +67,24 @@ final class Reloads {
         }
     }
 
-    /** A room whose hook runs, or waits to be run again. */
+    /** A room whose hook runs, or waits to run again. */
     private static final class Hold {
         final String room;
         final Hook hook;
         final ArrayDeque<Inbound> held = new ArrayDeque<>();
         long bytes;
         Gap gap;
-        boolean again; // the gap is newer than the run
-        long run; // odd while the hook runs
+        // Whether the gap is newer than the run.
+        boolean again;
+        // Odd while the hook runs.
+        long run;
         int attempts;
         Scheduler.@Nullable Cancellable retry;
-        Scheduler.Cancellable deadline = ServerConnection.NOTHING; // of the run
+        Scheduler.Cancellable deadline = ServerConnection.NOTHING; // Of the run.
 
+        // Up to here messages were dropped since the run began; the next run loads them.
         @Nullable
-        Position overflow; // up to here messages were dropped since the run began; the next begins behind it
+        Position overflow;
 
         Hold(String room, Hook hook, Gap gap) {
             this.room = room;
@@ -111,22 +115,25 @@ final class Reloads {
     }
 
     private void submit(Runnable task) {
-        if (!closed) { // the executor may be shut down
+        if (!closed) {
+            // The executor may be shut down.
             callbacks.execute(task);
         }
     }
 
     // On the callback executor
 
-    /** Runs the hook of the room, if there is one; when it runs already, once more afterwards. */
+    /** Runs the hook of the room, if there is one. If the hook already runs, it runs once more afterwards. */
     void gap(Gap gap) {
         String room = gap.room();
         loaded.remove(room);
         Hold hold = holds.get(room);
         Hook hook = hooks.get(room);
         if (hold != null) {
-            drop(hold); // it came before the gap
-            if (hold.hook != hook) { // its hook was replaced
+            // The held messages came before the gap.
+            drop(hold);
+            if (hold.hook != hook) {
+                // Its hook was replaced.
                 release(hold);
                 hold = null;
             }
@@ -142,14 +149,15 @@ final class Reloads {
         }
     }
 
-    /** Returns whether a message is not to be handed over: it is held, or dropped, or was loaded already. */
+    /** Returns true if a message must not be handed over: it is held, dropped, or already loaded. */
     boolean keeps(Inbound message) {
         String room = message.envelope().room();
         Hold hold = room == null ? null : holds.get(room);
         if (room == null || hold == null) {
             return room != null && isLoaded(room, message);
         }
-        if (message.epoch() != null && message.envelope().offset() > 0) { // an ephemeral one is of use now or never
+        if (message.epoch() != null && message.envelope().offset() > 0) {
+            // An ephemeral message is of use now or never.
             hold(hold, message, new Position(message.epoch(), message.envelope().offset()));
         }
         return true;
@@ -167,7 +175,8 @@ final class Reloads {
             LOG.warn("more than can be held back arrived in room '{}' during its reload", hold.room);
         }
         drop(hold);
-        hold.overflow = position; // it is loaded by the next run, and so is all until that begins
+        // The next run loads this message and all others until it begins.
+        hold.overflow = position;
     }
 
     private boolean isLoaded(String room, Inbound message) {
@@ -178,18 +187,21 @@ final class Reloads {
         if (upTo.epoch().equals(message.epoch()) && message.envelope().offset() <= upTo.offset()) {
             return true;
         }
-        loaded.remove(room); // offsets rise
+        // Offsets only rise.
+        loaded.remove(room);
         return false;
     }
 
-    /** There is a connection again: hooks that failed for want of one need not wait. */
+    /**
+     * Handles a new connection: hooks that wait for their next run, perhaps because there was no connection, run now.
+     */
     void welcomed() {
         for (Hold hold : new ArrayList<>(holds.values())) {
             retry(hold);
         }
     }
 
-    /** The room is not joined any more. */
+    /** Ends the hold of a room that is not joined any more. */
     void left(String room) {
         loaded.remove(room);
         Hold hold = holds.get(room);
@@ -210,7 +222,8 @@ final class Reloads {
 
     private void run(Hold hold) {
         if (hooks.get(hold.room) != hold.hook) {
-            return; // it was closed, and what is held will be released
+            // It was closed, and what is held will be released.
+            return;
         }
         if (hold.overflow != null) {
             hold.gap = overflowed(hold, hold.overflow);
@@ -223,21 +236,24 @@ final class Reloads {
             CompletionStage<@Nullable Position> stage = hold.hook.reload.reload(hold.gap);
             Objects.requireNonNull(stage, "the reload hook of room '" + hold.room + "' gave null");
             Steps.whenComplete(stage, (upTo, failure) -> submit(() -> finished(hold, run, upTo, failure)));
-        } catch (Throwable failure) { // the application's code: anything may come out of it
+        } catch (Throwable failure) {
+            // The application's code may throw anything.
             finished(hold, run, null, failure);
         }
     }
 
     private void finished(Hold hold, long run, @Nullable Position upTo, @Nullable Throwable failure) {
         if (holds.get(hold.room) != hold || hold.run != run) {
-            return; // too late, or a second time
+            // Too late, or a second time.
+            return;
         }
         hold.run++;
         hold.deadline.cancel();
         if (failure != null) {
             callbacks.tell(failure);
         }
-        if (failure != null || hold.overflow != null) { // a room that outpaces its reload must not load without pause
+        if (failure != null || hold.overflow != null) {
+            // A room that receives faster than its reload must not load without a pause.
             hold.attempts++;
             Duration delay = BACKOFF.delay(hold.attempts, () -> 0);
             hold.retry = scheduler.schedule(delay, () -> submit(() -> retry(hold)));
@@ -264,7 +280,7 @@ final class Reloads {
         }
     }
 
-    /** Hands over what is held, but for what was loaded. */
+    /** Hands over what is held, except what was loaded. */
     private void release(Hold hold) {
         end(hold);
         if (hold.overflow != null) {

@@ -3,26 +3,26 @@ package io.realtime.client;
 import java.util.concurrent.CompletionStage;
 
 /**
- * Answers a request of the server.
+ * A handler of the server's requests.
  *
- * @param <Q> the question's type
+ * @param <Q> the request's type
  * @param <R> the reply's type
  */
 @FunctionalInterface
 public interface RequestHandler<Q, R> {
     /**
-     * Answers one request, on the callback executor, in order with everything else there.
+     * Answers one request, on the callback executor, in order with all other callbacks.
      *
-     * @return the reply; null only where the contract's reply is Void
-     * @throws Exception a {@link io.realtime.RealtimeException} answers with its code and message; any other answers {@code
-     *     internal} and reaches {@link ClientListener#onError}
+     * @return the reply; null only if the contract's reply is Void
+     * @throws Exception a {@link io.realtime.RealtimeException} is the answer, with its code and message; any other is
+     *     answered with {@code internal} and reaches {@link ClientListener#onError}
      */
     R handle(Q question) throws Exception;
 
     /**
-     * Answers a request later, without holding the callback executor until then: with what a user clicks, say.
+     * A handler that answers later, for example when a user clicks, without blocking the callback executor until then.
      *
-     * @param <Q> the question's type
+     * @param <Q> the request's type
      * @param <R> the reply's type
      */
     @FunctionalInterface

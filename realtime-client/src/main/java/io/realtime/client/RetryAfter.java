@@ -11,8 +11,8 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
 /**
- * How long an HTTP answer asks to wait (RFC 9110 section 10.2.3): seconds, or a date in one of the three forms of section
- * 5.6.7. The day of the week counts for nothing.
+ * The wait that an HTTP answer asks for (RFC 9110 section 10.2.3): seconds, or a date in one of the three forms of
+ * section 5.6.7. The day of the week is ignored.
  */
 final class RetryAfter {
     private static final Pattern SECONDS = Pattern.compile("0*([0-9]+)");
@@ -25,7 +25,7 @@ final class RetryAfter {
     private static final Pattern ASCTIME =
             Pattern.compile("[A-Za-z]{3} ([A-Za-z]{3}) ([ 0-9][0-9]) " + TIME + " ([0-9]{4})");
 
-    /** A date with two digits of its year is at most so far away. */
+    /** How many years ahead a date with a two-digit year may be. */
     private static final int MOST_YEARS = 50;
 
     private RetryAfter() {}
@@ -33,7 +33,7 @@ final class RetryAfter {
     /**
      * Returns the wait; zero when there is none, or it cannot be read.
      *
-     * @param headers their names in lower case
+     * @param headers with names in lower case
      */
     static Duration of(Map<String, String> headers, long nowMillis) {
         String value = headers.getOrDefault("retry-after", "");
@@ -50,7 +50,7 @@ final class RetryAfter {
         }
     }
 
-    /** Returns a date as the newest form has it, without the day of the week; what is no date as it is. */
+    /** Returns a date in the newest form, without the day of the week. Returns text that is not a date unchanged. */
     private static String imf(String value, long nowMillis) {
         Matcher date = IMF.matcher(value);
         if (date.matches()) {
@@ -68,7 +68,7 @@ final class RetryAfter {
         return value;
     }
 
-    /** Returns the latest year that ends with these digits and is not too far away. */
+    /** Returns the latest year that ends with these digits and is not too far ahead. */
     private static int year(int digits, long nowMillis) {
         int most = Instant.ofEpochMilli(nowMillis).atZone(ZoneOffset.UTC).getYear() + MOST_YEARS;
         return most - Math.floorMod(most - digits, 100);

@@ -63,8 +63,7 @@ final class Rooms {
     // Rooms to join again, for which messages wait.
     private final Set<TrackedRoom> absent = new LinkedHashSet<>();
     // Rooms to join again after the welcome that no $rejoin has named yet.
-    private final Set<TrackedRoom> returning =
-            new LinkedHashSet<>();
+    private final Set<TrackedRoom> returning = new LinkedHashSet<>();
     // Whether the server waits for the last $rejoin.
     private boolean owesLast;
     // One at a time, since it may be as long as the longest message.
@@ -246,8 +245,7 @@ final class Rooms {
         EntryBudget mine = new EntryBudget(bytes);
         EntryBudget theirs = new EntryBudget(answer - WELCOME_BYTES);
         // The answer has no room for what is not asked for.
-        boolean isPartial =
-                answer < Protocol.MOST_HELLO_BYTES + WELCOME_BYTES;
+        boolean isPartial = answer < Protocol.MOST_HELLO_BYTES + WELCOME_BYTES;
         for (boolean protocols : new boolean[] {true, false}) {
             for (TrackedRoom room : rooms.values()) {
                 Position position = room.position;

@@ -12,32 +12,38 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Runs tasks on another executor, one at a time and in order, however many threads that one has. Safe for use by many
- * threads. What waits has its bound elsewhere: inbound messages in {@link CallbackDispatcher}, the rest in {@link Untold}.
+ * An executor that runs tasks on another one, one at a time and in order, however many threads that has. Safe for use
+ * by many threads. The bound on waiting tasks is elsewhere: {@link CallbackDispatcher} bounds inbound messages, and
+ * {@link Untold} the rest.
  *
- * <p>No task is lost, whatever comes out of the other executor: what it does not take runs on a daemon thread, since
- * futures must complete even so; when no thread can be made either, the next task or a timer tries again. A task that fails
- * stops no other, not even when its failure cannot be logged. An executor that runs tasks on the caller takes any number.
+ * <p>No task is lost when the other executor fails. A task that it rejects runs on a daemon thread, since futures must
+ * complete. If no thread can be made either, the next task or a timer tries again. A task that fails stops no other,
+ * even when its failure cannot be logged. An executor that runs tasks on the caller may run any number of them.
  */
 final class SerialExecutor implements Executor {
     private static final Logger LOG = LoggerFactory.getLogger(SerialExecutor.class);
 
-    /** After so many tasks others on the same executor get their turn: it may be a user interface's thread. */
+    /**
+     * The number of tasks in one turn. Then other tasks of the same executor run: it may be a user interface's thread.
+     */
     private static final int TURN = 32;
 
     private final Executor delegate;
     private final Executor substitute;
     private final Consumer<Runnable> later;
     private final ReentrantLock lock = new ReentrantLock();
-    private final ArrayDeque<Runnable> tasks = new ArrayDeque<>(); // guarded by lock
-    private final AtomicLong submitted = new AtomicLong(); // written under lock
-    private final AtomicLong begun = new AtomicLong(); // written under lock
-    private boolean running; // guarded by lock: a turn has begun, or an executor has taken it
-    private volatile boolean refused; // the delegate did not take the last turn
-    private volatile @Nullable Thread runner; // of the task that runs
+    private final ArrayDeque<Runnable> tasks = new ArrayDeque<>(); // Guarded by lock.
+    private final AtomicLong submitted = new AtomicLong(); // Written under lock.
+    private final AtomicLong begun = new AtomicLong(); // Written under lock.
+    // Guarded by lock. Whether a turn has begun, or an executor has accepted it.
+    private boolean running;
+    // Whether the delegate rejected the last turn.
+    private volatile boolean refused;
+    // The thread of the task that runs.
+    private volatile @Nullable Thread runner;
 
     /**
-     * @param substitute runs what the delegate does not take
+     * @param substitute runs what the delegate rejects
      * @param later runs a task after a while
      */
     SerialExecutor(Executor delegate, Executor substitute, Consumer<Runnable> later) {
@@ -68,18 +74,19 @@ final class SerialExecutor implements Executor {
         submit();
     }
 
-    /** Returns how many tasks were submitted so far, at least those of the calling thread. */
+    /** Returns how many tasks were submitted, including all those of the calling thread. */
     long submitted() {
         return submitted.get();
     }
 
     /** Returns how many tasks wait. */
     long pending() {
-        long known = begun.get(); // first: what begins meanwhile was submitted before
+        // Read first: a task that begins meanwhile was submitted before.
+        long known = begun.get();
         return submitted.get() - known;
     }
 
-    /** Returns whether the calling thread runs a task of this executor: whatever it waits for, no other task runs. */
+    /** Returns true if the calling thread runs a task of this executor. While it waits, no other task can run. */
     boolean isRunningHere() {
         return runner == Thread.currentThread();
     }
@@ -93,7 +100,8 @@ final class SerialExecutor implements Executor {
             delegate.execute(turn);
             refused = false;
             return;
-        } catch (Throwable refusal) { // the application's executor: anything may come out of it
+        } catch (Throwable refusal) {
+            // The application's executor may throw anything.
             if (!refused) {
                 log("an executor refuses tasks; they run on a thread of their own", refusal);
             }
@@ -101,7 +109,8 @@ final class SerialExecutor implements Executor {
         }
         try {
             substitute.execute(turn);
-        } catch (Throwable noThread) { // no memory for one
+        } catch (Throwable noThread) {
+            // No memory for a thread.
             log("there is no thread for a task; it runs later", noThread);
             if (turn.isMine()) {
                 giveUp();
@@ -109,7 +118,7 @@ final class SerialExecutor implements Executor {
         }
     }
 
-    /** No thread can go on with the tasks now. */
+    /** Stops for now, since no thread can run the tasks. */
     private void giveUp() {
         lock.lock();
         try {
@@ -119,7 +128,8 @@ final class SerialExecutor implements Executor {
         }
         try {
             later.accept(this::resume);
-        } catch (Throwable failure) { // no memory for a timer either
+        } catch (Throwable failure) {
+            // No memory for a timer either.
             log("no timer for a task; the next task runs it", failure);
         }
     }
@@ -137,19 +147,20 @@ final class SerialExecutor implements Executor {
         submit();
     }
 
-    /** Logs what an application has thrown, which may throw again when it is asked for its message. */
+    /** Logs a failure of the application's code; reading its message may throw again. */
     static void log(String what, Throwable failure) {
         Steps.log(LOG, what, failure);
     }
 
     /**
-     * Runs once, though an executor may have taken it and failed all the same. Tasks see no interrupt but their own; the
-     * thread has it back after the turn.
+     * A number of tasks in a row. Runs once, even if an executor accepted it and then failed. A task sees no interrupt
+     * of another one; the thread gets its interrupt back after the turn.
      */
     private final class Turn extends AtomicBoolean implements Runnable {
         private static final long serialVersionUID = 1L;
 
-        // Of the thread that submits this turn at the end of another; no other thread reads more than the first.
+        // Owned by the thread that submits this turn at the end of another one. Other threads read only the first
+        // field.
         private transient volatile @Nullable Thread submitter;
         private transient boolean isInline;
 
@@ -157,7 +168,7 @@ final class SerialExecutor implements Executor {
             this.submitter = submitter;
         }
 
-        /** Returns whether nobody else has begun this turn, or ever will. */
+        /** Claims this turn. Returns true if no other caller has claimed it. */
         boolean isMine() {
             return compareAndSet(false, true);
         }
@@ -167,7 +178,8 @@ final class SerialExecutor implements Executor {
             if (!isMine()) {
                 return;
             }
-            if (submitter == Thread.currentThread()) { // not here, since the stack would grow with every turn
+            if (submitter == Thread.currentThread()) {
+                // Not run here, since the stack would grow with every turn.
                 isInline = true;
                 return;
             }
@@ -177,14 +189,15 @@ final class SerialExecutor implements Executor {
                     goesOn = runTasks() && passOn();
                 }
             } finally {
-                if (goesOn) { // the stack or the memory is used up
+                if (goesOn) {
+                    // The stack or the memory is used up.
                     runner = null;
                     giveUp();
                 }
             }
         }
 
-        /** Returns whether there may be more tasks. */
+        /** Runs tasks. Returns true if there may be more. */
         private boolean runTasks() {
             boolean isInterrupted = Thread.interrupted();
             runner = Thread.currentThread();
@@ -206,7 +219,7 @@ final class SerialExecutor implements Executor {
             return true;
         }
 
-        /** Has the executor run the next turn; returns whether it wants to do so on this thread, before it returns. */
+        /** Submits the next turn. Returns true if the executor runs it on this thread before it returns. */
         private boolean passOn() {
             Turn next = new Turn(Thread.currentThread());
             submit(next);
@@ -215,7 +228,7 @@ final class SerialExecutor implements Executor {
         }
     }
 
-    /** One task's failure must not end the others. */
+    /** Runs a task; its failure must not end the others. */
     private static void runTask(Runnable task) {
         try {
             task.run();
@@ -229,7 +242,8 @@ final class SerialExecutor implements Executor {
         try {
             Runnable task = tasks.poll();
             if (task == null) {
-                runner = null; // before another turn can begin elsewhere
+                // Before another turn can begin on another thread.
+                runner = null;
                 running = false;
             } else {
                 begun.lazySet(begun.get() + 1);

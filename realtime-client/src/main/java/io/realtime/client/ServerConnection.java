@@ -22,8 +22,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * One attempt to connect, and the connection it led to. The transport's threads call the listener methods, which parse
- * and hand over; the fields below them belong to the scheduler's thread.
+ * An attempt to connect, and the connection that it led to. The transport's threads call the listener methods, which
+ * parse and hand over. The fields below them belong to the scheduler's thread.
  */
 final class ServerConnection implements ClientTransport.Callback, ConnectionListener {
     private static final Logger LOG = LoggerFactory.getLogger(ServerConnection.class);
@@ -33,7 +33,8 @@ final class ServerConnection implements ClientTransport.Callback, ConnectionList
     private final CallbackDispatcher callbacks;
     private volatile @Nullable HeartbeatMonitor monitor;
     private volatile boolean silent;
-    private volatile boolean deaf; // once set, nothing that arrives counts
+    // Once set, nothing that arrives counts.
+    private volatile boolean deaf;
 
     /** How far an attempt has come. */
     enum ConnectionPhase {
@@ -42,9 +43,10 @@ final class ServerConnection implements ClientTransport.Callback, ConnectionList
         CONNECTED
     }
 
-    // The scheduler's thread only.
+    // The fields below are owned by the scheduler's thread.
     private @Nullable Connection connection;
-    private volatile @Nullable Connection arriving; // the same, for the transport's threads
+    // The same connection, for the transport's threads.
+    private volatile @Nullable Connection arriving;
     ConnectionPhase phase = ConnectionPhase.TOKEN;
     boolean isRedial;
     boolean probesAgain;
@@ -56,7 +58,8 @@ final class ServerConnection implements ClientTransport.Callback, ConnectionList
     boolean welcomed;
     int inflight;
     long inflightBytes;
-    int longestOther; // of the frames that were sent beside the outbox's messages, in bytes
+    // In bytes, of the frames that were sent and are not outbox messages.
+    int longestOther;
     long spreadMs;
     int badFrames;
     long badFramesSince;
@@ -94,14 +97,18 @@ final class ServerConnection implements ClientTransport.Callback, ConnectionList
         receive(() -> BinaryEnvelope.parseFromServer(payload));
     }
 
-    /** A frame that cannot be taken, without memory say, ends the connection: it comes again, with those behind it. */
+    /**
+     * Handles a frame. If that fails, for example without memory, the connection ends. Then this frame and those after
+     * it are sent again.
+     */
     private void receive(Supplier<Envelope> parser) {
         try {
             onActivity();
             if (!deaf) {
                 take(parser);
             }
-        } catch (Throwable failure) { // a scheduler's, too
+        } catch (Throwable failure) {
+            // Also a failure of the scheduler.
             deaf = true;
             Steps.log(LOG, "a frame could not be taken; the connection ends", failure);
             Connection made = arriving;
@@ -182,7 +189,7 @@ final class ServerConnection implements ClientTransport.Callback, ConnectionList
         }
     }
 
-    /** Returns whether nothing has arrived since the last {@link #ping}. */
+    /** Returns true if nothing has arrived since the last {@link #ping}. */
     boolean isSilent() {
         return silent;
     }
@@ -191,7 +198,7 @@ final class ServerConnection implements ClientTransport.Callback, ConnectionList
         return connection != null && connection.send(batch);
     }
 
-    /** Sends what is none of the outbox's messages. */
+    /** Sends a frame that is not an outbox message. */
     boolean send(WireMessage frame) {
         longestOther = Math.max(longestOther, frame.length());
         return send(MessageBatch.of(frame));
@@ -218,12 +225,12 @@ final class ServerConnection implements ClientTransport.Callback, ConnectionList
         return lostCode == null ? reason : new CloseReason(lostCode, said);
     }
 
-    /** Returns whether nothing more comes of this attempt; from any thread. */
+    /** Returns true if this attempt has ended; from any thread. */
     boolean isOver() {
         return deaf;
     }
 
-    /** Ends all timers and turns deaf. */
+    /** Ends all timers and ignores everything that arrives from now on. */
     void end() {
         deaf = true;
         dialing.cancel();
@@ -237,7 +244,7 @@ final class ServerConnection implements ClientTransport.Callback, ConnectionList
         }
     }
 
-    /** Begins the closing handshake; a code that cannot be sent (RFC 6455 section 7.4.1) cuts the connection off. */
+    /** Begins the closing handshake. For a code that cannot be sent (RFC 6455 section 7.4.1) it cuts the connection. */
     void close(CloseReason reason) {
         if (connection == null) {
             return;

@@ -4,8 +4,8 @@ import io.realtime.spi.Scheduler;
 import java.time.Duration;
 
 /**
- * Runs an action when it is asked for, and at most once in a while: what is asked for sooner is done once, when that is
- * over. Owned by the scheduler's thread.
+ * Limits how often an action runs. The first call runs it at once. Further calls within the pause run it once, when the
+ * pause is over. Owned by the scheduler's thread.
  */
 final class Throttle {
     private final Scheduler scheduler;
@@ -37,7 +37,7 @@ final class Throttle {
         }
     }
 
-    /** Forgets what was asked for. */
+    /** Forgets a run that waits. */
     void stop() {
         timer.cancel();
         timer = ServerConnection.NOTHING;

@@ -8,19 +8,19 @@ import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Bounds what the application is yet to be told of what it has asked: outcomes of futures, failures, dropped messages. It
- * may ask as often as it likes while its callbacks do not run. Beyond the bounds whatever it asks is refused at once: the
- * future has failed when it is returned, and nothing is reported. One report says how many were not made. Safe for use by
- * many threads.
+ * The bounds on what the application is still to be told about its calls: outcomes of futures, failures, dropped
+ * messages. The application may call as often as it likes while its callbacks do not run. Beyond the bounds each call
+ * is refused at once: its future has failed when it is returned, and nothing is reported. One report says how many
+ * reports were not made. Safe for use by many threads.
  */
 final class Untold {
-    /** What a failure costs: an exception with its stack. */
+    /** The cost of a failure: an exception with its stack. */
     static final long FAILURE_BYTES = 1 << 10;
 
-    /** What failures and dropped messages may cost that wait to be told. */
+    /** The most that waiting failures and dropped messages may cost. */
     static final long MOST_BYTES = 8L << 20;
 
-    /** How many callbacks may wait beside those that inbound frames lead to. */
+    /** How many callbacks may wait in addition to those that inbound frames lead to. */
     static final int MOST = 10_000;
 
     private final SerialExecutor executor;
@@ -31,7 +31,7 @@ final class Untold {
 
     /**
      * @param mostInbound how many callbacks inbound frames may lead to
-     * @param onError told on the executor
+     * @param onError called on the executor
      */
     Untold(SerialExecutor executor, long mostInbound, Consumer<Throwable> onError) {
         this.executor = executor;
@@ -51,12 +51,12 @@ final class Untold {
         return bytes.get() > MOST_BYTES || executor.pending() > mostCallbacks;
     }
 
-    /** Tells something that must be told; it counts until it is. */
+    /** Runs a task that must not be refused; its cost counts until it runs. */
     void tell(long cost, Runnable task) {
         count(executor, cost, task);
     }
 
-    /** Reports a failure, or notes that it was not reported. */
+    /** Reports a failure, or counts it as not reported. */
     void report(Throwable failure) {
         if (isFull()) {
             skipReport();
@@ -65,9 +65,10 @@ final class Untold {
         }
     }
 
-    /** Notes that a report was not made. */
+    /** Counts a report that was not made. */
     void skipReport() {
-        if (unreported.getAndIncrement() == 0) { // else the report of these is on its way
+        if (unreported.getAndIncrement() == 0) {
+            // Otherwise a report about these is already on its way.
             executor.execute(() -> {
                 String what = unreported.getAndSet(0)
                         + " failures and refused messages were not reported: the callbacks could not keep up";
@@ -76,7 +77,7 @@ final class Untold {
         }
     }
 
-    /** Counts a failure that an executor was just given to tell, until it has told it. */
+    /** Counts a failure that another executor was given to report, until it has run. */
     void failureWaitsFor(Executor other) {
         count(other, FAILURE_BYTES, () -> {});
     }

@@ -9,9 +9,9 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
 
-/** The callers that wait for one thing, each with a future of its own. Owned by the scheduler's thread. */
+/** The callers that wait for one thing, each with its own future. Owned by the scheduler's thread. */
 final class Waiters<V> {
-    /** So many callers may wait; the next fails with {@code overloaded}. */
+    /** How many callers may wait; the next fails with {@code overloaded}. */
     static final int MOST = 1_000;
 
     private final CallbackDispatcher callbacks;
@@ -26,7 +26,7 @@ final class Waiters<V> {
         this.awaited = awaited;
     }
 
-    /** @param timer fails the future later; cancelled when it has its outcome before */
+    /** @param timer fails the future later; cancelled when the future has its outcome before */
     void add(CompletableFuture<V> result, Scheduler.Cancellable timer) {
         if (isEmpty() || waiting.size() < MOST) {
             waiting.add(new Waiter<>(result, timer));
@@ -37,7 +37,7 @@ final class Waiters<V> {
         }
     }
 
-    /** Returns whether nobody waits; who has given up does not count. */
+    /** Returns true if nobody waits; callers that have given up do not count. */
     boolean isEmpty() {
         forgetThoseWhoGaveUp();
         return waiting.isEmpty();
@@ -53,7 +53,7 @@ final class Waiters<V> {
         });
     }
 
-    /** Fails one caller alone. */
+    /** Fails only this caller. */
     void fail(CompletableFuture<V> result, RealtimeException cause) {
         if (waiting.removeIf(waiter -> waiter.result == result)) {
             callbacks.fail(result, cause);
@@ -68,7 +68,7 @@ final class Waiters<V> {
         Steps.each(take(), waiter -> callbacks.execute(() -> waiter.result.complete(value)));
     }
 
-    /** From now on they wait there. */
+    /** Moves all callers to another object. */
     void moveTo(Waiters<V> other) {
         other.waiting.addAll(waiting);
         waiting.clear();

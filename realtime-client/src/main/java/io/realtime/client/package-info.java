@@ -1,4 +1,4 @@
-/** The client that an application embeds; {@code RealtimeClient} is the way in. */
+/** The client that an application embeds. Begin with {@code RealtimeClient}. */
 @NullMarked
 package io.realtime.client;
 

@@ -29,16 +29,16 @@ import org.java_websocket.protocols.Protocol;
 import org.jspecify.annotations.Nullable;
 
 /**
- * RFC 6455 for one connection, with bounds that Java-WebSocket 1.6.0 leaves out: it limits frames only when told to
- * (2 GiB otherwise), does not count fragments between the first and the last, and keeps an upgrade's answer however
- * long it is. No extensions: its inflation is unbounded.
+ * RFC 6455 for one connection, with bounds that Java-WebSocket 1.6.0 lacks. It limits frames only when told to
+ * (otherwise to 2 GiB), does not count fragments between the first and the last, and keeps an upgrade's answer of any
+ * length. No extensions, since it inflates without a bound.
  */
 final class ClientDraft extends Draft_6455 {
     private static final int HANDSHAKE_BYTES = 16 << 10;
 
     private static final int MOST_QUOTED = 100;
 
-    /** A line feed alone ends a line, too (RFC 9112 section 2.2). */
+    /** A line feed alone also ends a line (RFC 9112 section 2.2). */
     private static final Pattern LINE_END = Pattern.compile("\r?\n");
 
     private static final Pattern END = Pattern.compile("\r?\n\r?\n");
@@ -48,7 +48,8 @@ final class ClientDraft extends Draft_6455 {
     private final int messageBytes;
     private IntConsumer queued = bytes -> {};
     private IntConsumer progress = bytes -> {};
-    private volatile String answer = ""; // to the upgrade, as far as it has come; written by the reading thread
+    // The answer to the upgrade, as far as it has arrived; written by the reading thread.
+    private volatile String answer = "";
     private long fragmentBytes;
     private int fragments;
 
@@ -59,17 +60,17 @@ final class ClientDraft extends Draft_6455 {
     }
 
     /**
-     * Says who hears; to be called before the connection begins.
+     * Sets the callbacks; called before the connection begins.
      *
-     * @param queued told how many bytes each frame has that is about to be queued
-     * @param progress told how many bytes have come of a message that is not whole yet
+     * @param queued called with the bytes of each frame that is about to be queued
+     * @param progress called with the bytes that have arrived of an incomplete message
      */
     void tell(IntConsumer queued, IntConsumer progress) {
         this.queued = queued;
         this.progress = progress;
     }
 
-    /** Serves one connection, so there is nothing to copy. */
+    /** Returns this, since it serves one connection. */
     @Override
     public Draft copyInstance() {
         return this;
@@ -82,9 +83,11 @@ final class ClientDraft extends Draft_6455 {
         answer = head;
         if (isRefusal(head)) {
             if (length <= HANDSHAKE_BYTES && !END.matcher(head).find()) {
-                throw new IncompleteHandshakeException(); // its headers may say more; 1.6.0 would read none of them
+                // Its headers may explain more; 1.6.0 would read none of them.
+                throw new IncompleteHandshakeException();
             }
-            throw new InvalidHandshakeException("the upgrade was refused"); // 1.6.0 waits when no line ends with CR LF
+            // 1.6.0 waits when no line ends with CR LF.
+            throw new InvalidHandshakeException("the upgrade was refused");
         }
         try {
             return super.translateHandshake(received);
@@ -96,13 +99,13 @@ final class ClientDraft extends Draft_6455 {
         }
     }
 
-    /** Returns what came in place of an upgrade, as far as it has come; null when nothing did. On any thread. */
+    /** Returns the answer that refused the upgrade, as far as it has arrived; null if there is none. On any thread. */
     @Nullable
     UpgradeException refusal() {
         return isRefusal(answer) ? refusal(answer) : null;
     }
 
-    /** Says what has come when nothing else explains why there is no connection. On any thread. */
+    /** Returns what has arrived, when nothing else explains why there is no connection. On any thread. */
     String whatCame() {
         String head = answer;
         if (head.isEmpty()) {
@@ -114,7 +117,7 @@ final class ClientDraft extends Draft_6455 {
                 : "the server's answer is no HTTP: " + first;
     }
 
-    /** Returns whether the first line has come, and has another status than 101. */
+    /** Returns true if the first line has arrived, with another status than 101. */
     private static boolean isRefusal(String head) {
         Matcher first = STATUS.matcher(head);
         return first.lookingAt() && !first.group(1).equals("101");
@@ -135,7 +138,8 @@ final class ClientDraft extends Draft_6455 {
         boolean isWhole = end.find();
         String[] lines = LINE_END.split(isWhole ? head.substring(0, end.start()) : head, -1);
         Map<String, String> headers = new TreeMap<>();
-        for (int i = 1; i < (isWhole ? lines.length : lines.length - 1); i++) { // the last may be half a line
+        for (int i = 1; i < (isWhole ? lines.length : lines.length - 1); i++) {
+            // The last line may be incomplete.
             int colon = lines[i].indexOf(':');
             if (colon > 0) {
                 headers.put(
@@ -183,7 +187,8 @@ final class ClientDraft extends Draft_6455 {
             }
             fragmentBytes += frame.getPayloadData().remaining();
             fragments++;
-            if (fragmentBytes > messageBytes || fragments > 1024 + messageBytes / 256) { // empty ones cost, too
+            if (fragmentBytes > messageBytes || fragments > 1024 + messageBytes / 256) {
+                // Empty fragments cost memory too.
                 throw new LimitExceededException("a message in more fragments than the limit allows", messageBytes);
             }
         }
@@ -193,7 +198,10 @@ final class ClientDraft extends Draft_6455 {
         }
     }
 
-    /** Encodes and masks a frame; the library's own, byte by byte, also writes payloads to its trace log. */
+    /**
+     * Encodes and masks a frame. The library's own method works byte by byte, and also writes payloads to its trace
+     * log.
+     */
     @Override
     public ByteBuffer createBinaryFrame(Framedata frame) {
         ByteBuffer payload = frame.getPayloadData().duplicate();

@@ -21,9 +21,10 @@ import javax.net.ssl.SSLSocketFactory;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A connected socket, in clear or with TLS, that Java-WebSocket takes as a plain one. It exists because Java-WebSocket
- * 1.6.0 cannot be told when a frame has left, cannot be stopped before its socket is made, connects to the first
- * address of a host only, and blocks when a TLS socket is closed while another thread writes to it.
+ * A connected socket, in clear text or with TLS, which Java-WebSocket uses like a plain one. It works around four
+ * faults of Java-WebSocket 1.6.0: it does not say when a frame was written, it cannot be stopped before its socket is
+ * made, it connects only to the first address of a host, and it blocks when a TLS socket is closed while another thread
+ * writes to it.
  */
 final class ClientSocket extends Socket {
     /** Finds a host's addresses; blocks. */
@@ -36,19 +37,21 @@ final class ClientSocket extends Socket {
     private final Dialer dialer = new Dialer(Socket::new, Dialer.STAGGER_MILLIS);
     private final CountDownLatch freed = new CountDownLatch(1);
     private final Object lock = new Object();
-    private @Nullable Socket raw; // guarded by lock
-    private boolean cut; // guarded by lock
-    private volatile @Nullable Socket stream; // raw, or TLS over it
-    private volatile int tail; // the last two bytes that were read
+    private @Nullable Socket raw; // Guarded by lock.
+    private boolean cut; // Guarded by lock.
+    // The raw socket, or TLS over it.
+    private volatile @Nullable Socket stream;
+    // The last two bytes that were read.
+    private volatile int tail;
 
-    /** @param written told after each write how many bytes have left, on the writing thread */
+    /** @param written called on the writing thread after each write, with the number of bytes */
     ClientSocket(Resolver resolver, IntConsumer written) {
         this.resolver = resolver;
         this.written = written;
     }
 
     /**
-     * Connects; blocks until it is done, or {@link #cut} ends it.
+     * Connects. Blocks until it is connected, or {@link #cut} ends it.
      *
      * @throws IOException when the server cannot be reached or its certificate is not for this host
      */
@@ -62,7 +65,8 @@ final class ClientSocket extends Socket {
 
     private void register(Socket socket) throws IOException {
         boolean isCut;
-        synchronized (lock) { // never held while anything blocks
+        // Never held while anything blocks.
+        synchronized (lock) {
             isCut = cut;
             raw = socket;
         }
@@ -77,15 +81,16 @@ final class ClientSocket extends Socket {
         SSLSocketFactory factory = tls != null ? tls : (SSLSocketFactory) SSLSocketFactory.getDefault();
         SSLSocket socket = (SSLSocket) factory.createSocket(connected, host, port, true);
         SSLParameters parameters = socket.getSSLParameters();
-        parameters.setEndpointIdentificationAlgorithm("HTTPS"); // without it any valid certificate would do
+        // Without it any valid certificate would be accepted.
+        parameters.setEndpointIdentificationAlgorithm("HTTPS");
         socket.setSSLParameters(parameters);
         socket.startHandshake();
         return socket;
     }
 
     /**
-     * Ends the connection at once, whatever other threads do with it; blocks for no peer. Android allows it to the thread
-     * of the user interface, too: the socket does not linger.
+     * Ends the connection at once, whatever other threads do with it. Does not block for the peer. Android allows this
+     * also on the thread of the user interface, since the socket does not linger.
      */
     void cut() {
         Socket socket;
@@ -100,7 +105,7 @@ final class ClientSocket extends Socket {
         freed.countDown();
     }
 
-    /** Waits until the connection is {@linkplain #close closed}; one that is not within this time is cut. */
+    /** Waits until the connection is {@linkplain #close closed}; cuts it if it is not closed within this time. */
     void cutAfter(long seconds) {
         try {
             freed.await(seconds, TimeUnit.SECONDS);
@@ -111,7 +116,9 @@ final class ClientSocket extends Socket {
         }
     }
 
-    /** Returns whether the peer's last bytes were a close frame without a code, which Java-WebSocket takes for 1000. */
+    /**
+     * Returns true if the peer's last bytes were a close frame without a code, which Java-WebSocket reports as 1000.
+     */
     boolean endedWithEmptyClose() {
         return tail == 0x8800;
     }
@@ -131,7 +138,8 @@ final class ClientSocket extends Socket {
             public int read(byte[] buffer, int offset, int length) throws IOException {
                 int count = in.read(buffer, offset, length);
                 for (int i = Math.max(0, count - 2); i < count; i++) {
-                    tail = ((tail << 8) | (buffer[offset + i] & 0xff)) & 0xffff; // one thread reads
+                    // Only one thread reads.
+                    tail = ((tail << 8) | (buffer[offset + i] & 0xff)) & 0xffff;
                 }
                 return count;
             }
@@ -149,7 +157,7 @@ final class ClientSocket extends Socket {
         };
     }
 
-    /** Closes with TLS's goodbye, for which it may block. The library's writing thread ends with this. */
+    /** Closes with TLS's close message, for which it may block. The library's writing thread ends with this. */
     @Override
     public synchronized void close() throws IOException {
         Socket open = stream;
@@ -186,8 +194,8 @@ final class ClientSocket extends Socket {
     }
 
     @Override
-    public void setTcpNoDelay(boolean on) {} // it is on
+    public void setTcpNoDelay(boolean on) {} // It is always on.
 
     @Override
-    public void setReuseAddress(boolean on) {} // means nothing to a socket that is connected
+    public void setReuseAddress(boolean on) {} // Has no meaning for a connected socket.
 }

@@ -33,12 +33,12 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * One attempt and the connection it leads to; never used again, since Java-WebSocket's reconnect can hang and leak its
- * threads. Its reading thread makes the socket, reads and calls the listener; its writing thread writes, and tells the
- * listener when all has left. Any thread sends.
+ * An attempt to connect, and the connection that it leads to. Never used again, since Java-WebSocket's reconnect can
+ * hang and leak its threads. The reading thread makes the socket, reads and calls the listener. The writing thread
+ * writes, and tells the listener when everything is written. Any thread sends.
  *
- * <p>However it ends, both threads and the socket are free soon: the writing thread closes the socket, but 1.6.0 leaves it
- * alone when it cannot write, so the reading thread outlives it and cuts the socket.
+ * <p>However it ends, both threads and the socket are released soon. The writing thread closes the socket. But in 1.6.0
+ * it does not when it cannot write, so the reading thread outlives it and cuts the socket.
  */
 final class DialAttempt extends WebSocketClient implements Connection {
     private static final Logger LOG = LoggerFactory.getLogger(DialAttempt.class);
@@ -52,15 +52,16 @@ final class DialAttempt extends WebSocketClient implements Connection {
     private final AtomicInteger waiting = new AtomicInteger();
 
     private final ReentrantLock sending = new ReentrantLock();
-    private boolean owesDrained; // guarded by sending
-    private boolean upgradeSent; // the writing thread's
+    private boolean owesDrained; // Guarded by sending.
+    // Owned by the writing thread.
+    private boolean upgradeSent;
 
-    /** Held while the listener is called: two threads do. */
+    /** Held while the listener is called, since two threads call it. */
     private final ReentrantLock telling = new ReentrantLock();
 
-    private @Nullable ConnectionListener listener; // guarded by telling
-    private boolean over; // guarded by telling
-    private @Nullable Exception problem; // guarded by telling
+    private @Nullable ConnectionListener listener; // Guarded by telling.
+    private boolean over; // Guarded by telling.
+    private @Nullable Exception problem; // Guarded by telling.
 
     DialAttempt(
             ClientTransport.Target target,
@@ -84,11 +85,12 @@ final class DialAttempt extends WebSocketClient implements Connection {
         draft.tell(waiting::addAndGet, bytes -> tell(listening -> listening.onProgress(bytes)));
         setDaemon(true);
         setTcpNoDelay(true);
-        setConnectionLostTimeout(0); // the heartbeat is the protocol's
+        // The protocol has its own heartbeat.
+        setConnectionLostTimeout(0);
         setSocketFactory(new OneSocket(socket, target, tls));
     }
 
-    /** With a host that is ours: 1.6.0 says "null" for one that holds an underscore. */
+    /** Returns the headers with our own host, since 1.6.0 sends "null" for a host with an underscore. */
     private static Map<String, String> headers(ClientTransport.Target target) {
         Map<String, String> headers = new TreeMap<>(target.headers());
         headers.put("Host", target.hostHeader());
@@ -102,12 +104,14 @@ final class DialAttempt extends WebSocketClient implements Connection {
         Thread.currentThread().setName("realtime-client-read");
         try {
             super.run();
-        } catch (Throwable failure) { // 1.6.0 lets Errors through and tells nobody
+        } catch (Throwable failure) {
+            // 1.6.0 does not catch Errors and reports them to nobody.
             Steps.log(LOG, "the reading thread of " + target + " failed", failure);
             onError(new IOException("the reading thread failed", failure));
         } finally {
             Steps.run(
-                    () -> closeConnection(CloseReason.ABNORMAL, ""), // else its writing thread waits for ever
+                    // Otherwise the writing thread waits for ever.
+                    () -> closeConnection(CloseReason.ABNORMAL, ""),
                     () -> end(new CloseReason(CloseReason.ABNORMAL, "the connection ended"), false),
                     () -> socket.cutAfter(CLOSE_GRACE_SECONDS));
         }
@@ -135,7 +139,8 @@ final class DialAttempt extends WebSocketClient implements Connection {
     @Override
     public void onWebsocketPing(WebSocket connection, Framedata frame) {
         tell(ConnectionListener::onActivity);
-        if (outboundBytes() < target.outboundBytes()) { // a peer that only pings must not fill the memory
+        if (outboundBytes() < target.outboundBytes()) {
+            // A peer that only sends pings must not fill the memory.
             try {
                 super.onWebsocketPing(connection, frame);
             } catch (RuntimeException closing) {
@@ -160,14 +165,17 @@ final class DialAttempt extends WebSocketClient implements Connection {
         if (code < CloseReason.NORMAL) {
             known = CloseReason.ABNORMAL;
         } else if (code == CloseReason.NORMAL && remote && socket.endedWithEmptyClose()) {
-            known = CloseReason.NO_STATUS; // RFC 6455 section 7.1.5; 1.6.0 says 1000
+            // RFC 6455 section 7.1.5; 1.6.0 says 1000.
+            known = CloseReason.NO_STATUS;
         }
-        boolean byPeer = remote && known != CloseReason.ABNORMAL; // 1.6.0 calls an end of input remote, too
+        // 1.6.0 also calls an end of input remote.
+        boolean byPeer = remote && known != CloseReason.ABNORMAL;
         end(new CloseReason(known, reason == null ? "" : reason), byPeer);
     }
 
     private void end(CloseReason reason, boolean byPeer) {
-        if (reason.code() == CloseReason.ABNORMAL) { // else a close frame may be on its way
+        if (reason.code() == CloseReason.ABNORMAL) {
+            // For other codes a close frame may be on its way.
             socket.cut();
         }
         tell(() -> {
@@ -181,13 +189,17 @@ final class DialAttempt extends WebSocketClient implements Connection {
                 Exception refusal = draft.refusal();
                 Exception cause = refusal == null ? problem : refusal;
                 String why = cause == null ? reason.text() : words(cause);
-                why = why.isEmpty() ? draft.whatCame() : Texts.line(why, MOST_WORDS); // a server's may be in them
+                // It may contain text of a server.
+                why = why.isEmpty() ? draft.whatCame() : Texts.line(why, MOST_WORDS);
                 callback.failed(new IOException("cannot connect to " + target + ": " + why, cause));
             }
         });
     }
 
-    /** An unknown host's message is its name alone, and others have none. */
+    /**
+     * Returns the message of a failure. That of an unknown host is only its name, and some failures have none: then the
+     * type is added.
+     */
     private static String words(Exception problem) {
         String message = problem.getMessage();
         return message == null || problem instanceof UnknownHostException ? problem.toString() : message;
@@ -209,16 +221,18 @@ final class DialAttempt extends WebSocketClient implements Connection {
         telling.lock();
         try {
             what.run();
-        } catch (Throwable failure) { // a listener's failure must not end the library's threads
+        } catch (Throwable failure) {
+            // A failure of the listener must not end the library's threads.
             Steps.log(LOG, "the listener of " + target + " failed", failure);
         } finally {
             telling.unlock();
         }
     }
 
-    /** On the writing thread, after each frame. */
+    /** Counts written bytes; on the writing thread, after each frame. */
     private void written(int bytes) {
-        if (!upgradeSent) { // the first is the upgrade, which nobody counted
+        if (!upgradeSent) {
+            // The first frame is the upgrade, which was not counted.
             upgradeSent = true;
             return;
         }
@@ -245,7 +259,8 @@ final class DialAttempt extends WebSocketClient implements Connection {
         List<Framedata> frames = new ArrayList<>(batch.frames().size());
         for (WireMessage frame : batch.frames()) {
             DataFrame data = frame.isText() ? new TextFrame() : new BinaryFrame();
-            data.setPayload(frame.payload()); // not by its constructor, which would decode and check it again
+            // The constructor would decode and check the payload again.
+            data.setPayload(frame.payload());
             frames.add(data);
         }
         sending.lock();
@@ -303,13 +318,13 @@ final class DialAttempt extends WebSocketClient implements Connection {
         }
     }
 
-    /** The reading thread hears of it, and tells. */
+    /** Cuts the socket. The reading thread detects it and calls the listener. */
     @Override
     public void abort() {
         socket.cut();
     }
 
-    /** Ends an attempt without telling anybody; does nothing once it has led to a connection. */
+    /** Ends an attempt without calling the callback; does nothing once it has led to a connection. */
     void cancel() {
         if (giveUp()) {
             socket.cut();
@@ -331,7 +346,7 @@ final class DialAttempt extends WebSocketClient implements Connection {
         return target.hostHeader();
     }
 
-    /** Gives Java-WebSocket the one socket of this attempt, connected, on its reading thread. */
+    /** The source of this attempt's only socket for Java-WebSocket, which gets it connected, on its reading thread. */
     private static final class OneSocket extends SocketFactory {
         private final ClientSocket socket;
         private final ClientTransport.Target target;

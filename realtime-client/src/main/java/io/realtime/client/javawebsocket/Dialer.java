@@ -19,27 +19,30 @@ import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Connects to the first of a host's addresses that answers (RFC 8305): the families take turns, an attempt begins when
- * the one before it has failed or has had 250 ms, and the losers are closed. At most six are under way; each has a
- * daemon thread, since closing a socket is the only way to end a connect that blocks. Used once. Tests override how it waits.
+ * Connects to the first of a host's addresses that answers (RFC 8305). The address families alternate. An attempt
+ * begins when the one before it has failed or has taken 250 ms. The other sockets are closed. At most six attempts are
+ * in progress. Each has a daemon thread, since closing the socket is the only way to end a connect that blocks. Used
+ * once. Tests override how it waits.
  */
 class Dialer {
     static final long STAGGER_MILLIS = 250;
     static final int MOST_UNDER_WAY = 6;
 
-    /** How long an address may keep its place while others wait for one. */
+    /** How long an attempt may take while other addresses wait. */
     private static final int ADDRESS_TIMEOUT_MILLIS = 4_000;
 
     private final Supplier<Socket> sockets;
     private final long staggerNanos;
 
-    private final ReentrantLock lock = new ReentrantLock(); // a leaf: nothing blocks under it
+    // The last lock to be taken: nothing blocks under it.
+    private final ReentrantLock lock = new ReentrantLock();
     private final Condition news = lock.newCondition();
-    private final Set<Socket> underWay = new LinkedHashSet<>(); // guarded by lock
-    private @Nullable Socket winner; // guarded by lock
-    private @Nullable IOException failure; // guarded by lock: the first, the others are suppressed in it
-    private boolean isNextDue = true; // guarded by lock
-    private boolean over; // guarded by lock
+    private final Set<Socket> underWay = new LinkedHashSet<>(); // Guarded by lock.
+    private @Nullable Socket winner; // Guarded by lock.
+    // Guarded by lock. The first failure; the others are suppressed in it.
+    private @Nullable IOException failure;
+    private boolean isNextDue = true; // Guarded by lock.
+    private boolean over; // Guarded by lock.
 
     Dialer(Supplier<Socket> sockets, long staggerMillis) {
         this.sockets = sockets;
@@ -47,7 +50,7 @@ class Dialer {
     }
 
     /**
-     * Returns a connected socket; blocks until there is one, or {@link #cancel} ends it.
+     * Returns a connected socket. Blocks until there is one, or {@link #cancel} ends it.
      *
      * @throws IOException when no address can be reached
      */
@@ -67,7 +70,7 @@ class Dialer {
         }
     }
 
-    /** Ends it: what is under way is closed, and {@link #connect} fails unless it was done. */
+    /** Cancels: closes the attempts in progress, and {@link #connect} fails unless it has completed. */
     void cancel() {
         List<Socket> losers;
         lock.lock();
@@ -81,16 +84,16 @@ class Dialer {
         losers.forEach(Dialer::discard);
     }
 
-    /** Closes a socket that nobody has a use for; blocks for no peer. */
+    /** Closes a socket that nobody needs; does not block for the peer. */
     static void discard(Socket socket) {
         try {
             socket.close();
         } catch (IOException gone) {
-            // what it was for is over
+            // Nobody needs the socket any more.
         }
     }
 
-    /** Returns the winner, or null when the next attempt is to begin. */
+    /** Returns the winner, or null when the next attempt must begin. */
     private @Nullable Socket await(boolean isNoneLeft) throws IOException {
         long wait = staggerNanos;
         lock.lock();
@@ -121,8 +124,9 @@ class Dialer {
         }
     }
 
-    /** Waits for news, no longer than this; returns how much of the time is left. */
-    @SuppressWarnings("WaitNotInLoop") // the caller has the loop
+    /** Waits for news, at most this long; returns the remaining time. */
+    // The caller has the loop.
+    @SuppressWarnings("WaitNotInLoop")
     long awaitNews(long nanos) throws InterruptedException {
         return news.awaitNanos(nanos);
     }
@@ -154,7 +158,8 @@ class Dialer {
             socket.connect(address, timeout);
         } catch (IOException unreachable) {
             refusal = unreachable;
-        } catch (RuntimeException unfit) { // an address that the platform cannot dial
+        } catch (RuntimeException unfit) {
+            // The platform cannot dial this address.
             refusal = new IOException("cannot dial " + address.getAddress().getHostAddress(), unfit);
         }
         if (!isTaken(socket, refusal)) {
@@ -183,7 +188,9 @@ class Dialer {
         }
     }
 
-    /** Returns the addresses in the order in which they were found, each family's in turn (RFC 8305 section 4). */
+    /**
+     * Returns the addresses in the order in which they were found, with the families alternating (RFC 8305 section 4).
+     */
     static List<InetAddress> takingTurns(InetAddress[] found) {
         Deque<InetAddress> first = new ArrayDeque<>();
         Deque<InetAddress> second = new ArrayDeque<>();

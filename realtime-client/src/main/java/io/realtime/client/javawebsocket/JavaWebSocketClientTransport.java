@@ -8,8 +8,9 @@ import javax.net.ssl.SSLSocketFactory;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Connections on Java-WebSocket: two daemon threads for each, and while it connects one for each address that is tried.
- * A host's addresses race (RFC 8305), and the first that answers is taken. Stateless; safe for use by many threads.
+ * A transport on Java-WebSocket. Each connection has two daemon threads, and while it connects one more for each
+ * address that is tried. A host's addresses race (RFC 8305), and the first that answers is used. Stateless; safe for
+ * use by many threads.
  *
  * <p>For {@code wss} the server's name is always verified against its certificate.
  */
@@ -17,12 +18,12 @@ public final class JavaWebSocketClientTransport implements ClientTransport {
     private final @Nullable SSLSocketFactory tls;
     private final ClientSocket.Resolver resolver;
 
-    /** A transport that trusts for {@code wss} what the platform trusts. */
+    /** Creates a transport that uses the platform's trusted certificates for {@code wss}. */
     public JavaWebSocketClientTransport() {
         this(null);
     }
 
-    /** A transport whose {@code wss} connections come from this factory; null for the platform's. */
+    /** Creates a transport whose {@code wss} connections come from this factory; null for the platform's. */
     public JavaWebSocketClientTransport(@Nullable SSLSocketFactory tls) {
         this(tls, InetAddress::getAllByName);
     }

@@ -1,4 +1,4 @@
-/** The client's transport on Java-WebSocket 1.6.0, with what that version needs to be safe. Not for applications. */
+/** The client's transport on Java-WebSocket 1.6.0, with workarounds for that version's faults. Not for applications. */
 @NullMarked
 package io.realtime.client.javawebsocket;
 
