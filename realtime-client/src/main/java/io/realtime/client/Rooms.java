@@ -58,7 +58,7 @@ final class Rooms {
     private final Set<TrackedRoom> staying = new LinkedHashSet<>();
     private final Map<String, TrackedRoom> rooms = new LinkedHashMap<>();
     private final Map<String, TrackedRoom> byRef = new HashMap<>();
-    // Rooms about which too many requests are in flight to send another one.
+    // Rooms whose next request waits, since too many are in flight.
     private final Set<TrackedRoom> unasked = new LinkedHashSet<>();
     // Rooms to join again, for which messages wait.
     private final Set<TrackedRoom> absent = new LinkedHashSet<>();
@@ -117,7 +117,7 @@ final class Rooms {
         Wish asked = Wish.NONE;
         // Whether the request ref names the position.
         boolean namedPosition;
-        // How often this connection was refused the room for now.
+        // How often the room was refused for now on this connection.
         int refusals;
 
         TrackedRoom(String name, CallbackDispatcher callbacks) {
@@ -456,7 +456,7 @@ final class Rooms {
             asked.forEach(room -> asked(room, Wish.JOINED, ref));
             returning.removeAll(asked);
             owesLast = !isLast;
-            // Otherwise this is tried again when the connection is drained.
+            // If the connection did not take it, this is tried again when the connection is drained.
             rejoin = new PendingRejoin(ref, asked);
         }
     }
