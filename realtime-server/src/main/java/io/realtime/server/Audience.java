@@ -5,8 +5,8 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Who of a room's members a message is for. Kept with the log entry, so that a replay honours it; therefore small, and
- * equal to that of the next message where the same are meant. Immutable.
+ * The members of a room to whom a message is addressed. It is kept with the log entry, so that a replay respects it. It
+ * is therefore small, and equals the next message's audience if the same members are meant. Immutable.
  */
 abstract class Audience {
     static final Audience EVERYONE = new Audience() {
@@ -22,17 +22,20 @@ abstract class Audience {
     };
 
     /**
-     * Returns whether the message is for a session.
+     * Returns whether the message is addressed to a session.
      *
-     * @param session its public id
-     * @param member its link to the room; null when it is no member
+     * @param session the session's public id
+     * @param member the session's link to the room; null if it is not a member
      */
     abstract boolean includes(String session, Members.@Nullable MemberLink member);
 
-    /** What it costs to keep, in bytes of heap. */
+    /** Returns what keeping the audience costs, in bytes of heap. */
     abstract int weight();
 
-    /** Everyone but these sessions, members or not, by their public ids. */
+    /**
+     * Returns an audience of everyone but these sessions. The sessions are named by their public ids, and need not be
+     * members.
+     */
     static Audience except(Set<String> sessions) {
         return sessions.isEmpty() ? EVERYONE : new Except(sessions);
     }
@@ -51,7 +54,8 @@ abstract class Audience {
 
         @Override
         int weight() {
-            return 48 + 72 * sessions.size(); // an id is the log's alone once its session is over
+            // After its session is over, only the log keeps an id in memory.
+            return 48 + 72 * sessions.size();
         }
 
         @Override
@@ -65,17 +69,18 @@ abstract class Audience {
         }
     }
 
-    /** Some of those who were members at one moment: a bit for each seat. Who sits there since later is not meant. */
+    /** Some of the members at one moment: one bit for each seat. A member that took its seat later is not included. */
     static final class Only extends Audience {
         private final long moment;
-        private final int first; // the number of the first word; those before it, and behind the last, are zero
+        // The number of the first word. The words before it and after the last one are zero.
+        private final int first;
         private final long[] words;
 
         /**
-         * An audience.
+         * Creates an audience.
          *
-         * @param moment of the room's {@link Members}
-         * @param seats a bit for each
+         * @param moment the moment of the room's {@link Members}
+         * @param seats one bit for each seat
          */
         Only(long moment, long[] seats) {
             int from = 0;

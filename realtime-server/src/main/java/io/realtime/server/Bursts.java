@@ -14,9 +14,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Merges into one write what handlers publish and answer while their mailbox has more messages waiting. It is in the log,
- * or in the connection's queue, at once; only the flush waits, until the mailbox has drained, or for 1 ms when a handler
- * takes longer. The last message of a burst, and one that comes alone, waits for nothing.
+ * Merges what handlers publish and answer while more messages wait in their mailbox into one write. A message is in the
+ * log, or in the connection's queue, at once. Only the flush waits: until the mailbox has drained, or 1 ms if a handler
+ * takes longer. The last message of a burst, and one that comes alone, does not wait.
  */
 final class Bursts {
     private static final Logger LOG = LoggerFactory.getLogger(Bursts.class);
@@ -25,16 +25,21 @@ final class Bursts {
     private static final ThreadLocal<@Nullable Burst> CURRENT = new ThreadLocal<>();
 
     private final Executor executor;
-    private final Queue<Burst> open = new ConcurrentLinkedQueue<>(); // bounded by the runs of mailboxes in 1 ms
+    // Bounded by the runs of mailboxes in 1 ms.
+    private final Queue<Burst> open = new ConcurrentLinkedQueue<>();
     private final Delayed watch;
 
-    /** @param executor of flushes that are late; its threads must not be those that handlers block */
+    /**
+     * @param executor runs flushes that are late; its threads must not be those that handlers block
+     */
     Bursts(Scheduler scheduler, Executor executor) {
         this.executor = executor;
         this.watch = new Delayed(scheduler, LATEST, this::flushLate);
     }
 
-    /** Returns whether this thread is in a burst: then what it runs inside needs one of its own. */
+    /**
+     * Returns whether a burst of this thread is in progress. A mailbox that runs inside it needs a burst of its own.
+     */
     static boolean isUnderWay() {
         return CURRENT.get() != null;
     }
@@ -44,18 +49,21 @@ final class Bursts {
         return new Burst();
     }
 
-    /** What has something to flush: a room, or a connection. Flushed by any thread, when there is nothing left, too. */
+    /** A room or a connection with something to flush. Any thread may flush it, also if nothing is left to flush. */
     interface Flushed {
         void flush();
     }
 
-    /** Returns whether the burst of this thread takes a flush over: then {@link #defer} returns true. */
+    /** Returns whether the burst of this thread takes over flushes. If true, {@link #defer} returns true. */
     static boolean isHolding() {
         Burst burst = CURRENT.get();
         return burst != null && burst.hasMore;
     }
 
-    /** Leaves a flush to the burst of this thread; false when there is none, and the caller has to flush. */
+    /**
+     * Leaves a flush to the burst of this thread. Returns false if there is none that takes it; then the caller must
+     * flush.
+     */
     static boolean defer(Flushed owing) {
         Burst burst = CURRENT.get();
         if (burst == null || !burst.hasMore) {
@@ -73,12 +81,15 @@ final class Bursts {
         }
     }
 
-    /** What one run of a mailbox has published to or answered, and not flushed. */
+    /** The rooms and connections that one run of a mailbox has published to or answered, and not flushed. */
     final class Burst {
-        private final @Nullable Burst outer = CURRENT.get(); // where an executor runs one mailbox inside another
-        private final ReentrantLock lock = new ReentrantLock(); // a leaf
+        // Not null if an executor runs one mailbox inside another.
+        private final @Nullable Burst outer = CURRENT.get();
+        // A leaf: no other lock is taken under it.
+        private final ReentrantLock lock = new ReentrantLock();
         private Set<Flushed> owing = Set.of(); // guarded by lock
-        private boolean hasMore; // its thread's: another message waits behind the one that is handled
+        // True while another message waits after the current one. Used by the burst's thread alone.
+        private boolean hasMore;
 
         private Burst() {
             CURRENT.set(this);
@@ -131,13 +142,14 @@ final class Bursts {
             for (Flushed one : owed) {
                 try {
                     one.flush();
-                } catch (Throwable broken) { // a transport's fault, or no memory: the others are not concerned
+                } catch (Throwable broken) {
+                    // A failure of a transport, or no memory. The others must be flushed nevertheless.
                     Steps.log(LOG, "what a handler sent could not be flushed", broken);
                 }
             }
         }
 
-        /** Ends it, on its thread: whatever was published is handed over. */
+        /** Ends the burst, on its own thread, and flushes what was deferred. */
         void end() {
             if (outer == null) {
                 CURRENT.remove();

@@ -8,8 +8,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Runs an action a while after it was asked for, once for all that ask meanwhile: one timer, however many there are. Safe
- * for use by many threads; the action runs on the scheduler's.
+ * An action that runs after a delay, once for all requests that are made meanwhile. There is one timer, however many
+ * requests. Safe for use by many threads. The action runs on the scheduler's thread.
  */
 final class Delayed {
     private static final Logger LOG = LoggerFactory.getLogger(Delayed.class);
@@ -25,12 +25,13 @@ final class Delayed {
         this.action = action;
     }
 
-    /** Has the action run at the end of the delay at the latest. */
+    /** Requests the action. It runs at the latest when the delay has passed. */
     void request() {
         if (isTimed.compareAndSet(false, true)) {
             try {
                 scheduler.schedule(delay, this::run);
-            } catch (Throwable failure) { // no memory for a timer, say: the next who asks tries again
+            } catch (Throwable failure) {
+                // For example no memory for a timer. The next request tries again.
                 isTimed.set(false);
                 Steps.log(LOG, "no timer", failure);
             }

@@ -11,18 +11,20 @@ import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Chooses which entry of which user is evicted first. The number of a user's entries is rounded down to a power of
- * two, and the user with the largest result loses its oldest entry. When several users have the same result, it is the user
- * who has had it for longest. So a user who leaves many entries loses its own. Each operation takes constant time. Safe for use by many
- * threads; its lock is a leaf.
+ * The order in which the entries of users are evicted. The number of a user's entries is rounded down to a power of
+ * two. The user with the largest result loses its oldest entry. Of several users with that result, it is the one that
+ * has had it for longest. So a user that leaves many entries loses its own. Each operation takes constant time. Safe
+ * for use by many threads. The lock is a leaf: no other lock is taken under it.
  */
 final class EvictionQueue<T> {
     private final ReentrantLock lock = new ReentrantLock();
-    private final Map<String, Set<T>> entries = new HashMap<>(); // guarded by lock: by user, the oldest first
-    private final List<Set<String>> users = new ArrayList<>(); // guarded by lock: at i those with 2^i entries or more
+    // The entries of each user, oldest first. Guarded by lock.
+    private final Map<String, Set<T>> entries = new HashMap<>();
+    // The users with at least 2^i entries and fewer than 2^(i+1), at index i. Guarded by lock.
+    private final List<Set<String>> users = new ArrayList<>();
     private int size; // guarded by lock
 
-    /** Adds an entry of a user, unless it is there. */
+    /** Adds an entry of a user, unless it is present. */
     void add(String user, T entry) {
         lock.lock();
         try {
@@ -35,7 +37,7 @@ final class EvictionQueue<T> {
         }
     }
 
-    /** Removes an entry, if it is there. */
+    /** Removes an entry if it is present. */
     void remove(String user, T entry) {
         lock.lock();
         try {
@@ -48,7 +50,7 @@ final class EvictionQueue<T> {
         }
     }
 
-    /** Removes and returns what is to be evicted; null when there is nothing. */
+    /** Removes and returns the entry to evict first. Returns null if there is none. */
     @Nullable
     T poll() {
         lock.lock();
@@ -69,7 +71,7 @@ final class EvictionQueue<T> {
         }
     }
 
-    /** Under the lock. */
+    /** Updates the tables after an entry was removed. Guarded by lock. */
     private void removed(String user, Set<T> own) {
         if (own.isEmpty()) {
             entries.remove(user);
@@ -87,7 +89,7 @@ final class EvictionQueue<T> {
         }
     }
 
-    /** Under the lock: a user has another number of entries. */
+    /** Updates the tables after a user's number of entries has changed. Guarded by lock. */
     private void move(String user, int before, int now) {
         size += now - before;
         int from = rank(before);
@@ -106,7 +108,7 @@ final class EvictionQueue<T> {
         }
     }
 
-    /** The power of two in a number of entries; -1 for none. */
+    /** Returns the exponent of the largest power of two that is not above a number of entries; -1 for 0 entries. */
     private static int rank(int size) {
         return Integer.SIZE - 1 - Integer.numberOfLeadingZeros(size);
     }

@@ -17,23 +17,25 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The way of a room's messages to its members. A publisher adds to the pending batch under the room's lock; the first that
- * finds no flush in progress becomes the flusher and hands batch after batch to the members, outside the lock. So delivery
- * order is log order, an idle room delivers at once, and a busy one delivers ever larger batches.
+ * The delivery of a room's messages to its members. A publisher adds its message to the pending batch under the room's
+ * lock. The first publisher that finds no flush in progress becomes the flusher: it hands batch after batch to the
+ * members, outside the lock. So delivery order is log order, an idle room delivers at once, and a busy one delivers
+ * ever larger batches.
  *
- * <p>A flusher hands out all that was pending when it began, and of what others publish meanwhile a bounded amount. Then
- * it hands over: to a publisher that is held because too much is pending, or to the executor.
+ * <p>A flusher hands out everything that was pending when it began, and a bounded amount of what others publish
+ * meanwhile. Then it passes the flush on: to a publisher that waits because too much is pending, or to the executor.
  *
- * <p>Guarded by the room's lock unless said otherwise. No frame is sent under it.
+ * <p>Fields are guarded by the room's lock unless their comment says otherwise. No frame is sent under it.
  */
 final class FanOut {
     private static final Logger LOG = LoggerFactory.getLogger(FanOut.class);
     private static final int MAX_WAITING_BYTES = 1 << 20;
-    private static final int DELIVERY = 128; // what one that waits costs, beside its frames
+    // The cost of a delivery that waits, besides its frames.
+    private static final int DELIVERY = 128;
     private static final int REFERENCE = 4;
     private static final long[] NO_SKIPS = new long[0];
 
-    /** After how many sends, each KiB of a send counting as one more, a flusher works for others no longer. */
+    /** After this many sends a flusher stops delivering what others publish. Each KiB of a send counts as one more. */
     private static final int MOST_FOR_OTHERS = 1_000;
 
     private final String room;
@@ -45,22 +47,28 @@ final class FanOut {
     private final Runnable caughtUp = this::caughtUp;
 
     private List<WireMessage> pending = new ArrayList<>(0);
-    private long[] skips = NO_SKIPS; // of the pending batch: who is not to receive which of its messages
-    private int skipped; // how many of them there are
+    // Of the pending batch: which member is not to receive which message.
+    private long[] skips = NO_SKIPS;
+    // How many elements of skips are used.
+    private int skipped;
     private boolean pendingEphemeral;
-    private int batchBytes; // of the pending batch
-    private long waitingBytes; // of all deliveries; what the pending batch holds is little beside it
+    // The size of the pending batch.
+    private int batchBytes;
+    // The size of all deliveries. The pending batch is small beside them and not included.
+    private long waitingBytes;
     private final ArrayDeque<Delivery> deliveries = new ArrayDeque<>(0);
     private boolean flushing;
-    private Delivery current = Delivery.NONE; // the flusher's, without the lock
-    private int handedTo; // the flusher's; to how many of the current delivery's targets
+    // Used by the flusher alone, without the lock.
+    private Delivery current = Delivery.NONE;
+    // How many of the current delivery's targets are done. Used by the flusher alone.
+    private int handedTo;
 
     /**
-     * The way to these members.
+     * Creates the delivery to these members.
      *
-     * @param executor of flushes that nobody else has taken; may reject
-     * @param mostBatchBytes how much leaves at once, unless one message is longer
-     * @param lock the room's
+     * @param executor runs flushes that no publisher continues; may reject
+     * @param mostBatchBytes how many bytes are sent at once, unless a single message is longer
+     * @param lock the room's lock
      */
     FanOut(String room, Members members, Executor executor, int mostBatchBytes, ReentrantLock lock) {
         this.room = room;
@@ -71,11 +79,11 @@ final class FanOut {
         this.flushed = lock.newCondition();
     }
 
-    // ---------------------------------------------------------------- under the lock
+    // ---------------------------------------------------------------- with the lock held
 
     /**
-     * Holds a publisher that is faster than the flush, or has it flush itself: what is pending is bounded. Gives the lock
-     * away meanwhile.
+     * Waits until the pending messages are within their bound, or flushes them if no other thread does. Releases the
+     * lock meanwhile.
      */
     void awaitRoom() {
         while (waitingBytes > MAX_WAITING_BYTES) {
@@ -92,7 +100,7 @@ final class FanOut {
         }
     }
 
-    /** Adds a message for those members who are live now. */
+    /** Adds a message for the members that are live now. */
     void add(WireMessage frame, boolean ephemeral, Audience audience, List<Session> except) {
         if (members.live().length == 0) {
             return;
@@ -114,7 +122,8 @@ final class FanOut {
                     skips = Arrays.copyOf(skips, Math.max(4, 2 * skipped));
                 }
                 skips[skipped++] = Delivery.skip(link.place, pending.size());
-                batchBytes += DELIVERY; // a member that gets another batch costs one
+                // A member that gets a batch of its own costs about as much as a delivery.
+                batchBytes += DELIVERY;
             }
         }
         pending.add(frame);
@@ -122,7 +131,7 @@ final class FanOut {
         batchBytes += frame.length();
     }
 
-    /** Binds the pending batch to those who are live now; before anything that changes who that is. */
+    /** Binds the pending batch to the members that are live now. Call it before a change of the live members. */
     void closeBatch() {
         if (!pending.isEmpty()) {
             long[] left = skipped == 0 ? NO_SKIPS : Arrays.copyOf(skips, skipped);
@@ -144,7 +153,7 @@ final class FanOut {
 
     // ---------------------------------------------------------------- without the lock
 
-    /** Hands over what is pending, unless another thread is at it: that one then takes ours too. */
+    /** Delivers what is pending. If another thread is flushing, returns at once: that thread delivers it. */
     void flush() {
         do {
             int owed;
@@ -165,8 +174,8 @@ final class FanOut {
     }
 
     /**
-     * Flushes, and returns whether another thread, or a transport that lags, is still at what was pending; then {@code
-     * proceed} is called behind that, by the executor.
+     * Flushes, and returns whether another thread or a transport that lags is still busy with what was pending. If
+     * true, {@code proceed} is called after that, by the executor. If false, it is not called.
      */
     boolean awaitDelivery(Runnable proceed) {
         flush();
@@ -180,18 +189,23 @@ final class FanOut {
         } finally {
             lock.unlock();
         }
-        flush(); // it may be left over for a thread that has not come yet
+        // The delivery may have been left for another thread that has not begun to flush.
+        flush();
         return true;
     }
 
-    /** Flushes so many deliveries and some of what has come meanwhile; returns whether more is left for another thread. */
+    /**
+     * Flushes this many deliveries, and some of what is published meanwhile. Returns true if the rest is left for
+     * another thread.
+     */
     private boolean isLeftOver(int owed) {
         boolean isFlusher = true;
         try {
             long forOthers = 0;
             for (int given = 1; nextDelivery(); given++) {
                 if (!handOut()) {
-                    isFlusher = false; // and the flusher's fields may be another's now
+                    // Another thread may use the flusher's fields from here on.
+                    isFlusher = false;
                     return false;
                 }
                 forOthers += given > owed ? current.sends() : 0;
@@ -203,13 +217,14 @@ final class FanOut {
             isFlusher = false;
             return false;
         } finally {
-            if (isFlusher) { // an error must not end all flushes
+            if (isFlusher) {
+                // An error must not stop all later flushes.
                 release();
             }
         }
     }
 
-    /** Lets another flush; returns whether there is something to flush. */
+    /** Ends this thread's flush, so that another can begin. Returns whether something is left to flush. */
     private boolean release() {
         lock.lock();
         try {
@@ -221,7 +236,10 @@ final class FanOut {
         }
     }
 
-    /** Hands the current delivery to its targets; false when a transport lags, and says when to go on. */
+    /**
+     * Hands the current delivery to its targets. Returns false if it was suspended because a transport lags; {@link
+     * #caughtUp()} resumes it.
+     */
     private boolean handOut() {
         Delivery delivery = current;
         MemberLink[] targets = delivery.targets;
@@ -235,11 +253,14 @@ final class FanOut {
                 MemberConnection outlet = target.outlet;
                 handedTo = at;
                 if (outlet.awaitWritable(caughtUp)) {
-                    return false; // still flushing, though no thread is at it
+                    // The flush stays in progress although no thread runs it.
+                    return false;
                 }
                 outlet.send(batch);
-            } catch (Throwable broken) { // out of memory, say: what fails for one member must not stop the room
-                target.outlet.abort(); // nor may that member go on without it
+            } catch (Throwable broken) {
+                // For example out of memory. A failure for one member must not stop the room, and that member must not
+                // continue without the message.
+                target.outlet.abort();
                 Steps.log(LOG, "a member of room " + room + " could not be sent to", broken);
             }
         }
@@ -259,7 +280,10 @@ final class FanOut {
         }
     }
 
-    /** Resumes the flush that waited for a member's transport: on a publisher that waits for it, or on the executor. */
+    /**
+     * Resumes the flush that was suspended because a member's transport lagged: on a waiting publisher, or on the
+     * executor.
+     */
     private void caughtUp() {
         release();
         if (!handOver()) {
@@ -267,12 +291,13 @@ final class FanOut {
         }
     }
 
-    /** Has the executor flush; false when it does not, and this thread has to. */
+    /** Submits a flush to the executor. Returns false if the executor does not run it; then this thread must flush. */
     private boolean handOver() {
         HandOver task = new HandOver(Thread.currentThread());
         try {
             executor.execute(task);
-        } catch (Throwable rejected) { // it is full, has stopped, or gets no thread
+        } catch (Throwable rejected) {
+            // The executor is full, has stopped, or gets no thread.
             LOG.debug("room {} is flushed by its publisher: the executor takes no more", room, rejected);
             return false;
         }
@@ -280,10 +305,14 @@ final class FanOut {
         return !task.isOwn;
     }
 
-    /** A flush for the executor, which must not run it inside the flush that it follows. */
+    /**
+     * A flush for the executor. It detects an executor that runs it on the caller, inside the flush that it continues,
+     * and does nothing then.
+     */
     private final class HandOver implements Runnable {
         private final Thread from;
-        private boolean isAccepted; // the thread's that hands over, as is the next
+        // Used by the thread that submits the task, as is isOwn.
+        private boolean isAccepted;
         private boolean isOwn;
 
         HandOver(Thread from) {
@@ -300,7 +329,10 @@ final class FanOut {
         }
     }
 
-    /** Makes the next delivery the current one, once that was handed to all; false when none is left. */
+    /**
+     * Makes the next delivery the current one if the current one was handed to all targets. Returns false if none is
+     * left.
+     */
     private boolean nextDelivery() {
         if (handedTo < current.targets.length) {
             return true;
@@ -324,17 +356,23 @@ final class FanOut {
         }
     }
 
-    /** A batch and who receives it; some may receive it without some messages, or not at all. Or what runs in its turn. */
+    /**
+     * A batch and its targets. Some targets may receive it without some messages, or not at all. A delivery without
+     * targets holds a task that runs when its turn comes.
+     */
     private static final class Delivery {
         static final Delivery NONE = new Delivery(MessageBatch.of(List.of(), false), Members.NOBODY, null, NO_SKIPS);
 
         final MemberLink[] targets;
         private final MessageBatch batch;
         private final Audience.@Nullable Only only;
-        private final long[] skips; // in order
-        private @Nullable Runnable behind; // runs when it was handed out
+        // In ascending order.
+        private final long[] skips;
+        // Runs after the delivery was handed out.
+        private @Nullable Runnable behind;
         private long weight;
-        private int next; // the flusher's: of the skips
+        // The index of the next skip. Used by the flusher alone.
+        private int next;
 
         Delivery(MessageBatch batch, MemberLink[] targets, Audience.@Nullable Only only, long[] skips) {
             this.batch = batch;
@@ -350,7 +388,7 @@ final class FanOut {
             this.behind = behind;
         }
 
-        /** Says that a target does not receive one of the messages. */
+        /** Returns the entry that excludes one target from one message. */
         static long skip(int place, int message) {
             return (long) place << 32 | message;
         }
@@ -359,7 +397,10 @@ final class FanOut {
             return targets.length * (1L + batch.bytes() / 1024);
         }
 
-        /** Returns what a target receives; null for nothing. Asked in the order of the targets, again after a pause. */
+        /**
+         * Returns the batch that a target receives, or null for nothing. Call it in the order of the targets; it may be
+         * called again for the same target after a pause.
+         */
         @Nullable
         MessageBatch batchFor(MemberLink target, int place) {
             if (only != null) {

@@ -5,11 +5,14 @@ import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CountDownLatch;
 
-/** How long a close may take. One thread closes and waits; any other may shorten the time, once it has begun. */
+/**
+ * The time that a close may take. One thread closes and waits. Any other thread may shorten the time after it has
+ * begun.
+ */
 final class Grace {
     private final Scheduler scheduler;
-    // A shortener writes the end and then reads the wait; the waiter writes the wait and then reads the end. So one of
-    // them sees what the other has written.
+    // A thread that shortens writes the end and then reads the wait. The waiting thread writes the wait and then reads
+    // the end. So one of them sees what the other has written.
     private volatile long end;
     private volatile Wait current = new Wait(0, new CountDownLatch(0));
 
@@ -21,7 +24,7 @@ final class Grace {
         end = scheduler.nanoTime() + nanos;
     }
 
-    /** Ends the close within this time, the current wait included. Does nothing when less is left. */
+    /** Ends the close within this time, and with it the current wait. Does nothing if less time is left. */
     void shorten(long nanos) {
         if (left() > nanos) {
             begin(nanos);
@@ -30,12 +33,15 @@ final class Grace {
         }
     }
 
-    /** Returns how many nanoseconds are left; 0 when the time is over. */
+    /** Returns how many nanoseconds are left; 0 if the time is over. */
     long left() {
         return Math.max(0, end - scheduler.nanoTime());
     }
 
-    /** Waits until this is done, for a share of what is left. An interrupted thread does not wait, and stays interrupted. */
+    /**
+     * Waits until this is done, for a share of the time that is left. An interrupted thread does not wait, and stays
+     * interrupted.
+     */
     void await(double share, CompletableFuture<?> done) {
         CountDownLatch over = new CountDownLatch(1);
         current = new Wait(share, over);

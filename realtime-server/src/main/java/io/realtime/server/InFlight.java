@@ -11,23 +11,28 @@ import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What the application has not finished: handlers and listeners of all sessions, those that have ended included, and the
- * answers that it gives later. A close waits for it. Safe for use by many threads.
+ * The work that the application has not finished: handlers and listeners of all sessions, including those that have
+ * ended, and answers that are given later. A close waits for it. Safe for use by many threads.
  */
 final class InFlight {
-    private static final ThreadLocal<@Nullable Session> ASKED = new ThreadLocal<>(); // whose rule this thread runs
+    // The session whose rule this thread runs.
+    private static final ThreadLocal<@Nullable Session> ASKED = new ThreadLocal<>();
 
     private final Supplier<Collection<Session>> sessions;
-    private final Set<Session> ending = ConcurrentHashMap.newKeySet(); // each has a task in its mailbox
-    private final AtomicInteger answers = new AtomicInteger(); // of all sessions, begun and not given
+    // Sessions that have ended. Each has a task in its mailbox.
+    private final Set<Session> ending = ConcurrentHashMap.newKeySet();
+    // The answers of all sessions that were begun and not given.
+    private final AtomicInteger answers = new AtomicInteger();
     private volatile CompletableFuture<Void> answered = CompletableFuture.completedFuture(null);
 
-    /** @param sessions returns those in the server's tables */
+    /**
+     * @param sessions returns the sessions in the server's tables
+     */
     InFlight(Supplier<Collection<Session>> sessions) {
         this.sessions = sessions;
     }
 
-    /** Notes a session that has ended, until its listener {@linkplain #ended has heard of that}. */
+    /** Records a session that has ended, until its listener {@linkplain #ended was told of the end}. */
     void ending(Session session) {
         ending.add(session);
     }
@@ -36,7 +41,7 @@ final class InFlight {
         ending.remove(session);
     }
 
-    /** In a handler: begins an answer that is given later; {@link #endAnswer} ends it. */
+    /** Begins an answer that is given later; {@link #endAnswer} ends it. Called in a handler. */
     void beginAnswer() {
         answers.incrementAndGet();
     }
@@ -47,7 +52,7 @@ final class InFlight {
         }
     }
 
-    /** Runs a rule that is asked about a session: while it does, the session's mailbox may wait for this thread. */
+    /** Runs a rule that is asked about a session. The session's mailbox may meanwhile wait for this thread. */
     <T> T askHere(Session session, Supplier<T> rule) {
         Session before = ASKED.get();
         ASKED.set(session);
@@ -58,7 +63,7 @@ final class InFlight {
         }
     }
 
-    /** Returns the mailboxes that cannot go on before this thread goes on: it runs their handler, listener or rule. */
+    /** Returns the mailboxes that wait for this thread, because it runs their handler, listener or rule. */
     Set<Mailbox> here() {
         Session session = ASKED.get();
         Mailbox asked = session == null ? null : session.mailbox();
@@ -70,18 +75,20 @@ final class InFlight {
     private Set<Mailbox> mailboxes() {
         Collection<Session> all = new ArrayList<>(sessions.get());
         all.addAll(ending);
-        Set<Mailbox> mailboxes = new LinkedHashSet<>(); // in the same order in each run of a simulation
+        // A linked set, so that the order is the same in each run of a simulation.
+        Set<Mailbox> mailboxes = new LinkedHashSet<>();
         all.forEach(session -> mailboxes.add(session.mailbox()));
         return mailboxes;
     }
 
     /**
-     * Returns a future that completes when each mailbox but these has run what it has now. It does not wait for what comes
-     * meanwhile: a client that goes on sending holds up no close.
+     * Returns a future that completes when each mailbox, except those given, has run the tasks that it has now. It does
+     * not wait for later tasks, so a client that continues to send does not delay a close.
      */
     CompletableFuture<Void> passed(Set<Mailbox> except) {
         CompletableFuture<Void> passed = new CompletableFuture<>();
-        AtomicInteger busy = new AtomicInteger(1); // until all are asked
+        // One more until all mailboxes were asked.
+        AtomicInteger busy = new AtomicInteger(1);
         Runnable done = () -> {
             if (busy.decrementAndGet() == 0) {
                 passed.complete(null);
@@ -97,7 +104,7 @@ final class InFlight {
         return passed;
     }
 
-    /** Returns a future that completes when no answer was still to be given once. One caller at a time. */
+    /** Returns a future that completes as soon as no answer is pending. One caller at a time. */
     CompletableFuture<Void> answered() {
         CompletableFuture<Void> all = new CompletableFuture<>();
         answered = all;

@@ -10,21 +10,25 @@ import java.util.concurrent.ConcurrentHashMap;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The users' sessions and inboxes. Most users are never sent anything, so an inbox is a room only from its first use on.
- * Until then it sleeps: its sessions were told where it begins, and that is kept here for the room.
+ * The users' sessions and inboxes. Most users are never sent anything, so an inbox becomes a room only at its first
+ * use. Until then it is unused: its sessions were told where it begins, and this class keeps that position for the
+ * room.
  *
- * <p>Every session that was told so is a member before the first message is published: it is {@linkplain #add known}
- * before it asks whether the inbox {@linkplain #markUnused sleeps}, it does only while there is no room, and whoever {@linkplain
- * #awake publishes} looks at the sessions when there is one. Asking, making the room and ending the sleep exclude each
- * other for each user. Safe for use by many threads.
+ * <p>Every session that was told so becomes a member before the first message is published. It is {@linkplain #add
+ * added} before it asks whether the inbox {@linkplain #markUnused is unused}. The inbox is unused only while there is
+ * no room. A publisher {@linkplain #awake looks at the sessions} after it has found or created the room. For each user
+ * these three exclude each other: asking, creating the room, and ending the unused state. Safe for use by many threads.
  */
 final class Inboxes {
     private final LocalBroker broker;
-    private final ConcurrentHashMap<String, Inbox> inboxes = new ConcurrentHashMap<>(); // of users with sessions, by id
+    // The users that have sessions, by id.
+    private final ConcurrentHashMap<String, Inbox> inboxes = new ConcurrentHashMap<>();
 
     /**
-     * @param sessions one, or a set in which they are changed
-     * @param begin what sessions that are not linked were told; null when there is none such
+     * The sessions of one user.
+     *
+     * @param sessions a single session, or a set that is changed when there are several
+     * @param begin where sessions that are not linked were told that the inbox begins; null if there are none
      */
     private record Inbox(
             Collection<Session> sessions, @Nullable Position begin) {}
@@ -33,12 +37,12 @@ final class Inboxes {
         this.broker = broker;
     }
 
-    /** How the broker names a user's inbox. */
+    /** Returns the key of a user's inbox in the broker. */
     static String key(String user) {
         return Names.USER + ":" + user;
     }
 
-    /** Adds a session, numbered after all that its user has. */
+    /** Adds a session. Its number is higher than those of all other sessions of its user. */
     void add(Session session) {
         inboxes.compute(session.userId(), (user, known) -> {
             session.renumber();
@@ -68,7 +72,7 @@ final class Inboxes {
         });
     }
 
-    /** Returns the sessions of a user: a copy. */
+    /** Returns a copy of a user's sessions. */
     List<Session> sessions(String user) {
         Inbox inbox = inboxes.get(user);
         return inbox == null ? List.of() : List.copyOf(inbox.sessions);
@@ -85,7 +89,10 @@ final class Inboxes {
         return inboxes.size();
     }
 
-    /** Returns where a user's inbox will begin; null when it is a room, to be linked to. For a session that was added. */
+    /**
+     * Returns where a user's inbox will begin; null if it is a room, to which the session must be linked. For a session
+     * that was added.
+     */
     @Nullable
     Position markUnused(String user) {
         String key = key(user);
@@ -100,7 +107,7 @@ final class Inboxes {
         return begin[0];
     }
 
-    /** Returns a user's inbox as a room. */
+    /** Returns a user's inbox as a room; creates it if it does not exist. */
     RoomChannel room(String user) {
         String key = key(user);
         while (true) {
@@ -115,7 +122,9 @@ final class Inboxes {
         }
     }
 
-    /** Returns a user's inbox as a room, with all sessions that were told that it sleeps: to publish to it. */
+    /**
+     * Returns a user's inbox as a room to publish to. All sessions that were told that it is unused are linked to it.
+     */
     RoomChannel awake(String user) {
         RoomChannel room = room(user);
         Inbox inbox = inboxes.get(user);

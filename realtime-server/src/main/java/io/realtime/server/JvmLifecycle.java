@@ -7,29 +7,37 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * What a started server has to do with its JVM: a thread that keeps the JVM running, since all others are daemons, and the
- * hook that closes the server when the JVM ends. Owned by the thread that starts the server, then by the one that closes it.
+ * The ties between a started server and its JVM: a thread that keeps the JVM running, since all others are daemons, and
+ * the shutdown hook that closes the server. Used by the thread that starts the server, then by the one that closes it.
  */
 final class JvmLifecycle {
     private static final Logger LOG = LoggerFactory.getLogger(JvmLifecycle.class);
-    private static final long LAST_CALLS = 1_000_000_000; // ns that another's close may take beyond the grace
+    // How many ns a close by another thread may take beyond the grace.
+    private static final long LAST_CALLS = 1_000_000_000;
 
     private final @Nullable Thread keeper;
     private final @Nullable Thread hook;
 
     /**
-     * @param isDaemon whether the JVM may end while the server runs
-     * @param grace of the close at the JVM's end; null for none
+     * Creates the thread and the hook, but starts neither.
+     *
+     * @param isDaemon true if the JVM may end while the server runs
+     * @param grace the time for the close when the JVM ends; null for no hook
      */
     JvmLifecycle(RealtimeServer server, boolean isDaemon, @Nullable Duration grace) {
         keeper = isDaemon ? null : new Thread(() -> waitFor(server), "realtime-server");
         if (keeper != null) {
-            keeper.setDaemon(false); // else it would be what the starting thread is
+            // By default a thread is a daemon if the thread that creates it is one.
+            keeper.setDaemon(false);
         }
         hook = grace == null ? null : new Thread(() -> close(server, Durations.nanos(grace)), "realtime-shutdown");
     }
 
-    /** @throws IllegalStateException when the JVM is ending, and the server was to be closed then */
+    /**
+     * Registers the hook and starts the thread.
+     *
+     * @throws IllegalStateException if the JVM is ending, and the server would have a hook
+     */
     void begin() {
         if (hook != null) {
             Runtime.getRuntime().addShutdownHook(hook);
@@ -39,13 +47,14 @@ final class JvmLifecycle {
         }
     }
 
-    /** Forgets the hook. The thread ends by itself, when the server is closed. */
+    /** Removes the hook. The thread ends by itself when the server is closed. */
     void end() {
         try {
             if (hook != null) {
                 Runtime.getRuntime().removeShutdownHook(hook);
             }
-        } catch (IllegalStateException ending) { // then the hook runs, and closes what is closed
+        } catch (IllegalStateException ending) {
+            // The hook is running, and closes a server that is closed.
             LOG.debug("closed while the JVM ends", ending);
         }
     }
@@ -57,7 +66,8 @@ final class JvmLifecycle {
     private static void waitFor(RealtimeServer server) {
         try {
             server.awaitClosed();
-        } catch (InterruptedException strange) { // nobody else knows this thread
+        } catch (InterruptedException strange) {
+            // No other code can reach this thread.
             LOG.warn("the JVM may end while the server runs", strange);
         }
     }

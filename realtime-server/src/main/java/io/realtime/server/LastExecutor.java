@@ -4,10 +4,11 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
 import java.util.concurrent.atomic.AtomicInteger;
 
-/** Runs what other executors refuse at the end, and tells when that is done. Safe for use by many threads. */
+/** Runs what other executors reject at the end, and tells when that is done. Safe for use by many threads. */
 final class LastExecutor implements Executor {
     private final Executor executor;
-    private final AtomicInteger open = new AtomicInteger(1); // tasks, and the call of idle
+    // Open tasks, plus one until idle is called.
+    private final AtomicInteger open = new AtomicInteger(1);
     private final CompletableFuture<Void> idle = new CompletableFuture<>();
 
     LastExecutor(Executor executor) {
@@ -34,7 +35,7 @@ final class LastExecutor implements Executor {
         }
     }
 
-    /** Returns a future that completes when no task has been left once. To be called once. */
+    /** Returns a future that completes as soon as no task is left. Call it once. */
     CompletableFuture<Void> idle() {
         ended();
         return idle;

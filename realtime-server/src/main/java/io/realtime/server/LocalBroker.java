@@ -22,22 +22,24 @@ import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The rooms of one node, in memory: looks them up, makes them on first use, forgets those that nobody needs, and keeps
- * all of them together under one {@link LogBudget}. Rooms share no lock but that of the budget's lists.
+ * The rooms of one node, in memory. Looks rooms up, creates them on first use, removes those that are no longer needed,
+ * and keeps all of them within one {@link LogBudget}. Rooms share no lock except the budget's lock for its lists.
  *
- * <p>A log that is forgotten leaves its end behind, and is continued from there when the room is used again: whoever had
- * read it to its end has missed nothing. Too many ends are forgotten all at once, and then every log that begins from
- * there on has another epoch.
+ * <p>When a log is removed, its end is remembered. The log continues from there when the room is used again, so a
+ * reader that had read it to its end has missed nothing. When too many ends are remembered, all are dropped at once.
+ * Every log that begins after that has another epoch.
  */
 final class LocalBroker {
     private static final Duration SWEEP_INTERVAL = Duration.ofSeconds(30);
     private static final int MOST_ENDS = 100_000;
-    private static final int END = 72; // an entry of the table and a position; its epoch is shared
+    // A table entry and a position. The epoch is shared.
+    private static final int END = 72;
     private static final String NO_PLACE = "rooms and their members take half of limits.logBytes";
     private static final int MOST_BATCH_BYTES = 64 * 1024;
 
     private final ConcurrentHashMap<String, RoomChannel> rooms = new ConcurrentHashMap<>();
-    private final AtomicInteger named = new AtomicInteger(); // rooms that count against the limit
+    // The rooms that count against limits.rooms.
+    private final AtomicInteger named = new AtomicInteger();
     private final LogBudget budget;
     private final Memberships memberships;
     private final Scheduler scheduler;
@@ -48,18 +50,21 @@ final class LocalBroker {
     private final int batchBytes;
     private final int mostBytes;
     private final ReentrantLock endsLock = new ReentrantLock();
-    private final Map<String, Position> ends = new HashMap<>(); // guarded by endsLock: of forgotten logs, by key
-    private long endsBytes; // guarded by endsLock: what these cost
+    // The ends of removed logs, by key. Guarded by endsLock.
+    private final Map<String, Position> ends = new HashMap<>();
+    // What the ends cost. Guarded by endsLock.
+    private long endsBytes;
     private final Position origin;
-    private String epoch; // guarded by endsLock: of the logs that begin
+    // The epoch of new logs. Guarded by endsLock.
+    private String epoch;
     private volatile Scheduler.Cancellable sweep = () -> {};
     private volatile boolean stopped;
 
     /**
-     * A broker without rooms.
+     * Creates a broker without rooms.
      *
-     * @param executor of flushes that no publisher goes on with, and of sweeps
-     * @param retention of a room, by its name on the wire
+     * @param executor runs sweeps, and flushes that no publisher continues
+     * @param retention returns the retention of a room, by its name on the wire
      */
     LocalBroker(
             Scheduler scheduler,
@@ -85,7 +90,8 @@ final class LocalBroker {
             if (!stopped) {
                 start();
             }
-            executor.execute(this::sweep); // visits all rooms: nothing for the timer's thread
+            // A sweep visits all rooms: too long for the timer's thread.
+            executor.execute(this::sweep);
         });
         if (stopped) {
             sweep.cancel();
@@ -98,20 +104,25 @@ final class LocalBroker {
     }
 
     /**
-     * Publishes to a room, which need not exist yet.
+     * Publishes to a room, which is created if it does not exist.
      *
-     * @throws RealtimeException with {@code overloaded} when it does not and there are too many, or they cost too much
+     * @throws RealtimeException with {@code overloaded} if the room does not exist and there are too many rooms, or
+     *     they cost too much
      */
     @Nullable
     Position publish(String key, String name, Outgoing message, Recipients to) {
         if (message.isEphemeral() && find(key) == null) {
             requireSendable(message.length());
-            return null; // there is nobody to receive it
+            // A room that does not exist has no members to receive it.
+            return null;
         }
         return publish(() -> room(key, name, null), message, to);
     }
 
-    /** Publishes to a room that is found like this, once it is known that the message is taken: a refused one makes none. */
+    /**
+     * Publishes to the room that {@code found} returns. Asks for it only after the size check, so that a refused
+     * message creates no room.
+     */
     @Nullable
     Position publish(Supplier<RoomChannel> found, Outgoing message, Recipients to) {
         requireSendable(message.length());
@@ -126,9 +137,9 @@ final class LocalBroker {
     }
 
     /**
-     * Links a session to a room, which need not exist yet.
+     * Links a session to a room, which is created if it does not exist.
      *
-     * @throws RealtimeException with {@code overloaded} when the session is no member yet, and may not become one
+     * @throws RealtimeException with {@code overloaded} if the session is not a member yet and must not become one
      */
     JoinChange link(
             String key,
@@ -140,7 +151,7 @@ final class LocalBroker {
         return link(() -> room(key, name, null), session, outlet, since, history);
     }
 
-    /** Links a session to a room that is found like this. */
+    /** Links a session to the room that {@code found} returns. */
     JoinChange link(
             Supplier<RoomChannel> found,
             Session session,
@@ -151,7 +162,8 @@ final class LocalBroker {
             RoomChannel room = found.get();
             try {
                 JoinChange joined = room.link(session, outlet, since, history);
-                budget.relieve(); // of what the room and its member cost
+                // For the cost of the room and its member.
+                budget.relieve();
                 return joined;
             } catch (RoomChannel.GoneException raced) {
                 forget(room);
@@ -159,13 +171,19 @@ final class LocalBroker {
         }
     }
 
-    /** A change of a membership, of which the member is told behind what it was to get before. */
+    /** A change of a membership. The member is told of it after the messages that were published before it. */
     interface Change {
-        /** Returns whether that is still on its way; then {@code proceed} is called behind it, by another thread. */
+        /**
+         * Returns whether such messages are still in flight. If true, {@code proceed} is called after them, by another
+         * thread. If false, it is not called.
+         */
         boolean awaitDelivery(Runnable proceed);
     }
 
-    /** A room, a session's link to it, the one of the same connection that it replaces, and where the delivery begins. */
+    /**
+     * A room, a session's link to it, the link of the same connection that it replaces (null if there is none), and the
+     * position where the delivery begins.
+     */
     record JoinChange(
             RoomChannel room, Members.MemberLink link, Members.@Nullable MemberLink before, Protocol.RoomPosition at)
             implements Change {
@@ -189,10 +207,11 @@ final class LocalBroker {
     }
 
     /**
-     * Returns a room, made when there is none.
+     * Returns a room; creates it if it does not exist.
      *
-     * @throws RealtimeException with {@code overloaded} when there are too many rooms to make another, or they cost too much
-     * @param told where its log begins then; null for the {@link #end} of the log that it continues
+     * @param told where the log of a new room begins; null for the {@link #end} of the log that it continues
+     * @throws RealtimeException with {@code overloaded} if a new room is needed, and there are too many or they
+     *     cost too much
      */
     RoomChannel room(String key, String name, @Nullable Position told) {
         RoomChannel known = rooms.get(key);
@@ -207,8 +226,8 @@ final class LocalBroker {
     }
 
     /**
-     * Counts and charges a new room. Inboxes are as many as there are sessions, or as the budget lets messages wait for
-     * users.
+     * Counts and charges a new room. Inboxes are not limited here: there are as many as sessions, or as the budget
+     * allows messages to wait for users.
      */
     private void count(String key, String name) {
         if (isInbox(name)) {
@@ -228,8 +247,8 @@ final class LocalBroker {
     /**
      * Counts and charges a new member of a room.
      *
-     * @throws RealtimeException with {@code overloaded} when its user, or all together, have too many; nothing is counted
-     *     then
+     * @throws RealtimeException with {@code overloaded} if its user is in too many rooms, or all rooms and members
+     *     cost too much; then nothing is counted
      */
     void enter(String name, Session session, long bytes) {
         if (isInbox(name)) {
@@ -243,14 +262,14 @@ final class LocalBroker {
         }
     }
 
-    /** Notes that a session is no member of a room any more. */
+    /** Records that a session is no longer a member of a room. */
     void exit(String name, Session session) {
         if (!isInbox(name)) {
             memberships.leave(session.userId());
         }
     }
 
-    /** Refunds what a room, or a member of it, has cost. */
+    /** Refunds the cost of a room or of a member. */
     void refund(String name, long bytes) {
         if (isInbox(name)) {
             budget.chargeFixed(-bytes);
@@ -259,7 +278,7 @@ final class LocalBroker {
         }
     }
 
-    /** Returns whether a room is an inbox, or {@code @all}: each session is in few of these. */
+    /** Returns whether a room is an inbox or {@code @all}. A session is in few of these. */
     private static boolean isInbox(String name) {
         return name.startsWith("@");
     }
@@ -268,7 +287,7 @@ final class LocalBroker {
         return new RealtimeException(ErrorCode.OVERLOADED, text, true, null);
     }
 
-    /** Returns where the log of a room would begin that there is not now. */
+    /** Returns where the log of a room that does not exist now would begin. */
     Position end(String key) {
         endsLock.lock();
         try {
@@ -279,7 +298,10 @@ final class LocalBroker {
         }
     }
 
-    /** Where the inbox of every session begins: their keys are never used again, so no other epoch is ever needed. */
+    /**
+     * Returns where every session's inbox begins. Keys of sessions are never used again, so their inboxes never need
+     * another epoch.
+     */
     Position origin() {
         return origin;
     }
@@ -305,7 +327,8 @@ final class LocalBroker {
         endsLock.lock();
         try {
             if (end.offset() == 0 && end.epoch().equals(epoch)) {
-                return; // it would begin there anyway
+                // A new log begins there anyway.
+                return;
             }
             long weight = END + weight(key);
             if (ends.size() >= MOST_ENDS || endsBytes + weight > budget.limit() / 16) {
@@ -326,7 +349,7 @@ final class LocalBroker {
         budget.chargeFixed(bytes);
     }
 
-    /** Returns what a room's key costs: a string and its array. */
+    /** Returns the cost of a room's key: a string and its array. */
     static long weight(String key) {
         int unit = 1;
         for (int i = 0; i < key.length() && unit == 1; i++) {
@@ -335,7 +358,7 @@ final class LocalBroker {
         return 40 + ((long) unit * key.length() + 7) / 8 * 8;
     }
 
-    /** Returns the part of the budget that a room's log belongs to, by its name on the wire. */
+    /** Returns the group of the budget that a room's log belongs to, by the room's name on the wire. */
     LogBudget.Group groupOf(String name) {
         return switch (name) {
             case Names.USER -> budget.inboxes();
@@ -348,13 +371,13 @@ final class LocalBroker {
         return budget;
     }
 
-    /** Returns the room if anything is known of it. */
+    /** Returns the room, or null if it does not exist. */
     @Nullable
     RoomChannel find(String key) {
         return rooms.get(key);
     }
 
-    /** Hands over what handlers have published and a burst holds back. */
+    /** Flushes all rooms, including what handlers have published and a burst holds back. */
     void flush() {
         Steps.each(rooms.values(), RoomChannel::flush);
     }
@@ -363,12 +386,12 @@ final class LocalBroker {
         return rooms.size();
     }
 
-    /** Returns what all rooms, members and logs cost, by the account. */
+    /** Returns the cost of all rooms, members and logs, from the account. */
     long logBytes() {
         return budget.used();
     }
 
-    /** Returns the same, counted anew, room by room: to check the account by while nothing happens. */
+    /** Returns the same cost counted anew, room by room. It verifies the account while nothing else happens. */
     long countLogBytes() {
         long sum = 0;
         for (RoomChannel room : rooms.values()) {
@@ -386,8 +409,8 @@ final class LocalBroker {
     }
 
     /**
-     * Checks that every connection takes a message of this size: one that does not would be closed at it again and again,
-     * each time it resumes.
+     * Checks that every connection accepts a message of this size. A connection that does not would be closed by it
+     * again after each resume.
      */
     void requireSendable(int bytes) {
         if (bytes > mostBytes) {
@@ -397,7 +420,7 @@ final class LocalBroker {
         }
     }
 
-    /** Returns how long a message every connection takes. */
+    /** Returns the largest size of a message, in bytes, that every connection accepts. */
     int mostBytes() {
         return mostBytes;
     }
@@ -406,7 +429,10 @@ final class LocalBroker {
         return executor;
     }
 
-    /** How much leaves at once, unless one message is longer: a receiver that is half full still takes it. */
+    /**
+     * Returns how many bytes are sent at once, unless a single message is longer. A receiver that is half full still
+     * accepts them.
+     */
     int batchBytes() {
         return batchBytes;
     }
@@ -415,7 +441,7 @@ final class LocalBroker {
         return scheduler.nanoTime();
     }
 
-    /** Takes a dead room from the table, once, and leaves the end of its log behind. */
+    /** Removes a dead room from the table, once, and remembers the end of its log. */
     void forget(RoomChannel room) {
         rooms.computeIfPresent(room.key, (key, present) -> {
             if (present != room) {
@@ -424,7 +450,8 @@ final class LocalBroker {
             if (!isInbox(room.name)) {
                 named.decrementAndGet();
             }
-            if (!room.name.equals(Names.SESSION)) { // its key is never used again
+            if (!room.name.equals(Names.SESSION)) {
+                // The key of a session's inbox is never used again.
                 remember(key, room.end());
             }
             return null;

@@ -6,31 +6,35 @@ import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The one account of what rooms, their members and their logs cost, in bytes of heap. Every log charges it for what it
- * holds, and every room for itself and its members. Over the limit, logs give up their oldest messages.
+ * The account of what all rooms, their members and their logs cost, in bytes of heap. Every log charges it for what it
+ * holds, and every room for itself and its members. When the limit is exceeded, logs evict their oldest messages.
  *
- * <p>The application's rooms and their members may take half of the limit, and are refused beyond it: they cannot be
- * evicted. So at least the other half is for logs.
+ * <p>The application's rooms and their members may take half of the limit. Beyond that they are refused, since they
+ * cannot be evicted. So at least the other half is for logs.
  *
- * <p>Who gives: rooms are entitled to a half of what there is for logs, users' inboxes and sessions' inboxes to a quarter
- * each; a group may borrow what the others leave. When the account is overdrawn, the group that is furthest above its part
- * gives. In it a log gives that holds more than an equal share of the group's part, one of the largest first, and among
- * logs of a size the one that has been so large for longest. It loses its older half at most. So a flood is
- * paid from the logs that it fills; a log that keeps no more than its share loses nothing, however many messages others send.
+ * <p>The logs of rooms are entitled to half of what there is for logs, users' inboxes and sessions' inboxes to a
+ * quarter each. A group may borrow what the others leave. When the limit is exceeded, the group that is furthest above
+ * its part evicts. Within the group a log evicts that holds more than an equal share of the group's part. It is one of
+ * the largest; among logs of the same size, the one that has had that size for longest. It loses at most its older
+ * half. So a flood is paid for by the logs that it fills. A log that holds no more than its share loses nothing,
+ * however many messages others send.
  *
- * <p>Logs stand in lists by the power of two of their size, so a victim is found without looking at the others. A log moves
- * up as it grows, and down only when it is visited. Safe for use by many threads.
+ * <p>Logs are in lists by the power of two of their size, so a victim is found without a search. A log moves up as it
+ * grows, and down only when it is visited. Safe for use by many threads.
  */
 final class LogBudget {
-    /** How many logs one call of {@link #relieve} visits at most: what a publisher may spend on it is bounded. */
+    /** How many logs one call of {@link #relieve} visits at most. This bounds what a publisher spends on it. */
     private static final int MOST_VISITS = 64;
 
     private static final int CLASSES = 64;
 
     private final long limit;
-    private final AtomicLong places = new AtomicLong(); // of the application's rooms and their members
-    private final AtomicLong fixed = new AtomicLong(); // of inboxes, their members and remembered ends
-    private final ReentrantLock lock = new ReentrantLock(); // a leaf; guards the lists
+    // The cost of the application's rooms and their members.
+    private final AtomicLong places = new AtomicLong();
+    // The cost of inboxes, their members and remembered ends.
+    private final AtomicLong fixed = new AtomicLong();
+    // Guards the lists. A leaf: no other lock is taken under it.
+    private final ReentrantLock lock = new ReentrantLock();
     private final Group rooms = new Group(2);
     private final Group inboxes = new Group(1);
     private final Group sessions = new Group(1);
@@ -56,15 +60,15 @@ final class LogBudget {
         return limit;
     }
 
-    /** Returns what everything costs now. */
+    /** Returns the current cost of everything. */
     long used() {
         return places.get() + fixed.get() + rooms.bytes.get() + inboxes.bytes.get() + sessions.bytes.get();
     }
 
     /**
-     * Charges for a room of the application's, or a member of it, or refunds it.
+     * Charges for a room of the application or a member of it; a negative number refunds.
      *
-     * @return false when these would take more than half of the limit; then it is not charged
+     * @return false if these would take more than half of the limit; then nothing is charged
      */
     boolean chargePlaces(long bytes) {
         if (places.addAndGet(bytes) > limit / 2 && bytes > 0) {
@@ -74,14 +78,14 @@ final class LogBudget {
         return true;
     }
 
-    /** Charges for what else is no log, or refunds it. */
+    /** Charges for anything else that is not a log; a negative number refunds. */
     void chargeFixed(long bytes) {
         fixed.addAndGet(bytes);
     }
 
     /**
-     * Has logs give up messages until the limit is kept, but visits so many at most: what is left to do, the next call
-     * does. Takes rooms' locks, one at a time.
+     * Makes logs evict messages until the limit is kept, but visits at most {@link #MOST_VISITS} logs: the next call
+     * does the rest. Takes rooms' locks, one at a time.
      */
     void relieve() {
         for (int visit = 0; visit < MOST_VISITS && used() > limit; visit++) {
@@ -94,15 +98,16 @@ final class LogBudget {
             }
             RoomLog victim = payer.surplus(forLogs) > 0 ? payer.poll() : null;
             if (victim == null) {
-                return; // what is too much are inboxes and their members
+                // The excess is inboxes and their members, which are not evicted.
+                return;
             }
             victim.owner().evict(payer.part(forLogs) / Math.max(1, payer.logs.get()));
         }
     }
 
-    /** Whose log it is. */
+    /** The owner of a log. */
     interface Owner {
-        /** Has the log {@linkplain RoomLog#giveUp give up} messages, under the lock that guards it. */
+        /** Makes the log {@linkplain RoomLog#giveUp give up} messages, under the lock that guards the log. */
         void evict(long share);
     }
 
@@ -110,8 +115,10 @@ final class LogBudget {
     final class Group {
         private final int quarters;
         private final AtomicLong bytes = new AtomicLong();
-        private final AtomicInteger logs = new AtomicInteger(); // that hold something
-        private final @Nullable RoomLog[] first = new RoomLog[CLASSES]; // guarded by lock, as is the next
+        // The number of logs that hold something.
+        private final AtomicInteger logs = new AtomicInteger();
+        // Guarded by lock, as is last.
+        private final @Nullable RoomLog[] first = new RoomLog[CLASSES];
         private final @Nullable RoomLog[] last = new RoomLog[CLASSES];
 
         private Group(int quarters) {
@@ -126,7 +133,7 @@ final class LogBudget {
             return bytes.get() - part(forLogs);
         }
 
-        /** Notes the size that a log had and has; under the lock that guards the log. */
+        /** Records the old and the new size of a log. Called under the lock that guards the log. */
         void resized(RoomLog log, long before, long now) {
             bytes.addAndGet(now - before);
             if (before == 0) {
@@ -159,7 +166,7 @@ final class LogBudget {
             }
         }
 
-        /** Takes a log from its list. */
+        /** Removes a log from its list. */
         void unlist(RoomLog log) {
             lock.lock();
             try {

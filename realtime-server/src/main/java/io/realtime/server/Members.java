@@ -10,21 +10,27 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The members of a room. A member has a seat, a small number that stays while it is a member, so that a set of members
- * is a bit for each. A seat is taken again by another; the moments at which it was taken tell them apart.
+ * The members of a room. A member has a seat: a small number that it keeps while it is a member, so that a set of
+ * members needs one bit for each. A free seat is given to another member. The moments at which members took it tell
+ * them apart.
  *
- * <p>Guarded by the room's lock, but for what is immutable: a {@link Snapshot}, and the array of those who are live.
+ * <p>Guarded by the room's lock, except for what is immutable: a {@link Snapshot}, and the array of the live members.
  */
 final class Members {
     static final MemberLink[] NOBODY = new MemberLink[0];
     private static final int[] NO_SEATS = new int[0];
 
     private final Map<Session, MemberLink> links = new LinkedHashMap<>(4);
-    private MemberLink @Nullable [] live; // null: must be made anew
-    private @Nullable Snapshot snapshot; // likewise
-    private long moment; // grows with each new member
-    private int seats; // that were ever taken
-    private int[] free = NO_SEATS; // a stack of those among them that are free
+    // Null if it must be computed again.
+    private MemberLink @Nullable [] live;
+    // Null if it must be computed again.
+    private @Nullable Snapshot snapshot;
+    // Increases with each new member.
+    private long moment;
+    // How many seats were ever taken.
+    private int seats;
+    // A stack of the free seats.
+    private int[] free = NO_SEATS;
     private int freeSeats;
 
     /** The phases of a {@link MemberLink}. */
@@ -50,17 +56,24 @@ final class Members {
         final Session session;
         final int seat;
         final long seatedAt;
-        volatile MemberConnection outlet; // written under the lock; nowhere once its connection is gone
+        // Written under the lock. NOWHERE after its connection is lost.
+        volatile MemberConnection outlet;
         MemberPhase phase;
-        int place; // among those who are live, when it is
+        // The index in the array of the live members, while the link is live.
+        int place;
         long cursor;
-        long begun; // where its member began, or what its client has named since
-        long until = Long.MAX_VALUE; // where the log ends for it, once its member has left
-        long refusalsTold; // the number of the last message of which it was told before a gap
-        boolean replays; // it is read the log, or waits for its connection meanwhile
+        // The offset where the member began, or the newest position that its client has named.
+        long begun;
+        // The offset where the log ends for this link after its member has left.
+        long until = Long.MAX_VALUE;
+        // The number of the last refused message that the client was told of before a gap.
+        long refusalsTold;
+        // True while a replay to the link is in progress, also while it waits for the connection.
+        boolean replays;
 
         @Nullable
-        Runnable behind; // runs when the replay has ended
+        // Runs when the replay has ended.
+        Runnable behind;
 
         private MemberLink(Session session, @Nullable MemberConnection outlet, int seat, long seatedAt) {
             this.session = session;
@@ -70,7 +83,7 @@ final class Members {
             this.seatedAt = seatedAt;
         }
 
-        /** Ends the replay; returns what waits behind it. */
+        /** Ends the replay. Returns what runs after it, or null. */
         @Nullable
         Runnable endReplay() {
             Runnable waiting = behind;
@@ -80,12 +93,13 @@ final class Members {
         }
     }
 
-    /** Who was a member at one moment. Immutable. */
+    /** The members at one moment. Immutable. */
     static final class Snapshot {
         static final Snapshot NOBODY = new Snapshot(List.of(), 0, 0);
 
         private final Session[] sessions;
-        private final int[] taken; // their seats
+        // The seats of the sessions.
+        private final int[] taken;
         private final int seats;
         private final long moment;
 
@@ -113,7 +127,7 @@ final class Members {
             return taken[index];
         }
 
-        /** Returns how many seats there are, those that are free included. */
+        /** Returns how many seats there are, including free ones. */
         int seats() {
             return seats;
         }
@@ -153,7 +167,7 @@ final class Members {
         return known;
     }
 
-    /** Gives a session a link, in place of the one that it has; it keeps its seat. */
+    /** Gives a session a new link. It replaces an earlier link of the session and keeps its seat. */
     MemberLink link(Session session, @Nullable MemberConnection outlet) {
         MemberLink before = links.get(session);
         MemberLink link = before != null
@@ -168,7 +182,7 @@ final class Members {
         return link;
     }
 
-    /** Removes a member; returns its link, or null when it is none. */
+    /** Removes a member. Returns its link, or null if the session is not a member. */
     @Nullable
     MemberLink remove(Session session) {
         MemberLink link = links.remove(session);
@@ -176,7 +190,8 @@ final class Members {
             return null;
         }
         changed(link);
-        if (link.phase == MemberPhase.LIVE) { // else it is read the log to its end
+        if (link.phase == MemberPhase.LIVE) {
+            // Otherwise its replay continues to the end of the log.
             link.phase = MemberPhase.DETACHED;
         }
         if (links.isEmpty()) {
@@ -193,7 +208,7 @@ final class Members {
         return link;
     }
 
-    /** Changes whether a link is live. */
+    /** Changes the phase of a link. */
     void become(MemberLink link, MemberPhase phase) {
         changed(link);
         link.phase = phase;
@@ -206,7 +221,7 @@ final class Members {
         }
     }
 
-    /** Returns the links that are live: an array that does not change. */
+    /** Returns the live links: an array that is never changed. */
     MemberLink[] live() {
         MemberLink[] known = live;
         if (known == null) {

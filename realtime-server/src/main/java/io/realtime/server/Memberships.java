@@ -4,20 +4,24 @@ import io.realtime.ErrorCode;
 import io.realtime.RealtimeException;
 import java.util.concurrent.ConcurrentHashMap;
 
-/** How many rooms the sessions of each user are in, all together; inboxes and {@code @all} apart. For many threads. */
+/**
+ * How many rooms the sessions of each user are in together, without inboxes and {@code @all}. Safe for use by many
+ * threads.
+ */
 final class Memberships {
     private final int most;
     private final ConcurrentHashMap<String, Integer> ofUser =
-            new ConcurrentHashMap<>(); // bounded by the members of rooms
+            // Bounded by the members of rooms.
+            new ConcurrentHashMap<>();
 
     Memberships(int most) {
         this.most = most;
     }
 
     /**
-     * Counts one more.
+     * Counts one more room of a user.
      *
-     * @throws RealtimeException with {@code overloaded} when that is too many; then it is not counted
+     * @throws RealtimeException with {@code overloaded} if that is too many; then it is not counted
      */
     void enter(String user) {
         if (ofUser.merge(user, 1, Integer::sum) > most) {

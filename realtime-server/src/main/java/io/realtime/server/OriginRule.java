@@ -8,33 +8,38 @@ import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Which pages may connect. A browser names the page's origin in {@code Origin} (RFC 6454) and lets no script forge it;
- * the page must be of the server's own host, whatever scheme and port, or of an origin that the application allowed.
- * What is no browser need not name one, and is let in: its token is what counts. Immutable.
+ * The rule that decides which pages may connect. A browser names the page's origin in {@code Origin} (RFC 6454), which
+ * no script can forge. The origin must be on the server's own host, with any scheme and port, or be one that the
+ * application has allowed. Other clients may send no {@code Origin}. They are admitted and must authenticate.
+ * Immutable.
  */
 final class OriginRule {
     private static final String HOST = "([a-z0-9._-]+|\\[[0-9a-f:.]+])";
     private static final String PORT = "(?::([0-9]{1,5}))?";
     private static final Pattern PAGE = insensitive("(https?)://" + HOST + PORT);
-    private static final Pattern OTHER = insensitive("[a-z][a-z0-9+.-]*://" + HOST + "?" + PORT); // an app's web view
+    // The origin of an application's web view.
+    private static final Pattern OTHER = insensitive("[a-z][a-z0-9+.-]*://" + HOST + "?" + PORT);
     private static final Pattern AUTHORITY = insensitive(HOST + PORT);
 
     private final Set<String> allowed;
     private final boolean isAnyAllowed;
 
-    /** @param allowed in the form of {@link #canonical} */
+    /**
+     * @param allowed origins in the form of {@link #canonical}
+     */
     OriginRule(Set<String> allowed, boolean isAnyAllowed) {
         this.allowed = Set.copyOf(allowed);
         this.isAnyAllowed = isAnyAllowed;
     }
 
     private static Pattern insensitive(String regex) {
-        return Pattern.compile(regex, Pattern.CASE_INSENSITIVE); // in ASCII: no Kelvin sign is a k
+        // Only ASCII letters match without case: the Kelvin sign is not a k.
+        return Pattern.compile(regex, Pattern.CASE_INSENSITIVE);
     }
 
     /**
-     * Returns an origin as browsers write it: in lower case, without the scheme's own port; null when it is none: the
-     * word null, a path, a user, a wildcard, a name that is not in punycode, two origins.
+     * Returns an origin as browsers write it: in lower case, without the scheme's default port. Returns null if it is
+     * not an origin: the word null, a path, a user, a wildcard, a name that is not in punycode, two origins.
      */
     static @Nullable String canonical(String origin) {
         Matcher page = PAGE.matcher(origin);

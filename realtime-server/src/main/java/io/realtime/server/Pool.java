@@ -17,15 +17,15 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The threads for one purpose of the server. A bounded pool is shared fairly by owners, which are users or addresses: an
- * owner may hold as many threads as are free, and so never the last one. The owners that wait take turns. A task that
- * the executor refuses is started later.
+ * The threads for one purpose of the server. A bounded pool is shared fairly by owners, which are users or addresses.
+ * An owner may hold at most as many threads as are free, so it never takes the last one. The owners that wait take
+ * turns. A task that the executor rejects is started later.
  *
- * <p>Safe for use by many threads. The queue holds what is submitted and has not begun; its bound is the caller's, mostly
- * one task for each session or connection.
+ * <p>Safe for use by many threads. The queue holds what is submitted and has not begun. The caller bounds it, usually
+ * to one task for each session or connection.
  */
 final class Pool {
-    /** A limit for an executor that needs none: it has a thread for each task, or is the application's. */
+    /** The limit of an executor that needs none: it has a thread for each task, or it is the application's. */
     static final int UNBOUNDED = Integer.MAX_VALUE;
 
     private static final Logger LOG = LoggerFactory.getLogger(Pool.class);
@@ -38,20 +38,26 @@ final class Pool {
     private final LongAdder begun = new LongAdder();
     private final LongAdder ended = new LongAdder();
 
-    // Of a bounded pool only.
-    private final ReentrantLock lock = new ReentrantLock(); // a leaf
-    private final Map<Object, Lane> lanes = new HashMap<>(); // guarded by lock: owners with a task that runs or waits
-    // Guarded by lock: owners with a task that waits, next first. None of them may begin a task while the lock is
+    // This lock and the fields that it guards are used by a bounded pool only. It is a leaf: no other lock is taken
+    // under it.
+    private final ReentrantLock lock = new ReentrantLock();
+    // The owners with a task that runs or waits. Guarded by lock.
+    private final Map<Object, Lane> lanes = new HashMap<>();
+    // The owners with a task that waits, next first. Guarded by lock. None of them may begin a task while the lock is
     // free, so no newer task overtakes an older one of its owner. Only a thread that is given back changes that.
     private final Set<Lane> queue = new LinkedHashSet<>();
-    private int busy; // guarded by lock
+    // Guarded by lock.
+    private int busy;
 
-    // Of the watch, on the timer thread.
+    // Used by watch, on the timer thread.
     private long mark;
     private long markedAt;
-    private volatile long waitedNanos; // how long some task has waited at least
+    // The time that some task has waited, at least.
+    private volatile long waitedNanos;
 
     /**
+     * Creates a pool.
+     *
      * @param name what runs here, for the log
      * @param threads how many tasks run at a time, or {@link #UNBOUNDED}
      */
@@ -62,7 +68,9 @@ final class Pool {
         this.markedAt = scheduler.nanoTime();
     }
 
-    /** Runs a task of this owner when its turn comes. Never throws, and never runs it on a bounded pool's caller. */
+    /**
+     * Runs a task of this owner when its turn comes. Never throws. A bounded pool never runs it on the calling thread.
+     */
     Ticket execute(Object owner, Runnable action) {
         Task task = new Task(action);
         submitted.increment();
@@ -87,7 +95,9 @@ final class Pool {
         return task;
     }
 
-    /** Runs a task of this owner at once; returns false, without taking it, when no thread is free for the owner. */
+    /**
+     * Runs a task of this owner at once. Returns false, without taking the task, if no thread is free for the owner.
+     */
     boolean tryExecute(Object owner, Runnable action) {
         if (threads == UNBOUNDED) {
             execute(owner, action);
@@ -111,14 +121,17 @@ final class Pool {
         return true;
     }
 
-    /** A submitted task, and the way to withdraw it. */
+    /** A submitted task that can be withdrawn. */
     @FunctionalInterface
     interface Ticket {
-        /** Withdraws the task if it waits for its turn; does nothing when it has begun. */
+        /** Withdraws the task if it waits for its turn. Does nothing if it has begun. */
         void cancel();
     }
 
-    /** Under the lock: an owner without a thread may have the last one, another only as many as are free. */
+    /**
+     * Returns whether an owner may begin a task. An owner without a thread may take the last one; any other may hold
+     * only as many as are free. Guarded by lock.
+     */
     private boolean mayBegin(Lane lane) {
         int free = threads - busy;
         return free > 0 && (lane.running == 0 || lane.running < free);
@@ -129,7 +142,7 @@ final class Pool {
         busy++;
     }
 
-    /** Under the lock. */
+    /** Removes an owner that has no task. Guarded by lock. */
     private void release(Lane lane) {
         if (lane.running == 0 && lane.waiting.isEmpty()) {
             lanes.remove(lane.owner);
@@ -137,10 +150,10 @@ final class Pool {
     }
 
     /**
-     * Gives back the thread of a task that has ended, and begins all that may begin now: beside the owner that is next this
-     * may be the one whose task has ended, which holds a thread less.
+     * Gives back the thread of a task that has ended, and begins all tasks that may begin now. Besides the next owner's
+     * task this may be one of the same owner, which now holds one thread less.
      *
-     * @return the first of them, for the thread that was given back; null when there is none
+     * @return the first of these tasks, to run on the thread that was given back; null if there is none
      */
     private @Nullable Task next(Lane done) {
         Task next;
@@ -162,7 +175,7 @@ final class Pool {
         return next;
     }
 
-    /** Under the lock: begins the next task that may begin; null when there is none. */
+    /** Begins the next task that may begin. Returns null if there is none. Guarded by lock. */
     private @Nullable Task poll() {
         Lane lane = firstThatMayBegin();
         if (lane == null) {
@@ -172,13 +185,17 @@ final class Pool {
         lane.waiting.remove(next);
         queue.remove(lane);
         if (!lane.waiting.isEmpty()) {
-            queue.add(lane); // at the end: the others' turn
+            // At the end, after the other owners.
+            queue.add(lane);
         }
         begin(lane);
         return next;
     }
 
-    /** Under the lock. Passes over owners that hold threads only, and there are not many of these. */
+    /**
+     * Returns the first owner that may begin a task, or null. Skips only owners that hold threads; there are few of
+     * them. Guarded by lock.
+     */
     private @Nullable Lane firstThatMayBegin() {
         if (queue.isEmpty() || busy == threads) {
             return null;
@@ -191,7 +208,7 @@ final class Pool {
         return null;
     }
 
-    // ---------------------------------------------------------------- what can be seen
+    // ---------------------------------------------------------------- statistics
 
     /** Returns how many tasks run now. */
     int busy() {
@@ -203,19 +220,19 @@ final class Pool {
         return (int) Math.max(0, submitted.sum() - begun.sum());
     }
 
-    /** Returns how many tasks the executor has refused at first, ever. */
+    /** Returns how many tasks the executor has rejected at first, since the start. */
     long refused() {
         return starter.refused();
     }
 
-    /** Returns how long some task has waited for a thread at least; exact to the interval of {@link #watch}. */
+    /** Returns how long some task has waited for a thread, at least; exact to the interval of {@link #watch}. */
     long waitedNanos() {
         return waitedNanos;
     }
 
     /**
-     * Measures how long tasks wait, once in a while: when as many have begun as were submitted at the last mark, those
-     * have waited no longer than since then.
+     * Measures how long tasks wait; call it at intervals. If as many tasks have begun as were submitted at the last
+     * mark, none of those has waited longer than since then.
      */
     void watch(long now) {
         if (begun.sum() >= mark) {
@@ -227,14 +244,14 @@ final class Pool {
         }
     }
 
-    /** Says what tasks wait for, for a person. */
+    /** Returns a text for people that says what tasks wait for. */
     String describe() {
         return name + ": " + waiting() + " wait for a thread, " + busy()
                 + (threads == UNBOUNDED ? "" : " of " + threads) + " busy"
                 + (starter.waiting() > 0 ? ", " + starter.waiting() + " refused by the executor" : "");
     }
 
-    /** Has another executor run what the pool's has refused, and refuses from now on. */
+    /** Makes another executor run the tasks that the pool's executor has rejected, or rejects from now on. */
     void stop(Executor instead) {
         starter.stop(instead);
     }
@@ -242,7 +259,8 @@ final class Pool {
     /** The tasks of one owner. */
     private static final class Lane {
         private final Object owner;
-        private Set<Task> waiting = Set.of(); // in order; a set is withdrawn from at once, however many wait
+        // In order. A set, so that a task is withdrawn in constant time, however many wait.
+        private Set<Task> waiting = Set.of();
         private int running;
 
         Lane(Object owner) {
@@ -259,7 +277,8 @@ final class Pool {
 
     private final class Task implements Runnable, Ticket {
         private final Runnable action;
-        private @Nullable Lane lane; // set before it is started; null in an unbounded pool
+        // Set before the task is started; null in an unbounded pool.
+        private @Nullable Lane lane;
 
         Task(Runnable action) {
             this.action = action;
@@ -276,10 +295,12 @@ final class Pool {
             begun.increment();
             try {
                 action.run();
-            } catch (Throwable failure) { // the thread may be the application's, or serve another task next
+            } catch (Throwable failure) {
+                // The thread may be the application's, or run another task next.
                 Steps.log(LOG, name + ": a task failed", failure);
             } finally {
-                Thread.interrupted(); // what the application did to its thread is not for the next task
+                // An interrupt that the application set must not reach the next task.
+                Thread.interrupted();
                 ended.increment();
             }
         }
@@ -292,8 +313,10 @@ final class Pool {
             }
             lock.lock();
             try {
-                if (!mine.waiting.isEmpty() && mine.waiting.remove(this)) { // the empty set takes no removal
-                    begun.increment(); // and so nobody takes it for one that waits
+                if (!mine.waiting.isEmpty() && mine.waiting.remove(this)) {
+                    // The shared empty set does not support removal, so isEmpty is asked first. Both counters are
+                    // increased, so that the task no longer counts as one that waits.
+                    begun.increment();
                     ended.increment();
                     if (mine.waiting.isEmpty()) {
                         queue.remove(mine);

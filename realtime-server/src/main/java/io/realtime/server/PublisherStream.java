@@ -6,8 +6,8 @@ import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Carries what a publisher publishes to a stream: one item is requested when the stream is ready for one. Whoever brings
- * news, the publisher or the stream, does the next step, and one of them at a time.
+ * Forwards the items of a publisher to a stream. Requests one item when the stream is ready for one. The thread that
+ * brings news, from the publisher or the stream, does the next step; one thread at a time.
  */
 final class PublisherStream<T> implements Flow.Subscriber<T> {
     private final StreamSink<T> out;
@@ -16,7 +16,7 @@ final class PublisherStream<T> implements Flow.Subscriber<T> {
     private volatile @Nullable Throwable failure;
     private volatile boolean isComplete;
 
-    // Whoever does the step.
+    // Used only within a step, by one thread at a time.
     private Flow.@Nullable Subscription subscription;
     private boolean isRequested;
     private boolean isOver;
@@ -32,7 +32,8 @@ final class PublisherStream<T> implements Flow.Subscriber<T> {
     @Override
     public void onSubscribe(Flow.Subscription begun) {
         if (subscription != null) {
-            begun.cancel(); // a second one is a mistake, by the rules of Flow
+            // The rules of Flow forbid a second subscription.
+            begun.cancel();
             return;
         }
         subscription = begun;
@@ -85,7 +86,8 @@ final class PublisherStream<T> implements Flow.Subscriber<T> {
         } else {
             try {
                 carry(from);
-            } catch (Throwable unfit) { // an item that nobody can be sent, a subscription that breaks the rules
+            } catch (Throwable unfit) {
+                // An item that cannot be sent, or a subscription that violates the rules.
                 fail(from, unfit);
             }
         }
@@ -104,7 +106,8 @@ final class PublisherStream<T> implements Flow.Subscriber<T> {
         T item = pending;
         if (item != null) {
             if (!out.offer(item)) {
-                return; // the stream says when to try again
+                // The stream calls proceed when it is ready again.
+                return;
             }
             pending = null;
             isRequested = false;
@@ -112,7 +115,8 @@ final class PublisherStream<T> implements Flow.Subscriber<T> {
         if (isComplete) {
             isOver = true;
             out.end();
-        } else if (!isRequested && out.isReady()) { // else the stream says when it is
+        } else if (!isRequested && out.isReady()) {
+            // Otherwise the stream calls proceed when it is ready.
             isRequested = true;
             from.request(1);
         }

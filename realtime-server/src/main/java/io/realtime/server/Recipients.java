@@ -6,13 +6,17 @@ import java.util.Set;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
-/** Who a message is for, as its sender says it: all members, without some, or those who pass a test. Immutable. */
+/**
+ * The recipients of a message as its sender names them: all members, all without some, or those that pass a test.
+ * Immutable.
+ */
 final class Recipients {
     static final Recipients EVERYONE = new Recipients(List.of(), null);
 
     private final List<Session> except;
     private final @Nullable Predicate<? super Session> filter;
-    private final Set<String> ids; // of those left out
+    // The ids of the sessions that are left out.
+    private final Set<String> ids;
     private final Audience others;
 
     private Recipients(List<Session> except, @Nullable Predicate<? super Session> filter) {
@@ -37,17 +41,17 @@ final class Recipients {
         return new Recipients(except, before == null ? test : s -> before.test(s) && test.test(s));
     }
 
-    /** Returns the sessions that are left out of what all others receive. */
+    /** Returns the sessions that do not receive the message. */
     List<Session> except() {
         return except;
     }
 
-    /** Returns whether a test decides, so that {@link #among} has to be asked for each message. */
+    /** Returns whether a test decides. If true, call {@link #among} for each message. */
     boolean isTested() {
         return filter != null;
     }
 
-    /** Returns the audience of a message that goes to these members; asks the application's test, so under no lock. */
+    /** Returns the audience of a message to these members. Runs the application's test, so call it without a lock. */
     Audience among(Members.Snapshot members) {
         Predicate<? super Session> test = filter;
         if (test == null) {
@@ -64,7 +68,7 @@ final class Recipients {
         return new Audience.Only(members.moment(), seats);
     }
 
-    /** Returns the audience of a message when no test decides. */
+    /** Returns the audience of a message if no test decides. */
     Audience others() {
         return others;
     }

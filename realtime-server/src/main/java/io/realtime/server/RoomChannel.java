@@ -20,32 +20,37 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * A room: an ordered log and its members. It lives while it has either. A publish appends to the log under the room's
- * lock; the {@link FanOut} brings it to those members who are live.
+ * A room: an ordered log and its members. It exists while it has a member or a message. A publish appends to the log
+ * under the room's lock; the {@link FanOut} delivers the message to the live members.
  *
- * <p>A member has a {@link MemberLink} per connection. It begins {@code NEW}, reads the log from its position ({@code
- * REPLAYING}), and is {@code LIVE} once it has reached the top; only live links are handed batches. What is published
- * during a replay is therefore in the log that the replay reads, and follows it.
+ * <p>A member has one {@link MemberLink} per connection. The link begins as {@code NEW}, reads the log from its
+ * position ({@code REPLAYING}), and is {@code LIVE} when it has reached the top. Only live links receive batches. A
+ * message published during a replay is therefore in the log that the replay reads, and the replay sends it in order.
  *
- * <p>Every field is guarded by {@link #lock} unless it says otherwise. No frame is sent and no application code is
- * called under the lock.
+ * <p>Every field is guarded by {@link #lock} unless its comment says otherwise. No frame is sent and no application
+ * code is called under the lock.
  */
 final class RoomChannel implements LogBudget.Owner, Bursts.Flushed {
     private static final Logger LOG = LoggerFactory.getLogger(RoomChannel.class);
     private static final int REPLAY_CHUNK = 256;
 
-    // What there is beside the log, in bytes of heap: measured, see RoomCostTest.
-    private static final int ROOM = 240; // without its key
-    private static final int CROWD = 360; // what it needs for its first member
-    private static final int MEMBER = 168; // its link, and its places in two tables and an array
+    // The costs of a room besides its log, in bytes of heap. They were measured: see RoomCostTest. ROOM is without the
+    // room's key.
+    private static final int ROOM = 240;
+    // What a room needs for its first member, without that member.
+    private static final int CROWD = 360;
+    // A member's link, its entries in two tables and its element of an array.
+    private static final int MEMBER = 168;
 
-    /** In place of a count of the newest messages: what no session has acknowledged yet. */
+    /**
+     * Passed to {@link #link} in place of a number of newest messages: begin with what no session has acknowledged yet.
+     */
     static final int UNREAD = -1;
 
-    /** How the room is named on the wire. */
+    /** The name of the room on the wire. */
     final String name;
 
-    /** How the registry names it: unlike the wire it tells one user's inbox from another's. */
+    /** The name of the room in the registry. Unlike the name on the wire, it tells one user's inbox from another's. */
     final String key;
 
     final String epoch;
@@ -53,14 +58,18 @@ final class RoomChannel implements LogBudget.Owner, Bursts.Flushed {
     private final LocalBroker broker;
     private final ReentrantLock lock = new ReentrantLock();
     private final RoomLog log;
-    private @Nullable Members members; // made, as is the next, for the first member
-    private volatile @Nullable FanOut fanOut; // written under the lock
+    // Created for the first member, as is fanOut.
+    private @Nullable Members members;
+    // Written under the lock; read without it.
+    private volatile @Nullable FanOut fanOut;
     private boolean dead;
-    private long acknowledged; // up to here each message has reached a session that it is for
-    private long charged; // to the budget, beside the log: by the broker, and in enter; refunded in remove and die
+    // Each message up to this offset has reached a session that it is addressed to.
+    private long acknowledged;
+    // Charged to the budget for the room and its members: by the broker and in enter. Refunded in remove and die.
+    private long charged;
 
     /**
-     * A room that the broker has charged {@link #costOf} for.
+     * Creates a room. The broker has charged {@link #costOf} for it.
      *
      * @param begin the end of the log that this room continues
      */
@@ -74,7 +83,7 @@ final class RoomChannel implements LogBudget.Owner, Bursts.Flushed {
         this.charged = costOf(key);
     }
 
-    /** Returns what a room costs that has neither a member nor a message. */
+    /** Returns the cost of a room without members and messages. */
     static long costOf(String key) {
         return ROOM + LocalBroker.weight(key);
     }
@@ -82,10 +91,10 @@ final class RoomChannel implements LogBudget.Owner, Bursts.Flushed {
     // ---------------------------------------------------------------- publishing
 
     /**
-     * Publishes.
+     * Appends a message to the log, unless it is ephemeral, and delivers it to the live members.
      *
-     * @return its position; null for an ephemeral message, which has none
-     * @throws GoneException when the room was removed meanwhile and must be looked up again
+     * @return the message's position; null if it is ephemeral
+     * @throws GoneException if the room was removed meanwhile; look it up again
      */
     @Nullable
     Position publish(Outgoing message, Recipients to) {
@@ -125,13 +134,14 @@ final class RoomChannel implements LogBudget.Owner, Bursts.Flushed {
                 broker.forget(this);
             }
             broker.budget().relieve();
-        } catch (Throwable failure) { // the message is in the log: who is told of a failure sends it again
+        } catch (Throwable failure) {
+            // The message is in the log. A publisher that saw an exception would send it again.
             Steps.log(LOG, "after a message to room " + name, failure);
         }
         return position;
     }
 
-    /** Hands over what is pending, unless another thread is at it. */
+    /** Delivers what is pending. Does nothing if another thread is flushing: that thread delivers it. */
     @Override
     public void flush() {
         FanOut out = fanOut;
@@ -140,7 +150,7 @@ final class RoomChannel implements LogBudget.Owner, Bursts.Flushed {
         }
     }
 
-    /** Returns who is a member now. */
+    /** Returns the current members. */
     private Members.Snapshot snapshot() {
         lock.lock();
         try {
@@ -153,13 +163,14 @@ final class RoomChannel implements LogBudget.Owner, Bursts.Flushed {
     // ---------------------------------------------------------------- membership
 
     /**
-     * Links a session's connection to the room; {@link #start} begins the delivery. Replaces the session's earlier link.
+     * Links a session's connection to the room; {@link #start} begins the delivery. Replaces the session's earlier
+     * link.
      *
-     * @param outlet where its messages go; null while the session has no connection
-     * @param since from where to go on, or null
-     * @param history how many of the newest messages to begin with when {@code since} is null; {@link #UNREAD} for what
-     *     is not acknowledged, and then also in place of what was lost
-     * @throws RealtimeException with {@code overloaded} when the session is no member yet, and may not become one
+     * @param outlet where the room's messages go; null while the session has no connection
+     * @param since the position to resume from, or null
+     * @param history how many of the newest messages to begin with if {@code since} is null. {@link #UNREAD} begins
+     *     with what is not acknowledged, also if the log could not be resumed from {@code since}
+     * @throws RealtimeException with {@code overloaded} if the session is not a member yet and must not become one
      */
     LocalBroker.JoinChange link(
             Session session, @Nullable MemberConnection outlet, @Nullable Position since, int history) {
@@ -169,7 +180,8 @@ final class RoomChannel implements LogBudget.Owner, Bursts.Flushed {
             requireAlive();
             MemberLink before = linkOf(session);
             if (before == null) {
-                isOver = true; // unless it becomes a member
+                // Stays true if enter throws.
+                isOver = true;
                 enter(session);
                 isOver = false;
             }
@@ -193,7 +205,8 @@ final class RoomChannel implements LogBudget.Owner, Bursts.Flushed {
             boolean isSameConnection = before != null && before.outlet == outlet;
             if (before != null) {
                 before.phase = MemberPhase.DETACHED;
-                if (since != null || !isSameConnection) { // what is bound to it, the new link reads from the log
+                if (since != null || !isSameConnection) {
+                    // The new link reads from the log what is bound to the old one.
                     before.outlet = MemberLink.NOWHERE;
                 }
             }
@@ -209,9 +222,10 @@ final class RoomChannel implements LogBudget.Owner, Bursts.Flushed {
     }
 
     /**
-     * Returns from where on a member has not been sent what is meant for it, when its client names no position. On a
-     * connection that was told of the room, that is where the replay stands; what a live link is still to get, it gets.
-     * Another connection begins where the member did: its client does not know of the room, or would name a position.
+     * Returns the offset after which a member still has to be sent its messages, if its client names no position. On
+     * the same connection that is the cursor of the replay. A live link still gets its pending messages, so that is the
+     * top of the log. On another connection it is where the member's delivery began: its client does not know of the
+     * room, or it would name a position.
      */
     private long owedFrom(MemberLink before, @Nullable MemberConnection outlet) {
         if (before.outlet != outlet) {
@@ -220,7 +234,7 @@ final class RoomChannel implements LogBudget.Owner, Bursts.Flushed {
         return before.phase == MemberPhase.LIVE ? log.top() : before.cursor;
     }
 
-    /** Returns what a member is still to get of what was published before. */
+    /** Returns a change that waits until the member has got what was published before. */
     LocalBroker.Change delivery(Session session) {
         lock.lock();
         try {
@@ -232,8 +246,8 @@ final class RoomChannel implements LogBudget.Owner, Bursts.Flushed {
     }
 
     /**
-     * Returns whether a link is being read the log, or members are being handed something; then {@code proceed} is called
-     * behind that, by another thread.
+     * Returns whether a replay to the link or a flush of the room is in progress. If true, {@code proceed} is called
+     * after it, by another thread. If false, it is not called.
      */
     boolean awaitDelivery(MemberLink link, Runnable proceed) {
         FanOut out = fanOut;
@@ -286,7 +300,10 @@ final class RoomChannel implements LogBudget.Owner, Bursts.Flushed {
         return members != null && !members.isEmpty();
     }
 
-    /** Returns where a client stands that is at a position in an empty log, or thinks that it is. */
+    /**
+     * Returns the position of a client in an empty log, and whether it has lost messages since the position that it
+     * names.
+     */
     static Protocol.RoomPosition atEnd(Position end, @Nullable Position since) {
         String lost = since == null ? null : whyLost(since, end.epoch(), end.offset(), end.offset());
         return new Protocol.RoomPosition(end.epoch(), end.offset(), since != null && lost == null, lost);
@@ -303,10 +320,10 @@ final class RoomChannel implements LogBudget.Owner, Bursts.Flushed {
     }
 
     /**
-     * Notes that a session has handled everything up to an offset. What was not meant for it waits for one that it is
-     * meant for, and all behind that with it, as long as there may be one.
+     * Records that a session has handled everything up to an offset. The acknowledged offset stops before a message
+     * that was not addressed to this session, as long as another member could still receive it.
      *
-     * @return whether that is news
+     * @return true if the acknowledged offset has advanced
      */
     boolean acknowledge(Session session, long offset) {
         lock.lock();
@@ -324,14 +341,20 @@ final class RoomChannel implements LogBudget.Owner, Bursts.Flushed {
         }
     }
 
-    /** Returns whether a session's acknowledgement passes over a message: no other could still receive it. */
+    /**
+     * Returns whether a session's acknowledgement covers a message: it is addressed to the session, or no other member
+     * could still receive it.
+     */
     private boolean passes(Audience audience, Session session, @Nullable MemberLink link) {
         return audience.includes(session.id(), link)
                 || (audience instanceof Audience.Only some
                         && (members == null || members.links().stream().noneMatch(some::includes)));
     }
 
-    /** Drops what the only member has; false when it said so before. */
+    /**
+     * Drops the messages up to an offset, which the only member has received. Returns false if they were dropped
+     * before.
+     */
     boolean forgetUpTo(long offset) {
         lock.lock();
         try {
@@ -345,7 +368,7 @@ final class RoomChannel implements LogBudget.Owner, Bursts.Flushed {
         }
     }
 
-    /** Returns whether the log keeps less than so many messages, and less than so many bytes. */
+    /** Returns whether the log keeps fewer messages than this, and fewer bytes than this. */
     boolean keepsLessThan(int messages, long bytes) {
         lock.lock();
         try {
@@ -355,7 +378,10 @@ final class RoomChannel implements LogBudget.Owner, Bursts.Flushed {
         }
     }
 
-    /** Begins the delivery to a link: first what it has not seen, then what is published. Does nothing the second time. */
+    /**
+     * Begins the delivery to a link: first the messages that it has not received, then new ones. A second call does
+     * nothing.
+     */
     void start(MemberLink link) {
         lock.lock();
         try {
@@ -373,12 +399,14 @@ final class RoomChannel implements LogBudget.Owner, Bursts.Flushed {
     private void replay(MemberLink link) {
         try {
             while (!link.outlet.awaitDrained(
-                    () -> replay(link))) { // other rooms of the session send to this connection too
+                    () -> replay(link))) {
+                // Asked before each piece: other rooms of the session send to this connection too.
                 if (!replayNext(link)) {
                     return;
                 }
             }
-        } catch (Throwable broken) { // out of memory, say: the connection may not go on without the rest
+        } catch (Throwable broken) {
+            // For example out of memory. The connection is aborted: it must not continue without the rest.
             link.outlet.abort();
             Steps.log(LOG, "a log of room " + name + " could not be replayed", broken);
             Runnable behind;
@@ -394,7 +422,7 @@ final class RoomChannel implements LogBudget.Owner, Bursts.Flushed {
         }
     }
 
-    /** Sends a link the next piece of the log; false when there is none. */
+    /** Sends a link the next piece of the log. Returns false if the replay has ended. */
     private boolean replayNext(MemberLink link) {
         List<WireMessage> frames = new ArrayList<>();
         boolean isLost = false;
@@ -406,7 +434,8 @@ final class RoomChannel implements LogBudget.Owner, Bursts.Flushed {
             isOver = link.phase != MemberPhase.REPLAYING || link.cursor == end;
             if (isOver) {
                 if (link.phase == MemberPhase.REPLAYING && members != null && link.until == Long.MAX_VALUE) {
-                    closeBatch(); // what it holds, this link has from the log
+                    // The link has received from the log what the pending batch holds.
+                    closeBatch();
                     members.become(link, MemberPhase.LIVE);
                 }
                 behind = link.endReplay();
@@ -449,7 +478,10 @@ final class RoomChannel implements LogBudget.Owner, Bursts.Flushed {
         return !isOver;
     }
 
-    /** Under the lock: adds why messages were refused, if the gap may hide that; all that is in the log is kept by then. */
+    /**
+     * Adds why messages were refused, if the gap may hide that. Every refusal in the log has been kept by then. Guarded
+     * by lock.
+     */
     private void addRefusals(MemberLink link, List<WireMessage> to) {
         if (name.equals(Names.SESSION)) {
             for (Refusals.Refusal refusal : link.session.refusals(link.refusalsTold, broker.batchBytes())) {
@@ -459,7 +491,7 @@ final class RoomChannel implements LogBudget.Owner, Bursts.Flushed {
         }
     }
 
-    /** Ends the delivery to a connection that is gone; the session stays a member. */
+    /** Ends the delivery to a lost connection. The session stays a member. */
     void detach(Session session, @Nullable MemberConnection outlet) {
         lock.lock();
         try {
@@ -467,8 +499,10 @@ final class RoomChannel implements LogBudget.Owner, Bursts.Flushed {
             if (members != null && link != null && link.outlet == outlet) {
                 closeBatch();
                 members.become(link, MemberPhase.DETACHED);
-                link.outlet = MemberLink.NOWHERE; // the session may be away for long, and would keep its connection
-                link.replays = false; // what the next connection is told does not wait for this one's end
+                // The session may be without a connection for long, and would keep this one in memory.
+                link.outlet = MemberLink.NOWHERE;
+                // The next connection must not wait for the end of this one's replay.
+                link.replays = false;
             }
         } finally {
             lock.unlock();
@@ -476,7 +510,10 @@ final class RoomChannel implements LogBudget.Owner, Bursts.Flushed {
         flush();
     }
 
-    /** Removes a member, whose replay goes on to here; null when it is none. The caller flushes what it is to get before. */
+    /**
+     * Removes a member. Its replay continues up to the current top. The caller first flushes what the member is still
+     * to get. Returns null if the session is not a member.
+     */
     LocalBroker.@Nullable LeaveChange remove(Session session) {
         MemberLink link;
         boolean isOver;
@@ -500,7 +537,7 @@ final class RoomChannel implements LogBudget.Owner, Bursts.Flushed {
         return link == null ? null : new LocalBroker.LeaveChange(this, link);
     }
 
-    /** Returns the place of the newest message ever published here. */
+    /** Returns the position of the newest message ever published here. */
     Position end() {
         lock.lock();
         try {
@@ -531,10 +568,11 @@ final class RoomChannel implements LogBudget.Owner, Bursts.Flushed {
     // ---------------------------------------------------------------- reading
 
     /**
-     * A piece of the log, oldest first, without what is not for this session.
+     * Returns a piece of the log, oldest first, without messages that are not addressed to this session.
      *
-     * @param maxBytes of the messages in the reply, unless it is a single one
-     * @param longest of the messages in the reply, in any case: one that the reader does not take is left out
+     * @param maxBytes the most bytes of the messages in the reply; a single message may exceed it
+     * @param longest the most bytes of the messages in the reply in any case: a longer message, which the reader
+     *     would refuse, is left out
      */
     Page page(Session reader, Protocol.HistoryRequest query, int maxBytes, int longest) {
         Long after = query.after();
@@ -584,18 +622,18 @@ final class RoomChannel implements LogBudget.Owner, Bursts.Flushed {
         }
     }
 
-    /** Returns what there is to read in a room that does not exist, and whose log would begin there. */
+    /** Returns the page of a room that does not exist and whose log would begin at {@code end}. */
     static Page emptyPage(Position end, Protocol.HistoryRequest query) {
         long next = query.after() == null ? end.offset() + 1 : Math.max(query.after(), end.offset());
         return new Page(end.epoch(), List.of(), false, next, end.offset());
     }
 
-    /** What {@code $history} answers with, as {@link Protocol.History} says. */
+    /** The answer to {@code $history}, as {@link Protocol.History} describes it. */
     record Page(String epoch, List<WireMessage> messages, boolean more, long next, long floor) {}
 
-    // ---------------------------------------------------------------- upkeep, by the broker
+    // ---------------------------------------------------------------- maintenance, called by the broker
 
-    /** Trims by age. */
+    /** Trims the log by age. */
     void sweep() {
         upkeep(() -> log.trim(broker.nanoTime()));
     }
@@ -605,7 +643,7 @@ final class RoomChannel implements LogBudget.Owner, Bursts.Flushed {
         upkeep(() -> log.giveUp(share));
     }
 
-    /** Ends the inbox of a session that is over: forgets everything and refuses what comes later. */
+    /** Ends the inbox of a session that is over: drops everything and refuses later messages. */
     void kill() {
         upkeep(this::die);
     }
@@ -626,7 +664,10 @@ final class RoomChannel implements LogBudget.Owner, Bursts.Flushed {
         broker.forget(this);
     }
 
-    /** Ends a room without members and without a log; returns whether it did. The caller has the broker forget it. */
+    /**
+     * Ends the room if it has neither members nor messages. If it returns true, the caller makes the broker forget the
+     * room.
+     */
     private boolean dieIfUnused() {
         if (dead || hasMembers() || log.size() > 0) {
             return false;
@@ -641,7 +682,7 @@ final class RoomChannel implements LogBudget.Owner, Bursts.Flushed {
         broker.refund(name, charged);
     }
 
-    /** Returns what the room and its log cost, as they are now: to compare with the account. */
+    /** Returns the current cost of the room and its log, counted anew, to compare with the account. */
     long cost() {
         lock.lock();
         try {
@@ -662,7 +703,7 @@ final class RoomChannel implements LogBudget.Owner, Bursts.Flushed {
         }
     }
 
-    /** The room was removed between its look-up and its use: look it up again. */
+    /** The room was removed between its look-up and its use; look it up again. */
     static final class GoneException extends RuntimeException {
         private static final long serialVersionUID = 1L;
 

@@ -6,20 +6,22 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The log of one room: entries with consecutive offsets, the oldest trimmed by the room's {@link Retention}. Reading
- * from an offset costs what is read, whatever the log holds. What trimming looks at stands in an array of its own: the
- * oldest message has long left the processor's caches when it is dropped.
+ * The log of one room: entries with consecutive offsets. The room's {@link Retention} trims the oldest. Reading from an
+ * offset costs only what is read, however much the log holds. Times and weights, which trimming reads, are in an array
+ * of their own: the oldest message has left the processor's caches long before it is dropped.
  *
- * <p>Whatever changes its size ends in {@link #settle}, which tells the {@link LogBudget}: nobody else needs to.
+ * <p>Every method that changes the size of the log ends in {@link #settle}, which tells the {@link LogBudget}.
  *
- * <p>Not safe for use by many threads: guarded by its room's lock, but for the place in the budget's lists.
+ * <p>Not safe for use by many threads: guarded by its room's lock, except for the place in the budget's lists.
  */
 final class RoomLog {
-    /** A frame and the header of its array, both to be filled up to eight bytes. */
+    /** A frame and the header of its array, both padded to eight bytes. */
     private static final int ENTRY = 40;
 
-    private static final int SLOT = 20; // a reference, a time, a weight
-    private static final int ARRAYS = 32; // their headers
+    // A reference, a time and a weight.
+    private static final int SLOT = 20;
+    // The headers of the arrays.
+    private static final int ARRAYS = 32;
     private static final int MOST_GIVEN = 256;
     private static final @Nullable WireMessage[] NOTHING = new WireMessage[0];
     private static final @Nullable Audience[] NOBODY = new Audience[0];
@@ -29,15 +31,20 @@ final class RoomLog {
     private final LogBudget.Group budget;
     private final LogBudget.Owner owner;
     private @Nullable WireMessage[] ring = NOTHING;
-    private @Nullable Audience[] audiences = NOBODY; // likewise, once there is a message that is not for everyone
-    private long[] marks = NO_MARKS; // likewise: of each entry its time, then its weight
+    // Parallel to ring; empty until there is a message that is not for everyone.
+    private @Nullable Audience[] audiences = NOBODY;
+    // Parallel to ring: the time of each entry, then its weight.
+    private long[] marks = NO_MARKS;
     private int head;
     private int size;
     private long top;
-    private long weight; // of all entries
-    private long settled; // what the budget knows of
+    // The weight of all entries.
+    private long weight;
+    // The size that was last reported to the budget.
+    private long settled;
 
-    // The place in the budget's lists, which guards it; whether to move is asked under the room's lock alone.
+    // The place in the budget's lists, which LogBudget.lock guards. The check whether to move is made under the room's
+    // lock alone.
     volatile int listed = -1;
 
     @Nullable
@@ -46,7 +53,11 @@ final class RoomLog {
     @Nullable
     RoomLog newer;
 
-    /** @param top the offset of the newest entry of the log that this one continues; 0 for none */
+    /**
+     * Creates an empty log.
+     *
+     * @param top the offset of the newest entry of the log that this one continues; 0 for none
+     */
     RoomLog(Retention retention, long top, LogBudget.Group budget, LogBudget.Owner owner) {
         this.retention = retention;
         this.top = top;
@@ -58,12 +69,12 @@ final class RoomLog {
         return owner;
     }
 
-    /** The offset of the newest entry ever appended; 0 before the first. */
+    /** Returns the offset of the newest entry ever appended; 0 before the first. */
     long top() {
         return top;
     }
 
-    /** The offset just before the oldest entry that is kept; equal to {@link #top} when none is. */
+    /** Returns the offset just before the oldest entry that is kept; equal to {@link #top} if none is. */
     long floor() {
         return top - size;
     }
@@ -73,7 +84,7 @@ final class RoomLog {
         return size;
     }
 
-    /** Returns how much heap the entries take; 0 when there are none. */
+    /** Returns how many bytes of heap the entries take; 0 if there are none. */
     long bytes() {
         return ring.length == 0 ? 0 : weight + ARRAYS + (long) SLOT * ring.length + audienceBytes();
     }
@@ -82,7 +93,9 @@ final class RoomLog {
         return audiences.length == 0 ? 0 : 16 + 4 * audiences.length;
     }
 
-    /** Appends the entry with the offset {@code top() + 1}. It is kept even if it alone is more than the retention. */
+    /**
+     * Appends the entry with the offset {@code top() + 1}. The entry is kept even if it alone exceeds the retention.
+     */
     void append(WireMessage frame, Audience audience, long nanoTime) {
         if (retention.messages() == 0 || retention.bytes() == 0) {
             top++;
@@ -112,7 +125,10 @@ final class RoomLog {
         settle();
     }
 
-    /** Keeps an audience, and returns its weight. One that is equal to the previous message's is kept, and weighed, once. */
+    /**
+     * Keeps an audience and returns its weight. An audience that equals the previous message's is kept, and weighed,
+     * once.
+     */
     private long keep(Audience audience, int at) {
         if (audiences.length == 0) {
             audiences = new Audience[ring.length];
@@ -120,7 +136,8 @@ final class RoomLog {
         int previous = place(Math.max(0, size - 1));
         if (size > 0 && audience.equals(audiences[previous])) {
             audiences[at] = audiences[previous];
-            marks[2 * previous + 1] -= audience.weight(); // it goes when the newest message goes that has it
+            // The newest message that has the audience carries its weight.
+            marks[2 * previous + 1] -= audience.weight();
             weight -= audience.weight();
         } else {
             audiences[at] = audience;
@@ -128,14 +145,14 @@ final class RoomLog {
         return audience.weight();
     }
 
-    /** Drops what is older than the retention allows. */
+    /** Drops entries that are older than the retention allows. */
     void trim(long nanoTime) {
         dropOlderThan(nanoTime);
         compact();
         settle();
     }
 
-    /** Drops everything up to an offset. */
+    /** Drops every entry up to an offset. */
     void forgetUpTo(long offset) {
         while (size > 0 && floor() < offset) {
             dropOldest();
@@ -144,12 +161,12 @@ final class RoomLog {
         settle();
     }
 
-    /** Drops everything; the offsets go on. */
+    /** Drops every entry. Offsets continue. */
     void clear() {
         forgetUpTo(top);
     }
 
-    /** Drops the oldest messages of a log that holds more than its share: half of it at most, and no more than 256. */
+    /** Drops the oldest messages of a log that holds more than its share: at most half of it, and no more than 256. */
     void giveUp(long share) {
         long goal = Math.max(share, bytes() / 2);
         for (int given = 0; size > 0 && bytes() > goal && given < MOST_GIVEN; given++) {
@@ -162,13 +179,13 @@ final class RoomLog {
         }
     }
 
-    /** Leaves the budget's lists: the log is empty, and will not be used again. */
+    /** Removes the log from the budget's lists. It becomes empty and is not used again. */
     void retire() {
         clear();
         budget.unlist(this);
     }
 
-    /** Tells the budget how large the log is now. Nothing else does. */
+    /** Tells the budget the current size of the log. No other method does. */
     private void settle() {
         long bytes = bytes();
         if (bytes != settled) {
@@ -178,7 +195,9 @@ final class RoomLog {
         }
     }
 
-    /** Returns at most {@code limit} entries after an offset that is not below {@link #floor}, oldest first. */
+    /**
+     * Returns at most {@code limit} entries after an offset, oldest first. The offset must not be below {@link #floor}.
+     */
     List<LogEntry> after(long offset, int limit) {
         int from = (int) (offset - floor());
         int count = Math.min(limit, size - from);
@@ -189,7 +208,7 @@ final class RoomLog {
         return entries;
     }
 
-    /** Returns the audience of the entry with an offset above {@link #floor} and up to {@link #top}. */
+    /** Returns the audience of the entry at an offset above {@link #floor} and up to {@link #top}. */
     Audience audience(long offset) {
         return at((int) (offset - floor() - 1)).audience;
     }
@@ -226,7 +245,7 @@ final class RoomLog {
         size--;
     }
 
-    /** Gives back what an emptied log does not need. */
+    /** Frees the memory that an emptied log does not need. */
     private void compact() {
         if (size == 0) {
             ring = NOTHING;
@@ -239,7 +258,8 @@ final class RoomLog {
     }
 
     private void resize(int length) {
-        int first = Math.min(size, ring.length - head); // up to the end of the ring; the others are at its beginning
+        // The entries up to the end of the ring. The others are at its beginning.
+        int first = Math.min(size, ring.length - head);
         @Nullable WireMessage[] frames = new WireMessage[length];
         @Nullable Audience[] whose = audiences.length == 0 ? NOBODY : new Audience[length];
         long[] moved = new long[2 * length];

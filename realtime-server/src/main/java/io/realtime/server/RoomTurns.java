@@ -5,17 +5,22 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
-/** What applications do in rooms one at a time: {@link Room#serially}. It holds a lock for each room that is in use. */
+/**
+ * The tasks that applications run in rooms one at a time: {@link Room#serially}. There is one lock for each room in
+ * use.
+ */
 final class RoomTurns {
     private final ConcurrentHashMap<String, Turn> turns = new ConcurrentHashMap<>();
     private final ThreadLocal<String> held = new ThreadLocal<>();
 
     private static final class Turn {
-        final ReentrantLock lock = new ReentrantLock(true); // in the order of arrival
-        int users; // changed only within the table's computations of its key
+        // Fair: in the order of arrival.
+        final ReentrantLock lock = new ReentrantLock(true);
+        // Changed only within the table's computations for its key.
+        int users;
     }
 
-    /** Runs a task when those that came before it are done. */
+    /** Runs a task after the tasks that came before it. */
     <T extends @Nullable Object> T take(String room, Callable<T> task) throws Exception {
         String present = held.get();
         if (present != null) {

@@ -14,13 +14,13 @@ import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What a server was built with. {@link RealtimeServer.Builder#build} copies it from the builder, so that nothing that is
- * done to the builder afterwards reaches a running server. Immutable but for the objects it names.
+ * The configuration of a server. {@link RealtimeServer.Builder#build} copies it from the builder, so later changes of
+ * the builder do not affect a server. Immutable, except for the objects that it refers to.
  *
- * @param isDaemon whether the JVM may end while the server runs
- * @param closeOnShutdown the grace of a close at the JVM's end; null for none
- * @param executor of handlers; null for one of the server's own
- * @param scheduler of timers; null for one of the server's own
+ * @param isDaemon true if the JVM may end while the server runs
+ * @param closeOnShutdown the grace of a close when the JVM ends; null for no close
+ * @param executor runs handlers; null for one of the server's own
+ * @param scheduler runs timers; null for one of the server's own
  */
 record ServerConfig(
         InetSocketAddress address,

@@ -3,35 +3,36 @@ package io.realtime.server;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
- * How much of a {@link RateLimit} is left to one peer, as one number: when the bucket will be full again. Safe for use by
- * many threads. Those that ask at once may all be told that there is a token when there is one; what they take too many,
- * later ones wait for.
+ * The tokens of a {@link RateLimit} that are left to one peer, stored as one number: the time when the bucket will be
+ * full again. Safe for use by many threads. Threads that ask at the same time may all be told that there is a token
+ * although there is only one. Later callers wait for the tokens that were taken too many.
  */
 final class TokenBucket {
-    private static final long MOST = Long.MAX_VALUE / 4; // what may be lacking: 73 years
+    // The most nanoseconds that may be missing: 73 years.
+    private static final long MOST = Long.MAX_VALUE / 4;
 
     private final RateLimit limit;
     private final AtomicLong fullAt;
 
-    /** A full bucket. */
+    /** Creates a full bucket. */
     TokenBucket(RateLimit limit, long now) {
         this.limit = limit;
         this.fullAt = new AtomicLong(now);
     }
 
-    /** Returns the nanoseconds until there is a token; 0 when there is one. */
+    /** Returns the nanoseconds until there is a token; 0 if there is one. */
     long untilNext(long now) {
         long interval = limit.interval();
         long lacking = Math.max(0, fullAt.get() - now);
         return Math.max(0, lacking - interval * (limit.burst() - 1));
     }
 
-    /** Takes a token, whether there is one or not. */
+    /** Takes a token, also if there is none. */
     void spend(long now) {
         fullAt.updateAndGet(full -> now + Math.max(0, full - now) + limit.interval());
     }
 
-    /** Takes the next token, which may be still to come; returns the nanoseconds until it is there. */
+    /** Takes the next token, which may be a future one. Returns the nanoseconds until it is available. */
     long reserve(long now) {
         while (true) {
             long full = fullAt.get();
@@ -42,12 +43,12 @@ final class TokenBucket {
         }
     }
 
-    /** Gives a token back that was taken before it was there. */
+    /** Gives back a token that was taken before it was available. */
     void giveBack() {
         fullAt.addAndGet(-limit.interval());
     }
 
-    /** Takes a token if there is one; returns the nanoseconds until there is one, 0 when it was taken. */
+    /** Takes a token if there is one. Returns 0 if it was taken, otherwise the nanoseconds until there is one. */
     long take(long now) {
         long wait = untilNext(now);
         if (wait == 0) {

@@ -5,8 +5,9 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.AtomicInteger;
 
 /**
- * A {@link TokenBucket} for each of many peers, by name. Those that are full again are forgotten as new ones come; should
- * there be too many that are not, all are forgotten, which gives each peer a fresh burst. Safe for use by many threads.
+ * One {@link TokenBucket} for each of many peers, by name. Buckets that are full again are removed as new ones are
+ * created. If more than 100,000 remain, all are removed, which gives each peer a new burst. Safe for use by many
+ * threads.
  */
 final class TokenBuckets {
     static final int MOST = 100_000;
@@ -22,25 +23,25 @@ final class TokenBuckets {
         this.scheduler = scheduler;
     }
 
-    /** Returns the nanoseconds until there is a token for a peer; 0 when there is one. */
+    /** Returns the nanoseconds until there is a token for a peer; 0 if there is one. */
     long untilNext(String peer, long now) {
         TokenBucket bucket = limit.isNone() ? null : buckets.get(peer);
         return bucket == null ? 0 : bucket.untilNext(now);
     }
 
-    /** Takes a token of a peer, whether there is one or not. */
+    /** Takes a token of a peer, also if there is none. */
     void spend(String peer, long now) {
         if (!limit.isNone()) {
             bucket(peer, now).spend(now);
         }
     }
 
-    /** Takes a peer's next token, which may be still to come; returns the nanoseconds until it is there. */
+    /** Takes a peer's next token, which may be a future one. Returns the nanoseconds until it is available. */
     long reserve(String peer, long now) {
         return limit.isNone() ? 0 : bucket(peer, now).reserve(now);
     }
 
-    /** Gives a peer's token back that was taken before it was there. */
+    /** Gives back a peer's token that was taken before it was available. */
     void giveBack(String peer) {
         TokenBucket bucket = buckets.get(peer);
         if (bucket != null) {

@@ -13,16 +13,16 @@ import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What a client gets in the place of a message that is longer than it said in {@code $hello} that it takes. Sent as it is,
- * the message would end the connection, and again after each replay.
+ * The replacement for a message that is longer than the size that the client announced in {@code $hello}. The message
+ * itself would end the connection, and again after each replay.
  */
 final class TooBig {
-    /** What every client takes: the protocol's own frames. */
+    /** The size that every client accepts: enough for the protocol's own frames. */
     static final int LEAST = 1024;
 
     private TooBig() {}
 
-    /** Returns a frame that says what is missing; null for a message that is in no log and answers nothing. */
+    /** Returns a frame that says what is missing. Returns null for a message that is in no log and answers nothing. */
     static @Nullable WireMessage instead(WireMessage frame, Session session, int messageBytes) {
         Envelope message = frame.isText()
                 ? Envelope.parseFromServer(frame.asText())
@@ -30,10 +30,12 @@ final class TooBig {
         String room = message.room();
         String why = "it has " + frame.length() + " bytes, the client takes " + messageBytes;
         switch (message.type()) {
-            case Protocol.REPLY, Protocol.ERROR -> { // the question alone has failed
+            case Protocol.REPLY, Protocol.ERROR -> {
+                // Only this request has failed.
                 return error(message, why);
             }
-            case Protocol.NEXT -> { // the stream alone is over
+            case Protocol.NEXT -> {
+                // Only this stream has ended.
                 session.calls().cancel(Objects.requireNonNull(message.ref()));
                 return error(message, why);
             }
@@ -46,7 +48,8 @@ final class TooBig {
         if (log == null) {
             return null;
         }
-        if (message.ref() != null && Names.SESSION.equals(room)) { // a question to the client
+        if (message.ref() != null && Names.SESSION.equals(room)) {
+            // A request to the client.
             session.calls()
                     .fail(message.ref(), new RealtimeException(ErrorCode.TOO_BIG, "the question is too big: " + why));
         }
@@ -56,7 +59,10 @@ final class TooBig {
                 .frame();
     }
 
-    /** An answer that fits, in the place of one that does not: an error keeps its code, and loses its words. */
+    /**
+     * Returns an error that is short enough, in place of an answer that is not. An error keeps its code, but not its
+     * text.
+     */
     private static WireMessage error(Envelope message, String why) {
         String code = message.type().equals(Protocol.ERROR) ? message.error().code() : ErrorCode.TOO_BIG.value();
         Outgoing error = Outgoing.of(Protocol.ERROR)

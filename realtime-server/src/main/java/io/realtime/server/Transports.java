@@ -8,16 +8,18 @@ import java.util.TreeMap;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
-/** Finds the transport that a server runs on. */
+/** The selection of the transport that a server runs on. */
 final class Transports {
     private static final String NETTY = "io/realtime/netty/NettyTransportProvider.class";
 
     private Transports() {}
 
     /**
-     * Returns a new transport of this name; without one, of the kind that is on the class path, or the embedded one.
+     * Returns a new transport.
      *
-     * @throws IllegalStateException naming those that there are
+     * @param name the transport's name; null for the one that is on the class path, or else the embedded one
+     * @throws IllegalStateException if there is no such transport, or {@code name} is null and there are several;
+     *     names those that were found
      */
     static ServerTransport choose(@Nullable String name) {
         Map<String, Supplier<ServerTransport>> found = services(Transports.class.getClassLoader());
@@ -38,7 +40,10 @@ final class Transports {
         return maker.get();
     }
 
-    /** Says for the log what there was to choose from, and when a fat jar has lost what names Netty's transport. */
+    /**
+     * Returns a text for the log: which transports were found, and whether a fat jar has lost the service file of
+     * Netty's transport.
+     */
     static String found(ClassLoader loader) {
         Map<String, Supplier<ServerTransport>> found = services(loader);
         if (!found.isEmpty()) {

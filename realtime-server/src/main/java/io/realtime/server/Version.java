@@ -4,7 +4,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.util.Properties;
 
-/** This library's version: the build writes it into a resource, which a fat jar keeps. */
+/** The version of this library. The build writes it into a resource, which a fat jar keeps. */
 final class Version {
     static final String TEXT = read();
 

@@ -19,18 +19,19 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The server's threads, a {@link Pool} for each purpose, so that no purpose starves another: an authenticator that blocks
- * holds up no handler, a handler that waits for an answer does not hold it up, and none of them a replay.
+ * The server's threads: one {@link Pool} for each purpose, so that no purpose starves another. An authenticator that
+ * blocks delays no handler. A handler that waits for an answer does not delay that answer. None of them delays a
+ * replay.
  *
- * <p>Where the JVM has virtual threads, these run authentication, rules, handlers and streams; elsewhere bounded pools do.
- * An application's own executor runs handlers and callbacks in place of those. The server's own work never blocks and has platform
- * threads: a virtual thread would wait for a carrier that a blocked one may hold, before Java 24.
+ * <p>If the JVM has virtual threads, these run authentication, rules, handlers and streams; otherwise bounded pools do.
+ * An executor of the application runs handlers and callbacks instead. The server's own work never blocks and has
+ * platform threads: before Java 24 a virtual thread would wait for a carrier that a blocked one may hold.
  */
 final class Workers {
-    /** Of each bounded pool; one user may hold half of them. */
+    /** The size of each bounded pool. One user may hold half of its threads. */
     static final int THREADS = Math.max(16, 4 * Runtime.getRuntime().availableProcessors());
 
-    /** How many authentications, and how many rules, virtual threads run at a time. */
+    /** How many authentications, and how many rules, run on virtual threads at a time. */
     private static final int VIRTUAL_THREADS = 1_000;
 
     private static final int STREAMS = 1_000;
@@ -54,9 +55,12 @@ final class Workers {
     private volatile @Nullable String problem;
 
     /**
+     * Creates the pools.
+     *
      * @param supplied the application's executor, or null
-     * @param isForAll whether that runs everything but streams, so that nothing happens outside of its time: in tests
-     * @param mayBeVirtual whether to use virtual threads where the JVM has them
+     * @param isForAll true if the supplied executor runs everything but streams, so that nothing happens outside of
+     *     its time (used by tests)
+     * @param mayBeVirtual true to use virtual threads if the JVM has them
      */
     Workers(Scheduler scheduler, @Nullable Executor supplied, boolean isForAll, boolean mayBeVirtual) {
         this.scheduler = scheduler;
@@ -80,7 +84,9 @@ final class Workers {
         this.watched = List.of(authentication, rules, handlers, callbacks, own);
     }
 
-    /** @param supplied who runs the tasks in place of the server's own threads, or null */
+    /**
+     * @param supplied runs the tasks in place of the server's own threads; null for those
+     */
     private Pool pool(String name, String threadName, int threads, @Nullable Executor supplied) {
         if (supplied != null) {
             return new Pool(name, Pool.UNBOUNDED, supplied, scheduler);
@@ -89,7 +95,8 @@ final class Workers {
     }
 
     private static @Nullable ExecutorService virtualThreads() {
-        try { // from Java 21 on; the library itself is compiled for 17
+        try {
+            // Virtual threads exist from Java 21 on. The library itself is compiled for 17.
             return (ExecutorService)
                     Executors.class.getMethod("newVirtualThreadPerTaskExecutor").invoke(null);
         } catch (ReflectiveOperationException beforeJava21) {
@@ -97,7 +104,7 @@ final class Workers {
         }
     }
 
-    /** Threads of their own, since they are interrupted at the end; the pool of streams bounds them. */
+    /** Returns threads for streams alone, since they are interrupted at the end. The pool of streams bounds them. */
     private static ExecutorService producers(boolean mayBeVirtual) {
         ExecutorService virtual = mayBeVirtual ? virtualThreads() : null;
         return virtual != null
@@ -117,7 +124,7 @@ final class Workers {
         return pool;
     }
 
-    /** Nobody shuts them down: something may be refused at any time after the end. */
+    /** Returns an executor that is never shut down: a task may be rejected elsewhere at any time after the end. */
     private static ExecutorService lastThreads() {
         return platformThreads(THREADS, "realtime-last-", Duration.ofMillis(100));
     }
@@ -138,35 +145,35 @@ final class Workers {
         };
     }
 
-    /** Asks the application's authenticator; owned by addresses. */
+    /** Asks the application's authenticator. The owners are addresses. */
     Pool authentication() {
         return authentication;
     }
 
-    /** Asks the application's rules outside of a mailbox; owned by users. */
+    /** Asks the application's rules outside of a mailbox. The owners are users. */
     Pool rules() {
         return rules;
     }
 
-    /** Runs mailboxes; owned by users. */
+    /** Runs mailboxes. The owners are users. */
     Pool handlers() {
         return handlers;
     }
 
     /**
-     * Completes requests, and tells producers that there is room; owned by users. No handler runs here, since it may wait for
-     * such a completion.
+     * Completes requests, and tells producers that they may send again. The owners are users. No handler runs here,
+     * since a handler may wait for such a completion.
      */
     Pool callbacks() {
         return callbacks;
     }
 
-    /** Produces streams, which may block for as long as their readers take; owned by users. */
+    /** Produces streams. A task may block for as long as its reader takes. The owners are users. */
     Pool streams() {
         return streams;
     }
 
-    /** Runs what the server has to do itself: it calls nothing of the application's and never blocks. */
+    /** Runs the server's own work. It calls no application code and never blocks. */
     void execute(Runnable task) {
         own.execute(this, task);
     }
@@ -194,13 +201,13 @@ final class Workers {
         problem = found;
     }
 
-    /** Returns what has waited for a thread for more than 5 s, or null when nothing has. */
+    /** Returns what has waited for a thread for more than 5 s; null if nothing has. */
     @Nullable
     String problem() {
         return problem;
     }
 
-    /** Returns how often an executor has refused a task that was then started later. */
+    /** Returns how often an executor has rejected a task that was then started later. */
     long refused() {
         return authentication.refused()
                 + rules.refused()
@@ -211,17 +218,18 @@ final class Workers {
     }
 
     /**
-     * Ends the threads. What was accepted is still run, except that producers of streams are interrupted. What an executor
-     * has refused, or refuses from now on, runs on daemon threads that end when they are idle.
+     * Ends the threads. Accepted tasks still run, except that producers of streams are interrupted. What an executor
+     * has rejected, or rejects from now on, runs on daemon threads that end when they are idle.
      *
-     * @return completes when what was refused has run
+     * @return a future that completes when the rejected tasks have run
      */
     CompletableFuture<Void> stop() {
         watch.cancel();
         for (Pool pool : List.of(authentication, rules, handlers, callbacks, streams, own)) {
             pool.stop(last);
         }
-        producers.shutdownNow(); // their sessions are over
+        // Their sessions are over.
+        producers.shutdownNow();
         made.forEach(ExecutorService::shutdown);
         if (virtual != null) {
             virtual.shutdown();

@@ -16,13 +16,13 @@ import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The embedded transport: plain WebSocket without TLS, on Java-WebSocket. TLS belongs to a proxy or another transport:
- * the library's own can spin and can strand a connection's last bytes.
+ * The embedded transport: plain WebSocket without TLS, on Java-WebSocket. Use a proxy or another transport for TLS: the
+ * library's TLS can spin, and can lose a connection's last bytes.
  *
- * <p>Start and stop from any thread but the transport's own.
+ * <p>Any thread but the transport's own may start and stop it.
  */
 public final class JavaWebSocketTransport implements ServerTransport {
-    /** As it is chosen by. */
+    /** The name that selects this transport. */
     public static final String NAME = "java-websocket";
 
     private static final int BACKLOG = 4096;
@@ -36,9 +36,9 @@ public final class JavaWebSocketTransport implements ServerTransport {
     private record Running(LibraryServer server, SystemScheduler timer, int port) {}
 
     /**
-     * A transport that is not started.
+     * Creates a transport that is not started.
      *
-     * @throws IllegalStateException when Java-WebSocket is not there
+     * @throws IllegalStateException if Java-WebSocket is not on the class path
      */
     public JavaWebSocketTransport() {
         Libraries.use("transport java-websocket", "org.java-websocket:Java-WebSocket", () -> LibraryServer.class);
@@ -117,7 +117,8 @@ public final class JavaWebSocketTransport implements ServerTransport {
             // Java-WebSocket 1.6.0: its own stop ends the selector before anything is sent.
             Steps.each(server.open(), connection -> connection.close(goingAway));
             awaitNone(server, drain);
-        } finally { // when interrupted too, and again
+        } finally {
+            // Also if this thread is interrupted, even repeatedly.
             Steps.each(server.open(), PeerConnection::abort);
             awaitLastCalls(server);
             try {
@@ -128,7 +129,10 @@ public final class JavaWebSocketTransport implements ServerTransport {
         }
     }
 
-    /** Whatever interrupts it: the timer, which makes the last calls and closes the sockets, ends behind this. */
+    /**
+     * Waits until the listeners' last calls are made, even if interrupted. The timer, which makes these calls and
+     * closes the sockets, ends after this.
+     */
     private void awaitLastCalls(LibraryServer server) {
         long end = System.nanoTime() + LAST_CALLS.toNanos();
         boolean interrupted = false;

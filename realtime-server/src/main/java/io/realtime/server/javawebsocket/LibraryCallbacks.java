@@ -10,9 +10,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * One connection's calls to its listener, one at a time, though messages come from the worker and the rest from the
- * timer. The worker waits for its turn, which is short; the timer never waits: it leaves a note that whoever has the
- * turn reads. Nothing queues. No call is made under the lock.
+ * The calls of one connection's listener, one at a time. Messages come from the worker, other calls from the timer. The
+ * worker waits for its turn, which is short. The timer never waits: it sets a flag that the thread with the turn reads.
+ * Nothing is queued. No call is made under the lock.
  */
 final class LibraryCallbacks {
     private static final Logger LOG = LoggerFactory.getLogger(LibraryCallbacks.class);
@@ -21,17 +21,23 @@ final class LibraryCallbacks {
     private final ReentrantLock lock = new ReentrantLock();
     private final Condition free = lock.newCondition();
     private @Nullable ConnectionListener listener; // Guarded by lock
-    private boolean taken = true; // Guarded by lock; until begin
+    // True until begin. Guarded by lock.
+    private boolean taken = true;
     private boolean drained; // Guarded by lock
     private @Nullable Ending closed; // Guarded by lock
     private boolean over; // Guarded by lock
 
-    /** @param onFailure what to do when the listener throws, at most once a call */
+    /**
+     * @param onFailure runs when the listener throws, at most once for each call
+     */
     LibraryCallbacks(Runnable onFailure) {
         this.onFailure = onFailure;
     }
 
-    /** Starts the calls; what was noted before is called now. With null nobody listens, and no call is made. */
+    /**
+     * Starts the calls. What was recorded before is called now. If {@code to} is null, there is no listener, and no
+     * call is made.
+     */
     void begin(@Nullable ConnectionListener to) {
         lock.lock();
         try {
@@ -43,7 +49,8 @@ final class LibraryCallbacks {
     }
 
     /**
-     * For the worker: runs what calls the listener, after the call that runs now. Does nothing once the connection is over.
+     * Runs a task that calls the listener, after the current call has returned. For the worker. Does nothing after the
+     * connection is over.
      */
     void call(Runnable calls) {
         lock.lock();
@@ -62,7 +69,7 @@ final class LibraryCallbacks {
         yieldTurn();
     }
 
-    /** Notes that the queue is empty, and tells the listener as soon as it is free. */
+    /** Records that the queue is empty. The listener is told as soon as no other call runs. */
     void drained() {
         lock.lock();
         try {
@@ -77,7 +84,7 @@ final class LibraryCallbacks {
         yieldTurn();
     }
 
-    /** Notes the end, and tells the listener as soon as it is free: its last call. */
+    /** Records the end. The listener is told as soon as no other call runs; it is its last call. */
     void closed(Ending ending) {
         lock.lock();
         try {
@@ -92,7 +99,7 @@ final class LibraryCallbacks {
         yieldTurn();
     }
 
-    /** Makes the calls that were noted meanwhile, then lets the next thread in. */
+    /** Makes the calls that were recorded meanwhile, then gives the turn to the next thread. */
     private void yieldTurn() {
         while (true) {
             ConnectionListener to;
@@ -123,9 +130,11 @@ final class LibraryCallbacks {
     private void invoke(Runnable call) {
         try {
             call.run();
-        } catch (Throwable failure) { // Java-WebSocket 1.6.0: an escaping Error stops a worker or the whole server
+        } catch (Throwable failure) {
+            // Java-WebSocket 1.6.0: an Error that escapes stops a worker or the whole server.
             Steps.log(LOG, "a connection's listener failed", failure);
-            Steps.run(onFailure); // who has the turn gives it back, or all that come later would wait for ever
+            // The turn must be given back. Otherwise all later callers would wait for ever.
+            Steps.run(onFailure);
         }
     }
 }

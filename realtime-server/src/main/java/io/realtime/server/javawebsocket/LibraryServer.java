@@ -29,8 +29,8 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The library's server, with what is ours in place of its accepting and its list of connections. Accepting belongs to
- * the selector; the registry and the volatile fields are anyone's.
+ * The library's server, with our own accepting and our own registry of connections. The selector alone accepts. The
+ * registry and the volatile fields may be used by any thread.
  */
 final class LibraryServer extends WebSocketServer {
     private static final int READ_BYTES = 16 * 1024;
@@ -45,15 +45,19 @@ final class LibraryServer extends WebSocketServer {
     private final Runnable onEmpty;
     private final Admission admission;
     private final Set<PeerConnection> connections = ConcurrentHashMap.newKeySet();
-    final List<WebSocketWorker> workers; // the library's, which we start
+    // The library's workers. We start them.
+    final List<WebSocketWorker> workers;
     private final CompletableFuture<Void> started = new CompletableFuture<>();
-    private @Nullable ByteBuffer spare; // the selector's, as is the next
+    // Used by the selector alone, as is turn.
+    private @Nullable ByteBuffer spare;
     private int turn;
     private volatile @Nullable Thread selector;
     private volatile @Nullable String acceptFailure;
     private volatile boolean stopping;
 
-    /** @param onEmpty told on the timer whenever no connection is left */
+    /**
+     * @param onEmpty called on the timer whenever the last connection has ended
+     */
     LibraryServer(ServerSocketChannel listening, Config config, Acceptor acceptor, Scheduler timer, Runnable onEmpty) {
         super(listening);
         this.listening = listening;
@@ -63,18 +67,19 @@ final class LibraryServer extends WebSocketServer {
         this.timer = timer;
         this.onEmpty = onEmpty;
         this.workers = List.copyOf(decoders);
-        setDaemon(true); // the workers too
+        // This applies to the workers too.
+        setDaemon(true);
         decoders.clear();
         setReuseAddr(true);
-        // Java-WebSocket 1.6.0 pings all connections in one burst, one exception ends the sweep, and those after it
-        // are taken for dead and closed.
+        // Java-WebSocket 1.6.0 pings all connections in one burst. One exception ends the sweep, and the connections
+        // after it are taken for dead and closed.
         setConnectionLostTimeout(0);
     }
 
     /**
      * Starts the library's threads and waits until its selector runs.
      *
-     * @throws IOException when it does not; no thread is left then
+     * @throws IOException if the selector does not start; no thread is left then
      */
     void startAndWait() throws IOException, InterruptedException {
         start();
@@ -121,14 +126,19 @@ final class LibraryServer extends WebSocketServer {
         } catch (IOException failure) {
             LOG.warn("the listening socket did not close", failure);
         }
-        wakeSelector(); // which frees the port
+        // The selector frees the port.
+        wakeSelector();
     }
 
-    /** Ends the library's threads; every connection must be over. When interrupted they end as well, unawaited. */
+    /**
+     * Ends the library's threads. Every connection must have ended. If interrupted, it does not wait for the threads;
+     * they end nevertheless.
+     */
     void stopThreads() throws InterruptedException {
         Thread selecting;
         try {
-            stop(200); // a selector that has not begun does not begin
+            // A selector that has not begun does not begin after this.
+            stop(200);
         } finally {
             selecting = selector;
             if (selecting != null) {
@@ -150,15 +160,16 @@ final class LibraryServer extends WebSocketServer {
         }
     }
 
-    /** Java-WebSocket 1.6.0 keeps its selector to itself; telling it of a connection's end wakes it. */
+    /** Wakes the selector. Java-WebSocket 1.6.0 gives no access to it; reporting the end of a connection wakes it. */
     @SuppressWarnings("NullAway")
     private void wakeSelector() {
         onWebsocketClose(null, 0, "", false);
     }
 
     /**
-     * Java-WebSocket 1.6.0 tells nobody when an Error ends its selector, or while it starts anything but an
-     * IOException: the start would wait for ever, and connections that nobody reads would stay open.
+     * Runs the selector. Java-WebSocket 1.6.0 reports nothing if an Error ends its selector, or if starting fails with
+     * anything but an IOException. The start would then wait for ever, and connections that nobody reads would stay
+     * open.
      */
     @Override
     public void run() {
@@ -169,14 +180,15 @@ final class LibraryServer extends WebSocketServer {
             Steps.log(LOG, "the selector failed", failure);
             started.completeExceptionally(failure);
         } finally {
-            started.completeExceptionally(new IOException("the selector has ended")); // no news after onStart
+            // Has no effect after onStart.
+            started.completeExceptionally(new IOException("the selector has ended"));
             Steps.each(connections, PeerConnection::abort);
         }
     }
 
     /**
-     * After a failure Java-WebSocket 1.6.0 stops itself on its selector with 0, which means to wait for ever, for its
-     * own end: the port stayed open and nobody answered.
+     * Stops the library's server with a timeout of at least 1 ms. After a failure Java-WebSocket 1.6.0 stops itself on
+     * its selector with 0, which means to wait for its own end for ever: the port stayed open and nobody answered.
      */
     @Override
     public void stop(int timeout, String message) throws InterruptedException {
@@ -186,10 +198,11 @@ final class LibraryServer extends WebSocketServer {
     // ---- accepting, on the selector
 
     /**
-     * Accepts in the library's stead. In Java-WebSocket 1.6.0 false ends accepting for good, and any exception from
-     * accepting, from {@code setTcpNoDelay} or from registering, such as when descriptors run out, closes the listening
-     * socket in silence. Since the way out cuts the selector's round short, accepting pauses for a moment, so that
-     * those behind it have their turn however many come.
+     * Accepts connections in place of the library. In Java-WebSocket 1.6.0 the result false ends accepting for good. An
+     * exception from accepting, from {@code setTcpNoDelay} or from registering, for example when descriptors run out,
+     * closes the listening socket without a report. Leaving by an exception cuts the selector's round short. So
+     * accepting pauses for a moment, and the connections after it in the round get their turn however many peers
+     * connect.
      */
     @Override
     protected boolean onConnect(SelectionKey key) {
@@ -204,8 +217,10 @@ final class LibraryServer extends WebSocketServer {
             }
             acceptFailure = null;
         } catch (ClosedChannelException stopped) {
-            throw new CancelledKeyException(); // the library ignores this kind, as of a connection cut meanwhile
-        } catch (Throwable failure) { // an Error would end the selector
+            // The library ignores this exception, as if a connection had been cut meanwhile.
+            throw new CancelledKeyException();
+        } catch (Throwable failure) {
+            // An Error would end the selector.
             if (acceptFailure == null) {
                 Steps.log(LOG, "accepting fails; trying again every " + RETRY_PAUSE.toMillis() + " ms", failure);
             }
@@ -214,8 +229,10 @@ final class LibraryServer extends WebSocketServer {
         }
         key.selector().selectedKeys().remove(key);
         pauseAccepting(key, pause);
-        key.selector().wakeup(); // at once a round that is not cut short: what came with a head may wait for it
-        throw new CancelledKeyException(); // as above: leaves the library's own accept
+        // Starts at once a round that is not cut short: bytes that came with a head may wait for it.
+        key.selector().wakeup();
+        // Skips the library's own accept. It ignores this exception, as above.
+        throw new CancelledKeyException();
     }
 
     private void pauseAccepting(SelectionKey key, Duration pause) {
@@ -225,7 +242,8 @@ final class LibraryServer extends WebSocketServer {
                 listen(key, SelectionKey.OP_ACCEPT);
                 key.selector().wakeup();
             });
-        } catch (Throwable failure) { // no memory, say; an Error would end the selector
+        } catch (Throwable failure) {
+            // For example out of memory. An Error would end the selector.
             Steps.log(LOG, "accepting goes on without a pause", failure);
             listen(key, SelectionKey.OP_ACCEPT);
         }
@@ -234,7 +252,8 @@ final class LibraryServer extends WebSocketServer {
     private static void listen(SelectionKey key, int interest) {
         try {
             key.interestOps(interest);
-        } catch (CancelledKeyException stopped) { // stopAccepting came between
+        } catch (CancelledKeyException stopped) {
+            // stopAccepting was called meanwhile.
             LOG.trace("accepting has ended");
         }
     }
@@ -261,7 +280,8 @@ final class LibraryServer extends WebSocketServer {
         } catch (InterruptedException stopped) {
             Thread.currentThread().interrupt();
             turnAway(socket, place);
-        } catch (Throwable failure) { // this peer's alone
+        } catch (Throwable failure) {
+            // The failure concerns this peer alone.
             if (failure instanceof IOException) {
                 LOG.debug("a connection ended while it was accepted", failure);
             } else {
@@ -288,20 +308,22 @@ final class LibraryServer extends WebSocketServer {
     // ---- the library's callbacks
 
     /**
-     * Java-WebSocket 1.6.0 counts a buffer before it has it. After a few that could not be allocated, connections would get
-     * none any more, and its selector would wait for one for ever. So there is one before the library counts it.
+     * Creates a spare buffer before the library counts one. Java-WebSocket 1.6.0 counts a buffer before it has
+     * allocated it. After a few failed allocations connections would get no buffer any more, and its selector would
+     * wait for one for ever.
      */
     @Override
     protected void allocateBuffers(WebSocket socket) throws InterruptedException {
         if (spare == null) {
             spare = createBuffer();
         }
-        super.allocateBuffers(socket); // takes it, unless there are enough
+        // Takes the spare buffer, unless the library has enough.
+        super.allocateBuffers(socket);
     }
 
     /**
-     * Large enough for the whole head of a request. Otherwise a quarter of the library's: a flood of small frames has a
-     * worker no longer at a time.
+     * Returns a buffer that is large enough for the whole head of a request. Otherwise its size is a quarter of the
+     * library's, so that a flood of small frames occupies a worker for a shorter time.
      */
     @Override
     public ByteBuffer createBuffer() {
@@ -311,8 +333,8 @@ final class LibraryServer extends WebSocketServer {
     }
 
     /**
-     * Java-WebSocket 1.6.0 chooses the worker by a count of all connections, an int that becomes negative at the 2^31st:
-     * the exception would end its selector.
+     * Assigns the connection to a worker in turn. Java-WebSocket 1.6.0 chooses the worker by a count of all
+     * connections, an int that becomes negative at the 2^31st: the exception would end its selector.
      */
     @Override
     protected void queue(WebSocketImpl connection) throws InterruptedException {
@@ -324,13 +346,14 @@ final class LibraryServer extends WebSocketServer {
     }
 
     /**
-     * Starts the workers in the library's stead: when Java-WebSocket 1.6.0 finds no thread for one, its selector neither runs
-     * nor is closed, and the port stays bound. So the selector runs in any case, and can be stopped.
+     * Starts the workers in place of the library. If Java-WebSocket 1.6.0 gets no thread for one, its selector neither
+     * runs nor is closed, and the port stays bound. Here the selector runs in any case, and can be stopped.
      */
     @Override
     public void onStart() {
         try {
-            decoders.addAll(workers); // the library allows two buffers for each
+            // The library allows two buffers for each.
+            decoders.addAll(workers);
             workers.forEach(Thread::start);
             started.complete(null);
         } catch (Throwable failure) {
@@ -342,14 +365,18 @@ final class LibraryServer extends WebSocketServer {
     public void onError(@Nullable WebSocket socket, Exception failure) {
         if (socket == null) {
             started.completeExceptionally(failure);
-            Steps.log(LOG, "the library's server failed", failure); // its selector ends; see run
+            // The selector ends after this; see run.
+            Steps.log(LOG, "the library's server failed", failure);
         } else if (socket.<Object>getAttachment() instanceof PeerConnection connection) {
             LOG.debug("the library failed on a connection", failure);
             connection.abort();
         }
     }
 
-    /** Connections are in our registry, unfinished upgrades included; the library's list would take a global lock. */
+    /**
+     * Returns true. Our registry holds the connections, including unfinished upgrades; the library's list would take a
+     * global lock.
+     */
     @Override
     protected boolean addConnection(WebSocket socket) {
         return true;
@@ -363,7 +390,7 @@ final class LibraryServer extends WebSocketServer {
     @Override
     public void onOpen(WebSocket socket, ClientHandshake handshake) {}
 
-    /** Mostly our own doing; should the library have closed it, this ends it for us too. */
+    /** Ends the connection. Usually we have closed it; if the library has, this ends it for us too. */
     @Override
     public void onClose(WebSocket socket, int code, String reason, boolean byPeer) {
         if (socket.<Object>getAttachment() instanceof PeerConnection connection) {

@@ -15,54 +15,55 @@ import org.java_websocket.WrappedByteChannel;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One connection's socket, as the library sees it, and its bounded outbound queue, which the library does not see.
- * Whoever sends and finds nobody writing writes to the socket; what the socket does not take waits for the selector,
- * which calls {@link #writeMore}. The library's own outbound queue is never used: it has no bound, costs a selector hop
- * a frame, and (Java-WebSocket 1.6.0, {@code doWrite}) resets the interest to reading after another thread has asked
- * for writing, after which replies are stuck.
+ * The socket of one connection, as the library sees it, and its bounded outbound queue, which the library does not see.
+ * A thread that sends while no other thread is writing writes to the socket itself. What the socket does not accept
+ * waits for the selector, which calls {@link #writeMore}. The library's own outbound queue is never used: it has no
+ * bound and costs a selector hop per frame. It also resets the interest to reading after another thread has asked for
+ * writing, and then replies are stuck (Java-WebSocket 1.6.0, {@code doWrite}).
  *
- * <p>The selector reads; anyone may send, one thread at a time. The lock guards the outbound side and the key's interest;
- * no I/O and no call outward is made under it.
+ * <p>The selector reads. Any thread may send, one at a time. The lock guards the outbound side and the key's interest.
+ * No I/O and no call to other classes is made under it.
  *
- * <p>The socket is never closed while a thread is in a write. In JDK 17 ({@code SocketChannelImpl.kill}; mended in later
- * ones) a selector that finds the key cancelled frees the descriptor of a closing socket all the same, and Java-WebSocket
- * 1.6.0 cancels the key before it closes. The next connection that is accepted gets the same descriptor, and with it the
- * bytes of that write.
+ * <p>The socket is never closed while a thread is writing. In JDK 17 ({@code SocketChannelImpl.kill}; fixed in later
+ * ones) a selector that finds the key cancelled frees the descriptor of a closing socket even then, and Java-WebSocket
+ * 1.6.0 cancels the key before it closes the socket. The next accepted connection would get the same descriptor, and
+ * the bytes of that write.
  */
-@SuppressWarnings("NonAtomicVolatileUpdate") // updated under the lock, read by those who only want to know
+// These fields are updated under the lock. Other threads read them without it, only for information.
+@SuppressWarnings("NonAtomicVolatileUpdate")
 final class PeerChannel implements WrappedByteChannel {
     private static final int WRITE_BYTES = 64 * 1024;
     private static final int WRITE_BUFFERS = 32;
-    /** Up to here several are joined before a write. */
+    /** Buffers up to this size are joined before a write. */
     private static final int SMALL = 1024;
 
     private static final ByteBuffer[] NOTHING = {};
-    /** How many writes one thread makes for others' frames before it leaves the rest to the selector. */
+    /** How many writes one thread makes for the frames of other threads. Then it leaves the rest to the selector. */
     private static final int WRITES = 16;
-    /** How much is held for a flush, unless the bound is small. */
+    /** How many bytes are held until a flush, unless the bound is small. */
     private static final int HELD_BYTES = 16 * 1024;
-    /** Above this many selected keys the selector cleans up. */
+    /** The selector's set of selected keys is cleared when it is larger than this. */
     private static final int SELECTED_KEYS = 16;
 
-    /** What the selector reads and the ends of the connection are told to. */
+    /** Receives what the selector reads, and the events that end the connection. */
     interface Owner {
-        /** The head of the request is longer than allowed. */
+        /** Called when the head of the request is longer than allowed. */
         void headTooLong();
 
-        /** The peer sends no more, and all that it sent was decoded. */
+        /** Called when the peer has ended its output and everything that it sent was decoded. */
         void inputEnded();
 
-        /** The socket failed, or we did: nothing more is read or written. */
+        /** Called when the socket or this class failed. Nothing more is read or written. */
         void failed(Throwable cause);
 
-        /** Nothing waits any more, after it was said that much did. */
+        /** Called when nothing waits any more, after the queue was more than half full or refused data. */
         void drained();
 
-        /** All was written, and the connection ends here. */
+        /** Called when everything was written. The connection ends here. */
         void finished();
     }
 
-    /** What happens once all was written. */
+    /** What happens after everything was written. */
     enum Then {
         GO_ON,
         SHUT_OUTPUT,
@@ -76,28 +77,36 @@ final class PeerChannel implements WrappedByteChannel {
     private final int held;
     private final Owner owner;
 
-    // The selector's
+    // Used by the selector alone.
     private byte[] head = new byte[0];
     private int headLength;
     private boolean headRead;
     private boolean discarding;
     private boolean inputOver;
-    private @Nullable ByteBuffer early; // what came in one read with the head
+    // Bytes that came in the same read as the end of the head.
+    private @Nullable ByteBuffer early;
 
-    /** One for each read that is not decoded yet, and one for the peer that may still send. */
+    /** The number of reads that are not decoded yet, plus one while the peer may still send. */
     private final AtomicInteger undecoded = new AtomicInteger(1);
 
     private final ReentrantLock lock = new ReentrantLock();
     private final ArrayDeque<ByteBuffer> queue = new ArrayDeque<>(2); // Guarded by lock
-    private volatile long waiting; // Written under lock; bytes in the queue
-    private @Nullable Thread writer; // Guarded by lock; it empties the queue
-    private boolean armed; // Guarded by lock; the selector will empty the queue
-    private volatile long taken; // Written under lock; bytes that left after they had to wait for the peer
-    private boolean catchingUp; // Guarded by lock; from a wait for the peer until nothing waits
+    // Bytes in the queue. Written under lock.
+    private volatile long waiting;
+    // The thread that empties the queue. Guarded by lock.
+    private @Nullable Thread writer;
+    // The selector will empty the queue. Guarded by lock.
+    private boolean armed;
+    // Bytes that were written after they had to wait for the peer. Written under lock.
+    private volatile long taken;
+    // True from a wait for the peer until nothing waits. Guarded by lock.
+    private boolean catchingUp;
     private boolean owesDrained; // Guarded by lock
-    private boolean sealed; // Guarded by lock; the last frame is queued
+    // The last frame is queued. Guarded by lock.
+    private boolean sealed;
     private boolean reading = true; // Guarded by lock
-    private boolean closed; // Guarded by lock; no write begins any more
+    // No further write begins. Guarded by lock.
+    private boolean closed;
     private int interest = SelectionKey.OP_READ; // Guarded by lock
     private Then then = Then.GO_ON; // Guarded by lock
 
@@ -112,17 +121,23 @@ final class PeerChannel implements WrappedByteChannel {
 
     // ---- outbound
 
-    /** Queues data; false, and nothing taken, when sealed or beyond the bound. */
+    /**
+     * Queues data and writes it. Returns false, and takes nothing, if the channel is sealed or closed, or the data is
+     * beyond the bound.
+     */
     boolean send(ByteBuffer data) {
         return offer(data, true, 0);
     }
 
-    /** Queues data for {@link #flush}, or for whatever is queued next; written at once when much waits. */
+    /**
+     * Queues data. It is written at the next {@link #flush} or with what is queued next, and at once if more than
+     * {@code held} bytes wait.
+     */
     boolean queue(ByteBuffer data) {
         return offer(data, true, held);
     }
 
-    /** Writes what was queued and is held. */
+    /** Writes what was queued and held. */
     void flush() {
         lock.lock();
         try {
@@ -135,7 +150,10 @@ final class PeerChannel implements WrappedByteChannel {
         flush(null);
     }
 
-    /** Queues a control frame, or drops it when the bound is reached: a peer that floods us with pings has its way. */
+    /**
+     * Queues a control frame, or drops it if the bound is reached: a peer that floods the server with pings then gets
+     * no answers.
+     */
     void control(ByteBuffer frame) {
         offer(frame, false, 0);
     }
@@ -147,7 +165,7 @@ final class PeerChannel implements WrappedByteChannel {
             if (sealed || closed) {
                 return false;
             }
-            // A control frame is small: it goes whenever nothing waits.
+            // A control frame is small, so it is queued whenever nothing waits.
             if (waiting + data.remaining() > bound && (isData || waiting > 0)) {
                 owesDrained |= isData && waiting > 0;
                 return false;
@@ -165,7 +183,10 @@ final class PeerChannel implements WrappedByteChannel {
         return true;
     }
 
-    /** Queues the last bytes, whatever the bound; what is sent later is refused. Does nothing when sealed already. */
+    /**
+     * Queues the last bytes, whatever the bound. What is sent later is refused. Does nothing if the queue is already
+     * sealed.
+     */
     void seal(ByteBuffer last, Then next) {
         lock.lock();
         try {
@@ -173,7 +194,8 @@ final class PeerChannel implements WrappedByteChannel {
                 return;
             }
             sealed = true;
-            if (then != Then.FINISH) { // the peer was faster
+            if (then != Then.FINISH) {
+                // Otherwise finish was called first, because the peer was faster.
                 then = next;
             }
             enqueue(last);
@@ -186,7 +208,7 @@ final class PeerChannel implements WrappedByteChannel {
         flush(null);
     }
 
-    /** Ends the connection as soon as all is written, the last frame included, which may not be queued yet. */
+    /** Ends the connection after everything is written, including the last frame, which may not be queued yet. */
     void finish() {
         lock.lock();
         try {
@@ -204,7 +226,7 @@ final class PeerChannel implements WrappedByteChannel {
         return waiting;
     }
 
-    /** Returns how many bytes have left that had to wait for the peer. */
+    /** Returns how many bytes were written after they had to wait for the peer. */
     long taken() {
         return taken;
     }
@@ -225,9 +247,9 @@ final class PeerChannel implements WrappedByteChannel {
     }
 
     /**
-     * Writes what waits, as far as the socket takes it. The caller has taken the turn.
+     * Writes what waits, as far as the socket accepts it. The caller has taken the turn.
      *
-     * @param begin what to begin with, when that is known
+     * @param begin what to write first; null to take it from the queue
      */
     private void flush(@Nullable ByteBuffer begin) {
         try {
@@ -244,12 +266,16 @@ final class PeerChannel implements WrappedByteChannel {
                 }
                 chunk = next(written);
             }
-        } catch (Throwable failure) { // memory for the write may be short, too
+        } catch (Throwable failure) {
+            // The write may also fail for lack of memory.
             Steps.run(() -> owner.failed(failure), this::endWriting);
         }
     }
 
-    /** After a failure, in the turn or just behind it: nothing may follow a frame of which a part may have left. */
+    /**
+     * Ends writing after a failure, in the turn or just after it. Nothing may follow a frame of which a part may have
+     * been written.
+     */
     private void endWriting() {
         lock.lock();
         try {
@@ -262,7 +288,9 @@ final class PeerChannel implements WrappedByteChannel {
         }
     }
 
-    /** Notes what was written, and returns what to write next: nothing when nothing waits, and then the turn is over. */
+    /**
+     * Removes what was written and returns what to write next. If nothing waits, returns nothing and ends the turn.
+     */
     private ByteBuffer[] next(long written) {
         Then next;
         boolean drained;
@@ -316,7 +344,10 @@ final class PeerChannel implements WrappedByteChannel {
         return count > 1 ? joined(count, bytes) : views();
     }
 
-    /** Joins the first of the queue: the JDK would copy each to memory of its own, and write but so many at once. */
+    /**
+     * Joins the first buffers of the queue. Otherwise the JDK would copy each to memory of its own, and limit how many
+     * it writes at once.
+     */
     private ByteBuffer[] joined(int count, int bytes) { // Guarded by lock
         ByteBuffer all = ByteBuffer.allocate(bytes);
         Iterator<ByteBuffer> first = queue.iterator();
@@ -334,7 +365,8 @@ final class PeerChannel implements WrappedByteChannel {
             if (count == chunk.length || bytes == WRITE_BYTES) {
                 break;
             }
-            // The JDK copies what it writes to memory that each thread keeps: no more than a socket may take.
+            // The JDK copies what it writes to memory that each thread keeps. So this is no more than a socket may
+            // accept.
             int length = Math.min(data.remaining(), WRITE_BYTES - bytes);
             chunk[count++] = data.duplicate().limit(data.position() + length);
             bytes += length;
@@ -352,7 +384,8 @@ final class PeerChannel implements WrappedByteChannel {
             int taken = (int) Math.min(left, first.remaining());
             left -= taken;
             waiting -= taken;
-            if (taken < first.remaining()) { // others read the same buffer: its position is not ours
+            if (taken < first.remaining()) {
+                // Others read the same buffer, so its position must not change.
                 queue.addFirst(first.duplicate().position(first.position() + taken));
             }
         }
@@ -377,15 +410,17 @@ final class PeerChannel implements WrappedByteChannel {
             interest = wanted;
             try {
                 key.interestOps(wanted);
-            } catch (CancelledKeyException cut) { // by the timer, which tells the owner
+            } catch (CancelledKeyException cut) {
+                // The timer cancelled the key, and it informs the owner.
                 closed = true;
             }
         }
     }
 
     /**
-     * Always true, so that the library calls {@link #writeMore} and never touches the key's interest, which is ours:
-     * Java-WebSocket 1.6.0 would reset it to reading after another thread asked for writing, and replies got stuck.
+     * Always returns true, so that the library calls {@link #writeMore} and never changes the key's interest, which
+     * belongs to this class. Java-WebSocket 1.6.0 would reset it to reading after another thread has asked for writing,
+     * and replies would be stuck.
      */
     @Override
     public boolean isNeedWrite() {
@@ -408,7 +443,7 @@ final class PeerChannel implements WrappedByteChannel {
         flush(null);
     }
 
-    /** The library writes only what we let it produce: nothing. */
+    /** Always throws. The library writes only what we let it produce, which is nothing. */
     @Override
     public int write(ByteBuffer source) throws IOException {
         throw new IOException("nothing may overtake the connection's own queue");
@@ -417,13 +452,15 @@ final class PeerChannel implements WrappedByteChannel {
     // ---- inbound, on the selector
 
     /**
-     * Reads for the library: first the whole head of the request in one piece, then whatever comes. Java-WebSocket
-     * 1.6.0 would parse an unfinished head again with each byte, without a bound, and keep a 64 KiB buffer for the
-     * connection's life. An end of input is not passed on: the library would drop what was read but not yet decoded.
+     * Reads for the library: first the whole head of the request in one piece, then what follows. Java-WebSocket 1.6.0
+     * would parse an unfinished head again with each byte, without a bound, and keep a 64 KiB buffer while the
+     * connection is open. The end of the input is not passed on: the library would drop what was read but not yet
+     * decoded.
      */
     @Override
     public int read(ByteBuffer target) {
-        if (inputOver) { // the library leaves a key selected after a read that brought nothing, and reads again
+        if (inputOver) {
+            // After a read that brought nothing the library leaves the key selected, and reads again.
             target.clear();
             return 0;
         }
@@ -435,7 +472,8 @@ final class PeerChannel implements WrappedByteChannel {
             if (!headRead) {
                 return readHead(target);
             }
-            if (early != null) { // the library has not come for it yet
+            if (early != null) {
+                // The library has not fetched these bytes yet.
                 return takeEarly(target);
             }
             int count = socket.read(target);
@@ -445,7 +483,8 @@ final class PeerChannel implements WrappedByteChannel {
                 endInput();
             }
             return Math.max(0, count);
-        } catch (Throwable failure) { // Java-WebSocket 1.6.0: an Error would end the selector
+        } catch (Throwable failure) {
+            // In Java-WebSocket 1.6.0 an Error would end the selector.
             inputOver = true;
             Steps.run(this::stopReading, () -> owner.failed(failure));
             target.clear();
@@ -519,7 +558,7 @@ final class PeerChannel implements WrappedByteChannel {
         }
     }
 
-    /** A read was decoded. */
+    /** Records that the bytes of one read were decoded. */
     void decoded() {
         if (undecoded.decrementAndGet() == 0) {
             owner.inputEnded();
@@ -527,9 +566,9 @@ final class PeerChannel implements WrappedByteChannel {
     }
 
     /**
-     * True to have {@link #readMore} called, on the selector's thread but outside its iteration: to pass on what came
-     * with the head, and to clean the selected keys. Java-WebSocket 1.6.0 does not remove a key from them after a
-     * write, so that each wake-up visits every connection that was ever written to.
+     * Returns true to make the library call {@link #readMore}, on the selector's thread but outside its iteration. That
+     * call passes on what came with the head and clears the selected keys. Java-WebSocket 1.6.0 does not remove a key
+     * from them after a write, so each wake-up would visit every connection that was ever written to.
      */
     @Override
     public boolean isNeedRead() {
@@ -540,7 +579,8 @@ final class PeerChannel implements WrappedByteChannel {
     @Override
     public int readMore(ByteBuffer target) {
         if (key.selector().isOpen()) {
-            key.selector().selectedKeys().clear(); // what is still ready is selected again: readiness is by level
+            // Keys that are still ready are selected again: readiness is level-triggered.
+            key.selector().selectedKeys().clear();
         }
         return takeEarly(target);
     }
@@ -569,13 +609,16 @@ final class PeerChannel implements WrappedByteChannel {
         return socket.isOpen();
     }
 
-    /** For the library; the owner, who hears of it, sees to it that it happens. */
+    /**
+     * Closes the socket for the library, if no thread is writing. The owner learns of the end and makes sure that the
+     * socket is closed.
+     */
     @Override
     public void close() {
         boolean unused = tryClose();
     }
 
-    /** Forgets what waits, and closes the socket; false, and to be tried again, while a thread is in a write. */
+    /** Drops what waits, and closes the socket. Returns false while a thread is writing; call it again then. */
     boolean tryClose() {
         lock.lock();
         try {
@@ -591,7 +634,7 @@ final class PeerChannel implements WrappedByteChannel {
         try {
             socket.close();
         } catch (IOException ignored) {
-            // Java-WebSocket 1.6.0 would log it as an error, for a peer that is gone
+            // The peer is gone. Java-WebSocket 1.6.0 would log this as an error.
         }
         return true;
     }

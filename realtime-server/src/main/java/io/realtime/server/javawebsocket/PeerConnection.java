@@ -32,18 +32,21 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * One connection from its accept to its end. The worker upgrades it and decodes what it receives; anyone may send or
- * close; only the timer ends it, so that no end runs on a sender's stack or under a lock of the library. Why it ends is
- * decided once, by whoever comes first. Has no lock: outbound is {@link PeerChannel}'s, the listener's calls are
- * {@link LibraryCallbacks}'.
+ * One connection from its accept to its end. The worker upgrades it and decodes what it receives. Any thread may send
+ * or close. Only the timer ends it, so that no end runs on a sender's stack or under a lock of the library. The first
+ * cause of the end is recorded, and later ones are ignored. It has no lock: {@link PeerChannel} guards the outbound
+ * side, {@link LibraryCallbacks} the calls of the listener.
  */
 final class PeerConnection implements Connection, FrameDecoder.Sink, PeerChannel.Owner {
     private static final Logger LOG = LoggerFactory.getLogger(PeerConnection.class);
 
-    /** How long a peer may take to answer a close, or to leave after a refusal, once it takes no more of what waits. */
+    /**
+     * How long a peer may take to answer a close, or to leave after a refusal, while it accepts no more of the waiting
+     * bytes.
+     */
     static final Duration CLOSE_GRACE = Duration.ofSeconds(5);
 
-    /** How long a write to a socket that does not block takes, at most and about. */
+    /** The approximate longest time of a write to a socket that does not block. */
     private static final Duration WRITE_TIME = Duration.ofMillis(1);
 
     private final Acceptor acceptor;
@@ -60,14 +63,15 @@ final class PeerConnection implements Connection, FrameDecoder.Sink, PeerChannel
     private final AtomicBoolean ended = new AtomicBoolean();
     private volatile boolean opened;
     private volatile boolean failed;
-    private @Nullable ConnectionListener listener; // the worker's
+    // Used by the worker alone.
+    private @Nullable ConnectionListener listener;
     private final Scheduler.Cancellable handshakeDeadline;
     private volatile Scheduler.Cancellable deadline;
 
     /**
-     * Takes an accepted socket; the key is registered and gets its attachment here.
+     * Takes an accepted socket. The key is registered, and gets its attachment here.
      *
-     * @param onEnded told on the timer when the connection is over
+     * @param onEnded called on the timer when the connection is over
      */
     PeerConnection(
             WebSocketAdapter server,
@@ -98,7 +102,7 @@ final class PeerConnection implements Connection, FrameDecoder.Sink, PeerChannel
         return impl;
     }
 
-    // ---- Connection: anyone
+    // ---- Connection: any thread
 
     @Override
     public boolean send(MessageBatch batch) {
@@ -139,7 +143,8 @@ final class PeerConnection implements Connection, FrameDecoder.Sink, PeerChannel
     public void close(CloseReason why) {
         if (opened) {
             closeWith(Ending.local(why), PeerChannel.Then.GO_ON);
-        } else { // at the server's end, before the upgrade was done
+        } else {
+            // The server is closing, and the upgrade was not finished.
             lose("closed before the upgrade");
         }
     }
@@ -161,7 +166,8 @@ final class PeerConnection implements Connection, FrameDecoder.Sink, PeerChannel
         if (!ending.compareAndSet(null, why)) {
             return false;
         }
-        cutAfterGrace(); // first: it ends also when there is no memory for the farewell
+        // Scheduled first, so that the connection ends even if there is no memory for the close frame.
+        cutAfterGrace();
         channel.seal(ControlFrames.close(why.reason()), then);
         return true;
     }
@@ -186,9 +192,9 @@ final class PeerConnection implements Connection, FrameDecoder.Sink, PeerChannel
         }
     }
 
-    // ---- the worker's
+    // ---- the worker
 
-    /** The head of the request is complete: answers it and, when accepted, opens. */
+    /** Handles the complete head of the request: answers it and, if accepted, opens the connection. */
     void upgrade(ByteBuffer head) {
         Handshake handshake;
         try {
@@ -203,7 +209,8 @@ final class PeerConnection implements Connection, FrameDecoder.Sink, PeerChannel
         } catch (UpgradeRequest.Refused refused) {
             refuse(refused.status(), refused.reason());
             return;
-        } catch (Throwable failure) { // Java-WebSocket 1.6.0: an escaping Error stops a worker or the whole server
+        } catch (Throwable failure) {
+            // Java-WebSocket 1.6.0: an Error that escapes stops a worker or the whole server.
             Steps.log(LOG, "deciding about an upgrade failed", failure);
             refuse(500, "Internal Server Error");
             return;
@@ -228,7 +235,7 @@ final class PeerConnection implements Connection, FrameDecoder.Sink, PeerChannel
         }
     }
 
-    /** Takes what one read brought. */
+    /** Handles the bytes of one read. */
     void received(ByteBuffer read) {
         try {
             if (opened) {
@@ -246,13 +253,16 @@ final class PeerConnection implements Connection, FrameDecoder.Sink, PeerChannel
         } catch (FrameDecoder.Violation violation) {
             LOG.debug("{} broke the protocol: {}", remote, violation.reason());
             fail(violation.reason());
-        } catch (Throwable failure) { // Java-WebSocket 1.6.0: an escaping Error stops a worker or the whole server
+        } catch (Throwable failure) {
+            // Java-WebSocket 1.6.0: an Error that escapes stops a worker or the whole server.
             Steps.log(LOG, "receiving failed", failure);
             fail(new CloseReason(CloseReason.INTERNAL_ERROR, "the server failed to handle a message"));
         }
     }
 
-    /** Says why and hangs up: the peer is not asked, since nothing more of it can be understood. */
+    /**
+     * Sends the reason and closes without waiting for the peer's answer, since nothing more from it can be decoded.
+     */
     private void fail(CloseReason why) {
         failed = true;
         if (!closeWith(Ending.local(why), PeerChannel.Then.SHUT_OUTPUT)) {
@@ -282,7 +292,8 @@ final class PeerConnection implements Connection, FrameDecoder.Sink, PeerChannel
 
     private void hear(Consumer<ConnectionListener> call) {
         ConnectionListener to = listener;
-        if (to != null && !failed) { // behind a message that was not heard none may be
+        if (to != null && !failed) {
+            // No message may follow one that was not delivered.
             call.accept(to);
         }
     }
@@ -336,7 +347,7 @@ final class PeerConnection implements Connection, FrameDecoder.Sink, PeerChannel
         timer.schedule(Duration.ZERO, this::end);
     }
 
-    // ---- the timer's
+    // ---- the timer
 
     private void handshakeOverdue() {
         if (!opened) {
@@ -352,7 +363,7 @@ final class PeerConnection implements Connection, FrameDecoder.Sink, PeerChannel
         }
     }
 
-    /** Closes the socket, as soon as nobody writes to it, and makes the listener's last call. */
+    /** Closes the socket as soon as no thread writes to it, and makes the listener's last call. */
     private void closeSocket() {
         if (!channel.tryClose()) {
             timer.schedule(WRITE_TIME, this::closeSocket);
@@ -364,7 +375,7 @@ final class PeerConnection implements Connection, FrameDecoder.Sink, PeerChannel
         } finally {
             place.leave();
             onEnded.accept(this);
-            // Even before the upgrade was done: it may be under way, and its listener is owed its last call.
+            // Also before the upgrade is finished: it may be in progress, and its listener must get its last call.
             callbacks.closed(why == null ? Ending.lost("") : why);
         }
     }

@@ -13,10 +13,10 @@ import org.java_websocket.handshake.Handshakedata;
 import org.java_websocket.handshake.ServerHandshakeBuilder;
 
 /**
- * Where the library hands a connection's bytes to us: first the whole head of the request, then what its reads bring.
- * It always seems to match and never has anything to write: answers and frames leave through {@link PeerChannel}, in
- * one order with what is sent, which the library's own queue could not give. No extension is offered: Java-WebSocket
- * 1.6.0 inflates permessage-deflate without a bound.
+ * The point where the library hands a connection's bytes to us: first the whole head of the request, then the bytes of
+ * its reads. It always claims to match and never has anything to write. Answers and frames are sent through {@link
+ * PeerChannel}, in one order with all else that is sent; the library's own queue could not guarantee that. No extension
+ * is offered: Java-WebSocket 1.6.0 inflates permessage-deflate without a bound.
  *
  * <p>For one thread: the connection's worker.
  */
@@ -28,7 +28,9 @@ final class PeerDraft extends Draft_6455 {
         this.connection = connection;
     }
 
-    /** The library copies a draft for each connection; this one was made for one, and is not copied. */
+    /**
+     * Returns this draft. The library copies a draft for each connection, but this one was created for one connection.
+     */
     @Override
     public Draft copyInstance() {
         return this;

@@ -15,22 +15,26 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Who is let in: so many connections in all and from one address, of which so many may be without a finished upgrade.
- * A newcomer beyond the first two is turned away. Beyond the third the upgrade that has waited longest is cut instead:
- * an honest client needs milliseconds for its own, so that sockets which say nothing cannot keep others out.
+ * The admission of connections. It limits the connections in all, the connections from one address, and those whose
+ * upgrade is not finished. Beyond the first two limits a new connection is refused. Beyond the third the connection
+ * that has waited longest for its upgrade is cut instead. An honest client needs milliseconds for its upgrade, so
+ * sockets that send nothing cannot keep others out.
  *
- * <p>An IPv6 address counts as its /64 network, which is what one host can take its addresses from.
+ * <p>An IPv6 address counts as its /64 network, since one host can use any address of it.
  *
- * <p>Safe for use by many threads; one lock, under which nothing else is called.
+ * <p>Safe for use by many threads. It has one lock, under which nothing else is called.
  */
 public final class Admission {
     /**
-     * What the kernel may keep of one connection's outbound bytes beside the transport's bound: else Linux takes up to 4 MiB
-     * of each peer that does not read, and copies it there while others wait.
+     * How many bytes of one connection's outbound data the kernel may hold in addition to the transport's bound.
+     * Without it Linux accepts up to 4 MiB for each peer that does not read, and copies it there while others wait.
      */
     public static final int SEND_BUFFER = 128 * 1024;
 
-    /** What a peer that is being closed takes of what waits, at least, in the time that it has for its answer; else it is cut. */
+    /**
+     * How many of the waiting bytes a peer that is being closed must at least accept within the time for its answer.
+     * Otherwise it is cut.
+     */
     public static final int LEAST_TAKEN = 1024;
 
     private static final Logger LOG = LoggerFactory.getLogger(Admission.class);
@@ -43,19 +47,21 @@ public final class Admission {
 
     private final ReentrantLock lock = new ReentrantLock();
     private final Map<String, Integer> byAddress = new HashMap<>(); // Guarded by lock
-    private final Set<Place> pending = new LinkedHashSet<>(); // Guarded by lock; oldest first
+    // Oldest first. Guarded by lock.
+    private final Set<Place> pending = new LinkedHashSet<>();
     private int open; // Guarded by lock
-    private long refused; // Guarded by lock; since the last line in the log
+    // Refusals since the last line in the log. Guarded by lock.
+    private long refused;
     private long saidAt = System.nanoTime() - QUIET.toNanos(); // Guarded by lock
 
-    /** Nobody is in. */
+    /** Creates an admission without connections. */
     public Admission(Config config) {
         this.most = config.connections();
         this.mostPerAddress = config.connectionsPerAddress();
         this.mostPending = config.pendingUpgrades();
     }
 
-    /** Takes a place for a newcomer; null when there is none. */
+    /** Takes a place for a new connection. Returns null if a limit is reached. */
     public @Nullable Place enter(InetSocketAddress from) {
         String address = network(from);
         String why;
@@ -87,7 +93,7 @@ public final class Admission {
         return null;
     }
 
-    /** What a connection that was let in has, until it leaves. */
+    /** The place of an admitted connection, until it leaves. */
     public final class Place {
         private final String address;
         private Runnable cut = () -> {}; // Guarded by lock
@@ -99,10 +105,10 @@ public final class Admission {
         }
 
         /**
-         * The upgrade begins, unless another thread has finished it already. When too many have not finished theirs, the
-         * oldest of them is cut, on this thread.
+         * Records that the upgrade begins, unless another thread has finished it already. If too many upgrades are
+         * unfinished, the oldest connection among them is cut, on this thread.
          *
-         * @param abort cuts this one; returns at once
+         * @param abort cuts this connection; returns at once
          */
         public void upgrading(Runnable abort) {
             Runnable oldest;
@@ -125,7 +131,7 @@ public final class Admission {
             oldest.run();
         }
 
-        /** The upgrade is finished. */
+        /** Records that the upgrade is finished. */
         public void upgraded() {
             lock.lock();
             try {
@@ -136,7 +142,7 @@ public final class Admission {
             }
         }
 
-        /** Gives the place back; nothing happens the second time. */
+        /** Gives the place back. A second call does nothing. */
         public void leave() {
             lock.lock();
             try {
@@ -155,7 +161,8 @@ public final class Admission {
     /** Returns what counts as one address: an IPv4 address, or an IPv6 /64 network. */
     public static String network(InetSocketAddress remote) {
         InetAddress address = remote.getAddress();
-        if (address == null) { // not resolved: no socket's, a name in a simulated network
+        if (address == null) {
+            // The address is not resolved. No socket has such an address; it is a name in a simulated network.
             return remote.getHostString();
         }
         if (!(address instanceof Inet6Address)) {

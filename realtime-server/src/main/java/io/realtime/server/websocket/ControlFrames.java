@@ -4,9 +4,7 @@ import io.realtime.CloseReason;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 
-/**
- * Control frames as a server sends them: unmasked, final, at most 125 bytes (RFC 6455 section 5.5).
- */
+/** Control frames as a server sends them: unmasked, final, at most 125 bytes (RFC 6455 section 5.5). */
 public final class ControlFrames {
     private static final int CLOSE = 0x8;
     private static final int PING = 0x9;
@@ -14,17 +12,17 @@ public final class ControlFrames {
 
     private ControlFrames() {}
 
-    /** A ping without payload. */
+    /** Returns a ping without payload. */
     public static ByteBuffer ping() {
         return frame(PING, new byte[0]);
     }
 
-    /** The answer to a ping of at most 125 bytes. */
+    /** Returns the pong for a ping of at most 125 bytes. */
     public static ByteBuffer pong(byte[] payload) {
         return frame(PONG, payload);
     }
 
-    /** A close frame; one without a code when the code may not be sent. */
+    /** Returns a close frame. It contains no code if the code must not be sent. */
     public static ByteBuffer close(CloseReason reason) {
         if (!isSendable(reason.code())) {
             return frame(CLOSE, new byte[0]);
@@ -38,7 +36,9 @@ public final class ControlFrames {
                         .array());
     }
 
-    /** Whether a code may stand in a close frame (RFC 6455 section 7.4 and the registry it founded). */
+    /**
+     * Returns whether a close frame may contain a code (RFC 6455 section 7.4 and the registry that it established).
+     */
     public static boolean isSendable(int code) {
         return (code >= 3000 && code <= 4999) || (code >= 1000 && code <= 1003) || (code >= 1007 && code <= 1014);
     }

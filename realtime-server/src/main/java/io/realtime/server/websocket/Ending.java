@@ -4,22 +4,22 @@ import io.realtime.CloseReason;
 import io.realtime.spi.ConnectionListener;
 
 /**
- * Why a connection ends, decided once, by the first that knows.
+ * Why a connection ends. The first cause decides.
  *
  * @param byPeer as in {@link ConnectionListener#onClosed}
  */
 public record Ending(CloseReason reason, boolean byPeer) {
-    /** The peer's close frame. */
+    /** Returns the ending by the peer's close frame. */
     public static Ending ofPeer(CloseReason reason) {
         return new Ending(reason, true);
     }
 
-    /** What this side decided or found. */
+    /** Returns an ending that this side has decided or detected. */
     public static Ending local(CloseReason reason) {
         return new Ending(reason, false);
     }
 
-    /** A connection that ends without a closing handshake. */
+    /** Returns the ending of a connection that ends without a closing handshake. */
     public static Ending lost(String why) {
         return local(new CloseReason(CloseReason.ABNORMAL, why));
     }

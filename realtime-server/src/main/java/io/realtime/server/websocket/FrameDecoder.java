@@ -12,12 +12,12 @@ import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Turns a client's bytes into messages (RFC 6455 section 5), holding at most twice what has arrived of a message, and
- * never more than the limit.
+ * A decoder that turns a client's bytes into messages (RFC 6455 section 5). For an unfinished message it holds at most
+ * twice what has arrived, and never more than the limit.
  *
- * <p>Instead of the library's: Draft_6455 of Java-WebSocket 1.6.0 allocates what a header claims before it arrives,
- * counts fragments only at the last one, lets unmasked frames pass, drops the good frames of a read in which a bad one
- * follows, and logs every violation with its stack trace.
+ * <p>It replaces the library's. Draft_6455 of Java-WebSocket 1.6.0 allocates what a header claims before it arrives,
+ * counts fragments only at the last one, and accepts unmasked frames. It drops the valid frames of a read if an invalid
+ * one follows, and logs every violation with its stack trace.
  *
  * <p>For one thread: the connection's I/O thread.
  */
@@ -33,48 +33,56 @@ public final class FrameDecoder {
     private static final byte[] NONE = new byte[0];
     private static final VarHandle LONGS = MethodHandles.byteArrayViewVarHandle(long[].class, ByteOrder.BIG_ENDIAN);
 
-    /** Where the decoded goes. */
+    /** The receiver of what was decoded. */
     public interface Sink {
-        /** A whole text message. */
+        /** Receives a whole text message. */
         void text(String text);
 
-        /** A whole binary message; the buffer is the receiver's. */
+        /** Receives a whole binary message. The buffer belongs to the receiver. */
         void binary(ByteBuffer payload);
 
-        /** A ping or a pong, asked for or not. */
+        /** Called for each ping and each pong, including unsolicited pongs. */
         void activity();
 
-        /** So many bytes more have come of a message that is not whole yet; at most once for each {@link #decode}. */
+        /**
+         * Called when this many more bytes of an unfinished message have arrived; at most once for each {@link
+         * #decode}.
+         */
         void progress(int bytes);
 
         /**
-         * Frames that are owed to the peer: the pongs for all pings of one {@link #decode}. One write for each would keep
-         * the thread from others for as long as a flood lasts.
+         * Receives the frames to send to the peer: the pongs for all pings of one {@link #decode}. With one write for
+         * each pong, a flood of pings would keep the thread from other connections.
          */
         void answer(ByteBuffer pongs);
 
-        /** The peer's close frame, its last; {@link CloseReason#NO_STATUS} when it bears no code. */
+        /**
+         * Receives the reason of the peer's close frame, which is its last frame; {@link CloseReason#NO_STATUS} if it
+         * contains no code.
+         */
         void peerClosed(CloseReason reason);
     }
 
-    /** The peer broke the protocol or a limit; nothing after it can be decoded. */
+    /** The peer violated the protocol or a limit. Nothing after the violation can be decoded. */
     public static final class Violation extends Exception {
         private static final long serialVersionUID = 1L;
 
         private final transient CloseReason reason;
 
         Violation(int code, String text) {
-            super(text, null, false, false); // hostile input is normal input: no stack trace for it
+            // Hostile input is normal input, so there is no stack trace.
+            super(text, null, false, false);
             this.reason = new CloseReason(code, text);
         }
 
-        /** Returns what the connection is to be closed with. */
+        /** Returns the reason to close the connection with. */
         public CloseReason reason() {
             return reason;
         }
     }
 
-    private volatile int limit; // read by the I/O thread, set by any
+    // Read by the I/O thread; set by any thread.
+    private volatile int limit;
     private final Sink sink;
     private final byte[] header = new byte[14];
     private int headerRead;
@@ -86,17 +94,21 @@ public final class FrameDecoder {
     private int frameLength;
     private int frameRead;
 
-    private int messageOpcode; // CONTINUATION when no message is under way
+    // CONTINUATION while no message is unfinished.
+    private int messageOpcode;
     private byte[] message = NONE;
     private int messageLength;
-    private int told; // how much of it the sink knows
-    private byte[] spare = NONE; // of the last text of this decode(): whoever sends one sends more
+    // How many bytes of the message were reported to the sink.
+    private int told;
+    // The array of the last text of this decode(). A client that sends one text often sends more.
+    private byte[] spare = NONE;
     private byte[] control = NONE;
-    private @Nullable ByteArrayOutputStream pongs; // null while none is owed
+    // Null while no pong is pending.
+    private @Nullable ByteArrayOutputStream pongs;
     private boolean over;
 
     /**
-     * A decoder at the beginning of a connection.
+     * Creates a decoder for a new connection.
      *
      * @param limit the longest message in bytes, in one frame or in fragments
      */
@@ -105,12 +117,12 @@ public final class FrameDecoder {
         this.sink = sink;
     }
 
-    /** Sets the longest message, from its next frame on; on any thread. */
+    /** Sets the longest message in bytes. It applies from the next frame on. Any thread may call this. */
     public void limit(int bytes) {
         limit = bytes;
     }
 
-    /** Decodes all of the input; ignores what follows a close frame or a violation. */
+    /** Decodes all of the input. Ignores what follows a close frame or a violation. */
     public void decode(ByteBuffer in) throws Violation {
         try {
             while (!over) {
@@ -151,7 +163,7 @@ public final class FrameDecoder {
         }
     }
 
-    /** Returns how many bytes of memory a message that is not whole has. */
+    /** Returns how many bytes of memory an unfinished message holds. */
     int held() {
         return message.length;
     }
@@ -256,7 +268,8 @@ public final class FrameDecoder {
             boolean isWhole = fin && count == frameLength && messageLength == 0;
             if (isWhole && messageOpcode == TEXT && count <= spare.length) {
                 message = spare;
-            } else if (needed > message.length) { // doubles, but never beyond what the message can still need
+            } else if (needed > message.length) {
+                // Doubles, but not beyond what the message can still need.
                 int most = fin ? messageLength + frameLength - frameRead : limit;
                 message = Arrays.copyOf(message, (int) Math.max(needed, Math.min(most, 2L * message.length)));
             }
@@ -337,13 +350,17 @@ public final class FrameDecoder {
         return new CloseReason(code, text);
     }
 
-    /** Decodes, or returns null when it is no UTF-8: by the JDK's fast way unless that put in a replacement. */
+    /**
+     * Decodes UTF-8; returns null if it is malformed. Uses the JDK's fast decoder unless its result contains a
+     * replacement character.
+     */
     private static @Nullable String utf8(byte[] bytes, int from, int length) {
         String text = new String(bytes, from, length, StandardCharsets.UTF_8);
         if (text.indexOf('\uFFFD') < 0) {
             return text;
         }
-        try { // a new decoder reports what is malformed
+        try {
+            // A new decoder reports malformed input.
             return StandardCharsets.UTF_8
                     .newDecoder()
                     .decode(ByteBuffer.wrap(bytes, from, length))

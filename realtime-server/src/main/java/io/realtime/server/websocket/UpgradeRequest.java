@@ -17,16 +17,19 @@ import org.jspecify.annotations.Nullable;
 /**
  * An HTTP request for an upgrade (RFC 6455 section 4.2.1) and its answers. Immutable.
  *
- * <p>Instead of the library's: Java-WebSocket 1.6.0 joins repeated headers with a semicolon, echoes the client's
+ * <p>It replaces the library's. Java-WebSocket 1.6.0 joins repeated headers with a semicolon, echoes the client's
  * {@code Connection} header, answers every refusal with 404 and then leaves the connection open.
  */
 public final class UpgradeRequest {
     private static final String GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
-    /** Browsers send 15 or so, proxies add a few. What is parsed of each takes 100 bytes and more beside its text. */
+    /**
+     * Browsers send about 15 headers, and proxies add a few. A parsed header takes at least 100 bytes in addition to
+     * its text.
+     */
     private static final int MOST_HEADERS = 64;
 
-    /** What most requests hold: sessions keep their headers, and share these. */
+    /** Strings that most requests contain. Sessions keep their headers, and share these strings. */
     private static final Map<String, String> COMMON = Stream.of(
                     "Host",
                     "Upgrade",
@@ -59,14 +62,15 @@ public final class UpgradeRequest {
                     "X-Real-IP")
             .collect(Collectors.toUnmodifiableMap(text -> text, text -> text));
 
-    /** The request is none that can be upgraded; the message is the reason phrase. */
+    /** The request cannot be upgraded. The message is the reason phrase. */
     public static final class Refused extends Exception {
         private static final long serialVersionUID = 1L;
 
         private final int status;
 
         Refused(int status, String reason) {
-            super(reason, null, false, false); // hostile input is normal input: no stack trace for it
+            // Hostile input is normal input, so there is no stack trace.
+            super(reason, null, false, false);
             this.status = status;
         }
 
@@ -90,9 +94,10 @@ public final class UpgradeRequest {
     }
 
     /**
-     * Reads a whole request head, its empty line included.
+     * Parses a whole request head, including its empty line.
      *
-     * @throws Refused when it is malformed, has more than 64 headers, or asks for no upgrade that this server speaks
+     * @throws Refused if it is malformed, has more than 64 headers, or does not ask for an upgrade that this server
+     *     supports
      */
     public static UpgradeRequest parse(ByteBuffer head) throws Refused {
         String[] lines = StandardCharsets.ISO_8859_1.decode(head).toString().split("\r\n", -1);
@@ -114,7 +119,8 @@ public final class UpgradeRequest {
                 throw new Refused(400, "Bad Request");
             }
             String name = shared(lines[i].substring(0, colon));
-            if (name.equalsIgnoreCase("Host") && headers.containsKey(name)) { // RFC 9112 section 3.2
+            if (name.equalsIgnoreCase("Host") && headers.containsKey(name)) {
+                // A repeated Host is refused (RFC 9112 section 3.2).
                 throw new Refused(400, "Bad Request");
             }
             headers.merge(name, shared(lines[i].substring(colon + 1).trim()), (a, b) -> a + ", " + b);
@@ -164,7 +170,7 @@ public final class UpgradeRequest {
         }
     }
 
-    /** A header's name may hold letters, digits and some marks (RFC 9110 section 5.6.2). */
+    /** Returns whether a header's name consists of letters, digits and permitted marks (RFC 9110 section 5.6.2). */
     private static boolean isToken(String name) {
         for (int i = 0; i < name.length(); i++) {
             char c = name.charAt(i);
@@ -186,7 +192,7 @@ public final class UpgradeRequest {
         return false;
     }
 
-    /** Returns what the client said, for the server to decide. */
+    /** Returns what the client has sent, for the server's decision. */
     public Handshake handshake(InetSocketAddress remote) {
         int question = target.indexOf('?');
         return question < 0
@@ -194,7 +200,11 @@ public final class UpgradeRequest {
                 : new Handshake(target.substring(0, question), target.substring(question + 1), headers, remote);
     }
 
-    /** The answer that accepts. */
+    /**
+     * Returns the answer that accepts the upgrade.
+     *
+     * @param subprotocol the subprotocol of the connection; null for none
+     */
     public ByteBuffer accept(@Nullable String subprotocol) {
         return ascii("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                 + "Sec-WebSocket-Accept: " + acceptKey(header("Sec-WebSocket-Key")) + "\r\n"
@@ -202,7 +212,7 @@ public final class UpgradeRequest {
                 + "\r\n");
     }
 
-    /** An answer that refuses; the connection ends behind it. */
+    /** Returns an answer that refuses the upgrade. The connection ends after it. */
     public static ByteBuffer refusal(int status, String reason) {
         return ascii("HTTP/1.1 " + status + " " + reason.replaceAll("[^\\x20-\\x7E]", "?")
                 + "\r\nConnection: close\r\nContent-Length: 0\r\n"
@@ -215,7 +225,8 @@ public final class UpgradeRequest {
         try {
             MessageDigest sha1 = MessageDigest.getInstance("SHA-1");
             return Base64.getEncoder().encodeToString(sha1.digest((key + GUID).getBytes(StandardCharsets.US_ASCII)));
-        } catch (NoSuchAlgorithmException impossible) { // every Java platform has it
+        } catch (NoSuchAlgorithmException impossible) {
+            // Every Java platform has SHA-1.
             throw new IllegalStateException(impossible);
         }
     }
