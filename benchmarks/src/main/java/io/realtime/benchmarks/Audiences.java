@@ -14,8 +14,8 @@ import java.util.Locale;
 import java.util.Map;
 
 /**
- * What it costs to choose who receives a message: sends to a large room, to all but one of its members, and to those that
- * a filter lets pass. The connections are null, so that the figures are the server's own.
+ * The cost of choosing who receives a message: sends to a large room, to all but one of its members, and to those that
+ * pass a filter. The connections are null, so that the figures are the server's own.
  */
 final class Audiences {
     private static final Event<String> SAID = Event.of("chat.said", String.class);
@@ -25,8 +25,12 @@ final class Audiences {
 
     private Audiences() {}
 
-    /** @param perSecond how many messages were sent, the median of the rounds
-     *  @param heap the live heap after the last round, in bytes */
+    /**
+     * The result of one kind of send.
+     *
+     * @param perSecond how many messages were sent per second, the median of the rounds
+     * @param heap the live heap after the last round, in bytes
+     */
     record Result(double perSecond, long heap) {}
 
     static void print(PrintStream out) {
@@ -46,7 +50,7 @@ final class Audiences {
         out.println();
     }
 
-    /** Measures by rounds that follow each other, after one to warm up. */
+    /** Measures in alternating rounds, after one round to warm up. */
     static Map<String, Result> measure(int members, int rounds, Duration time) {
         Limits limits =
                 Limits.builder().rate(RateLimit.none()).connections(2 * members).build();

@@ -33,25 +33,26 @@ import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicLong;
 
 /**
- * How many requests and stream items a second pass between one client and one server in this process, beside an echo of
- * events and one over a bare socket: rounds of each follow each other, and the medians count.
+ * The number of requests and stream items per second between one client and one server in this process, compared with
+ * an echo of events and one over a bare socket. The rounds alternate, and the medians count.
  */
 final class CallRates {
     private static final int BYTES = 120;
     private static final int ROUNDS = 5;
     private static final int CANCELS = 1_000;
     private static final List<String> TRANSPORTS = List.of("java-websocket", "netty");
-    private static final BlockingQueue<Long> CANCELLED = new LinkedBlockingQueue<>(); // when producers had to stop
+    // The times at which producers noticed that they were cancelled.
+    private static final BlockingQueue<Long> CANCELLED = new LinkedBlockingQueue<>();
     private static final Duration ROUND = Duration.ofSeconds(2);
     private static final String TEXT = "x".repeat(BYTES);
     private static final Event<String> SAY = Event.of("say", String.class);
     private static final Request<String, String> ECHO = Request.of("echo", String.class, String.class);
     private static final StreamRequest<String, String> FLOW = StreamRequest.of("flow", String.class, String.class);
 
-    /** What was done in the median round. */
+    /** The median round of one kind of load. */
     record Row(String name, double medianPerSecond) {}
 
-    /** Does something over and over for a while, and returns how often. */
+    /** An operation that is repeated for a time; returns how often. */
     private interface Load {
         long run(Duration time) throws Exception;
     }
@@ -79,7 +80,7 @@ final class CallRates {
         out.println();
     }
 
-    /** Cancels streams that wait for their reader, and returns how long each producer took to notice, in microseconds. */
+    /** Cancels streams that wait for their reader. Returns how long each producer took to notice, in microseconds. */
     static List<Double> cancels(String transport, int count) throws Exception {
         CANCELLED.clear();
         List<Double> micros = new ArrayList<>();
@@ -121,7 +122,8 @@ final class CallRates {
                 loads.put(transport + ": items of 16 streams", duration -> items(client, 16, duration));
             }
             Map<String, List<Double>> rates = new LinkedHashMap<>();
-            for (int round = -1; round < rounds; round++) { // one to warm up
+            for (int round = -1; round < rounds; round++) {
+                // The first round warms up.
                 for (Map.Entry<String, Load> load : loads.entrySet()) {
                     long start = System.nanoTime();
                     long count = load.getValue().run(time);
@@ -181,7 +183,8 @@ final class CallRates {
         return count.get();
     }
 
-    @SuppressWarnings("FutureReturnValueIgnored") // its echo is what is waited for
+    // Only its echo is awaited.
+    @SuppressWarnings("FutureReturnValueIgnored")
     private static void say(RealtimeClient client) {
         client.send(SAY, TEXT);
     }
@@ -233,15 +236,17 @@ final class CallRates {
         }
         try {
             failed.get(time.toNanos(), TimeUnit.NANOSECONDS);
-        } catch (TimeoutException over) { // nothing failed
+        } catch (TimeoutException over) {
+            // Nothing has failed.
             open.forEach(Subscription::close);
         }
         long counted = count.get();
-        client.request(ECHO, TEXT).get(10, TimeUnit.SECONDS); // behind what was on its way
+        // The reply arrives after everything that was in flight.
+        client.request(ECHO, TEXT).get(10, TimeUnit.SECONDS);
         return counted;
     }
 
-    /** One thread on either side, as simple as it gets. */
+    /** Runs an echo with one thread on either side, as simple as possible. */
     private static long bareEcho(Duration time) throws Exception {
         try (ServerSocket listening = new ServerSocket(0, 1, InetAddress.getLoopbackAddress());
                 Socket client = new Socket(listening.getInetAddress(), listening.getLocalPort());
@@ -257,7 +262,8 @@ final class CallRates {
                         in.readFully(bytes);
                         out.write(bytes);
                     }
-                } catch (IOException over) { // the other side has enough
+                } catch (IOException over) {
+                    // The other side has closed the socket.
                     return;
                 }
             });

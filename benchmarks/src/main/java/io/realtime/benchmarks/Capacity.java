@@ -11,10 +11,14 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Locale;
 
-/** How many connections one server process of a small heap holds, over real sockets, and how it answers meanwhile. */
+/**
+ * The number of connections that one server process with a small heap holds over real sockets, and how it answers
+ * meanwhile.
+ */
 final class Capacity {
     private static final String HEAP = "512m";
-    private static final Duration TIME = Duration.ofSeconds(70); // two rounds of pings
+    // Two rounds of pings.
+    private static final Duration TIME = Duration.ofSeconds(70);
     private static final int PER_SECOND = 10;
     private static final int BYTES = 64;
 
@@ -23,7 +27,7 @@ final class Capacity {
     /** What is tried. */
     record Size(String transport, int idle, int busy) {}
 
-    /** What came of it. */
+    /** The result. */
     record Result(Size size, double opened, int lost, int pings, Load.Outcome echoes, String heap, String threads) {}
 
     static final List<Size> SIZES = List.of(new Size("java-websocket", 2_000, 200), new Size("netty", 10_000, 1_000));

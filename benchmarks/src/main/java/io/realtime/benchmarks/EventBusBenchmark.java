@@ -14,7 +14,7 @@ import org.openjdk.jmh.annotations.Scope;
 import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.State;
 
-/** What the event bus adds to the handlers that it calls. */
+/** The time that the event bus adds to the handlers that it calls. */
 @State(Scope.Benchmark)
 @BenchmarkMode(Mode.AverageTime)
 @OutputTimeUnit(TimeUnit.NANOSECONDS)
@@ -42,7 +42,7 @@ public class EventBusBenchmark {
         return bus;
     }
 
-    /** Subscribes the handlers; one of the buses has an observer of all events too. */
+    /** Subscribes the handlers. One of the buses also has an observer of all events. */
     @Setup
     public void fill() {
         for (EventBus bus : new EventBus[] {named, observed}) {
@@ -53,13 +53,13 @@ public class EventBusBenchmark {
         observed.any((event, received) -> heard++);
     }
 
-    /** One message to the handlers of its event. */
+    /** Publishes one message to the handlers of its event. */
     @Benchmark
     public int publish() {
         return named.publish(SAID, message);
     }
 
-    /** The same, beside a handler of all events. */
+    /** Publishes one message to these handlers and to a handler of all events. */
     @Benchmark
     public int publishObserved() {
         return observed.publish(SAID, message);

@@ -14,16 +14,16 @@ import java.util.Map;
 import java.util.Random;
 
 /**
- * What one delivery costs as a server grows: in members of the room, in rooms, in sessions. The connections are null, so
- * that the figures are the server's own; the rooms that are published to are drawn at random, so that nothing stays in the
- * processor's caches that would not in life.
+ * The cost of one delivery as a server grows: in members of the room, in rooms, in sessions. The connections are null,
+ * so that the figures are the server's own. The rooms to publish to are drawn at random, so that the processor's caches
+ * hold no more than they would in production.
  */
 final class Growth {
     private static final Event<String> SAID = Event.of("chat.said", String.class);
     private static final String TEXT = "m".repeat(120);
     private static final int ROUNDS = 9;
 
-    /** How large a server is: so many sessions, rooms and members of each. */
+    /** The size of a server: its sessions, its rooms and the members of each room. */
     record Size(String what, int number, int sessions, int rooms, int members) {}
 
     static final List<Size> SIZES = List.of(
@@ -43,7 +43,7 @@ final class Growth {
 
     private Growth() {}
 
-    /** A server of a size. */
+    /** A server of one size. */
     private static final class Crowd implements AutoCloseable {
         private final Size size;
         private final NullServer server;
@@ -70,7 +70,7 @@ final class Growth {
             }
         }
 
-        /** Publishes for a while, and returns how many nanoseconds a delivery took. */
+        /** Publishes for a time, and returns how many nanoseconds a delivery took. */
         double publish(Duration time) {
             long begin = System.nanoTime();
             long deliveries = 0;
@@ -113,7 +113,7 @@ final class Growth {
         out.println();
     }
 
-    /** Measures a group of sizes together, in rounds that follow each other after one to warm up. */
+    /** Measures a group of sizes together, in alternating rounds, after one round to warm up. */
     static Map<Size, Double> measure(List<Size> sizes, int rounds, Duration time) {
         Map<Size, Double> medians = new LinkedHashMap<>();
         for (String what : sizes.stream().map(Size::what).distinct().toList()) {

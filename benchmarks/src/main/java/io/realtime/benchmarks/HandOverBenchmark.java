@@ -19,21 +19,22 @@ import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.TearDown;
 
 /**
- * What a message of a managed client costs from the transport's hand to its handler and, for a question, until the answer
- * is with the transport.
+ * The cost of a message of a managed client: from the transport to its handler and, for a request, until the transport
+ * has the reply.
  */
 @State(Scope.Benchmark)
 @BenchmarkMode(Mode.AverageTime)
 @OutputTimeUnit(TimeUnit.NANOSECONDS)
 public class HandOverBenchmark {
-    static final int BURST = 256; // half of what a client may have in flight, a quarter of what a mailbox holds
+    // Half of what a client may have in flight, a quarter of what a mailbox holds.
+    static final int BURST = 256;
     private static final Event<String> SAY = Event.of("chat.say", String.class);
     private static final Request<String, String> ECHO = Request.of("chat.echo", String.class, String.class);
     private static final String TEXT = "m".repeat(120);
 
     /**
-     * {@code caller}: handlers run on the benchmark's thread, and no hand-over between threads is measured; {@code own}: on
-     * the executor that a server makes itself.
+     * {@code caller}: handlers run on the benchmark's thread, so no hand-over between threads is measured. {@code own}:
+     * handlers run on the executor that a server creates itself.
      */
     @Param({"caller", "own"})
     public String executor = "caller";
@@ -49,7 +50,7 @@ public class HandOverBenchmark {
     private long events;
     private long questions;
 
-    /** Opens the session and joins it to a room; what was sent for that has left before the first event is handled. */
+    /** Opens the session and joins it to a room. What is sent for that has left before the first event is handled. */
     @Setup
     public void open() {
         server = new NullServer(
@@ -65,7 +66,10 @@ public class HandOverBenchmark {
         answered.set(0);
     }
 
-    /** An answer holds the text, and is longer than an acknowledgement, which is all else that is sent. */
+    /**
+     * Counts replies. A reply contains the text, so it is longer than an acknowledgement, the only other frame that is
+     * sent.
+     */
     private void count(MessageBatch batch) {
         for (WireMessage frame : batch.frames()) {
             if (frame.length() > TEXT.length()) {
@@ -74,27 +78,27 @@ public class HandOverBenchmark {
         }
     }
 
-    /** A frame without the number of its message, which a client puts at the end. */
+    /** Returns a frame without the number of its message, which a client puts at the end. */
     private static String head(Outgoing message) {
         String all = message.frame().asText();
         return all.substring(0, all.length() - 1) + ",\"seq\":";
     }
 
-    /** One event, until its handler has run. */
+    /** Sends one event and waits until its handler has run. */
     @Benchmark
     public long tell() {
         sendEvent();
         return await(handled, events);
     }
 
-    /** One question, until its answer has left. */
+    /** Sends one request and waits until its reply was sent. */
     @Benchmark
     public long ask() {
         sendQuestion();
         return await(answered, questions);
     }
 
-    /** Events that wait for one another in the mailbox. */
+    /** Sends events that wait for one another in the mailbox. */
     @Benchmark
     @OperationsPerInvocation(BURST)
     public long tellMany() {
@@ -104,7 +108,7 @@ public class HandOverBenchmark {
         return await(handled, events);
     }
 
-    /** Questions that wait for one another in the mailbox. */
+    /** Sends requests that wait for one another in the mailbox. */
     @Benchmark
     @OperationsPerInvocation(BURST)
     public long askMany() {
@@ -132,7 +136,7 @@ public class HandOverBenchmark {
         return counter.get();
     }
 
-    /** Checks that nothing was handled or answered twice, and ends the server. */
+    /** Checks that nothing was handled or answered twice, and closes the server. */
     @TearDown
     public void check() {
         if (handled.get() != events || answered.get() != questions) {

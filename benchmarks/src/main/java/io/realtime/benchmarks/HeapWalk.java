@@ -16,10 +16,11 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Attributes what is reachable from an object to the parts of this project: an object of ours to its class, one of the
- * JDK's to the field of ours that leads to it ({@code Session.state} is the lock, {@code Session} the object itself).
- * What several parts share is counted once, at the part nearest to the root. Threads, classes, the transport's
- * connections and fields that the JVM does not open are left out. Not safe for use by many threads.
+ * A walk that attributes what is reachable from an object to the parts of this project. An object of this project is
+ * attributed to its class. An object of the JDK is attributed to the field of this project that leads to it ({@code
+ * Session.state} is the lock, {@code Session} the object itself). What several parts share is counted once, at the part
+ * nearest to the root. Threads, classes, the transport's connections and fields that the JVM does not open are left
+ * out. Not safe for use by many threads.
  */
 final class HeapWalk {
     private static final String OURS = "io.realtime.";
@@ -27,7 +28,8 @@ final class HeapWalk {
     private final Histogram sizes;
     private final Map<String, Histogram.Count> parts = new HashMap<>();
     private final Set<Object> seen = Collections.newSetFromMap(new IdentityHashMap<>());
-    private final Queue<Step> queue = new ArrayDeque<>(); // breadth first: the nearest part comes first
+    // Breadth first: the nearest part comes first.
+    private final Queue<Step> queue = new ArrayDeque<>();
     private final Map<Class<?>, List<Field>> fields = new HashMap<>();
 
     private record Step(Object object, String part) {}
@@ -86,7 +88,8 @@ final class HeapWalk {
                 ? 1
                 : element == short.class || element == char.class
                         ? 2
-                        : element == long.class || element == double.class ? 8 : 4; // references are compressed
+                        // References are compressed.
+                        : element == long.class || element == double.class ? 8 : 4;
         return (16 + unit * Array.getLength(object) + 7) / 8 * 8;
     }
 
@@ -118,7 +121,8 @@ final class HeapWalk {
             return full.substring(full.lastIndexOf('.', lambda) + 1, lambda) + " lambda";
         }
         String name = object.getClass().getSimpleName();
-        return name.equals("RoomChannel") ? name + wireName(object) : name; // tells the inboxes apart
+        // The name tells the inboxes apart.
+        return name.equals("RoomChannel") ? name + wireName(object) : name;
     }
 
     private String wireName(Object room) {

@@ -34,7 +34,8 @@ final class Histogram {
             Matcher matcher = LINE.matcher(line);
             if (matcher.matches()) {
                 Count count = new Count(Long.parseLong(matcher.group(1)), Long.parseLong(matcher.group(2)));
-                // several loaders may have a class of one name; equally large, as far as the heap walk is concerned
+                // Several loaders may have a class of the same name. For the heap walk their objects have the same
+                // size.
                 classes.merge(matcher.group(3), count, (a, b) -> new Count(a.objects + b.objects, a.bytes + b.bytes));
             }
         }
@@ -54,7 +55,7 @@ final class Histogram {
         }
     }
 
-    /** Returns what there is more now than there was. */
+    /** Returns the increase since an earlier histogram. */
     Histogram since(Histogram before) {
         Map<String, Count> grown = new HashMap<>();
         classes.forEach((name, count) -> grown.put(name, count.minus(before.classes.getOrDefault(name, Count.NONE))));
@@ -69,7 +70,7 @@ final class Histogram {
         return classes.values().stream().mapToLong(Count::bytes).sum();
     }
 
-    /** Returns how large one object of a class is that is no array; 0 when there is none. */
+    /** Returns the size of one object of a class, which must not be an array; 0 if there is none. */
     long sizeOf(Class<?> type) {
         Count count = classes.getOrDefault(type.getName(), Count.NONE);
         return count.objects == 0 ? 0 : count.bytes / count.objects;

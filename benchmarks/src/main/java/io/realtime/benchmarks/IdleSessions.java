@@ -5,19 +5,20 @@ import java.util.List;
 import java.util.Map;
 
 /**
- * What an idle managed session keeps on the heap beside its transport's connection: connected, and with its connection
- * lost. Each session has a user and a client id of its own and is in no room but its inboxes.
+ * The heap that an idle managed session takes besides its transport's connection, while connected and after its
+ * connection is lost. Each session has its own user and client id, and is in no room but its inboxes.
  */
 final class IdleSessions {
-    private static final int FIRST = 100; // of other users, before counting: classes, caches, pools
+    // Sessions of other users, opened before counting: for classes, caches and pools.
+    private static final int FIRST = 100;
 
     private IdleSessions() {}
 
     /**
-     * What some sessions cost.
+     * The cost of some sessions.
      *
      * @param sessions how many there are
-     * @param heap what the JVM counts more than without them, by class
+     * @param heap the increase that the JVM counts, by class
      * @param parts what is reachable from the server, by part
      */
     record Cost(int sessions, Histogram heap, Map<String, Histogram.Count> parts) {
@@ -25,7 +26,10 @@ final class IdleSessions {
             return Math.round((double) heap.bytes() / sessions);
         }
 
-        /** Returns how much of what the JVM counts was attributed to a part: near 1, or the parts say little. */
+        /**
+         * Returns which share of what the JVM counts was attributed to a part. If it is not near 1, the parts say
+         * little.
+         */
         double attributed() {
             return (double) parts.values().stream()
                             .mapToLong(Histogram.Count::bytes)
@@ -34,7 +38,7 @@ final class IdleSessions {
         }
     }
 
-    /** What the same sessions cost in both states. */
+    /** The cost of the same sessions in both states. */
     record Result(Cost connected, Cost detached) {}
 
     /** Opens sessions, counts, cuts their connections, and counts again. */

@@ -21,7 +21,10 @@ import org.openjdk.jmh.runner.options.TimeValue;
 import org.openjdk.jmh.runner.options.VerboseMode;
 import org.openjdk.jmh.util.Statistics;
 
-/** Runs the benchmarks that are named on the command line and prints their results as Markdown. */
+/**
+ * The entry point of the benchmarks. It runs those that are named on the command line and prints their results as
+ * Markdown.
+ */
 public final class Main {
     private static final int FORKS = 2;
     private static final TimeValue ITERATION = TimeValue.milliseconds(300);
@@ -37,10 +40,10 @@ public final class Main {
     }
 
     /**
-     * Runs {@code retention}, {@code idle}, {@code resume}, {@code connections}, {@code calls}, {@code parts}, {@code growth},
-     * {@code audiences}, {@code cuts}, a scenario of {@link Comparison} or {@code all}.
+     * Runs {@code retention}, {@code idle}, {@code resume}, {@code connections}, {@code calls}, {@code parts}, {@code
+     * growth}, {@code audiences}, {@code cuts}, a scenario of {@link Comparison} or {@code all}.
      *
-     * @throws Exception when a benchmark fails
+     * @throws Exception if a benchmark fails
      */
     public static void main(String[] names) throws Exception {
         Main main = new Main(System.out);
@@ -88,7 +91,10 @@ public final class Main {
 
     // ---------------------------------------------------------------- retention
 
-    /** Iterations with a log and without alternate; each pair of neighbours is one comparison. */
+    /**
+     * Compares publishing with a log and without. Iterations of the two alternate; each pair of neighbours is one
+     * comparison.
+     */
     private void retention() throws RunnerException {
         print("### Retention: 120-byte messages to a room of 1,000 members\n");
         print(
@@ -151,7 +157,8 @@ public final class Main {
         print("| %s | bytes per session | objects per session |", heading);
         print("| --- | --- | --- |");
         rows.entrySet().stream()
-                .filter(row -> row.getValue().bytes() >= SESSIONS) // a byte each
+                // At least a byte for each session.
+                .filter(row -> row.getValue().bytes() >= SESSIONS)
                 .sorted(Comparator.comparing(row -> -row.getValue().bytes()))
                 .limit(most)
                 .forEach(row -> print(

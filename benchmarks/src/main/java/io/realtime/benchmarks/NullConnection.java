@@ -16,8 +16,8 @@ import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A connection without a socket: counts what it is sent and throws it away, so that what is measured is the server's
- * own. Used by one thread at a time: a benchmark's, or whoever flushes the room.
+ * A connection without a socket. It counts what it is sent and drops it, so that only the server's own cost is
+ * measured. Used by one thread at a time: a benchmark's, or one that flushes the room.
  */
 final class NullConnection implements Connection {
     private static final String REQUEST = """
@@ -36,7 +36,7 @@ final class NullConnection implements Connection {
     private @Nullable WireMessage last;
     private long frames;
 
-    /** A connection that is not open yet. */
+    /** Creates a connection that is not open yet. */
     NullConnection(int number) {
         this.remote = InetSocketAddress.createUnresolved("client", number & 0xFFFF);
     }
@@ -50,13 +50,13 @@ final class NullConnection implements Connection {
         return this;
     }
 
-    /** Has what it is sent heard by this, on the thread that sends. */
+    /** Passes what is sent to a consumer, on the thread that sends. */
     NullConnection hear(Consumer<MessageBatch> listening) {
         ear = listening;
         return this;
     }
 
-    /** Does the upgrade of a managed client. */
+    /** Performs the upgrade of a managed client. */
     void open(ServerTransport.Acceptor acceptor) {
         Handshake handshake = handshake();
         ServerTransport.Upgrade answer = acceptor.upgrade(handshake);
@@ -66,7 +66,7 @@ final class NullConnection implements Connection {
         listener = acceptor.open(this, handshake);
     }
 
-    /** What a transport parses: strings of this connection's own. */
+    /** Returns the handshake that a transport would parse, with strings of this connection's own. */
     private Handshake handshake() {
         Map<String, String> headers = new TreeMap<>(String.CASE_INSENSITIVE_ORDER);
         REQUEST.lines().forEach(line -> {
@@ -76,12 +76,12 @@ final class NullConnection implements Connection {
         return new Handshake("/ws", "", headers, remote);
     }
 
-    /** The client sends this. */
+    /** Delivers a text from the client. */
     void receive(String text) {
         listener().onText(text);
     }
 
-    /** The network breaks: nothing more arrives, and the server is told. */
+    /** Simulates a broken network: nothing more arrives, and the server is told. */
     void cut() {
         listener().onClosed(new CloseReason(CloseReason.ABNORMAL, "cut"), false);
         listener = null;
@@ -139,7 +139,10 @@ final class NullConnection implements Connection {
     @Override
     public void ping() {}
 
-    /** Nobody is told: servers of benchmarks end with their process, or close without grace. */
+    /**
+     * Ends the connection without telling the server: servers of benchmarks end with their process, or close without
+     * grace.
+     */
     @Override
     public void close(CloseReason reason) {
         abort();

@@ -18,22 +18,23 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * A real server whose connections are {@linkplain NullConnection null}. What it would run on its executor runs in
- * {@link #work}, on the thread of the benchmark, so that a measurement holds no hand-over between threads. A token is
- * the user's name.
+ * {@link #work}, on the benchmark's thread, so that no hand-over between threads is measured. A token is the user's
+ * name.
  */
 final class NullServer implements AutoCloseable {
-    private final Queue<Runnable> tasks = new ConcurrentLinkedQueue<>(); // bounded by what one step of a benchmark does
+    // Bounded by what one step of a benchmark does.
+    private final Queue<Runnable> tasks = new ConcurrentLinkedQueue<>();
     private final Transport transport = new Transport();
     private final RealtimeServer server;
     private final SystemScheduler time = new SystemScheduler("null-server-timer");
     private int connections;
 
-    /** A started server, configured by this. */
+    /** Starts a server with this configuration. */
     NullServer(UnaryOperator<RealtimeServer.Builder> config) {
         this(false, config);
     }
 
-    /** A started server that may have an executor of its own, and then leaves nothing to {@link #work}. */
+    /** Starts a server that may have its own executor; if true, it leaves nothing to {@link #work}. */
     NullServer(boolean hasExecutor, UnaryOperator<RealtimeServer.Builder> config) {
         Limits limits = Limits.builder()
                 .rate(RateLimit.none())
@@ -52,7 +53,7 @@ final class NullServer implements AutoCloseable {
         return server;
     }
 
-    /** Runs handlers, rules and the like until nothing is left to run. */
+    /** Runs handlers, rules and other tasks until none is left. */
     void work() {
         for (Runnable task = tasks.poll(); task != null; task = tasks.poll()) {
             task.run();
@@ -66,7 +67,7 @@ final class NullServer implements AutoCloseable {
         return connection;
     }
 
-    /** Does the upgrade of a connection that was made before. */
+    /** Performs the upgrade of a connection that was created before. */
     void upgrade(NullConnection connection) {
         connection.open(Objects.requireNonNull(transport.acceptor, "started"));
     }
@@ -78,13 +79,13 @@ final class NullServer implements AutoCloseable {
         return connection;
     }
 
-    /** Says {@code $hello} for this user, with a client id as long as a real one. */
+    /** Sends {@code $hello} for this user, with a client id as long as a real one. */
     void begin(NullConnection connection, String user) {
         connection.receive(hello(new Protocol.Hello(user, client(user), null, null, null, null, null, null)));
         work();
     }
 
-    /** Returns the id of the client of a user. */
+    /** Returns the client id of a user. */
     static String client(String user) {
         return ("c-" + user + "-0123456789abcdefghij").substring(0, 22);
     }

@@ -18,9 +18,9 @@ import org.openjdk.jmh.runner.options.TimeValue;
 import org.openjdk.jmh.runner.options.VerboseMode;
 import org.openjdk.jmh.util.Statistics;
 
-/** What the parts of a message's way cost, one by one: time and allocation of each, by short runs of one JVM each. */
+/** The cost of each step of a message's way: time and allocation, in short runs of one JVM each. */
 final class Parts {
-    /** A server takes longer to be compiled than the rest. */
+    /** A server takes longer to be compiled than the other parts, so it has more warm-up iterations. */
     private static final List<Part> PARTS = List.of(
             new Part(WireBenchmark.class, 3),
             new Part(PublishBenchmark.class, 8),
@@ -44,7 +44,8 @@ final class Parts {
     private static Collection<RunResult> run(Part part) throws RunnerException {
         return new Runner(new OptionsBuilder()
                         .include(part.benchmark.getName() + "\\.")
-                        .param("retention", "defaults") // this and the next are of publishing alone
+                        // This parameter and the next apply to publishing alone.
+                        .param("retention", "defaults")
                         .param("members", "1", "100", "10000")
                         .mode(Mode.AverageTime)
                         .timeUnit(TimeUnit.NANOSECONDS)

@@ -19,19 +19,20 @@ import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.TearDown;
 
-/** How many messages a second one room takes and hands to its members, with a log and without. */
+/** The number of messages per second that one room accepts and hands to its members, with a log and without. */
 @State(Scope.Benchmark)
 @BenchmarkMode(Mode.Throughput)
 @OutputTimeUnit(TimeUnit.SECONDS)
 public class PublishBenchmark {
     private static final Event<String> SAID = Event.of("chat.said", String.class);
-    private static final int BEFORE = 2; // the welcome and the reply to the join
+    // The welcome and the reply to the join.
+    private static final int BEFORE = 2;
     private static final String TEXT = "m".repeat(120);
 
     /**
-     * {@code defaults}: 1,000 messages for 5 minutes; {@code none}: no log; {@code alternating}: one iteration with a log,
-     * the next without, so that whatever the machine does meanwhile meets both; {@code control}: as alternating, but with no log in either,
-     * which shows what the method itself makes of equal things.
+     * {@code defaults}: 1,000 messages for 5 minutes. {@code none}: no log. {@code alternating}: one iteration with a
+     * log, the next without, so that other load on the machine affects both. {@code control}: alternating without a log
+     * in either, which shows the error of the method itself.
      */
     @Param("alternating")
     public String retention = "alternating";
@@ -75,19 +76,19 @@ public class PublishBenchmark {
         return new Crowd(server, server.server().room("chat:42"), connections);
     }
 
-    /** Takes the next room in turn; the first iteration has the log. */
+    /** Selects the next room in turn. The first iteration has the log. */
     @Setup(Level.Iteration)
     public void next() {
         room = crowds.get(iteration++ % crowds.size()).room;
     }
 
-    /** One message to everyone in the room. */
+    /** Publishes one message to everyone in the room. */
     @Benchmark
     public @Nullable Position publish() {
         return room.send(SAID, TEXT);
     }
 
-    /** Checks that every member was sent every message, and ends the servers. */
+    /** Checks that every member was sent every message, and closes the servers. */
     @TearDown
     public void check() {
         for (Crowd crowd : crowds) {

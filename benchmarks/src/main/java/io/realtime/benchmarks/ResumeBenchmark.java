@@ -21,7 +21,7 @@ import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.State;
 import org.openjdk.jmh.annotations.TearDown;
 
-/** How long a session that comes back takes from its {@code $hello} to the last message that it missed. */
+/** The time from a resuming session's {@code $hello} to the last message that it missed. */
 @State(Scope.Benchmark)
 @BenchmarkMode(Mode.SampleTime)
 @OutputTimeUnit(TimeUnit.NANOSECONDS)
@@ -30,7 +30,8 @@ public class ResumeBenchmark {
     private static final String TEXT = "m".repeat(120);
     private static final String ROOM = "chat:42";
     private static final String ANOTHER = "chat:43";
-    private static final int REHEARSALS = 20_000; // compiled alike, whatever the parameters
+    // So that the same code is compiled, whatever the parameters.
+    private static final int REHEARSALS = 20_000;
 
     /** How many messages the room's log holds. */
     @Param("1000")
@@ -41,8 +42,8 @@ public class ResumeBenchmark {
     public int others = 1;
 
     /**
-     * Where the others are: in no room; in the {@code same room}; or in {@code another room}, to which as much is said,
-     * so that it weighs as much on the processor's caches.
+     * Where the other sessions are: in no room; in the {@code same room}; or in {@code another room}, to which as much
+     * is published, so that its load on the processor's caches is equal.
      */
     @Param("no room")
     public String place = "no room";
@@ -53,11 +54,12 @@ public class ResumeBenchmark {
 
     private NullServer server;
     private Room room;
-    private Client before; // comes back first
+    // Resumes first.
+    private Client before;
     private Client client;
     private Position top = new Position("none", 0);
 
-    /** One who comes and goes, and remembers where it stood. */
+    /** A client that disconnects and returns, and remembers its position. */
     private static final class Client {
         private final String user;
         private final String secret;
@@ -123,8 +125,8 @@ public class ResumeBenchmark {
     }
 
     /**
-     * Cuts two clients off, publishes what they miss, and lets one come back: the other then finds the processor's
-     * caches as in any wave of returns, and not full of whom the messages went to.
+     * Cuts two clients off, publishes what they miss, and resumes one. The other then finds the processor's caches as
+     * in any wave of resumptions, not full of the members to whom the messages went.
      */
     @Setup(Level.Invocation)
     public void miss() {
@@ -134,13 +136,13 @@ public class ResumeBenchmark {
         before.resume(server);
     }
 
-    /** The whole resumption; returns how many frames it took. */
+    /** Runs the whole resumption, and returns how many frames it took. */
     @Benchmark
     public long resume() {
         return client.resume(server);
     }
 
-    /** Checks that the session was resumed, and was sent what it missed and no more. */
+    /** Checks that the session was resumed, and received what it missed and no more. */
     @TearDown(Level.Invocation)
     public void check() {
         long frames = client.connection.frames();
@@ -150,7 +152,7 @@ public class ResumeBenchmark {
         }
     }
 
-    /** Ends the server. */
+    /** Closes the server. */
     @TearDown
     public void close() {
         server.close();

@@ -23,8 +23,8 @@ import org.openjdk.jmh.annotations.Setup;
 import org.openjdk.jmh.annotations.State;
 
 /**
- * What the envelope costs: from a payload to the frame that leaves, and from the masked bytes of a client's frame to the
- * payload that its handler gets.
+ * The cost of the envelope: from a payload to the frame that is sent, and from the masked bytes of a client's frame to
+ * the payload that its handler gets.
  */
 @State(Scope.Benchmark)
 @BenchmarkMode(Mode.AverageTime)
@@ -37,7 +37,7 @@ public class WireBenchmark {
     private static final Payload SAID = new Payloads(GsonCodec.create()).of(Said.class);
     private static final long TIME = 1_760_000_000_000L;
 
-    /** How many bytes of JSON the payload is. */
+    /** The size of the payload, in bytes of JSON. */
     @Param({"120", "1024"})
     public int payload = 120;
 
@@ -47,10 +47,10 @@ public class WireBenchmark {
     private byte[] received;
     private String text;
 
-    /** A payload of the sort that applications have. */
+    /** A typical payload of an application. */
     record Said(String text, long at, boolean edited, List<String> tags) {}
 
-    /** Makes what is sent and what is received. */
+    /** Creates what is sent and what is received. */
     @Setup
     public void fill() {
         int rest = payload - encoded("").length();
@@ -74,7 +74,7 @@ public class WireBenchmark {
         return all.substring("{\"type\":\"t\",\"data\":".length(), all.length() - 1);
     }
 
-    /** The frame as a client sends it (RFC 6455 section 5.2); longer than 125 bytes. */
+    /** Returns the frame as a client sends it (RFC 6455 section 5.2). The data must be longer than 125 bytes. */
     private static byte[] masked(ByteBuffer data) {
         ByteBuffer out = ByteBuffer.allocate(8 + data.remaining());
         out.put((byte) 0x81).put((byte) (0x80 | 126)).putShort((short) data.remaining());
@@ -85,13 +85,13 @@ public class WireBenchmark {
         return out.array();
     }
 
-    /** An event that is in no log. */
+    /** Encodes an event that is in no log. */
     @Benchmark
     public WireMessage encode() {
         return outgoing().frame();
     }
 
-    /** An event that gets its place in a log. */
+    /** Encodes an event that gets an offset in a log. */
     @Benchmark
     public WireMessage encodeForLog() {
         Outgoing message = outgoing();
@@ -102,26 +102,26 @@ public class WireBenchmark {
         return Outgoing.of(TYPE).room(ROOM).from("user-1").ts(TIME).data(said, SAID);
     }
 
-    /** What the transport does: from bytes to text. */
+    /** Runs the transport's part: from bytes to text. */
     @Benchmark
     public String unmask() throws FrameDecoder.Violation {
         decoder.decode(ByteBuffer.wrap(received));
         return heard.take();
     }
 
-    /** What an I/O thread does with the text: it checks the frame and reads no payload. */
+    /** Runs an I/O thread's part: it checks the frame and reads no payload. */
     @Benchmark
     public Envelope parse() {
         return Envelope.parse(text);
     }
 
-    /** From bytes to the payload, of a type that is known. */
+    /** Decodes bytes to a payload of a known type. */
     @Benchmark
     public Said decodeTyped() throws FrameDecoder.Violation {
         return Envelope.parse(unmask()).data(SAID);
     }
 
-    /** From bytes to the payload, as a tree. */
+    /** Decodes bytes to a payload as a tree. */
     @Benchmark
     public JsonElement decodeTree() throws FrameDecoder.Violation {
         return Envelope.parse(unmask()).data(JsonElement.class);

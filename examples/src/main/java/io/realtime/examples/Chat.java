@@ -9,30 +9,31 @@ import java.util.Objects;
 
 /** The contract of the demos, shared by their server, the Java client and, in JSON, the page. */
 interface Chat {
-    /** The longest text that is said at once. */
+    /** The maximum length of one text. */
     int MAX_TEXT = 4000;
 
-    /** Something a person says in a room. */
+    /** A text that a person sends to a room. */
     record Say(String text) {
         public Say {
             requireText(text);
         }
     }
 
-    /** Something that was said. */
+    /** A text that was sent, with its sender. */
     record Said(String user, String text) {}
 
     /** Whether the sender is typing. */
     record Typing(Boolean on) {
         public Typing {
-            Objects.requireNonNull(on, "on is required"); // an absent boolean would read as false
+            // An absent boolean would read as false.
+            Objects.requireNonNull(on, "on is required");
         }
     }
 
-    /** Whether somebody else is typing. */
+    /** Whether another user is typing. */
     record SomebodyTyping(String user, boolean on) {}
 
-    /** Something for one person. */
+    /** A text for one user. */
     record Direct(String to, String text) {
         public Direct {
             require(to, "to");
@@ -55,7 +56,7 @@ interface Chat {
         }
     }
 
-    /** Who the asker is. */
+    /** The identity of the user that asks. */
     record WhoAmI(String user, Map<String, Object> attributes) {}
 
     Event<Say> SAY = Event.of("say", Say.class);
@@ -71,10 +72,10 @@ interface Chat {
     Request<JsonElement, WhoAmI> WHO_AM_I = Request.of("whoami", JsonElement.class, WhoAmI.class);
     Request<Slow, Slow> SLOW = Request.of("slow", Slow.class, Slow.class);
 
-    /** Has the server ask the asker {@link #CONFIRM}, and answers what that answered. */
+    /** Makes the server send the requester {@link #CONFIRM}. The reply is what the requester replied to that. */
     Request<JsonElement, JsonElement> ASK = Request.of("ask", JsonElement.class, JsonElement.class);
 
-    /** What the server asks a client. */
+    /** A request from the server to a client. */
     Request<JsonElement, JsonElement> CONFIRM = Request.of("confirm", JsonElement.class, JsonElement.class);
 
     StreamRequest<Count, Integer> COUNT = StreamRequest.of("count", Count.class, Integer.class);
@@ -86,7 +87,8 @@ interface Chat {
     }
 
     private static void requireWithin(Integer value, int max, String name) {
-        Objects.requireNonNull(value, name + " is required"); // an absent number would read as 0
+        // An absent number would read as 0.
+        Objects.requireNonNull(value, name + " is required");
         if (value < 0 || value > max) {
             throw new IllegalArgumentException(name + " " + value + " is not 0 to " + max);
         }

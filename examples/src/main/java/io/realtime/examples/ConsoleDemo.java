@@ -68,7 +68,8 @@ final class ConsoleDemo implements Demo {
     private static URI address(String text) {
         try {
             return new URI(text);
-        } catch (URISyntaxException wrong) { // its message would quote a query, and a query may hold a token
+        } catch (URISyntaxException wrong) {
+            // The exception's message would quote a query, and a query may contain a token.
             throw new UsageException("URL is no address of the form ws://host:port/path");
         }
     }
@@ -79,7 +80,8 @@ final class ConsoleDemo implements Demo {
         private final PrintStream out;
         private final CompletableFuture<Integer> over = new CompletableFuture<>();
         private final AtomicInteger unacknowledged = new AtomicInteger();
-        private CompletableFuture<?> last = CompletableFuture.completedFuture(null); // acknowledged in order
+        // The last message. Messages are acknowledged in order.
+        private CompletableFuture<?> last = CompletableFuture.completedFuture(null);
 
         Talk(Terminal terminal) {
             this.terminal = terminal;
@@ -98,7 +100,7 @@ final class ConsoleDemo implements Demo {
                         fail("cannot join " + room.name(), failure);
                         return null;
                     });
-            // A read from a terminal cannot be interrupted, so it has a thread that may be left behind.
+            // A read from a terminal cannot be interrupted, so it has a thread that may be left running.
             Thread reader = new Thread(() -> read(room), "console-input");
             reader.setDaemon(true);
             reader.start();
@@ -142,7 +144,7 @@ final class ConsoleDemo implements Demo {
             });
         }
 
-        /** Waits a little for what is on its way. */
+        /** Waits a short time for messages in flight. */
         private int leave() {
             try {
                 last.get(LEAVE_SECONDS, TimeUnit.SECONDS);

@@ -1,23 +1,23 @@
 package io.realtime.examples;
 
-/** One thing that the examples' jar can do. */
+/** One program in the examples' jar. */
 interface Demo {
-    /** Returns the word that picks it. */
+    /** Returns the word that selects it. */
     String name();
 
     /** Returns what it shows, in one line. */
     String summary();
 
-    /** Returns what it takes. */
+    /** Returns its options. */
     Options.Spec options();
 
     /**
-     * Runs until there is nothing more to do or the thread is interrupted, and leaves nothing running.
+     * Runs until there is nothing more to do or the thread is interrupted. Leaves nothing running.
      *
      * @return the process's exit code
-     * @throws UsageException when a value does not fit
-     * @throws io.realtime.RealtimeException when it cannot begin: a port is taken, say
-     * @throws InterruptedException when it was asked to end
+     * @throws UsageException if a value is invalid
+     * @throws io.realtime.RealtimeException if it cannot begin, for example because a port is taken
+     * @throws InterruptedException if it was asked to end
      */
     int run(Options options, Terminal terminal) throws InterruptedException;
 }

@@ -21,11 +21,15 @@ import java.util.function.Function;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
-/** Serves a demo's page, and a token to whoever says a name: a demo login, with no proof of anything. */
+/**
+ * The HTTP server of a demo's page. It also issues a token to anyone who gives a name: a demo login without any proof
+ * of identity.
+ */
 final class DemoPage implements AutoCloseable {
     private static final int MAX_BODY = 4096;
     private static final int MAX_NAME = 32;
-    private static final int ZERO_WIDTH_JOINER = 0x200D; // inside emoji
+    // Used inside emoji.
+    private static final int ZERO_WIDTH_JOINER = 0x200D;
     private static final Gson GSON = new Gson();
     private static final Map<String, String> TYPES = Map.of(
             "html",
@@ -56,12 +60,12 @@ final class DemoPage implements AutoCloseable {
     }
 
     /**
-     * Starts on the loopback address; port 0 lets the system choose.
+     * Starts on the loopback address; with port 0 the system chooses one.
      *
-     * @param folder where the page's files are, beside this class
-     * @param files what is served of it; {@code index.html} is the page itself
-     * @param socketPort where the page finds the WebSocket
-     * @throws RealtimeException naming the address and the reason when it cannot be bound
+     * @param folder the folder of the page's files, next to this class
+     * @param files the files of it that are served; {@code index.html} is the page itself
+     * @param socketPort the port of the WebSocket
+     * @throws RealtimeException if the address cannot be bound; the message contains the address and the reason
      */
     static DemoPage start(int port, String folder, List<String> files, int socketPort, DemoServer demo) {
         HttpServer http;
@@ -77,7 +81,7 @@ final class DemoPage implements AutoCloseable {
         return page;
     }
 
-    /** Returns where to point a browser. */
+    /** Returns the URL to open in a browser. */
     String url() {
         return "http://localhost:" + http.getAddress().getPort() + "/";
     }
@@ -101,7 +105,10 @@ final class DemoPage implements AutoCloseable {
         }
     }
 
-    /** The page runs its own script and style, and talks to this host's two ports: whatever else gets in is dead. */
+    /**
+     * Sets the security headers. The page may run only its own script and style and connect only to this host's two
+     * ports, so injected content has no effect.
+     */
     private void secure(Headers headers) {
         headers.set(
                 "Content-Security-Policy",
@@ -115,7 +122,7 @@ final class DemoPage implements AutoCloseable {
     }
 
     private void token(HttpExchange exchange) throws IOException {
-        // A foreign page cannot send this type without asking first, and nobody answers it.
+        // A page of another origin can send this type only after a preflight request, which nobody answers.
         String type = exchange.getRequestHeaders().getFirst("Content-Type");
         if (type == null || !type.startsWith("application/json")) {
             refuse(exchange, 415, "the body must be application/json");

@@ -19,9 +19,9 @@ import java.util.concurrent.TimeUnit;
 import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 
-/** The server behind the demos, with tokens for anyone. */
+/** The server of the demos. It issues tokens to anyone. */
 final class DemoServer {
-    /** Nobody but this computer: whoever reaches the chat's page gets a token. */
+    /** Only this computer can connect: everyone who can open the chat's page gets a token. */
     static final String HOST = "127.0.0.1";
 
     static final String PATH = "/ws";
@@ -36,9 +36,10 @@ final class DemoServer {
     }
 
     /**
-     * With this secret, or a random one.
+     * Returns a server with this secret; null for a random one.
      *
-     * @throws UsageException when it is shorter than HS256 allows (RFC 7518 section 3.2); it says how long, never what
+     * @throws UsageException if the secret is shorter than HS256 allows (RFC 7518 section 3.2); the message
+     *     contains its length, but never the secret
      */
     static DemoServer withSecret(@Nullable String given) {
         if (given == null) {
@@ -58,7 +59,7 @@ final class DemoServer {
         return secret;
     }
 
-    /** A token that proves to be this user, for twelve hours. */
+    /** Returns a token that proves to be this user, for twelve hours. */
     String token(String user) {
         return JWT.create()
                 .withSubject(user)
@@ -66,18 +67,18 @@ final class DemoServer {
                 .sign(Algorithm.HMAC256(secret));
     }
 
-    /** An option for {@link #start}. */
+    /** Adds an option for {@link #start}. */
     static Options.Spec transportOption(Options.Spec spec) {
         return spec.option(
                 "--transport", "NAME", String.join(" or ", TRANSPORTS) + " (default: what the library chooses)");
     }
 
     /**
-     * Starts the server; port 0 lets the system choose.
+     * Starts the server; with port 0 the system chooses one.
      *
-     * @param handlers adds what the demo answers, {@link #chat} for one
-     * @param options with that of {@link #transportOption}
-     * @throws io.realtime.RealtimeException naming the port when it is taken
+     * @param handlers adds the demo's handlers, for example {@link #chat}
+     * @param options options that contain the one of {@link #transportOption}
+     * @throws io.realtime.RealtimeException if the port is taken; the message names it
      */
     RealtimeServer start(int port, Limits limits, Options options, UnaryOperator<RealtimeServer.Builder> handlers) {
         RealtimeServer.Builder builder = handlers.apply(RealtimeServer.builder())
@@ -92,12 +93,12 @@ final class DemoServer {
                 .start();
     }
 
-    /** Returns where clients of a server connect. */
+    /** Returns the URL that clients of a server connect to. */
     static String url(RealtimeServer server) {
         return "ws://" + HOST + ":" + server.port() + PATH;
     }
 
-    /** Adds a handler of each kind, and rooms that begin with {@code chat:}. */
+    /** Adds a handler of each kind, and allows rooms whose name begins with {@code chat:}. */
     static RealtimeServer.Builder chat(RealtimeServer.Builder builder) {
         return builder.allowJoin((session, room) -> room.startsWith("chat:"))
                 .on(
@@ -148,7 +149,8 @@ final class DemoServer {
                         Chat.SLOW,
                         (session, slow) -> CompletableFuture.supplyAsync(
                                 () -> slow, CompletableFuture.delayedExecutor(slow.ms(), TimeUnit.MILLISECONDS)))
-                // The answer to a question comes behind the message that is handled, so a handler must not wait for it.
+                // The reply to this request arrives after the message that is being handled, so a handler must not wait
+                // for it.
                 .onRequestAsync(Chat.ASK, (session, question) -> session.request(Chat.CONFIRM, question))
                 .onStream(Chat.COUNT, (session, count, out) -> {
                     for (int i = 0; i < count.n(); i++) {

@@ -7,8 +7,8 @@ import java.util.ArrayList;
 import java.util.List;
 
 /**
- * Reads server-sent events (HTML standard, section 9.2) out of bytes, wherever these are cut. Only their data: names, ids
- * and comments are skipped. For one thread at a time.
+ * A parser that reads server-sent events (HTML standard, section 9.2) from bytes, wherever these are split. It returns
+ * only their data; names, ids and comments are skipped. For one thread at a time.
  */
 final class EventStream {
     private final int limit;
@@ -17,22 +17,28 @@ final class EventStream {
     private boolean first = true;
     private boolean afterReturn;
 
-    /** Reads lines of at most so many bytes, and events whose data has at most so many characters. */
+    /**
+     * Creates a parser.
+     *
+     * @param limit the most bytes of a line, and the most characters of an event's data
+     */
     EventStream(int limit) {
         this.limit = limit;
     }
 
     /**
-     * Takes what has arrived, and returns the data of each event that it completes.
+     * Parses what has arrived, and returns the data of each event that is complete now.
      *
-     * @throws IllegalStateException when a line or an event is longer than the limit; it cannot be used any more then
+     * @throws IllegalStateException if a line or an event is longer than the limit; the parser cannot be used after
+     *     that
      */
     List<String> read(ByteBuffer bytes) {
         List<String> events = new ArrayList<>();
         while (bytes.hasRemaining()) {
             byte next = bytes.get();
             if (next == '\n' && afterReturn) {
-                afterReturn = false; // the second half of a line's end
+                // The second half of a line's end.
+                afterReturn = false;
             } else if (next == '\n' || next == '\r') {
                 afterReturn = next == '\r';
                 endLine(events);
@@ -46,7 +52,8 @@ final class EventStream {
     }
 
     private void endLine(List<String> events) {
-        String text = line.toString(StandardCharsets.UTF_8); // whole lines only: a character may come in two halves
+        // Only whole lines are decoded: a character may arrive in two parts.
+        String text = line.toString(StandardCharsets.UTF_8);
         line.reset();
         if (first && text.startsWith("\uFEFF")) {
             text = text.substring(1);

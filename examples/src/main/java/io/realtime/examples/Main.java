@@ -10,13 +10,13 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.Collectors;
 
-/** Picks a demo: {@code java -jar realtime-examples.jar DEMO [options]}. */
+/** The entry point of the examples' jar: {@code java -jar realtime-examples.jar DEMO [options]}. */
 public final class Main {
-    /** All went as it should. */
+    /** The exit code of success. */
     static final int OK = 0;
-    /** It could not be done: a port is taken, a server cannot be reached. */
+    /** The exit code of a failure, for example a port that is taken or a server that cannot be reached. */
     static final int FAILED = 1;
-    /** It was not said rightly what to do. */
+    /** The exit code of an invalid command line. */
     static final int USAGE = 2;
 
     private static final String COMMAND = "java -jar realtime-examples.jar";
@@ -29,7 +29,7 @@ public final class Main {
         this.terminal = terminal;
     }
 
-    /** Runs a demo until it ends or the process is asked to. */
+    /** Runs a demo until it ends or the process is asked to end. */
     public static void main(String[] args) {
         Thread demo = Thread.currentThread();
         CountDownLatch ended = new CountDownLatch(1);
@@ -40,11 +40,12 @@ public final class Main {
                 System.err,
                 System::getenv);
         int code = new Main(terminal).run(args);
-        ended.countDown(); // before the exit: it waits for the hook, which waits for this
+        // Before the exit: exit waits for the hook, which waits for this.
+        ended.countDown();
         System.exit(code);
     }
 
-    /** Ctrl-C: lets the demo say goodbye to its peers, for a moment. */
+    /** Handles Ctrl-C: gives the demo a moment to close its connections. */
     private static void stop(Thread demo, CountDownLatch ended) {
         if (ended.getCount() == 0) {
             return;
@@ -59,7 +60,7 @@ public final class Main {
         }
     }
 
-    /** Does what the command line says; returns the exit code. */
+    /** Runs the command line and returns the exit code. */
     int run(String... args) {
         if (args.length == 0 || isHelp(args[0])) {
             help();

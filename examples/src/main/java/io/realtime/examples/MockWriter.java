@@ -5,7 +5,7 @@ import java.util.function.Consumer;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
-/** Writes the same script about anything, at the pace of a model, and needs nothing for it. */
+/** A writer that writes the same script about any topic, at the pace of a model. It needs no model. */
 final class MockWriter implements ScriptWriter {
     private static final String SCRIPT = """
         Cold open. A quiet room, early light, and one question on the screen: what is it about {topic}?
@@ -32,7 +32,7 @@ final class MockWriter implements ScriptWriter {
 
     private final Duration pause;
 
-    /** Writes with this pause before each word; zero: as fast as the reader takes them. */
+    /** Creates a writer with this pause before each word. With zero it writes as fast as the reader accepts. */
     MockWriter(Duration pause) {
         this.pause = pause;
     }

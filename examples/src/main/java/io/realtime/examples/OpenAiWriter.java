@@ -29,11 +29,11 @@ import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Has a model write, behind any HTTP endpoint that speaks OpenAI's chat completions. Its errors never quote what the
- * endpoint answered: some repeat the key in it.
+ * A writer that asks a model behind any HTTP endpoint with OpenAI's chat completions API. Its errors never quote the
+ * endpoint's answer, because some endpoints repeat the key in it.
  */
 final class OpenAiWriter implements ScriptWriter {
-    /** What its failures are called. */
+    /** The code of its failures. */
     static final ErrorCode FAILED = ErrorCode.of("writer_failed");
 
     static final int MAX_EVENT = 64 << 10;
@@ -50,11 +50,11 @@ final class OpenAiWriter implements ScriptWriter {
     private final Patience patience;
 
     /**
-     * How long it waits.
+     * The timeouts.
      *
      * @param connect for the connection
-     * @param answer for the head of the answer, once connected
-     * @param idle for more of it
+     * @param answer for the head of the answer, after the connection is made
+     * @param idle for each further part of the answer
      */
     record Patience(Duration connect, Duration answer, Duration idle) {
         static final Patience DEFAULT =
@@ -62,17 +62,17 @@ final class OpenAiWriter implements ScriptWriter {
     }
 
     /**
-     * Asks this endpoint.
+     * Creates a writer for one endpoint.
      *
-     * @param base what {@code /chat/completions} is appended to
-     * @param key null: the endpoint wants none
+     * @param base the URL to which {@code /chat/completions} is appended
+     * @param key the API key; null if the endpoint needs none
      */
     OpenAiWriter(URI base, String model, @Nullable String key, Patience patience) {
         this.completions = URI.create(base.toString().replaceFirst("/+$", "") + "/chat/completions");
         this.model = model;
         this.key = key;
         this.patience = patience;
-        // Not 2: over plain HTTP it begins with an upgrade that some model servers do not survive.
+        // Not HTTP/2: over plain HTTP it begins with an upgrade that makes some model servers fail.
         this.http = HttpClient.newBuilder()
                 .version(HttpClient.Version.HTTP_1_1)
                 .connectTimeout(patience.connect())
@@ -80,9 +80,10 @@ final class OpenAiWriter implements ScriptWriter {
     }
 
     /**
-     * Takes endpoint, model and key from {@code OPENAI_BASE_URL}, {@code OPENAI_MODEL} and {@code OPENAI_API_KEY}.
+     * Creates a writer with the endpoint, model and key from {@code OPENAI_BASE_URL}, {@code OPENAI_MODEL} and {@code
+     * OPENAI_API_KEY}.
      *
-     * @throws UsageException naming the variable that is missing or does not fit, and never its value
+     * @throws UsageException if a variable is missing or invalid; the message names it, but never its value
      */
     static OpenAiWriter of(Function<String, @Nullable String> environment) {
         String base = variable(environment, "OPENAI_BASE_URL");
@@ -91,7 +92,7 @@ final class OpenAiWriter implements ScriptWriter {
         if (key == null && base == null) {
             throw new UsageException("OPENAI_API_KEY is missing from the environment");
         }
-        // Checked here, because the HTTP client would quote it.
+        // Checked here, because the HTTP client would quote the key.
         if (key != null && !key.chars().allMatch(c -> c > ' ' && c < 0x7F)) {
             throw new UsageException("OPENAI_API_KEY holds characters that a header cannot");
         }
@@ -116,14 +117,15 @@ final class OpenAiWriter implements ScriptWriter {
                 return address;
             }
         } catch (URISyntaxException notOne) {
-            // told below, without its message: that quotes the text, which may hold a password
+            // Reported below, without its message: that quotes the text, which may contain a password.
         }
         throw new UsageException("OPENAI_BASE_URL is no address of the form https://host/v1");
     }
 
     @Override
     public void write(String topic, Consumer<String> reader) throws InterruptedException {
-        try (Body body = new Body()) { // whatever ends the asking or the reading closes the exchange
+        try (Body body = new Body()) {
+            // The exchange is closed however the request or the reading ends.
             requireEvents(ask(topic, body));
             read(body, reader);
         }
@@ -211,13 +213,14 @@ final class OpenAiWriter implements ScriptWriter {
         }
     }
 
-    /** Returns the words in one event's data, none in those that only say who speaks or what it cost. */
+    /** Returns the words in one event's data. Events that only name the speaker or the cost contain none. */
     private static String words(String data) {
         Chunk chunk;
         try {
             chunk = GSON.fromJson(data, Chunk.class);
         } catch (JsonParseException notJson) {
-            throw failed("sent something that is no chat completion", null); // a cause would quote it
+            // A cause would quote the data.
+            throw failed("sent something that is no chat completion", null);
         }
         if (chunk != null && chunk.error() != null) {
             throw failed("reports an error", null);
@@ -246,20 +249,21 @@ final class OpenAiWriter implements ScriptWriter {
 
     private record Delta(@Nullable String content) {}
 
-    /** What has come: bytes, or a failure, or neither at the end. */
+    /** What has arrived: bytes, or a failure, or neither at the end. */
     private record Part(
             @Nullable List<ByteBuffer> bytes, @Nullable Throwable failure) {}
 
     /**
-     * A body that is asked for part by part, so that a reader who waits holds the socket back; the JDK's own would wait for
-     * the next part without end.
+     * A response body that is requested part by part, so that a slow reader causes back-pressure on the socket. It has
+     * a timeout for each part; the JDK's own body would wait for ever.
      */
     private static final class Body implements HttpResponse.BodySubscriber<Body>, AutoCloseable {
-        private final BlockingQueue<Part> parts = new LinkedBlockingQueue<>(); // at most one, and the end
+        // At most one part, and the end.
+        private final BlockingQueue<Part> parts = new LinkedBlockingQueue<>();
         private volatile Flow.@Nullable Subscription subscription;
         private volatile boolean closed;
 
-        /** Waits for the next part; null when none comes in time. */
+        /** Waits for the next part. Returns null if none arrives in time. */
         @Nullable
         Part next(Duration wait) throws InterruptedException {
             Part part = parts.poll(wait.toMillis(), TimeUnit.MILLISECONDS);
@@ -278,7 +282,8 @@ final class OpenAiWriter implements ScriptWriter {
         @Override
         public void onSubscribe(Flow.Subscription from) {
             subscription = from;
-            if (closed) { // meanwhile
+            if (closed) {
+                // Closed meanwhile.
                 from.cancel();
             } else {
                 from.request(1);

@@ -10,8 +10,8 @@ import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What a demo was asked for: {@code --name value} or {@code --name=value}, {@code --flag}, and arguments without a name.
- * Immutable.
+ * The command line of a demo: {@code --name value} or {@code --name=value}, {@code --flag}, and arguments without a
+ * name. Immutable.
  */
 final class Options {
     private final Map<String, String> values;
@@ -20,12 +20,12 @@ final class Options {
         this.values = Map.copyOf(values);
     }
 
-    /** What a demo takes, in the order that the help shows. */
+    /** Returns an empty specification, to which options are added in the order that the help shows. */
     static Spec spec() {
         return new Spec();
     }
 
-    /** Returns a value, or null when it was not given. */
+    /** Returns a value, or null if it was not given. */
     @Nullable
     String find(String name) {
         return values.get(name);
@@ -37,9 +37,9 @@ final class Options {
     }
 
     /**
-     * Returns a value that the demo cannot do without.
+     * Returns a value that the demo needs.
      *
-     * @throws UsageException when it was not given
+     * @throws UsageException if it was not given
      */
     String require(String name) {
         String value = find(name);
@@ -52,7 +52,8 @@ final class Options {
     /**
      * Returns a number.
      *
-     * @throws UsageException when it is none, or not within the bounds
+     * @param otherwise the result if it was not given
+     * @throws UsageException if it is not a number, or not within the bounds
      */
     int number(String name, int otherwise, int min, int max) {
         String value = find(name);
@@ -65,15 +66,15 @@ final class Options {
                 return number;
             }
         } catch (NumberFormatException notOne) {
-            // told below
+            // Reported below.
         }
         throw new UsageException(name + " must be a number from " + min + " to " + max + ", not '" + value + "'");
     }
 
     /**
-     * Returns one of these words, or null when it was not given.
+     * Returns one of these words, or null if it was not given.
      *
-     * @throws UsageException when it is another
+     * @throws UsageException if it is another word
      */
     @Nullable
     String choice(String name, List<String> words) {
@@ -84,12 +85,12 @@ final class Options {
         return value;
     }
 
-    /** Returns a port; 0 lets the system choose. */
+    /** Returns a port; 0 makes the system choose one. */
     int port(String name, int otherwise) {
         return number(name, otherwise, 0, 65_535);
     }
 
-    /** What a demo takes; parses. */
+    /** The options of a demo, and their parser. */
     static final class Spec {
         private final List<String> arguments = new ArrayList<>();
         private final Map<String, String> options = new LinkedHashMap<>();
@@ -97,43 +98,43 @@ final class Options {
 
         private Spec() {}
 
-        /** An argument without a name; {@link Options#require} takes it by this word. */
+        /** Adds an argument without a name; {@link Options#require} returns it by this word. */
         Spec argument(String word, String meaning) {
             arguments.add(word);
             help.add(String.format("  %-24s %s", word, meaning));
             return this;
         }
 
-        /** An option with a value, {@code --port N}. */
+        /** Adds an option with a value, {@code --port N}. */
         Spec option(String name, String value, String meaning) {
             options.put(name, value);
             help.add(String.format("  %-24s %s", name + " " + value, meaning));
             return this;
         }
 
-        /** An option without a value, {@code --quietly}. */
+        /** Adds an option without a value, {@code --quietly}. */
         Spec flag(String name, String meaning) {
             options.put(name, "");
             help.add(String.format("  %-24s %s", name, meaning));
             return this;
         }
 
-        /** Returns one line that shows all: {@code URL [--room R]}. */
+        /** Returns one line that shows all options: {@code URL [--room R]}. */
         String usage() {
             List<String> words = new ArrayList<>(arguments);
             options.forEach((name, value) -> words.add("[" + (name + " " + value).strip() + "]"));
             return String.join(" ", words);
         }
 
-        /** Returns a line for each argument and option. */
+        /** Returns one line for each argument and option. */
         List<String> help() {
             return List.copyOf(help);
         }
 
         /**
-         * Reads a command line.
+         * Parses a command line.
          *
-         * @throws UsageException naming the first word that does not fit, and what would
+         * @throws UsageException for the first word that is invalid; the message names it and says what is valid
          */
         Options parse(List<String> words) {
             Map<String, String> values = new HashMap<>();
@@ -172,7 +173,8 @@ final class Options {
 
         private static String value(String name, String placeholder, @Nullable String joined, Iterator<String> rest) {
             String value = joined != null ? joined : rest.hasNext() ? rest.next() : "";
-            // The next option in place of a value is a value forgotten; one that begins so is given with '='.
+            // An option in place of a value means that the value was forgotten. A value that begins with two hyphens
+            // needs '='.
             if (value.isEmpty() || (joined == null && value.startsWith("--"))) {
                 throw new UsageException(name + " needs a value: " + name + " " + placeholder);
             }

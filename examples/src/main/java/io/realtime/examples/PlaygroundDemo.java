@@ -5,7 +5,7 @@ import io.realtime.server.RateLimit;
 import io.realtime.server.RealtimeServer;
 import java.util.concurrent.CountDownLatch;
 
-/** A server to try things on, with any WebSocket client. */
+/** A server to try out with any WebSocket client. */
 final class PlaygroundDemo implements Demo {
     @Override
     public String name() {
@@ -36,8 +36,8 @@ final class PlaygroundDemo implements Demo {
                 terminal.out().println("secret " + demo.secret());
             }
             terminal.out().println("token demo " + demo.token("demo"));
-            terminal.out()
-                    .println("socket " + DemoServer.url(server)); // last: whoever waits for this line has the others
+            // Last, so that a reader that waits for this line already has the others.
+            terminal.out().println("socket " + DemoServer.url(server));
             terminal.out().flush();
             new CountDownLatch(1).await();
         }

@@ -3,28 +3,29 @@ package io.realtime.examples;
 import java.util.BitSet;
 import java.util.Locale;
 
-/** How a known number of frames arrives. Not safe for use by many threads. */
+/** The statistics of how a known number of frames arrives. Not safe for use by many threads. */
 final class Reception {
     private static final int JITTER_GAIN = 16;
     private static final double MILLI = 1_000_000;
 
-    private final long[] delays; // of those that were heard
+    // The delays of the frames that were heard.
+    private final long[] delays;
     private final BitSet heard = new BitSet();
     private final BitSet doubled = new BitSet();
     private final BitSet overtaken = new BitSet();
     private long lastDelay;
     private double jitter;
 
-    /** Awaits the frames 0 to {@code frames - 1}. */
+    /** Creates the statistics for the frames 0 to {@code frames - 1}. */
     Reception(int frames) {
         this.delays = new long[frames];
     }
 
     /**
-     * Notes one, in the order of arrival.
+     * Records one frame. Call it in the order of arrival.
      *
-     * @param capturedNanos when, by any clock that runs as fast as the receiver's
-     * @throws IndexOutOfBoundsException when the number is none of those that are awaited
+     * @param capturedNanos the time of capture, by any clock that runs as fast as the receiver's
+     * @throws IndexOutOfBoundsException if no frame with this number is expected
      */
     void take(int number, long capturedNanos, long arrivedNanos) {
         long delay = arrivedNanos - capturedNanos;
@@ -33,8 +34,8 @@ final class Reception {
             return;
         }
         delays[number] = delay;
-        // RFC 3550 section 6.4.1: D is the difference of two frames' relative transit times, whatever the clocks'
-        // distance.
+        // RFC 3550 section 6.4.1: D is the difference of two frames' relative transit times, so the offset between the
+        // clocks does not matter.
         if (!heard.isEmpty()) {
             jitter += (Math.abs(delay - lastDelay) - jitter) / JITTER_GAIN;
         }
@@ -43,7 +44,10 @@ final class Reception {
         heard.set(number);
     }
 
-    /** Returns what became of the frames from one number up to, and without, another; the jitter is that of now. */
+    /**
+     * Returns what happened to the frames from one number up to another, which is excluded. The jitter is the current
+     * one.
+     */
     Report report(int from, int to) {
         long[] sorted = heard.get(from, to).stream()
                 .mapToLong(i -> delays[from + i])
@@ -60,15 +64,15 @@ final class Reception {
     }
 
     /**
-     * What became of some frames.
+     * What happened to some frames.
      *
-     * @param frames how many were awaited
-     * @param outOfOrder how many came behind one with a higher number
-     * @param jitterMillis as RFC 3550 has it
-     * @param p99Millis no more than one in a hundred took longer from capture to hearing; NaN when none was heard
+     * @param frames how many were expected
+     * @param outOfOrder how many arrived after one with a higher number
+     * @param jitterMillis the jitter as RFC 3550 defines it
+     * @param p99Millis the 99th percentile of the time from capture to hearing; NaN if no frame was heard
      */
     record Report(int frames, int lost, int doubled, int outOfOrder, double jitterMillis, double p99Millis) {
-        /** Returns whether each was heard, once and in order. */
+        /** Returns whether each frame was heard, once and in order. */
         boolean isFlawless() {
             return lost == 0 && doubled == 0 && outOfOrder == 0;
         }

@@ -5,13 +5,16 @@ import org.jspecify.annotations.Nullable;
 
 /** The contract of the script demo, shared by its server and, in JSON, the page. */
 interface Script {
-    /** A script about a topic; {@code bad_data} without one, {@code writer_failed} when it cannot go on. */
+    /**
+     * Streams a script about a topic. Fails with {@code bad_data} without a topic, and with {@code writer_failed} if
+     * the writer cannot continue.
+     */
     StreamRequest<Topic, Piece> GENERATE = StreamRequest.of("script.generate", Topic.class, Piece.class);
 
-    /** The longest topic. */
+    /** The maximum length of a topic. */
     int MAX_TOPIC = 200;
 
-    /** What a script is wanted about. */
+    /** The topic of a script. */
     record Topic(String topic) {
         public Topic {
             if (topic == null || topic.isBlank()) {
@@ -24,10 +27,10 @@ interface Script {
     }
 
     /**
-     * A piece of what is streamed; one of the two is there.
+     * A piece of the stream. One of the two components is null.
      *
-     * @param text more of the script, as it is to be appended
-     * @param notice something about the script that is not of it
+     * @param text more of the script, to be appended as it is
+     * @param notice a remark about the script that is not part of it
      */
     record Piece(@Nullable String text, @Nullable String notice) {
         static Piece text(String text) {

@@ -6,7 +6,7 @@ import java.util.function.Consumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Writes with one writer, and with another where the first cannot even begin. Safe for use by many threads. */
+/** A writer with a spare one, which is used if the first cannot begin. Safe for use by many threads. */
 final class Scripts {
     private static final Logger LOG = LoggerFactory.getLogger(Scripts.class);
 
@@ -19,17 +19,18 @@ final class Scripts {
     }
 
     /**
-     * Writes a script. When the spare one writes it, the first piece is a notice that says so and why.
+     * Writes a script. If the spare writer writes it, the first piece is a notice that says so and why.
      *
-     * @param out takes each piece, as {@link ScriptWriter#write} says
-     * @throws RealtimeException when it cannot go on after the first word
-     * @throws InterruptedException when the thread is interrupted
+     * @param out receives each piece, as described for {@link ScriptWriter#write}
+     * @throws RealtimeException if the writer cannot continue after the first word
+     * @throws InterruptedException if the thread is interrupted
      */
     void write(String topic, Consumer<Piece> out) throws InterruptedException {
         boolean[] begun = {false};
         try {
             writer.write(topic, words -> {
-                begun[0] = true; // before it is handed over: what the reader throws is no failure of the writer
+                // Set before the piece is passed on: an exception of the reader is not a failure of the writer.
+                begun[0] = true;
                 out.accept(Piece.text(words));
             });
             return;

@@ -6,11 +6,11 @@ import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Where a demo reads and writes; a test passes its own.
+ * The input and output of a demo. A test passes its own.
  *
- * @param in what is typed
+ * @param in what the user types
  * @param out what is shown
- * @param err what went wrong
- * @param environment the value of a variable of the environment, or null
+ * @param err error messages
+ * @param environment returns the value of an environment variable, or null
  */
 record Terminal(BufferedReader in, PrintStream out, PrintStream err, Function<String, @Nullable String> environment) {}

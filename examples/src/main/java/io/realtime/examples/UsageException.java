@@ -1,6 +1,6 @@
 package io.realtime.examples;
 
-/** A command line that says something impossible; the message says what, and what would be right. */
+/** An invalid command line. The message says what is wrong and what would be valid. */
 final class UsageException extends RuntimeException {
     private static final long serialVersionUID = 1L;
 

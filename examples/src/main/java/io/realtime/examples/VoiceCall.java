@@ -17,7 +17,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.locks.LockSupport;
 
-/** One speaks in a room for a while, and one listens. */
+/** A call in which one client speaks in a room for a while, and another listens. */
 final class VoiceCall {
     private static final int PATIENCE_SECONDS = 10;
 
@@ -25,10 +25,11 @@ final class VoiceCall {
     private final Event<ByteBuffer> event;
     private final int frames;
     private final PrintStream out;
-    private final Reception reception; // this and the next on the listener's callback thread until it is over
+    // Reception and shown are used by the listener's callback thread until the call is over.
+    private final Reception reception;
     private int shown;
 
-    /** A call of so many seconds, which prints a line about each as it is heard. */
+    /** Creates a call of this many seconds. It prints a line about each second as it is heard. */
     VoiceCall(VoiceSource source, Event<ByteBuffer> event, int seconds, PrintStream out) {
         this.source = source;
         this.event = event;
@@ -37,7 +38,7 @@ final class VoiceCall {
         this.reception = new Reception(frames);
     }
 
-    /** Has a server pass on to the others in the room what is said there. */
+    /** Makes a server forward what is said in the room to the other members. */
     static RealtimeServer.Builder serve(RealtimeServer.Builder builder, Event<ByteBuffer> event) {
         return builder.allowJoin((session, room) -> room.equals(Voice.ROOM))
                 .on(
@@ -53,9 +54,9 @@ final class VoiceCall {
     }
 
     /**
-     * Connects both, and returns what became of the frames once all are said.
+     * Connects both clients, and returns what happened to the frames after all were sent.
      *
-     * @throws RealtimeException when one cannot join, or the listener does not hear of the end within 10 s
+     * @throws RealtimeException if one cannot join, or the listener is not told of the end within 10 s
      */
     Report hold(RealtimeClient speaker, RealtimeClient listener) throws InterruptedException {
         CompletableFuture<Integer> over = new CompletableFuture<>();
@@ -72,7 +73,10 @@ final class VoiceCall {
         return reception.report(0, frames);
     }
 
-    /** Each frame has its time by the monotonic clock from the first on, so what makes one late delays no other. */
+    /**
+     * Sends the frames. Each has its own time on the monotonic clock, counted from the first, so a late frame delays no
+     * other.
+     */
     private void speak(ClientRoom room) throws InterruptedException {
         long start = System.nanoTime();
         for (int i = 0; i < frames; i++) {
@@ -87,7 +91,7 @@ final class VoiceCall {
         }
     }
 
-    /** Parks, which wakes within some microseconds where a sleep rounds to a millisecond. */
+    /** Parks until a time. Parking wakes within some microseconds; a sleep rounds to a millisecond. */
     private static void waitUntil(long nanoTime) throws InterruptedException {
         for (long left = nanoTime - System.nanoTime(); left > 0; left = nanoTime - System.nanoTime()) {
             LockSupport.parkNanos(left);
@@ -104,7 +108,7 @@ final class VoiceCall {
         reception.take(frame.number(), frame.capturedNanos(), now);
     }
 
-    /** Shows each second that ends before a frame. */
+    /** Prints each second that ends before a frame. */
     private void showUpTo(int number) {
         for (int end = shown + Voice.FRAMES_PER_SECOND; end <= number; end += Voice.FRAMES_PER_SECOND) {
             out.println("second " + end / Voice.FRAMES_PER_SECOND + ": " + reception.report(shown, end));

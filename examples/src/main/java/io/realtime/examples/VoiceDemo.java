@@ -9,7 +9,7 @@ import io.realtime.server.RealtimeServer;
 import java.net.URI;
 import java.nio.ByteBuffer;
 
-/** A voice in a room: who speaks and who listens are clients of a server, all three in this process. */
+/** Voice in a room. The speaker and the listener are clients of a server; all three are in this process. */
 final class VoiceDemo implements Demo {
     private static final int MAX_SECONDS = 3600;
 
@@ -55,7 +55,7 @@ final class VoiceDemo implements Demo {
         return conclude(all, terminal);
     }
 
-    /** Tells what became of all frames, and returns the exit code. */
+    /** Prints what happened to all frames, and returns the exit code. */
     static int conclude(Report all, Terminal terminal) {
         terminal.out().println("all: " + all);
         if (!all.isFlawless()) {

@@ -12,7 +12,7 @@ import javax.sound.sampled.AudioInputStream;
 import javax.sound.sampled.AudioSystem;
 import javax.sound.sampled.UnsupportedAudioFileException;
 
-/** What is said, over and over: 16-bit PCM of one channel in frames of 20 ms. Immutable. */
+/** Sound that repeats: 16-bit PCM of one channel in frames of 20 ms. Immutable. */
 final class VoiceSource {
     private static final int TONE_HZ = 440;
     private static final int TONE_PEAK = 16_000;
@@ -29,7 +29,7 @@ final class VoiceSource {
         this.frameBytes = rate / Voice.FRAMES_PER_SECOND * Short.BYTES;
     }
 
-    /** A tone of 440 Hz at 16 kHz, which repeats without a click: a second holds whole periods. */
+    /** Returns a tone of 440 Hz at 16 kHz. A second contains whole periods, so the tone repeats without a click. */
     static VoiceSource tone() {
         ByteBuffer second = ByteBuffer.allocate(TONE_RATE * Short.BYTES).order(ByteOrder.LITTLE_ENDIAN);
         for (int i = 0; i < TONE_RATE; i++) {
@@ -39,10 +39,10 @@ final class VoiceSource {
     }
 
     /**
-     * The first minute of a WAV file.
+     * Returns the first minute of a WAV file.
      *
-     * @throws UsageException naming the file, when it cannot be read, is no WAV file, is cut short, holds less than a frame,
-     *     or anything but 16-bit PCM of one channel at 8 to 48 kHz
+     * @throws UsageException if the file cannot be read, is not a WAV file, is cut short, is shorter than a frame,
+     *     or is anything but 16-bit PCM of one channel at 8 to 48 kHz; the message names the file
      */
     static VoiceSource wav(String file) {
         try (InputStream in = new BufferedInputStream(new FileInputStream(file))) {
@@ -81,7 +81,7 @@ final class VoiceSource {
         return new VoiceSource(pcm, rate);
     }
 
-    /** Returns the samples of a frame, whichever: behind the last whole one comes the first. */
+    /** Returns the samples of a frame with any number: after the last whole frame follows the first. */
     ByteBuffer frame(int number) {
         int at = number % (pcm.length / frameBytes) * frameBytes;
         return ByteBuffer.wrap(pcm, at, frameBytes).slice().asReadOnlyBuffer();

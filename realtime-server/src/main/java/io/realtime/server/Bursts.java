@@ -14,9 +14,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Merges what handlers publish and answer while more messages wait in their mailbox into one write. A message is in the
- * log, or in the connection's queue, at once. Only the flush waits: until the mailbox has drained, or 1 ms if a handler
- * takes longer. The last message of a burst, and one that comes alone, does not wait.
+ * The bursts of mailboxes. What handlers publish and answer while more messages wait in their mailbox is merged into
+ * one write. A message is in the log, or in the connection's queue, at once. Only the flush waits: until the mailbox
+ * has drained, or 1 ms if a handler takes longer. The last message of a burst, and one that comes alone, does not wait.
  */
 final class Bursts {
     private static final Logger LOG = LoggerFactory.getLogger(Bursts.class);
@@ -87,7 +87,7 @@ final class Bursts {
         private final @Nullable Burst outer = CURRENT.get();
         // A leaf: no other lock is taken under it.
         private final ReentrantLock lock = new ReentrantLock();
-        private Set<Flushed> owing = Set.of(); // guarded by lock
+        private Set<Flushed> owing = Set.of(); // Guarded by lock
         // True while another message waits after the current one. Used by the burst's thread alone.
         private boolean hasMore;
 

@@ -22,7 +22,7 @@ final class EvictionQueue<T> {
     private final Map<String, Set<T>> entries = new HashMap<>();
     // The users with at least 2^i entries and fewer than 2^(i+1), at index i. Guarded by lock.
     private final List<Set<String>> users = new ArrayList<>();
-    private int size; // guarded by lock
+    private int size; // Guarded by lock
 
     /** Adds an entry of a user, unless it is present. */
     void add(String user, T entry) {

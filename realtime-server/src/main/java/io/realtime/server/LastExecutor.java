@@ -4,7 +4,10 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
 import java.util.concurrent.atomic.AtomicInteger;
 
-/** Runs what other executors reject at the end, and tells when that is done. Safe for use by many threads. */
+/**
+ * An executor for what other executors reject at the end. It tells when all of that is done. Safe for use by many
+ * threads.
+ */
 final class LastExecutor implements Executor {
     private final Executor executor;
     // Open tasks, plus one until idle is called.

@@ -451,7 +451,7 @@ final class LocalBroker {
                 named.decrementAndGet();
             }
             if (!room.name.equals(Names.SESSION)) {
-                // The key of a session's inbox is never used again.
+                // Not for a session's inbox: its key is never used again.
                 remember(key, room.end());
             }
             return null;

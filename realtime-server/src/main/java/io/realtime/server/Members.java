@@ -71,8 +71,8 @@ final class Members {
         // True while a replay to the link is in progress, also while it waits for the connection.
         boolean replays;
 
-        @Nullable
         // Runs when the replay has ended.
+        @Nullable
         Runnable behind;
 
         private MemberLink(Session session, @Nullable MemberConnection outlet, int seat, long seatedAt) {

@@ -10,9 +10,8 @@ import java.util.concurrent.ConcurrentHashMap;
  */
 final class Memberships {
     private final int most;
-    private final ConcurrentHashMap<String, Integer> ofUser =
-            // Bounded by the members of rooms.
-            new ConcurrentHashMap<>();
+    // Bounded by the members of rooms.
+    private final ConcurrentHashMap<String, Integer> ofUser = new ConcurrentHashMap<>();
 
     Memberships(int most) {
         this.most = most;

@@ -6,8 +6,8 @@ import java.util.concurrent.atomic.AtomicInteger;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Forwards the items of a publisher to a stream. Requests one item when the stream is ready for one. The thread that
- * brings news, from the publisher or the stream, does the next step; one thread at a time.
+ * A subscriber that forwards the items of a publisher to a stream. It requests one item when the stream is ready for
+ * one. The thread that brings news, from the publisher or the stream, does the next step; one thread at a time.
  */
 final class PublisherStream<T> implements Flow.Subscriber<T> {
     private final StreamSink<T> out;

@@ -398,8 +398,7 @@ final class RoomChannel implements LogBudget.Owner, Bursts.Flushed {
 
     private void replay(MemberLink link) {
         try {
-            while (!link.outlet.awaitDrained(
-                    () -> replay(link))) {
+            while (!link.outlet.awaitDrained(() -> replay(link))) {
                 // Asked before each piece: other rooms of the session send to this connection too.
                 if (!replayNext(link)) {
                     return;

@@ -8,7 +8,10 @@ import java.io.OutputStream;
 import java.net.URI;
 import java.time.Duration;
 
-/** The chat of {@link Cuts} on this library, as {@code peers/node} has it on others: a server, or two members. */
+/**
+ * The chat of {@link Cuts} on this library: a server, or two members. {@code peers/node} has the same chat on other
+ * libraries.
+ */
 public final class Chat {
     private static final Event<String> SAY = Event.of("chat.say", String.class);
     private static final Event<String> SAID = Event.of("chat.said", String.class);
@@ -17,11 +20,11 @@ public final class Chat {
     private Chat() {}
 
     /**
-     * Without arguments a server, which says its port. With a port, a count and the milliseconds between two messages, a
-     * member that speaks and one that listens: they say {@code READY}, each message that is heard, and {@code SENT}. Ends
-     * with the input.
+     * Runs a server or two members. Without arguments it is a server that prints its port. With a port, a count and the
+     * milliseconds between two messages, it is a member that speaks and one that listens. They print {@code READY},
+     * each message that is heard, and {@code SENT}. Ends with the input.
      *
-     * @throws Exception when it cannot run
+     * @throws Exception if it cannot run
      */
     public static void main(String[] arguments) throws Exception {
         if (arguments.length == 0) {

@@ -25,9 +25,9 @@ import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The same chat on several libraries, through connections that are cut: which messages the one member hears of those that
- * the other says. Server and members are processes, with a proxy between them; a cut resets all connections. Each
- * candidate runs as its documentation has it, and comes back after about a second.
+ * The same chat on several libraries, through connections that are cut. It counts which messages of one member the
+ * other receives. Server and members are processes with a proxy between them. A cut resets all connections. Each
+ * candidate is configured as its documentation recommends, and reconnects after about a second.
  */
 public final class Cuts {
     private static final Path NODE = Path.of("benchmarks", "peers", "node");
@@ -40,12 +40,15 @@ public final class Cuts {
     private final Duration quiet;
     private final int messages;
 
-    /** Twelve cuts, so far from each other that nobody takes the server for broken. */
+    /** Creates a test of twelve cuts. They are far enough apart that no client takes the server for broken. */
     public Cuts(PrintStream out) {
         this(out, 12, Duration.ofSeconds(12), Duration.ofSeconds(35));
     }
 
-    /** @param quiet a talk is over when nothing was heard for so long: longer than anybody waits before it comes back */
+    /**
+     * @param quiet a chat is over if nothing was heard for this time; longer than any client waits before it
+     *     reconnects
+     */
     Cuts(PrintStream out, int cuts, Duration between, Duration quiet) {
         this.out = out;
         this.cuts = cuts;
@@ -54,13 +57,13 @@ public final class Cuts {
         this.messages = (int) (between.multipliedBy(cuts + 1).toMillis() / EVERY_MILLIS);
     }
 
-    /** What became of the messages of one chat. */
+    /** What happened to the messages of one chat. */
     record Result(int lost, int doubled, int late) {}
 
     /**
-     * Runs all chats at once, and prints what was lost and doubled as a table.
+     * Runs all chats at once, and prints a table of what was lost and doubled.
      *
-     * @throws Exception when one of them cannot run
+     * @throws Exception if one of them cannot run
      */
     public void print() throws Exception {
         Map<String, Callable<Result>> chats = new LinkedHashMap<>();
@@ -119,7 +122,7 @@ public final class Cuts {
         }
     }
 
-    /** Cuts while they talk, and returns what is heard until nothing more comes. */
+    /** Cuts the connections during the chat, and returns what is heard until nothing more arrives. */
     private List<Integer> heard(Process talking, FaultProxy proxy) throws IOException, InterruptedException {
         BlockingQueue<String> lines = new LinkedBlockingQueue<>();
         BufferedReader says = talking.inputReader(Charset.defaultCharset());

@@ -10,7 +10,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * A server to compare.
  *
- * @param missing why it cannot be started here; null when it can
+ * @param missing why it cannot be started here; null if it can
  */
 record Candidate(
         String name,
@@ -24,7 +24,10 @@ record Candidate(
     private static final String HEAP = "2g";
     private static final Path PEERS = Path.of("benchmarks", "peers");
 
-    /** @param before a jar of these benchmarks as it was built before, whose servers of this library compete too; or empty */
+    /**
+     * @param before a jar of an earlier build of these benchmarks, whose servers of this library take part too; or
+     *     empty
+     */
     static List<Candidate> all(String before) {
         List<Candidate> all = new ArrayList<>();
         all.add(own(BASE, Dialect.RAW, "RawNetty"));

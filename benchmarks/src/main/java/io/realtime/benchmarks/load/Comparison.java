@@ -15,12 +15,13 @@ import java.util.regex.Pattern;
 import java.util.stream.IntStream;
 
 /**
- * The same load on one server after the other, round by round, and a table of medians and ratios. All servers run from
- * the beginning to the end; one at a time has clients. A ratio is the median of the rounds' ratios, each of two
- * neighbours in time, so that what slows the machine for a while slows both. The first round warms up and does not count.
+ * A comparison that puts the same load on one server after the other, round by round, and prints a table of medians and
+ * ratios. All servers run from the beginning to the end, and one at a time has clients. A ratio is the median of the
+ * rounds' ratios. Each compares two runs that follow each other, so what slows the machine for a while slows both. The
+ * first round warms up and does not count.
  */
 public final class Comparison {
-    /** What is compared, and over how many clients. */
+    /** The scenarios that exist. */
     public static final List<String> SCENARIOS = List.of("fanout", "latency", "echo", "connect", "slow", "return");
 
     private static final Pattern ECHO = Pattern.compile("echo-(\\d+)x(\\d+)");
@@ -32,7 +33,8 @@ public final class Comparison {
     private static final int IDLE = 10_000;
     private static final int MISSED = 100;
     private static final int WARMUP = 2_000;
-    private static final int WARMER = 5; // times as long as a round: a JVM compiles while it runs
+    // How many times longer than a round a warm-up takes: a JVM compiles while it runs.
+    private static final int WARMER = 5;
 
     private final PrintStream out;
     private final int rounds;
@@ -40,13 +42,14 @@ public final class Comparison {
     private final List<Candidate> candidates = new ArrayList<>();
 
     /**
-     * A comparison.
+     * Creates a comparison.
      *
-     * @param only the candidates with these names; all when empty
-     * @param before a jar of these benchmarks as it was built before, to compare with; or empty
+     * @param only the names of the candidates; all if empty
+     * @param before a jar of an earlier build of these benchmarks to compare with; or empty
      */
     public Comparison(PrintStream out, int rounds, Duration time, List<String> only, String before) {
-        IntStream.range(0, IDLE + WARMUP).forEach(Tokens::of); // now, and not while something is measured
+        // Created now, not while something is measured.
+        IntStream.range(0, IDLE + WARMUP).forEach(Tokens::of);
         this.out = out;
         this.rounds = rounds;
         this.time = time;
@@ -140,8 +143,8 @@ public final class Comparison {
     }
 
     /**
-     * Returns whether it is a scenario: one of {@link #SCENARIOS}; {@code echo-CxF}: C connections, F in flight each; or
-     * {@code fanout-BxO}: messages of B bytes, O of them outstanding.
+     * Returns whether a scenario exists: one of {@link #SCENARIOS}; {@code echo-CxF}: C connections, F in flight each;
+     * or {@code fanout-BxO}: messages of B bytes, O of them outstanding.
      */
     public static boolean has(String scenario) {
         return SCENARIOS.contains(scenario)
@@ -192,7 +195,10 @@ public final class Comparison {
         table(candidates, p50, p99, cpu);
     }
 
-    /** So few messages as a steady pace has would leave the code of the first rounds uncompiled. */
+    /**
+     * Warms up with a saturated load, in a round that does not count. A steady pace has so few messages that the code
+     * would not be compiled in the first rounds.
+     */
     private void warmUp(Load load, boolean counts) throws IOException {
         if (!counts) {
             load.fanOut(SHORT, 1, time);
@@ -228,7 +234,10 @@ public final class Comparison {
         table(all, rate, cpu, p50, p99);
     }
 
-    /** Each round has servers of its own: what it keeps is measured from the beginning. */
+    /**
+     * Measures idle connections. Each round has new servers, so that what a server keeps is measured from the
+     * beginning.
+     */
     private void connect() throws IOException {
         title("%,d connections that are idle", IDLE);
         Figures rate = new Figures("opened a second", "%,.0f");
@@ -239,8 +248,8 @@ public final class Comparison {
         for (int round = 0; round < rounds; round++) {
             for (Candidate candidate : candidates) {
                 try (ServerProcess server = candidate.start()) {
-                    try (Load load =
-                            load(candidate, server)) { // warms up, and leaves sessions behind that are the same
+                    try (Load load = load(candidate, server)) {
+                        // The warm-up leaves the same sessions behind on every server.
                         load.open(WARMUP);
                         load.echo(SHORT, 1, 1, time);
                         alone.add(candidate, load.echo(SHORT, 1, 1, time).micros(50));
@@ -261,7 +270,10 @@ public final class Comparison {
         table(candidates, rate, heap, resident, alone, beside);
     }
 
-    /** Saturated, so that what the slow one does not read soon fills its socket, and then whatever is behind it. */
+    /**
+     * Measures a slow reader under a saturated load, so that what it does not read soon fills its socket and then the
+     * server's queue.
+     */
     private void slow() throws IOException {
         title("Fan-out of %,d bytes, 16 outstanding, and one of %,d subscribers does not read", LONG, MEMBERS);
         Figures without = new Figures("p99 ms, all read", "%.1f");
@@ -324,7 +336,10 @@ public final class Comparison {
         void run(Candidate candidate, ServerProcess server, boolean counts) throws IOException;
     }
 
-    /** Runs a warm-up and the rounds on servers that live as long as this takes. One that fails is named and left out. */
+    /**
+     * Runs a warm-up and the rounds on servers that live until the end of this call. A candidate that fails is named
+     * and left out.
+     */
     private void rounds(List<Candidate> all, Round round) throws IOException {
         Map<List<String>, ServerProcess> servers = new LinkedHashMap<>();
         List<Candidate> able = new ArrayList<>(all);

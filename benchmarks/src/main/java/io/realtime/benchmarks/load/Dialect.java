@@ -8,11 +8,11 @@ import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
- * How clients talk to one kind of server. Whatever bears the mark of {@link Load} is a message of the load; every other
- * frame is the protocol's own and comes to {@link #answer}.
+ * How clients talk to one kind of server. A frame with the mark of {@link Load} is a message of the load. Every other
+ * frame belongs to the protocol and is passed to {@link #answer}.
  */
 public enum Dialect {
-    /** No protocol but WebSocket: the first letter says what to do. */
+    /** No protocol but WebSocket. The first letter names the operation. */
     RAW {
         @Override
         Template template(Operation operation) {
@@ -24,7 +24,7 @@ public enum Dialect {
         }
     },
 
-    /** A managed client of this library: numbered, acknowledged, resumable. */
+    /** A managed client of this library, with sequence numbers, acknowledgements and resumption. */
     REALTIME {
         @Override
         String path(String token) {
@@ -74,7 +74,7 @@ public enum Dialect {
         }
     },
 
-    /** Like {@link #REALTIME}; its echo is a request and its reply. */
+    /** Like {@link #REALTIME}, but its echo is a request and its reply. */
     REALTIME_REQUEST {
         @Override
         String path(String token) {
@@ -105,7 +105,7 @@ public enum Dialect {
         }
     },
 
-    /** A plain client of this library: no numbers, no acknowledgements. Its echo is a request and its reply. */
+    /** A plain client of this library, without numbers and acknowledgements. Its echo is a request and its reply. */
     REALTIME_PLAIN {
         @Override
         String path(String token) {
@@ -154,7 +154,7 @@ public enum Dialect {
         }
     },
 
-    /** STOMP 1.2, as Spring's simple broker speaks it. */
+    /** STOMP 1.2, as Spring's simple broker supports it. */
     STOMP {
         @Override
         String path(String token) {
@@ -187,16 +187,16 @@ public enum Dialect {
         }
     };
 
-    /** What a client may want. */
+    /** The operations of a client. */
     enum Operation {
         JOIN,
         PUBLISH,
         ECHO
     }
 
-    /** What an operation looks like on the wire: its parts, with the number of the message and the payload between them. */
+    /** An operation on the wire: its parts. The number of the message and the payload go between them. */
     record Template(List<byte[]> parts, boolean isNumbered) {
-        /** One part for an operation without payload, two around it. */
+        /** Returns a template: one part for an operation without payload, two parts around a payload. */
         static Template of(String... parts) {
             return new Template(
                     List.of(parts).stream().map(part -> part.getBytes(US_ASCII)).toList(), false);
@@ -207,28 +207,31 @@ public enum Dialect {
         }
     }
 
-    /** Returns what the upgrade asks for. */
+    /** Returns the target of the upgrade request. */
     String path(String token) {
         return "/";
     }
 
-    /** Returns a line more for the upgrade request, or nothing. */
+    /** Returns an additional line for the upgrade request, or an empty string. */
     String header() {
         return "";
     }
 
-    /** Returns the first frame of a client, to begin or to resume a session; null when the server or nobody has to speak first. */
+    /**
+     * Returns the first frame of a client, which begins or resumes a session. Returns null if the server speaks first
+     * or no frame is needed.
+     */
     @Nullable
     String hello(String client, String token, String session, String position) {
         return null;
     }
 
-    /** Returns the session that a frame says one may resume, or nothing. */
+    /** Returns the session that can be resumed according to a frame, or an empty string. */
     String session(String frame) {
         return "";
     }
 
-    /** Returns the place in the group that a client has come to with this frame. */
+    /** Returns the client's position in the group after this frame. */
     String position(String frame, String before) {
         return before;
     }
@@ -243,12 +246,15 @@ public enum Dialect {
         return found.find() ? found.group(1) + (found.groupCount() > 1 ? "," + found.group(2) : "") : "";
     }
 
-    /** Returns whether a client that got this frame may begin; who says no hello to a raw server may at once. */
+    /**
+     * Returns whether a client that has received this frame may begin. A client of a raw server, which sends no hello,
+     * may begin at once.
+     */
     boolean isReady(String frame) {
         return false;
     }
 
-    /** Returns what a client answers to a frame of the protocol, or nothing. */
+    /** Returns what a client answers to a frame of the protocol, or an empty string. */
     String answer(String frame) {
         return "";
     }

@@ -22,13 +22,14 @@ import org.HdrHistogram.Histogram;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Many clients of one server on one thread, the caller's: they connect from several loopback addresses, answer pings, and
- * publish or ask for echoes. Each message of the load bears the time from which its latency counts. At a steady pace that
- * is when it was due, not when it left, so that a server that stalls cannot hide it; each delivery is counted, and a run
- * fails when one is missing or comes twice.
+ * Many clients of one server on one thread, the caller's. They connect from several loopback addresses, answer pings,
+ * and publish or request echoes. Each message of the load contains the time from which its latency counts. At a steady
+ * pace that is when it was due, not when it was sent, so a server that stalls cannot hide it. Each delivery is counted,
+ * and a run fails if one is missing or arrives twice.
  */
 public final class Load implements AutoCloseable {
-    private static final byte MARK = '#'; // twice, before the time in 16 hexadecimal digits
+    // Written twice, before the time in 16 hexadecimal digits.
+    private static final byte MARK = '#';
     private static final int STAMPED = 18;
     private static final int UPGRADING = 256;
     private static final int ADDRESSES = 8;
@@ -43,22 +44,26 @@ public final class Load implements AutoCloseable {
     private final Dialect dialect;
     private final IntFunction<String> tokens;
     private final Supplier<Duration> serverCpu;
-    private final String name =
-            Long.toHexString(System.nanoTime()) + "-"; // a client's number of another load is not its own
+    // Makes the ids of clients differ from those of another load.
+    private final String name = Long.toHexString(System.nanoTime()) + "-";
     private final Selector selector = Selector.open();
     private final byte[] read = new byte[1 << 20];
     private final ByteBuffer write = ByteBuffer.allocate(1 << 18);
     private final List<Client> clients = new ArrayList<>();
     private Receiver receiver = (from, stamp, now) -> {};
-    private boolean isTracking; // where each client stands
+    // Whether each client's position is recorded.
+    private boolean isTracking;
     private int ready;
     private int lost;
     private int pings;
-    private long heard; // when the last message of the load came, or a client became ready
+    // When the last message of the load arrived, or the last client became ready.
+    private long heard;
 
     /**
-     * @param tokens what a client shows, by its number, where the dialect has a place for it
-     * @param serverCpu how much processor time the server has used so far
+     * Creates a load without clients.
+     *
+     * @param tokens returns a client's token, by its number; used if the dialect sends one
+     * @param serverCpu returns how much processor time the server has used
      */
     public Load(InetSocketAddress server, Dialect dialect, IntFunction<String> tokens, Supplier<Duration> serverCpu)
             throws IOException {
@@ -68,7 +73,7 @@ public final class Load implements AutoCloseable {
         this.serverCpu = serverCpu;
     }
 
-    /** What a run came to. */
+    /** The result of a run. */
     public record Outcome(long messages, double seconds, double cpuSeconds, Histogram nanos) {
         public double perSecond() {
             return messages / seconds;
@@ -96,12 +101,16 @@ public final class Load implements AutoCloseable {
         private byte[] unsent = new byte[0];
         private boolean isUpgraded;
         private boolean isReady;
-        private boolean isReached; // by a probe
+        // By a probe.
+        private boolean isReached;
         private boolean isReading = true;
-        private String session = ""; // to resume, where the dialect knows of such
-        private String position = ""; // in the group, likewise
+        // The session to resume, if the dialect has sessions.
+        private String session = "";
+        // The position in the group, if the dialect has positions.
+        private String position = "";
         private long sent;
-        private long due; // of the question that is on its way at a steady pace; 0 for none
+        // When the request in flight at a steady pace was due; 0 for none.
+        private long due;
 
         Client(int number, SocketChannel socket, Selector selector) throws IOException {
             this.number = number;
@@ -112,7 +121,7 @@ public final class Load implements AutoCloseable {
 
     // ---------------------------------------------------------------- connecting
 
-    /** Connects more clients, some at a time, and returns how many a second became ready to begin. */
+    /** Connects more clients, some at a time. Returns how many became ready per second. */
     public double open(int count) throws IOException {
         long begin = System.nanoTime();
         int goal = ready + count;
@@ -134,7 +143,8 @@ public final class Load implements AutoCloseable {
         SocketChannel socket = SocketChannel.open();
         socket.configureBlocking(false);
         socket.setOption(StandardSocketOptions.TCP_NODELAY, true);
-        if (server.getAddress().isLoopbackAddress()) { // one address has not enough ports for all
+        if (server.getAddress().isLoopbackAddress()) {
+            // One address does not have enough ports for all.
             socket.bind(new InetSocketAddress("127.0.0." + (1 + number % ADDRESSES), 0));
         }
         Client client = new Client(number, socket, selector);
@@ -174,7 +184,7 @@ public final class Load implements AutoCloseable {
         }
     }
 
-    /** Puts all but the first client in the group, and waits until a message reaches each of them. */
+    /** Puts all but the first client in the group, and waits until a message has reached each of them. */
     public void joinAllButFirst() throws IOException {
         List<Client> members = clients.subList(1, clients.size());
         for (Client member : members) {
@@ -201,7 +211,8 @@ public final class Load implements AutoCloseable {
             failIfStalled("not every client is reached");
         }
         receiver = (from, stamp, now) -> {};
-        do { // until the last of the probes has come
+        do {
+            // Waits until the last probe has arrived.
             heard = System.nanoTime();
             turn(200);
         } while (System.nanoTime() - heard < 100_000_000);
@@ -210,9 +221,9 @@ public final class Load implements AutoCloseable {
     // ---------------------------------------------------------------- fan-out
 
     /**
-     * Publishes from the first client to all others, with so many publishes outstanding.
+     * Publishes from the first client to all others, with this many publishes outstanding.
      *
-     * @param bytes of the payload
+     * @param bytes the size of the payload
      */
     public Outcome fanOut(int bytes, int outstanding, Duration time) throws IOException {
         int members = members();
@@ -285,7 +296,7 @@ public final class Load implements AutoCloseable {
         receiver = (from, stamp, now) -> {};
     }
 
-    /** Has a client read no more, and expects nothing for it. */
+    /** Makes a client stop reading. Nothing is expected for it any more. */
     public void stopReading(int client) {
         Client slow = clients.get(client);
         slow.key.interestOps(0);
@@ -299,8 +310,8 @@ public final class Load implements AutoCloseable {
     // ---------------------------------------------------------------- resumption
 
     /**
-     * Cuts all connections but the first at once, publishes what they miss, and has all sessions resumed, as fast as the
-     * server lets them. The latency is one session's: from its connecting until it has all that it missed.
+     * Cuts all connections but the first at once, publishes what they miss, and resumes all sessions as fast as the
+     * server allows. The latency is that of one session: from its connecting until it has received all that it missed.
      */
     public Outcome comeBack(int bytes, int missed) throws IOException {
         int members = clients.size() - 1;
@@ -315,7 +326,8 @@ public final class Load implements AutoCloseable {
             put(publisher, dialect.template(Operation.PUBLISH), bytes, 0);
         }
         flush(publisher);
-        probe(List.of(publisher), Operation.ECHO, List.of(publisher)); // behind what was published
+        // The probe arrives after what was published.
+        probe(List.of(publisher), Operation.ECHO, List.of(publisher));
         long[] received = new long[clients.size()];
         long[] begun = new long[clients.size()];
         int[] back = new int[1];
@@ -350,7 +362,7 @@ public final class Load implements AutoCloseable {
 
     // ---------------------------------------------------------------- echo
 
-    /** Has the first clients ask for echoes, each with so many on their way. */
+    /** Makes the first clients request echoes, each with this many in flight. */
     public Outcome echo(int bytes, int asking, int inFlight, Duration time) throws IOException {
         Template template = dialect.template(Operation.ECHO);
         List<Client> askers = clients.subList(0, asking);
@@ -362,7 +374,8 @@ public final class Load implements AutoCloseable {
             received[0]++;
             nanos.recordValue(now - stamp);
             if (!over[0]) {
-                put(from, template, bytes, now); // leaves with the others of this read
+                // Sent with the others of this read.
+                put(from, template, bytes, now);
             }
         };
         heard = System.nanoTime();
@@ -383,11 +396,15 @@ public final class Load implements AutoCloseable {
         return measure.outcome();
     }
 
-    /** Has the first clients ask for echoes, each at an even pace, one at a time, and all spread evenly. */
+    /**
+     * Makes the first clients request echoes, each one at a time at an even pace. The requests of all are spread
+     * evenly.
+     */
     public Outcome echoPaced(int bytes, int asking, int perSecond, Duration time) throws IOException {
         Template template = dialect.template(Operation.ECHO);
         long pace = 1_000_000_000L / perSecond;
-        long asked = 0; // question number n is due at begin + n * pace / asking
+        // Request number n is due at begin + n * pace / asking.
+        long asked = 0;
         long[] received = new long[1];
         Histogram nanos = histogram();
         receiver = (from, stamp, now) -> {
@@ -402,7 +419,8 @@ public final class Load implements AutoCloseable {
             for (long due = begin; due - System.nanoTime() <= 0; due = begin + asked * pace / asking) {
                 Client asker = clients.get((int) (asked % asking));
                 asked++;
-                if (asker.due == 0 && asker.socket.isOpen()) { // else the one before is not answered yet, and counts
+                if (asker.due == 0 && asker.socket.isOpen()) {
+                    // Otherwise the previous request is not answered yet, and its time counts.
                     asker.due = due;
                     put(asker, template, bytes, due);
                     flush(asker);
@@ -416,7 +434,7 @@ public final class Load implements AutoCloseable {
 
     // ---------------------------------------------------------------- shared
 
-    /** The first fifth of a run does not count. */
+    /** The figures of a run. The first fifth of it does not count. */
     private final class Measure {
         private final long begin = System.nanoTime();
         private final long warm;
@@ -605,7 +623,10 @@ public final class Load implements AutoCloseable {
 
     // ---------------------------------------------------------------- out
 
-    /** Writes what an operation looks like, to be flushed to this client; masked with zeros: as valid, nothing to compute. */
+    /**
+     * Writes an operation into the buffer, to be flushed to this client. It is masked with zeros, which is valid and
+     * costs no computation.
+     */
     private void put(Client client, Template template, int payload, long stamp) throws IOException {
         if (write.remaining() < payload + 512) {
             flush(client);
@@ -691,7 +712,8 @@ public final class Load implements AutoCloseable {
                     put(CLOSE, normal);
                     flush(client);
                 }
-            } catch (IOException gone) { // its server hung up first: there is nobody to take leave of
+            } catch (IOException gone) {
+                // The server closed the connection first, so there is nobody to send a close frame to.
                 write.clear();
             }
         }

@@ -15,9 +15,7 @@ import java.util.concurrent.TimeUnit;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
-/**
- * A server in a process of its own. It says {@code PORT n} when it is ready, and ends when its input does.
- */
+/** A server in its own process. It prints {@code PORT n} when it is ready, and ends when its input ends. */
 public final class ServerProcess implements AutoCloseable {
     private static final Pattern TOTAL = Pattern.compile("Total +\\d+ +(\\d+)");
 
@@ -32,7 +30,8 @@ public final class ServerProcess implements AutoCloseable {
                 .start();
         says = process.inputReader(Charset.defaultCharset());
         String line = says.readLine();
-        while (line != null && !line.startsWith("PORT ")) { // what its JVM has to say comes before
+        while (line != null && !line.startsWith("PORT ")) {
+            // The output of the JVM itself comes before.
             line = says.readLine();
         }
         if (line == null) {
@@ -42,7 +41,10 @@ public final class ServerProcess implements AutoCloseable {
         port = Integer.parseInt(line.substring(5));
     }
 
-    /** The command for a server of this class path, with so much heap; {@code -Dserver.options} of this JVM are its too. */
+    /**
+     * Returns the command for a server of this class path, with this much heap. {@code -Dserver.options} of this JVM
+     * are passed on.
+     */
     public static List<String> java(String heap, String classPath, String mainClass, String... arguments) {
         List<String> command = new ArrayList<>(List.of(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
@@ -62,12 +64,12 @@ public final class ServerProcess implements AutoCloseable {
         return new InetSocketAddress(InetAddress.getLoopbackAddress(), port);
     }
 
-    /** Returns how much processor time it has used, in steps of 10 ms on Linux. */
+    /** Returns how much processor time the process has used, in steps of 10 ms on Linux. */
     public Duration cpu() {
         return process.info().totalCpuDuration().orElse(Duration.ZERO);
     }
 
-    /** Returns the memory it occupies in bytes, or 0 where that is not known. */
+    /** Returns the resident memory of the process in bytes; 0 if it is not known. */
     public long resident() throws IOException {
         Path status = Path.of("/proc", Long.toString(process.pid()), "status");
         if (!Files.exists(status)) {
@@ -79,7 +81,9 @@ public final class ServerProcess implements AutoCloseable {
                 .sum();
     }
 
-    /** Returns whether it is a JVM; jcmd's signal, by which a JVM says what it holds, ends any other process. */
+    /**
+     * Returns whether the process is a JVM. The signal of jcmd makes a JVM report its heap, but ends any other process.
+     */
     public boolean isJvm() {
         return process.info().command().filter(path -> path.endsWith("java")).isPresent();
     }
@@ -101,7 +105,7 @@ public final class ServerProcess implements AutoCloseable {
         }
     }
 
-    /** Asks a server of this library what it holds. */
+    /** Returns what a server of this library says that it holds. */
     public String ask() throws IOException {
         process.outputWriter(Charset.defaultCharset()).append("\n").flush();
         return String.valueOf(says.readLine());
@@ -112,7 +116,8 @@ public final class ServerProcess implements AutoCloseable {
         try {
             process.getOutputStream().close();
             process.waitFor(10, TimeUnit.SECONDS);
-        } catch (IOException gone) { // it has ended
+        } catch (IOException gone) {
+            // The process has ended.
             return;
         } catch (InterruptedException interrupted) {
             Thread.currentThread().interrupt();

@@ -10,7 +10,7 @@ import org.java_websocket.server.WebSocketServer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * An echo and a group on Java-WebSocket as it comes: its default threads, its own broadcast, no compression, no check for
+ * An echo and a group on Java-WebSocket with its defaults: its own threads and broadcast, no compression, no check for
  * lost connections.
  */
 public final class RawJavaWebSocket extends WebSocketServer {
@@ -30,7 +30,7 @@ public final class RawJavaWebSocket extends WebSocketServer {
     /**
      * Runs until the input ends.
      *
-     * @throws Exception when the server does not start
+     * @throws Exception if the server does not start
      */
     public static void main(String[] none) throws Exception {
         RawJavaWebSocket server = new RawJavaWebSocket();

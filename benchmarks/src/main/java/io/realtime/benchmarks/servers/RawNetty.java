@@ -41,12 +41,13 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 
 /**
- * An echo and a group on Netty and its own codec: native epoll, one event loop per core, no compression, no validation of
- * UTF-8. A published message is encoded once; every event loop has a list of its own members, to each of which it writes
- * what was published since it last came by, and flushes once. With the argument {@code merged} it makes one buffer of all
- * that before: more than Netty does for its users, and the most that can be had of it.
+ * An echo and a group on Netty and its own codec: native epoll, one event loop per core, no compression, no validation
+ * of UTF-8. A published message is encoded once. Every event loop has a list of its own members. To each of them it
+ * writes what was published since its last turn, and flushes once. With the argument {@code merged} it first joins all
+ * that into one buffer. Netty does not do that for its users; it is the most that can be achieved with it.
  */
-@SuppressWarnings("FutureReturnValueIgnored") // a write that fails ends its connection
+// A write that fails ends its connection.
+@SuppressWarnings("FutureReturnValueIgnored")
 public final class RawNetty {
     private static final int BACKLOG = 4096;
     private static final int MESSAGE = 64 * 1024 + 1;
@@ -58,7 +59,7 @@ public final class RawNetty {
     /**
      * Runs until the input ends.
      *
-     * @throws Exception when the server does not start
+     * @throws Exception if the server does not start
      */
     public static void main(String[] arguments) throws Exception {
         boolean isMerged = List.of(arguments).contains("merged");
@@ -87,7 +88,7 @@ public final class RawNetty {
         Standalone.run(((InetSocketAddress) listening.localAddress()).getPort());
     }
 
-    /** The members whose event loop is this one. Anyone may publish; all else is the event loop's. */
+    /** The members on one event loop. Any thread may publish; all else runs on the event loop. */
     private static final class Members {
         private final EventExecutor loop;
         private final boolean isMerged;
@@ -108,7 +109,7 @@ public final class RawNetty {
             members.remove(member);
         }
 
-        /** Takes over the message. */
+        /** Publishes a message, and takes over its reference. */
         void publish(ByteBuf message) {
             published.add(message);
             if (scheduled.compareAndSet(false, true)) {
@@ -128,7 +129,8 @@ public final class RawNetty {
                 batch.forEach(ByteBuf::release);
                 batch = List.of(merged);
             }
-            if (!batch.isEmpty()) { // else the call before has taken what this one was for
+            if (!batch.isEmpty()) {
+                // Otherwise the previous call has taken the messages of this one.
                 for (ChannelHandlerContext member : members) {
                     for (ByteBuf each : batch) {
                         member.write(each.retainedDuplicate(), member.voidPromise());
@@ -140,10 +142,11 @@ public final class RawNetty {
         }
     }
 
-    /** One connection; writes what it answers while it reads, and flushes when nothing more is to be read. */
+    /** One connection. It writes its answers while it reads, and flushes when nothing more can be read. */
     private static final class Peer extends ChannelInboundHandlerAdapter {
         private final Map<EventExecutor, Members> group;
-        private @Nullable ChannelHandlerContext wire; // beyond the frame encoder, once the upgrade is done
+        // The context after the frame encoder. Set when the upgrade is finished.
+        private @Nullable ChannelHandlerContext wire;
 
         Peer(Map<EventExecutor, Members> group) {
             this.group = group;
@@ -221,7 +224,8 @@ public final class RawNetty {
 
         @Override
         public void exceptionCaught(ChannelHandlerContext context, Throwable cause) {
-            context.close(); // the peer has gone, or broke the protocol
+            // The peer has disconnected, or violated the protocol.
+            context.close();
         }
 
         private Members members(ChannelHandlerContext context) {

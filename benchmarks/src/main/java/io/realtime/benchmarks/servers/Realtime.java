@@ -14,12 +14,12 @@ import java.io.InputStreamReader;
 import java.nio.charset.Charset;
 
 /**
- * This library: on the named transport, with the default retention, or without when the second argument is {@code none}.
- * Checks a token of each client; echoes, answers, and publishes to one room. For each line of its input it says what it
- * holds.
+ * This library on the named transport, with the default retention; without retention if the second argument is {@code
+ * none}. It checks a token of each client, echoes, answers, and publishes to one room. For each line of its input it
+ * prints what it holds.
  */
 public final class Realtime {
-    /** What signs the tokens of the load: worth nothing. */
+    /** The secret that signs the tokens of the load. It protects nothing. */
     public static final String SECRET = "a secret of at least 32 bytes for load only";
 
     private static final Event<String> PUBLISH = Event.of("p", String.class);
@@ -33,7 +33,8 @@ public final class Realtime {
         boolean isLogged = arguments.length < 2 || !arguments[1].equals("none");
         Limits limits = Limits.builder()
                 .connections(MANY)
-                .connectionsPerAddress(MANY) // all come from this machine, and are one user
+                // All clients come from this machine, and are one user.
+                .connectionsPerAddress(MANY)
                 .sessionsPerUser(MANY)
                 .rate(RateLimit.none())
                 .build();

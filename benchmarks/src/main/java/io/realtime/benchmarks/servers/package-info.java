@@ -1,4 +1,4 @@
-/** Servers of one process each that the load generator is pointed at: this library's, and bare transports. */
+/** Servers for the load generator, each in its own process: this library's, and bare transports. */
 @NullMarked
 package io.realtime.benchmarks.servers;
 
