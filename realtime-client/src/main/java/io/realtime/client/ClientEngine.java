@@ -20,6 +20,7 @@ import io.realtime.internal.wire.Names;
 import io.realtime.internal.wire.Outgoing;
 import io.realtime.internal.wire.Protocol;
 import io.realtime.spi.Connection;
+import io.realtime.spi.MessageBatch;
 import io.realtime.spi.Scheduler;
 import io.realtime.spi.WireMessage;
 import java.time.Duration;
@@ -414,8 +415,6 @@ final class ClientEngine {
                     () -> reopening.fail(closed()),
                     // The scheduler may not run these any more.
                     () -> Steps.each(posted, Posted::fail),
-                    () -> rooms.fail(closed()),
-                    () -> calls.fail(closed()),
                     calls::close,
                     inboxAcks::stop,
                     callbacks::close,
@@ -791,9 +790,10 @@ final class ClientEngine {
             return;
         }
         int most = config.target().outboundBytes();
-        if (hello.length() > most) {
+        int bytes = MessageBatch.of(hello).bytes();
+        if (bytes > most) {
             // The token's fault, since the positions always fit.
-            String why = "$hello with its token has " + hello.length() + " bytes, and outboundBytes is " + most;
+            String why = "$hello with its token has " + bytes + " bytes, and outboundBytes is " + most;
             callbacks.error(new RealtimeException(ErrorCode.TOO_BIG, why));
             lose(made, new CloseReason(CloseReason.NORMAL, why));
             return;
@@ -1270,14 +1270,9 @@ final class ClientEngine {
     }
 
     private boolean sendInboxAck(@Nullable String epoch, long offset) {
-        if (openLink() == null) {
-            return false;
-        }
-        if (!Objects.equals(epoch, rooms.epoch(Names.USER))) {
-            // The inbox began anew, and the offset would acknowledge messages that nobody has seen.
-            return true;
-        }
-        return sendNow(Outgoing.of(Protocol.ACK).data(new Protocol.InboxAck(offset), Protocol.InboxAck.class));
+        // When the inbox began anew, the offset would acknowledge messages that nobody has seen.
+        return Objects.equals(epoch, rooms.epoch(Names.USER))
+                && sendNow(Outgoing.of(Protocol.ACK).data(new Protocol.InboxAck(offset), Protocol.InboxAck.class));
     }
 
     private long answersRead() {

@@ -42,7 +42,10 @@ final class InboxAcks {
      */
     private record Unhandled(long offset, long before, long count) {}
 
-    /** Sends an acknowledgement of an offset in the inbox; returns false while there is no connection. */
+    /**
+     * Sends an acknowledgement of an offset in the inbox. Returns false when there is no connection, or the inbox began
+     * anew.
+     */
     interface Say {
         boolean say(@Nullable String epoch, long offset);
     }

@@ -163,18 +163,13 @@ final class Outbox {
         return size() < limits.messages() && bytes + entry.cost() <= limits.bytes();
     }
 
-    /** Returns true if the message fits after all others that are not in flight are dropped. */
+    /** Returns true if there are enough bytes for the message after all others that are not in flight are dropped. */
     private boolean fitsWithoutOthers(OutboxEntry entry) {
-        int count = inflight.size();
         long cost = bytes;
         for (OutboxEntry other : waiting) {
-            if (other.underWay) {
-                count++;
-            } else {
-                cost -= other.cost();
-            }
+            cost -= other.underWay ? 0 : other.cost();
         }
-        return count < limits.messages() && cost + entry.cost() <= limits.bytes();
+        return cost + entry.cost() <= limits.bytes();
     }
 
     private int size() {

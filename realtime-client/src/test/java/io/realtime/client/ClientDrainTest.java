@@ -31,6 +31,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** A client that disconnects or closes delivers before what was asked of it. */
@@ -157,6 +158,39 @@ class ClientDrainTest {
         assertTook(0, 1, begin);
         world.settle();
         assertEquals(ErrorCode.CLOSED, code(sent));
+    }
+
+    /** An attempt that begins as the grace ends delivers nothing. */
+    @Test
+    void closeWaitsForNoAttemptThatIsDueAsTheGraceEnds() {
+        world.advance(3_600_000); // whatever the clock says
+        world.network.refuseConnections(true);
+        CompletableFuture<Void> unused = world.client().connect();
+        CompletableFuture<Void> sent = say("a");
+        while (world.states.isEmpty() || world.lastState().status() != Status.WAITING) {
+            world.advance(1);
+        }
+        long begin = millis();
+        world.client().close(world.lastState().delay());
+        assertTook(0, 1, begin);
+        world.settle();
+        assertEquals(ErrorCode.CLOSED, code(sent));
+    }
+
+    @Test
+    void disconnectEndsWhenTheAttemptItWaitedForFails() {
+        world.network.refuseConnections(true);
+        CompletableFuture<Void> unused = world.client().connect();
+        world.advance(20_000);
+        CompletableFuture<Void> sent = say("a");
+        world.network.latency(Duration.ofSeconds(1));
+        world.client().reconnectNow();
+        world.settle();
+        assertEquals(Status.CONNECTING, world.client().state().status());
+        world.client().disconnect(Duration.ofSeconds(10));
+        world.advance(3_000);
+        assertEquals(Status.CLOSED, world.client().state().status(), "the next attempt is due later");
+        assertFalse(sent.isDone());
     }
 
     @Test
@@ -530,6 +564,20 @@ class ClientDrainTest {
         world.client().disconnect(Duration.ZERO);
         world.settle();
         assertEquals(Status.CLOSED, world.client().state().status());
+    }
+
+    @ParameterizedTest
+    @CsvSource({"2000, 10000, 2000", "10000, 2000, 2100", "2000, 1900, 2000"})
+    void disconnectThatBeganIsShortenedAndNotLengthened(long first, long second, long endsAfter) {
+        CompletableFuture<Void> unused = sayInVain();
+        long begin = millis();
+        world.client().disconnect(Duration.ofMillis(first));
+        world.advance(100);
+        world.client().disconnect(Duration.ofMillis(second));
+        while (world.client().isConnected()) {
+            world.advance(1);
+        }
+        assertTook(endsAfter, 1, begin);
     }
 
     @Test

@@ -2,8 +2,10 @@ package io.realtime.client;
 
 import static io.realtime.client.World.SAY;
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
 import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -19,10 +21,14 @@ import io.realtime.client.World.Say;
 import io.realtime.internal.wire.Envelope;
 import io.realtime.internal.wire.Protocol;
 import io.realtime.spi.ClientTransport;
+import io.realtime.spi.WireMessage;
+import io.realtime.spi.MessageBatch;
+import io.realtime.spi.Scheduler;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -125,8 +131,92 @@ class ClientEngineTest {
         assertTrue(connected.isDone());
         long open = world.peers.stream().filter(peer -> peer.closed == null).count();
         assertEquals(1, open);
+        assertEquals(1, world.peers.size(), "the first attempt was cancelled before the server heard of it");
+    }
+
+    @Test
+    void connectionOfAnAttemptThatWasGivenUpIsCut() {
+        ClientTransport real = world.network.clientTransport();
+        world.use(world.builder().transport((target, callback) -> {
+            Scheduler.Cancellable unused = real.connect(target, callback);
+            return () -> {}; // it was about to tell of its connection
+        }));
+        world.network.latency(Duration.ofSeconds(1));
+        CompletableFuture<Void> connected = world.client().connect();
+        world.advance(100);
+        world.client().networkChanged();
+        world.advance(20_000);
+        assertTrue(connected.isDone());
+        assertEquals(2, world.peers.size());
+        assertEquals(CloseReason.ABNORMAL, Objects.requireNonNull(world.peers.get(0).closed).code());
+        assertEquals(List.of(), world.peers.get(0).frames);
+    }
+
+    /** A frame's header takes of the connection's bound too. */
+    @Test
+    void helloMayFillTheConnectionAndOneByteMoreIsTold() {
+        int most = 32 * 1024;
+        List<String> tokens = new ArrayList<>(List.of("t"));
+        world.use(world.builder()
+                .outboundBytes(most)
+                .token(() -> CompletableFuture.completedFuture(tokens.remove(0))));
+        world.onHello = peer -> peer.close(CloseReason.GOING_AWAY);
+        CompletableFuture<Void> connected = world.client().connect();
+        world.settle();
+        int without = MessageBatch.of(WireMessage.text(new byte[world.peer().frames.get(0).length()]))
+                        .bytes()
+                - 1;
+        tokens.add("t".repeat(most - without + 1));
+        tokens.add("t".repeat(most - without));
+        world.onHello = World.Peer::welcome;
+        world.advance(5_000);
+        assertEquals(1, world.errors.size());
+        assertTrue(
+                String.valueOf(world.errors.get(0).getMessage()).startsWith("$hello with its token has "),
+                () -> world.errors.toString());
+        assertTrue(connected.isDone());
+        assertEquals(most - 4, world.peer().frames.get(0).length());
+    }
+
+    @Test
+    void helloNamesAsManyPlacesAsFitInIt() {
+        world.use(world.builder().token("t".repeat(4_000)));
+        world.connected();
+        assertNull(world.peer().hello().partial());
+        for (int i = 0; i < 250; i++) {
+            CompletableFuture<JoinResult> unused =
+                    world.client().room("r".repeat(100) + i).join();
+        }
+        world.advance(1_000);
+        world.network.cutAll();
+        world.advance(5_000);
+        assertEquals(2, world.peers.size());
+        int length = world.peer().frames.get(0).length();
+        assertTrue(length <= Protocol.MOST_HELLO_BYTES && length > Protocol.MOST_HELLO_BYTES / 2, length + " bytes");
+        assertEquals(true, world.peer().hello().partial());
+    }
+
+    @Test
+    void helloThatIsTooBigForTheServerIsFollowedByAShorterOne() {
+        world.placeIn("@session", "r");
+        world.connected();
+        world.onHello = peer -> {
+            if (Objects.requireNonNull(peer.hello().positions()).containsKey("r")) {
+                peer.close(CloseReason.TOO_BIG);
+            } else {
+                peer.welcome();
+            }
+        };
+        world.network.cutAll();
+        world.advance(5_000);
+        assertEquals(Status.OPEN, world.client().state().status());
         assertEquals(
-                1, world.peers.stream().filter(peer -> !peer.frames.isEmpty()).count());
+                Map.of("@session", new Position("e1", 0)), world.peer().hello().positions());
+        assertEquals(true, world.peer().hello().partial());
+        world.onHello = World.Peer::welcome;
+        world.network.cutAll();
+        world.advance(5_000);
+        assertTrue(Objects.requireNonNull(world.peer().hello().positions()).containsKey("r"));
     }
 
     // ---- a connection ends
@@ -239,6 +329,95 @@ class ClientEngineTest {
         Map<String, Position> positions = world.peer().hello().positions();
         assertNotNull(positions);
         assertEquals(new Position("e1", 1), positions.get("@session"));
+    }
+
+    @Test
+    void nonsenseOfAMinuteIsCountedTogether() {
+        world.connected();
+        for (int connection = 1; connection <= 2; connection++) {
+            boolean isLater = connection == 1;
+            for (int i = 0; i < 9; i++) {
+                world.peer().send("{\"type\":\"$gap\",\"data\":7}");
+            }
+            world.advance(60_000);
+            if (isLater) {
+                world.time.advance(Duration.ofNanos(1));
+            }
+            world.peer().send("{\"type\":\"$gap\",\"data\":7}");
+            world.settle();
+            assertEquals(
+                    isLater ? Status.OPEN : Status.WAITING,
+                    world.client().state().status());
+            if (isLater) {
+                world.network.cutAll();
+                world.advance(5_000);
+            }
+        }
+    }
+
+    @Test
+    void goodbyeBeforeTheWelcomeSpreadsTheReturnToo() {
+        world.onHello = peer -> {
+            peer.send("{\"type\":\"$goodbye\",\"data\":{\"retry\":{\"minMs\":1000,\"maxMs\":5000}}}");
+            peer.close(CloseReason.DRAINING);
+        };
+        CompletableFuture<Void> unused = world.client().connect();
+        world.settle();
+        assertEquals(3_000, world.lastState().delay().toMillis());
+        assertEquals(List.of(), world.errors);
+    }
+
+    @Test
+    void framesThatBelongBehindTheWelcomeAreNonsenseBeforeIt() {
+        world.onHello = peer -> {
+            peer.send("{\"type\":\"$ack\",\"data\":{\"seq\":1}}");
+            peer.welcome();
+        };
+        world.connected();
+        assertEquals(1, world.errors.size());
+        assertEquals(
+                "the server sent '$ack' before its welcome", world.errors.get(0).getMessage());
+    }
+
+    @Test
+    void secondWelcomeIsNonsenseAndFramesOfALaterProtocolAreNot() {
+        world.connected();
+        world.peer().send("{\"type\":\"$later\",\"data\":7}");
+        world.settle();
+        assertEquals(List.of(), world.errors);
+        world.peer().welcome();
+        world.settle();
+        assertEquals(1, world.errors.size());
+        assertEquals("the server sent a second welcome", world.errors.get(0).getMessage());
+        assertEquals(Status.OPEN, world.client().state().status());
+    }
+
+    @Test
+    void welcomeWithARoomInNoPlaceOpensNoSession() {
+        world.rooms = "{\"r\":{\"offset\":0,\"recovered\":false}}";
+        CompletableFuture<Void> connected = world.client().connect();
+        world.settle();
+        assertEquals(CloseReason.PROTOCOL_ERROR, lossCode());
+        assertEquals("the server named no place in room 'r'", world.errors.get(0).getMessage());
+        assertFalse(world.statuses().contains("OPEN"));
+        world.rooms = "{}";
+        world.advance(5_000);
+        assertTrue(connected.isDone());
+    }
+
+    @Test
+    void leastLimitsOfAServerAreBelieved() {
+        world.acks = false;
+        world.inflightBytes = 1;
+        world.connected();
+        CompletableFuture<Void> first = world.client().send(SAY, new Say("a"));
+        CompletableFuture<Void> second = world.client().send(SAY, new Say("b"));
+        world.settle();
+        assertEquals(List.of("a"), world.peer().says());
+        world.messageBytes = 1;
+        world.network.cutAll();
+        world.advance(5_000);
+        assertTrue(first.isCompletedExceptionally() && second.isCompletedExceptionally());
     }
 
     @Test

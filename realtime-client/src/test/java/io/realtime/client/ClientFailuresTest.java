@@ -246,6 +246,20 @@ class ClientFailuresTest {
         assertEquals(1, warnings.size());
     }
 
+    @ParameterizedTest
+    @CsvSource({"1011, true", "1009, true", "1012, false", "4200, false"})
+    void serverThatClosesBeforeItsWelcomeIsAFailureUnlessItMovesItsClients(int code, boolean isFailure) {
+        isUp = true;
+        world.onHello = peer -> peer.close(code);
+        CompletableFuture<Void> connected = world.client().connect(Duration.ofSeconds(5));
+        world.advance(5_100);
+        assertEquals(isFailure ? 1 : 0, warnings.size());
+        assertEquals(
+                isFailure,
+                String.valueOf(failure(connected).getMessage()).startsWith("no connection within PT5S: "),
+                () -> failure(connected).toString());
+    }
+
     @Test
     void eachConnectBeginsASeriesOfItsOwn() {
         next = answer(404, Map.of());

@@ -111,6 +111,21 @@ class ClientInboundTest {
         assertEquals(List.of("once"), world.heard);
     }
 
+    /** A server that speaks nonsense now and then may do so for ever. */
+    @Test
+    void nonsenseThatWasToldIsNotCounted() {
+        World.Peer peer = busy();
+        String nonsense = "{\"type\":\"$gap\",\"data\":\"" + "x".repeat(10_000) + "\"}";
+        for (int i = 0; i < 20; i++) {
+            peer.send(nonsense);
+            world.settle();
+            runAll(waiting);
+            world.advance(30_000);
+        }
+        assertNull(peer.closed);
+        assertEquals(20, world.errors.size());
+    }
+
     /** What has been handed over is subtracted once. */
     @Test
     void boundIsTheSameAfterManyMessages() {

@@ -382,6 +382,22 @@ class ClientLimitsTest {
     }
 
     @Test
+    void leaveThatIsRefusedEndsADisconnectAllTheSame() {
+        world.acks = false;
+        world.placeIn("r");
+        world.connected();
+        CompletableFuture<Void> unused = world.client().send(World.SAY, new World.Say("not acknowledged"));
+        world.settle();
+        for (int i = 0; i < 10_000; i++) {
+            unused = world.client().connect();
+        }
+        world.client().disconnect(Duration.ofSeconds(9));
+        assertEquals(ErrorCode.OVERLOADED, code(world.client().room("r").leave()));
+        world.settle();
+        assertFalse(world.client().isConnected(), "the leave is for the next connection");
+    }
+
+    @Test
     void networkChangesAndReconnectionsWaitOnce() {
         world.connected();
         int before = world.time.pending();

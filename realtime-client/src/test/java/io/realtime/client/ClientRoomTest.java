@@ -292,6 +292,20 @@ class ClientRoomTest {
         assertEquals(2, world.peer().all(Protocol.ACK).size());
     }
 
+    /** It comes no second time, whatever is acknowledged. */
+    @Test
+    void ephemeralMessageThatNobodyHandlesHoldsNoAcknowledgementBack() {
+        world.client().on(World.SAID, said -> {});
+        world.rooms = "{\"@user\":{\"epoch\":\"u\",\"offset\":0}}";
+        world.connected();
+        world.peer().send("{\"type\":\"chat.other\",\"room\":\"@user\",\"ts\":1,\"data\":1}");
+        world.peer().said("@user", 1, "m");
+        world.advance(1_100);
+        List<Envelope> acks = world.peer().all(Protocol.ACK);
+        assertEquals(1, acks.size());
+        assertEquals(1, acks.get(0).<Protocol.InboxAck>data(Protocol.InboxAck.class).offset());
+    }
+
     @Test
     void whatWasHandledOfAnInboxThatBeganAnewIsNotAcknowledged() {
         world.client().on(World.SAID, said -> {});
@@ -382,6 +396,49 @@ class ClientRoomTest {
         world.advance(1_100);
         assertEquals(2, world.peer().all(Protocol.JOIN).size());
         assertEquals(1, world.errors.size());
+    }
+
+    @Test
+    void messagesThatWaitForARoomLeaveWhenTheServerTakesItAway() {
+        world.placeIn("a");
+        world.connected();
+        world.rooms = "{}";
+        world.answersJoins = false;
+        world.network.cutAll();
+        world.advance(600);
+        CompletableFuture<Void> sent = world.client().send(World.SAY, new World.Say("m"));
+        world.settle();
+        assertEquals(List.of(), world.peer().says());
+        error(Objects.requireNonNull(world.peer().all(Protocol.JOIN).get(0).ref()), "overloaded", true);
+        world.peer().send("{\"type\":\"$left\",\"room\":\"a\",\"data\":null}");
+        world.settle();
+        assertEquals(List.of("m"), world.peer().says());
+        assertTrue(sent.isDone());
+    }
+
+    @Test
+    void eachRoomThatIsRefusedForNowIsLeftAloneForASecond() {
+        world.placeIn("a", "b");
+        world.connected();
+        world.rooms = "{}";
+        world.answersJoins = false;
+        world.network.cutAll();
+        world.advance(600);
+        Envelope both = world.peer().all(Protocol.REJOIN).get(0);
+        String refused = "{\"code\":\"overloaded\",\"message\":\"m\",\"retryable\":true}";
+        world.peer()
+                .send("{\"type\":\"$reply\",\"ref\":\"" + both.ref() + "\",\"data\":{\"rooms\":{\"a\":{\"error\":" + refused
+                        + "},\"b\":{\"error\":" + refused + "}}}}");
+        world.advance(1_100);
+        List<Envelope> joins = world.peer().all(Protocol.JOIN);
+        assertEquals(2, joins.size());
+        error(Objects.requireNonNull(joins.get(0).ref()), "overloaded", true);
+        world.advance(600);
+        error(Objects.requireNonNull(joins.get(1).ref()), "overloaded", true);
+        world.advance(900);
+        assertEquals(2, world.peer().all(Protocol.JOIN).size(), "the second was refused 0.9 s ago");
+        world.advance(200);
+        assertEquals(4, world.peer().all(Protocol.JOIN).size());
     }
 
     @Test

@@ -673,6 +673,19 @@ class ClientSendTest {
     }
 
     @Test
+    void disconnectAfterSchedulerFailedDisconnects() {
+        FailingScheduler scheduler = new FailingScheduler();
+        world.use(world.builder().scheduler(scheduler));
+        world.connected();
+        scheduler.failsAfter = 0;
+        assertThrows(
+                RejectedExecutionException.class, () -> world.client().disconnect(Duration.ZERO));
+        world.client().disconnect(Duration.ZERO);
+        world.settle();
+        assertEquals(ConnectionState.Status.CLOSED, world.client().state().status());
+    }
+
+    @Test
     void ephemeralMessageAfterSchedulerFailedIsSent() {
         FailingScheduler scheduler = new FailingScheduler();
         world.use(world.builder().scheduler(scheduler));

@@ -12,6 +12,7 @@ import io.realtime.Request;
 import io.realtime.StreamListener;
 import io.realtime.StreamRequest;
 import io.realtime.client.World.Say;
+import io.realtime.internal.wire.Protocol;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -262,6 +263,29 @@ class ClientUserTest {
         while (!callbacks.isEmpty()) {
             callbacks.remove(0).run();
         }
+    }
+
+    /** Inboxes of one server share their epoch, so that the place would stand for messages that bob has not seen. */
+    @Test
+    void placeInTheInboxOfFormerUserIsForgotten() {
+        world.client().on(World.SAID, said -> {});
+        world.rooms = "{\"@user\":{\"epoch\":\"e1\",\"offset\":0,\"recovered\":false}}";
+        connectAs("alice");
+        world.peer().said("@user", 5, "for alice");
+        world.settle();
+        world.network.cutAll();
+        world.settle();
+        connectAs("bob");
+        world.advance(5_000);
+        assertEquals("bob", world.user);
+        assertTrue(world.client().isConnected());
+        world.advance(5_000);
+        assertEquals(List.of(), world.peer().all("$ack"));
+        world.peer().said("@user", 1, "for bob");
+        world.advance(2_000);
+        assertEquals(1, world.peer().all("$ack").size());
+        Protocol.InboxAck ack = world.peer().all("$ack").get(0).data(Protocol.InboxAck.class);
+        assertEquals(1, ack.offset());
     }
 
     @Test

@@ -10,6 +10,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.realtime.ErrorCode;
 import io.realtime.RealtimeException;
 import io.realtime.internal.wire.Outgoing;
+import java.nio.ByteBuffer;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -245,6 +246,20 @@ class OutboxTest {
         assertEquals(List.of(one), outbox.unsent(100, MANY, MANY));
     }
 
+    @Test
+    void whatTheServerHasProcessedIsNotSentAgain() {
+        send(outbox, 1);
+        send(outbox, 1);
+        Outbox.OutboxEntry third = send(outbox, 1);
+        outbox.connectionLost();
+        Outbox.OutboxEntry fourth = add(outbox, 1);
+        outbox.resumed(2);
+        assertEquals(List.of(third, fourth), outbox.unsent(100, MANY, MANY));
+        outbox.notSent(List.of(third, fourth));
+        outbox.resumed(4); // the fourth was never sent: that is another message's number
+        assertEquals(List.of(fourth), outbox.unsent(100, MANY, MANY));
+    }
+
     // ---- age, and the end
 
     @Test
@@ -258,6 +273,34 @@ class OutboxTest {
         assertEquals(Duration.ofMinutes(29), hour.untilExpiry(minute), "the wall clock has not moved since");
         assertEquals(List.of(), hour.expire(30 * minute - 1));
         assertEquals(1, hour.expire(30 * minute).size());
+    }
+
+    /** The lesser of what both clocks say: one of them may have been set. */
+    @Test
+    void messageAgesNoMoreThanTheWallClockHasAdvanced() {
+        Outbox hour = outbox(OutboxLimits.builder().maxAge(Duration.ofHours(1)).build(), false);
+        long minute = Duration.ofMinutes(1).toNanos();
+        long begin = Duration.ofDays(1).toNanos();
+        long wall = Duration.ofDays(20_000).toMillis();
+        Outgoing message = Outgoing.of("e").rawData("1");
+        assertEquals(
+                List.of(),
+                hour.add(new Outbox.OutboxEntry("e", null, null, message, new CompletableFuture<>(), begin, wall)));
+        hour.slept(begin + minute, wall + Duration.ofMinutes(21).toMillis(), 30 * minute);
+        assertEquals(Duration.ofMinutes(39), hour.untilExpiry(begin + minute));
+    }
+
+    @Test
+    void messageOfAnEarlierProcessIsAsOldAsTheServersClockSays() {
+        Outbox hour = outbox(OutboxLimits.builder().maxAge(Duration.ofHours(1)).build(), true);
+        long wall = Duration.ofDays(20_000).toMillis();
+        long begin = Duration.ofDays(1).toNanos();
+        OutboxJournal.Stored stored =
+                new OutboxJournal.Stored(7, wall, "e", null, false, ByteBuffer.wrap(new byte[] {'1'}));
+        assertEquals(List.of(), hour.restore(List.of(new Outbox.OutboxEntry(stored, begin, wall)), 7));
+        assertEquals(Duration.ofHours(1), hour.untilExpiry(begin));
+        hour.ageRestored(begin, wall + Duration.ofMinutes(20).toMillis());
+        assertEquals(Duration.ofMinutes(40), hour.untilExpiry(begin));
     }
 
     @Test
@@ -301,5 +344,41 @@ class OutboxTest {
         assertEquals(List.of(1L), removed.removed());
         stored.stored(removed);
         assertEquals(List.of(), stored.changes().removed());
+    }
+
+    @Test
+    void fileForgetsOnlyWhatItHasOrIsTakingIn() {
+        Outbox stored = outbox(OutboxLimits.defaults(), true);
+        Outbox.OutboxEntry one = add(stored, 1);
+        Outbox.OutboxEntry two = add(stored, 1);
+        Outbox.Changes taken = stored.changes();
+        assertTrue(stored.giveUp(one), "the file is taking it in");
+        stored.stored(taken);
+        assertTrue(stored.giveUp(two), "the file has it");
+        Outbox.OutboxEntry three = add(stored, 1);
+        assertTrue(stored.giveUp(three), "the file has not heard of it");
+        assertEquals(List.of(1L, 2L), stored.changes().removed());
+        Outbox memory = outbox(OutboxLimits.defaults(), false);
+        assertTrue(memory.giveUp(add(memory, 1)));
+        assertEquals(List.of(), memory.changes().removed());
+    }
+
+    /** The server has numbers of this client that its file knows nothing of. */
+    @Test
+    void oldCopyOfAFileSkipsTheNumbersThatWereUsed() {
+        Outbox stored = outbox(OutboxLimits.defaults(), true);
+        Outbox.OutboxEntry one = add(stored, 1);
+        Outbox.OutboxEntry two = add(stored, 1);
+        List<Outbox.Dropped> dropped = stored.skip(1);
+        assertEquals(List.of(one), entries(dropped));
+        assertEquals(ErrorCode.STORAGE, dropped.get(0).cause().code());
+        assertTrue(stored.holds(two));
+        assertEquals(List.of(), stored.skip(OutboxJournal.LARGEST_SEQ + 1), "no server has such a number");
+        assertEquals(2, stored.lastSeq());
+        assertEquals(List.of(two), entries(stored.skip(OutboxJournal.LARGEST_SEQ)));
+        assertEquals(OutboxJournal.LARGEST_SEQ, stored.lastSeq());
+        Outbox.OutboxEntry kept = add(outbox, 1);
+        assertEquals(List.of(), outbox.skip(1), "without a file there is no old copy");
+        assertTrue(outbox.holds(kept));
     }
 }

@@ -761,7 +761,8 @@ final class Peer implements ConnectionListener, MemberConnection, Bursts.Flushed
                 close(barred);
                 return;
             }
-            attached = take(admitted) ? admitted.attach(claim) : Session.Attached.NOTHING;
+            take(admitted);
+            attached = admitted.attach(claim);
         }
         if (attached == null) {
             CloseReason why = admitted.ended();
@@ -815,22 +816,15 @@ final class Peer implements ConnectionListener, MemberConnection, Bursts.Flushed
         return names;
     }
 
-    /**
-     * Makes a new session the client's current one, and ends the one before. Returns false when the client has a newer
-     * one.
-     */
-    private boolean take(Session created) {
+    /** Makes a new session the client's current one, and ends the one before, unless the client has a newer one. */
+    private void take(Session created) {
         ClientRecords.ClientRecord record = created.record();
-        if (record == null) {
-            return true;
-        }
-        Session gone = record.take(created, number);
+        Session gone = record == null ? null : record.take(created, number);
         if (gone != null && gone != created) {
             gone.end(
                     new CloseReason(CloseReason.SESSION_REPLACED, "the client has begun another session"),
                     Session.EndReason.DRAIN);
         }
-        return gone != created;
     }
 
     private WireMessage welcome(
@@ -966,18 +960,15 @@ final class Peer implements ConnectionListener, MemberConnection, Bursts.Flushed
 
     /**
      * Sends a frame of this connection. While its session's mailbox has more to run, the frame is flushed with the next
-     * ones.
-     *
-     * @return false when the connection does not accept it, and closes
+     * ones. A connection that does not accept the frame closes.
      */
-    boolean send(WireMessage frame) {
+    void send(WireMessage frame) {
         boolean isHeld = Bursts.isHolding();
-        boolean isSent = send(MessageBatch.of(frame), isHeld);
+        send(MessageBatch.of(frame), isHeld);
         if (isHeld) {
             // After the frame is queued: from here on any thread may flush.
             Bursts.defer(this);
         }
-        return isSent;
     }
 
     /**
@@ -1032,13 +1023,13 @@ final class Peer implements ConnectionListener, MemberConnection, Bursts.Flushed
         return MessageBatch.of(frames, batch.isEphemeral());
     }
 
-    private boolean send(MessageBatch whole, boolean isHeld) {
+    private void send(MessageBatch whole, boolean isHeld) {
         // The first comparison is for speed: in a room of a thousand members, messageBytes is not in the processor's
         // caches.
         boolean fits = whole.longest() <= TooBig.LEAST || whole.longest() <= messageBytes;
         MessageBatch batch = fits ? whole : whatFits(whole);
         if (batch.frames().isEmpty()) {
-            return true;
+            return;
         }
         boolean isSent;
         try {
@@ -1052,7 +1043,6 @@ final class Peer implements ConnectionListener, MemberConnection, Bursts.Flushed
             // Full, or closing already; then this close does nothing.
             connection.close(new CloseReason(CloseReason.SLOW_CONSUMER, "reads more slowly than it is sent to"));
         }
-        return isSent;
     }
 
     @Override

@@ -506,7 +506,6 @@ final class RoomChannel implements LogBudget.Owner, Bursts.Flushed {
         } finally {
             lock.unlock();
         }
-        flush();
     }
 
     /**

@@ -24,7 +24,6 @@ import java.security.MessageDigest;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
-import java.util.Collection;
 import java.util.Deque;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
@@ -1636,11 +1635,6 @@ public final class Session {
         }
     }
 
-    /** Returns the rooms that the session is in, its inboxes included. */
-    Collection<RoomChannel> roomStates() {
-        return rooms.values();
-    }
-
     /** Returns the room of this name, or null when it does not exist. */
     @Nullable
     RoomChannel find(String room) {
@@ -1783,13 +1777,12 @@ public final class Session {
         } finally {
             lock.unlock();
         }
-        if (to.send(ack(now))) {
-            lock.lock();
-            try {
-                acknowledged = Math.max(acknowledged, now.seq());
-            } finally {
-                lock.unlock();
-            }
+        to.send(ack(now));
+        lock.lock();
+        try {
+            acknowledged = Math.max(acknowledged, now.seq());
+        } finally {
+            lock.unlock();
         }
     }
 

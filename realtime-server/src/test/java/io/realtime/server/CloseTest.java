@@ -2,6 +2,7 @@ package io.realtime.server;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
+import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.realtime.CloseReason;
@@ -43,6 +44,7 @@ class CloseTest {
     private final CountDownLatch mayEnd = new CountDownLatch(1);
     private final AtomicBoolean hasEnded = new AtomicBoolean();
     private final CountDownLatch isClosing = new CountDownLatch(1);
+    private final CompletableFuture<Authentication> proof = new CompletableFuture<>(); // of the token "later"
     private RealtimeServer server = start(builder -> builder);
 
     private RealtimeServer start(UnaryOperator<RealtimeServer.Builder> config) {
@@ -51,11 +53,15 @@ class CloseTest {
         }
         server = config.apply(RealtimeServer.builder()
                         .transport(transport)
-                        .authenticator(TestServer::byName)
+                        .authenticator(this::authenticate)
                         .on(SAY, (session, message) -> block()))
                 .build()
                 .start();
         return server;
+    }
+
+    private CompletableFuture<Authentication> authenticate(Credentials credentials) {
+        return "later".equals(credentials.token()) ? proof : TestServer.byName(credentials);
     }
 
     /** What the application's code does, which a close is to wait for. */
@@ -157,6 +163,36 @@ class CloseTest {
             default -> ann.abort();
         }
         assertCloseWaits();
+    }
+
+    /** It would wait for its close as long as the handlers of others run. */
+    @Test
+    void loginDuringACloseIsTurnedAwayAtOnce() throws Exception {
+        Line ann = plain("ann");
+        ann.say("{'type':'say','data':'x'}");
+        hasBegun.await();
+        Line late = transport.open("token=later", null);
+        Thread closer = beginClose();
+        isClosing.await();
+        assertNull(late.closed.get());
+        proof.complete(Authentication.of("late"));
+        while (late.closed.get() == null) {
+            Thread.onSpinWait();
+        }
+        assertEquals(
+                CloseReason.DRAINING, Objects.requireNonNull(late.closed.get()).code());
+        assertTrue(closer.isAlive());
+        mayEnd.countDown();
+        closer.join();
+    }
+
+    @Test
+    void closeDoesNotWaitForAPeerThatSaysNoHello() {
+        Line silent = transport.open("", Protocol.SUBPROTOCOL);
+        server.close(LONG);
+        assertEquals(
+                CloseReason.DRAINING,
+                Objects.requireNonNull(silent.closed.get()).code());
     }
 
     @Test

@@ -126,6 +126,7 @@ final class DirectTransport implements ServerTransport {
 
         @Override
         public boolean queue(MessageBatch batch) {
+            sender.accept(batch);
             return closed.get() == null && queued.add(batch);
         }
 

@@ -8,9 +8,11 @@ import io.realtime.Event;
 import io.realtime.internal.wire.Protocol;
 import io.realtime.server.TestServer.TestPeer;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.RejectedExecutionException;
 import org.junit.jupiter.api.AfterEach;
@@ -80,6 +82,40 @@ class EarlyPeerTest {
         assertNull(peer.closed);
         peer.send(say(1_000));
         assertEquals(CloseReason.OVERLOADED, peer.closeCode());
+    }
+
+    /** Sends a hello and a message that are so long together, each with what it counts beyond its text. */
+    private TestPeer early(int bytes) {
+        TestPeer peer = test.connect(Protocol.SUBPROTOCOL, "/ws");
+        String hello = "{'type':'$hello','data':{'token':'ann'}}";
+        peer.send(hello);
+        peer.send(say(bytes - hello.length() - say(0).length() - 2 * 200));
+        return peer;
+    }
+
+    @Test
+    void earlyMessagesMayTake16KiBAndNotAByteMore() {
+        TestPeer most = early(16 * 1024);
+        TestPeer more = early(16 * 1024 + 1);
+        assertNull(most.closed);
+        assertEquals(CloseReason.OVERLOADED, more.closeCode());
+    }
+
+    /** Many ends may be due at once, so the close waits for a thread. */
+    @Test
+    void messageAfterTheEndOfTheTokenIsNotHandled() {
+        answer.complete(
+                new Authentication("ann", Map.of(), Instant.ofEpochMilli(test.time.currentTimeMillis() + 10_000)));
+        TestPeer peer = test.plain("ann");
+        holding = true;
+        test.time.advance(Duration.ofSeconds(10));
+        assertNull(peer.closed);
+        peer.send(say(3));
+        holding = false;
+        held.forEach(test.time::execute);
+        test.settle();
+        assertEquals(CloseReason.TOKEN_EXPIRED, peer.closeCode());
+        assertEquals(List.of(), handled);
     }
 
     @Test

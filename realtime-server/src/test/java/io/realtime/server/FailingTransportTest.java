@@ -23,10 +23,12 @@ import io.realtime.spi.ServerTransport;
 import java.io.IOException;
 import java.net.BindException;
 import java.net.InetSocketAddress;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.concurrent.atomic.AtomicBoolean;
+import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.mockito.ArgumentCaptor;
@@ -37,6 +39,8 @@ class FailingTransportTest {
 
     private final AtomicBoolean fails = new AtomicBoolean();
     private final AtomicBoolean failsToQueue = new AtomicBoolean();
+    private final AtomicBoolean failsToLag = new AtomicBoolean();
+    private final AtomicInteger sent = new AtomicInteger();
     private final List<CloseReason> detached = new ArrayList<>();
     private final TestServer test = new TestServer(
             TestServer::byName,
@@ -90,6 +94,7 @@ class FailingTransportTest {
     private Connection failing(Connection connection) {
         Connection edge = mock(Connection.class, delegatesTo(connection));
         doAnswer(send -> {
+                    sent.incrementAndGet();
                     if (fails.getAndSet(false)) {
                         throw new OutOfMemoryError("as the test wants");
                     }
@@ -98,6 +103,7 @@ class FailingTransportTest {
                 .when(edge)
                 .send(any());
         doAnswer(queue -> {
+                    sent.incrementAndGet();
                     if (failsToQueue.getAndSet(false)) {
                         throw new OutOfMemoryError("as the test wants");
                     }
@@ -105,6 +111,14 @@ class FailingTransportTest {
                 })
                 .when(edge)
                 .queue(any());
+        doAnswer(lags -> {
+                    if (failsToLag.getAndSet(false)) {
+                        throw new OutOfMemoryError("as the test wants");
+                    }
+                    return connection.awaitWritable(lags.getArgument(0));
+                })
+                .when(edge)
+                .awaitWritable(any());
         return edge;
     }
 
@@ -143,6 +157,18 @@ class FailingTransportTest {
         assertEquals(
                 List.of(CloseReason.ABNORMAL),
                 detached.stream().map(CloseReason::code).toList());
+    }
+
+    @Test
+    void memberWhoseConnectionFailsBeforeItIsSentToIsCut() {
+        TestPeer ann = test.managed("ann");
+        ann.send("{'type':'$join','room':'news','ref':'1'}");
+        failsToLag.set(true);
+        test.server.room("news").send(NEWS, 1);
+        test.server.room("news").send(NEWS, 2);
+        test.settle();
+        assertFalse(ann.types().contains("news"), "what comes behind the gap");
+        assertEquals(CloseReason.ABNORMAL, ann.closeCode());
     }
 
     @Test
@@ -191,5 +217,32 @@ class FailingTransportTest {
         TestPeer back = test.connect("realtime.v1", "/ws");
         back.send(again);
         assertTrue(back.data("$welcome").get("resumed").getAsBoolean());
+    }
+
+    @Test
+    void sessionThatIsNotWelcomedBackExpires() {
+        TestPeer ann = test.connect("realtime.v1", "/ws");
+        ann.send("{'type':'$hello','data':{'token':'ann','client':'client-of-ann-0123456789'}}");
+        String again = "{'type':'$hello','data':{'token':'ann','client':'client-of-ann-0123456789','session':'"
+                + ann.data("$welcome").get("session").getAsString() + "'}}";
+        ann.cut();
+        failsToQueue.set(true);
+        test.connect("realtime.v1", "/ws").send(again);
+        assertEquals(
+                List.of(CloseReason.ABNORMAL, CloseReason.INTERNAL_ERROR),
+                detached.stream().map(CloseReason::code).toList());
+        test.time.advance(Duration.ofMinutes(5));
+        assertEquals(0, test.server.stats().sessions());
+    }
+
+    @Test
+    void connectionThatIsGoneIsSentNothingMore() {
+        TestPeer ann = test.managed("ann");
+        ann.send("{'type':'$join','room':'news','ref':'1'}");
+        ann.cut();
+        sent.set(0);
+        test.server.room("news").send(NEWS, 1);
+        test.settle();
+        assertEquals(0, sent.get());
     }
 }

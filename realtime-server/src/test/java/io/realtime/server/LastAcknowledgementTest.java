@@ -140,6 +140,21 @@ class LastAcknowledgementTest {
     }
 
     @Test
+    void welcomeIsAnAcknowledgement() {
+        TestPeer ann = test.connect("realtime.v1", "/ws");
+        String hello = "{'type':'$hello','data':{'token':'ann','client':'client-of-ann-0123456789'";
+        ann.send(hello + "}}");
+        String secret = ann.data("$welcome").get("session").getAsString();
+        ann.send("{'type':'say','seq':1,'data':'handled'}");
+        ann.cut();
+        TestPeer again = test.connect("realtime.v1", "/ws");
+        again.send(hello + ",'session':'" + secret + "'}}");
+        assertEquals(1, again.data("$welcome").get("seq").getAsInt());
+        test.time.advance(Duration.ofSeconds(1));
+        assertEquals(List.of(), again.types());
+    }
+
+    @Test
     void closedServerAcknowledgesNothingTwice() {
         TestPeer ann = test.managed("ann");
         ann.send("{'type':'ask','ref':'a','seq':1,'data':'x'}");

@@ -236,6 +236,7 @@ class LimitsTest {
         for (int i = 0; i < 20; i++) {
             assertEquals(i + 1, handled.get(i));
         }
+        assertEquals(0, test.server.stats().waiting());
     }
 
     @Test
@@ -306,6 +307,23 @@ class LimitsTest {
         assertEquals(CloseReason.RATE_LIMITED, ann.closeCode());
     }
 
+    @Test
+    void creditThatIsNewsIsNotBounded() {
+        TestPeer ann = test.managed("ann");
+        Session session = test.server.user("ann").sessions().get(0);
+        for (int i = 1; i <= 300; i++) {
+            session.send(COUNT, i);
+            ann.sendRaw("{\"type\":\"$credit\",\"data\":{\"read\":" + i + "}}");
+        }
+        test.settle();
+        assertNull(ann.closed, "each says something new");
+        for (int i = 1; i <= 300; i++) {
+            ann.sendRaw("{\"type\":\"$credit\",\"data\":{\"read\":300}}");
+        }
+        test.settle();
+        assertEquals(CloseReason.RATE_LIMITED, ann.closeCode());
+    }
+
     @ParameterizedTest
     @ValueSource(booleans = {true, false})
     void aHeartMayBeatHoweverFewMessagesAreAllowed(boolean isManaged) {
@@ -369,6 +387,25 @@ class LimitsTest {
         assertFalse(ann.types().contains("$ack"), "the fourth and the fifth wait for others");
         test.time.advance(Duration.ofMillis(100));
         assertEquals(5, ann.data("$ack").get("seq").getAsLong());
+    }
+
+    @Test
+    void twoOfTheLongestMessagesAreAQuarter() {
+        start(limits -> limits.messageBytes(4_096)); // 32 KiB under way
+        TestPeer ann = test.managed("ann");
+        for (int seq = 1; seq <= 2; seq++) {
+            ann.send(reliable(seq) + " ".repeat(4_096 - reliable(seq).length()));
+        }
+        assertEquals(2, ann.data("$ack").get("seq").getAsLong());
+    }
+
+    @Test
+    void repetitionOfAMessageKeepsNoAcknowledgementBack() {
+        TestPeer ann = test.managed("ann");
+        ann.send(reliable(1));
+        ann.send(reliable(1));
+        test.time.advance(Duration.ofMillis(100));
+        assertEquals(1, ann.data("$ack").get("seq").getAsLong());
     }
 
     /** As many as the protocol allows at once, while all wait for a thread. */
@@ -553,6 +590,15 @@ class LimitsTest {
         test.time.advance(Duration.ofSeconds(61));
         assertEquals(CloseReason.IDLE, ann.closeCode());
         assertEquals("idle", ann.data("$error").get("code").getAsString());
+    }
+
+    @Test
+    void connectionThatIsGoneLeavesNoTimer() {
+        start(limits -> limits.idleTimeout(Duration.ofMinutes(5)));
+        int before = test.time.pending();
+        test.plain("ann").cut();
+        test.connect(Protocol.SUBPROTOCOL, "/ws").cut();
+        assertEquals(before, test.time.pending());
     }
 
     @Test

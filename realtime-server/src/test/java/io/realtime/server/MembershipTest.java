@@ -126,9 +126,11 @@ class MembershipTest {
         assertEquals(Set.of("a", "b"), session().rooms(), "nothing changes before the answers");
         answer("a", 1, false);
         answer("b", 1, true);
-        JsonObject states = second.data("$welcome").getAsJsonObject("rooms");
+        JsonObject answer = second.data("$welcome");
+        JsonObject states = answer.getAsJsonObject("rooms");
         assertEquals("unauthorized", states.getAsJsonObject("a").get("reason").getAsString());
         assertFalse(states.getAsJsonObject("b").has("reason"));
+        assertFalse(answer.has("partial"), "these are all of its rooms");
         assertEquals(Set.of("b"), session().rooms());
         assertEquals(0, test.server.room("a").size());
     }
@@ -349,6 +351,54 @@ class MembershipTest {
     }
 
     @Test
+    void rejoinWithoutPositionIsAnsweredBehindWhatIsPending() {
+        TestPeer ann = memberOf("a");
+        publishWhileTheTransportLags();
+        ann.send("{'type':'$rejoin','ref':'1','data':{'rooms':{" + wish("a") + "}}}");
+        assertEquals(List.of(), ann.types());
+        catchUp();
+        test.server.room("a").send(SAID, "later");
+        test.settle();
+        assertEquals(List.of("said", "$reply", "said"), ann.types());
+    }
+
+    @Test
+    void clientThatReadsMoreSlowlyThanItsRoomsChangeIsClosed() {
+        TestPeer ann = memberOf("a");
+        publishWhileTheTransportLags();
+        Session session = session();
+        session.leave("a"); // of which it is told behind the message
+        for (int i = 0; i < 5_000; i++) {
+            session.join("b");
+            session.leave("b");
+        }
+        test.settle();
+        assertNull(ann.closed, "10,000 changes wait");
+        int before = test.time.pending();
+        session.join("b");
+        assertEquals(before + 1, test.time.pending(), "a close is due");
+        session.leave("b");
+        assertEquals(before + 1, test.time.pending(), "and no other one");
+        test.settle();
+        assertEquals(4102, ann.closeCode());
+        catchUp();
+        assertFalse(ann.types().contains("$joined"), ann.types()::toString);
+    }
+
+    @Test
+    void messageBeforeALeaveOfTheClientArrivesBeforeItsReply() {
+        TestPeer ann = memberOf("a");
+        publishWhileTheTransportLags();
+        ann.send("{'type':'$leave','room':'a','ref':'1'}");
+        assertEquals(List.of(), ann.types());
+        catchUp();
+        assertEquals(List.of("said", "$reply"), ann.types());
+        ann.received.clear();
+        ann.send("{'type':'$leave','room':'a','ref':'2'}");
+        assertEquals(List.of("$reply"), ann.types(), "though it is not in it");
+    }
+
+    @Test
     void messageBeforeADisconnectArrivesBeforeTheClose() {
         TestPeer ann = memberOf("a");
         publishWhileTheTransportLags();
@@ -556,6 +606,7 @@ class MembershipTest {
         assertEquals(List.of(), ann.types());
         test.time.advance(Duration.ofMillis(100));
         assertEquals(Set.of("r5"), refused(reply(ann)));
+        assertEquals(Set.of("r0", "r1", "r2"), asked.keySet(), "nor about those that later ones name");
         ann.cut();
         TestPeer again = hello("");
         again.next("$welcome");
@@ -605,6 +656,21 @@ class MembershipTest {
         ann.send("{'type':'$rejoin','ref':'1','data':{'rooms':{" + wish("new") + "},'last':true}}");
         assertEquals(List.of("$reply", "$joined", "$joined"), ann.types());
         assertEquals(Set.of("new"), refused(reply(ann)));
+    }
+
+    @Test
+    void roomLeftBeforeTheLastRejoinStaysLeft() {
+        TestPeer first = hello("");
+        JsonObject welcome = first.data("$welcome");
+        first.send(join("a"));
+        first.send(join("b"));
+        TestPeer ann = hello(resume(welcome, "") + ",'partial':true");
+        ann.next("$welcome");
+        session().leave("b");
+        ann.send("{'type':'$rejoin','ref':'1','data':{'rooms':{},'last':true}}");
+        assertEquals("a", ann.next("$joined").get("room").getAsString());
+        assertFalse(ann.types().contains("$joined"));
+        assertEquals(Set.of("a"), session().rooms());
     }
 
     @Test

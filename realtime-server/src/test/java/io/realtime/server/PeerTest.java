@@ -139,6 +139,31 @@ class PeerTest {
         assertNull(ann.closed, "the third has no end");
     }
 
+    /** The close of a peer that does not read would wait for its answer. */
+    @Test
+    void floodOfPingsEndsTheConnectionAtOnce() {
+        TestPeer page = test.plain("ann");
+        test.network.stallClients(true);
+        for (int i = 0; i < 300; i++) {
+            page.sendRaw("{\"type\":\"$ping\"}");
+        }
+        test.settle();
+        assertEquals(0, test.server.stats().connections());
+    }
+
+    @Test
+    void renewedTokensLeaveNoTimers() {
+        TestPeer ann = hello("ann-for-10s", "client-of-ann-0123456789");
+        ann.next("$welcome");
+        int before = test.time.pending();
+        for (int i = 0; i < 5; i++) {
+            ann.send("{'type':'$auth','ref':'" + i + "','data':{'token':'ann-for-10s'}}");
+            ann.next("$reply");
+            test.time.advance(Duration.ofSeconds(1));
+        }
+        assertEquals(before, test.time.pending());
+    }
+
     @Test
     void overloadIsToldAsWorthAnotherTryWithItsReason() {
         TestPeer early = hello("later", "client-0123456789");

@@ -141,6 +141,30 @@ class RefusalsTest {
     }
 
     @Test
+    void resumptionWithoutTheInboxRepeatsItsRefusals() {
+        TestPeer ann = hello();
+        JsonObject welcome = ann.data("$welcome");
+        ann.send(count(1, -1));
+        ann.cut();
+        TestPeer again = test.connect("realtime.v1", "/ws");
+        again.send("{'type':'$hello','data':{'token':'ann','client':'client-of-ann-0123456789','session':'"
+                + welcome.get("session").getAsString() + "','positions':{'@session':['another',7]}}}");
+        assertEquals(List.of("$error", "$welcome"), again.types(), "before it hears of the gap");
+        assertTrue(again.data("$welcome").get("resumed").getAsBoolean());
+        assertEquals(List.of(1L), refused(again));
+    }
+
+    /** Its client does not wait for an acknowledgement, and sends it once. */
+    @Test
+    void refusalOfAMessageWithoutANumberIsToldOnce() {
+        TestPeer ann = test.managed("ann");
+        ann.send("{'type':'count','data':-1}");
+        ann.next("$error");
+        goodbye(ann);
+        assertEquals(List.of("$welcome"), hello().types());
+    }
+
+    @Test
     void asManyAreToldAgainAsMayBeUnacknowledged() {
         TestPeer ann = test.managed("ann");
         for (int seq = 1; seq <= 6; seq++) {
@@ -289,5 +313,27 @@ class RefusalsTest {
         ClientRecords.ClientRecord again = records.open("eve", "e").record();
         assertEquals(List.of(), refusals.of(again));
         assertEquals(1, refusals.size(), "they go with their client's record");
+    }
+
+    /** Around the longest that may wait for a connection, the names and numbers that a frame gets included. */
+    @Test
+    void errorOfAnyLengthIsTold() {
+        try (TestServer small = new TestServer(
+                TestServer::byName,
+                builder -> builder.limits(Limits.builder()
+                                .messageBytes(1_000)
+                                .outboundBytes(4_000)
+                                .rate(RateLimit.none())
+                                .build())
+                        .onRequest(HALF, (session, number) -> {
+                            throw new RealtimeException(ErrorCode.of("odd"), "\u20ac".repeat(number));
+                        }))) {
+            TestPeer ann = small.managed("ann");
+            for (int length = 550; length <= 700; length++) {
+                ann.send("{'type':'half','ref':'q','seq':" + length + ",'data':" + length + "}");
+                assertEquals("odd", ann.data("$error").get("code").getAsString(), () -> "of " + ann.received);
+            }
+            assertNull(ann.closed);
+        }
     }
 }

@@ -8,6 +8,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.google.gson.JsonParser;
 import io.realtime.Position;
+import io.realtime.internal.wire.Protocol;
+import io.realtime.internal.wire.Names;
 import io.realtime.internal.wire.Outgoing;
 import io.realtime.spi.MessageBatch;
 import io.realtime.spi.WireMessage;
@@ -18,6 +20,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.Random;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executor;
@@ -28,12 +31,16 @@ import java.util.concurrent.Phaser;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.LongStream;
 import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.mockito.Mockito;
 
 class RoomChannelTest {
+    private static final int MANY = 1 << 20;
+
     private final ManualScheduler time = new ManualScheduler();
+    private final List<LocalBroker> brokers = new ArrayList<>();
 
     private LocalBroker broker(Retention retention, long budget) {
         return broker(retention, budget, Runnable::run);
@@ -45,7 +52,18 @@ class RoomChannelTest {
                 .rooms(200_000)
                 .roomsPerUser(1_000_000)
                 .build();
-        return new LocalBroker(time, executor, new Random(1), room -> retention, limits);
+        LocalBroker made = new LocalBroker(time, executor, new Random(1), room -> retention, limits);
+        brokers.add(made);
+        return made;
+    }
+
+    /** A lock that was kept would hold up another thread for ever. */
+    @AfterEach
+    void noLockIsKept() throws Exception {
+        for (LocalBroker one : brokers) {
+            long account = CompletableFuture.supplyAsync(one::countLogBytes).get(10, TimeUnit.SECONDS);
+            assertEquals(account, one.logBytes());
+        }
     }
 
     /**
@@ -485,6 +503,311 @@ class RoomChannelTest {
         };
         broker.link("r", "r", member, broken, null, 10).start();
         assertEquals(List.of("joined"), told);
+    }
+
+    @Test
+    void whatWaitsForAReplayRunsBehindItInOrder() {
+        LocalBroker broker = broker(Retention.defaults(), 1 << 20);
+        assertNotNull(positionOf(broker, "r"));
+        PausingOutlet outlet = new PausingOutlet();
+        LocalBroker.JoinChange joined = broker.link("r", "r", session(), outlet, null, 10);
+        joined.start();
+        List<String> ran = new ArrayList<>();
+        for (String one : List.of("first", "second", "third")) {
+            assertTrue(joined.room().awaitDelivery(joined.link(), () -> ran.add(one)));
+        }
+        Objects.requireNonNull(outlet.proceed).run();
+        assertEquals(List.of("first", "second", "third"), ran);
+    }
+
+    @Test
+    void replayFillsABatchExactly() {
+        String data = '"' + "x".repeat(10_000) + '"';
+        int length = Outgoing.of("e").rawData(data).frame(1).length();
+        Limits limits = Limits.builder()
+                .messageBytes(20_000)
+                .outboundBytes(4 * 3 * length)
+                .build();
+        LocalBroker broker = new LocalBroker(time, Runnable::run, new Random(1), room -> Retention.defaults(), limits);
+        for (int i = 0; i < 9; i++) {
+            broker.publish("r", "r", Outgoing.of("e").rawData(data), Recipients.EVERYONE);
+        }
+        PausingOutlet outlet = new PausingOutlet();
+        broker.link("r", "r", session(), outlet, null, 10).start();
+        assertEquals(List.of(1L, 2L, 3L), outlet.offsets());
+    }
+
+    /** What it had to answer is gone with the messages, as far as anybody can tell. */
+    @Test
+    void sessionLearnsThatItsInboxOutranItsReplay() {
+        LocalBroker broker = broker(new Retention(300, Duration.ofHours(1)), 1 << 20);
+        PausingOutlet outlet = new PausingOutlet();
+        Session reader = session();
+        outrun(broker, Names.SESSION, reader, outlet);
+        Objects.requireNonNull(outlet.proceed).run();
+        Mockito.verify(reader).inboxLost();
+        Session member = session();
+        outrun(broker, "r", member, outlet);
+        Objects.requireNonNull(outlet.proceed).run();
+        Mockito.verify(member, Mockito.never()).inboxLost();
+    }
+
+    @Test
+    void replayEndsWithItsConnection() {
+        LocalBroker broker = broker(new Retention(300, Duration.ofHours(1)), 1 << 20);
+        PausingOutlet outlet = new PausingOutlet();
+        Session reader = session();
+        RoomChannel room = outrun(broker, Names.SESSION, reader, outlet);
+        room.detach(reader, outlet);
+        Objects.requireNonNull(outlet.proceed).run();
+        Mockito.verify(reader, Mockito.never()).inboxLost(); // its next connection says from where it goes on
+        assertEquals(256, outlet.frames.size());
+        assertEquals(List.of(reader), room.members());
+    }
+
+    /** Publishes more than a log holds while its replay pauses behind the first 256 messages. */
+    private static RoomChannel outrun(LocalBroker broker, String name, Session reader, PausingOutlet outlet) {
+        for (int i = 0; i < 300; i++) {
+            assertNotNull(positionOf(broker, name));
+        }
+        LocalBroker.JoinChange joined = broker.link(name, name, reader, outlet, null, 300);
+        joined.start();
+        for (int i = 0; i < 300; i++) {
+            assertNotNull(positionOf(broker, name));
+        }
+        return joined.room();
+    }
+
+    @Test
+    void endOfAReplacedConnectionEndsNoDelivery() {
+        LocalBroker broker = broker(Retention.defaults(), 1 << 20);
+        Session member = session();
+        Recorder before = new Recorder(null, new Phaser(1));
+        Recorder after = new Recorder(null, new Phaser(1));
+        broker.link("r", "r", member, before, null, 0).start();
+        LocalBroker.JoinChange joined = broker.link("r", "r", member, after, null, 0);
+        joined.start();
+        joined.room().detach(member, before);
+        assertNotNull(positionOf(broker, "r"));
+        joined.room().detach(member, after);
+        assertNotNull(positionOf(broker, "r"));
+        assertEquals(List.of(), before.offsets());
+        assertEquals(List.of(1L), after.offsets());
+        assertEquals(List.of(member), joined.room().members());
+    }
+
+    @Test
+    void memberThatJoinsAgainIsHandedWhatWasPending() {
+        LocalBroker broker = broker(Retention.defaults(), 1 << 20);
+        Session member = session();
+        Recorder connection = new Recorder(null, new Phaser(1));
+        MemberConnection joinsAnother = new MemberConnection() {
+            private boolean done;
+
+            @Override
+            public void send(MessageBatch batch) {
+                if (!done) {
+                    done = true;
+                    assertNotNull(positionOf(broker, "r")); // pending, as another is at the flush
+                    broker.link("r", "r", member, connection, null, 0).start();
+                }
+            }
+
+            @Override
+            public boolean awaitDrained(Runnable proceed) {
+                return false;
+            }
+        };
+        broker.link("r", "r", session(), joinsAnother, null, 0).start();
+        broker.link("r", "r", member, connection, null, 0).start();
+        assertNotNull(positionOf(broker, "r"));
+        assertEquals(List.of(1L, 2L), connection.offsets());
+    }
+
+    /** Who is left out of a batch is known by a place among those who are live, and the places behind it move up. */
+    @Test
+    void messageLeavesItsMemberOutThoughAnotherDetaches() {
+        LocalBroker broker = broker(Retention.defaults(), 1 << 20);
+        Recorder leaving = new Recorder(null, new Phaser(1));
+        Recorder without = new Recorder(null, new Phaser(1));
+        Recorder other = new Recorder(null, new Phaser(1));
+        MemberConnection detachesAnother = new MemberConnection() {
+            private boolean done;
+
+            @Override
+            public void send(MessageBatch batch) {
+                if (!done) {
+                    done = true;
+                    Recipients others = Recipients.EVERYONE.except(without.session);
+                    assertNotNull(broker.publish("r", "r", Outgoing.of("e"), others)); // pending
+                    Objects.requireNonNull(broker.find("r")).detach(leaving.session, leaving);
+                }
+            }
+
+            @Override
+            public boolean awaitDrained(Runnable proceed) {
+                return false;
+            }
+        };
+        broker.link("r", "r", session(), detachesAnother, null, 0).start();
+        for (Recorder member : List.of(leaving, without, other)) {
+            broker.link("r", "r", member.session, member, null, 0).start();
+        }
+        assertNotNull(positionOf(broker, "r"));
+        assertEquals(List.of(1L), without.offsets());
+        assertEquals(List.of(1L, 2L), other.offsets());
+    }
+
+    @Test
+    void whatAMemberIsStillToGetIsKnownToBeUnderWay() {
+        ArrayDeque<Runnable> tasks = new ArrayDeque<>();
+        LocalBroker broker = broker(Retention.defaults(), 1 << 20, tasks::add);
+        Session member = session();
+        LaggingOutlet lagging = new LaggingOutlet();
+        RoomChannel room = heldUp(broker, member, new Recorder(null, new Phaser(1)), lagging)
+                .room();
+        List<String> ran = new ArrayList<>();
+        assertFalse(room.delivery(session()).awaitDelivery(() -> ran.add("no member's")));
+        assertTrue(room.delivery(member).awaitDelivery(() -> ran.add("the member's")));
+        lagging.catchUp();
+        assertEquals(List.of(), ran, "the transport's thread runs none of it");
+        while (!tasks.isEmpty()) {
+            tasks.remove().run();
+        }
+        assertEquals(List.of("the member's"), ran);
+        assertFalse(room.delivery(member).awaitDelivery(() -> ran.add("again")));
+    }
+
+    @Test
+    void joinOnTheSameConnectionGoesOnWithTheReplay() {
+        LocalBroker broker = broker(Retention.defaults(), 1 << 20);
+        for (int i = 0; i < 300; i++) {
+            assertNotNull(positionOf(broker, "r"));
+        }
+        Session member = session();
+        PausingOutlet outlet = new PausingOutlet();
+        broker.link("r", "r", member, outlet, null, 300).start();
+        assertEquals(256, outlet.offsets().size());
+        LocalBroker.JoinChange anew = broker.link("r", "r", member, outlet, null, 10);
+        assertEquals(256, anew.at().offset());
+        anew.start();
+        assertEquals(LongStream.rangeClosed(1, 300).boxed().toList(), outlet.offsets());
+    }
+
+    /** Its client does not know of the room, or it would name a place. */
+    @Test
+    void joinOnANewConnectionBeginsWhereTheMemberDid() {
+        LocalBroker broker = broker(Retention.defaults(), 1 << 20);
+        for (int i = 0; i < 5; i++) {
+            assertNotNull(positionOf(broker, "r"));
+        }
+        Session member = session();
+        Recorder before = new Recorder(null, new Phaser(1));
+        broker.link("r", "r", member, before, null, 1).start();
+        for (int i = 0; i < 2; i++) {
+            assertNotNull(positionOf(broker, "r"));
+        }
+        LocalBroker.JoinChange again = broker.link("r", "r", member, before, null, 0);
+        again.start();
+        assertEquals(List.of(5L, 6L, 7L), before.offsets());
+        assertEquals(7, again.at().offset());
+        Recorder next = new Recorder(null, new Phaser(1));
+        broker.link("r", "r", member, next, null, 0).start();
+        assertEquals(List.of(5L, 6L, 7L), next.offsets());
+        broker.link("r", "r", member, next, new Position(again.at().epoch(), 6), 0)
+                .start();
+        Recorder last = new Recorder(null, new Phaser(1));
+        broker.link("r", "r", member, last, null, 0).start();
+        assertEquals(List.of(7L), last.offsets(), "the client has named where it was");
+    }
+
+    @Test
+    void onlyEphemeralMessagesMayBeDropped() {
+        LocalBroker broker = broker(Retention.defaults(), 1 << 20);
+        List<Boolean> mayBeDropped = new ArrayList<>();
+        MemberConnection member = new MemberConnection() {
+            @Override
+            public void send(MessageBatch batch) {
+                mayBeDropped.add(batch.isEphemeral());
+            }
+
+            @Override
+            public boolean awaitDrained(Runnable proceed) {
+                return false;
+            }
+        };
+        broker.link("r", "r", session(), member, null, 0).start();
+        assertNotNull(positionOf(broker, "r"));
+        assertNull(broker.publish("r", "r", Outgoing.ephemeral("typing"), Recipients.EVERYONE));
+        assertEquals(List.of(false, true), mayBeDropped);
+    }
+
+    @Test
+    void joinIsNotReadWhatIsOlderThanTheRetention() {
+        LocalBroker broker = broker(new Retention(10, Duration.ofMinutes(5)), 1 << 20);
+        assertNotNull(positionOf(broker, "r"));
+        time.advance(Duration.ofMinutes(4));
+        Position second = positionOf(broker, "r");
+        time.advance(Duration.ofMinutes(1).plusMillis(1));
+        Recorder member = new Recorder(null, new Phaser(1));
+        broker.link("r", "r", member.session, member, null, 10).start();
+        assertEquals(List.of(2L), member.offsets());
+        time.advance(Duration.ofMinutes(5));
+        assertEquals("trimmed", reason(broker, "r", new Position(Objects.requireNonNull(second).epoch(), 1)));
+    }
+
+    @Test
+    void emptyLogHasLostNothingOfItsEpoch() {
+        Position end = new Position("e", 7);
+        assertEquals(new Protocol.RoomPosition("e", 7, false, null), RoomChannel.atEnd(end, null));
+        assertEquals(new Protocol.RoomPosition("e", 7, true, null), RoomChannel.atEnd(end, end));
+        assertEquals(new Protocol.RoomPosition("e", 7, false, "trimmed"), RoomChannel.atEnd(end, new Position("e", 6)));
+        assertEquals(new Protocol.RoomPosition("e", 7, false, "ahead"), RoomChannel.atEnd(end, new Position("e", 8)));
+        assertEquals(new Protocol.RoomPosition("e", 7, false, "epoch"), RoomChannel.atEnd(end, new Position("f", 7)));
+    }
+
+    @Test
+    void pageHoldsAsManyBytesAsItMay() {
+        LocalBroker broker = broker(Retention.defaults(), 1 << 20);
+        for (int i = 0; i < 5; i++) {
+            assertNotNull(positionOf(broker, "r"));
+        }
+        RoomChannel room = Objects.requireNonNull(broker.find("r"));
+        Protocol.HistoryRequest newest = new Protocol.HistoryRequest(null, null, null);
+        int length = room.page(session(), newest, 1, MANY).messages().get(0).length();
+        assertEquals(2, room.page(session(), newest, 2 * length, MANY).messages().size());
+        assertEquals(1, room.page(session(), newest, 2 * length - 1, MANY).messages().size());
+        assertEquals(2, room.page(session(), newest, MANY, 2 * length).messages().size());
+        RoomChannel.Page all = room.page(session(), newest, MANY, MANY);
+        assertEquals(5, all.messages().size());
+        assertEquals(room.epoch, all.epoch());
+    }
+
+    @Test
+    void replayThatFailsEndsItsConnection() {
+        LocalBroker broker = broker(Retention.defaults(), 1 << 20);
+        assertNotNull(positionOf(broker, "r"));
+        List<String> calls = new ArrayList<>();
+        MemberConnection broken = new MemberConnection() {
+            @Override
+            public void send(MessageBatch batch) {
+                throw new NoClassDefFoundError("as requested");
+            }
+
+            @Override
+            public void abort() {
+                calls.add("abort");
+            }
+
+            @Override
+            public boolean awaitDrained(Runnable proceed) {
+                return false;
+            }
+        };
+        LocalBroker.JoinChange joined = broker.link("r", "r", session(), broken, null, 10);
+        joined.start();
+        assertEquals(List.of("abort"), calls);
+        assertFalse(joined.room().awaitDelivery(joined.link(), () -> calls.add("proceed")), "nothing is read any more");
     }
 
     @Test

@@ -21,6 +21,7 @@ import io.realtime.Subscription;
 import io.realtime.internal.wire.Envelope;
 import io.realtime.internal.wire.Protocol;
 import io.realtime.server.TestServer.TestPeer;
+import io.realtime.testing.InMemoryNetwork;
 import java.lang.ref.WeakReference;
 import java.time.Duration;
 import java.util.ArrayDeque;
@@ -526,6 +527,49 @@ class ServerCallsTest {
         assertEquals("bad_message", ann.errorOf("{'type':'count','data':5}"));
         assertEquals("bad_data", ann.errorOf("{'type':'count','ref':'q','data':'x'}"));
         assertEquals(List.of(), sinks);
+    }
+
+    @Test
+    void streamsOfAPageLeaveHalfOfItsConnectionFree() {
+        start(builder -> builder.limits(
+                Limits.builder().messageBytes(1_000).outboundBytes(4_000).build()));
+        TestPeer page = test.plain("ann");
+        page.received.clear();
+        test.network.stallClients(true);
+        page.send(ask("q", 1_000));
+        page.send(credit("{'streams':{'q':1000}}"));
+        long waiting = test.network.links().get(0).outboundBytes(InMemoryNetwork.Direction.TO_CLIENT);
+        assertTrue(waiting > 2_000 && waiting < 2_200, waiting + " bytes");
+        test.network.stallClients(false);
+        test.time.advance(Duration.ofSeconds(1));
+        assertEquals(1_000, items(page, "q").size());
+        assertNull(page.closed);
+    }
+
+    @Test
+    void creditThatGrantsNothingNewIsBoundedLikePings() {
+        TestPeer page = test.plain("ann");
+        page.send(ask("q", 10_000));
+        for (int i = 1; i <= 300; i++) {
+            page.sendRaw(credit("{'streams':{'q':1}}").replace('\'', '"'));
+        }
+        test.settle();
+        assertEquals(CloseReason.RATE_LIMITED, page.closeCode());
+    }
+
+    @Test
+    void questionThatNoConnectionTakesIsRefusedToItsAsker() {
+        start(builder -> builder.limits(
+                Limits.builder().messageBytes(1_000).outboundBytes(4_000).build()));
+        TestPeer page = test.plain("ann");
+        page.received.clear();
+        Session session = sessions.get(0);
+        RealtimeException failure =
+                assertThrows(RealtimeException.class, () -> session.request(LENGTH, "x".repeat(2_000)));
+        assertEquals(ErrorCode.TOO_BIG, failure.code());
+        test.settle();
+        assertEquals(List.of(), page.types());
+        assertNull(page.closed);
     }
 
     @Test

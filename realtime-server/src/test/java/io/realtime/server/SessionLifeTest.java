@@ -229,6 +229,21 @@ class SessionLifeTest {
         later.next("$welcome");
     }
 
+    /** Each login has its part in the client's record, of which sessions that still drain may have four. */
+    @Test
+    void barredLoginsAreNoEarlierSessionsOfTheirClient() {
+        checksSlowly = true;
+        for (int i = 0; i < 6; i++) {
+            TestPeer barred = hello("ann", "");
+            test.server.user("ann").disconnect("out");
+            prove(i);
+            assertEquals(CloseReason.KICKED, barred.closeCode());
+        }
+        TestPeer ann = hello("ann", "");
+        prove(6);
+        ann.next("$welcome");
+    }
+
     @Test
     void connectionThatIsGoneAsksNoRuleForAResumption() {
         TestPeer ann = hello("ann", "");

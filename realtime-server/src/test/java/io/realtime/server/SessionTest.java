@@ -153,6 +153,23 @@ class SessionTest {
     }
 
     @Test
+    void sessionLostAgainIsEvictedByItsLastLoss() {
+        TestPeer first = hello("/ws", "'token':'ann'");
+        String returning = secret(first);
+        first.cut();
+        TestPeer again = hello("/ws", "'token':'ann'," + returning);
+        again.next("$welcome");
+        TestPeer other = hello("/ws", "'token':'ann'");
+        other.next("$welcome");
+        other.cut();
+        again.cut();
+        test.plain("cid");
+        test.plain("dan");
+        TestPeer back = hello("/ws", "'token':'ann'," + returning);
+        assertTrue(back.data("$welcome").get("resumed").getAsBoolean(), "the other one was lost before");
+    }
+
+    @Test
     void questionsFailWhenTheSessionExpires() {
         TestPeer ann = test.managed("ann");
         CompletableFuture<Integer> answer = sessions.get(0).request(LENGTH, "four", Duration.ofHours(1));

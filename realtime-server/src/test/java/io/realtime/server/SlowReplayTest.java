@@ -275,6 +275,19 @@ class SlowReplayTest {
         assertEquals(2, test.network.connections());
     }
 
+    @Test
+    void leaveDoesNotWaitForTheCloseOfAnEvictedReader() {
+        publish("a", 1, MESSAGES);
+        TestPeer before = test.managed("ann");
+        test.network.links().get(0).halfOpen(InMemoryNetwork.Direction.TO_CLIENT);
+        before.send(join("a"));
+        TestPeer ann = resumed();
+        session().leave("a");
+        test.settle();
+        assertEquals(List.of("$left"), told(ann, "a"));
+        assertEquals(2, test.network.connections());
+    }
+
     /** It is left before the session has let go of the connection that was evicted. */
     @Test
     void roomLeftWithinTheResumeIsToldOnceTheEvictedIsClosed() {

@@ -1,6 +1,7 @@
 package io.realtime.server;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -18,6 +19,8 @@ import java.util.List;
 import java.util.Random;
 import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** A client's connections and sessions that follow one another, and what happens between two steps of that. */
 class TakeoverTest {
@@ -92,6 +95,26 @@ class TakeoverTest {
         Line line = hello("");
         time.advance(Duration.ofSeconds(1));
         assertEquals(1, count(line, "not for you"), line.received.toString());
+    }
+
+    @ParameterizedTest
+    @ValueSource(booleans = {true, false})
+    void connectionThatIsLostWithItsWelcomeIsNoConnectionOfItsSession(boolean isManaged) {
+        Line line = transport.open("token=ann", isManaged ? "realtime.v1" : null);
+        line.sender = batch -> {
+            if (batch.frames().get(0).asText().contains("$welcome")) {
+                line.abort();
+            }
+        };
+        if (isManaged) {
+            line.say("{'type':'$hello','data':{'token':'ann'}}");
+        }
+        time.advance(Duration.ofMillis(20));
+        assertEquals(List.of(), line.received);
+        assertEquals(isManaged ? 1 : 0, server.stats().sessions());
+        server.user("ann").sessions().forEach(session -> assertFalse(session.isConnected()));
+        time.advance(Duration.ofMinutes(5));
+        assertEquals(0, server.stats().sessions());
     }
 
     // ---------------------------------------------------------------- the newer one wins
