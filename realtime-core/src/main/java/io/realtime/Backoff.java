@@ -5,17 +5,17 @@ import java.time.Duration;
 import java.util.function.DoubleSupplier;
 
 /**
- * How long to wait before the next attempt: exponential growth up to a cap, spread by jitter so that many clients that
- * were dropped at once do not come back at once. Immutable.
+ * The delays between attempts to connect. They grow exponentially up to a cap. Jitter spreads them, so that many
+ * clients that lost their connections at once do not reconnect at once. Immutable.
  *
- * <p>Defaults: 500 ms, doubled each time, at most 30 s, at least 100 ms, full jitter, without end.
+ * <p>Defaults: 500 ms, doubled with each attempt, at most 30 s, at least 100 ms, full jitter, no limit of attempts.
  */
 public final class Backoff {
-    /** How the computed delay is spread. */
+    /** How the computed delay is randomized. */
     public enum Jitter {
-        /** Anywhere between zero and the delay: the best spread, and the default. */
+        /** Uniform between zero and the delay; spreads best. The default. */
         FULL,
-        /** Between half the delay and the delay. */
+        /** Uniform between half the delay and the delay. */
         EQUAL,
         /** Exactly the delay. */
         NONE
@@ -37,22 +37,22 @@ public final class Backoff {
         this.maxAttempts = builder.maxAttempts;
     }
 
-    /** The defaults. */
+    /** Returns the default backoff. */
     public static Backoff defaults() {
         return builder().build();
     }
 
-    /** A builder that begins with the defaults. */
+    /** Returns a builder that begins with the defaults. */
     public static Builder builder() {
         return new Builder();
     }
 
     /**
-     * Returns how long to wait before an attempt.
+     * Returns the delay before an attempt.
      *
-     * @param attempt 1 for the first attempt after a loss
-     * @param random uniform in [0, 1)
-     * @throws IllegalArgumentException when the attempt is below 1
+     * @param attempt 1 for the first attempt after a connection was lost
+     * @param random returns values uniform in [0, 1)
+     * @throws IllegalArgumentException if the attempt is below 1
      */
     public Duration delay(int attempt, DoubleSupplier random) {
         if (attempt < 1) {
@@ -67,7 +67,7 @@ public final class Backoff {
         return Duration.ofNanos(Math.max(floor.toNanos(), (long) spread));
     }
 
-    /** Returns whether this attempt (1 is the first after a loss) may be made at all. */
+    /** Returns whether an attempt is within {@code maxAttempts}; 1 is the first after a connection was lost. */
     public boolean allows(int attempt) {
         return attempt <= maxAttempts;
     }
@@ -78,7 +78,7 @@ public final class Backoff {
                 + ", jitter=" + jitter + ", maxAttempts=" + maxAttempts + "}";
     }
 
-    /** Builds a {@link Backoff}; not safe for use by many threads. */
+    /** A builder of {@link Backoff}; not safe for use by many threads. */
     public static final class Builder {
         private Duration initial = Duration.ofMillis(500);
         private double multiplier = 2;
@@ -89,46 +89,46 @@ public final class Backoff {
 
         private Builder() {}
 
-        /** The delay before the first attempt, before jitter; default 500 ms. */
+        /** Sets the delay before the first attempt, before jitter; default 500 ms. */
         public Builder initial(Duration delay) {
             this.initial = delay;
             return this;
         }
 
-        /** By how much the delay grows with each attempt; default 2. */
+        /** Sets the factor by which the delay grows with each attempt; default 2, at least 1. */
         public Builder multiplier(double factor) {
             this.multiplier = factor;
             return this;
         }
 
-        /** What the delay never exceeds; default 30 s. */
+        /** Sets the longest delay; default 30 s. */
         public Builder cap(Duration longest) {
             this.cap = longest;
             return this;
         }
 
-        /** What the delay never falls below, jitter included; default 100 ms. */
+        /** Sets the shortest delay, after jitter; default 100 ms. */
         public Builder floor(Duration shortest) {
             this.floor = shortest;
             return this;
         }
 
-        /** How delays are spread; default {@link Jitter#FULL}. */
+        /** Sets how delays are randomized; default {@link Jitter#FULL}. */
         public Builder jitter(Jitter kind) {
             this.jitter = kind;
             return this;
         }
 
-        /** After how many attempts without success to give up; default: never. */
+        /** Sets after how many failed attempts to give up; default: never. */
         public Builder maxAttempts(int attempts) {
             this.maxAttempts = attempts;
             return this;
         }
 
         /**
-         * Returns the immutable result.
+         * Builds the immutable backoff.
          *
-         * @throws IllegalArgumentException when the values contradict each other; the message names both
+         * @throws IllegalArgumentException if the values contradict each other; the message names both
          */
         public Backoff build() {
             floor = Durations.notNegative("floor", floor);

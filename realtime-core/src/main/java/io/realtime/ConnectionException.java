@@ -9,8 +9,8 @@ import javax.net.ssl.SSLPeerUnverifiedException;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A connection could not be made, or is over for good. Code {@code connection_lost} unless the cause has its own. The
- * message says why, for people.
+ * A failure to connect, or the permanent end of a connection. Its code is {@code connection_lost} unless the cause has
+ * its own. The message gives the reason for people.
  */
 public final class ConnectionException extends RealtimeException {
     private static final long serialVersionUID = 1L;
@@ -18,15 +18,15 @@ public final class ConnectionException extends RealtimeException {
     private final int closeCode;
     private final String closeText;
 
-    /** A connection that ended for this reason. */
+    /** Creates a failure for a connection that ended for this reason. */
     public ConnectionException(ErrorCode code, CloseReason reason, @Nullable Throwable cause) {
         this(code, reason, reason.text().isEmpty() ? "closed with " + reason.code() : reason.text(), cause);
     }
 
     /**
-     * A connection that ended for this reason, which the message tells in full: the text of a {@link CloseReason} is short.
+     * Creates a failure whose message gives the full reason, because the text of a {@link CloseReason} is short.
      *
-     * @param message characters that are not printable become spaces
+     * @param message each character that is not printable becomes a space
      */
     public ConnectionException(ErrorCode code, CloseReason reason, String message, @Nullable Throwable cause) {
         super(code, Texts.line(message), true, cause);
@@ -34,27 +34,30 @@ public final class ConnectionException extends RealtimeException {
         this.closeText = reason.text();
     }
 
-    /** Returns how the connection ended; 1006 when it was never open. */
+    /** Returns how the connection ended; 1006 if it was never open. */
     public CloseReason reason() {
         return new CloseReason(closeCode, closeText);
     }
 
-    /** Returns the HTTP status that the server, or what stands before it, gave instead of a connection; 0 when none did. */
+    /**
+     * Returns the HTTP status with which the server, or a proxy before it, refused the upgrade; 0 if there was no HTTP
+     * answer.
+     */
     public int status() {
         UpgradeException refusal = find(UpgradeException.class);
         return refusal == null ? 0 : refusal.status();
     }
 
-    /** Returns the headers of that answer, their names in lower case; none when there was no answer. */
+    /** Returns the headers of that answer, their names in lower case; empty if there was no answer. */
     public Map<String, String> headers() {
         UpgradeException refusal = find(UpgradeException.class);
         return refusal == null ? Collections.emptyMap() : refusal.headers();
     }
 
     /**
-     * Returns whether other attempts will most likely fail in the same way until somebody changes something: the address, the
-     * token, a certificate. So it is for an HTTP status of 200 to 399 (a page, not a WebSocket server), 400, 401, 403, 404, 405,
-     * 410 and 426, and for a certificate that is not trusted.
+     * Returns whether further attempts will most likely fail in the same way until someone changes the address, the
+     * token or a certificate. True for an HTTP status of 200 to 399 (a page, not a WebSocket server), 400, 401, 403,
+     * 404, 405, 410 and 426, and for a certificate that is not trusted.
      */
     public boolean isPermanent() {
         int status = status();
@@ -72,7 +75,8 @@ public final class ConnectionException extends RealtimeException {
 
     private <T extends Throwable> @Nullable T find(Class<T> type) {
         Throwable cause = this;
-        for (int depth = 0; cause != null && depth < 20; depth++) { // a cause may be its own
+        // The depth is bounded because a cause chain may contain a cycle.
+        for (int depth = 0; cause != null && depth < 20; depth++) {
             if (type.isInstance(cause)) {
                 return type.cast(cause);
             }

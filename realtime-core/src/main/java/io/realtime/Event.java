@@ -5,16 +5,16 @@ import java.lang.reflect.Type;
 import java.util.Objects;
 
 /**
- * The contract of a one-way message: its name on the wire and the Java type of its payload. Declared once, as a
- * constant, and shared by server and client.
+ * The contract of a one-way message: its name on the wire and the Java type of its payload. Declare it once, as a
+ * constant that server and client share.
  *
- * <p>An event without a payload is an {@code Event<Void>}; every other payload is never null: a message that
- * arrives without one is refused with {@code bad_data} before a handler sees it.
+ * <p>An event without a payload is an {@code Event<Void>}. Every other payload is never null: a message that arrives
+ * without one is refused with {@code bad_data} before a handler sees it.
  *
- * <p>An {@code Event<byte[]>} or {@code Event<ByteBuffer>} is binary: its payload travels as it is, and not as JSON. What is
- * sent is copied before the call returns; a buffer is read from its position to its limit, and not moved.
+ * <p>An {@code Event<byte[]>} or {@code Event<ByteBuffer>} is binary: its payload is sent as bytes, not as JSON. The
+ * bytes are copied before the send returns. A buffer is read from its position to its limit; neither changes.
  *
- * @param <T> the payload's type: a record, a class, a {@code List}, whatever Gson maps
+ * @param <T> the payload's type: a record, a class, a {@code List}, or any type that Gson maps
  */
 @SuppressWarnings("UnusedTypeParameter") // it types the handlers that are registered for it
 public final class Event<T> {
@@ -29,30 +29,31 @@ public final class Event<T> {
     }
 
     /**
-     * A reliable event: kept in the log of its room and in the client's outbox until it is acknowledged.
+     * Returns a reliable event: a message is kept in the log of its room, and in the client's outbox until it is
+     * acknowledged.
      *
-     * @throws IllegalArgumentException when the name is not 1 to 128 of {@code A-Z a-z 0-9 _ . : / -}
+     * @throws IllegalArgumentException if the name is not 1 to 128 of {@code A-Z a-z 0-9 _ . : / -}
      */
     public static <T> Event<T> of(String name, Class<T> type) {
         return new Event<>(name, type, false);
     }
 
-    /** Like {@link #of(String, Class)}, for a generic payload type. */
+    /** Returns a reliable event like {@link #of(String, Class)}, with a generic payload type. */
     public static <T> Event<T> of(String name, TypeRef<T> type) {
         return new Event<>(name, type.type(), false);
     }
 
     /**
-     * An event that matters only now (typing, a cursor): never stored, never sent again, dropped while offline, and
-     * the first to be dropped when a receiver is slow.
+     * Returns an ephemeral event for what matters only now, such as typing or a cursor. It is never stored and never
+     * retransmitted. It is dropped while offline, and dropped first when a receiver is slow.
      *
-     * @throws IllegalArgumentException when the name is not 1 to 128 of {@code A-Z a-z 0-9 _ . : / -}
+     * @throws IllegalArgumentException if the name is not 1 to 128 of {@code A-Z a-z 0-9 _ . : / -}
      */
     public static <T> Event<T> ephemeral(String name, Class<T> type) {
         return new Event<>(name, type, true);
     }
 
-    /** Like {@link #ephemeral(String, Class)}, for a generic payload type. */
+    /** Returns an ephemeral event like {@link #ephemeral(String, Class)}, with a generic payload type. */
     public static <T> Event<T> ephemeral(String name, TypeRef<T> type) {
         return new Event<>(name, type.type(), true);
     }
@@ -67,7 +68,7 @@ public final class Event<T> {
         return type;
     }
 
-    /** Returns whether messages of this event are neither stored nor sent again. */
+    /** Returns whether the event is ephemeral: its messages are neither stored nor retransmitted. */
     public boolean isEphemeral() {
         return ephemeral;
     }

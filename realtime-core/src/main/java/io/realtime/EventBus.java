@@ -12,11 +12,11 @@ import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A typed event bus inside one process. {@link #publish} calls the handlers on the publishing thread, one after the
- * other in the order of their registration; a handler that throws harms no other.
+ * A typed event bus within one process. {@link #publish} calls the handlers on the publishing thread, one after the
+ * other in the order of their registration. A handler that throws does not affect the others.
  *
- * <p>Safe for use by many threads. A handler may subscribe, close and publish; a subscription made while a message is
- * being handed over sees the next one.
+ * <p>Safe for use by many threads. A handler may subscribe, unsubscribe and publish. A subscription that is made during
+ * a publish receives the next message.
  */
 public final class EventBus {
     private final BiConsumer<? super Event<?>, ? super Throwable> errors;
@@ -25,33 +25,36 @@ public final class EventBus {
     private final AtomicLong registrations = new AtomicLong();
 
     /**
-     * A bus without handlers.
+     * Creates a bus without handlers.
      *
-     * @param errors receives what a handler threw, with the event, on the publishing thread
+     * @param errors receives the event and what a handler threw, on the publishing thread
      */
     public EventBus(BiConsumer<? super Event<?>, ? super Throwable> errors) {
         this.errors = Objects.requireNonNull(errors, "errors");
     }
 
     /**
-     * Calls the handler for every message of the event until the subscription is closed.
+     * Registers a handler for every message of the event, until the subscription is closed.
      *
-     * @throws IllegalArgumentException when the name is already taken by an event of another type
+     * @throws IllegalArgumentException if an event of another type already has this name
      */
     public <T> Subscription subscribe(Event<T> event, Consumer<? super Message<T>> handler) {
         return add(event, handler, false);
     }
 
     /**
-     * Calls the handler for the next message of the event, once, however many threads publish.
+     * Registers a handler for the next message of the event. It is called once, even if many threads publish.
      *
-     * @throws IllegalArgumentException when the name is already taken by an event of another type
+     * @throws IllegalArgumentException if an event of another type already has this name
      */
     public <T> Subscription once(Event<T> event, Consumer<? super Message<T>> handler) {
         return add(event, handler, true);
     }
 
-    /** Calls the handler for every message of every event, in its turn among the handlers of that event. */
+    /**
+     * Registers a handler for every message of every event. It is called in registration order with the handlers of
+     * that event.
+     */
     public Subscription any(BiConsumer<? super Event<?>, ? super Message<?>> handler) {
         Objects.requireNonNull(handler, "handler");
         Handler entry = new Handler(registrations.incrementAndGet(), handler, false);
@@ -64,10 +67,10 @@ public final class EventBus {
     }
 
     /**
-     * Hands a message to the handlers of its event and returns when all have run.
+     * Calls the handlers of the message's event, and returns when all have run.
      *
      * @return how many handlers were called
-     * @throws IllegalArgumentException when the name is subscribed to with another type
+     * @throws IllegalArgumentException if handlers are registered for another event of this name
      */
     public <T> int publish(Event<T> event, Message<T> message) {
         Topic topic = topics.get(event.name());
@@ -85,14 +88,15 @@ public final class EventBus {
             }
             try {
                 handler.call.accept(event, message);
-            } catch (Throwable failure) { // an Error of one handler must not cost the others their message
+            } catch (Throwable failure) {
+                // Also catches an Error, so that the other handlers still get the message.
                 errors.accept(event, failure);
             }
         }
         return called;
     }
 
-    /** Returns the event that handlers were registered for under this name, or null when there was none. */
+    /** Returns the event of this name for which handlers were registered, or null if there was none. */
     public @Nullable Event<?> event(String name) {
         Topic topic = topics.get(name);
         return topic == null ? null : topic.event;

@@ -4,20 +4,21 @@ import io.realtime.internal.Durations;
 import java.time.Duration;
 
 /**
- * When a silent connection is asked for a sign of life, and when it is given up. Any inbound frame counts as a sign.
+ * The times after which a silent connection is pinged, and is given up as dead. Any inbound frame counts as a sign of
+ * life.
  *
- * @param interval after how much silence to ping; default 30 s, at least 1 ms. A ping leaves earlier when the timeout would
- *     leave less than 1 s, and less than a quarter of itself, for the answer
- * @param timeout after how much silence the connection is dead; default 60 s
+ * @param interval the silence after which to ping; default 30 s, at least 1 ms. If less than 1 s, and less than a
+ * quarter of the timeout, would be left for the answer, the ping is sent earlier
+ * @param timeout the silence after which the connection is dead; default 60 s
  */
 public record Heartbeat(Duration interval, Duration timeout) {
     private static final Duration LEAST_INTERVAL = Duration.ofMillis(1);
     private static final Heartbeat DEFAULTS = new Heartbeat(Duration.ofSeconds(30), Duration.ofSeconds(60));
 
     /**
-     * A heartbeat.
+     * Creates a heartbeat.
      *
-     * @throws IllegalArgumentException when the interval is below 1 ms, or the timeout is not longer than it
+     * @throws IllegalArgumentException if the interval is below 1 ms, or the timeout is not longer than the interval
      */
     public Heartbeat {
         interval = Durations.clamp(interval);
@@ -30,7 +31,7 @@ public record Heartbeat(Duration interval, Duration timeout) {
         }
     }
 
-    /** A ping after 30 s of silence, dead after 60 s. */
+    /** Returns the default: ping after 30 s of silence, dead after 60 s. */
     public static Heartbeat defaults() {
         return DEFAULTS;
     }

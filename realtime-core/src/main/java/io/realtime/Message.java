@@ -6,7 +6,7 @@ import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One message as a handler receives it. Immutable.
+ * A message as a handler receives it. Immutable.
  *
  * @param <T> the payload's type
  */
@@ -19,7 +19,7 @@ public final class Message<T> {
     private final boolean redelivered;
 
     /**
-     * A message; applications call this in tests of their own handlers.
+     * Creates a message; applications call this in tests of their own handlers.
      *
      * @param room see {@link #room()}
      * @param position see {@link #position()}
@@ -41,9 +41,9 @@ public final class Message<T> {
     }
 
     /**
-     * Returns the payload; null only for an {@code Event<Void>}. A {@code ByteBuffer} comes read-only, each time with a
-     * position of its own at its beginning; a {@code byte[]} is no part of a buffer of the library, and is the same for all
-     * handlers of the message.
+     * Returns the payload; null only for an {@code Event<Void>}. A {@code ByteBuffer} is read-only, and each call
+     * returns one with its own position at the beginning. A {@code byte[]} is a copy that all handlers of the message
+     * share.
      */
     @SuppressWarnings("unchecked") // a read-only view of a buffer has the type of that buffer
     public T data() {
@@ -51,8 +51,8 @@ public final class Message<T> {
     }
 
     /**
-     * Returns the room that the message belongs to, or null when it names none. On the client that is the name of a room,
-     * or {@code @user}, {@code @session} or {@code @all} for what was sent to this user, to this session, to everyone.
+     * Returns the room that the message belongs to, or null if it names none. On a client this is the name of a room,
+     * or {@code @user}, {@code @session} or {@code @all} for a message to this user, to this session or to everyone.
      */
     public @Nullable String room() {
         return room;
@@ -61,8 +61,8 @@ public final class Message<T> {
     /**
      * Returns the room that the message belongs to, for a handler that needs one.
      *
-     * @throws PayloadException when the message names none; thrown from a server's handler it answers the sender
-     *     with {@code bad_data: room is required}
+     * @throws PayloadException if the message names no room; if a server's handler lets it escape, the sender gets
+     * {@code bad_data: room is required}
      */
     public String requireRoom() {
         if (room == null) {
@@ -71,25 +71,25 @@ public final class Message<T> {
         return room;
     }
 
-    /** Returns the place of the message in the log of its room; null when it is in none (ephemeral, or inbound). */
+    /** Returns the position of the message in the log of its room; null if it is in no log (ephemeral, or inbound). */
     public @Nullable Position position() {
         return position;
     }
 
-    /** Returns the id of the user who sent it; null when the server application itself did. */
+    /** Returns the id of the user who sent the message; null if the server application sent it. */
     public @Nullable String sender() {
         return sender;
     }
 
-    /** Returns the server's clock when it accepted the message. */
+    /** Returns the time of the server's clock when the server accepted the message. */
     public Instant timestamp() {
         return timestamp;
     }
 
     /**
-     * Returns whether the message was sent before without an acknowledgement having arrived. Where the record of what
-     * was processed still lives, a handler sees each message once even so; where it does not, this is the handler's
-     * chance to notice a repeat.
+     * Returns whether the message may be a repeat: it was sent before, and no acknowledgement arrived. As long as the
+     * server's record of processed messages exists, repeats are deduplicated and a handler sees each message once.
+     * After that record is lost, use this value to detect a repeat.
      */
     public boolean isRedelivered() {
         return redelivered;

@@ -3,22 +3,22 @@ package io.realtime;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A payload that does not fit its contract; the message names the place in the payload. Code {@code bad_data}.
+ * A payload that does not fit its contract. The message names the place in the payload. Code {@code bad_data}.
  *
- * <p>A handler that throws one refuses what it was sent. One that {@linkplain #isOutgoing is outgoing} and escapes from a
- * handler is the handler's own failure: the sender is told {@code internal}.
+ * <p>A handler that throws one refuses the payload that it received. If {@link #isOutgoing} is true and the exception
+ * escapes from a handler, the handler itself has failed: the sender gets {@code internal}.
  */
 public final class PayloadException extends RealtimeException {
     private static final long serialVersionUID = 1L;
 
     private final boolean isOutgoing;
 
-    /** A payload that does not fit. */
+    /** Creates a failure of a received payload. */
     public PayloadException(String message) {
         this(message, null);
     }
 
-    /** A payload that does not fit. */
+    /** Creates a failure of a received payload. */
     public PayloadException(String message, @Nullable Throwable cause) {
         this(message, cause, false);
     }
@@ -28,12 +28,12 @@ public final class PayloadException extends RealtimeException {
         this.isOutgoing = isOutgoing;
     }
 
-    /** Returns a failure for a payload that was to be sent, with the message and the cause of another. */
+    /** Returns a failure of a payload that was to be sent, with the message and the cause of another. */
     public static PayloadException outgoing(PayloadException unfit) {
         return unfit.isOutgoing ? unfit : new PayloadException(unfit.getMessage(), unfit.getCause(), true);
     }
 
-    /** Returns whether the payload was to be sent from here, rather than received. */
+    /** Returns true if the payload was to be sent from here, false if it was received. */
     public boolean isOutgoing() {
         return isOutgoing;
     }

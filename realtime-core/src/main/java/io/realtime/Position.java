@@ -3,16 +3,16 @@ package io.realtime;
 import java.util.Objects;
 
 /**
- * A place in a room's log: everything up to and including {@code offset} lies before it.
+ * A place in a room's log: the messages up to and including {@code offset} are before it.
  *
  * @param epoch changes whenever the log could not be continued; offsets of different epochs cannot be compared
  * @param offset the offset of the last message before this place; 0 is the beginning
  */
 public record Position(String epoch, long offset) {
     /**
-     * A place in a log.
+     * Creates a position.
      *
-     * @throws IllegalArgumentException when the offset is negative
+     * @throws IllegalArgumentException if the offset is negative
      */
     public Position {
         Objects.requireNonNull(epoch, "epoch");

@@ -4,24 +4,25 @@ import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The root of every failure that this library reports. Thrown by an application's server handler it answers the sender
- * with its code and message; any other exception of a handler answers {@code internal} and stays in the server's log.
+ * The root of every failure that this library reports. If a server handler of the application throws one, the sender
+ * gets its code and message. Any other exception of a handler is sent as {@code internal}, and only the server's log
+ * has the details.
  */
 public class RealtimeException extends RuntimeException {
     private static final long serialVersionUID = 1L;
 
-    /** A record is not serializable by itself, so the code travels as its word. */
+    /** A record is not serializable by itself, so the code is kept as its word. */
     private final String code;
 
     private final boolean retryable;
 
-    /** A failure that the same attempt would meet again. */
+    /** Creates a failure that would occur again if the same attempt were repeated. */
     public RealtimeException(ErrorCode code, String message) {
         this(code, message, false, null);
     }
 
     /**
-     * A failure.
+     * Creates a failure.
      *
      * @param retryable whether the same attempt may succeed later
      */
@@ -31,7 +32,7 @@ public class RealtimeException extends RuntimeException {
         this.retryable = retryable;
     }
 
-    /** Returns what kind of failure it is. */
+    /** Returns the kind of failure. */
     public final ErrorCode code() {
         return ErrorCode.of(code);
     }

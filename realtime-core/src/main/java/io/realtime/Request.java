@@ -6,15 +6,15 @@ import java.lang.reflect.Type;
 import java.util.Objects;
 
 /**
- * The contract of a question with exactly one answer: its name on the wire and the Java types of both.
+ * The contract of a request with exactly one reply: its name on the wire and the Java types of both payloads.
  *
- * <p>{@code Void} on either side means that there is no payload; every other payload is never null. Both are JSON: bytes
- * are for events.
+ * <p>{@code Void} on either side means that there is no payload. Every other payload is never null. Both are JSON; only
+ * events can carry bytes.
  *
- * @param <Q> the question's type
- * @param <R> the reply's type
+ * @param <Q> the type of the request's payload
+ * @param <R> the type of the reply's payload
  */
-@SuppressWarnings("UnusedTypeParameter") // it types the handlers that are registered for it
+@SuppressWarnings("UnusedTypeParameter") // types the handlers that are registered for it
 public final class Request<Q, R> {
     private final String name;
     private final Type type;
@@ -34,21 +34,21 @@ public final class Request<Q, R> {
     }
 
     /**
-     * A request.
+     * Returns a request contract.
      *
-     * @throws IllegalArgumentException when the name is not 1 to 128 of {@code A-Z a-z 0-9 _ . : / -}, or a type is
-     *     {@code byte[]} or {@code ByteBuffer}
+     * @throws IllegalArgumentException if the name is not 1 to 128 of {@code A-Z a-z 0-9 _ . : / -}, or a type is
+     * {@code byte[]} or {@code ByteBuffer}
      */
     public static <Q, R> Request<Q, R> of(String name, Class<Q> type, Class<R> replyType) {
         return new Request<>(name, type, replyType);
     }
 
-    /** Like {@link #of(String, Class, Class)}, for generic payload types. */
+    /** Returns a request contract like {@link #of(String, Class, Class)}, with generic payload types. */
     public static <Q, R> Request<Q, R> of(String name, TypeRef<Q> type, TypeRef<R> replyType) {
         return new Request<>(name, type.type(), replyType.type());
     }
 
-    /** Like {@link #of(String, Class, Class)}, for a generic reply type. */
+    /** Returns a request contract like {@link #of(String, Class, Class)}, with a generic reply type. */
     public static <Q, R> Request<Q, R> of(String name, Class<Q> type, TypeRef<R> replyType) {
         return new Request<>(name, type, replyType.type());
     }
@@ -58,12 +58,12 @@ public final class Request<Q, R> {
         return name;
     }
 
-    /** Returns the question's type. */
+    /** Returns the type of the request's payload. */
     public Type type() {
         return type;
     }
 
-    /** Returns the reply's type. */
+    /** Returns the type of the reply's payload. */
     public Type replyType() {
         return replyType;
     }

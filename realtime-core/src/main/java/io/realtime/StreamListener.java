@@ -1,26 +1,27 @@
 package io.realtime;
 
 /**
- * Takes the items of a stream, in order, one at a time, and then at most one of its two ends. On a client everything
- * runs on the callback executor; on a server with the messages of the session.
+ * A listener for the items of a stream. It gets them in order, one at a time, and then at most one of {@link #onEnd}
+ * and {@link #onError}. On a client all methods run on the callback executor; on a server they run like handlers for
+ * the session's messages.
  *
- * <p>The next items are asked for as {@link #onItem} returns: whoever is slow here slows the producer, and no more than
- * 64 items are ever on their way.
+ * <p>When {@link #onItem} returns, more items are requested. So a slow listener slows the producer, and at most 64
+ * items are in flight.
  *
  * @param <T> the items' type
  */
 @FunctionalInterface
 public interface StreamListener<T> {
-    /** Takes one item. A listener that throws ends the stream: it is cancelled, and {@link #onError} gets what was thrown. */
+    /** Handles one item. If it throws, the stream is cancelled, and {@link #onError} gets what was thrown. */
     void onItem(T item);
 
-    /** The stream is complete: nothing was lost, nothing came twice, nothing more comes. */
+    /** Handles the complete end of the stream: every item arrived once. Nothing is called after it. */
     default void onEnd() {}
 
     /**
-     * The stream ended before it was complete: a {@link RemoteException} when its producer failed, {@code
-     * connection_lost} when the session that it belonged to is gone, {@code closed} when this side was closed, a {@link
-     * PayloadException} when an item did not fit the contract. Nothing more comes.
+     * Handles a stream that ended before it was complete. The failure is a {@link RemoteException} if the producer
+     * failed, {@code connection_lost} if the stream's session is lost, {@code closed} if this side was closed, or a
+     * {@link PayloadException} if an item did not fit the contract. Nothing is called after it.
      */
     default void onError(Throwable failure) {}
 }

@@ -6,14 +6,14 @@ import java.lang.reflect.Type;
 import java.util.Objects;
 
 /**
- * The contract of a question that is answered by a stream: any number of items, in order, and then an end or an error.
+ * The contract of a request that is answered by a stream: any number of items, in order, and then an end or an error.
  *
- * <p>{@code Void} as the question's type means that it has no payload; items are never null.
+ * <p>{@code Void} as the request's type means that it has no payload. Items are never null.
  *
- * @param <Q> the question's type
+ * @param <Q> the type of the request's payload
  * @param <T> the items' type
  */
-@SuppressWarnings("UnusedTypeParameter") // it types the handlers that are registered for it
+@SuppressWarnings("UnusedTypeParameter") // types the handlers that are registered for it
 public final class StreamRequest<Q, T> {
     private final String name;
     private final Type type;
@@ -33,21 +33,21 @@ public final class StreamRequest<Q, T> {
     }
 
     /**
-     * A request for a stream.
+     * Returns a contract of a stream.
      *
-     * @throws IllegalArgumentException when the name is not 1 to 128 of {@code A-Z a-z 0-9 _ . : / -}, or a type is
-     *     {@code byte[]} or {@code ByteBuffer}
+     * @throws IllegalArgumentException if the name is not 1 to 128 of {@code A-Z a-z 0-9 _ . : / -}, or a type is
+     * {@code byte[]} or {@code ByteBuffer}
      */
     public static <Q, T> StreamRequest<Q, T> of(String name, Class<Q> type, Class<T> itemType) {
         return new StreamRequest<>(name, type, itemType);
     }
 
-    /** Like {@link #of(String, Class, Class)}, for generic payload types. */
+    /** Returns a contract like {@link #of(String, Class, Class)}, with generic payload types. */
     public static <Q, T> StreamRequest<Q, T> of(String name, TypeRef<Q> type, TypeRef<T> itemType) {
         return new StreamRequest<>(name, type.type(), itemType.type());
     }
 
-    /** Like {@link #of(String, Class, Class)}, for items of a generic type. */
+    /** Returns a contract like {@link #of(String, Class, Class)}, with items of a generic type. */
     public static <Q, T> StreamRequest<Q, T> of(String name, Class<Q> type, TypeRef<T> itemType) {
         return new StreamRequest<>(name, type, itemType.type());
     }
@@ -57,7 +57,7 @@ public final class StreamRequest<Q, T> {
         return name;
     }
 
-    /** Returns the question's type. */
+    /** Returns the type of the request's payload. */
     public Type type() {
         return type;
     }

@@ -1,49 +1,50 @@
 package io.realtime;
 
 /**
- * Where the producer of a stream puts its items. Safe for use by many threads, whose items then go in the order of the
- * calls. A lost connection is not seen here: the stream goes on when the session is resumed, and ends with {@link
- * #isCancelled} when it is not.
+ * The sending side of a stream, for its producer. Safe for use by many threads; items are sent in the order of the
+ * calls. A lost connection is not visible here: the stream continues when the session is resumed. If the session is not
+ * resumed, the stream is cancelled; see {@link #isCancelled}.
  *
  * @param <T> the items' type
  */
 public interface StreamSink<T> {
     /**
-     * Sends an item, and waits for that until the receiver takes more.
+     * Sends an item. Blocks until the receiver accepts more.
      *
-     * @throws RealtimeException with {@code cancelled} when nobody wants the stream any more, with {@code closed} when it
-     *     has ended already, with {@code too_big} when the item is too large for a message
-     * @throws PayloadException when the item cannot be written as JSON
+     * @throws RealtimeException with {@code cancelled} if the stream was cancelled, with {@code closed} if it has
+     * ended, or with {@code too_big} if the item is too large for a message
+     * @throws PayloadException if the item cannot be written as JSON
      */
     void send(T item);
 
     /**
-     * Sends an item if the receiver takes one now, and returns at once; false when it does not, or nobody wants the
-     * stream any more. {@link #onReady} tells when to try again.
+     * Sends an item if the receiver accepts one now. Returns immediately; false if the receiver does not accept one, or
+     * the stream was cancelled. {@link #onReady} signals when to try again.
      *
-     * @throws RealtimeException as for {@link #send}, but for {@code cancelled}
-     * @throws PayloadException when the item cannot be written as JSON
+     * @throws RealtimeException as {@link #send} does, except for {@code cancelled}
+     * @throws PayloadException if the item cannot be written as JSON
      */
     boolean offer(T item);
 
-    /** Returns whether {@link #offer} would take an item now. */
+    /** Returns whether {@link #offer} would accept an item now. */
     boolean isReady();
 
     /**
-     * Has a task run whenever the receiver takes items again after it took none, and when it cancels; once at first if it
-     * takes some now. Runs on a handler's thread, one run at a time; a new task replaces the one before.
+     * Registers a task that runs each time the receiver accepts items again after it accepted none, and when the stream
+     * is cancelled. If the receiver accepts items now, the task also runs once at first. It runs on a handler's thread,
+     * one run at a time. A new task replaces the previous one.
      */
     void onReady(Runnable task);
 
-    /** Returns whether nobody wants the stream any more: it was cancelled, or its session is over. */
+    /** Returns whether the stream was cancelled, or its session is over. */
     boolean isCancelled();
 
-    /** Completes the stream. Does nothing when it has ended. */
+    /** Completes the stream. Does nothing if it has ended. */
     void end();
 
     /**
-     * Ends the stream with an error: the code and message of a {@link RealtimeException}, else {@code internal}, with the
-     * rest in the log. Does nothing when it has ended.
+     * Ends the stream with an error. The receiver gets the code and message of a {@link RealtimeException}; for any
+     * other failure it gets {@code internal}, and the log has the details. Does nothing if the stream has ended.
      */
     void fail(Throwable cause);
 }

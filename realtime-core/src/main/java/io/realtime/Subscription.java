@@ -1,11 +1,11 @@
 package io.realtime;
 
-/** A registered handler, and the way to take it back. */
+/** A registered handler that can be removed. */
 @FunctionalInterface
 public interface Subscription extends AutoCloseable {
     /**
-     * Removes the handler: it is not called again, not even for a message that is being handed to others at this
-     * moment. Does nothing the second time. Returns immediately, also while the handler runs.
+     * Removes the handler. It is not called again, not even for a message that other handlers are receiving now. Does
+     * nothing if called again. Returns immediately, even if the handler is running.
      */
     @Override
     void close();

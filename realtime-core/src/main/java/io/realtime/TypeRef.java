@@ -4,9 +4,9 @@ import java.lang.reflect.ParameterizedType;
 import java.lang.reflect.Type;
 
 /**
- * Carries a generic payload type to a contract, where a class literal cannot: {@code new TypeRef<List<Move>>() {}}.
+ * A generic payload type for a contract, where a class literal is not possible: {@code new TypeRef<List<Move>>() {}}.
  *
- * @param <T> the type carried
+ * @param <T> the type
  */
 public abstract class TypeRef<T> {
     private final Type type;
@@ -14,7 +14,7 @@ public abstract class TypeRef<T> {
     /**
      * Captures the type argument of the anonymous subclass.
      *
-     * @throws IllegalStateException when the subclass names no type argument
+     * @throws IllegalStateException if the subclass has no type argument
      */
     protected TypeRef() {
         if (!(getClass().getGenericSuperclass() instanceof ParameterizedType parent)) {

@@ -1,4 +1,4 @@
-/** What server and client share: contracts, messages, the event bus, errors and close codes. */
+/** The types that server and client share: contracts, messages, the event bus, errors and close codes. */
 @NullMarked
 package io.realtime;
 

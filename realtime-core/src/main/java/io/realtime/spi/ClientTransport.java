@@ -6,32 +6,33 @@ import java.util.Map;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
-/** Opens WebSocket connections to a server. Safe for use by many threads. */
+/** A transport that opens WebSocket connections to a server. Safe for use by many threads. */
 public interface ClientTransport {
     /**
-     * Begins one attempt and returns at once. Exactly one method of the callback is called, once, unless the attempt is
-     * cancelled before; it is called on a thread of the transport and never on the caller's stack. The transport sets
-     * no deadline of its own for the opening handshake: the caller cancels.
+     * Begins one attempt to connect, and returns immediately. Exactly one method of the callback is called, once,
+     * unless the attempt is cancelled before. It is called on a thread of the transport, never on the caller's stack.
+     * The transport sets no deadline for the opening handshake; the caller cancels the attempt.
      */
     Scheduler.Cancellable connect(Target target, Callback callback);
 
     /**
-     * Where to and how.
+     * The address and the limits of an attempt.
      *
-     * @param uri {@code ws} or {@code wss}; its host may hold underscores, for which {@link URI#getHost} returns null
+     * @param uri {@code ws} or {@code wss}; its host may contain underscores, for which {@link URI#getHost} returns
+     * null
      * @param headers sent with the upgrade
-     * @param subprotocol offered; an answer that does not select it fails the attempt
-     * @param messageBytes the longest inbound message; beyond it the connection closes with 1009
-     * @param outboundBytes how much may wait for the server
+     * @param subprotocol offered; the attempt fails if the answer does not select it
+     * @param messageBytes the longest inbound message, in bytes; a longer one closes the connection with 1009
+     * @param outboundBytes how many bytes may wait for the server
      */
     record Target(URI uri, Map<String, String> headers, String subprotocol, int messageBytes, int outboundBytes) {
         private static final Pattern AUTHORITY =
                 Pattern.compile("(?:.*@)?(\\[[0-9A-Za-z:.%_~-]+]|[0-9A-Za-z._~-]+)(?::([0-9]{0,5}))?");
 
         /**
-         * A target.
+         * Creates a target.
          *
-         * @throws IllegalArgumentException when the address names no host, or a port beyond 65,535
+         * @throws IllegalArgumentException if the address names no host, or a port above 65,535
          */
         public Target {
             int port = port(uri);
@@ -45,18 +46,18 @@ public interface ClientTransport {
             return isSecure(uri);
         }
 
-        /** Returns the host: a name, or an IP address; one of IPv6 without its brackets. */
+        /** Returns the host: a name or an IP address; an IPv6 address is without its brackets. */
         public String host() {
             String host = String.valueOf(authority(uri).group(1));
             return host.startsWith("[") ? host.substring(1, host.length() - 1) : host;
         }
 
-        /** Returns the port; 80, or 443 for {@code wss}, when the address names none. */
+        /** Returns the port; if the address names none, 80, or 443 for {@code wss}. */
         public int port() {
             return port(uri);
         }
 
-        /** Returns the host, and the port unless it is the scheme's own, as the {@code Host} header names them. */
+        /** Returns the value of the {@code Host} header: the host, and the port unless it is the scheme's default. */
         public String hostHeader() {
             String host = String.valueOf(authority(uri).group(1));
             return port() == (isSecure() ? 443 : 80) ? host : host + ":" + port();
@@ -79,21 +80,22 @@ public interface ClientTransport {
             return matcher;
         }
 
-        /** Names the address without its query: query and headers may hold a token. */
+        /** Returns the address without its query: query and headers may hold a token. */
         @Override
         public String toString() {
             return uri.getScheme() + "://" + hostHeader() + uri.getRawPath();
         }
     }
 
-    /** The outcome of an attempt. */
+    /** The receiver of an attempt's outcome. */
     interface Callback {
-        /** The upgrade is done; returns who listens to the connection. */
+        /** Handles a completed upgrade; returns the connection's listener. */
         ConnectionListener connected(Connection connection);
 
         /**
-         * There is no connection; the message says why, for people. Among the cause and its causes is an {@link
-         * UpgradeException} when another answer came than 101, and what TLS threw when it was that.
+         * Handles a failed attempt. The message gives the reason for people. If the answer had another status than 101,
+         * the cause chain contains an {@link UpgradeException}. If TLS failed, it contains the exception that TLS
+         * threw.
          */
         void failed(Exception cause);
     }

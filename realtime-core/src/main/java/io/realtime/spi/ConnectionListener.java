@@ -4,35 +4,38 @@ import io.realtime.CloseReason;
 import java.nio.ByteBuffer;
 
 /**
- * What happens on one connection. A transport calls these one at a time, in order, on an I/O thread; an implementation
- * returns at once and never throws.
+ * A listener for one connection. A transport calls its methods one at a time, in order, on an I/O thread. An
+ * implementation returns immediately and never throws.
  */
 public interface ConnectionListener {
-    /** A complete text message, valid UTF-8, no longer than the transport's limit. */
+    /** Handles a complete text message: valid UTF-8, no longer than the transport's limit. */
     void onText(String text);
 
-    /** A complete binary message, no longer than the transport's limit; the buffer belongs to the listener. */
+    /** Handles a complete binary message, no longer than the transport's limit; the buffer belongs to the listener. */
     void onBinary(ByteBuffer payload);
 
-    /** A ping or a pong: a sign of life, no message. */
+    /** Handles a ping or a pong: a sign of life without a message. */
     void onActivity();
 
     /**
-     * Something of a message arrived that is not whole yet. A transport without parts of messages never calls it.
+     * Handles the arrival of a part of an unfinished message. A transport that does not see parts never calls it.
      *
-     * @param bytes how many since the last call for this message
+     * @param bytes the number of bytes since the last call for this message
      */
     default void onProgress(int bytes) {}
 
-    /** All that waited has been handed to the operating system; see {@link Connection#outboundBytes}. */
+    /**
+     * Handles the end of a backlog: all outbound data is handed to the operating system; see {@link
+     * Connection#outboundBytes}.
+     */
     void onDrained();
 
     /**
-     * The connection is over; the last call, made exactly once.
+     * Handles the end of the connection. This is the last call, made exactly once.
      *
-     * @param reason why, as decided first
-     * @param byPeer true when the reason is the peer's, from its close frame; false when this side closed or aborted,
-     *     could not decode what it received, met a limit, or lost the connection
+     * @param reason the first reason that was determined
+     * @param byPeer true if the reason comes from the peer's close frame; false if this side closed or aborted, could
+     * not decode what it received, enforced a limit, or lost the connection
      */
     void onClosed(CloseReason reason, boolean byPeer);
 }

@@ -8,25 +8,25 @@ import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What a client said when it asked for the upgrade.
+ * The request of a client for the upgrade.
  *
- * @param path the request's path, percent-encoded as it came, without the query
- * @param query the raw query, without the question mark; empty when there is none
- * @param headers by name, whatever its case; a header that came twice holds both values joined by a comma
+ * @param path the request's path without the query, percent-encoded as received
+ * @param query the raw query, without the question mark; empty if there is none
+ * @param headers by name, case-insensitive; a header that was received twice holds both values, joined by a comma
  * @param remote the peer's address
  */
 public record Handshake(String path, String query, Map<String, String> headers, InetSocketAddress remote) {
-    /** A handshake; the headers are copied. */
+    /** Creates a handshake; the headers are copied. */
     public Handshake {
         headers = Headers.copyOf(headers);
     }
 
-    /** Returns a header's value, or null. */
+    /** Returns a header's value, or null if the header is absent. The name is case-insensitive. */
     public @Nullable String header(String name) {
         return headers.get(name);
     }
 
-    /** Returns the subprotocols that the client offers, best first; empty when it offers none. */
+    /** Returns the subprotocols that the client offers, in its order of preference; empty if it offers none. */
     public List<String> subprotocols() {
         String offered = headers.get("Sec-WebSocket-Protocol");
         if (offered == null) {
@@ -41,7 +41,7 @@ public record Handshake(String path, String query, Map<String, String> headers, 
         return Collections.unmodifiableList(names);
     }
 
-    /** Names the path and the peer only: query and headers may hold a token. */
+    /** Returns the path and the peer only: query and headers may hold a token. */
     @Override
     public String toString() {
         return "Handshake{path=" + path + ", remote=" + remote + "}";

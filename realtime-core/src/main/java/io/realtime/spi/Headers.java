@@ -10,11 +10,12 @@ import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Headers by name, whatever its case; sorted and immutable. One array holds them: every connection and session keeps its
- * own, and the entries of a tree would take more heap than the text.
+ * HTTP headers by case-insensitive name; sorted and immutable. They are kept in one array, because every connection and
+ * session has its own, and the entries of a tree would use more heap than the text.
  */
 final class Headers extends AbstractMap<String, String> {
-    private final String[] namesAndValues; // in turns, sorted by name
+    // Name and value alternate, sorted by name.
+    private final String[] namesAndValues;
 
     private Headers(String[] namesAndValues) {
         this.namesAndValues = namesAndValues;

@@ -7,8 +7,8 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One or more frames that leave in one write. Immutable and shared: a room hands the same batch to all its members, so
- * its bytes on the wire are made once.
+ * One or more frames that are sent in one write. Immutable and shared: a room sends the same batch to all its members,
+ * so it is encoded only once.
  */
 public final class MessageBatch {
     private final List<WireMessage> frames;
@@ -30,15 +30,15 @@ public final class MessageBatch {
         this.bytes = sum;
     }
 
-    /** A batch of one frame. */
+    /** Returns a batch of one frame. */
     public static MessageBatch of(WireMessage frame) {
         return new MessageBatch(Collections.singletonList(frame), false);
     }
 
     /**
-     * A batch of frames in their order.
+     * Returns a batch of frames in their order.
      *
-     * @param ephemeral whether all of it may be dropped for a slow receiver
+     * @param ephemeral true if the whole batch may be dropped for a slow receiver
      */
     public static MessageBatch of(List<WireMessage> frames, boolean ephemeral) {
         return new MessageBatch(Collections.unmodifiableList(new ArrayList<>(frames)), ephemeral);
@@ -49,7 +49,7 @@ public final class MessageBatch {
         return frames;
     }
 
-    /** Returns whether all of it may be dropped for a slow receiver. */
+    /** Returns true if the whole batch may be dropped for a slow receiver. */
     public boolean isEphemeral() {
         return ephemeral;
     }
@@ -65,12 +65,13 @@ public final class MessageBatch {
     }
 
     /**
-     * Returns what a server puts on the wire: all frames, unmasked; read-only. It is one buffer for all receivers, whose
-     * position nobody may move: read a duplicate.
+     * Returns what a server writes to the socket: all frames, unmasked, read-only. All receivers share the buffer, so
+     * never move its position; read a duplicate.
      */
     public ByteBuffer wire() {
         ByteBuffer encoded = wire;
-        if (encoded == null) { // two threads may both do the work; the results are equal
+        // Two threads may encode at the same time; the results are equal.
+        if (encoded == null) {
             byte[] target = new byte[bytes];
             ByteBuffer out = ByteBuffer.wrap(target);
             for (WireMessage frame : frames) {

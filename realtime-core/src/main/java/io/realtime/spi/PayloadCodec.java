@@ -6,19 +6,19 @@ import java.lang.reflect.Type;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Maps payloads between Java and JSON. A server and a client have one each; both sides of a contract must agree on the
- * JSON, not on the codec. Bytes, {@code Void}, Gson's {@code JsonElement} and the protocol's own frames do not pass
- * through it.
+ * Maps payloads between Java and JSON. Each server and each client has one. The two sides of a contract must agree on
+ * the JSON, but may use different codecs. The codec is not used for bytes, {@code Void}, Gson's {@code JsonElement} and
+ * the protocol's own frames.
  *
- * <p>Its methods and those of its mappers are called on many threads at once.
+ * <p>The methods of a codec and its mappers are called by many threads at the same time.
  */
 public interface PayloadCodec {
     /**
      * Returns the mapper of a type. Called when a contract of this type is first used: when a handler is registered, or
-     * the first message is sent. The result is kept as long as the server or client.
+     * the first message is sent. The server or client keeps the result for its whole life.
      *
      * @param type a class or a generic type, as the contract names it
-     * @throws IllegalArgumentException when values of this type cannot travel; the message says what to use instead
+     * @throws IllegalArgumentException if values of this type cannot be sent; the message says what to use instead
      */
     Mapper mapper(Type type);
 
@@ -28,21 +28,22 @@ public interface PayloadCodec {
          * Writes a value as one JSON value, nested at most 31 deep.
          *
          * @param value an instance of the type; never null
-         * @param out takes the text; closing it has no effect
-         * @throws IOException or an unchecked exception when the value cannot be written: the sender gets a {@link
-         *     io.realtime.PayloadException}
+         * @param out receives the text; closing it has no effect
+         * @throws IOException or an unchecked exception if the value cannot be written; the sender gets a {@link
+         * io.realtime.PayloadException}
          */
         void write(Object value, Writer out) throws IOException;
 
         /**
          * Reads a value.
          *
-         * @param text holds one JSON value between {@code from} and {@code to}; it is well-formed, nests at most 35 deep, and
-         *     is not {@code null}
-         * @return never null
-         * @throws io.realtime.PayloadException when the JSON does not fit the type; the peer gets the message, which begins
-         *     with the place in the payload: {@code $.items[2].price: the number does not fit}
-         * @throws IOException or another unchecked exception likewise; the peer learns only that the value does not fit
+         * @param text holds one JSON value between {@code from} and {@code to}; it is well-formed, nests at most 35
+         * deep, and is not {@code null}
+         * @return the value, never null
+         * @throws io.realtime.PayloadException if the JSON does not fit the type; the peer gets the message, which
+         * begins with the place in the payload: {@code $.items[2].price: the number does not fit}
+         * @throws IOException or another unchecked exception if the JSON does not fit the type; the peer gets no
+         * details
          */
         @Nullable
         Object read(String text, int from, int to) throws IOException;

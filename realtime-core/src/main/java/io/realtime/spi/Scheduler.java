@@ -5,21 +5,21 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 
 /**
- * Time, as the protocol logic sees it: two clocks and delayed tasks. Tests pass one whose time they move by hand.
+ * The source of time for protocol logic: two clocks and delayed tasks. Tests pass one whose time they control.
  *
- * <p>Tasks of one scheduler run one at a time, in the order of their due times and, when due at the same time, of their
- * scheduling. They must not block.
+ * <p>The tasks of one scheduler run one at a time, in the order of their due times. Tasks that are due at the same time
+ * run in the order in which they were scheduled. Tasks must not block.
  */
 public interface Scheduler {
-    /** Monotonic time in nanoseconds from an arbitrary origin, for measuring. */
+    /** Returns monotonic time in nanoseconds from an arbitrary origin, for measuring. */
     long nanoTime();
 
-    /** Wall-clock time in milliseconds since the epoch, for timestamps and token expiry. It may jump. */
+    /** Returns wall-clock time in milliseconds since the epoch, for timestamps and token expiry. It may jump. */
     long currentTimeMillis();
 
     /**
-     * Runs a task after a delay; zero or less means as soon as possible, never on the calling thread's stack. After the
-     * scheduler has stopped, tasks are silently not run.
+     * Runs a task after a delay. Zero or less means as soon as possible, but never on the calling thread's stack. After
+     * the scheduler has stopped, tasks are dropped silently.
      */
     Cancellable schedule(Duration delay, Runnable task);
 
@@ -32,10 +32,10 @@ public interface Scheduler {
         return latch.await(timeout.toNanos(), TimeUnit.NANOSECONDS);
     }
 
-    /** A scheduled task, and the way to call it off. */
+    /** A scheduled task that can be cancelled. */
     @FunctionalInterface
     interface Cancellable {
-        /** Calls the task off if it has not begun; never blocks, never fails. */
+        /** Cancels the task if it has not begun; never blocks, never throws. */
         void cancel();
     }
 }

@@ -7,59 +7,60 @@ import java.time.Duration;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Accepts WebSocket connections. One instance serves one server, from {@link #start} to {@link #stop}.
+ * A transport that accepts WebSocket connections. One instance serves one server, from {@link #start} to {@link #stop}.
  *
- * <p>Whatever a peer does, a transport keeps to its {@link Config}: no connection holds more memory than its limits
- * say, and none stops or slows another.
+ * <p>A transport enforces its {@link Config} against any peer: no connection uses more memory than the limits allow,
+ * and none stops or slows another.
  */
 public interface ServerTransport {
-    /** Returns what it is called in the log; by default its class's name. */
+    /** Returns the transport's name for the log; default its class's name. */
     default String name() {
         return getClass().getSimpleName();
     }
 
     /**
-     * Binds and begins to accept.
+     * Binds the address and begins to accept connections.
      *
-     * @throws IOException when the address cannot be bound, or the TLS configuration not be used; nothing is left
-     *     running then
+     * @throws IOException if the address cannot be bound, or the TLS configuration is not usable; then nothing is left
+     * running
      */
     void start(Config config, Acceptor acceptor) throws IOException;
 
     /**
-     * Returns the port that is bound; the one that the system chose when the configuration said 0.
+     * Returns the bound port; if the configuration said 0, the port that the system chose.
      *
      * @throws IllegalStateException before {@link #start}
      */
     int port();
 
-    /** Ends listening: newcomers are refused by the operating system, open connections stay. */
+    /** Stops listening: the operating system refuses new connections; open connections stay open. */
     void stopAccepting();
 
     /**
-     * Ends listening, closes what is still open with 1001 and releases every thread and socket.
+     * Stops listening, closes open connections with 1001, and releases all threads and sockets.
      *
-     * @param drain how long to wait for what was sent before to leave
+     * @param drain how long to wait until data that was sent before is written
      */
     void stop(Duration drain) throws InterruptedException;
 
-    /** Returns what keeps the transport from accepting connections, or null when it is well. */
+    /** Returns why the transport cannot accept connections, or null if it can. */
     @Nullable
     String problem();
 
     /**
-     * What a transport is told.
+     * The configuration of a transport.
      *
-     * @param address where to listen; port 0 lets the system choose
-     * @param messageBytes the longest inbound message, in one frame or in fragments; beyond it the connection closes
-     *     with 1009
-     * @param handshakeBytes the longest upgrade request
+     * @param address where to listen; with port 0 the system chooses the port
+     * @param messageBytes the longest inbound message in bytes, in one frame or in fragments; a longer one closes the
+     * connection with 1009
+     * @param handshakeBytes the longest upgrade request, in bytes
      * @param handshakeTimeout how long an upgrade may take, TLS included
-     * @param outboundBytes how much may wait for one peer
+     * @param outboundBytes how many bytes may wait for one peer
      * @param connections how many connections may be open, unfinished upgrades included
      * @param connectionsPerAddress how many of them may come from one address
-     * @param pendingUpgrades how many of them may be without a finished upgrade; beyond it the oldest of these is cut
-     * @param tls what connections are encrypted with, or null for none
+     * @param pendingUpgrades how many of them may have an unfinished upgrade; beyond it the oldest of these is
+     * disconnected
+     * @param tls the certificate and key to encrypt connections with, or null for no encryption
      */
     record Config(
             InetSocketAddress address,
@@ -72,9 +73,9 @@ public interface ServerTransport {
             int pendingUpgrades,
             @Nullable Tls tls) {
         /**
-         * A configuration.
+         * Creates a configuration.
          *
-         * @throws IllegalArgumentException when the handshake's timeout is not positive
+         * @throws IllegalArgumentException if the handshake's timeout is not positive
          */
         public Config {
             handshakeTimeout = Durations.positive("handshakeTimeout", handshakeTimeout);
@@ -82,40 +83,40 @@ public interface ServerTransport {
     }
 
     /**
-     * Makes transports of one kind. Found by {@link java.util.ServiceLoader}, so that a transport's jar on the class
-     * path is all that its use needs.
+     * A factory of transports of one kind. {@link java.util.ServiceLoader} finds it, so a transport is usable once its
+     * jar is on the class path.
      */
     interface Provider {
-        /** Returns the kind's name, lower case, such as {@code netty}. */
+        /** Returns the name of the kind in lower case, such as {@code netty}. */
         String name();
 
-        /** Returns a new transport, not started. */
+        /** Returns a new transport that is not started. */
         ServerTransport create();
     }
 
-    /** Decides about newcomers. Called on I/O threads; returns at once. */
+    /** Decides about new connections. Called on I/O threads; an implementation returns immediately. */
     interface Acceptor {
-        /** Decides whether an upgrade is accepted. */
+        /** Decides whether to accept an upgrade. */
         Upgrade upgrade(Handshake handshake);
 
-        /** Takes an accepted connection and returns who listens to it. */
+        /** Handles an accepted connection; returns its listener. */
         ConnectionListener open(Connection connection, Handshake handshake);
     }
 
     /**
-     * The answer to an upgrade.
+     * The answer to an upgrade request.
      *
      * @param status 101 to accept, else the HTTP status of the refusal
      * @param reason the refusal's reason phrase
      * @param subprotocol the subprotocol to select, or null for none
      */
     record Upgrade(int status, String reason, @Nullable String subprotocol) {
-        /** Accepts. */
+        /** Returns an answer that accepts the upgrade; the subprotocol is null for none. */
         public static Upgrade accept(@Nullable String subprotocol) {
             return new Upgrade(101, "Switching Protocols", subprotocol);
         }
 
-        /** Refuses with a status. */
+        /** Returns an answer that refuses the upgrade with an HTTP status. */
         public static Upgrade refuse(int status, String reason) {
             return new Upgrade(status, reason, null);
         }

@@ -4,17 +4,17 @@ import java.nio.file.Path;
 import javax.net.ssl.SSLContext;
 import org.jspecify.annotations.Nullable;
 
-/** What a server encrypts its connections with: its certificate and key, in files or in a context. Immutable. */
+/** The certificate and key of a server, in files or in an {@link SSLContext}. Immutable. */
 public sealed interface Tls {
     /**
      * Certificate and key in PEM files.
      *
      * @param certificates the server's certificate, followed by those that sign it
      * @param key its private key, PKCS #8
-     * @param password what the key is encrypted with, or null
+     * @param password the password of the key, or null if it is not encrypted
      */
     record Pem(Path certificates, Path key, @Nullable String password) implements Tls {
-        /** Names the files only. */
+        /** Returns the names of the files only. */
         @Override
         public String toString() {
             return "Tls{certificates=" + certificates + ", key=" + key + "}";
@@ -22,9 +22,9 @@ public sealed interface Tls {
     }
 
     /**
-     * A context that the application made: a key store, key managers of its own, client certificates.
+     * A context that the application creates, for a key store, its own key managers or client certificates.
      *
-     * @param context initialised with the server's key
+     * @param context initialized with the server's key
      */
     record Context(SSLContext context) implements Tls {}
 }

@@ -8,7 +8,7 @@ import java.util.Map;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
-/** The answer to an upgrade was none: another HTTP status than 101. */
+/** A refused upgrade: the answer had another HTTP status than 101. */
 public final class UpgradeException extends IOException {
     private static final long serialVersionUID = 1L;
     private static final int MOST_PHRASE = 200;
@@ -17,18 +17,19 @@ public final class UpgradeException extends IOException {
     private final transient @Nullable Map<String, String> headers;
 
     /**
-     * An answer.
+     * Creates the failure for an answer.
      *
-     * @param phrase what stands behind the status in the answer's first line; may be empty. Characters that are not
-     *     printable become spaces in the message, which has 200 characters of it at most
-     * @param headers of the answer; their names in whatever case. One without a name or a value is left out
+     * @param phrase what follows the status in the answer's first line; may be empty. The message contains at most 200
+     * characters of it, with a space for each that is not printable
+     * @param headers of the answer, with names in any case; a header without a name or a value is ignored
      */
     public UpgradeException(int status, String phrase, Map<String, String> headers) {
         super("upgrade refused: " + (status + " " + Texts.line(phrase, MOST_PHRASE)).trim());
         this.status = status;
         TreeMap<String, String> copy = new TreeMap<>();
         headers.forEach((name, value) -> {
-            if (name != null && value != null) { // HttpURLConnection's have null for a name
+            // HttpURLConnection stores the status line under a null name.
+            if (name != null && value != null) {
                 copy.put(name.toLowerCase(Locale.ROOT), value);
             }
         });

@@ -3,7 +3,7 @@ package io.realtime.spi;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 
-/** One encoded WebSocket message. Immutable: its bytes are shared by every receiver and must not be changed. */
+/** An encoded WebSocket message. Immutable: all receivers share its bytes, which must not be changed. */
 public final class WireMessage {
     private final boolean text;
     private final byte[] payload;
@@ -13,12 +13,12 @@ public final class WireMessage {
         this.payload = payload;
     }
 
-    /** A text message; the bytes are its UTF-8, are not copied, and belong to the frame from now on. */
+    /** Returns a text message. The bytes are its UTF-8; they are not copied, and belong to the message from now on. */
     public static WireMessage text(byte[] utf8) {
         return new WireMessage(true, utf8);
     }
 
-    /** A binary message; the bytes are not copied and belong to the frame from now on. */
+    /** Returns a binary message. The bytes are not copied, and belong to the message from now on. */
     public static WireMessage binary(byte[] payload) {
         return new WireMessage(false, payload);
     }
@@ -33,7 +33,7 @@ public final class WireMessage {
         return payload.length;
     }
 
-    /** Returns the payload, read-only, with a position of its own. */
+    /** Returns the payload, read-only, with its own position. */
     public ByteBuffer payload() {
         return ByteBuffer.wrap(payload).asReadOnlyBuffer();
     }
@@ -43,7 +43,7 @@ public final class WireMessage {
         return new String(payload, StandardCharsets.UTF_8);
     }
 
-    /** How many bytes {@link #writeUnmasked} writes. */
+    /** Returns how many bytes {@link #writeUnmasked} writes. */
     int unmaskedLength() {
         return payload.length + (payload.length < 126 ? 2 : payload.length < 1 << 16 ? 4 : 10);
     }
@@ -61,7 +61,7 @@ public final class WireMessage {
         out.put(payload);
     }
 
-    /** Names the length only: the payload may hold a token or a session's secret. */
+    /** Returns the length only: the payload may hold a token or a session's secret. */
     @Override
     public String toString() {
         return (text ? "text" : "binary") + " frame of " + payload.length + " bytes";

@@ -1,4 +1,4 @@
-/** What an implementer of a transport or a scheduler provides. Applications rarely name these types. */
+/** The types that a transport, a codec or a scheduler implements. Applications rarely use them. */
 @NullMarked
 package io.realtime.spi;
 
