@@ -6,8 +6,8 @@ import java.lang.annotation.RetentionPolicy;
 import java.lang.annotation.Target;
 
 /**
- * Has {@link GsonCodec} write a {@code long} as a string, since JavaScript rounds numbers beyond 2^53. Both a string and a
- * number are read. For a field, or a record's component, of type {@code long} or {@code Long}.
+ * Makes {@link GsonCodec} write a {@code long} as a string, because JavaScript rounds numbers beyond 2^53. Both a
+ * string and a number are read. Applies to a field, or a record's component, of type {@code long} or {@code Long}.
  */
 @Retention(RetentionPolicy.RUNTIME)
 @Target(ElementType.FIELD)

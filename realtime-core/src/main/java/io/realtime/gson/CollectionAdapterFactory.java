@@ -20,8 +20,8 @@ import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Collections and arrays of objects. Elements are written by the adapter of the type that is declared for them; Gson takes
- * the adapter of a value's class, so that a subclass would leave as its base would not.
+ * The adapters of collections and arrays of objects. Elements are written by the adapter of their declared type. Gson
+ * would use the adapter of a value's class, so a subclass would be written with other fields than its base.
  */
 final class CollectionAdapterFactory implements TypeAdapterFactory {
     static boolean isOurs(TypeAdapter<?> adapter) {
@@ -70,7 +70,7 @@ final class CollectionAdapterFactory implements TypeAdapterFactory {
             Object value = element.read(in);
             try {
                 elements.add(value);
-            } catch (RuntimeException refused) { // null, or what cannot be compared
+            } catch (RuntimeException refused) { // null, or a value that cannot be compared
                 throw Containers.unfit(in, refused);
             }
         }

@@ -12,15 +12,18 @@ import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
- * How an object is made of its fields' values: by the constructor that takes all of them, or by the one that takes none.
- * A record that was desugared for Android is a class like others here, and its fields are in the order of their names.
+ * The way to build an object from the values of its fields: by the constructor that takes all of them, or by the one
+ * without parameters. A record that was desugared for Android is treated as a class, and its fields are in the order of
+ * their names.
  */
 final class Construction {
     private final Constructor<?> constructor;
     private final List<Field> fields;
-    private final int @Nullable [] order; // of the parameters, by index of the field; null without parameters
+    // The index of each field's parameter; null if the constructor has no parameters.
+    private final int @Nullable [] order;
 
-    private final @Nullable Object only; // the instance of a class that has no other
+    // The instance of a singleton class; else null.
+    private final @Nullable Object only;
 
     private Construction(Constructor<?> constructor, List<Field> fields, int @Nullable [] order) {
         this(constructor, fields, order, null);
@@ -34,7 +37,11 @@ final class Construction {
         this.only = only;
     }
 
-    /** @throws RefusedTypeException when the class has no such constructor, or more than one may be meant */
+    /**
+     * Returns the way to build objects of a class.
+     *
+     * @throws RefusedTypeException if the class has no such constructor, or more than one may be meant
+     */
     static Construction of(Class<?> type, List<Field> fields) {
         if (!Platform.isRecord(type)) {
             for (Constructor<?> constructor : type.getDeclaredConstructors()) {
@@ -60,7 +67,7 @@ final class Construction {
                         + " adapter");
     }
 
-    /** Returns the instance of an {@code object} of Kotlin's, or of what looks like one; null for other classes. */
+    /** Returns the instance of a Kotlin {@code object}, or of a class of the same form; null for other classes. */
     private static @Nullable Object only(Class<?> type, Constructor<?> constructor) {
         try {
             Field instance = type.getDeclaredField("INSTANCE");
@@ -79,14 +86,14 @@ final class Construction {
         }
     }
 
-    /** Returns whether it is one of Kotlin's, whose constructor takes the fields in their order. */
+    /** Returns whether a class is a Kotlin data class; its constructor takes the fields in their order. */
     private static boolean isDataClass(Class<?> type) {
         return Arrays.stream(type.getDeclaredMethods())
                 .anyMatch(method -> method.getName().equals("component1") && method.getParameterCount() == 0);
     }
 
     /**
-     * Returns which parameter each field is; null when that is not certain.
+     * Returns the index of each field's parameter; null if it cannot be determined.
      *
      * @param isInOrder whether a constructor of all fields takes them in their order
      * @param isRecord whether there is a constructor of all fields
@@ -122,7 +129,7 @@ final class Construction {
     static void open(Class<?> type, AccessibleObject member) {
         try {
             member.setAccessible(true);
-        } catch (RuntimeException closed) { // InaccessibleObjectException, which Android has not
+        } catch (RuntimeException closed) { // InaccessibleObjectException, which Android lacks
             String home = type.getName().substring(0, Math.max(0, type.getName().lastIndexOf('.')));
             String remedy = "its package is not open; add 'opens " + home + " to io.realtime.core;' to its module-info";
             throw new RefusedTypeException(type, remedy, closed);
@@ -134,7 +141,11 @@ final class Construction {
         return order != null;
     }
 
-    /** @param isSet which fields are set; null for all of them */
+    /**
+     * Builds an object.
+     *
+     * @param isSet which fields are set; null if all of them are
+     */
     Object make(Object[] values, boolean @Nullable [] isSet) throws ReflectiveOperationException {
         if (order != null) {
             Object[] arguments = new Object[values.length];

@@ -25,9 +25,9 @@ import java.util.concurrent.LinkedBlockingDeque;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
-/** How collections and maps that are to be read are made. */
+/** Suppliers of empty collections and maps, for reading. */
 final class Containers {
-    /** What stands for an interface or an abstract class: the first that is one. */
+    /** The implementations of interfaces and abstract classes; the first that fits is used. */
     private static final List<Class<?>> STANDARD = Arrays.asList(
             ArrayList.class,
             LinkedHashSet.class,
@@ -46,9 +46,9 @@ final class Containers {
     }
 
     /**
-     * Refuses a class of the application's that holds more than its elements.
+     * Checks that a class of the application holds nothing besides its elements.
      *
-     * @throws RefusedTypeException when it has fields of its own
+     * @throws RefusedTypeException if it has fields of its own
      */
     static void requireNoFields(Class<?> raw) {
         for (Class<?> at = raw; at != null && !Platform.owns(at); at = at.getSuperclass()) {
@@ -65,7 +65,11 @@ final class Containers {
         }
     }
 
-    /** @throws RefusedTypeException when nothing makes one that is declared like this */
+    /**
+     * Checks that an instance of a declared class can be created.
+     *
+     * @throws RefusedTypeException if it cannot
+     */
     static void requireMade(Class<?> raw) {
         if (isContainer(raw) && raw != EnumSet.class && raw != EnumMap.class && constructor(raw) == null) {
             throw new RefusedTypeException(
@@ -73,19 +77,19 @@ final class Containers {
         }
     }
 
-    /** Returns what makes collections of a class. */
+    /** Returns the supplier of empty collections of a class. */
     @SuppressWarnings("unchecked")
     static Supplier<Collection<@Nullable Object>> collections(Class<?> raw, Type element) {
         return (Supplier<Collection<@Nullable Object>>) supplier(raw, element);
     }
 
-    /** Returns what makes maps of a class. */
+    /** Returns the supplier of empty maps of a class. */
     @SuppressWarnings("unchecked")
     static Supplier<Map<Object, @Nullable Object>> maps(Class<?> raw, Type key) {
         return (Supplier<Map<Object, @Nullable Object>>) supplier(raw, key);
     }
 
-    @SuppressWarnings({"unchecked", "rawtypes"}) // an enum's set or map
+    @SuppressWarnings({"unchecked", "rawtypes"}) // the elements or keys are of one enum type
     private static Supplier<?> supplier(Class<?> raw, Type first) {
         Class<?> of = TypeToken.get(first).getRawType();
         if (EnumSet.class.isAssignableFrom(raw) && of.isEnum()) {
@@ -99,7 +103,8 @@ final class Containers {
     }
 
     private static Object make(Class<?> raw, @Nullable Constructor<?> constructor) {
-        if (constructor == null) { // of a value that stood where any may
+        // The type was checked when it was declared; only a value of a field of any type gets here.
+        if (constructor == null) {
             throw new IllegalStateException("nothing makes a " + raw.getName());
         }
         try {
@@ -109,7 +114,7 @@ final class Containers {
         }
     }
 
-    /** Returns the constructor of an empty one; null when there is none. */
+    /** Returns the constructor of an empty instance; null if there is none. */
     private static @Nullable Constructor<?> constructor(Class<?> raw) {
         Class<?> made = raw;
         if (Modifier.isAbstract(raw.getModifiers())) {
@@ -130,7 +135,7 @@ final class Containers {
         }
     }
 
-    /** Tells of a value that was taken from the reader, and that its collection or map refused. */
+    /** Returns the failure for a value that was read, and that its collection or map refused. */
     static JsonSyntaxException unfit(JsonReader in, RuntimeException refused) {
         JsonSyntaxException unfit = new JsonSyntaxException("the value does not fit; at path " + in.getPreviousPath());
         unfit.addSuppressed(refused);

@@ -16,7 +16,10 @@ import java.util.HashMap;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
-/** Enums by the names of their constants, or what {@code @SerializedName} says; Gson makes null of one it does not know. */
+/**
+ * The adapters of enums. A constant is written as its name, or its {@code @SerializedName}; an unknown one is refused,
+ * where Gson would read null.
+ */
 final class EnumAdapterFactory implements TypeAdapterFactory {
     @Override
     @SuppressWarnings("unchecked") // T is an enum
@@ -25,7 +28,8 @@ final class EnumAdapterFactory implements TypeAdapterFactory {
         if (!Enum.class.isAssignableFrom(raw) || raw == Enum.class || raw.isAnnotationPresent(JsonAdapter.class)) {
             return null;
         }
-        return (TypeAdapter<T>) new EnumAdapter(raw.isEnum() ? raw : raw.getSuperclass()); // a constant with a body
+        // A constant with a body has a class of its own.
+        return (TypeAdapter<T>) new EnumAdapter(raw.isEnum() ? raw : raw.getSuperclass());
     }
 
     private static final class EnumAdapter extends TypeAdapter<@Nullable Enum<?>> {
@@ -54,7 +58,7 @@ final class EnumAdapterFactory implements TypeAdapterFactory {
         private static @Nullable SerializedName given(Class<?> type, Enum<?> value) {
             try {
                 return type.getDeclaredField(value.name()).getAnnotation(SerializedName.class);
-            } catch (NoSuchFieldException renamed) { // by a shrinker, which leaves name() as it was
+            } catch (NoSuchFieldException renamed) { // renamed by a shrinker, which keeps name()
                 return null;
             }
         }

@@ -18,11 +18,11 @@ import java.util.Objects;
 import java.util.Optional;
 
 /**
- * The default codec: payloads by Gson, with settings under which a value arrives as it was sent or is refused. {@code
- * docs/payloads.md} says what travels how. A type that cannot travel is refused when its contract is first used.
+ * The default codec. It uses Gson with settings that either preserve a value or refuse it. {@code docs/payloads.md}
+ * describes the JSON of each type. A type that cannot be sent is refused when its contract is first used.
  *
- * <p>Objects are built by their constructors: records, and classes that have no constructor without parameters, by the
- * one that takes all fields. Immutable; several servers and clients may share one.
+ * <p>Objects are built by their constructors. A record, or a class that lacks a constructor without parameters, is
+ * built by the constructor that takes all fields. Immutable; several servers and clients may share one.
  */
 public final class GsonCodec implements PayloadCodec {
     private final Gson gson;
@@ -44,7 +44,7 @@ public final class GsonCodec implements PayloadCodec {
     /**
      * {@inheritDoc}
      *
-     * @throws IllegalArgumentException when values of this type cannot travel: the type itself, or that of one of its fields
+     * @throws IllegalArgumentException if values of this type, or of the type of one of its fields, cannot be sent
      */
     @Override
     public Mapper mapper(Type type) {
@@ -55,7 +55,7 @@ public final class GsonCodec implements PayloadCodec {
         return new GsonMapper(RefusedTypeException.adapter(gson, token), true);
     }
 
-    /** Builds a {@link GsonCodec}; not safe for use by many threads. */
+    /** A builder of {@link GsonCodec}; not safe for use by many threads. */
     public static final class Builder {
         private final List<TypeAdapterFactory> factories = new ArrayList<>();
         private final Map<Type, TypeAdapter<?>> adapters = new HashMap<>();
@@ -65,27 +65,30 @@ public final class GsonCodec implements PayloadCodec {
         private Builder() {}
 
         /**
-         * Sets how values of a type are written and read, in the place of the codec's own way.
+         * Sets the adapter that writes and reads values of a type, in place of the codec's own.
          *
-         * @param adapter called on many threads at once
+         * @param adapter called by many threads at the same time
          */
         public <T> Builder adapter(Class<T> type, TypeAdapter<T> adapter) {
             adapters.put(Objects.requireNonNull(type, "type"), Objects.requireNonNull(adapter, "adapter"));
             return this;
         }
 
-        /** Adds a factory of adapters, which is asked before those that were added earlier and before the codec's own. */
+        /**
+         * Adds a factory of adapters. It is asked before factories that were added earlier, and before those of the
+         * codec.
+         */
         public Builder adapterFactory(TypeAdapterFactory factory) {
             factories.add(Objects.requireNonNull(factory, "factory"));
             return this;
         }
 
         /**
-         * Sets the classes that may stand where a payload declares their base, an interface or an abstract class. Each is
-         * written with a field {@code type}, its simple name. Needed where the base is not sealed, and on Android, where
-         * that is not known at run time.
+         * Sets the classes that are permitted where a payload declares their base, an interface or an abstract class.
+         * Each is written with a field {@code type}, which holds its simple name. Required if the base is not sealed,
+         * and on Android, which does not know at run time what a sealed type permits.
          *
-         * @throws IllegalArgumentException when the base is one of them
+         * @throws IllegalArgumentException if the base is one of the classes
          */
         @SafeVarargs
         public final <T> Builder subtypes(Class<T> base, Class<? extends T>... classes) {
@@ -101,15 +104,15 @@ public final class GsonCodec implements PayloadCodec {
         }
 
         /**
-         * Writes every {@code long} as a string, since JavaScript rounds numbers beyond 2^53; default: as a number. Both are
-         * read. {@link AsString} does so for one field.
+         * Writes every {@code long} as a string, because JavaScript rounds numbers beyond 2^53; default: as a number.
+         * Both forms are read. {@link AsString} does the same for one field.
          */
         public Builder longsAsStrings() {
             this.hasLongsAsStrings = true;
             return this;
         }
 
-        /** Returns the codec. */
+        /** Builds the codec. */
         public GsonCodec build() {
             GsonBuilder gson = Json.strings()
                     .addReflectionAccessFilter(ReflectionAccessFilter.BLOCK_ALL_PLATFORM)

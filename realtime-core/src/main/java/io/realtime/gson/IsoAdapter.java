@@ -25,7 +25,7 @@ import java.time.ZonedDateTime;
 import java.util.function.Function;
 import org.jspecify.annotations.Nullable;
 
-/** A type of {@code java.time} as a string of ISO 8601, which its {@code toString} writes. */
+/** The adapter of a {@code java.time} type: an ISO 8601 string, as its {@code toString} writes it. */
 final class IsoAdapter<T> extends TypeAdapter<@Nullable T> {
     private final Class<T> type;
     private final Function<String, T> parser;

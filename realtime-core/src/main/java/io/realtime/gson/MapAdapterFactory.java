@@ -19,8 +19,8 @@ import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Maps as objects. A key is named as its adapter writes it, where Gson takes its {@code toString}; values are written by
- * the adapter of the type that is declared for them.
+ * The adapters of maps, which are written as JSON objects. A key's name is what its adapter writes, where Gson would
+ * use its {@code toString}. Values are written by the adapter of their declared type.
  */
 final class MapAdapterFactory implements TypeAdapterFactory {
     static boolean isOurs(TypeAdapter<?> adapter) {
@@ -62,7 +62,7 @@ final class MapAdapterFactory implements TypeAdapterFactory {
         return new Keys(raw, adapter);
     }
 
-    /** The names of a map's keys. */
+    /** Converts a map's keys to names and back. */
     private static final class Keys {
         private final Class<?> type;
         private final @Nullable TypeAdapter<Object> adapter; // null for strings
@@ -133,13 +133,13 @@ final class MapAdapterFactory implements TypeAdapterFactory {
             in.beginObject();
             while (in.hasNext()) {
                 Object key = key(in);
-                if (map.containsKey(key)) { // "1" and "01"
+                if (map.containsKey(key)) { // for example, "1" and "01" are the same number
                     throw new JsonSyntaxException("the key stands twice; at path " + in.getPath());
                 }
                 Object value = values.read(in);
                 try {
                     map.put(key, value);
-                } catch (RuntimeException refused) { // null, or what cannot be compared
+                } catch (RuntimeException refused) { // null, or a key that cannot be compared
                     throw Containers.unfit(in, refused);
                 }
             }
@@ -153,7 +153,7 @@ final class MapAdapterFactory implements TypeAdapterFactory {
             RuntimeException unfit = null;
             try {
                 key = keys.key(name);
-            } catch (RuntimeException refused) { // it names no place
+            } catch (RuntimeException refused) { // its message names no place in the payload
                 unfit = refused;
             }
             if (key == null) {

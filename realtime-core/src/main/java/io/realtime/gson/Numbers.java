@@ -13,13 +13,16 @@ import java.util.function.Function;
 import java.util.function.IntFunction;
 import org.jspecify.annotations.Nullable;
 
-/** Numbers that keep their value, where Gson would round. */
+/** The adapters of numbers. They preserve or refuse a value that Gson would round. */
 final class Numbers {
-    private static final int ALWAYS_LONG = 18; // characters
-    private static final int MOST_PLACES = 10_000; // more would make a handler's first sum endless
-    private static final int LONGEST = 1023; // as of a JSON number; to parse a longer string takes quadratic time
+    // Any number of so many characters fits a long.
+    private static final int ALWAYS_LONG = 18;
+    // With more, the first sum that a handler computes could run almost forever.
+    private static final int MOST_PLACES = 10_000;
+    // The limit for JSON numbers. Parsing a longer string takes quadratic time.
+    private static final int LONGEST = 1023;
 
-    /** Longs as strings, and from both. */
+    /** Writes longs as strings; reads them from strings and numbers. */
     static final TypeAdapter<Long> AS_STRINGS = new LongAdapter(true);
 
     private Numbers() {}
@@ -37,7 +40,10 @@ final class Numbers {
         gson.registerTypeAdapter(BigDecimal.class, new BigAdapter(BigDecimal::new));
     }
 
-    /** Reads a number where any is taken: a Long, a BigInteger, a Double that is no other number, or a BigDecimal. */
+    /**
+     * Reads a number into a field that accepts any: a Long, a BigInteger, a Double if that preserves the value, or a
+     * BigDecimal.
+     */
     static Number exact(JsonReader in) throws IOException {
         String text = text(in);
         if (isInteger(text)) {
@@ -73,12 +79,15 @@ final class Numbers {
         return true;
     }
 
-    /** Tells of a number that was taken from the reader. */
+    /** Returns the failure for a number that was read. */
     private static JsonSyntaxException unfit(JsonReader in) {
         return new JsonSyntaxException("the number does not fit; at path " + in.getPreviousPath());
     }
 
-    /** Gson's reader makes 9223372036854775807 of the next number, and rounds 9007199254740993.0. */
+    /**
+     * The adapter of longs. Gson's reader reads 9223372036854775808 as 9223372036854775807, and rounds
+     * 9007199254740993.0.
+     */
     private static final class LongAdapter extends TypeAdapter<@Nullable Long> {
         private final boolean asString;
 
@@ -113,7 +122,7 @@ final class Numbers {
         }
     }
 
-    /** Gson's takes 200 for a byte, and makes -56 of it. */
+    /** The adapter of small integers. Gson's reads 200 into a byte as -56. */
     private static final class SmallAdapter extends TypeAdapter<@Nullable Number> {
         private final int least;
         private final int most;
@@ -144,7 +153,7 @@ final class Numbers {
         }
     }
 
-    /** Gson's takes 1e1000000000 until 2.11, and strings of any length. */
+    /** The adapter of big numbers. Gson's accepts 1e1000000000 before 2.11, and strings of any length. */
     private static final class BigAdapter extends TypeAdapter<@Nullable Number> {
         private final Function<String, Number> parser;
 
@@ -170,13 +179,13 @@ final class Numbers {
                     return value;
                 }
             } catch (NumberFormatException unfit) {
-                // told below, with the place
+                // Thrown below, with the place in the payload.
             }
             throw unfit(in);
         }
     }
 
-    /** Gson's makes infinity of what is too large. */
+    /** The adapter of floats. Gson's reads a number that is too large as infinity. */
     private static final class FloatAdapter extends TypeAdapter<@Nullable Float> {
         @Override
         public void write(JsonWriter out, @Nullable Float value) throws IOException {

@@ -25,15 +25,15 @@ import java.util.Map;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
-/** Objects of one class of the application's, built by its constructor. */
+/** The adapter of one class of the application, whose objects are built by their constructor. */
 final class ObjectAdapter extends TypeAdapter<@Nullable Object> {
     private final Class<?> type;
-    private final @Nullable String typeName; // in the field 'type'
+    private final @Nullable String typeName; // written in the field 'type'
     private final Part[] parts;
     private final Map<String, Part> byName;
     private final Construction construction;
 
-    /** A field. */
+    /** A field of the class. */
     private record Part(
             int index,
             String name,
@@ -58,7 +58,7 @@ final class ObjectAdapter extends TypeAdapter<@Nullable Object> {
     /**
      * Returns the adapter of a class.
      *
-     * @param typeName what it is called where it stands for a base; null when it stands for none
+     * @param typeName the name that tells it from other subtypes of its base; null if it is no subtype
      */
     @SuppressWarnings("unchecked") // each adapter is that of its field
     static ObjectAdapter of(Gson gson, Type generic, Class<?> type, @Nullable String typeName) {
@@ -120,7 +120,7 @@ final class ObjectAdapter extends TypeAdapter<@Nullable Object> {
         return ObjectAdapterFactory.adapter(gson, variables.resolve(field.getGenericType()), type, field.getName());
     }
 
-    /** Returns the fields that hold its state, those of its superclasses first. */
+    /** Returns the fields that hold an object's state, those of its superclasses first. */
     private static List<Field> fields(Class<?> type) {
         Class<?> parent = type.getSuperclass();
         List<Field> fields = new ArrayList<>();
@@ -166,7 +166,8 @@ final class ObjectAdapter extends TypeAdapter<@Nullable Object> {
                         "'" + part.name + "' of " + type.getSimpleName() + " is required, and is null");
             }
             if (!construction.needsAll() || (of != null && !(part.isOptional && of.equals(Optional.empty())))) {
-                out.name(part.name); // a null, where a default would stand for what is missing
+                // Write null, because the receiver would replace a missing field by its default.
+                out.name(part.name);
                 part.adapter.write(out, of);
             }
         }
@@ -191,7 +192,7 @@ final class ObjectAdapter extends TypeAdapter<@Nullable Object> {
         return readFields(in);
     }
 
-    /** Reads the fields that follow in an object, and its end. */
+    /** Reads the remaining fields of an object, and its end. */
     Object readFields(JsonReader in) throws IOException {
         Object[] values = new Object[parts.length];
         boolean[] isSet = construction.needsAll() ? null : new boolean[parts.length];

@@ -18,7 +18,7 @@ import java.util.OptionalInt;
 import java.util.OptionalLong;
 import org.jspecify.annotations.Nullable;
 
-/** The application's records and classes; refuses what cannot travel. */
+/** The adapters of the application's records and classes; types that cannot be sent are refused. */
 final class ObjectAdapterFactory implements TypeAdapterFactory {
     private final Subtypes subtypes;
 
@@ -27,7 +27,7 @@ final class ObjectAdapterFactory implements TypeAdapterFactory {
     }
 
     @Override
-    @SuppressWarnings("unchecked") // of T, each
+    @SuppressWarnings("unchecked") // each adapter is of T
     public <T> @Nullable TypeAdapter<T> create(Gson gson, TypeToken<T> token) {
         Class<?> raw = token.getRawType();
         String remedy = remedy(raw);
@@ -63,7 +63,7 @@ final class ObjectAdapterFactory implements TypeAdapterFactory {
         return null;
     }
 
-    /** Returns whether it is the application's own; Gson maps the others, or refuses them. */
+    /** Returns whether a class is the application's own. Gson maps or refuses the others. */
     private static boolean isObject(Class<?> raw) {
         return !raw.isPrimitive()
                 && !raw.isArray()

@@ -13,7 +13,7 @@ import java.lang.reflect.Type;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
-/** An {@code Optional} as its value, or as null. */
+/** The adapter of {@code Optional}: written as its value, or as null. */
 final class OptionalAdapterFactory implements TypeAdapterFactory {
     @Override
     @SuppressWarnings("unchecked") // T is an Optional
@@ -30,7 +30,7 @@ final class OptionalAdapterFactory implements TypeAdapterFactory {
                 new OptionalAdapter((TypeAdapter<Object>) RefusedTypeException.adapter(gson, TypeToken.get(value)));
     }
 
-    @SuppressWarnings("NullableOptional") // an application may have left one null
+    @SuppressWarnings("NullableOptional") // an application may leave an Optional null
     private static final class OptionalAdapter extends TypeAdapter<@Nullable Optional<Object>> {
         private final TypeAdapter<Object> value;
 

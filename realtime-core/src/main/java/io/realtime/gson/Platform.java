@@ -10,7 +10,7 @@ import java.util.Collections;
 import java.util.List;
 import org.jspecify.annotations.Nullable;
 
-/** What the JVM knows of classes and Android does not, and which classes are theirs. */
+/** Access to what the JVM knows of a class and Android does not, and the packages of both platforms. */
 final class Platform {
     private static final String[] PACKAGES = {
         "java.", "javax.", "jdk.", "sun.", "kotlin.", "kotlinx.", "android.", "androidx.", "scala.", "com.google.gson."
@@ -19,7 +19,7 @@ final class Platform {
     private static final @Nullable Method PERMITTED_SUBCLASSES = method(Class.class, "getPermittedSubclasses");
     private static final @Nullable Method ANNOTATED_TYPE = method(Field.class, "getAnnotatedType");
 
-    /** Whether fields come in the order of their declaration: a dex file sorts them by name. */
+    /** Whether reflection returns fields in the order of their declaration; Android's dex files sort them by name. */
     static final boolean KEEPS_ORDER = !"Dalvik".equals(System.getProperty("java.vm.name"));
 
     private Platform() {}
@@ -40,12 +40,12 @@ final class Platform {
         }
     }
 
-    /** Returns whether a class is a record; false on Android for one that was desugared. */
+    /** Returns whether a class is a record; false on Android for a record that was desugared. */
     static boolean isRecord(Class<?> type) {
         return Boolean.TRUE.equals(call(IS_RECORD, type));
     }
 
-    /** Returns the classes that a sealed one permits; empty for others, and on Android. */
+    /** Returns the permitted subclasses of a sealed class; empty for other classes, and on Android. */
     static List<Class<?>> permittedSubclasses(Class<?> type) {
         return call(PERMITTED_SUBCLASSES, type) instanceof Class<?>[] permitted
                 ? Arrays.asList(permitted)

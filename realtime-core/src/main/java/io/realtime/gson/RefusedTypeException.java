@@ -8,10 +8,11 @@ import java.lang.reflect.ParameterizedType;
 import java.lang.reflect.Type;
 import org.jspecify.annotations.Nullable;
 
-/** A type whose values cannot travel, and what to use instead. */
+/** A type whose values cannot be sent; the message says what to use instead. */
 final class RefusedTypeException extends IllegalArgumentException {
     private static final long serialVersionUID = 1L;
-    private static final int MOST_NESTING = 12; // a class may name itself with ever longer arguments
+    // A class may refer to itself with ever longer type arguments.
+    private static final int MOST_NESTING = 12;
 
     RefusedTypeException(Type type, String remedy) {
         this(type, remedy, null);
@@ -25,7 +26,7 @@ final class RefusedTypeException extends IllegalArgumentException {
         super(message, cause);
     }
 
-    /** Returns the same with the field that has this type. */
+    /** Returns this failure for a field of this type. */
     RefusedTypeException in(Class<?> owner, String field) {
         return new RefusedTypeException(owner.getSimpleName() + "." + field + ": " + getMessage(), this);
     }
@@ -33,11 +34,12 @@ final class RefusedTypeException extends IllegalArgumentException {
     /**
      * Returns the adapter of a type.
      *
-     * @throws RefusedTypeException when there is none
+     * @throws RefusedTypeException if there is none
      */
     static TypeAdapter<?> adapter(Gson gson, TypeToken<?> token) {
         Class<?> raw = token.getRawType();
-        if (raw.isAnonymousClass() || (raw.isLocalClass() && !Platform.isRecord(raw))) { // Gson writes null
+        // Gson would write such a value as null.
+        if (raw.isAnonymousClass() || (raw.isLocalClass() && !Platform.isRecord(raw))) {
             throw new RefusedTypeException(token.getType(), "it is a class within a method; move it out");
         }
         if (nesting(token.getType()) > MOST_NESTING) {
@@ -51,7 +53,8 @@ final class RefusedTypeException extends IllegalArgumentException {
             return adapter;
         } catch (RefusedTypeException refused) {
             throw refused;
-        } catch (RuntimeException unfit) { // Gson's, of a class of the platform's, or that of an application's factory
+        } catch (RuntimeException unfit) {
+            // Gson refused a class of the platform, or the application's factory threw.
             String remedy = "send a record of what matters of it, or give GsonCodec.builder() an adapter";
             throw new RefusedTypeException(token.getType(), remedy, unfit);
         }

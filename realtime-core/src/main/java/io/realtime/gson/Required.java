@@ -6,11 +6,11 @@ import java.lang.annotation.RetentionPolicy;
 import java.lang.annotation.Target;
 
 /**
- * Has {@link GsonCodec} refuse a value that is missing or null, when it is received as when it is sent. On a field, or a
- * record's component, it counts for that one; on a class, for all its fields but those that are {@code Optional} or carry an
- * annotation named {@code Nullable} that is kept at run time. Android keeps no annotation of a type, such as JSpecify's: use
- * {@code Optional} in what a phone receives. A field that keeps its default when it is missing may be
- * missing, and may not be null.
+ * Makes {@link GsonCodec} refuse a value that is missing or null, both when it is received and when it is sent. On a
+ * field, or a record's component, it applies to that one. On a class it applies to all fields, except those that are
+ * {@code Optional} or have an annotation named {@code Nullable} that is kept at run time. Android keeps no annotations of
+ * types, such as JSpecify's: use {@code Optional} for what a phone receives. A field that keeps its default when it is
+ * missing may be missing, but not null.
  */
 @Retention(RetentionPolicy.RUNTIME)
 @Target({ElementType.TYPE, ElementType.FIELD})

@@ -15,7 +15,7 @@ import java.io.IOException;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
-/** Values of one of several classes; a field says of which. */
+/** The adapter of a base type; a field of each value names its class. */
 final class SubtypeAdapter extends TypeAdapter<@Nullable Object> {
     private final Gson gson;
     private final Class<?> base;
@@ -28,7 +28,10 @@ final class SubtypeAdapter extends TypeAdapter<@Nullable Object> {
         classes.values().forEach(this::adapter);
     }
 
-    /** Looked up anew: while types that name each other are made, Gson has only what stands for them. */
+    /**
+     * Returns the adapter of a class. Not cached: while Gson builds adapters of types that refer to each other, it
+     * returns placeholders.
+     */
     private TypeAdapter<?> adapter(Class<?> of) {
         TypeAdapter<?> adapter = ObjectAdapterFactory.adapter(gson, of, base, of.getSimpleName());
         if (adapter instanceof ObjectAdapter object && object.ownsTypeField()) {
@@ -74,7 +77,10 @@ final class SubtypeAdapter extends TypeAdapter<@Nullable Object> {
         return readTree(in, null, first);
     }
 
-    /** Reads what does not begin with the class, or has an adapter of the application's, by way of a tree. */
+    /**
+     * Reads a value by way of a tree, if it does not begin with its class, or the application has an adapter for the
+     * class.
+     */
     private Object readTree(JsonReader in, @Nullable Class<?> known, @Nullable String first) throws IOException {
         JsonObject tree = new JsonObject();
         TypeAdapter<JsonElement> json = gson.getAdapter(JsonElement.class);
@@ -93,7 +99,7 @@ final class SubtypeAdapter extends TypeAdapter<@Nullable Object> {
                 throw unknown(name.getAsString(), path + "." + Subtypes.FIELD);
             }
         }
-        // As text, since Gson's reader of trees rounds numbers.
+        // Convert to text, because Gson's reader of trees rounds numbers.
         return new GsonMapper(adapter(type), false).readPart(tree.toString(), path);
     }
 

@@ -7,9 +7,12 @@ import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
-/** Which classes may stand where a payload declares an interface or an abstract class, by the name of each on the wire. */
+/**
+ * The classes that are permitted where a payload declares an interface or an abstract class, by their names on the
+ * wire.
+ */
 final class Subtypes {
-    /** The field that says which it is. */
+    /** The field that names the class. */
     static final String FIELD = "type";
 
     private final Map<Class<?>, List<Class<?>>> given;
@@ -24,9 +27,9 @@ final class Subtypes {
     }
 
     /**
-     * Returns the classes that stand for a base, by name; empty when they are not known.
+     * Returns the classes that are permitted for a base, by name; empty if they are not known.
      *
-     * @throws RefusedTypeException when two have one name, or one is generic or no object
+     * @throws RefusedTypeException if two have the same name, or one is generic or not an object
      */
     Map<String, Class<?>> of(Class<?> base) {
         Map<String, Class<?>> leaves = new LinkedHashMap<>();
@@ -60,7 +63,7 @@ final class Subtypes {
         return leaves;
     }
 
-    /** Returns what a class is called where it stands for a base; null when it stands for none. */
+    /** Returns the name that tells a class from other subtypes of its base; null if it is no subtype. */
     @Nullable
     String nameOf(Class<?> leaf) {
         for (Class<?> at = leaf; at != null; at = at.getSuperclass()) {

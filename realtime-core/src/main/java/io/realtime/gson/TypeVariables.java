@@ -9,7 +9,7 @@ import java.lang.reflect.WildcardType;
 import java.util.HashMap;
 import java.util.Map;
 
-/** What the type variables of a class and its supertypes stand for. */
+/** The types that the type variables of a class and its supertypes are bound to. */
 final class TypeVariables {
     private final Map<TypeVariable<?>, Type> known = new HashMap<>();
 
@@ -41,7 +41,7 @@ final class TypeVariables {
         return resolved;
     }
 
-    /** Returns a type with everything in it that is known; what is not is an Object. */
+    /** Returns a type with its known variables replaced; an unknown one becomes Object. */
     Type resolve(Type type) {
         if (type instanceof TypeVariable<?> variable) {
             return known.getOrDefault(variable, Object.class);

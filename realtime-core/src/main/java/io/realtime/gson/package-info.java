@@ -1,4 +1,4 @@
-/** Payloads by Gson: the default codec. */
+/** The default codec, which maps payloads with Gson. */
 @NullMarked
 package io.realtime.gson;
 

@@ -3,11 +3,11 @@ package io.realtime.internal;
 import java.time.Duration;
 
 /**
- * The one place that turns an application's durations into nanoseconds. A duration beyond {@link #LONGEST} stands for "for
- * ever" and is shortened to it, so that no later conversion, sum or difference with a clock overflows.
+ * Converts an application's durations to nanoseconds; all code uses this class. A duration beyond {@link #LONGEST}
+ * means "forever" and is shortened to it, so that no later conversion, sum or difference with a clock overflows.
  */
 public final class Durations {
-    /** 2^62 ns, 146 years: a monotonic clock and two of these still compare. */
+    /** 2^62 ns, 146 years: a monotonic clock plus two of these can still be compared. */
     public static final Duration LONGEST = Duration.ofNanos(1L << 62);
 
     private Durations() {}
@@ -28,7 +28,7 @@ public final class Durations {
     /**
      * Returns the duration, at most {@link #LONGEST}.
      *
-     * @throws IllegalArgumentException when it is zero or negative; the message names it
+     * @throws IllegalArgumentException if it is zero or negative; the message names it
      */
     public static Duration positive(String name, Duration duration) {
         if (duration.isNegative() || duration.isZero()) {
@@ -40,7 +40,7 @@ public final class Durations {
     /**
      * Returns the duration, at most {@link #LONGEST}.
      *
-     * @throws IllegalArgumentException when it is negative; the message names it
+     * @throws IllegalArgumentException if it is negative; the message names it
      */
     public static Duration notNegative(String name, Duration duration) {
         if (duration.isNegative()) {

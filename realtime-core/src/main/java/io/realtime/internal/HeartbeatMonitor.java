@@ -6,32 +6,36 @@ import java.time.Duration;
 import java.util.function.LongSupplier;
 
 /**
- * Watches one connection for signs of life: pings after an interval without a message, gives up after the timeout. One
- * timer at a time, whatever the traffic; {@link #received} costs one volatile write.
+ * Watches one connection for signs of life. It pings after an interval without a message, and gives the peer up after
+ * the timeout. There is one timer at a time, whatever the traffic; {@link #received} costs one volatile write.
  *
- * <p>A timer that comes late says that this process was paused, by a debugger, a collection or a sleep, or its threads
- * were kept busy. Then silence proves nothing: the answer may wait in the socket. So a peer is given up only when it was
- * asked and this process ran for the whole time between a ping and the timeout, looked at in four parts; after a pause of
- * half of that time or more the peer is asked anew. That happens three times in a row at most, so that a process whose
- * timers are always late gives up as well.
+ * <p>A timer that fires late shows that this process was paused (by a debugger, a garbage collection or a suspend) or
+ * that its threads were busy. Then silence proves nothing: the answer may wait in the socket. So a peer is given up
+ * only if it was pinged and this process ran for the whole time between that ping and the timeout. The monitor checks
+ * this in four parts. After a pause of half of that time or more the peer is pinged again. This happens at most three
+ * times in a row, so that a process whose timers are always late also gives up.
  *
- * <p>The peer always has a while to answer: when the interval ends less than 1 s and less than a quarter of the timeout
- * before the timeout, the ping leaves earlier.
+ * <p>The peer always has time to answer: if the interval ends less than 1 s, and less than a quarter of the timeout,
+ * before the timeout, the ping is sent earlier.
  *
- * <p>A message that comes slowly is a sign of life as long as {@link #PROGRESS_BYTES} of it come within the timeout, and so
- * is as much that the peer takes of what waits for it. The pings go on meanwhile, since the peer may hear nothing else of
- * this side.
+ * <p>A slow message is a sign of life as long as {@link #PROGRESS_BYTES} of it arrive within the timeout. So is the
+ * same amount of outbound data that the peer accepts. Pings continue meanwhile, because the peer may receive nothing
+ * else from this side.
  *
- * <p>{@link #received} may be called by any thread, {@link #progressed} by one at a time; the callbacks run on the
+ * <p>Any thread may call {@link #received}; one thread at a time may call {@link #progressed}. The callbacks run on the
  * scheduler's thread.
  */
 public final class HeartbeatMonitor {
-    /** How much of an unfinished message is a sign of life: a peer that sends less within the timeout is given up. */
+    /**
+     * How many bytes of an unfinished message are a sign of life: a peer that sends fewer within the timeout is given
+     * up.
+     */
     public static final int PROGRESS_BYTES = 1024;
 
     private static final long LEAST_GRACE = Duration.ofSeconds(1).toNanos();
     private static final int MOST_PAUSES = 3;
-    private static final int PARTS = 4; // of the time to answer: a timer that is late by more than one tells of a pause
+    // Of the time to answer. A timer that is late by more than one part indicates a pause.
+    private static final int PARTS = 4;
 
     private final Scheduler scheduler;
     private final long intervalNanos;
@@ -43,13 +47,15 @@ public final class HeartbeatMonitor {
     private final Runnable dead;
 
     private volatile long lastReceived;
-    private long due; // on the scheduler's thread, after the start
+    private long due; // used on the scheduler's thread after the start
     private volatile long lastProgress;
-    private long lastTaken; // the scheduler's thread's
-    private int pauses; // the scheduler's thread's, as the next two: late timers since the last sign of life
+    private long lastTaken; // used on the scheduler's thread
+    // Late timers since the last sign of life. This field and the next two are used on the scheduler's thread.
+    private int pauses;
     private long pinged;
-    private long asked; // the ping from which on the peer has its time: the first since a message or a pause
-    private int progress; // the I/O thread's: bytes since the last progress
+    // The ping at which the peer's time to answer began: the first since a message or a pause.
+    private long asked;
+    private int progress; // used on the I/O thread: bytes since the last progress
     private volatile boolean stopped;
     private volatile Scheduler.Cancellable timer = () -> {};
 
@@ -71,12 +77,12 @@ public final class HeartbeatMonitor {
     }
 
     /**
-     * Begins to watch.
+     * Starts a monitor.
      *
-     * @param jitter in [0, 1): shortens the interval by up to a fifth, so that connections made at once do not ping at
-     *     once; 0 keeps it exact
+     * @param jitter in [0, 1): shortens the interval by up to a fifth, so that connections that opened at the same time
+     *     do not ping at the same time; 0 keeps the interval exact
      * @param ping asks the peer for a sign of life
-     * @param dead called once, when there was none for the timeout
+     * @param dead called once, if there was no sign of life within the timeout
      */
     public static HeartbeatMonitor start(
             Heartbeat heartbeat, double jitter, Scheduler scheduler, Runnable ping, Runnable dead) {
@@ -84,10 +90,10 @@ public final class HeartbeatMonitor {
     }
 
     /**
-     * Begins to watch a connection that says what its peer takes.
+     * Starts a monitor of a connection that reports what its peer accepts.
      *
-     * @param taken how many bytes the peer has taken of what had to wait for it; asked on the scheduler's thread, before
-     *     each ping and before the end
+     * @param taken returns how many of the bytes that had to wait for the peer it has accepted; called on the
+     *     scheduler's thread, before each ping and before the end
      */
     public static HeartbeatMonitor start(
             Heartbeat heartbeat, double jitter, Scheduler scheduler, LongSupplier taken, Runnable ping, Runnable dead) {
@@ -96,12 +102,12 @@ public final class HeartbeatMonitor {
         return monitor;
     }
 
-    /** Notes that something arrived, and whole. */
+    /** Records that a complete message or a control frame arrived. */
     public void received() {
         lastReceived = scheduler.nanoTime();
     }
 
-    /** Notes that bytes arrived of a message that is not whole yet. */
+    /** Records that bytes of an unfinished message arrived. */
     public void progressed(int bytes) {
         progress += bytes;
         if (progress >= PROGRESS_BYTES) {
@@ -110,7 +116,7 @@ public final class HeartbeatMonitor {
         }
     }
 
-    /** Ends the watch; neither callback begins after this returns, except one that is about to run. */
+    /** Stops the monitor. After this returns no callback begins, except one that is about to run. */
     public void stop() {
         stopped = true;
         timer.cancel();

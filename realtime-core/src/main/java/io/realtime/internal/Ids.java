@@ -6,26 +6,26 @@ import java.security.NoSuchAlgorithmException;
 import java.util.Base64;
 import java.util.Random;
 
-/** Random identifiers. Production passes a {@link java.security.SecureRandom}, a simulation a seeded one. */
+/** Creates random identifiers. Production passes a {@link java.security.SecureRandom}, a simulation a seeded random. */
 public final class Ids {
-    /** How many characters a name has. */
+    /** The number of characters of a name. */
     public static final int NAME = 12;
 
     private static final Base64.Encoder BASE64 = Base64.getUrlEncoder().withoutPadding();
 
     private Ids() {}
 
-    /** Returns 144 random bits as 24 characters: nobody guesses it. */
+    /** Returns 144 random bits as 24 characters, which cannot be guessed. */
     public static String secret(Random random) {
         return random(random, 18);
     }
 
-    /** Returns 72 random bits as 12 characters: unique enough to name something, not to guard it. */
+    /** Returns 72 random bits as 12 characters: unique enough for a name, too few for a secret. */
     public static String name(Random random) {
         return random(random, 9);
     }
 
-    /** Returns 12 characters that depend on the secret but do not tell it. */
+    /** Returns 12 characters that depend on the secret but do not reveal it. */
     public static String digest(String secret) {
         try {
             byte[] hash = MessageDigest.getInstance("SHA-256").digest(secret.getBytes(StandardCharsets.UTF_8));

@@ -2,16 +2,16 @@ package io.realtime.internal;
 
 import java.util.function.Supplier;
 
-/** Says in a sentence that a library is missing or too old, in place of a {@code NoClassDefFoundError}. */
+/** Reports a missing or too old library with a clear message instead of a {@code NoClassDefFoundError}. */
 public final class Libraries {
     private Libraries() {}
 
     /**
-     * Returns what the supplier makes with a library's classes.
+     * Calls a supplier that uses a library's classes.
      *
      * @param user what needs the library
      * @param library its coordinates, and the versions that fit
-     * @throws IllegalStateException naming both when the library is not there, or is of a version that does not fit
+     * @throws IllegalStateException naming both if the library is missing, or its version does not fit
      */
     public static <T> T use(String user, String library, Supplier<T> supplier) {
         try {

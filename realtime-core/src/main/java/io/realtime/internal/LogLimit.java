@@ -3,22 +3,22 @@ package io.realtime.internal;
 import java.time.Duration;
 import java.util.concurrent.locks.ReentrantLock;
 
-/** Limits how many lines of one kind reach the log: hostile or unlucky peers must not fill it. Safe for many threads. */
+/** A limit on the log lines of one kind, so that hostile or broken peers cannot fill the log. Safe for many threads. */
 public final class LogLimit {
     private final int most;
     private final long windowNanos;
-    private final ReentrantLock lock = new ReentrantLock(); // a leaf
-    private long windowBegan; // guarded by lock, as the next
-    private int passed = -1; // -1 before the first
+    private final ReentrantLock lock = new ReentrantLock(); // a leaf: no other lock is taken while it is held
+    private long windowBegan; // guarded by lock, as the next two
+    private int passed = -1; // -1 before the first line
     private int suppressed;
 
-    /** Lets through this many lines in each window of time. */
+    /** Creates a limit of so many lines in each time window. */
     public LogLimit(int most, Duration window) {
         this.most = most;
         this.windowNanos = window.toNanos();
     }
 
-    /** Returns how many lines were suppressed since the last that was let through; −1 when this one is suppressed. */
+    /** Returns how many lines were suppressed since the last one that was logged; -1 if this one is suppressed. */
     public int tryAcquire(long nowNanos) {
         lock.lock();
         try {

@@ -14,13 +14,13 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Starts tasks on an executor that may refuse them: a bounded pool that is full, or one that cannot create a thread. A
- * refused task is started later, by the next {@link #execute} or by a timer with backoff; after {@link #stop} at once, by
- * another executor. So no task is lost: somebody may wait for it.
+ * Runs tasks on an executor that may reject them: a bounded pool that is full, or one that cannot create a thread. The
+ * next {@link #execute}, or a timer with backoff, retries a rejected task. After {@link #stop} another executor runs it
+ * immediately. So no task is lost on which a thread may wait.
  *
- * <p>Each task runs once at most, also on an executor that takes a task and throws nevertheless. A task that throws is
- * reported in the log. Refused tasks start in the order in which they came, before any that come later. How many there
- * are is bounded by the caller. Safe for use by many threads.
+ * <p>Each task runs at most once, even if the executor accepts it and also throws. A task that throws is logged.
+ * Rejected tasks start in their original order, before any later task. The caller bounds their number. Safe for use by
+ * many threads.
  */
 public final class RetryingExecutor implements Executor {
     private static final Logger LOG = LoggerFactory.getLogger(RetryingExecutor.class);
@@ -32,23 +32,28 @@ public final class RetryingExecutor implements Executor {
     private final Scheduler scheduler;
     private final LogLimit logLimit = new LogLimit(1, Duration.ofMinutes(1));
 
-    private final ReentrantLock lock = new ReentrantLock(); // a leaf
+    private final ReentrantLock lock = new ReentrantLock(); // a leaf: no other lock is taken while it is held
     private final ArrayDeque<Start> refused = new ArrayDeque<>(); // guarded by lock
-    private boolean isRetrying; // guarded by lock: one thread at a time starts what was refused
+    // Guarded by lock: one thread at a time starts rejected tasks.
+    private boolean isRetrying;
     private boolean isTimed; // guarded by lock: a timer will retry
     private Duration delay = FIRST_DELAY; // guarded by lock
     private long total; // guarded by lock
     private volatile int waiting; // written under lock
-    private volatile @Nullable Executor last; // once it has stopped
+    private volatile @Nullable Executor last; // set by stop
 
-    /** @param name what the tasks are, for the log */
+    /**
+     * Creates an executor that retries.
+     *
+     * @param name what the tasks are, for the log
+     */
     public RetryingExecutor(String name, Executor executor, Scheduler scheduler) {
         this.name = name;
         this.executor = executor;
         this.scheduler = scheduler;
     }
 
-    /** Starts a task now or, when the executor refuses it, later. Never throws. */
+    /** Starts a task now, or later if the executor rejects it. Never throws. */
     @Override
     public void execute(Runnable task) {
         Start start = new Start(task);
@@ -67,12 +72,12 @@ public final class RetryingExecutor implements Executor {
         }
     }
 
-    /** Returns how many tasks were refused and wait to be started. */
+    /** Returns how many rejected tasks wait to be started. */
     public int waiting() {
         return waiting;
     }
 
-    /** Returns how many tasks were refused at first, ever. */
+    /** Returns the total number of tasks that were rejected at first. */
     public long refused() {
         lock.lock();
         try {
@@ -83,8 +88,8 @@ public final class RetryingExecutor implements Executor {
     }
 
     /**
-     * Has another executor start what was refused and not started, and what is refused from now on. What that one refuses,
-     * since no thread can be made, runs on its caller's.
+     * Switches to another executor, for the tasks that wait and for all that are rejected from now on. If that executor
+     * also rejects a task because no thread can be created, the task runs on the calling thread.
      */
     public void stop(Executor instead) {
         List<Start> rest;
@@ -100,7 +105,10 @@ public final class RetryingExecutor implements Executor {
         rest.forEach(this::startLast);
     }
 
-    /** Starts a task after the end. A caller that has to run it stays interrupted when it was, whatever the task does. */
+    /**
+     * Starts a task after the stop. If the calling thread has to run it, its interrupt status is preserved, whatever
+     * the task does.
+     */
     private void startLast(Start start) {
         if (start(Objects.requireNonNull(last), start) != null) {
             boolean wasInterrupted = Thread.interrupted();
@@ -111,17 +119,18 @@ public final class RetryingExecutor implements Executor {
         }
     }
 
-    /** Returns why the task was refused, null when it was not. */
+    /** Returns why the executor rejected the task, or null if it accepted it. */
     private static @Nullable Throwable start(Executor executor, Start start) {
         try {
             executor.execute(start);
             return null;
-        } catch (Throwable refusal) { // a rejection, or an Error: no memory for one more thread, say
+        } catch (Throwable refusal) {
+            // A rejection, or an Error such as no memory for a thread.
             return refusal;
         }
     }
 
-    /** Keeps a task for later; false when there is no later. */
+    /** Keeps a task for a retry; false if the executor was stopped. */
     private boolean keep(Start start) {
         lock.lock();
         try {
@@ -137,12 +146,13 @@ public final class RetryingExecutor implements Executor {
         }
     }
 
-    /** Starts what was refused, in order, until the executor refuses again. */
+    /** Starts the rejected tasks in order, until the executor rejects one again. */
     private void retry() {
         lock.lock();
         try {
             if (isRetrying) {
-                return; // that thread takes the task that was added
+                // The retrying thread also takes the task that was just added.
+                return;
             }
             isRetrying = true;
         } finally {
@@ -180,7 +190,7 @@ public final class RetryingExecutor implements Executor {
         }
     }
 
-    /** Tells the log, and has a timer retry. */
+    /** Logs a rejection, and schedules a retry. */
     private void refused(Throwable refusal) {
         if (last != null) {
             LOG.debug("{}: a task came after the end", name);
@@ -225,7 +235,7 @@ public final class RetryingExecutor implements Executor {
         }
     }
 
-    /** A task, and whether it has begun. */
+    /** A task that runs once at most. */
     private static final class Start extends AtomicBoolean implements Runnable {
         private static final long serialVersionUID = 1L;
 
@@ -240,7 +250,8 @@ public final class RetryingExecutor implements Executor {
             if (compareAndSet(false, true)) {
                 try {
                     task.run();
-                } catch (Throwable failure) { // the executor may be the application's: none of its business
+                } catch (Throwable failure) {
+                    // The executor may be the application's and must not see this failure.
                     Steps.log(LOG, "a task failed", failure);
                 }
             }

@@ -13,66 +13,68 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Calls of others' code, each of which runs whatever the others do: futures, peers, threads, ports and files wait for the
- * last. What one throws is logged.
+ * Runs code of others: each call is made even if another one throws. Futures, peers, threads, ports and files may
+ * depend on the last call. What a call throws is logged.
  *
- * <p>An exception of an application is code of the application, too: {@code getMessage}, {@code toString} and
- * {@code printStackTrace} may throw, as with a message of two objects that name each other. So it is logged and read here
- * only.
+ * <p>An exception class of an application is also code of the application. Its {@code getMessage}, {@code toString} and
+ * {@code printStackTrace} may throw, for example when two objects in the message refer to each other. So exceptions are
+ * logged and read only in this class.
  */
 public final class Steps {
     private static final Logger LOG = LoggerFactory.getLogger(Steps.class);
 
     private Steps() {}
 
-    /** Runs each. */
+    /** Runs each step, even if an earlier one throws. */
     public static void run(Runnable... steps) {
         for (Runnable step : steps) {
             try {
                 step.run();
-            } catch (Throwable failure) { // a scheduler's, a transport's or a disk's: anything may come out of it
+            } catch (Throwable failure) {
+                // From a scheduler, a transport or a disk anything may be thrown.
                 log(LOG, "a step failed; the others go on", failure);
             }
         }
     }
 
-    /** Does to each of these what is to be done to all. */
+    /** Applies a step to each element, even if it throws for another. */
     public static <T> void each(Collection<? extends T> all, Consumer<T> step) {
         for (T one : all) {
             try {
                 step.accept(one);
-            } catch (Throwable failure) { // as above
+            } catch (Throwable failure) {
                 log(LOG, "a step failed; the others go on", failure);
             }
         }
     }
 
     /**
-     * Tells what becomes of a stage: its value, or what made it fail, without the wrapper that a dependent stage puts around
-     * it. Calls back once, also for a stage that throws when it is asked, before or after it has called.
+     * Reports the outcome of a stage: its value, or its failure without the wrapper that a dependent stage adds. Calls
+     * back exactly once, even if the stage throws when it is called, before or after it has reported.
      */
     public static <T> void whenComplete(
             CompletionStage<T> stage, BiConsumer<? super @Nullable T, ? super @Nullable Throwable> then) {
         Outcome<T> outcome = new Outcome<>(then);
         try {
             stage.whenComplete(outcome);
-        } catch (Throwable failure) { // the JDK's throws when it cannot wrap a failure, which asks for its message
+        } catch (Throwable failure) {
+            // The JDK's stage throws if it cannot wrap a failure, because it reads the failure's message.
             outcome.accept(null, failure);
         }
     }
 
-    /** Returns what made a stage fail, without the wrapper that a dependent stage puts around it. */
+    /** Returns the failure of a stage without the wrapper that a dependent stage adds. */
     public static Throwable unwrap(Throwable failure) {
         Throwable cause = failure instanceof CompletionException ? failure.getCause() : null;
         return cause == null ? failure : cause;
     }
 
-    /** Logs at ERROR what others' code has thrown. Never throws. */
+    /** Logs at ERROR a failure of others' code. Never throws. */
     public static void log(Logger log, String what, Throwable failure) {
         log(log::error, what, failure);
     }
 
-    /** Logs at WARN what others' code has thrown. Never throws. */
+    /** Logs at WARN a failure of others' code. Never throws. */
     public static void warn(Logger log, String what, Throwable failure) {
         log(log::warn, what, failure);
     }
@@ -83,13 +85,15 @@ public final class Steps {
         } catch (Throwable unspeakable) {
             try {
                 log.accept(what + ": " + unreadable(failure), null);
-            } catch (Throwable noLog) { // nobody else can be told
+            } catch (Throwable noLog) { // no other place to report it
                 return;
             }
         }
     }
 
-    /** Returns the message of what others' code has thrown, or the name of its class. Never throws. */
+    /**
+     * Returns the message of a failure of others' code, or the name of its class if the message throws. Never throws.
+     */
     public static String message(Throwable failure) {
         try {
             String message = failure.getMessage();
@@ -99,7 +103,9 @@ public final class Steps {
         }
     }
 
-    /** Returns what others' code has thrown as it prints itself, or the name of its class. Never throws. */
+    /**
+     * Returns the stack trace of a failure of others' code, or the name of its class if printing throws. Never throws.
+     */
     public static String trace(Throwable failure) {
         StringWriter trace = new StringWriter();
         try {
@@ -114,7 +120,7 @@ public final class Steps {
         return failure.getClass().getName() + ", whose message cannot be read";
     }
 
-    /** What is to happen with a stage's outcome, once. */
+    /** Calls back with the first outcome of a stage, and ignores others. */
     private static final class Outcome<T> extends AtomicBoolean
             implements BiConsumer<@Nullable T, @Nullable Throwable> {
         private static final long serialVersionUID = 1L;
@@ -130,7 +136,8 @@ public final class Steps {
             if (compareAndSet(false, true)) {
                 try {
                     then.accept(value, failure == null ? null : unwrap(failure));
-                } catch (Throwable thrown) { // the stage would keep it to itself
+                } catch (Throwable thrown) {
+                    // The stage would discard it.
                     log(LOG, "what follows a stage failed", thrown);
                 }
             }

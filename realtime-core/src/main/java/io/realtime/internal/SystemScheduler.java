@@ -12,17 +12,17 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Real time on one daemon thread. */
+/** A scheduler in real time, on one daemon thread. */
 public final class SystemScheduler implements Scheduler, AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(SystemScheduler.class);
 
-    /** Beyond this a thread that does not end is left alone: it runs code of the application's. */
+    /** How long to wait for a thread to end; after that it is left alone, because it runs the application's code. */
     private static final long LONGEST_END_SECONDS = 5;
 
     private final ScheduledThreadPoolExecutor timer;
     private volatile @Nullable Thread thread;
 
-    /** A scheduler whose thread bears this name. */
+    /** Creates a scheduler whose thread has this name. */
     public SystemScheduler(String threadName) {
         this.timer = new ScheduledThreadPoolExecutor(1, task -> {
             Thread made = new Thread(task, threadName);
@@ -54,7 +54,11 @@ public final class SystemScheduler implements Scheduler, AutoCloseable {
         }
     }
 
-    /** On the scheduler's own thread this returns at once: nothing else runs there. */
+    /**
+     * {@inheritDoc}
+     *
+     * <p>On the scheduler's own thread it returns immediately, because nothing else could run there.
+     */
     @Override
     public boolean await(CountDownLatch latch, Duration timeout) throws InterruptedException {
         Duration most = thread == Thread.currentThread() ? Duration.ZERO : timeout;
@@ -64,18 +68,19 @@ public final class SystemScheduler implements Scheduler, AutoCloseable {
     private static void run(Runnable task) {
         try {
             task.run();
-        } catch (Throwable failure) { // the thread serves everyone: one task's failure must not end it
+        } catch (Throwable failure) {
+            // All tasks share the thread, so a failing task must not end it.
             Steps.log(LOG, "a scheduled task failed", failure);
         }
     }
 
-    /** Stops; what is scheduled is not run any more. A task that is running finishes. */
+    /** Stops the scheduler. Scheduled tasks no longer run; a task that is running finishes. */
     @Override
     public void close() {
         timer.shutdown();
     }
 
-    /** Waits until the thread has ended, after {@link #close}; returns at once on that thread itself. */
+    /** Waits until the thread has ended, after {@link #close}. Returns immediately on that thread itself. */
     public void awaitEnd() {
         Thread last = thread;
         if (last != Thread.currentThread()) {
@@ -90,9 +95,10 @@ public final class SystemScheduler implements Scheduler, AutoCloseable {
     }
 
     /**
-     * An interrupt does not end the wait, since others count on what it waits for; the thread stays interrupted.
+     * Waits for the end. An interrupt does not end the wait, because callers rely on it; the interrupt status is
+     * restored.
      *
-     * @param last is the thread, if that is known
+     * @param last the thread, or null if it is not known
      */
     private static void awaitEnd(ExecutorService threads, @Nullable Thread last) {
         long until = System.nanoTime() + TimeUnit.SECONDS.toNanos(LONGEST_END_SECONDS);
@@ -102,7 +108,8 @@ public final class SystemScheduler implements Scheduler, AutoCloseable {
             try {
                 if (!threads.awaitTermination(until - System.nanoTime(), TimeUnit.NANOSECONDS)) {
                     LOG.warn("a thread has not ended within {} s", LONGEST_END_SECONDS);
-                } else if (last != null) { // it says that it ends a moment before it does
+                } else if (last != null) {
+                    // The executor reports its end shortly before its thread ends.
                     TimeUnit.NANOSECONDS.timedJoin(last, until - System.nanoTime());
                 }
                 isOver = true;

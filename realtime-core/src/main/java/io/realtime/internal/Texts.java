@@ -2,9 +2,9 @@ package io.realtime.internal;
 
 import java.util.regex.Pattern;
 
-/** What others have written, as it may stand in a message or in a log. */
+/** Makes text from others safe for a message or a log. */
 public final class Texts {
-    /** Controls and what else a terminal or a log viewer may act on; U+2028 and U+2029 end lines. */
+    /** Control characters and others that a terminal or a log viewer may interpret; U+2028 and U+2029 end lines. */
     private static final Pattern UNPRINTABLE = Pattern.compile("[\\p{C}\\u2028\\u2029]");
 
     private Texts() {}
@@ -14,12 +14,12 @@ public final class Texts {
         return UNPRINTABLE.matcher(text).replaceAll(" ");
     }
 
-    /** Returns at most so many chars of a {@linkplain #line line}, from its beginning. */
+    /** Returns at most so many chars from the beginning of a text, as a {@linkplain #line(String) line}. */
     public static String line(String text, int most) {
         return line(text.length() <= most ? text : text.substring(0, most - 1) + "…");
     }
 
-    /** Returns a text of at most so many chars: a third from its beginning, the rest from its end. */
+    /** Returns at most so many chars of a text: a third from its beginning, the rest from its end. */
     public static String ends(String text, int most) {
         if (text.length() <= most) {
             return text;

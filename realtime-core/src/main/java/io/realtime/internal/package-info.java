@@ -1,4 +1,4 @@
-/** Machinery shared by server and client; not for applications, and free to change. */
+/** Internal classes that server and client share; not for applications, and subject to change. */
 @NullMarked
 package io.realtime.internal;
 

@@ -9,46 +9,48 @@ import java.util.function.BiConsumer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What one side of a session has asked the other, and is not answered to its end. Each question ends once, whoever comes
- * first: the answer, an error, its timeout, its canceller, the end of the session. Safe for use by many threads.
+ * The open requests and streams that one side of a session has sent to the other. Each ends once, by the first of
+ * these: the answer, an error, its timeout, its cancellation, the end of the session. Safe for use by many threads.
  */
 public final class Questions {
-    /** So many may be open; the next is refused with {@code overloaded}. */
+    /** The bound of open requests and streams; the next is refused with {@code overloaded}. */
     public static final int MOST = 1_000;
 
     private final String prefix;
     private final ConcurrentHashMap<String, Question> open = new ConcurrentHashMap<>();
     private final AtomicLong lastRef = new AtomicLong();
 
-    /** What becomes of a question. */
+    /** Handles the outcome of a request or stream. */
     public interface Question {
-        /** The answer to a request. */
+        /** Handles the answer to a request. */
         default void reply(Envelope reply) {}
 
-        /** An item of a stream; more may come. */
+        /** Handles an item of a stream; more may follow. */
         default void item(Envelope item) {}
 
-        /** A stream is complete. */
+        /** Handles the end of a complete stream. */
         default void end(Envelope end) {}
 
-        /** There will be no answer, or no more of it. */
+        /** Handles a failure: no answer, or no further item, will come. */
         void failed(RealtimeException why);
     }
 
     /**
-     * @param prefix of the refs, which nobody else has: a late answer to a session before, or to a process before, must not be
-     *     taken for one to a question of these
+     * Creates a table without requests.
+     *
+     * @param prefix a unique prefix for the refs. So a late answer to an earlier session or process is never taken for
+     *     one to a request of this table
      */
     public Questions(String prefix) {
         this.prefix = prefix;
     }
 
-    /** Returns a ref that was never used before. */
+    /** Returns a new ref. */
     public String newRef() {
         return prefix + lastRef.incrementAndGet();
     }
 
-    /** Notes a question that is about to be asked; false when too many are open. */
+    /** Adds a request that is about to be sent; false if too many are open. */
     public boolean open(String ref, Question question) {
         open.put(ref, question);
         if (open.size() <= MOST) {
@@ -58,27 +60,27 @@ public final class Questions {
         return false;
     }
 
-    /** Returns a question that is open, or null. */
+    /** Returns an open request, or null. */
     public @Nullable Question get(String ref) {
         return open.get(ref);
     }
 
-    /** Returns whether no question is open. */
+    /** Returns whether no request is open. */
     public boolean isEmpty() {
         return open.isEmpty();
     }
 
-    /** Looks at what is open. */
+    /** Visits the open requests. */
     public void forEach(BiConsumer<String, Question> action) {
         Steps.each(open.entrySet(), entry -> action.accept(entry.getKey(), entry.getValue()));
     }
 
-    /** Forgets a question, whatever still comes; false when it was not open. */
+    /** Removes a request, so that nothing more reaches it; false if it was not open. */
     public boolean close(String ref) {
         return open.remove(ref) != null;
     }
 
-    /** Takes an answer; false when it is to no question of these. */
+    /** Handles an answer; false if it belongs to no open request. */
     public boolean reply(Envelope reply) {
         Question question = remove(reply.ref());
         if (question != null) {
@@ -87,7 +89,7 @@ public final class Questions {
         return question != null;
     }
 
-    /** Takes an item; one of a stream that is over is dropped. */
+    /** Handles an item; dropped if its stream is over. */
     public void item(Envelope item) {
         Question question = item.ref() == null ? null : open.get(item.ref());
         if (question != null) {
@@ -95,7 +97,7 @@ public final class Questions {
         }
     }
 
-    /** Takes the end of a stream. */
+    /** Handles the end of a stream. */
     public void end(Envelope end) {
         Question question = remove(end.ref());
         if (question != null) {
@@ -103,7 +105,7 @@ public final class Questions {
         }
     }
 
-    /** Ends a question without an answer; false when it is not open. */
+    /** Ends a request without an answer; false if it is not open. */
     public boolean fail(@Nullable String ref, RealtimeException why) {
         Question question = remove(ref);
         if (question != null) {
@@ -112,7 +114,7 @@ public final class Questions {
         return question != null;
     }
 
-    /** Ends all. */
+    /** Ends all requests without an answer. */
     public void failAll(RealtimeException why) {
         forEach((ref, question) -> fail(ref, why));
     }

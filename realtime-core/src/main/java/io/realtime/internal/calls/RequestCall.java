@@ -9,27 +9,28 @@ import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
 
-/** A question with one answer, which its future gets on the executor. */
+/** A request with one answer, which completes its future on the executor. */
 public final class RequestCall<R> implements Questions.Question {
     private final CompletableFuture<R> result;
     private final Payload replies;
     private final Executor executor;
     private volatile Scheduler.Cancellable timer = () -> {};
 
-    /** A question that is not asked yet. */
+    /** Creates a request that is not sent yet. */
     public RequestCall(CompletableFuture<R> result, Payload replies, Executor executor) {
         this.result = result;
         this.replies = replies;
         this.executor = executor;
     }
 
-    /** Has the question end with {@code timeout} unless it is answered until then. */
+    /** Sets the timeout, after which the request ends with {@code timeout} unless it was answered. */
     public void within(Duration timeout, Scheduler scheduler, Questions questions, String ref) {
         timer = scheduler.schedule(
                 timeout,
                 () -> questions.fail(
                         ref, new RealtimeException(ErrorCode.TIMEOUT, "no answer within " + timeout, true, null)));
-        if (questions.get(ref) == null) { // it has ended meanwhile, or was refused: nobody else calls the timer off
+        // The request has ended meanwhile, or was refused, so nothing else cancels the timer.
+        if (questions.get(ref) == null) {
             timer.cancel();
         }
     }
@@ -41,7 +42,8 @@ public final class RequestCall<R> implements Questions.Question {
             R answer;
             try {
                 answer = reply.data(replies);
-            } catch (Throwable unfit) { // a payload's constructor is the application's: anything may come out of it
+            } catch (Throwable unfit) {
+                // The constructor of a payload is the application's code and may throw anything.
                 result.completeExceptionally(unfit);
                 return;
             }

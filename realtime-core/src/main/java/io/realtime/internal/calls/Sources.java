@@ -8,19 +8,24 @@ import java.util.concurrent.atomic.AtomicLong;
 
 /** The streams that one side of a session produces for the other, by their refs. Safe for use by many threads. */
 public final class Sources {
-    /** So much late credit is expected at most: as many streams as the other side may have open, each a window. */
+    /** The bound of the late credits that are expected: a window for each stream that the other side may have open. */
     private static final long MOST_LATE = (long) Questions.MOST * StreamCall.WINDOW;
 
     private final int most;
     private final ConcurrentHashMap<String, StreamSource<?>> open = new ConcurrentHashMap<>();
-    private final AtomicLong late = new AtomicLong(); // credits that may still come for streams that are over
+    // Credits that may still arrive for streams that are over.
+    private final AtomicLong late = new AtomicLong();
 
-    /** @param most how many there may be */
+    /**
+     * Creates a table of at most so many streams.
+     *
+     * @param most how many streams may be open
+     */
     public Sources(int most) {
         this.most = most;
     }
 
-    /** Notes a stream that is about to begin; false when there are too many. */
+    /** Adds a stream that is about to begin; false if too many are open. */
     public boolean add(String ref, StreamSource<?> source) {
         if (open.size() >= most) {
             return false;
@@ -29,12 +34,12 @@ public final class Sources {
         return true;
     }
 
-    /** Returns whether a stream has this ref. */
+    /** Returns whether a stream with this ref is open. */
     public boolean has(String ref) {
         return open.containsKey(ref);
     }
 
-    /** Forgets a stream that is over. */
+    /** Removes a stream that is over. */
     public void remove(String ref) {
         StreamSource<?> source = open.remove(ref);
         if (source != null) {
@@ -44,8 +49,9 @@ public final class Sources {
     }
 
     /**
-     * Lets streams go on; false when that is no {@linkplain StreamSource#grant progress}, and the other side had no reason to
-     * say it: it may not know yet that a stream is over, and says no more of one than it has items.
+     * Grants credit to streams. Returns false if that is no {@linkplain StreamSource#grant progress} and cannot be
+     * explained as late credit. Late credit is legitimate: the receiver may not know yet that a stream is over, and it
+     * sends at most one credit for each item.
      */
     public boolean grant(Map<String, Long> streams) {
         boolean isProgress = false;
@@ -57,12 +63,12 @@ public final class Sources {
         return isProgress || late.getAndUpdate(known -> Math.max(0, known - 1)) > 0;
     }
 
-    /** There may be room again for items. */
+    /** Signals that there may be room for items again. */
     public void roomAgain() {
         Steps.each(open.values(), StreamSource::roomAgain);
     }
 
-    /** Cancels one stream, if it is there. */
+    /** Cancels a stream; does nothing if it is not open. */
     public void cancel(String ref) {
         StreamSource<?> source = open.get(ref);
         if (source != null) {
@@ -70,7 +76,7 @@ public final class Sources {
         }
     }
 
-    /** Ends one stream, if it is there, as if it were cancelled; the receiver hears why. */
+    /** Cancels a stream and tells the receiver the reason; does nothing if it is not open. */
     public void abort(String ref, ErrorData why) {
         StreamSource<?> source = open.get(ref);
         if (source != null) {
@@ -78,7 +84,7 @@ public final class Sources {
         }
     }
 
-    /** Cancels all. */
+    /** Cancels all streams. */
     public void cancelAll() {
         Steps.each(open.values(), StreamSource::cancel);
     }

@@ -11,14 +11,16 @@ import java.util.function.Consumer;
 import java.util.function.LongConsumer;
 
 /**
- * A question that is answered by a stream. Items go to the listener on the executor, and the producer may send more as
- * the listener returns.
+ * A request that is answered by a stream. The listener gets the items on the executor. When it returns, the producer
+ * may send more.
  */
 public final class StreamCall<T> implements Questions.Question {
-    /** How many items may be on their way; as many are taken without being asked for. */
+    /** How many items may be in flight; also the credit with which a stream begins. */
     public static final int WINDOW = 64;
 
-    /** So many characters of them: a producer sends no further item while as many are not handled. */
+    /**
+     * How many characters of items may be in flight: a producer that has sent as many waits until items are handled.
+     */
     public static final int WINDOW_LENGTH = 256 * 1024;
 
     private final StreamListener<? super T> listener;
@@ -29,21 +31,21 @@ public final class StreamCall<T> implements Questions.Question {
     private final Consumer<Throwable> failures;
     private final AtomicBoolean over = new AtomicBoolean();
 
-    // With the frames, one at a time.
+    // Accessed with the frames, one at a time.
     private long arrived;
-    private volatile boolean ended; // nothing more comes; on any thread
+    private volatile boolean ended; // nothing more arrives; any thread
 
-    // On the executor; what was granted is read with the frames too.
+    // Accessed on the executor; what was granted is also read with the frames.
     private long handed;
-    private long handedLength; // since credit was given
+    private long handedLength; // since the last credit
     private volatile long granted = WINDOW;
 
     /**
-     * A question that is not asked yet.
+     * Creates a request that is not sent yet.
      *
-     * @param credit says to the producer how many items are taken in all
-     * @param cancel forgets the question, and tells the producer
-     * @param failures told when the listener fails at an end, or behind one, which it cannot be told itself
+     * @param credit tells the producer how many items are accepted in all
+     * @param cancel removes the request, and tells the producer
+     * @param failures receives what the listener throws in the callback that ends the stream, or after it
      */
     public StreamCall(
             StreamListener<? super T> listener,
@@ -60,14 +62,17 @@ public final class StreamCall<T> implements Questions.Question {
         this.failures = failures;
     }
 
-    /** Has nothing more reach the listener, and the producer stop. Does nothing when the stream is over. */
+    /**
+     * Cancels the stream: nothing more reaches the listener, and the producer stops. Does nothing if the stream is
+     * over.
+     */
     public void cancel() {
         if (over.compareAndSet(false, true)) {
             cancel.run();
         }
     }
 
-    /** Returns how many items are taken in all. */
+    /** Returns how many items are accepted in all. */
     public long granted() {
         return granted;
     }
@@ -100,7 +105,8 @@ public final class StreamCall<T> implements Questions.Question {
             T value = item.data(items);
             listener.onItem(value);
         } catch (Throwable failure) { // the application's code, a payload's constructor too
-            if (!stop(failure)) { // the listener had cancelled, and hears nothing more
+            // The listener had cancelled, so onError does not tell it.
+            if (!stop(failure)) {
                 failures.accept(failure);
             }
             return;
@@ -108,7 +114,7 @@ public final class StreamCall<T> implements Questions.Question {
         handed++;
         handedLength += item.length();
         boolean isDue = granted - handed <= WINDOW / 2 || handedLength >= WINDOW_LENGTH / 2;
-        if (!ended && isDue) { // else the producer has no use for credit
+        if (!ended && isDue) { // after the end the producer needs no credit
             granted = handed + WINDOW;
             handedLength = 0;
             if (!over.get()) {
@@ -117,7 +123,7 @@ public final class StreamCall<T> implements Questions.Question {
         }
     }
 
-    /** Returns whether that is the end, and not another that came before. */
+    /** Ends the stream with a failure; false if it had already ended. */
     private boolean stop(Throwable why) {
         boolean isEnd = over.compareAndSet(false, true);
         if (isEnd) {

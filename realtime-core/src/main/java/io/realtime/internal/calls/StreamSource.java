@@ -11,29 +11,31 @@ import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The producing end of a stream. Nothing is sent and nothing of the application runs under its lock; whoever sends has
- * the turn meanwhile, so that items keep their order.
+ * The producing end of a stream. No frame is sent and no code of the application runs while its lock is held. Instead a
+ * sender has the turn, so that items keep their order.
  */
 public final class StreamSource<T> implements StreamSink<T> {
-    /** The way to whoever asked. */
+    /** The connection to the receiver of the stream. */
     public interface Receiver {
-        /** Whether there is room for an item; {@link StreamSource#roomAgain} tells when there is again. */
+        /**
+         * Returns whether there is room for an item; {@link StreamSource#roomAgain} signals when there is room again.
+         */
         boolean hasRoom();
 
-        /** Sends an item; when that fails the stream ends. */
+        /** Sends an item; if it throws, the stream ends. */
         void item(long index, String json);
 
-        /** Sends the end behind so many items, or an error. The stream is over, and known to nobody any more. */
+        /** Sends the end after so many items, or an error. The stream is over, and is removed. */
         void over(long count, @Nullable ErrorData error);
 
-        /** Notes a failure that is none of the receiver's business. */
+        /** Reports a failure whose details the receiver does not get. */
         void report(Throwable failure);
     }
 
-    /** What produces the items, and may wait while it does. */
+    /** Produces the items; may block meanwhile. */
     @FunctionalInterface
     public interface Producer<T> {
-        /** Returns when all items were sent. */
+        /** Sends all items, then returns. */
         void produce(StreamSink<T> out) throws Exception;
     }
 
@@ -45,26 +47,34 @@ public final class StreamSource<T> implements StreamSink<T> {
     private final Condition changed = lock.newCondition();
     private long granted = StreamCall.WINDOW; // guarded by lock
     private long sent; // guarded by lock
-    private long handled; // guarded by lock: items that the reader is done with, as far as its credit says
-    private final int[] lengths = new int[StreamCall.WINDOW]; // guarded by lock: of the items from handled to sent
-    private long underWay; // guarded by lock: characters of these
-    private long grants; // guarded by lock: those that were progress, at most one for each item
-    private boolean sending; // guarded by lock: somebody has the turn
+    // Guarded by lock: the items that the reader has handled, according to its credit.
+    private long handled;
+    // Guarded by lock: the characters of each item from handled to sent.
+    private final int[] lengths = new int[StreamCall.WINDOW];
+    private long underWay; // guarded by lock: the sum of these
+    // Guarded by lock: the grants that were progress, at most one for each item.
+    private long grants;
+    private boolean sending; // guarded by lock: a sender has the turn
     private boolean over; // guarded by lock: nothing more is sent
     private boolean cancelled; // guarded by lock
-    private @Nullable Thread worker; // guarded by lock: where a producer waits
+    private @Nullable Thread worker; // guarded by lock: the thread on which the producer may wait
     private @Nullable Runnable onReady; // guarded by lock
-    private boolean owesReady; // guarded by lock: the producer was told to wait
-    private boolean running; // guarded by lock: onReady runs, or is about to
+    // Guarded by lock: the producer was told to wait, so onReady must run.
+    private boolean owesReady;
+    private boolean running; // guarded by lock: onReady runs, or will run soon
 
-    /** @param executor runs what {@link #onReady} was given, and sends the last frame of a stream that is cancelled */
+    /**
+     * Creates the producing end.
+     *
+     * @param executor runs the task of {@link #onReady}, and sends the last frame of a stream that is cancelled
+     */
     public StreamSource(Payload items, Receiver outlet, Executor executor) {
         this.items = items;
         this.outlet = outlet;
         this.executor = executor;
     }
 
-    /** Runs a producer to its end, on its thread, which is interrupted when the stream is cancelled. */
+    /** Runs a producer on the calling thread until it returns. The thread is interrupted if the stream is cancelled. */
     public void run(Producer<T> producer) {
         lock.lock();
         try {
@@ -78,14 +88,15 @@ public final class StreamSource<T> implements StreamSink<T> {
         Throwable failure = null;
         try {
             producer.produce(this);
-        } catch (Throwable thrown) { // the application's code: an Error, too, ends this stream alone
+        } catch (Throwable thrown) {
+            // It is the application's code; even an Error ends only this stream.
             failure = thrown;
         }
         lock.lock();
         try {
             worker = null;
             if (cancelled) {
-                Thread.interrupted(); // it was meant for the producer
+                Thread.interrupted(); // the interrupt was meant for the producer
             }
         } finally {
             lock.unlock();
@@ -149,18 +160,20 @@ public final class StreamSource<T> implements StreamSink<T> {
         } catch (RealtimeException refused) {
             error = ErrorData.of(refused);
             throw refused;
-        } finally { // an Error must not keep the turn: whoever ends the stream waits for it
-            if (isEndAfterTurn(json.length(), isSent)) { // the receiver must not take what follows for the next
+        } finally {
+            // Even an Error must give the turn back, because the end of the stream waits for it.
+            // After a failed item the stream ends, because the receiver must not take a later item for this one.
+            if (isEndAfterTurn(json.length(), isSent)) {
                 outlet.over(sent, error);
             }
         }
     }
 
-    /** Gives the turn back; returns whether it has ended the stream. */
+    /** Gives the turn back; returns whether this ended the stream. */
     private boolean isEndAfterTurn(int length, boolean isSent) {
         lock.lock();
         try {
-            lengths[(int) (sent % lengths.length)] = length; // no more are under way
+            lengths[(int) (sent % lengths.length)] = length; // no more are in flight
             underWay += length;
             sent++;
             forgetHandled();
@@ -183,7 +196,9 @@ public final class StreamSource<T> implements StreamSink<T> {
         return sent < granted && underWay < StreamCall.WINDOW_LENGTH && outlet.hasRoom();
     }
 
-    /** The reader is done with all but the last {@link StreamCall#WINDOW} items that it takes. */
+    /**
+     * Advances handled: the reader has handled all but the last {@link StreamCall#WINDOW} of the items that it granted.
+     */
     private void forgetHandled() { // guarded by lock
         for (long upTo = Math.min(sent, granted - lengths.length); handled < upTo; handled++) {
             underWay -= lengths[(int) (handled % lengths.length)];
@@ -204,7 +219,8 @@ public final class StreamSource<T> implements StreamSink<T> {
         lock.lock();
         try {
             boolean isReady = !over && hasCredit();
-            owesReady |= !over && !isReady; // who asks before it offers is told to wait by this
+            // A producer that asks before it offers must also get onReady.
+            owesReady |= !over && !isReady;
             return isReady;
         } finally {
             lock.unlock();
@@ -241,7 +257,7 @@ public final class StreamSource<T> implements StreamSink<T> {
     @Override
     public void fail(Throwable cause) {
         if (isCancelled()) {
-            return; // what came of the interruption is nobody's trouble
+            return; // the failure may result from the interrupt
         }
         if (cause instanceof RealtimeException known && ErrorData.isForPeer(cause)) {
             finish(ErrorData.of(known));
@@ -272,8 +288,9 @@ public final class StreamSource<T> implements StreamSink<T> {
     }
 
     /**
-     * The receiver takes so many items in all; false when that is no more, or there were as many grants as items: one who
-     * says a little more over and over costs work, and moves nothing. None of the application's code runs on it.
+     * Sets how many items the receiver accepts in all. Returns false if that is not more than before, or if there were
+     * already as many grants as items: a peer that repeats small grants causes work without progress. Runs no code of
+     * the application.
      */
     public boolean grant(long upTo) {
         boolean isProgress;
@@ -294,7 +311,10 @@ public final class StreamSource<T> implements StreamSink<T> {
         return isProgress;
     }
 
-    /** Returns how many grants may still come of a receiver that makes one for each item, and does not know of the end. */
+    /**
+     * Returns how many more grants may arrive, from a receiver that grants once for each item and does not know of the
+     * end.
+     */
     long unusedGrants() {
         lock.lock();
         try {
@@ -304,7 +324,7 @@ public final class StreamSource<T> implements StreamSink<T> {
         }
     }
 
-    /** There may be room again. */
+    /** Signals that there may be room again. */
     public void roomAgain() {
         lock.lock();
         try {
@@ -315,12 +335,12 @@ public final class StreamSource<T> implements StreamSink<T> {
         tellReady();
     }
 
-    /** Nobody wants the stream any more: wakes the producer, on whatever it waits, and says that this is the end. */
+    /** Cancels the stream: interrupts and wakes the producer, and sends the end. */
     public void cancel() {
         abort(ErrorData.of(ErrorCode.CANCELLED, "cancelled", false));
     }
 
-    /** Ends the stream as {@link #cancel} does; the receiver hears why. */
+    /** Cancels the stream as {@link #cancel} does, and tells the receiver the reason. */
     public void abort(ErrorData why) {
         lock.lock();
         try {
@@ -374,7 +394,8 @@ public final class StreamSource<T> implements StreamSink<T> {
             }
             try {
                 task.run();
-            } catch (Throwable failure) { // the application's code: an Error, too, ends this stream alone
+            } catch (Throwable failure) {
+                // It is the application's code; even an Error ends only this stream.
                 fail(failure);
             }
         }

@@ -1,4 +1,4 @@
-/** Questions between the two sides of a session: requests and streams, the same for the server and the client. */
+/** Requests and streams between the two sides of a session, the same for server and client. */
 @NullMarked
 package io.realtime.internal.calls;
 

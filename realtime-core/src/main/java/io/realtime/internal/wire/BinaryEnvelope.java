@@ -10,9 +10,9 @@ import java.nio.charset.StandardCharsets;
 import java.util.Base64;
 
 /**
- * The form of a binary frame, section 8 of {@code docs/protocol.md}: a byte 1, the length of the header in two bytes, the
- * header, which is an envelope without {@code data}, and the payload as it is. In the reply to {@code $history}, which is
- * text, it is the header with the payload in a field of its own.
+ * The format of binary frames, section 8 of {@code docs/protocol.md}. A frame is a byte 1, the length of the header in
+ * two bytes, the header (an envelope without {@code data}), and the payload as it is. In the reply to {@code $history},
+ * which is text, it is the header with the payload in a field of its own.
  */
 public final class BinaryEnvelope {
     private static final int VERSION = 1;
@@ -23,20 +23,20 @@ public final class BinaryEnvelope {
     private BinaryEnvelope() {}
 
     /**
-     * Checks a binary frame; its length is the transport's to bound.
+     * Checks a binary frame; the transport bounds its length.
      *
-     * @param frame is neither moved nor copied: the payload is a view of it
+     * @param frame neither moved nor copied: the payload is a view of it
      * @return the header, with the rest of the frame as its {@link Envelope#payload}
-     * @throws MalformedException saying what is wrong with it
+     * @throws MalformedException if the frame is malformed; the message says why
      */
     public static Envelope parse(ByteBuffer frame) {
         return parse(frame, Json.MAX_NESTING);
     }
 
     /**
-     * Checks a binary frame that a server sent: like {@link #parse}, with nesting as in {@link Envelope#parseFromServer}.
+     * Checks a binary frame from a server, like {@link #parse}, with nesting as in {@link Envelope#parseFromServer}.
      *
-     * @throws MalformedException saying what is wrong with it
+     * @throws MalformedException if the frame is malformed; the message says why
      */
     public static Envelope parseFromServer(ByteBuffer frame) {
         return parse(frame, Json.MAX_NESTING_FROM_SERVER);
@@ -67,7 +67,8 @@ public final class BinaryEnvelope {
     }
 
     private static String utf8(byte[] header) {
-        try { // a new decoder reports what is malformed
+        // A new decoder reports malformed input instead of replacing it.
+        try {
             return StandardCharsets.UTF_8
                     .newDecoder()
                     .decode(ByteBuffer.wrap(header))
@@ -78,9 +79,9 @@ public final class BinaryEnvelope {
     }
 
     /**
-     * Returns the frame of a header and a payload, both of which are copied.
+     * Encodes a frame of a header and a payload; both are copied.
      *
-     * @throws IllegalArgumentException when the header is longer than 65,535 bytes
+     * @throws IllegalArgumentException if the header is longer than 65,535 bytes
      */
     static WireMessage encode(byte[] header, ByteBuffer payload) {
         byte[] bytes = new byte[length(header.length, payload)];
@@ -93,9 +94,9 @@ public final class BinaryEnvelope {
     }
 
     /**
-     * Returns how long a frame is.
+     * Returns the length of a frame.
      *
-     * @throws IllegalArgumentException when the header is longer than 65,535 bytes
+     * @throws IllegalArgumentException if the header is longer than 65,535 bytes
      */
     static int length(int header, ByteBuffer payload) {
         return PREFIX + requireHeader(header) + payload.remaining();
@@ -108,15 +109,15 @@ public final class BinaryEnvelope {
         return length;
     }
 
-    /** Returns where the header of a frame of ours ends. */
+    /** Returns where the header ends in a frame that we encoded. */
     static int headerEnd(ByteBuffer frame) {
         return PREFIX + (frame.getShort(1) & 0xFFFF);
     }
 
     /**
-     * Notes in a frame where its header ends, and returns it.
+     * Writes the length of its header into a frame, and returns the frame.
      *
-     * @throws IllegalArgumentException when that is too far for the two bytes of its length
+     * @throws IllegalArgumentException if the header is longer than 65,535 bytes
      */
     static byte[] endHeader(byte[] frame, int end) {
         ByteBuffer.wrap(frame).putShort(1, (short) requireHeader(end - PREFIX));
@@ -125,7 +126,7 @@ public final class BinaryEnvelope {
 
     // ---------------------------------------------------------------- history
 
-    /** Returns a frame of ours, binary or not, as the JSON that it is in the reply to {@code $history}. */
+    /** Returns a frame that we encoded, binary or not, as JSON for the reply to {@code $history}. */
     public static String toHistory(WireMessage frame) {
         if (frame.isText()) {
             return frame.asText();
@@ -134,13 +135,13 @@ public final class BinaryEnvelope {
         byte[] header = new byte[headerEnd(in)];
         in.get(header);
         String open =
-                new String(header, PREFIX, header.length - PREFIX - 1, StandardCharsets.UTF_8); // but for its brace
+                new String(header, PREFIX, header.length - PREFIX - 1, StandardCharsets.UTF_8); // without its brace
         String payload =
                 StandardCharsets.US_ASCII.decode(Base64.getEncoder().encode(in)).toString();
         return open + ",\"" + BASE64 + "\":\"" + payload + "\"}";
     }
 
-    /** Returns at least as many bytes as {@link #toHistory} makes of a frame, and not many more. */
+    /** Returns a close upper bound of the bytes that {@link #toHistory} returns for a frame. */
     public static int historyLength(WireMessage frame) {
         return frame.isText() ? frame.length() : (frame.length() + 2) / 3 * 4 + 16;
     }
@@ -148,8 +149,8 @@ public final class BinaryEnvelope {
     /**
      * Checks a message, binary or not, of the reply to {@code $history}.
      *
-     * @param message is consumed: the payload is not kept twice
-     * @throws MalformedException saying what is wrong with it
+     * @param message is changed: the payload is removed, so that it is not kept twice
+     * @throws MalformedException if the message is malformed; the failure says why
      */
     public static Envelope fromHistory(JsonElement message) {
         JsonElement base64 = message instanceof JsonObject object ? object.remove(BASE64) : null;

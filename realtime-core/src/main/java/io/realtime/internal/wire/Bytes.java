@@ -5,7 +5,7 @@ import java.lang.reflect.Type;
 import java.nio.ByteBuffer;
 import org.jspecify.annotations.Nullable;
 
-/** Payloads that travel as they are, in binary frames: those of contracts of {@code byte[]} and {@code ByteBuffer}. */
+/** Payloads that are sent as bytes in binary frames: those of {@code byte[]} and {@code ByteBuffer} contracts. */
 public final class Bytes {
     private Bytes() {}
 
@@ -15,9 +15,9 @@ public final class Bytes {
     }
 
     /**
-     * Returns a payload's bytes: a view, not a copy.
+     * Returns a payload's bytes as a view, not a copy.
      *
-     * @throws PayloadException when there is none
+     * @throws PayloadException if there is no payload
      */
     static ByteBuffer of(@Nullable Object value, Type type) {
         if (value instanceof ByteBuffer buffer) {
@@ -30,7 +30,7 @@ public final class Bytes {
                 "data is required: null is not a " + (type == byte[].class ? "byte[]" : "ByteBuffer")));
     }
 
-    /** Returns bytes as a payload of this type: a copy, or a view that nobody can write to. */
+    /** Returns bytes as a payload of this type: a copy, or a read-only view. */
     static Object as(Type type, ByteBuffer bytes) {
         if (type == ByteBuffer.class) {
             return bytes.asReadOnlyBuffer();

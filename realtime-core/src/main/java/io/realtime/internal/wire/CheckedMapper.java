@@ -6,7 +6,7 @@ import java.io.IOException;
 import java.io.StringWriter;
 import java.io.Writer;
 
-/** A mapper of the application's: what it writes is checked as if it had been received. */
+/** A mapper of the application's codec, whose output is checked like a received frame. */
 final class CheckedMapper implements PayloadCodec.Mapper {
     private final PayloadCodec.Mapper mapper;
 

@@ -5,15 +5,20 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
-/** Finds out that a payload could not be reached because its package is not opened, and what a module-info lacks. */
+/**
+ * Detects that a payload could not be accessed because its package is not open, and says what to add to module-info.
+ */
 final class ClosedPackage {
-    /** The JDK says: … accessible: module a.b does not "opens a.b.c" to module d.e; of what is public "exports". */
+    /**
+     * The JDK says: … accessible: module a.b does not "opens a.b.c" to module d.e; for public members it says
+     * "exports".
+     */
     private static final Pattern CLOSED =
             Pattern.compile("module (\\S+) does not \"(?:opens|exports) (\\S+)\" to (unnamed module|module (\\S+))");
 
     private ClosedPackage() {}
 
-    /** Returns the line that a module-info lacks and whose it is; null when the failure is another. */
+    /** Returns the missing line and the module that needs it; null if the failure has another cause. */
     static @Nullable String remedy(Throwable failure) {
         for (Throwable cause = failure; cause != null; cause = cause.getCause()) {
             Matcher closed = CLOSED.matcher(Steps.message(cause));

@@ -13,9 +13,9 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One frame as it came: the fields of the envelope, checked, and the payload still as JSON, or as bytes. {@link #parse} runs
- * on I/O threads and reads no application type; {@link #data} reads the payload straight into its Java type, on the thread
- * of the handler that wants it. Immutable.
+ * A received frame: the checked fields of the envelope, and the payload as JSON or bytes. {@link #parse} runs on I/O
+ * threads and reads no type of the application. {@link #data} reads the payload directly into its Java type, on the
+ * thread of the handler that needs it. Immutable.
  */
 public final class Envelope {
     private static final String[] FIELDS = {
@@ -25,7 +25,7 @@ public final class Envelope {
     private final String text;
     private final @Nullable ByteBuffer payload;
     private boolean hasData;
-    private int dataFrom; // in the text
+    private int dataFrom; // position in the text
     private int dataTo;
     private @Nullable String type;
     private @Nullable String ref;
@@ -44,19 +44,19 @@ public final class Envelope {
 
     /**
      * Checks a text frame: one JSON object, well-formed to its end, fields of the right types and lengths, no field
-     * twice, nesting at most {@link Json#MAX_NESTING}. Its length is the transport's to bound.
+     * twice, nesting at most {@link Json#MAX_NESTING}. The transport bounds its length.
      *
-     * @throws MalformedException saying what is wrong with it
+     * @throws MalformedException if the frame is malformed; the message says why
      */
     public static Envelope parse(String text) {
         return parse(text, Json.MAX_NESTING, null);
     }
 
     /**
-     * Checks a text frame that a server sent: like {@link #parse}, with nesting at most {@link
+     * Checks a text frame from a server, like {@link #parse}, with nesting at most {@link
      * Json#MAX_NESTING_FROM_SERVER}.
      *
-     * @throws MalformedException saying what is wrong with it
+     * @throws MalformedException if the frame is malformed; the message says why
      */
     public static Envelope parseFromServer(String text) {
         return parse(text, Json.MAX_NESTING_FROM_SERVER, null);
@@ -65,7 +65,7 @@ public final class Envelope {
     /**
      * Checks an envelope.
      *
-     * @param payload what a binary frame has beside its header instead of {@code data}, read-only; null for a text frame
+     * @param payload the payload of a binary frame, read-only; null for a text frame, whose payload is {@code data}
      */
     static Envelope parse(String text, int nesting, @Nullable ByteBuffer payload) {
         Envelope envelope = new Envelope(text, payload);
@@ -84,7 +84,10 @@ public final class Envelope {
         return envelope;
     }
 
-    /** Reads all fields; returns the first fault, null when there is none. It reads on after a fault: the answer needs the ref. */
+    /**
+     * Reads all fields; returns the first fault, or null if there is none. Continues after a fault, because the answer
+     * needs the ref.
+     */
     private @Nullable MalformedException read(JsonScanner in) {
         if (in.peek() != '{') {
             in.value();
@@ -97,7 +100,7 @@ public final class Envelope {
         for (boolean isFirst = true; in.hasNext('}', isFirst); isFirst = false) {
             int number = in.name(FIELDS);
             String name = number >= 0 ? FIELDS[number] : in.name();
-            number = number >= 0 ? number : Arrays.asList(FIELDS).indexOf(name); // it may be written with escapes
+            number = number >= 0 ? number : Arrays.asList(FIELDS).indexOf(name); // the name may contain escapes
             boolean isNew;
             if (number >= 0) {
                 isNew = (known & 1 << number) == 0;
@@ -125,7 +128,7 @@ public final class Envelope {
         return first;
     }
 
-    /** Goes over the field's value, also when that is refused. */
+    /** Reads a field's value; the scanner is after the value even if it is refused. */
     private void readField(String name, JsonScanner in) {
         switch (name) {
             case "type" -> {
@@ -169,7 +172,7 @@ public final class Envelope {
             case "redelivered" -> {
                 Boolean value = in.bool();
                 if (value == null) {
-                    in.value(); // is JSON at least
+                    in.value(); // must be JSON even so
                     throw new MalformedException("field 'redelivered' is not a boolean");
                 }
                 redelivered = value;
@@ -180,7 +183,7 @@ public final class Envelope {
 
     private static String string(String name, JsonScanner in) {
         if (in.peek() != '"') {
-            in.value(); // is JSON at least
+            in.value(); // must be JSON even so
             throw new MalformedException("field '" + name + "' is not a string");
         }
         return in.string();
@@ -207,65 +210,67 @@ public final class Envelope {
         return type().charAt(0) == '$';
     }
 
-    /** Returns the correlation, or null. */
+    /** Returns the correlation, or null if there is none. */
     public @Nullable String ref() {
         return ref;
     }
 
-    /** Returns the room, or null. */
+    /** Returns the room, or null if there is none. */
     public @Nullable String room() {
         return room;
     }
 
-    /** Returns the publisher's user id, or null. */
+    /** Returns the publisher's user id, or null if there is none. */
     public @Nullable String from() {
         return from;
     }
 
-    /** Returns the client's number of the message, or 0. */
+    /** Returns the client's number of the message, or 0 if there is none. */
     public long seq() {
         return seq;
     }
 
-    /** Returns the place in the room's log, or 0. */
+    /** Returns the offset in the room's log, or 0 if there is none. */
     public long offset() {
         return offset;
     }
 
-    /** Returns which item of its stream it is, from 0 on, or how many there were; -1 for none. */
+    /**
+     * Returns the index of a stream's item, from 0, or at the end of a stream the number of items; -1 if there is none.
+     */
     public long index() {
         return index;
     }
 
-    /** Returns the server's time in milliseconds since the epoch, or 0. */
+    /** Returns the server's time in milliseconds since the epoch, or 0 if there is none. */
     public long ts() {
         return ts;
     }
 
-    /** Returns whether the message was sent before. */
+    /** Returns whether the message may be a repeat of one that was sent before. */
     public boolean isRedelivered() {
         return redelivered;
     }
 
-    /** Returns how many characters of text and bytes of binary payload the frame has: what it costs to keep. */
+    /** Returns the length of the frame, in characters of text and bytes of binary payload: what it costs to keep. */
     public int length() {
         return text.length() + (payload == null ? 0 : payload.remaining());
     }
 
-    /** Returns the payload of a binary frame, read-only, with a position of its own; null for a text frame. */
+    /** Returns the payload of a binary frame, read-only, with its own position; null for a text frame. */
     public @Nullable ByteBuffer payload() {
         return payload == null ? null : payload.duplicate();
     }
 
-    /** Returns whether there is a payload in JSON other than null. */
+    /** Returns whether there is a JSON payload other than null. */
     public boolean hasData() {
         return hasData;
     }
 
     /**
-     * Reads the payload of one of the protocol's own frames.
+     * Reads the payload of a frame of the protocol.
      *
-     * @throws PayloadException when it does not fit the type
+     * @throws PayloadException if it does not fit the type
      */
     @SuppressWarnings("TypeParameterUnusedInFormals") // the caller names the frame's type
     public <T> T data(Type javaType) {
@@ -274,10 +279,9 @@ public final class Envelope {
     }
 
     /**
-     * Reads the payload. Bytes are a copy, or a view of the frame that nobody can write to.
+     * Reads the payload. Bytes are a copy, or a read-only view of the frame.
      *
-     * @throws PayloadException when it does not fit the type: also when it is JSON and the type is one of bytes, or the
-     *     other way round
+     * @throws PayloadException if it does not fit the type, or one of payload and type is JSON and the other is bytes
      */
     @SuppressWarnings({"unchecked", "NullAway", "TypeParameterUnusedInFormals"
     }) // the caller names the contract's type; null is a Void's only value
@@ -305,8 +309,8 @@ public final class Envelope {
     /**
      * Returns the message for a handler.
      *
-     * @param epoch the epoch of the room's log, or null when the message is in none
-     * @throws PayloadException when the payload does not fit the type
+     * @param epoch the epoch of the room's log, or null if the message is in no log
+     * @throws PayloadException if the payload does not fit the type
      */
     @SuppressWarnings("TypeParameterUnusedInFormals") // the caller names the contract's type
     public <T> Message<T> message(Payload by, @Nullable String epoch, long timestampMillis) {
@@ -315,7 +319,7 @@ public final class Envelope {
         return new Message<>(payload, room, position, from, Instant.ofEpochMilli(timestampMillis), redelivered);
     }
 
-    /** Names the fields only: the payload may hold a token. */
+    /** Returns the fields only: the payload may hold a token. */
     @Override
     public String toString() {
         return "Envelope{type=" + type + ", ref=" + ref + ", room=" + room + ", seq=" + seq + ", offset=" + offset

@@ -14,8 +14,8 @@ import org.jspecify.annotations.Nullable;
  * @param code the kind of failure
  * @param message for people
  * @param retryable whether the same attempt may succeed later
- * @param retryAfterMs after how long, when that is known
- * @param closeCode the code of the close that follows, when one does; a browser cannot always see it
+ * @param retryAfterMs after how many milliseconds to retry; null if that is not known
+ * @param closeCode the code of the close that follows, which a browser cannot always read; null if none follows
  */
 public record ErrorData(
         String code,
@@ -28,37 +28,41 @@ public record ErrorData(
 
     @SuppressWarnings("ConstantValue") // Gson leaves a missing component null, whatever its annotation
     public ErrorData {
-        if (message != null) { // half a surrogate pair becomes "?": an error must be told whatever its text
+        // Half a surrogate pair becomes "?", because an error must be sent whatever its text is.
+        if (message != null) {
             message = new String(message.getBytes(StandardCharsets.UTF_8), StandardCharsets.UTF_8);
         }
     }
 
-    /** Returns whether a peer is told of a handler's failure in its own words; else it is the handler's fault. */
+    /**
+     * Returns true if the peer gets a handler's failure with its code and message; false if the handler itself has
+     * failed.
+     */
     public static boolean isForPeer(Throwable failure) {
         return failure instanceof RealtimeException
                 && !(failure instanceof PayloadException unfit && unfit.isOutgoing());
     }
 
-    /** What a peer is told of a failure. */
+    /** Returns what a peer gets for a failure. */
     public static ErrorData of(RealtimeException failure) {
         return of(failure.code(), Steps.message(failure), failure.isRetryable());
     }
 
-    /** What a peer is told; of a message that is very long, its beginning: an error must fit wherever it is due. */
+    /** Returns what a peer gets. A very long message is cut, because an error must fit in every frame. */
     public static ErrorData of(ErrorCode code, String message, boolean retryable) {
         String brief = message.length() > MAX_MESSAGE ? Names.abbreviate(message, MAX_MESSAGE) : message;
         return new ErrorData(code.value(), brief, retryable, null, null);
     }
 
-    /** Returns the same with at most so many characters of its message, which is on one line then; 0 for none. */
+    /** Returns the same error with its message on one line of at most so many characters; 0 for no message. */
     public ErrorData brief(int most) {
         String brief = most < 4 ? "" : Names.abbreviate(message, most);
         return new ErrorData(code, brief, retryable, retryAfterMs, closeCode);
     }
 
     /**
-     * Returns what the receiver of the frame throws or reports, with a message of one line: it may end in a log. Tolerates
-     * what a careless peer left out.
+     * Returns the exception for the receiver of the frame. Its message has one line, because it may be logged. Accepts
+     * an error with missing fields.
      */
     @SuppressWarnings("ConstantValue") // Gson leaves a missing component null, whatever its annotation
     public RemoteException exception() {

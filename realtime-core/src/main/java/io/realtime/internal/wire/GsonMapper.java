@@ -11,7 +11,7 @@ import java.io.IOException;
 import java.io.Writer;
 import org.jspecify.annotations.Nullable;
 
-/** Maps the values of one type by an adapter of Gson's, without a tree in between. */
+/** Maps the values of one type by a Gson adapter, without an intermediate tree. */
 public final class GsonMapper implements PayloadCodec.Mapper {
     private static final TypeAdapter<JsonElement> JSON = new Gson().getAdapter(JsonElement.class);
 
@@ -19,10 +19,10 @@ public final class GsonMapper implements PayloadCodec.Mapper {
     private final boolean writesNulls;
 
     /**
-     * A mapper.
+     * Creates a mapper.
      *
-     * @param adapter takes and gives values of the type
-     * @param writesNulls whether a null is written that an adapter puts behind a name
+     * @param adapter reads and writes values of the type
+     * @param writesNulls whether a field that an adapter writes as null is written
      */
     @SuppressWarnings("unchecked")
     public GsonMapper(TypeAdapter<?> adapter, boolean writesNulls) {
@@ -37,7 +37,8 @@ public final class GsonMapper implements PayloadCodec.Mapper {
             writer.setHtmlSafe(false);
             writer.setSerializeNulls(writesNulls);
             adapter.write(writer, value);
-            writer.close(); // an adapter of the application's may have written no value, or half of one
+            // The application's adapter may have written no value, or an incomplete one.
+            writer.close();
         } catch (PayloadException unfit) {
             throw unfit;
         } catch (IOException | RuntimeException unfit) {
@@ -58,16 +59,16 @@ public final class GsonMapper implements PayloadCodec.Mapper {
             throw PayloadFaults.read(reader.getPath(), unfit);
         }
         reader.end();
-        if (value == null) { // an adapter of the application's may make null of anything
+        if (value == null) { // the application's adapter may return null
             throw PayloadFaults.none();
         }
         return value;
     }
 
     /**
-     * Reads a value that stands in a payload from a text of its own.
+     * Reads a part of a payload from a separate text.
      *
-     * @param at where it stands
+     * @param at the place of the part in the payload
      */
     public Object readPart(String text, String at) {
         try {
@@ -77,7 +78,7 @@ public final class GsonMapper implements PayloadCodec.Mapper {
         }
     }
 
-    /** Writes no payload that nests deeper than whoever receives its frame reads. */
+    /** A writer that refuses a payload that nests deeper than the receiver of its frame reads. */
     private static final class BoundedWriter extends JsonWriter {
         private int depth;
 
@@ -109,7 +110,7 @@ public final class GsonMapper implements PayloadCodec.Mapper {
             return super.endObject();
         }
 
-        /** A number that no peer reads is refused to its sender. */
+        /** Refuses a number that no peer would read. */
         @Override
         public JsonWriter value(@Nullable Number value) throws IOException {
             int length = value == null ? 0 : value.toString().length();
@@ -120,7 +121,7 @@ public final class GsonMapper implements PayloadCodec.Mapper {
             return super.value(value);
         }
 
-        /** JSON as it is must be one value, like any other. */
+        /** Checks that raw JSON is one value. */
         @Override
         public JsonWriter jsonValue(@Nullable String json) throws IOException {
             if (json == null) {

@@ -14,25 +14,27 @@ import java.lang.reflect.Type;
 import java.util.concurrent.ConcurrentHashMap;
 import org.jspecify.annotations.Nullable;
 
-/** The JSON of the protocol's own frames, through Gson. Safe for use by many threads. */
+/** The JSON of the protocol's own frames, by Gson. Safe for use by many threads. */
 public final class Json {
     /** How deep a frame may nest, the envelope included. */
     public static final int MAX_NESTING = 32;
 
-    /** How deep a frame from the server may nest: the reply to {@code $history} holds envelopes, three levels down. */
+    /**
+     * How deep a frame from the server may nest: the reply to {@code $history} contains envelopes at its third level.
+     */
     public static final int MAX_NESTING_FROM_SERVER = MAX_NESTING + 3;
 
     private static final Gson GSON =
             strings().registerTypeAdapter(Position.class, new PositionAdapter()).create();
 
-    // Of the protocol's types alone: an application's would keep its class loader.
+    // Holds only types of the protocol, because an application's type would keep its class loader.
     private static final ConcurrentHashMap<Type, Payload> KNOWN = new ConcurrentHashMap<>();
 
     private static final Payload STRING = payload(String.class);
 
     private Json() {}
 
-    /** Returns a builder of a Gson that takes strings for strings only, and booleans for booleans. */
+    /** Returns a builder of a Gson that accepts only strings as strings, and only booleans as booleans. */
     public static GsonBuilder strings() {
         return new GsonBuilder()
                 .disableHtmlEscaping()
@@ -41,7 +43,7 @@ public final class Json {
                 .registerTypeAdapter(Boolean.class, new BooleanAdapter());
     }
 
-    /** Returns how payloads of a type travel in the protocol's own frames, or as raw JSON. */
+    /** Returns the mapping of a type in the protocol's own frames, or as raw JSON. */
     public static Payload payload(Type type) {
         Payload payload = KNOWN.get(type);
         return payload != null ? payload : KNOWN.computeIfAbsent(type, Json::make);
@@ -53,11 +55,11 @@ public final class Json {
             return new Payload(type, null);
         }
         TypeToken<?> token = TypeToken.get(type);
-        boolean isRaw = JsonElement.class.isAssignableFrom(token.getRawType()); // passes through as it is
+        boolean isRaw = JsonElement.class.isAssignableFrom(token.getRawType()); // passes through unchanged
         return new Payload(type, new GsonMapper(GSON.getAdapter(token), isRaw));
     }
 
-    /** Writes a string at the end of a text. */
+    /** Appends a JSON string to a text. */
     static void write(String value, Utf8 out) {
         for (int i = 0; i < value.length(); i++) {
             char c = value.charAt(i);
@@ -69,7 +71,7 @@ public final class Json {
         out.add("\"").add(value).add("\"");
     }
 
-    /** Gson turns numbers and booleans into strings; a typed contract says string and means it. */
+    /** The adapter of strings. Gson's converts numbers and booleans to strings; the contract requires a string. */
     private static final class StringAdapter extends TypeAdapter<@Nullable String> {
         @Override
         public void write(JsonWriter out, @Nullable String value) throws IOException {
@@ -90,7 +92,7 @@ public final class Json {
         }
     }
 
-    /** Gson turns the string "true" into true and every other string into false. */
+    /** The adapter of booleans. Gson's reads the string "true" as true, and every other string as false. */
     private static final class BooleanAdapter extends TypeAdapter<@Nullable Boolean> {
         @Override
         public void write(JsonWriter out, @Nullable Boolean value) throws IOException {
@@ -107,7 +109,7 @@ public final class Json {
         }
     }
 
-    /** A position is {@code [epoch, offset]} on the wire. */
+    /** The adapter of positions, which are {@code [epoch, offset]} on the wire. */
     private static final class PositionAdapter extends TypeAdapter<@Nullable Position> {
         @Override
         public void write(JsonWriter out, @Nullable Position value) throws IOException {
@@ -136,7 +138,7 @@ public final class Json {
             return new Position(epoch, offset);
         }
 
-        /** Gson would turn one into the other. */
+        /** Checks the type of a token, because Gson would convert between types. */
         private static void expect(JsonReader in, JsonToken token) throws IOException {
             if (in.peek() != token) {
                 throw new IllegalStateException("Expected " + token + " but was " + in.peek());

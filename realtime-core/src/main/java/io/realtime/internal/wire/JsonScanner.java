@@ -3,23 +3,24 @@ package io.realtime.internal.wire;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Goes through JSON by RFC 8259 and nothing more lenient, and makes nothing of what it skips: what every received frame
- * passes, while its payload waits for {@link Json}. Gson's reader takes 3 KB for that, and lets two faults pass.
+ * A scanner of JSON, strictly by RFC 8259. It does not build what it skips. Every received frame passes it before
+ * {@link Json} reads the payload. Gson's reader needs 3 KB for this, and accepts two malformed forms.
  *
  * <p>Not safe for use by many threads.
  */
 final class JsonScanner {
-    /** Gson, which reads the payload, takes no longer one. */
+    /** The longest number that Gson accepts when it reads the payload. */
     static final int LONGEST_NUMBER = 1023;
 
     private static final long MAX_INTEGER = 1L << 53;
 
-    /** The text is no JSON, or nests too deep. */
+    /** Invalid JSON, or JSON that nests too deep. */
     static final class NotJsonException extends RuntimeException {
         private static final long serialVersionUID = 1L;
 
         NotJsonException() {
-            super("not JSON", null, false, false); // hostile input is normal input: no stack trace for it
+            // Hostile input is normal input, so there is no stack trace.
+            super("not JSON", null, false, false);
         }
     }
 
@@ -28,13 +29,17 @@ final class JsonScanner {
     private int at;
     private int depth;
 
-    /** @param nesting how many arrays and objects may be inside each other */
+    /**
+     * Creates a scanner.
+     *
+     * @param nesting how deep arrays and objects may nest
+     */
     JsonScanner(String text, int nesting) {
         this.text = text;
         this.nesting = nesting;
     }
 
-    /** Returns where the next character stands that is not whitespace. */
+    /** Skips whitespace; returns the position of the next character. */
     int position() {
         while (at < text.length()) {
             char c = text.charAt(at);
@@ -50,7 +55,7 @@ final class JsonScanner {
         return position() == text.length();
     }
 
-    /** Returns the next character that is not whitespace. */
+    /** Skips whitespace; returns the next character without reading it. */
     char peek() {
         if (isAtEnd()) {
             throw new NotJsonException();
@@ -66,7 +71,10 @@ final class JsonScanner {
         }
     }
 
-    /** Returns whether an object or an array has another element, and goes to it; else leaves it. */
+    /**
+     * Returns true if an object or array has another element, and moves to it; false if it ends, and moves after its
+     * end.
+     */
     boolean hasNext(char closing, boolean isFirst) {
         char next = peek();
         if (next == closing) {
@@ -87,7 +95,10 @@ final class JsonScanner {
         return name;
     }
 
-    /** Reads the name of a field if it is one of these, written without escapes; returns which, or -1. */
+    /**
+     * Reads the name of a field if it is one of these, written without escapes; returns its index, or -1 with nothing
+     * read.
+     */
     int name(String[] known) {
         peek();
         for (int i = 0; i < known.length; i++) {
@@ -111,7 +122,9 @@ final class JsonScanner {
         return isPlain ? raw : whole(unescape(raw));
     }
 
-    /** Goes over a string to behind its end; returns whether it is what it says, without escapes or surrogates. */
+    /**
+     * Skips the rest of a string. Returns whether its text needs no conversion: it has no escapes and no surrogates.
+     */
     private boolean endString() {
         boolean isPlain = true;
         int next = at;
@@ -169,7 +182,7 @@ final class JsonScanner {
         return plain.toString();
     }
 
-    /** No frame could carry half a surrogate pair back. */
+    /** Refuses half a surrogate pair, because no frame can carry it back. */
     private static String whole(String string) {
         for (int i = 0; i < string.length(); i++) {
             char c = string.charAt(i);
@@ -185,9 +198,9 @@ final class JsonScanner {
     }
 
     /**
-     * Goes over a number.
+     * Reads a value.
      *
-     * @return it, when it is a whole one from 0 to 2^53-1, written without fraction and exponent; else -1
+     * @return the number, if it is an integer from 0 to 2^53-1 without fraction and exponent; else -1
      */
     long integer() {
         int from = position();
@@ -206,7 +219,7 @@ final class JsonScanner {
         return value < MAX_INTEGER ? value : -1;
     }
 
-    /** Goes over a number; false when there is none, and then nowhere. */
+    /** Skips a number; false if there is none. */
     private boolean number() {
         int from = position();
         at += is('-') ? 1 : 0;
@@ -244,7 +257,7 @@ final class JsonScanner {
         return at > from;
     }
 
-    /** Goes over a value of any kind. */
+    /** Skips a value of any kind. */
     void value() {
         switch (peek()) {
             case '{' -> {
@@ -284,7 +297,7 @@ final class JsonScanner {
         at += word.length();
     }
 
-    /** Returns whether the next value is true, false, or neither: then null, and nothing is read. */
+    /** Reads true or false; if the next value is neither, returns null and reads nothing. */
     @Nullable
     Boolean bool() {
         char next = peek();

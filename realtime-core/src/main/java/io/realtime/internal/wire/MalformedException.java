@@ -4,7 +4,7 @@ import io.realtime.ErrorCode;
 import io.realtime.RealtimeException;
 import org.jspecify.annotations.Nullable;
 
-/** A frame that is no envelope. Code {@code bad_message}. */
+/** A frame that is not a valid envelope. Code {@code bad_message}. */
 public final class MalformedException extends RealtimeException {
     private static final long serialVersionUID = 1L;
 
@@ -21,17 +21,17 @@ public final class MalformedException extends RealtimeException {
         this.seq = seq;
     }
 
-    /** Returns this fault as one of the frame that begins with these fields. */
+    /** Returns this fault with the {@code ref} and {@code seq} of the frame, as far as they were read. */
     MalformedException about(Envelope frame) {
         return new MalformedException(getMessage(), frame.ref(), frame.seq());
     }
 
-    /** Returns the frame's {@code ref} where it could be read, or null. */
+    /** Returns the frame's {@code ref}, or null if it could not be read. */
     public @Nullable String ref() {
         return ref;
     }
 
-    /** Returns the frame's {@code seq} where it could be read, or 0. */
+    /** Returns the frame's {@code seq}, or 0 if it could not be read. */
     public long seq() {
         return seq;
     }

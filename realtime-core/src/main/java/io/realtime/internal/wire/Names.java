@@ -15,7 +15,7 @@ public final class Names {
     /** The longest room name, in bytes of UTF-8. */
     public static final int MAX_ROOM_BYTES = 256;
 
-    /** The room of everyone. */
+    /** The room of all sessions. */
     public static final String ALL = "@all";
 
     /** The inbox of the user. */
@@ -28,7 +28,7 @@ public final class Names {
 
     private Names() {}
 
-    /** Returns the name if an application may use it for a contract. */
+    /** Returns the name; refuses one that an application must not use for a contract. */
     public static String requireContract(String name) {
         if (name.startsWith("$")) {
             throw new IllegalArgumentException(
@@ -37,7 +37,7 @@ public final class Names {
         return requireName("name", name, MAX_TYPE);
     }
 
-    /** Returns the name if it is 1 to {@code max} of the allowed characters. */
+    /** Returns the name; refuses one that is not 1 to {@code max} of the allowed characters. */
     public static String requireName(String what, String name, int max) {
         Objects.requireNonNull(name, what);
         if (!isName(name, 0, max)) {
@@ -47,7 +47,7 @@ public final class Names {
         return name;
     }
 
-    /** Returns the name if an application may use it for a room. */
+    /** Returns the name; refuses one that an application must not use for a room. */
     public static String requireRoom(String name) {
         Objects.requireNonNull(name, "room");
         String fault = roomFault(name);
@@ -57,7 +57,7 @@ public final class Names {
         return name;
     }
 
-    /** Returns what is wrong with a name that is to be an application's room, or null. */
+    /** Returns why a name is invalid for a room of the application, or null if it is valid. */
     public static @Nullable String roomFault(String name) {
         if (name.isEmpty()) {
             return "room is empty";
@@ -74,14 +74,14 @@ public final class Names {
         return null;
     }
 
-    /** Returns whether a type on the wire is well-formed, a protocol's or an application's. */
+    /** Returns whether a type on the wire is well-formed, for a frame of the protocol or of an application. */
     static boolean isType(String type) {
         return isName(type, type.startsWith("$") ? 1 : 0, MAX_TYPE);
     }
 
     /**
-     * Returns whether a text is one that can stand in a log line, and goes through UTF-8 as it is: not empty, at most so
-     * many bytes of UTF-8, without control characters and halves of surrogate pairs.
+     * Returns whether a text can be logged as one line and sent as UTF-8 unchanged: not empty, at most so many bytes of
+     * UTF-8, no control characters, no half of a surrogate pair.
      */
     public static boolean isLine(String text, int maxBytes) {
         int length = text.length();
@@ -117,7 +117,9 @@ public final class Names {
         return abbreviate(text, 64);
     }
 
-    /** Returns the text as one line of at most {@code max} characters, a question mark for every control character. */
+    /**
+     * Returns the text as one line of at most {@code max} characters, with a question mark for each control character.
+     */
     static String abbreviate(String text, int max) {
         String brief = text;
         if (text.length() > max) {

@@ -8,62 +8,62 @@ import java.nio.charset.StandardCharsets;
 import org.jspecify.annotations.Nullable;
 
 /**
- * An envelope on its way out. The payload is encoded once, when it is set; a log adds the offset, which it alone knows,
- * by {@link #frame(long)}. Not safe for use by many threads.
+ * An envelope to be sent. The payload is encoded once, when it is set. Only the log knows the offset; it adds it by
+ * {@link #frame(long)}. Not safe for use by many threads.
  */
 public final class Outgoing {
     private static final String OFFSET = ",\"offset\":";
 
-    private final Utf8 json = new Utf8(); // but for the last brace
+    private final Utf8 json = new Utf8(); // without the last brace
     private final boolean ephemeral;
-    private @Nullable ByteBuffer payload; // of a binary frame
+    private @Nullable ByteBuffer payload; // of a binary frame; else null
 
     private Outgoing(String type, boolean ephemeral) {
         json.add("{\"type\":\"").add(type).add("\""); // names need no escaping
         this.ephemeral = ephemeral;
     }
 
-    /** An envelope of a type that was checked before. */
+    /** Creates an envelope of a type that was checked before. */
     public static Outgoing of(String type) {
         return new Outgoing(type, false);
     }
 
-    /** An envelope that may be dropped for a slow receiver. */
+    /** Creates an envelope that may be dropped for a slow receiver. */
     public static Outgoing ephemeral(String type) {
         return new Outgoing(type, true);
     }
 
-    /** Sets the correlation, unless null. */
+    /** Sets the correlation; null for none. */
     public Outgoing ref(@Nullable String ref) {
         return string("ref", ref);
     }
 
-    /** Sets the room, unless null. */
+    /** Sets the room; null for none. */
     public Outgoing room(@Nullable String room) {
         return string("room", room);
     }
 
-    /** Sets the publisher's user id, unless null. */
+    /** Sets the publisher's user id; null for none. */
     public Outgoing from(@Nullable String user) {
         return string("from", user);
     }
 
-    /** Sets the client's number of the message, unless 0. */
+    /** Sets the client's number of the message; 0 for none. */
     public Outgoing seq(long seq) {
         return seq == 0 ? this : number("seq", seq);
     }
 
-    /** Sets which item of its stream it is, from 0 on, or how many there were; unless negative. */
+    /** Sets the index of a stream's item, from 0, or at the end of a stream the number of items; negative for none. */
     public Outgoing index(long index) {
         return index < 0 ? this : number("index", index);
     }
 
-    /** Sets the server's time. */
+    /** Sets the server's time in milliseconds since the epoch. */
     public Outgoing ts(long millis) {
         return number("ts", millis);
     }
 
-    /** Marks a message that was sent before. */
+    /** Sets whether the message may be a repeat of one that was sent before. */
     public Outgoing redelivered(boolean redelivered) {
         if (redelivered) {
             json.add(",\"redelivered\":true");
@@ -71,15 +71,15 @@ public final class Outgoing {
         return this;
     }
 
-    /** Sets the payload of one of the protocol's own frames. */
+    /** Sets the payload of a frame of the protocol. */
     public Outgoing data(@Nullable Object value, Type type) {
         return data(value, Json.payload(type));
     }
 
     /**
-     * Sets the payload. Bytes are taken as they are when the frame is made, which is binary then.
+     * Sets the payload. A payload of bytes makes the frame binary; the bytes are copied when the frame is made.
      *
-     * @throws PayloadException when the value is none that can be written
+     * @throws PayloadException if the value cannot be written
      */
     public Outgoing data(@Nullable Object value, Payload by) {
         if (Bytes.is(by.type())) {
@@ -89,36 +89,36 @@ public final class Outgoing {
         json.add(",\"data\":");
         try {
             by.write(value, json);
-        } catch (PayloadException unfit) { // it may have begun
+        } catch (PayloadException unfit) { // remove what was already written
             json.truncate(before);
             throw unfit;
         }
         return this;
     }
 
-    /** Sets the payload to bytes as they are. */
+    /** Sets the payload to bytes, which makes the frame binary. */
     public Outgoing rawData(ByteBuffer bytes) {
         payload = bytes;
         return this;
     }
 
-    /** Sets the payload to JSON that was written before. */
+    /** Sets the payload to JSON that was encoded before. */
     public Outgoing rawData(String payload) {
         json.add(",\"data\":").add(payload);
         return this;
     }
 
-    /** Returns whether it may be dropped for a slow receiver. */
+    /** Returns whether the envelope may be dropped for a slow receiver. */
     public boolean isEphemeral() {
         return ephemeral;
     }
 
-    /** Returns the frame, in no log. */
+    /** Returns the frame without an offset. */
     public WireMessage frame() {
         return end(json.length());
     }
 
-    /** Returns the frame with its place in a log. Encodes nothing again. */
+    /** Returns the frame with its offset in a log. Encodes nothing again. */
     public WireMessage frame(long offset) {
         int fields = json.length();
         json.add(OFFSET).add(offset);
@@ -126,9 +126,9 @@ public final class Outgoing {
     }
 
     /**
-     * Returns how long the frame in a log is, but for the digits of its offset and the last brace.
+     * Returns the length of the frame in a log, without the digits of its offset and the last brace.
      *
-     * @throws IllegalArgumentException when the header of a binary frame is too long
+     * @throws IllegalArgumentException if the header of a binary frame is too long
      */
     public int length() {
         int envelope = json.length() + 1;
@@ -146,9 +146,9 @@ public final class Outgoing {
     }
 
     /**
-     * Returns a frame of an envelope with more fields at its end, without encoding anything again.
+     * Returns a frame with more fields at the end of its envelope, without encoding anything again.
      *
-     * @param fields JSON in ASCII that begins with a comma, or nothing
+     * @param fields JSON in ASCII that begins with a comma, or empty
      */
     public static WireMessage extend(WireMessage frame, String fields) {
         byte[] tail = fields.concat("}").getBytes(StandardCharsets.US_ASCII);

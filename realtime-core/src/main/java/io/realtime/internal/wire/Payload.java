@@ -8,10 +8,11 @@ import java.io.IOException;
 import java.lang.reflect.Type;
 import org.jspecify.annotations.Nullable;
 
-/** How payloads of one type travel. Immutable. */
+/** The mapping of payloads of one type. Immutable. */
 public final class Payload {
     private final Type type;
-    private final PayloadCodec.@Nullable Mapper mapper; // throws nothing but PayloadException; null for bytes and Void
+    // Throws only PayloadException; null for bytes and Void.
+    private final PayloadCodec.@Nullable Mapper mapper;
 
     Payload(Type type, PayloadCodec.@Nullable Mapper mapper) {
         this.type = type;
@@ -25,8 +26,8 @@ public final class Payload {
     /**
      * Returns the JSON of a payload.
      *
-     * @throws PayloadException when the value cannot be written, nests too deep for a frame (one that holds itself, say),
-     *     or is null where the contract is not Void
+     * @throws PayloadException if the value cannot be written, nests too deep for a frame (for example, because it
+     *     contains itself), or is null and the contract is not Void
      */
     public String write(@Nullable Object value) {
         Utf8 out = new Utf8();
@@ -34,7 +35,7 @@ public final class Payload {
         return out.toString();
     }
 
-    /** Like {@link #write(Object)}, at the end of a text. */
+    /** Appends the JSON of a payload to a text, like {@link #write(Object)}. */
     void write(@Nullable Object value, Utf8 out) {
         if (value == null && type == Void.class) {
             out.add("null");
@@ -53,7 +54,7 @@ public final class Payload {
     }
 
     /**
-     * Reads a payload straight into its Java type.
+     * Reads a payload directly into its Java type.
      *
      * @param text holds the payload in JSON that was checked before: one value, other than null
      * @throws PayloadException naming the place in the payload that does not fit
@@ -70,7 +71,7 @@ public final class Payload {
         }
     }
 
-    /** Returns what an absent payload becomes: null for Void, JSON's null for raw JSON. */
+    /** Returns the value of an absent payload: null for Void, JSON's null for raw JSON. */
     @Nullable
     Object absent() {
         if (type == Void.class) {

@@ -9,9 +9,9 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
-/** What is said of a payload that could not be written or read. */
+/** The failures of payloads that could not be written or read. */
 public final class PayloadFaults {
-    // What a peer sent comes back to it in messages, which are kept and logged: as much of it as people can use.
+    // The messages repeat what a peer sent, and are kept and logged, so their length is bounded.
     private static final int MAX_PATH = 128;
     private static final int MAX_REJECTION = 256;
 
@@ -24,22 +24,22 @@ public final class PayloadFaults {
 
     private PayloadFaults() {}
 
-    /** A value that could not be written, for the sender. */
+    /** Returns the failure of a value that could not be written, for the sender. */
     static PayloadException written(Throwable unfit) {
         return new PayloadException("data is no JSON: " + describe(unfit), unfit);
     }
 
     /**
-     * A value that could not be read, for the peer that sent it.
+     * Returns the failure of a value that could not be read, for the peer that sent it.
      *
-     * @param path where the reader stood
+     * @param path where the reader was
      */
     static PayloadException read(String path, Throwable unfit) {
         PayloadException rejection = rejection(unfit);
         if (rejection != null) {
             return rejection;
         }
-        // An adapter that took the value before it refused it has moved the reader on; Gson's message has not.
+        // If an adapter refused a value after it had read it, the reader has moved on; Gson's message has the place.
         Matcher located = LOCATED.matcher(Steps.message(unfit));
         String place = PayloadReader.path(located.matches() ? located.group(1) : path);
         return at(place, describeToPeer(unfit), unfit);
@@ -55,12 +55,12 @@ public final class PayloadFaults {
         return new PayloadException(Names.abbreviate(path, MAX_PATH) + ": " + fault, unfit);
     }
 
-    /** A value that was read as null. */
+    /** Returns the failure of a value that was read as null. */
     static PayloadException none() {
         return new PayloadException("$: the value does not fit");
     }
 
-    /** A value that stands in a payload and was read by itself: its places begin with its own. */
+    /** Returns the failure of a part that was read from a separate text; its path is prefixed with the part's place. */
     static PayloadException within(String at, PayloadException unfit) {
         String message = Steps.message(unfit);
         boolean isPlaced = message.startsWith("$.") || message.startsWith("$[") || message.startsWith("$:");
@@ -68,12 +68,14 @@ public final class PayloadFaults {
     }
 
     /**
-     * What the payload's own constructor said against the values, if it did: its words, for the sender.
+     * Returns the failure for the sender with the words of the payload's own constructor if that refused the values; else
+     * null.
      *
      * @param unfit caused by what the constructor threw
      */
     public static @Nullable PayloadException rejection(Throwable unfit) {
-        if (unfit instanceof JsonSyntaxException) { // an adapter's refusal (of a UUID, say): the place says more
+        // For an adapter's refusal, of a UUID for example, the place is more useful.
+        if (unfit instanceof JsonSyntaxException) {
             return null;
         }
         for (Throwable cause = unfit.getCause(); cause != null; cause = cause.getCause()) {
@@ -88,7 +90,10 @@ public final class PayloadFaults {
         return null;
     }
 
-    /** Like {@link #describe}, without the names and values of Java code that are the receiver's own business. */
+    /**
+     * Describes a failure like {@link #describe}, without names and values of Java code, which are internal to the
+     * receiver.
+     */
     private static String describeToPeer(Throwable unfit) {
         boolean isOfJson = unfit instanceof JsonSyntaxException
                 || unfit instanceof IllegalStateException

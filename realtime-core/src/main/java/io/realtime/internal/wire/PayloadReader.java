@@ -12,26 +12,30 @@ import java.util.concurrent.atomic.AtomicReferenceArray;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Reads one payload after another. A reader of Gson's has 2.3 KB of buffers, which it gets when it is made and which no
- * payload of a chat fills; it knows no way to begin again. So one reads an array that never ends: {@code
- * [[first],[second],...}, each payload in brackets of its own. Who has read a payload must stand at its closing bracket,
- * else the reader is not used again: an adapter that takes too much or too little of a payload never touches the next.
+ * Reads one payload after another. A reader of Gson allocates 2.3 KB of buffers when it is created, which no chat
+ * payload fills, and it cannot be reset. So one reader reads an array that never ends, {@code [[first],[second],...},
+ * with each payload in brackets of its own. After a payload the reader must be at its closing bracket; else it is not
+ * used again. So an adapter that reads too much or too little never affects the next payload.
  *
- * <p>Readers wait for their next payload in {@link #IDLE}; one that was taken is for one thread.
+ * <p>Idle readers are kept in {@link #IDLE}; a reader that was taken belongs to one thread.
  */
 final class PayloadReader extends JsonReader {
-    private static final int MOST_NAMES = 16; // of an object, that are compared one by one
+    // Of one object, that are compared one by one.
+    private static final int MOST_NAMES = 16;
     private static final int PLACES = 64;
-    private static final int APART = 16; // references in a line of the processor's cache
+    private static final int APART = 16; // references in a cache line of the processor
 
-    /** By thread, so that two rarely look in the same place; not in the threads, which may outlive the class. */
+    /**
+     * The index depends on the thread, so that two threads rarely use the same place. A thread local would outlive the
+     * class.
+     */
     private static final AtomicReferenceArray<@Nullable PayloadReader> IDLE =
             new AtomicReferenceArray<>(PLACES * APART);
 
     private final Feed feed;
     private int depth;
 
-    // The names that stand in the objects that are open, one behind the other; a set where there are many.
+    // The names in the open objects, one after the other; a set for an object with many names.
     private String[] names = new String[MOST_NAMES];
     private final int[] begins = new int[Json.MAX_NESTING_FROM_SERVER + 3];
     private final @Nullable Set<String>[] sets;
@@ -44,7 +48,7 @@ final class PayloadReader extends JsonReader {
         this.feed = feed;
     }
 
-    /** Returns a reader that waits for a payload. */
+    /** Returns a reader that is ready for a payload. */
     static PayloadReader take() {
         PayloadReader idle = IDLE.getAndSet(place(), null);
         return idle == null ? new PayloadReader(new Feed()) : idle;
@@ -55,21 +59,22 @@ final class PayloadReader extends JsonReader {
     }
 
     /**
-     * Goes to a payload.
+     * Moves to a payload.
      *
      * @param text holds the payload in JSON that was checked before: one value, no deeper than frames may be
      */
-    @SuppressWarnings("deprecation") // what came for it has been in Gson since 2.11 only
+    @SuppressWarnings("deprecation") // its replacement is missing in Gson before 2.11
     void begin(String text, int from, int to) throws IOException {
-        setLenient(false); // an adapter may have changed it, and then "NaN" would be a number
+        // An adapter may have changed it, and then "NaN" would be a number.
+        setLenient(false);
         feed.give(text, from, to);
         if (depth == 0) {
-            beginArray(); // the one that never ends
+            beginArray(); // the array that never ends
         }
         beginArray();
     }
 
-    /** The payload has been read: waits for the next, if it stands where it should. */
+    /** Ends a payload. The reader becomes idle if it is at the closing bracket; else it is discarded. */
     void end() {
         try {
             if (depth == 2 && peek() == JsonToken.END_ARRAY) {
@@ -78,11 +83,11 @@ final class PayloadReader extends JsonReader {
                 IDLE.lazySet(place(), this);
             }
         } catch (IOException | RuntimeException more) {
-            // of an adapter that did not take its value whole: the next payload gets another reader
+            // An adapter did not read its whole value: the next payload gets another reader.
         }
     }
 
-    /** Returns a place in the payload from one in what this has read: {@code $.x} for {@code $[17][0].x}. */
+    /** Returns a place in the payload for a place in the endless array: {@code $.x} for {@code $[17][0].x}. */
     static String path(String path) {
         int payload = path.indexOf(']', path.indexOf(']') + 1);
         return payload < 0 ? path : "$" + path.substring(payload + 1);
@@ -115,7 +120,11 @@ final class PayloadReader extends JsonReader {
         sets[depth] = null;
     }
 
-    /** Refuses a name that stands in its object twice: of two values one would be lost. */
+    /**
+     * {@inheritDoc}
+     *
+     * <p>Refuses a name that occurs twice in its object, because one of the two values would be lost.
+     */
     @Override
     public String nextName() throws IOException {
         String name = super.nextName();
@@ -151,7 +160,7 @@ final class PayloadReader extends JsonReader {
         return string;
     }
 
-    /** Refuses what no frame could carry on. */
+    /** Refuses half a surrogate pair, because no frame can carry it further. */
     private void requireWhole(String string) {
         for (int i = 0; i < string.length(); i++) {
             if (Character.isSurrogate(string.charAt(i))) {
@@ -165,7 +174,7 @@ final class PayloadReader extends JsonReader {
         }
     }
 
-    /** A payload between its brackets, without the lock of a StringReader and a copy of the part. */
+    /** A payload in brackets. Unlike a StringReader it takes no lock, and needs no copy of the part. */
     private static final class Feed extends Reader {
         private String opening = "[[";
         private String text = "";

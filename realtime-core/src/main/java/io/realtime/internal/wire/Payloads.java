@@ -5,20 +5,20 @@ import io.realtime.spi.PayloadCodec;
 import java.lang.reflect.Type;
 import java.util.concurrent.ConcurrentHashMap;
 
-/** How the payloads of one server or client travel, by their type. Safe for use by many threads. */
+/** The mappings of one server's or client's payloads, by type. Safe for use by many threads. */
 public final class Payloads {
     private final PayloadCodec codec;
     private final ConcurrentHashMap<Type, Payload> known = new ConcurrentHashMap<>();
 
-    /** Payloads that a codec maps, but for those that are no business of a codec's. */
+    /** Creates mappings that use a codec, except for payloads that no codec maps. */
     public Payloads(PayloadCodec codec) {
         this.codec = codec;
     }
 
     /**
-     * Returns how payloads of a type travel.
+     * Returns the mapping of a type.
      *
-     * @throws IllegalArgumentException when they cannot; the message says what to use instead
+     * @throws IllegalArgumentException if payloads of this type cannot be sent; the message says what to use instead
      */
     public Payload of(Type type) {
         Payload payload = known.get(type);

@@ -6,9 +6,9 @@ import java.util.List;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
-/** The names and payloads of the protocol's own frames, version 1; {@code docs/protocol.md} says what they mean. */
+/** The names and payloads of the protocol's own frames, version 1; {@code docs/protocol.md} defines their meaning. */
 public final class Protocol {
-    /** The subprotocol of managed mode. */
+    /** The subprotocol of managed clients. */
     public static final String SUBPROTOCOL = "realtime.v1";
 
     public static final String HELLO = "$hello";
@@ -40,7 +40,7 @@ public final class Protocol {
     /**
      * The client's first frame.
      *
-     * @param partial whether the client has positions in more rooms than it names
+     * @param partial true if the client has positions in more rooms than it names
      */
     public record Hello(
             @Nullable String token,
@@ -51,7 +51,7 @@ public final class Protocol {
             @Nullable String agent,
             @Nullable Boolean heartbeat,
             @Nullable Integer messageBytes) {
-        /** Names nothing that is secret. */
+        /** Returns nothing that is secret. */
         @Override
         public String toString() {
             return "Hello{agent=" + agent + "}";
@@ -59,9 +59,9 @@ public final class Protocol {
     }
 
     /**
-     * The server's answer to it.
+     * The server's answer to {@code $hello}.
      *
-     * @param partial whether the session is in more rooms than are named; the client asks {@code $rejoin}
+     * @param partial true if the session is in more rooms than are named; the client sends {@code $rejoin}
      */
     public record Welcome(
             String session,
@@ -76,20 +76,23 @@ public final class Protocol {
             LimitsData limits,
             Spread retry,
             @Nullable Long expiresAt) {
-        /** Names nothing that is secret. */
+        /** Returns nothing that is secret. */
         @Override
         public String toString() {
             return "Welcome{user=" + user + ", resumed=" + resumed + "}";
         }
     }
 
-    /** Where a session stands in a room: {@code offset} is the place just before the first message that follows. */
+    /** The position of a session in a room: the message that follows is the first after {@code offset}. */
     public record RoomPosition(
             String epoch,
             long offset,
             boolean recovered,
             @Nullable String reason) {
-        /** Returns whether the client had a position and it could not be gone on from; without one there is no reason. */
+        /**
+         * Returns true if the client had a position from which it could not continue; without a position there is no
+         * reason.
+         */
         public boolean isLost() {
             return !recovered && reason != null;
         }
@@ -98,13 +101,13 @@ public final class Protocol {
     /** The heartbeat in milliseconds. */
     public record HeartbeatMs(long intervalMs, long timeoutMs) {}
 
-    /** What the server accepts. */
+    /** The server's limits. */
     public record LimitsData(int messageBytes, int inflight, long inflightBytes, long ttlMs) {}
 
-    /** Over how long clients that lost this server spread their return. */
+    /** Over how many milliseconds clients that lost this server spread their reconnects. */
     public record Spread(long spreadMs) {}
 
-    /** What {@code $join} may say. */
+    /** The payload of {@code $join}. */
     public record Join(@Nullable Position since, @Nullable Integer history) {}
 
     /** The reply to {@code $join}. */
@@ -116,9 +119,9 @@ public final class Protocol {
             int members) {}
 
     /**
-     * What {@code $rejoin} asks: many joins.
+     * The payload of {@code $rejoin}: many joins.
      *
-     * @param last whether what it names, with what earlier ones named, is all that the client knows of
+     * @param last true if this frame and earlier ones have named all rooms that the client knows
      */
     public record RejoinRequest(
             @Nullable Map<String, @Nullable Join> rooms,
@@ -127,7 +130,7 @@ public final class Protocol {
     /** The reply to {@code $rejoin}, by room. */
     public record RejoinReply(Map<String, Rejoined> rooms) {}
 
-    /** What became of one of its rooms: the reply to its join, or why it is not joined. */
+    /** The result for one of its rooms: the reply to its join, or why it was not joined. */
     public record Rejoined(
             @Nullable String epoch,
             long offset,
@@ -136,10 +139,10 @@ public final class Protocol {
             int members,
             @Nullable ErrorData error) {}
 
-    /** Where a room stood when the session was taken out of it. */
+    /** The position in a room when the session left it. */
     public record LeaveReply(String epoch, long offset) {}
 
-    /** What {@code $history} may say. */
+    /** The payload of {@code $history}. */
     public record HistoryRequest(
             @Nullable Long after,
             @Nullable Long before,
@@ -148,7 +151,7 @@ public final class Protocol {
     /**
      * The reply to {@code $history}: envelopes, oldest first.
      *
-     * @param more whether the log has more in the direction of reading
+     * @param more whether the log has more messages in the direction of reading
      * @param next the {@code after} or {@code before} of the next page
      * @param floor the offset up to which nothing is kept any more
      */
@@ -156,7 +159,7 @@ public final class Protocol {
 
     /** A fresh token. */
     public record Auth(@Nullable String token) {
-        /** Names nothing. */
+        /** Returns nothing of the token. */
         @Override
         public String toString() {
             return "Auth{}";
@@ -166,26 +169,29 @@ public final class Protocol {
     /** The reply to {@code $auth}; null when the token does not expire. */
     public record AuthReply(@Nullable Long expiresAt) {}
 
-    /** Client messages up to this one are processed; the answers to them stand in {@code @session} up to this offset. */
+    /**
+     * An acknowledgement: client messages up to {@code seq} are processed, and their answers are in {@code @session} up
+     * to offset {@code answers}.
+     */
     public record Ack(long seq, long answers) {}
 
-    /** How far the client has handed the user's inbox to its application. */
+    /** Up to which offset the client has handed the user's inbox to its application. */
     public record InboxAck(long offset) {}
 
     /**
-     * How much more may come; each number says how much in all, so that it may be said again.
+     * How much more the client accepts. Each number is a total, so a credit may be repeated.
      *
-     * @param read up to where the session's inbox has arrived
-     * @param streams how many items of each stream are taken, by its ref
+     * @param read up to which offset the session's inbox has arrived
+     * @param streams how many items of each stream are accepted, by its ref
      */
     public record Credit(@Nullable Long read, @Nullable Map<String, Long> streams) {}
 
-    /** The room's log broke while live; what follows begins after {@code offset}. */
+    /** A gap in a live room; the messages that follow are after {@code offset}. */
     public record GapNotice(String epoch, long offset, String reason) {}
 
     /** The server drains. */
     public record Goodbye(Retry retry) {}
 
-    /** When to come back. */
+    /** When to reconnect, in milliseconds. */
     public record Retry(long minMs, long maxMs) {}
 }

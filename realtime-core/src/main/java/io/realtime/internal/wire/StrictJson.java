@@ -7,8 +7,8 @@ import io.realtime.internal.Libraries;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Reads JSON by RFC 8259 and nothing more lenient. Gson itself is that strict only since 2.11, and applications bring
- * versions from 2.10 on. Safe for use by many threads.
+ * Reads JSON, strictly by RFC 8259. Gson itself is that strict only since 2.11, and applications may use 2.10. Safe for
+ * use by many threads.
  */
 public final class StrictJson {
     private static final Gson GSON = new Gson();
@@ -16,19 +16,19 @@ public final class StrictJson {
     private StrictJson() {}
 
     /**
-     * Checks that this works with the Gson that the application brings.
+     * Checks that this class works with the application's Gson.
      *
-     * @throws IllegalStateException when it is older than 2.10, or there is none
+     * @throws IllegalStateException if Gson is missing or older than 2.10
      */
     public static void requireGson() {
         Libraries.use("Realtime", "com.google.code.gson:gson 2.10 or newer", () -> read("1", TypeToken.get(int.class)));
     }
 
     /**
-     * Reads one value, which is the whole text; null when it is JSON's null.
+     * Reads one value, which must be the whole text; null if it is JSON's null.
      *
-     * @throws JsonSyntaxException when the text is no JSON, nests deeper than {@link Json#MAX_NESTING_FROM_SERVER}, or does
-     *     not fit the type
+     * @throws JsonSyntaxException if the text is not JSON, nests deeper than {@link Json#MAX_NESTING_FROM_SERVER}, or
+     *     does not fit the type
      */
     public static <T> @Nullable T read(String text, TypeToken<T> type) {
         JsonScanner scanner = new JsonScanner(text, Json.MAX_NESTING_FROM_SERVER);

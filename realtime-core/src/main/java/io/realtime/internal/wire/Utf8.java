@@ -5,7 +5,7 @@ import java.io.Writer;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 
-/** Text that grows, as the bytes of its UTF-8: what a frame is written to. Not safe for use by many threads. */
+/** A growing text, encoded in UTF-8, to which frames are written. Not safe for use by many threads. */
 final class Utf8 extends Writer {
     private byte[] bytes = new byte[256];
     private int length;
@@ -14,12 +14,12 @@ final class Utf8 extends Writer {
         return length;
     }
 
-    /** Forgets what is behind a length that it had. */
+    /** Shortens the text to an earlier length. */
     void truncate(int length) {
         this.length = length;
     }
 
-    /** Returns a copy of all of it. */
+    /** Returns a copy of the bytes. */
     byte[] bytes() {
         return Arrays.copyOf(bytes, length);
     }
@@ -30,7 +30,7 @@ final class Utf8 extends Writer {
         return this;
     }
 
-    /** Appends a number, which is not negative. */
+    /** Appends a number, which must not be negative. */
     Utf8 add(long number) {
         int digits = 1;
         for (long rest = number; rest >= 10; rest /= 10) {
@@ -46,7 +46,11 @@ final class Utf8 extends Writer {
         return this;
     }
 
-    /** @throws PayloadException when the text holds half a surrogate pair, which UTF-8 cannot carry */
+    /**
+     * {@inheritDoc}
+     *
+     * @throws PayloadException if the text holds half a surrogate pair, which UTF-8 cannot encode
+     */
     @Override
     public void write(String text, int from, int count) {
         reserve(count);

@@ -1,4 +1,4 @@
-/** The envelope and the frames of protocol version 1; not for applications, and free to change. */
+/** The envelope and the frames of protocol version 1; not for applications, and subject to change. */
 @NullMarked
 package io.realtime.internal.wire;
 
