@@ -21,15 +21,19 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Takes what the listening socket accepts, in place of Netty's {@code ServerBootstrap}: that one sets a connection up
- * before it can be asked who is let in, and tells nobody of one that could not be registered, whose place would be taken
- * for good. For one thread, the listening socket's event loop; what is open and what is wrong may be asked by anyone.
+ * A handler of the connections that the listening socket accepts, in place of Netty's {@code ServerBootstrap}. That one
+ * initializes a connection before the limits can be checked. It also does not report a connection that could not be
+ * registered, whose place would be occupied forever. For one thread, the listening socket's event loop. Any thread may
+ * call {@link #open} and {@link #failure}.
  */
 final class AcceptHandler extends ChannelInboundHandlerAdapter {
     private static final Logger LOG = LoggerFactory.getLogger(AcceptHandler.class);
     private static final Duration RETRY_PAUSE = Duration.ofMillis(500);
 
-    /** At most so much of one peer before the others have their turn; Netty's default would be 1 MiB: a flood of frames. */
+    /**
+     * Reads a limited amount from one peer before the others have their turn. Netty's default would be 1 MiB, a flood
+     * of frames.
+     */
     private static final RecvByteBufAllocator READS =
             new AdaptiveRecvByteBufAllocator(64, 2048, 16 * 1024).maxMessagesPerRead(1);
 
@@ -42,7 +46,11 @@ final class AcceptHandler extends ChannelInboundHandlerAdapter {
     private final Set<NettyConnection> connections = ConcurrentHashMap.newKeySet();
     private volatile @Nullable String failure;
 
-    /** @param onEmpty told on an event loop whenever no connection is left */
+    /**
+     * Creates a handler.
+     *
+     * @param onEmpty runs on an event loop each time that no connection is left
+     */
     AcceptHandler(EventLoopGroup loops, Config config, @Nullable ServerTls tls, Acceptor acceptor, Runnable onEmpty) {
         this.loops = loops;
         this.config = config;
@@ -57,7 +65,7 @@ final class AcceptHandler extends ChannelInboundHandlerAdapter {
         return connections;
     }
 
-    /** Returns why the last attempt to accept failed, or null when it did not. */
+    /** Returns why the last attempt to accept failed, or null if it succeeded. */
     @Nullable
     String failure() {
         return failure;
@@ -79,7 +87,8 @@ final class AcceptHandler extends ChannelInboundHandlerAdapter {
             channel.config().setTcpNoDelay(true);
             channel.config().setSendBufferSize(Admission.SEND_BUFFER);
             channel.config().setRecvByteBufAllocator(READS);
-            channel.config().setAllowHalfClosure(true); // what we said last reaches who has nothing more to say
+            // A peer that has ended its output still gets our last frames.
+            channel.config().setAllowHalfClosure(true);
             EventLoop loop = loops.next();
             connection = new NettyConnection(channel, loop, remote, place, config, acceptor, this::ended);
             if (tls != null) {
@@ -89,11 +98,12 @@ final class AcceptHandler extends ChannelInboundHandlerAdapter {
             place.upgrading(connection::abort);
             connections.add(connection);
             loop.register(channel).addListener(registered -> {
-                if (!registered.isSuccess()) { // and has closed it, which its connection hears
+                // Netty has closed the channel, and the connection gets that event.
+                if (!registered.isSuccess()) {
                     Steps.warn(LOG, "an accepted connection could not be registered", registered.cause());
                 }
             });
-        } catch (Throwable broken) { // this peer's alone
+        } catch (Throwable broken) { // affects only this peer
             if (broken instanceof Error) {
                 Steps.log(LOG, "a connection could not be taken", broken);
             } else {
@@ -102,7 +112,7 @@ final class AcceptHandler extends ChannelInboundHandlerAdapter {
             if (place != null) {
                 place.leave();
             }
-            channel.unsafe().closeForcibly(); // which tells no connection
+            channel.unsafe().closeForcibly(); // sends no event to the connection
             if (connection != null) {
                 ended(connection);
             }
@@ -116,7 +126,10 @@ final class AcceptHandler extends ChannelInboundHandlerAdapter {
         }
     }
 
-    /** Accepting failed; when descriptors have run out, asking again at once would only keep a core busy. */
+    /**
+     * Pauses accepting after a failure: if file descriptors have run out, an immediate retry would only keep a core
+     * busy.
+     */
     @Override
     @SuppressWarnings("FutureReturnValueIgnored") // the task cannot fail
     public void exceptionCaught(ChannelHandlerContext context, Throwable cause) {
@@ -124,7 +137,8 @@ final class AcceptHandler extends ChannelInboundHandlerAdapter {
             Steps.log(LOG, "accepting fails; trying again every " + RETRY_PAUSE.toMillis() + " ms", cause);
         }
         failure = String.valueOf(cause.getMessage());
-        context.executor() // first: else accepting would end when there is no memory for the task
+        // Schedule first: if there is no memory for the task, accepting must not stop.
+        context.executor()
                 .schedule(
                         () -> context.channel().config().setAutoRead(true),
                         RETRY_PAUSE.toMillis(),

@@ -6,8 +6,7 @@ import io.netty.channel.nio.NioEventLoopGroup;
 import java.util.concurrent.ThreadFactory;
 
 /**
- * Makes the event loops, as many as there are cores: Netty's default is two per core, for handlers that may wait, and ours
- * never do.
+ * Creates the event loops, one per core. Netty's default is two per core, for handlers that may block; ours never do.
  */
 final class EventLoops {
     private EventLoops() {}
@@ -17,7 +16,7 @@ final class EventLoops {
         return isNetty41() ? ofNetty41(epoll, count, threads) : new FairEventLoops(epoll, count, threads);
     }
 
-    /** Returns whether Netty is older than 4.2, which separates loops from what they wait for. */
+    /** Returns whether Netty is older than 4.2, which separates event loops from the I/O that they wait for. */
     private static boolean isNetty41() {
         try {
             Class.forName("io.netty.channel.IoHandlerFactory", false, EventLoopGroup.class.getClassLoader());
@@ -27,8 +26,11 @@ final class EventLoops {
         }
     }
 
-    /** These run 64 tasks, or for as long as the sockets took, before they look at the sockets again. */
-    @SuppressWarnings("deprecation") // in 4.2
+    /**
+     * Creates the event loops of Netty 4.1. They run 64 tasks, or for as long as the sockets took, before they check
+     * the sockets again.
+     */
+    @SuppressWarnings("deprecation") // deprecated in 4.2
     private static EventLoopGroup ofNetty41(boolean epoll, int count, ThreadFactory threads) {
         return epoll ? new EpollEventLoopGroup(count, threads) : new NioEventLoopGroup(count, threads);
     }

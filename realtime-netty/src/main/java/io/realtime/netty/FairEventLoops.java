@@ -12,9 +12,9 @@ import java.util.concurrent.Executor;
 import java.util.concurrent.ThreadFactory;
 
 /**
- * The event loops of Netty 4.2, which runs tasks for a whole second before it looks at the sockets again. Sends are tasks of
- * a loop: a broadcast to many would keep it from reading, and from accepting, for that long. Here the sockets have their
- * turn after each millisecond, or 64 tasks where that is more.
+ * The event loops of Netty 4.2, with a shorter time for tasks. By default they run tasks for a whole second before they
+ * check the sockets again. Sends are tasks of a loop, so during a broadcast to many members it would not read or accept
+ * for that long. Here the sockets have their turn after 1 ms, or after 64 tasks if those take longer.
  */
 final class FairEventLoops extends MultiThreadIoEventLoopGroup {
     private static final Duration TASKS = Duration.ofMillis(1);

@@ -38,16 +38,16 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * One connection from its accept to its end, the last handler of its pipeline. Its event loop upgrades it, decodes,
- * calls the listener, keeps the deadlines and ends it; anyone may send, close or abort, and none of that runs the
- * listener or touches the socket on the caller's stack. Why it ends is decided once, by whoever comes first. Has no
- * lock: outbound is {@link Outbound}'s.
+ * One connection from its accept to its end; the last handler of its pipeline. Its event loop upgrades it, decodes,
+ * calls the listener, keeps the deadlines and ends it. Any thread may send, close or abort; none of these calls the
+ * listener or writes to the socket on the caller's stack. The first cause decides the reason of the end. The class has
+ * no lock; {@link Outbound} has one.
  */
 final class NettyConnection extends ChannelInboundHandlerAdapter
         implements Connection, FrameDecoder.Sink, Outbound.Owner {
     private static final Logger LOG = LoggerFactory.getLogger(NettyConnection.class);
 
-    /** How long a peer may take to answer a close, or to leave after a refusal. */
+    /** How long a peer may take to answer a close, or to disconnect after a refusal. */
     private static final Duration CLOSE_GRACE = Duration.ofSeconds(5);
 
     private final SocketChannel channel;
@@ -63,16 +63,16 @@ final class NettyConnection extends ChannelInboundHandlerAdapter
     private final AtomicBoolean cutting = new AtomicBoolean();
     private volatile boolean opened;
 
-    // The event loop's
+    // Used on the event loop.
     private @Nullable RequestHead head;
     private @Nullable ConnectionListener listener;
     private @Nullable Future<?> deadline;
-    private boolean failed; // nothing more of the peer is heard
+    private boolean failed; // further input of the peer is ignored
 
     /**
-     * Takes an accepted channel that is about to be registered with this loop.
+     * Creates a connection for an accepted channel that is about to be registered with this loop.
      *
-     * @param onEnded told on the loop when the connection is over
+     * @param onEnded called on the loop when the connection is over
      */
     NettyConnection(
             SocketChannel channel,
@@ -95,7 +95,7 @@ final class NettyConnection extends ChannelInboundHandlerAdapter
         channel.closeFuture().addListener(closed -> end());
     }
 
-    // ---- Connection: anyone
+    // ---- Connection: any thread
 
     @Override
     public boolean send(MessageBatch batch) {
@@ -141,7 +141,7 @@ final class NettyConnection extends ChannelInboundHandlerAdapter
     public void close(CloseReason why) {
         if (opened) {
             closeWith(Ending.local(why), Outbound.Then.GO_ON);
-        } else { // at the server's end, before the upgrade was done
+        } else { // the server stopped before the upgrade was complete
             lose("closed before the upgrade");
         }
     }
@@ -160,7 +160,8 @@ final class NettyConnection extends ChannelInboundHandlerAdapter
         if (!ending.compareAndSet(null, why)) {
             return false;
         }
-        execute(this::cutAfterGrace); // first: it ends also when there is no memory for the farewell
+        // First, so that the connection ends even if there is no memory for the close frame.
+        execute(this::cutAfterGrace);
         outbound.seal(ControlFrames.close(why.reason()), then);
         return true;
     }
@@ -170,7 +171,8 @@ final class NettyConnection extends ChannelInboundHandlerAdapter
         if (cutting.compareAndSet(false, true)) {
             try {
                 execute(this::cut);
-            } catch (Throwable failure) { // out of memory, say: the next to lose it tries again
+            } catch (Throwable failure) {
+                // For example out of memory: the next call tries again.
                 cutting.set(false);
                 throw failure;
             }
@@ -180,7 +182,8 @@ final class NettyConnection extends ChannelInboundHandlerAdapter
     private void execute(Runnable task) {
         try {
             loop.execute(task);
-        } catch (RejectedExecutionException stopped) { // with the loop every connection of it has ended
+        } catch (RejectedExecutionException stopped) {
+            // All connections of the loop have ended with it.
             LOG.debug("{} has ended with its transport", remote);
         }
     }
@@ -211,7 +214,8 @@ final class NettyConnection extends ChannelInboundHandlerAdapter
         } catch (UpgradeRequest.Refused refused) {
             refuse(refused.status(), refused.reason());
             return;
-        } catch (Throwable failure) { // an Error of the acceptor's must not end what others share
+        } catch (Throwable failure) {
+            // An Error of the acceptor must not end an event loop that others share.
             Steps.log(LOG, "deciding about an upgrade failed", failure);
             refuse(500, "Internal Server Error");
             return;
@@ -235,7 +239,7 @@ final class NettyConnection extends ChannelInboundHandlerAdapter
         }
     }
 
-    // ---- the event loop: what arrives
+    // ---- the event loop: input
 
     @Override
     public void channelRead(ChannelHandlerContext context, Object message) {
@@ -268,7 +272,7 @@ final class NettyConnection extends ChannelInboundHandlerAdapter
                 refuse(431, "Request Header Fields Too Large");
             }
         }
-        if (opened) { // else what follows a refusal is ignored
+        if (opened) { // input after a refusal is ignored
             decoder.decode(part);
         }
     }
@@ -318,13 +322,16 @@ final class NettyConnection extends ChannelInboundHandlerAdapter
         }
         try {
             call.accept(to);
-        } catch (Throwable failure) { // this connection's alone
+        } catch (Throwable failure) { // affects only this connection
             Steps.log(LOG, "a connection's listener failed", failure);
             fail(new CloseReason(CloseReason.INTERNAL_ERROR, "the server failed to handle a message"));
         }
     }
 
-    /** Says why and hangs up: the peer is not asked, since nothing more of it can be understood. */
+    /**
+     * Sends the reason and ends the output. The peer's answer is not awaited, because its further input cannot be
+     * decoded.
+     */
     private void fail(CloseReason why) {
         failed = true;
         if (!closeWith(Ending.local(why), Outbound.Then.SHUT_OUTPUT)) {
@@ -341,7 +348,10 @@ final class NettyConnection extends ChannelInboundHandlerAdapter
         }
     }
 
-    /** The peer sends no more, by TCP or by TLS: what we said last still reaches it; else it has left. */
+    /**
+     * Handles the end of the peer's input, by TCP or by TLS. If a close was sent, it still reaches the peer; else the
+     * peer has left.
+     */
     @Override
     public void userEventTriggered(ChannelHandlerContext context, Object event) {
         boolean inputEnded = event == ChannelInputShutdownEvent.INSTANCE || event == SslCloseCompletionEvent.SUCCESS;
@@ -358,7 +368,8 @@ final class NettyConnection extends ChannelInboundHandlerAdapter
     @Override
     public void failed(Throwable cause) {
         if (cause instanceof IOException
-                || cause.getCause() instanceof IOException) { // the network's, the peer's, TLS's
+                // From the network, the peer or TLS.
+                || cause.getCause() instanceof IOException) {
             LOG.debug("the connection of {} broke", remote, cause);
         } else {
             Steps.log(LOG, "the connection of " + remote + " failed", cause);
@@ -372,7 +383,7 @@ final class NettyConnection extends ChannelInboundHandlerAdapter
     }
 
     @Override
-    @SuppressWarnings("FutureReturnValueIgnored") // what fails to close is cut at the deadline
+    @SuppressWarnings("FutureReturnValueIgnored") // if this fails, the deadline closes the socket
     public void written(Outbound.Then then) {
         if (then == Outbound.Then.FINISH) {
             channel.close();
@@ -396,7 +407,7 @@ final class NettyConnection extends ChannelInboundHandlerAdapter
         }
     }
 
-    /** Gives the peer a while to answer, from when it takes no more of what waits for it. */
+    /** Gives the peer a grace period to answer, which begins when it accepts no more of what waits for it. */
     private void cutAfterGrace() {
         long taken = outbound.taken();
         Runnable check = () -> {
@@ -407,11 +418,11 @@ final class NettyConnection extends ChannelInboundHandlerAdapter
             }
         };
         Future<?> next = channel.isOpen() ? loop.schedule(check, CLOSE_GRACE.toNanos(), TimeUnit.NANOSECONDS) : null;
-        cancelDeadline(); // once there is another
+        cancelDeadline(); // only after there is another one
         deadline = next;
     }
 
-    /** Closes the socket past the TLS handler, which would first have its farewell written. */
+    /** Closes the socket directly, because the TLS handler would first write its close_notify. */
     private void cut() {
         channel.unsafe().close(channel.unsafe().voidPromise());
     }

@@ -27,10 +27,10 @@ import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The transport for many connections and for TLS, on Netty: native epoll on Linux, NIO elsewhere; one daemon thread per
- * core.
+ * A transport for many connections and for TLS, on Netty. It uses native epoll on Linux, NIO elsewhere, and one daemon
+ * thread per core.
  *
- * <p>Start and stop from any thread but the transport's own.
+ * <p>Start and stop it on any thread except those of the transport.
  */
 public final class NettyTransport implements ServerTransport {
     static final String NAME = "netty";
@@ -51,12 +51,12 @@ public final class NettyTransport implements ServerTransport {
     private record Running(EventLoopGroup loops, Channel listening, AcceptHandler accepted, int port) {}
 
     /**
-     * A transport that is not started.
+     * Creates a transport that is not started.
      *
-     * @throws IllegalStateException when Netty's modules are not there, or too old
+     * @throws IllegalStateException if Netty's modules are missing or too old
      */
     public NettyTransport() {
-        this(Libraries.use(USER, NETTY, () -> Epoll.isAvailable())); // a method reference would link before
+        this(Libraries.use(USER, NETTY, () -> Epoll.isAvailable())); // a method reference would link the class before
     }
 
     NettyTransport(boolean epoll) {
@@ -69,7 +69,7 @@ public final class NettyTransport implements ServerTransport {
     }
 
     @Override
-    @SuppressWarnings("FutureReturnValueIgnored") // nobody waits for the threads of a transport that did not start
+    @SuppressWarnings("FutureReturnValueIgnored") // no caller waits for the threads of a transport that failed to start
     public void start(Config config, Acceptor acceptor) throws IOException {
         if (!used.compareAndSet(false, true)) {
             throw new IllegalStateException("a transport starts once");
@@ -90,7 +90,7 @@ public final class NettyTransport implements ServerTransport {
             running = new Running(
                     loops, listening, accepted, listening.localAddress().getPort());
             done = true;
-        } catch (ChannelException | IllegalStateException failure) { // without descriptors, say
+        } catch (ChannelException | IllegalStateException failure) { // for example, no file descriptors
             throw new IOException("the transport could not open its socket or its event loops: " + failure, failure);
         } catch (LinkageError unfit) {
             throw Libraries.unfit(USER, NETTY, unfit);
@@ -104,7 +104,10 @@ public final class NettyTransport implements ServerTransport {
         }
     }
 
-    /** Before the event loops end: some of them would leave a socket open that they have just got, or never got. */
+    /**
+     * Closes the socket before the event loops end: some event loops would leave a socket open that they just got, or
+     * never got.
+     */
     private static void close(@Nullable ServerSocketChannel listening) {
         if (listening == null) {
             return;
@@ -176,7 +179,8 @@ public final class NettyTransport implements ServerTransport {
         try {
             accepted.open().forEach(connection -> connection.close(goingAway));
             awaitNone(accepted, drain);
-        } finally { // when interrupted too, and again
+        } finally {
+            // Also if interrupted, or called again.
             accepted.open().forEach(NettyConnection::abort);
             awaitLastCalls(accepted);
             ended = now.loops().shutdownGracefully(0, LAST_CALLS.toMillis(), TimeUnit.MILLISECONDS);
@@ -184,7 +188,7 @@ public final class NettyTransport implements ServerTransport {
         ended.await();
     }
 
-    /** Whatever interrupts it: event loops that end make no last calls. */
+    /** Waits for the listeners' last calls, even if interrupted, because event loops that end make no more calls. */
     private void awaitLastCalls(AcceptHandler accepted) {
         long end = System.nanoTime() + LAST_CALLS.toNanos();
         boolean interrupted = false;

@@ -2,9 +2,9 @@ package io.realtime.netty;
 
 import io.realtime.spi.ServerTransport;
 
-/** Offers {@link NettyTransport} by the name {@code netty}. */
+/** The provider of {@link NettyTransport}, with the name {@code netty}. */
 public final class NettyTransportProvider implements ServerTransport.Provider {
-    /** For {@link java.util.ServiceLoader}. */
+    /** Creates a provider, for {@link java.util.ServiceLoader}. */
     public NettyTransportProvider() {}
 
     @Override

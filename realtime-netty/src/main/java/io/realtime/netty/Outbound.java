@@ -18,31 +18,35 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * What waits for one peer, bounded by bytes. Anyone puts in; the connection's event loop takes out, one task for all
- * that was put in since the last and one flush for the task.
+ * The outbound data that waits for one peer, bounded by bytes. Any thread adds to it. The connection's event loop takes
+ * from it: one task for all data that was added since the last task, and one flush for each task.
  *
- * <p>Only as much as the channel calls writable, 64 KiB, goes to Netty at a time; what is behind it stays here as views
- * of arrays that all receivers of a broadcast share. So a reader that has stopped costs its share of direct memory, not
- * its bound. A socket needs the bytes in direct memory: what many receivers of one event loop are sent is copied there
- * once, all else once per receiver, and the frames of a burst are joined on the way, so that they cost one entry in
- * Netty's queue and one TLS record.
+ * <p>At a time, Netty gets only as much as the channel calls writable, 64 KiB. The rest stays here, as views of arrays
+ * that all receivers of a broadcast share. So a reader that has stopped uses its share of direct memory, not its whole
+ * bound. A socket needs the bytes in direct memory. What many receivers on one event loop are sent is copied there
+ * once; all else is copied once per receiver. The frames of a burst are joined in that copy, so that they use one entry
+ * in Netty's queue and one TLS record.
  *
- * <p>The lock is a leaf: nothing is written or called under it.
+ * <p>The lock is a leaf: while it is held, nothing is written and no other code is called.
  */
-@SuppressWarnings("NonAtomicVolatileUpdate") // updated under the lock, read by those who only want to know
+// updated under the lock; read without it where an approximate value is enough
+@SuppressWarnings("NonAtomicVolatileUpdate")
 final class Outbound {
     private static final Logger LOG = LoggerFactory.getLogger(Outbound.class);
     private static final int CHUNK = 32 * 1024;
 
-    /** How much is held for a flush, unless the bound is small. */
+    /** How many bytes are deferred until a flush, unless the bound is small. */
     private static final int HELD_BYTES = 16 * 1024;
 
-    /** Up to here bytes are written in the order in which they came, beyond it connection by connection, a chunk at a time. */
+    /**
+     * Up to this many bytes are written in the order of arrival. More are written connection by connection, one chunk
+     * at a time.
+     */
     private static final int SHORT = 4 * 1024;
 
     /**
-     * Those with much to write. Between two of their pieces the event loop does what else it has to do: so many who are
-     * far behind hold up nobody who is not. The event loop's own.
+     * The connections with much to write. Between two of their chunks the event loop does its other work, so that many
+     * slow connections do not delay the others. Used on the event loop.
      */
     private static final FastThreadLocal<ArrayDeque<Outbound>> LINE = new FastThreadLocal<>() {
         @Override
@@ -65,22 +69,25 @@ final class Outbound {
 
     private static final Runnable NEXT_IN_LINE = Outbound::nextInLine;
 
-    /** By which part of the bound the event loop may be behind before those who send should wait. */
+    /** The fraction of the bound, as a divisor, by which the event loop may be behind before senders should wait. */
     private static final int LAG = 8;
 
-    /** Who is told, on the event loop. */
+    /** The owner of this outbound data; called on the event loop. */
     interface Owner {
-        /** Nothing waits any more, after it was said that much did. */
+        /** Handles the end of a backlog that was reported before. */
         void drained();
 
-        /** All was written behind which the output ends; the connection ends with it, or waits for the peer to leave. */
+        /**
+         * Handles that the last frame was written, after which the output ends. Then the connection ends too, or waits
+         * for the peer to disconnect.
+         */
         void written(Then then);
 
-        /** Nothing more can be written. */
+        /** Handles a failure after which nothing more can be written. */
         void failed(Throwable cause);
     }
 
-    /** What happens once all was written. */
+    /** What follows after all data was written. */
     enum Then {
         GO_ON,
         SHUT_OUTPUT,
@@ -95,21 +102,27 @@ final class Outbound {
     private final Runnable write = this::write;
 
     private final ReentrantLock lock = new ReentrantLock();
-    private ArrayDeque<ByteBuffer> queue = new ArrayDeque<>(2); // Guarded by lock
-    private volatile long waiting; // Written under lock; bytes in the queue, taken from it, and in the channel
-    private boolean scheduled; // Guarded by lock; the event loop will write, now or when the channel can take more
-    private volatile long takenByPeer; // Written under lock; bytes that left after they had to wait for the peer
-    private boolean owesDrained; // Guarded by lock
-    private boolean sealed; // Guarded by lock; the last frame is queued
-    private boolean closed; // Guarded by lock
-    private Then then = Then.GO_ON; // Guarded by lock
-    private volatile boolean blocked; // Written under lock; the peer does not read: on until the channel can take more
+    private ArrayDeque<ByteBuffer> queue = new ArrayDeque<>(2); // guarded by lock
+    // Written under lock: the bytes in the queue, taken from it, and in the channel.
+    private volatile long waiting;
+    // Guarded by lock: the event loop will write, now or when the channel is writable again.
+    private boolean scheduled;
+    // Written under lock: the bytes that were written after they had to wait for the peer.
+    private volatile long takenByPeer;
+    private boolean owesDrained; // guarded by lock
+    private boolean sealed; // guarded by lock: the last frame is queued
+    private boolean closed; // guarded by lock
+    private Then then = Then.GO_ON; // guarded by lock
+    // Written under lock: true while the peer does not read, until the channel is writable again.
+    private volatile boolean blocked;
     private volatile List<Runnable> lagging =
-            List.of(); // Written under lock; who waits until the event loop has caught up
+            List.of(); // written under lock: wait until the event loop has caught up
 
-    // The event loop's
+    // Used on the event loop.
     private ArrayDeque<ByteBuffer> taken = new ArrayDeque<>(2);
-    private int done; // of the first that is taken: others read the same buffer
+    // How many bytes of the first taken buffer were written. Others read the same buffer, so its position must not
+    // move.
+    private int done;
 
     Outbound(Channel channel, EventLoop loop, int bound, Owner owner) {
         this.channel = channel;
@@ -119,19 +132,22 @@ final class Outbound {
         this.owner = owner;
     }
 
-    // ---- anyone
+    // ---- any thread
 
-    /** Queues data; false, and nothing taken, when sealed or beyond the bound. */
+    /** Queues data; false, and nothing queued, if sealed or beyond the bound. */
     boolean send(ByteBuffer data) {
         return offer(data, true, 0);
     }
 
-    /** Queues data for {@link #flush}, or for whatever is queued next; written at once when much waits. */
+    /**
+     * Queues data without a write until {@link #flush}, or until something else is queued. If much waits it is written
+     * immediately.
+     */
     boolean queue(ByteBuffer data) {
         return offer(data, true, held);
     }
 
-    /** Has what was queued and is held written. */
+    /** Writes the data that was queued and deferred. */
     void flush() {
         lock.lock();
         try {
@@ -144,7 +160,7 @@ final class Outbound {
         wake();
     }
 
-    /** Queues a control frame, or drops it when the bound is reached: a peer that floods us with pings has its way. */
+    /** Queues a control frame. Beyond the bound it is dropped, so a peer that floods us with pings gets no answers. */
     void control(ByteBuffer frame) {
         offer(frame, false, 0);
     }
@@ -155,7 +171,7 @@ final class Outbound {
             if (sealed || closed) {
                 return false;
             }
-            // A control frame is small: it goes whenever nothing waits.
+            // A control frame is small: it is queued whenever nothing waits.
             if (waiting + data.remaining() > bound && (isData || waiting > 0)) {
                 owesDrained |= isData && waiting > 0;
                 return false;
@@ -171,7 +187,7 @@ final class Outbound {
         return wake();
     }
 
-    /** Queues the last bytes, whatever the bound; what is sent later is refused. Does nothing when sealed already. */
+    /** Queues the last bytes, whatever the bound; later sends are refused. Does nothing if already sealed. */
     void seal(ByteBuffer last, Then next) {
         lock.lock();
         try {
@@ -179,7 +195,7 @@ final class Outbound {
                 return;
             }
             sealed = true;
-            if (then != Then.FINISH) { // the peer was faster
+            if (then != Then.FINISH) { // else the peer was faster
                 then = next;
             }
             enqueue(last);
@@ -192,7 +208,10 @@ final class Outbound {
         wake();
     }
 
-    /** Has the connection end as soon as all is written. False when the last frame is not queued yet: then behind that. */
+    /**
+     * Ends the connection as soon as all data is written. Returns false if the last frame is not queued yet; then the
+     * connection ends after that frame.
+     */
     boolean finish() {
         lock.lock();
         try {
@@ -214,12 +233,12 @@ final class Outbound {
         return waiting;
     }
 
-    /** Returns how many bytes have left that had to wait for the peer. */
+    /** Returns how many bytes were written after they had to wait for the peer. */
     long taken() {
         return takenByPeer;
     }
 
-    /** Returns whether the event loop, and not the peer, is behind; then the task is run once it has caught up. */
+    /** Returns true if the event loop is behind, not the peer; then the task runs once when the loop has caught up. */
     boolean awaitWritable(Runnable caughtUp) {
         if (waiting <= bound / LAG) {
             return false;
@@ -236,14 +255,14 @@ final class Outbound {
         }
     }
 
-    private void enqueue(ByteBuffer data) { // Guarded by lock
+    private void enqueue(ByteBuffer data) { // guarded by lock
         if (data.hasRemaining()) {
             queue.add(data);
             waiting += data.remaining();
         }
     }
 
-    private boolean takeTurn() { // Guarded by lock
+    private boolean takeTurn() { // guarded by lock
         if (scheduled) {
             return false;
         }
@@ -259,11 +278,13 @@ final class Outbound {
         try {
             loop.execute(task);
             return true;
-        } catch (RejectedExecutionException stopped) { // with the loop every connection of it has ended
+        } catch (RejectedExecutionException stopped) {
+            // All connections of the loop have ended with it.
             LOG.debug("not sent, the transport has stopped: {}", channel);
             shut();
             return false;
-        } catch (Throwable failure) { // out of memory, say: the loop will not come, and nobody may wait for it
+        } catch (Throwable failure) {
+            // For example out of memory: the loop will not write, so no sender may wait for it.
             shut();
             throw failure;
         }
@@ -271,7 +292,7 @@ final class Outbound {
 
     // ---- the event loop
 
-    /** Writes what waits: at once when that is short, else when it is the turn of this connection. */
+    /** Writes the waiting data: immediately if it is short, else when this connection has its turn. */
     private void write() {
         if (waiting <= SHORT) {
             writePiece();
@@ -279,23 +300,29 @@ final class Outbound {
         }
         ArrayDeque<Outbound> line = LINE.get();
         try {
-            if (line.isEmpty()) { // first: behind one that waits for no task all others would wait for ever
+            // First the task: if it were rejected after this was added, all later connections would wait forever.
+            if (line.isEmpty()) {
                 execute(NEXT_IN_LINE);
             }
             line.add(this);
-        } catch (Throwable failure) { // out of memory, say: this connection's end
+        } catch (Throwable failure) {
+            // For example out of memory: this connection ends.
             owner.failed(failure);
         }
     }
 
-    /** One piece, and then whatever else the event loop has to do; the next at once when that takes no more tasks. */
+    /**
+     * Writes one chunk; then the event loop does its other work. If the loop accepts no task, the next connection's
+     * chunk follows immediately.
+     */
     private static void nextInLine() {
         ArrayDeque<Outbound> line = LINE.get();
         while (!line.isEmpty()) {
             Outbound first = line.remove();
             try {
                 first.writePiece();
-            } catch (Throwable failure) { // an error of one connection must not keep back the others
+            } catch (Throwable failure) {
+                // An Error of one connection must not stop the others.
                 Steps.log(LOG, "nothing more is written to " + first.channel, failure);
             }
             if (line.isEmpty() || first.leavesTheRest()) {
@@ -308,13 +335,13 @@ final class Outbound {
         try {
             loop.execute(NEXT_IN_LINE);
             return true;
-        } catch (Throwable full) { // out of memory, say
+        } catch (Throwable full) { // for example, out of memory
             LOG.debug("the event loop took no task", full);
             return false;
         }
     }
 
-    /** Writes of what waits at most a chunk, as far as the channel takes it. */
+    /** Writes at most a chunk of the waiting data, as far as the channel is writable. */
     private void writePiece() {
         try {
             int written = 0;
@@ -335,7 +362,8 @@ final class Outbound {
             } else {
                 caughtUp(true);
             }
-        } catch (Throwable failure) { // no direct memory, say: this connection's end, not the loop's
+        } catch (Throwable failure) {
+            // For example no direct memory: this connection ends, not the loop.
             owner.failed(failure);
         }
     }
@@ -348,10 +376,11 @@ final class Outbound {
         }
     }
 
-    /** Nothing more can be written now; those who waited for that go on. */
+    /** Runs the tasks that waited until nothing more can be written. */
     private void caughtUp(boolean peerIsSlow) {
         if (!peerIsSlow && !blocked && lagging.isEmpty()) {
-            return; // who comes now finds that this loop is not scheduled
+            // A caller that comes now sees that this loop is not scheduled.
+            return;
         }
         List<Runnable> waited;
         lock.lock();
@@ -362,15 +391,15 @@ final class Outbound {
         } finally {
             lock.unlock();
         }
-        Steps.each(waited, Runnable::run); // one room's must not keep back the others
+        Steps.each(waited, Runnable::run); // one room's task must not stop the others
     }
 
-    /** The channel may take more again. */
+    /** Handles that the channel is writable again. */
     void writable() {
         lock.lock();
         try {
             if (!blocked) {
-                return; // it is our own flush that calls
+                return; // called by our own flush
             }
             blocked = false;
         } finally {
@@ -410,7 +439,10 @@ final class Outbound {
         return chunk;
     }
 
-    /** Takes what was queued; false, and the next to queue something wakes this loop again, when that is nothing. */
+    /**
+     * Takes the queued data. If there is none, returns false, and the next caller that queues something wakes this
+     * loop.
+     */
     private boolean take() {
         lock.lock();
         try {
@@ -435,7 +467,7 @@ final class Outbound {
         }
     }
 
-    /** Notes what was written, and says what is to be said once nothing waits. */
+    /** Records what was written, and notifies the owner once nothing waits. */
     private void settle(int written) {
         boolean drained;
         Then next;
@@ -468,7 +500,7 @@ final class Outbound {
         }
     }
 
-    /** Forgets what waits, and takes no more. */
+    /** Discards the waiting data, and refuses more. */
     void close() {
         taken.clear();
         shut();
@@ -487,14 +519,14 @@ final class Outbound {
     }
 
     /**
-     * What was written last, and in direct memory from its second receiver on, until something else is written: at most a
-     * chunk. The event loop's own.
+     * The buffer that was written last, until another one is written; at most a chunk. From its second receiver on it
+     * is in direct memory. Used on the event loop.
      */
     private static final class Broadcast {
         private @Nullable ByteBuffer last;
         private @Nullable ByteBuf direct;
 
-        @SuppressWarnings("ReferenceEquality") // the same buffer: comparing bytes would cost what it is to save
+        @SuppressWarnings("ReferenceEquality") // compares identity: comparing bytes would cost what it saves
         ByteBuf inDirectMemory(ByteBuffer data, ByteBufAllocator memory) {
             if (data != last) {
                 forget();

@@ -27,15 +27,15 @@ import javax.crypto.spec.PBEKeySpec;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Reads a server's certificate and key from PEM files. Netty reads them too, but takes a key that is not the
- * certificate's, and then no client can connect while the server says that all is well.
+ * Reads a server's certificate and key from PEM files. Netty can read them too, but accepts a key that does not match
+ * the certificate. Then the server reports no problem, and no client can connect.
  */
 final class PemFiles {
     private static final String PBES2 = "1.2.840.113549.1.5.13";
     private static final Pattern KEY = Pattern.compile(
             "-----BEGIN (ENCRYPTED )?PRIVATE KEY-----([A-Za-z0-9+/=\\s]+)-----END (ENCRYPTED )?PRIVATE KEY-----");
 
-    /** Who the server is. */
+    /** The certificate chain and the key of a server. */
     record Identity(List<Certificate> chain, PrivateKey key) {}
 
     private PemFiles() {}
@@ -43,7 +43,7 @@ final class PemFiles {
     /**
      * Reads both files.
      *
-     * @throws IOException naming the file that cannot be used, and why
+     * @throws IOException naming the file that cannot be used, and the reason
      */
     static Identity read(Tls.Pem pem) throws IOException {
         List<Certificate> chain = chain(pem.certificates());
@@ -92,7 +92,8 @@ final class PemFiles {
         AlgorithmParameters parameters = info.getAlgParameters();
         String scheme = info.getAlgName();
         if (parameters != null && (scheme.equals(PBES2) || scheme.equals("PBES2"))) {
-            scheme = parameters.toString(); // the one way in which the JDK tells which cipher PBES2 stands for
+            // Only this text of the JDK names the cipher that PBES2 uses.
+            scheme = parameters.toString();
         }
         Cipher cipher = Cipher.getInstance(scheme);
         cipher.init(
@@ -117,7 +118,10 @@ final class PemFiles {
         return signature.verify(signed);
     }
 
-    /** An exception of ours says it in words; of others the class says more. */
+    /**
+     * Returns the reason of a failure. Our own IOException explains it in its message; for others the class is also
+     * needed.
+     */
     private static String why(Exception unusable) {
         return unusable.getClass() == IOException.class ? String.valueOf(unusable.getMessage()) : unusable.toString();
     }

@@ -4,7 +4,7 @@ import java.nio.ByteBuffer;
 import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
-/** Collects the head of an HTTP request, as far as it has arrived and up to a limit. For one thread. */
+/** Collects the head of an HTTP request as it arrives, up to a limit. For one thread. */
 final class RequestHead {
     private final int limit;
     private byte[] bytes = new byte[0];
@@ -15,9 +15,9 @@ final class RequestHead {
     }
 
     /**
-     * Takes from the input what belongs to the head, and leaves what follows it.
+     * Reads the part of the input that belongs to the head; what follows stays in the input.
      *
-     * @return the whole head, its empty line included, or null as long as there is no end
+     * @return the whole head, its empty line included, or null if its end has not arrived
      */
     @Nullable
     ByteBuffer read(ByteBuffer in) {
@@ -37,7 +37,7 @@ final class RequestHead {
         return null;
     }
 
-    /** Returns whether the limit is reached, so that there will be no end. */
+    /** Returns whether the limit is reached, so that the end cannot arrive any more. */
     boolean isFull() {
         return length == limit;
     }

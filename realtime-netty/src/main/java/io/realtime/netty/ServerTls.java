@@ -12,7 +12,7 @@ import javax.net.ssl.KeyManagerFactory;
 import javax.net.ssl.SSLContext;
 import javax.net.ssl.SSLEngine;
 
-/** Makes the TLS handler of each connection: the JDK's TLS, 1.2 and 1.3, without ALPN. Immutable. */
+/** Creates the TLS handler of each connection: TLS 1.2 and 1.3 of the JDK, without ALPN. Immutable. */
 final class ServerTls {
     private static final List<String> PROTOCOLS = List.of("TLSv1.3", "TLSv1.2");
 
@@ -29,9 +29,9 @@ final class ServerTls {
     }
 
     /**
-     * Reads what the configuration names.
+     * Reads the certificate and the key of a configuration.
      *
-     * @throws IOException naming the file that cannot be used, and why
+     * @throws IOException naming the file that cannot be used, and the reason
      */
     static ServerTls of(Tls tls) throws IOException {
         return new ServerTls(
@@ -40,7 +40,7 @@ final class ServerTls {
 
     private static SSLContext context(PemFiles.Identity identity) throws IOException {
         try {
-            char[] password = new char[0]; // of a store that never leaves this method
+            char[] password = new char[0]; // of a key store that never leaves this method
             KeyStore store = KeyStore.getInstance("PKCS12");
             store.load(null, password);
             store.setKeyEntry(
@@ -55,13 +55,15 @@ final class ServerTls {
         }
     }
 
-    /** A handler for one connection. Whom clients must prove to be is what the context's engines say. */
+    /** Returns a handler for one connection. The context's engines decide whether clients need a certificate. */
     SslHandler newHandler() {
         SSLEngine engine = newEngine();
         engine.setEnabledProtocols(protocols);
         SslHandler handler = new SslHandler(engine);
-        handler.setHandshakeTimeoutMillis(0); // the connection's deadline for the upgrade includes the handshake,
-        handler.setCloseNotifyFlushTimeoutMillis(0); // and its grace the farewell
+        // Disabled, because the connection's upgrade deadline includes the TLS handshake.
+        handler.setHandshakeTimeoutMillis(0);
+        // Disabled, because the connection's close grace includes close_notify.
+        handler.setCloseNotifyFlushTimeoutMillis(0);
         return handler;
     }
 

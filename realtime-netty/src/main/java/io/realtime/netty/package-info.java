@@ -1,16 +1,17 @@
 /**
  * The server's transport on Netty 4.2: many connections on few threads, native epoll on Linux, NIO elsewhere, and TLS.
- * It is used when this module is on the class path. On the module path the native library is a module of its own,
- * {@code io.netty.transport.epoll.linux.x86_64} or {@code aarch_64}, to be named with {@code --add-modules}; without it NIO is used.
+ * It is used if this module is on the class path. On the module path the native library is a separate module, {@code
+ * io.netty.transport.epoll.linux.x86_64} or {@code aarch_64}, which {@code --add-modules} must name; without it NIO is
+ * used.
  *
- * <p>The upgrade and the frames are decoded by what all transports share ({@code io.realtime.server.websocket}), not by
- * Netty's HTTP and WebSocket codecs: the limits, the refusals and the close codes are then the same on every transport,
- * nothing is held of a message that has not arrived, and what is tested with hostile input is one decoder.
+ * <p>The upgrade and the frames are decoded by code that all transports share ({@code io.realtime.server.websocket}),
+ * not by Netty's HTTP and WebSocket codecs. So limits, refusals and close codes are the same on every transport, no
+ * memory is reserved for a message that has not arrived, and tests with hostile input cover the one decoder.
  *
- * <p>Threads: {@code realtime-netty-N}, one per core, since nothing on them blocks. One of them accepts too; each
- * connection belongs to one for its life, which decodes, calls the listener, writes and keeps its deadlines. Anyone may
- * send: {@link io.realtime.netty.Outbound} takes it under a lock, and asks the connection's thread once per burst to
- * write.
+ * <p>Threads: {@code realtime-netty-N}, one per core, since nothing on them blocks. One of them also accepts
+ * connections. Each connection belongs to one thread for its whole life, which decodes, calls the listener, writes and
+ * keeps its deadlines. Any thread may send: {@link io.realtime.netty.Outbound} queues the data under a lock, and wakes
+ * the connection's thread once per burst to write.
  */
 @NullMarked
 package io.realtime.netty;
