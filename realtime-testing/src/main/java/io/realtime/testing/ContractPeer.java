@@ -4,8 +4,8 @@ import io.realtime.CloseReason;
 import java.io.IOException;
 
 /**
- * The far end of a connection in a {@link ServerTransportContract}: a peer that behaves, unless it is told not to. It
- * answers pings and closes when it reads them, in {@link #next}. For one thread.
+ * The far end of a connection in a {@link ServerTransportContract}: a well-behaved peer, unless a test directs
+ * otherwise. It answers pings and closes when it reads them, in {@link #next}. For one thread.
  */
 public interface ContractPeer {
     /** Sends a text message. */
@@ -17,22 +17,22 @@ public interface ContractPeer {
     /** Sends a ping. */
     void ping() throws IOException;
 
-    /** Begins the closing handshake behind what it sent. */
+    /** Begins the closing handshake after everything that it sent. */
     void close(CloseReason reason) throws IOException;
 
     /**
-     * Waits for the next that comes: {@code text …}, {@code binary […]}, {@code closed code text}; {@code closed
-     * 1006}, and whatever the transport says of it, when the connection broke.
+     * Waits for the next message or the end: {@code text …}, {@code binary […]}, {@code closed code text}. If the
+     * connection was lost, returns {@code closed 1006} and any text of the transport.
      */
     String next() throws IOException, InterruptedException;
 
-    /** Takes nothing more from the network, so that what is sent waits at the server. */
+    /** Stops reading from the network, so that what is sent waits at the server. */
     void pauseReading();
 
-    /** Takes again what comes. */
+    /** Resumes reading. */
     void resumeReading();
 
-    /** Is gone, and nothing says so: it reads, sends and answers nothing any more. */
+    /** Vanishes without a notice: it reads, sends and answers nothing any more. */
     void vanish();
 
     /** Ends the connection without a closing handshake. */

@@ -21,11 +21,11 @@ import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The server's side of a contract test: decides about upgrades as it is told, and keeps what its listeners hear. Called
- * by the transport's threads and asked by the test's.
+ * The server's side of a contract test. It decides about upgrades as the test directs, and records the calls of its
+ * listeners. The transport's threads call it; the test's thread reads it.
  */
 final class ContractServer implements ServerTransport.Acceptor {
-    /** Takes the next of a queue, letting time pass until there is one; null when nothing comes in time. */
+    /** Takes the next element of a queue, waiting if necessary; null if there is none in time. */
     interface Patience {
         <T> @Nullable T take(BlockingQueue<T> queue) throws InterruptedException;
     }
@@ -36,8 +36,8 @@ final class ContractServer implements ServerTransport.Acceptor {
     volatile Upgrade verdict = Upgrade.accept(null);
     volatile @Nullable Error failsToDecide;
     volatile @Nullable Error failsToOpen;
-    volatile int messageBytesAtFirst; // 0 to leave it to the transport
-    private boolean expectsNoMore; // the test's thread's
+    volatile int messageBytesAtFirst; // 0 for the transport's own limit
+    private boolean expectsNoMore; // used on the test's thread
 
     ContractServer(Patience patience) {
         this.patience = patience;
@@ -67,19 +67,19 @@ final class ContractServer implements ServerTransport.Acceptor {
         }
     }
 
-    /** Returns the next connection that was opened. */
+    /** Waits for the next connection that was opened. */
     Accepted next() throws InterruptedException {
         return take(waiting, "no connection was opened");
     }
 
-    /** Has the test fail when it never asks for a connection that was opened, however late. */
+    /** Makes the test fail if a connection was opened, however late, that the test does not ask for. */
     void expectNoMore() {
         expectsNoMore = true;
     }
 
     /**
-     * After the transport was stopped: fails unless every listener was told of its end, once and last, and never two things
-     * at a time, and where no more was expected nothing more came.
+     * Checks, after the transport was stopped, that each listener's last call was its end, made once, and that its
+     * calls did not overlap. Where no more was expected, also checks that nothing more arrived.
      */
     void assertEachEndedOnce() throws InterruptedException {
         for (Accepted accepted : all) {
@@ -100,7 +100,7 @@ final class ContractServer implements ServerTransport.Acceptor {
         return taken;
     }
 
-    /** A connection that was opened, and what its listener hears. */
+    /** A connection that was opened, and the calls of its listener. */
     final class Accepted implements ConnectionListener {
         final Connection connection;
         final Handshake handshake;
@@ -109,11 +109,11 @@ final class ContractServer implements ServerTransport.Acceptor {
         private final BlockingQueue<CloseReason> ends = new LinkedBlockingQueue<>();
         private final Queue<String> faults = new ConcurrentLinkedQueue<>();
         private final AtomicInteger running = new AtomicInteger();
-        private boolean expectsNoMore; // the test's thread's
-        /** How many bytes waited when the listener was told last that it had drained. */
+        private boolean expectsNoMore; // used on the test's thread
+        /** How many bytes waited at the last {@code onDrained}. */
         volatile long bytesWhenDrained;
 
-        /** What the listener does with a text beside keeping it. */
+        /** What the listener does with a text besides recording it. */
         volatile Consumer<String> onText = text -> {};
 
         Accepted(Connection connection, Handshake handshake) {
@@ -121,13 +121,17 @@ final class ContractServer implements ServerTransport.Acceptor {
             this.handshake = handshake;
         }
 
-        /** Returns the next call: {@code text …}, {@code binary […]}, {@code activity}, {@code drained}, {@code closed …},
-         * {@code peer closed …}. */
+        /**
+         * Waits for the next call: {@code text …}, {@code binary […]}, {@code activity}, {@code drained}, {@code closed
+         * …}, {@code peer closed …}.
+         */
         String next() throws InterruptedException {
             return take(calls, "the listener was not called");
         }
 
-        /** Returns the next call that is not {@code drained}: it comes each time that the network has taken all there was. */
+        /**
+         * Waits for the next call that is not {@code drained}, which comes each time that all outbound data is written.
+         */
         String nextButDrained() throws InterruptedException {
             String call = next();
             while (call.equals("drained")) {
@@ -136,17 +140,20 @@ final class ContractServer implements ServerTransport.Acceptor {
             return call;
         }
 
-        /** Returns how many bytes the next part had of a message that was not whole yet. */
+        /** Waits for the next progress; returns how many bytes arrived of an unfinished message. */
         int nextProgress() throws InterruptedException {
             return take(progress, "the listener was not told of any progress");
         }
 
-        /** Has the test fail when the listener is called for more, however late, than the test asks for and the end. */
+        /**
+         * Makes the test fail if the listener gets another call, however late, besides its end and those that the test
+         * asks for.
+         */
         void expectNoMore() {
             expectsNoMore = true;
         }
 
-        /** Returns whether it was told of its end. */
+        /** Returns whether the listener was called for the end. */
         boolean isOver() {
             return !ends.isEmpty();
         }

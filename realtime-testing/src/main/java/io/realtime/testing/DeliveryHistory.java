@@ -16,16 +16,16 @@ import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * What happened to the messages of a test run, and whether the promises of {@code docs/delivery.md} were kept. The test
- * tells what it sees on both sides, as it happens; a broken promise is noted at once and reported by {@link
- * #requireKept}.
+ * Records what happened to the messages of a test run, and checks the promises of {@code docs/delivery.md}. The test
+ * reports events of both sides as they happen. A broken promise is recorded immediately; {@link #requireKept} reports
+ * it.
  *
- * <p>Messages from a client to the server: each that was acknowledged had been handled; in one life of the server's
- * memory each was handled at most once and in the order of sending; one that is handled again in a later life is marked
- * redelivered; and nothing that was sent is missing, unless the client was told.
+ * <p>The promises for messages from a client to the server: each acknowledged message was handled. In one life of the
+ * server's memory each message is handled at most once, and in the order of sending. A message that is handled again in
+ * a later life is marked redelivered. No message is missing, unless the client was notified.
  *
- * <p>Messages from a room to its members: from where a member began, each that is meant for it arrives once and in the
- * order of offsets, and a gap is told before it shows.
+ * <p>The promises for messages from a room to its members: from the member's start, each message that is meant for it
+ * arrives once and in the order of offsets. A gap is reported before it shows.
  *
  * <p>For one thread.
  */
@@ -37,25 +37,29 @@ public final class DeliveryHistory {
     private final Map<String, Member> members = new LinkedHashMap<>();
     private long events;
 
-    /** A history without a trace. */
+    /** Creates a history without a trace. */
     public DeliveryHistory() {
         this(null);
     }
 
-    /** @param trace is given every event as a line; null for none */
+    /**
+     * Creates a history with a trace.
+     *
+     * @param trace receives each event as a line; null for none
+     */
     public DeliveryHistory(@Nullable Consumer<String> trace) {
         this.trace = trace;
     }
 
     // ---------------------------------------------------------------- from clients to the server
 
-    /** A client instance sends a reliable message; texts are told apart within a client. */
+    /** Records that a client instance sends a reliable message; its text must be unique within a client. */
     public void sent(String client, String message) {
         note(() -> String.format("%s sends %s", client, message));
         sender(client).sent(message);
     }
 
-    /** The client was told that its message is processed. */
+    /** Records that the client was notified that its message is processed. */
     public void acknowledged(String client, String message) {
         note(() -> String.format("%s is told that %s is processed", client, message));
         Sent sent = sender(client).find(message);
@@ -68,7 +72,10 @@ public final class DeliveryHistory {
         sent.isSettled = true;
     }
 
-    /** The client was told that its message may not have arrived, or died before it was in a safe place. */
+    /**
+     * Records that the client was notified that its message may not have arrived, or that it died before the message
+     * was in durable storage.
+     */
     public void gaveUp(String client, String message, String why) {
         note(() -> String.format("%s gives %s up: %s", client, message, why));
         Sent sent = sender(client).find(message);
@@ -76,14 +83,17 @@ public final class DeliveryHistory {
         sent.isGivenUp = true;
     }
 
-    /** The client's process died with the message in a safe place: it must be handled, but nobody is left to be told. */
+    /**
+     * Records that the client's process died with the message in durable storage: it must be handled, but no client is
+     * left to notify.
+     */
     public void orphaned(String client, String message) {
         note(() -> String.format("%s leaves %s to whoever opens its file", client, message));
         sender(client).find(message).isSettled = true;
     }
 
     /**
-     * A handler of the server has finished with a message.
+     * Records that a handler of the server has finished with a message.
      *
      * @param life names the server's memory, from its start to its crash
      */
@@ -108,9 +118,7 @@ public final class DeliveryHistory {
         while (sender.firstOpen < sent.index && sender.isDone(sender.firstOpen)) {
             sender.firstOpen++;
         }
-        for (int i = sender.firstOpen;
-                i < sent.index;
-                i++) { // its client may not have been told yet that it was dropped
+        for (int i = sender.firstOpen; i < sent.index; i++) { // its client may not know yet that it was dropped
             Sent open = sender.all.get(i);
             if (open.overtakenBy == null && !sender.isDone(i)) {
                 open.overtakenBy = String.format("%s handled %s of %s", life, message, client);
@@ -121,11 +129,11 @@ public final class DeliveryHistory {
     // ---------------------------------------------------------------- from rooms to their members
 
     /**
-     * The server published a message.
+     * Records that the server published a message.
      *
-     * @param room names the log: a user's inbox needs the user's name in it
-     * @param at null for an ephemeral message, about which nothing is promised
-     * @param optionalFor members that it may leave out
+     * @param room names the log; for a user's inbox include the user's name
+     * @param at null for an ephemeral message, for which there is no promise
+     * @param optionalFor members that need not get it
      */
     public void published(String room, @Nullable Position at, String message, Collection<String> optionalFor) {
         if (at != null) {
@@ -134,8 +142,7 @@ public final class DeliveryHistory {
     }
 
     /**
-     * The server published a message that any member may be left out of, those included that come later: one with a
-     * filter.
+     * Records that the server published a message with a filter: no member needs to get it, also none that joins later.
      */
     public void publishedToSome(String room, Position at, String message) {
         published(room, at, new Entry(message, null));
@@ -150,9 +157,10 @@ public final class DeliveryHistory {
     }
 
     /**
-     * A member begins to read a room.
+     * Records that a member begins to read a room.
      *
-     * @param from the place before the first message that it gets; null when it is not told, and the first message shows
+     * @param from the position before the first message that it gets; null if it is not known, then the first message
+     *     shows it
      */
     public void joined(String member, String room, @Nullable Position from) {
         note(() -> String.format("%s reads %s from %s", member, room, from == null ? "where it is let in" : from));
@@ -162,25 +170,30 @@ public final class DeliveryHistory {
         member(member, room).moveTo(from);
     }
 
-    /** A member does not read a room any more, or is gone. */
+    /** Records that a member no longer reads a room. */
     public void left(String member, String room) {
         note(() -> String.format("%s leaves %s", member, room));
         member(member, room).isReading = false;
     }
 
-    /** Returns whether a member reads a room: it has {@linkplain #joined joined} and not {@linkplain #left}. */
+    /**
+     * Returns whether a member reads a room: it has {@linkplain #joined joined}, and has not {@linkplain #left left}.
+     */
     public boolean isReading(String member, String room) {
         return member(member, room).isReading;
     }
 
-    /** A member was told that what it has read must be loaded again, and what follows begins behind a place. */
+    /**
+     * Records that a member was notified of a gap: it must reload what it has read, and the messages that follow are
+     * after a position.
+     */
     public void gap(String member, String room, Position to) {
         note(() -> String.format("%s is told of a gap in %s up to %s", member, room, to));
         log(room).epoch(to.epoch());
         member(member, room).moveTo(to);
     }
 
-    /** A member's application was handed a message. */
+    /** Records that a member's application got a message. */
     public void delivered(String member, String room, @Nullable Position at, String message) {
         note(() -> String.format("%s gets %s of %s at %s", member, message, room, at));
         Member reader = member(member, room);
@@ -216,7 +229,7 @@ public final class DeliveryHistory {
         reader.position = at;
     }
 
-    /** Returns the first message within a range that the member should have been handed, or null. */
+    /** Returns the first message within a range that the member should have got, or null if there is none. */
     private @Nullable String missing(Member reader, Position after, long upTo) {
         NavigableMap<Long, Entry> entries = log(reader.room).epoch(after.epoch());
         if (upTo <= after.offset()) {
@@ -233,7 +246,7 @@ public final class DeliveryHistory {
 
     // ---------------------------------------------------------------- the end
 
-    /** Nothing is on its way any more: each message must have had its fate, and each reader must have read to the end. */
+    /** Checks that nothing is in flight: each message has an outcome, and each reader has read to the end. */
     public void settled() {
         note(() -> "all is settled");
         senders.forEach((client, sender) -> {
@@ -263,7 +276,7 @@ public final class DeliveryHistory {
         }
     }
 
-    /** Returns the messages of a log's newest epoch that no member at all was handed, oldest first. */
+    /** Returns the messages of a log's newest epoch that no member got, oldest first. */
     public List<String> unreached(String room) {
         List<String> unreached = new ArrayList<>();
         Log log = log(room);
@@ -277,7 +290,7 @@ public final class DeliveryHistory {
         return unreached;
     }
 
-    /** Notes a broken promise that the test itself has found. */
+    /** Records a broken promise that the test itself has found. */
     public void broken(String line) {
         broken.add(line);
         if (trace != null) {
@@ -285,17 +298,17 @@ public final class DeliveryHistory {
         }
     }
 
-    /** Returns what was broken, in the order of finding it. */
+    /** Returns the broken promises in the order in which they were found. */
     public List<String> broken() {
         return List.copyOf(broken);
     }
 
-    /** Returns how many events were noted: what the run has checked. */
+    /** Returns how many events were recorded: what the run has checked. */
     public long events() {
         return events;
     }
 
-    /** Throws an {@link AssertionError} that lists the first broken promises, if there are any. */
+    /** Throws an {@link AssertionError} that lists the first broken promises; does nothing if there are none. */
     public void requireKept() {
         if (!broken.isEmpty()) {
             throw new AssertionError(broken.size() + " promises broken:\n  "
@@ -332,7 +345,8 @@ public final class DeliveryHistory {
         boolean isGivenUp;
 
         @Nullable
-        String overtakenBy; // what was handled before, while this was neither handled nor given up
+        // The message that was handled before, while this one was neither handled nor given up.
+        String overtakenBy;
 
         Sent(String message, int index) {
             this.message = message;
@@ -345,7 +359,7 @@ public final class DeliveryHistory {
         final List<Sent> all = new ArrayList<>();
         final Map<String, Sent> byMessage = new HashMap<>();
         final Map<String, Integer> lastHandled = new HashMap<>();
-        int firstOpen; // all before are handled or given up
+        int firstOpen; // all before it are handled or given up
 
         Sender(String client) {
             this.client = client;
@@ -374,7 +388,7 @@ public final class DeliveryHistory {
     }
 
     private static final class Log {
-        final Map<String, NavigableMap<Long, Entry>> epochs = new LinkedHashMap<>(); // in the order of their beginning
+        final Map<String, NavigableMap<Long, Entry>> epochs = new LinkedHashMap<>(); // in the order in which they began
 
         @Nullable
         String newestEpoch;
@@ -391,7 +405,7 @@ public final class DeliveryHistory {
 
     private static final class Entry {
         final String message;
-        final @Nullable Set<String> optionalFor; // null: for all
+        final @Nullable Set<String> optionalFor; // null: for all members
         boolean reached;
 
         Entry(String message, @Nullable Set<String> optionalFor) {

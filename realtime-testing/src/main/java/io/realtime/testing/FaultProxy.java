@@ -18,16 +18,16 @@ import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.CopyOnWriteArrayList;
 
 /**
- * A TCP proxy on this machine that fails on demand: put between client and server, it cuts, delays, throttles and
- * freezes what flows through it. It begins without faults; every fault can be switched while traffic flows.
+ * A TCP proxy on this machine that fails on demand. Between client and server it cuts, delays, throttles and freezes
+ * the traffic. It begins without faults. Every fault can be switched while data flows.
  *
- * <p>Each direction of a connection holds at most 256 KiB; beyond that the proxy reads no more, and the sender feels it
- * as back pressure. A longer {@link #delay} therefore also means less throughput. A peer that closes or resets its
- * side, and a target that cannot be reached, is seen by the other side as it would be without the proxy, except that
- * an unreachable target resets a connection instead of refusing it.
+ * <p>Each direction of a connection holds at most 256 KiB. Beyond that the proxy stops reading, so the sender gets
+ * back-pressure. A longer {@link #delay} therefore also means less throughput. If a peer closes or resets its side, the
+ * other side sees the same as without the proxy. One exception: an unreachable target resets a connection instead of
+ * refusing it.
  *
- * <p>Safe for use by many threads. One daemon thread, {@code fault-proxy-<port>}, owns all sockets; every method returns
- * when that thread has done what was asked. After {@link #close} they do nothing.
+ * <p>Safe for use by many threads. One daemon thread, {@code fault-proxy-<port>}, owns all sockets. Every method
+ * returns when that thread has executed the request. After {@link #close} the methods do nothing.
  */
 public final class FaultProxy implements AutoCloseable {
     private static final int CHUNK = 16 << 10;
@@ -40,12 +40,12 @@ public final class FaultProxy implements AutoCloseable {
     private final Selector selector;
     private final int port;
     private final Thread thread;
-    private final Queue<Command> commands = new ConcurrentLinkedQueue<>(); // at most one for each thread that calls
+    private final Queue<Command> commands = new ConcurrentLinkedQueue<>(); // at most one for each calling thread
     private final CompletableFuture<Void> ended = new CompletableFuture<>();
     private final List<ProxiedConnection> connections = new CopyOnWriteArrayList<>(); // changed by the proxy's thread
     private volatile boolean closing;
 
-    // The proxy's thread only.
+    // Used on the proxy's thread.
     private final ByteBuffer scratch = ByteBuffer.allocateDirect(CHUNK);
     private long delayNanos;
     private long bytesPerSecond;
@@ -66,19 +66,19 @@ public final class FaultProxy implements AutoCloseable {
     }
 
     /**
-     * Starts a proxy in front of a port of this machine.
+     * Starts a proxy for a port of this machine.
      *
-     * @throws IOException when no port can be bound
+     * @throws IOException if no port can be bound
      */
     public static FaultProxy to(int port) throws IOException {
         return to(new InetSocketAddress(InetAddress.getLoopbackAddress(), port));
     }
 
     /**
-     * Starts a proxy in front of an address. Nothing needs to listen there yet.
+     * Starts a proxy for an address. Nothing needs to listen at the address yet.
      *
-     * @throws IllegalArgumentException when the host's name could not be resolved
-     * @throws IOException when no port can be bound
+     * @throws IllegalArgumentException if the host's name could not be resolved
+     * @throws IOException if no port can be bound
      */
     public static FaultProxy to(InetSocketAddress target) throws IOException {
         if (target.isUnresolved()) {
@@ -89,45 +89,50 @@ public final class FaultProxy implements AutoCloseable {
         return proxy;
     }
 
-    /** Returns the port to connect to, chosen by the system. */
+    /** Returns the port to connect to; the system chooses it. */
     public int port() {
         return port;
     }
 
-    /** Returns how many connections are open, those that are frozen included. */
+    /** Returns how many connections are open, frozen ones included. */
     public int connections() {
         return connections.size();
     }
 
-    /** Resets every open connection, on both sides. What was on its way is lost. */
+    /** Resets every open connection on both sides. Data in flight is lost. */
     public void cutAll() {
         ask(this::resetAll);
     }
 
-    /** Holds whatever is read from now on for so long before it is forwarded, in each direction; zero: not at all. */
+    /**
+     * Sets for how long data that is read from now on is held before it is forwarded, in each direction; zero: not at
+     * all.
+     */
     public void delay(Duration time) {
         long nanos = notNegative(time.toNanos());
         ask(() -> delayNanos = nanos);
     }
 
-    /** Forwards at most so many bytes a second, in each direction of each connection; 0: as fast as it goes. */
+    /** Sets the most bytes per second to forward, in each direction of each connection; 0: without a limit. */
     public void throttle(long bytes) {
         notNegative(bytes);
         ask(() -> bytesPerSecond = bytes);
     }
 
     /**
-     * Freezes the network, or thaws it: while it is half open every socket stays open and nothing is forwarded, not
-     * even that a peer is gone. What was sent meanwhile flows when the network thaws, as TCP would have it. New
-     * connections are accepted, and frozen too.
+     * Freezes or unfreezes the network. While it is frozen, every socket stays open and nothing is forwarded, not even
+     * the end of a connection. Data that was sent meanwhile flows after the unfreeze, as with TCP. New connections are
+     * accepted, and frozen too.
+     *
+     * @param frozen true to freeze, false to unfreeze
      */
     public void halfOpen(boolean frozen) {
         ask(() -> halfOpen = frozen);
     }
 
     /**
-     * Resets each connection, the open ones and those to come, when so many more bytes have been forwarded through it,
-     * both directions together; 0: never. At most so many bytes arrive: a reset may overtake them.
+     * Resets each connection, open and new, when so many more bytes have been forwarded through it, both directions
+     * together; 0: never. At most so many bytes arrive, because a reset may overtake them.
      */
     public void resetAfter(long bytes) {
         notNegative(bytes);
@@ -137,12 +142,12 @@ public final class FaultProxy implements AutoCloseable {
         });
     }
 
-    /** Resets every new connection as soon as it is accepted, or no more. Open connections live on. */
+    /** Sets whether each new connection is reset as soon as it is accepted. Open connections are not affected. */
     public void refuse(boolean on) {
         ask(() -> refusing = on);
     }
 
-    /** Resets what is open, releases the port and ends the thread. Does nothing the second time. */
+    /** Resets open connections, releases the port and ends the thread. Does nothing if called again. */
     @Override
     public void close() {
         closing = true;
@@ -157,7 +162,7 @@ public final class FaultProxy implements AutoCloseable {
         return value;
     }
 
-    /** Has the proxy's thread run a command, and waits until it has. */
+    /** Runs a command on the proxy's thread, and waits until it has run. */
     private void ask(Command command) {
         CompletableFuture<Void> done = new CompletableFuture<>();
         commands.add(() -> {
@@ -172,7 +177,7 @@ public final class FaultProxy implements AutoCloseable {
         void run() throws IOException;
     }
 
-    // The proxy's thread
+    // Methods below run on the proxy's thread.
 
     private void run() {
         try (selector;
@@ -185,7 +190,7 @@ public final class FaultProxy implements AutoCloseable {
                 resetAll();
             }
         } catch (IOException | RuntimeException broken) {
-            ended.completeExceptionally(broken); // whoever calls is told
+            ended.completeExceptionally(broken); // reported to all callers
         }
         ended.complete(null);
     }
@@ -226,14 +231,15 @@ public final class FaultProxy implements AutoCloseable {
         for (ProxiedConnection connection : connections) {
             connection.reset();
         }
-        selector.selectNow(); // a channel that is registered is closed by the next selection, not before
+        // A registered channel is only closed by the next selection.
+        selector.selectNow();
     }
 
     private static void reset(SocketChannel socket) throws IOException {
         try {
-            socket.setOption(StandardSocketOptions.SO_LINGER, 0); // its close is a reset then
+            socket.setOption(StandardSocketOptions.SO_LINGER, 0); // makes the close a reset
         } catch (IOException gone) {
-            // Some systems refuse options of a socket whose peer has reset it: the close below is all it needs.
+            // Some systems refuse options of a socket that the peer has reset; the close below is sufficient.
         }
         socket.close();
     }
@@ -242,7 +248,7 @@ public final class FaultProxy implements AutoCloseable {
         return resetAfter == 0 ? Long.MAX_VALUE : resetAfter;
     }
 
-    /** A client's socket, the one to the target, and what flows between them. */
+    /** A client's socket, the socket to the target, and the data between them. */
     private final class ProxiedConnection {
         final SocketChannel client;
         final SocketChannel server = SocketChannel.open();
@@ -268,12 +274,12 @@ public final class FaultProxy implements AutoCloseable {
         void dial() throws IOException {
             try {
                 server.connect(target);
-            } catch (IOException unreachable) { // some systems know at once
+            } catch (IOException unreachable) { // some systems report this immediately
                 reset();
             }
         }
 
-        /** Takes what a socket has. */
+        /** Reads from a socket what is available. */
         void ready(SelectionKey key) throws IOException {
             try {
                 if (key.isValid() && key.isConnectable()) {
@@ -282,12 +288,13 @@ public final class FaultProxy implements AutoCloseable {
                 if (key.isValid() && key.isReadable()) {
                     (key == clientKey ? up : down).read();
                 }
-            } catch (IOException gone) { // the peer has reset it, or cannot be reached: so it is for the other side
+            } catch (IOException gone) {
+                // The peer has reset it, or cannot be reached; the other side must see the same.
                 reset();
             }
         }
 
-        /** Forwards what is due; returns after how many nanoseconds more is, at most. */
+        /** Forwards what is due; returns the nanoseconds, at most, until more is due. */
         long forward(long now) throws IOException {
             if (halfOpen || !server.isConnected()) {
                 clientKey.interestOps(halfOpen ? 0 : up.readOp());
@@ -328,9 +335,9 @@ public final class FaultProxy implements AutoCloseable {
         final ArrayDeque<Chunk> chunks = new ArrayDeque<>();
         int buffered;
         long throttledUntil = System.nanoTime();
-        boolean blocked; // "to" takes no more for now
+        boolean blocked; // "to" accepts no more for now
         boolean noMore; // "from" has ended
-        boolean ended; // and "to" was told
+        boolean ended; // "to" was notified of the end
 
         Flow(ProxiedConnection connection, SocketChannel from, SocketChannel to) {
             this.connection = connection;
@@ -355,7 +362,7 @@ public final class FaultProxy implements AutoCloseable {
             chunks.add(new Chunk(ByteBuffer.wrap(bytes), System.nanoTime() + delayNanos));
         }
 
-        /** Forwards what is due; returns after how many nanoseconds more is. */
+        /** Forwards what is due; returns the nanoseconds until more is due. */
         long forward(long now) throws IOException {
             blocked = false;
             for (Chunk next = chunks.peek(); next != null && connection.budget > 0; next = chunks.peek()) {
@@ -389,12 +396,13 @@ public final class FaultProxy implements AutoCloseable {
             bytes.position(bytes.position() + written);
             buffered -= written;
             connection.budget -= written;
-            if (bytesPerSecond > 0) { // the selector wakes late: what that cost may be made up for
+            // The selector wakes late; a burst may make up for the lost time.
+            if (bytesPerSecond > 0) {
                 throttledUntil = Math.max(throttledUntil, now - BURST_NANOS) + written * SECOND / bytesPerSecond;
             }
         }
     }
 
-    /** Bytes, and when they are due; without bytes the end. */
+    /** Bytes and the time when they are due; without bytes, the end of the data. */
     private record Chunk(ByteBuffer bytes, long due) {}
 }

@@ -18,14 +18,14 @@ import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A network in memory, over a {@link ManualScheduler}: transports for servers and clients that meet by port, and the
- * faults that a test wants. Frames of one connection arrive in order, each after its {@linkplain #latency latency};
- * nothing arrives on the sender's stack.
+ * A network in memory, on a {@link ManualScheduler}: transports for servers and clients that find each other by port,
+ * and faults for tests. Frames of one connection arrive in order, each after its {@linkplain #latency latency}. Nothing
+ * arrives on the sender's stack.
  *
- * <p>As TCP does, a connection delivers a prefix of what was sent, never with a hole: a direction in which anything was
- * lost carries nothing any more. The same calls give the same events in the same order.
+ * <p>As with TCP, what arrives is a prefix of what was sent, without holes: a direction that has lost anything delivers
+ * nothing any more. The same calls cause the same events in the same order.
  *
- * <p>For one thread: the one that moves the scheduler's time.
+ * <p>For one thread: the one that advances the scheduler's time.
  */
 public final class InMemoryNetwork {
     private final ManualScheduler scheduler;
@@ -39,12 +39,12 @@ public final class InMemoryNetwork {
     private boolean lagging;
     private Tap tap = new Tap() {};
 
-    /** A network without delays other than one millisecond each way. */
+    /** Creates a network with a latency of one millisecond each way. */
     public InMemoryNetwork(ManualScheduler scheduler) {
         this.scheduler = scheduler;
     }
 
-    /** One of the two ways through a connection. */
+    /** One of the two directions of a connection. */
     public enum Direction {
         /** From the client to the server. */
         TO_SERVER,
@@ -52,98 +52,100 @@ public final class InMemoryNetwork {
         TO_CLIENT
     }
 
-    /** A connection as the network sees it, open as long as one of its ends is. Nothing here does anything afterwards. */
+    /**
+     * A connection in the network; it is open as long as one of its ends is open. After that its methods do nothing.
+     */
     public interface Link {
-        /** Resets the connection: both ends see 1006 at once, and what is on its way is lost. */
+        /** Resets the connection: both ends see 1006 immediately, and data in flight is lost. */
         void reset();
 
         /**
-         * Resets the connection once that many more payload bytes have arrived in a direction. The frame that goes
-         * beyond is torn: it is not delivered, those before it are.
+         * Resets the connection once so many more payload bytes have arrived in a direction. The frame that exceeds the
+         * number is not delivered; those before it are.
          */
         void resetAfter(Direction direction, long bytes);
 
         /**
-         * Damages the next frame that arrives in a direction: the end that receives it cannot decode it, and closes
-         * with 1002.
+         * Damages the next frame that arrives in a direction: the receiving end cannot decode it, and closes with 1002.
          */
         void damageNext(Direction direction);
 
         /**
-         * Loses whatever is sent in these directions from now on, pings and closes included, and tells nobody; none
-         * given means both. What was sent waits at its sender, against the outbound bound. It does not heal.
+         * Loses everything that is sent in these directions from now on, pings and closes included, without a notice.
+         * No direction means both. What was sent waits at its sender and counts against the outbound bound. This fault
+         * is permanent.
          */
         void halfOpen(Direction... directions);
 
-        /** Sets how long a frame of this connection travels, from now on, whatever the network's latency. */
+        /** Sets the latency of this connection's frames from now on, instead of the network's. */
         void latency(Duration oneWay);
 
-        /** Returns how many bytes wait at the sender of a direction; none once that end is over. */
+        /** Returns how many bytes wait at the sender of a direction; 0 if that end is over. */
         long outboundBytes(Direction direction);
 
-        /** Returns the longest time, up to now, in which nothing arrived in a direction, pings and pongs included. */
+        /** Returns the longest time until now in which nothing arrived in a direction, pings and pongs included. */
         Duration longestSilence(Direction direction);
     }
 
-    /** Sees what goes through a network's connections; the default of each method does nothing. */
+    /** Observes the traffic of a network's connections; the default of each method does nothing. */
     public interface Tap {
-        /** A connection was made: the server has accepted the upgrade, and the client does not know yet. */
+        /** Observes a new connection: the server has accepted the upgrade, and the client does not know it yet. */
         default void opened(Link link) {}
 
-        /** A batch was taken from its sender. */
+        /** Observes a batch that the network accepted from its sender. */
         default void sent(Link link, Direction direction, MessageBatch batch) {}
 
-        /** A frame is there, and is about to be handed to its receiver. */
+        /** Observes a frame that has arrived, before its receiver gets it. */
         default void arrived(Link link, Direction direction, WireMessage frame) {}
 
-        /** The sender of a direction closes the connection, or cuts it off. */
+        /** Observes that the sender of a direction closes or aborts the connection. */
         default void closing(Link link, Direction direction, CloseReason reason) {}
 
-        /** Both ends are over. */
+        /** Observes that both ends are over. */
         default void over(Link link) {}
     }
 
-    /** Has a tap see everything from now on, in place of an earlier one. */
+    /** Sets the tap that observes everything from now on; replaces an earlier one. */
     public void tap(Tap newTap) {
         tap = newTap;
     }
 
-    /** Sets how long a frame travels, from now on; the order within a connection is kept. */
+    /** Sets the latency of frames from now on; the order within a connection is kept. */
     public void latency(Duration oneWay) {
         latency = Latency.of(oneWay);
     }
 
     /**
-     * Sets how long frames travel, from now on: each its own time, both ends of the range included. Connections
-     * overtake each other, frames of one connection and direction do not.
+     * Sets a random latency for each frame from now on, within a range that includes both bounds. Connections overtake
+     * each other; frames of one connection and direction do not.
      */
     public void latency(Duration least, Duration most, Random random) {
         latency = Latency.between(least, most, random);
     }
 
-    /** Whether new connections are refused, as by a host without a listener. */
+    /** Sets whether new connections are refused, as by a host without a listener. */
     public void refuseConnections(boolean refuse) {
         refusing = refuse;
     }
 
     /**
-     * Whether everything that is sent from now on vanishes, new connections included. A connection that lost something
-     * stays silent afterwards; only its reset still gets through.
+     * Sets whether everything that is sent from now on is lost, new connections included. A connection that has lost
+     * something stays silent later; only its reset still arrives.
      */
     public void blackHole(boolean swallow) {
         blackHole = swallow;
     }
 
     /**
-     * Whether answers to upgrades get lost: an attempt reaches the server, which opens its end, and the client never
-     * hears of it. That end stays, silent, until the server gives it up.
+     * Sets whether answers to upgrades are lost: an attempt reaches the server, which opens its end, but the client
+     * gets no answer. That end stays, silent, until the server gives it up.
      */
     public void loseUpgrades(boolean lose) {
         losingUpgrades = lose;
     }
 
     /**
-     * Whether the servers' event loops do not come to writing: a flush that asks {@link
+     * Sets whether the servers' event loops are too busy to write: a flush that calls {@link
      * io.realtime.spi.Connection#awaitWritable} waits until this ends.
      */
     public void lag(boolean lag) {
@@ -156,82 +158,88 @@ public final class InMemoryNetwork {
     }
 
     /**
-     * Stops a server's host for so long: what arrives meanwhile is there, and handed over at the end of the pause, in
-     * order. Its own tasks stop with {@link SimulatedProcess#pause}.
+     * Pauses a server's host for a time. What arrives meanwhile is delivered at the end of the pause, in order. To
+     * pause its tasks too, use {@link SimulatedProcess#pause}.
      *
-     * @throws IllegalArgumentException when the transport is not of this network
+     * @throws IllegalArgumentException if the transport does not belong to this network
      */
     public void pause(ServerTransport server, Duration time) {
         own(server).pause(time);
     }
 
-    /** Stops a client's host for so long: as {@link #pause(ServerTransport, Duration)}. */
+    /** Pauses a client's host for a time, like {@link #pause(ServerTransport, Duration)}. */
     public void pause(ClientTransport client, Duration time) {
         own(client).pause(time);
     }
 
-    /** Resets every open connection: both ends see 1006, what was on its way is lost. */
+    /** Resets every open connection: both ends see 1006, and data in flight is lost. */
     public void cutAll() {
         links().forEach(Link::reset);
     }
 
-    /** Makes the clients' ends stop reading: what is sent to them waits at the server, against its outbound bound. */
+    /**
+     * Sets whether the clients' ends stop reading: what is sent to them waits at the server and counts against its
+     * outbound bound.
+     */
     public void stallClients(boolean stall) {
         for (SimulatedLink link : new ArrayList<>(links)) {
             link.server().stall(stall);
         }
     }
 
-    /** Returns the open connections, the oldest first. */
+    /** Returns the open connections, oldest first. */
     public List<Link> links() {
         return List.copyOf(links);
     }
 
-    /** Returns how many connections are open: at one end at least. */
+    /** Returns how many connections are open at one end at least. */
     public int connections() {
         return links.size();
     }
 
     /**
-     * A transport for one server, on a host of its own. It keeps the {@link ServerTransportContract}, in this time: its
-     * stop returns at once, and the drain passes as the time is moved. An upgrade arrives whole, all clients have one
-     * address and nothing is encrypted: what bounds those does nothing here.
+     * Returns a transport for one server, on a separate host. It passes the {@link ServerTransportContract} in virtual
+     * time: its stop returns immediately, and the drain ends as time advances. An upgrade arrives whole, all clients
+     * have the same address, and there is no encryption; the limits for these have no effect.
      */
     public ServerTransport serverTransport() {
         return new SimulatedServer(this);
     }
 
-    /** A transport for clients, on a host of its own; connects to the port of the URI whatever the URI's host. */
+    /**
+     * Returns a transport for clients, on a separate host. It connects to the port of the URI and ignores the URI's
+     * host.
+     */
     public ClientTransport clientTransport() {
         return new SimulatedClient(this);
     }
 
     /**
-     * The server's process dies, and its operating system resets what it had open: its listeners are not called again,
-     * the other ends see 1006 after the latency, and its port is free at once.
+     * Crashes a server's process; its operating system resets its connections. Its listeners are not called again, the
+     * other ends see 1006 after the latency, and its port is free immediately.
      *
-     * @throws IllegalArgumentException when the transport is not of this network
+     * @throws IllegalArgumentException if the transport does not belong to this network
      */
     public void crash(ServerTransport server) {
         own(server).die(true);
     }
 
-    /** The client's process dies: as {@link #crash(ServerTransport)}. */
+    /** Crashes a client's process, like {@link #crash(ServerTransport)}. */
     public void crash(ClientTransport client) {
         own(client).die(true);
     }
 
     /**
-     * The server's machine loses power: its listeners are not called again, and the other ends are told nothing. Its
-     * port may be bound at once; until then, attempts to connect to it are not answered.
+     * Turns off the power of a server's machine. Its listeners are not called again, and the other ends get no notice.
+     * Its port may be bound immediately; until then, attempts to connect to it get no answer.
      *
-     * @throws IllegalArgumentException when the transport is not of this network
+     * @throws IllegalArgumentException if the transport does not belong to this network
      */
     public void vanish(ServerTransport server) {
         own(server).die(false);
     }
 
-    /** The client's machine loses power: as {@link #vanish(ServerTransport)}. */
+    /** Turns off the power of a client's machine, like {@link #vanish(ServerTransport)}. */
     public void vanish(ClientTransport client) {
         own(client).die(false);
     }
@@ -252,7 +260,7 @@ public final class InMemoryNetwork {
 
     // ---- for the parts of the network
 
-    /** Returns the open connections that have an end at this transport, the oldest first. */
+    /** Returns the open connections that have an end at this transport, oldest first. */
     List<SimulatedLink> linksOf(Object transport) {
         List<SimulatedLink> some = new ArrayList<>(links);
         some.removeIf(link -> !link.endsAt(transport));
@@ -307,7 +315,7 @@ public final class InMemoryNetwork {
         return servers.get(port);
     }
 
-    /** Binds a port, 0 for any, and returns which. */
+    /** Binds a port, or a free one for 0, and returns it. */
     int bind(int wanted, SimulatedServer server) throws BindException {
         int port = wanted == 0 ? nextPort++ : wanted;
         SimulatedServer there = servers.get(port);

@@ -4,7 +4,7 @@ import java.time.Duration;
 import java.util.Random;
 import java.util.function.LongSupplier;
 
-/** How long the next frame travels: always the same, or each its own time. Draws from the random that it was given. */
+/** The latency of the next frame: constant, or random for each frame from the given random. */
 final class Latency {
     private final LongSupplier nanos;
 

@@ -8,27 +8,29 @@ import java.util.concurrent.Executor;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Time that stands still until a test moves it. Tasks run on the thread that calls {@link #advance}, in the order of
- * their due times and, when due at the same time, of their scheduling: a run is the same every time.
+ * A scheduler whose time changes only when a test advances it. Tasks run on the thread that calls {@link #advance}, in
+ * the order of their due times. Tasks that are due at the same time run in the order in which they were scheduled. So
+ * every run is the same.
  *
- * <p>It is an {@link Executor} too: what is executed is due now, and runs at the next {@link #advance} or {@link
- * #runDue}. Scheduling is safe from any thread; moving time is for one thread.
+ * <p>It is also an {@link Executor}: a task that is executed is due now, and runs at the next {@link #advance} or
+ * {@link #runDue}. Any thread may schedule; only one thread may advance the time.
  */
 public final class ManualScheduler implements Scheduler, Executor {
     private static final int MOST_TASKS = 10_000_000;
     private static final int FEW = 64;
 
-    // Guarded by this. What was called off stays until it is due, or until it is the larger part: no search for each.
+    // Guarded by this. A cancelled task stays until it is due or most tasks are cancelled, which avoids a search for
+    // each.
     private final PriorityQueue<Task> tasks = new PriorityQueue<>();
-    private int pending; // guarded by this: those of the tasks that were not called off
+    private int pending; // guarded by this: the tasks that were not cancelled
     private long nanos; // guarded by this
     private long wallOffsetMillis = 1_700_000_000_000L; // guarded by this
     private long sequence; // guarded by this
 
-    /** A scheduler at an arbitrary fixed time. */
+    /** Creates a scheduler at an arbitrary fixed time. */
     public ManualScheduler() {}
 
-    /** Returns a new process in this time: its tasks run in the one order of all tasks, until it is killed. */
+    /** Returns a new process in this time. Its tasks and all others run in one order, until it is killed. */
     public SimulatedProcess newProcess() {
         return new SimulatedProcess(this);
     }
@@ -43,7 +45,7 @@ public final class ManualScheduler implements Scheduler, Executor {
         return wallOffsetMillis + nanos / 1_000_000;
     }
 
-    /** Makes the wall clock jump, forwards or back; monotonic time and tasks do not notice. */
+    /** Makes the wall clock jump, forwards or backwards; monotonic time and tasks are not affected. */
     public synchronized void jumpWallClock(Duration by) {
         wallOffsetMillis += by.toMillis();
     }
@@ -57,7 +59,7 @@ public final class ManualScheduler implements Scheduler, Executor {
         if (owner != null && !owner.alive) {
             return () -> {};
         }
-        long longest = Long.MAX_VALUE - nanos; // a delay beyond counting is never over
+        long longest = Long.MAX_VALUE - nanos; // a delay that would overflow never ends
         long wait = delay.compareTo(Duration.ofNanos(longest)) > 0 ? longest : Math.max(0, delay.toNanos());
         Task entry = new Task(nanos + wait, sequence++, owner, task);
         tasks.add(entry);
@@ -67,7 +69,7 @@ public final class ManualScheduler implements Scheduler, Executor {
 
     private synchronized void callOff(Task task) {
         if (task.action == null) {
-            return; // it ran, or was called off before
+            return; // it has run, or was cancelled before
         }
         task.action = null;
         count(task, -1);
@@ -83,7 +85,7 @@ public final class ManualScheduler implements Scheduler, Executor {
         }
     }
 
-    /** Takes every task of a process away. */
+    /** Removes all tasks of a process. */
     synchronized void kill(SimulatedProcess process) {
         process.alive = false;
         pending -= process.pending;
@@ -102,8 +104,8 @@ public final class ManualScheduler implements Scheduler, Executor {
     }
 
     /**
-     * Moves time forward and runs, each at its own time, all tasks that become due, those they schedule included. A task
-     * may itself advance the time, as one does whose thread blocks: everything else goes on within that call.
+     * Advances the time, and runs all tasks that become due, each at its own time, including tasks that they schedule.
+     * A task may itself advance the time, like a thread that blocks; all other tasks then run within that call.
      */
     public void advance(Duration by) {
         long target;
@@ -120,7 +122,10 @@ public final class ManualScheduler implements Scheduler, Executor {
         throw new AssertionError("still busy after " + MOST_TASKS + " tasks: something schedules itself without delay");
     }
 
-    /** Moves time to the next task and takes it; to the target, and null, when none is due until then. */
+    /**
+     * Advances the time to the next task and takes it. If none is due until the target, advances to the target and
+     * returns null.
+     */
     private synchronized @Nullable Runnable nextUntil(long target) {
         for (Task next = tasks.peek(); next != null && next.due <= target; next = tasks.peek()) {
             tasks.remove();
@@ -131,7 +136,7 @@ public final class ManualScheduler implements Scheduler, Executor {
             } else if (action != null) {
                 next.action = null;
                 count(next, -1);
-                nanos = Math.max(nanos, next.due); // a task that moved the time leaves later ones late
+                nanos = Math.max(nanos, next.due); // if a task advanced the time, later ones are late
                 return action;
             }
         }
@@ -139,7 +144,7 @@ public final class ManualScheduler implements Scheduler, Executor {
         return null;
     }
 
-    /** Moves time forward until the latch is at zero, as {@link #advance} does. */
+    /** Advances the time until the latch is at zero, as {@link #advance} does. */
     @Override
     public boolean await(CountDownLatch latch, Duration timeout) throws InterruptedException {
         if (Thread.interrupted()) {
@@ -152,22 +157,25 @@ public final class ManualScheduler implements Scheduler, Executor {
         return latch.getCount() == 0;
     }
 
-    /** Runs what is due now, and what that schedules for now; time stands still. */
+    /** Runs what is due now, and what these tasks schedule for now; the time does not change. */
     public void runDue() {
         advance(Duration.ZERO);
     }
 
-    /** Returns how many tasks wait, those of processes included: none, when all that a test made was closed. */
+    /**
+     * Returns how many tasks wait, those of processes included. It is 0 if everything that a test created was closed.
+     */
     public synchronized int pending() {
         return pending;
     }
 
     private static final class Task implements Comparable<Task> {
-        private long due; // guarded by the scheduler; changed only while it is in no queue
+        // Guarded by the scheduler; changed only while the task is in no queue.
+        private long due;
         private final long dueAtFirst; // before pauses of its process
         private final long order;
         private final @Nullable SimulatedProcess owner;
-        private @Nullable Runnable action; // guarded by the scheduler; null once it ran or was called off
+        private @Nullable Runnable action; // guarded by the scheduler; null once it ran or was cancelled
 
         Task(long due, long order, @Nullable SimulatedProcess owner, Runnable action) {
             this.due = due;

@@ -8,7 +8,7 @@ import java.net.SocketException;
 import java.nio.ByteBuffer;
 import java.util.Arrays;
 
-/** A {@link RawWebSocket} that behaves. For one thread. */
+/** A well-behaved {@link RawWebSocket}. For one thread. */
 final class RawPeer implements ContractPeer {
     private final RawWebSocket socket;
     private boolean closing;
@@ -72,7 +72,8 @@ final class RawPeer implements ContractPeer {
         closing = true;
         try {
             socket.frame(true, RawWebSocket.CLOSE, bytes(close));
-        } catch (SocketException gone) { // a server that hangs up behind its close reads no answer
+        } catch (SocketException gone) {
+            // A server that closes the socket after its close frame reads no answer.
             socket.close();
         }
     }
@@ -84,14 +85,14 @@ final class RawPeer implements ContractPeer {
         return bytes;
     }
 
-    /** It reads nothing unless it is asked to. */
+    /** Does nothing: it reads only when the test calls {@link #next}. */
     @Override
     public void pauseReading() {}
 
     @Override
     public void resumeReading() {}
 
-    /** To the server a peer that neither reads nor answers is one whose network is gone. */
+    /** Does nothing: to the server, a peer that neither reads nor answers is the same as one whose network is lost. */
     @Override
     public void vanish() {}
 

@@ -15,8 +15,8 @@ import java.util.Arrays;
 import javax.net.ssl.SSLSocketFactory;
 
 /**
- * A WebSocket client that does as it is told, right or wrong: it speaks the upgrade and frames over a plain socket, and
- * sends any bytes. It answers nothing by itself. Reads block for ten seconds at most.
+ * A WebSocket client that follows a test's commands, right or wrong. It sends the upgrade, frames and any bytes over a
+ * plain socket, and answers nothing automatically. Reads block for at most ten seconds.
  *
  * <p>For one thread that reads and one that writes.
  */
@@ -34,7 +34,7 @@ public final class RawWebSocket implements AutoCloseable {
     private static final int MASK = 0x1F2E3D4C;
 
     private final Socket plain;
-    private final Socket socket; // the plain one, or TLS on it
+    private final Socket socket; // the plain socket, or TLS on it
     private final DataInputStream in;
 
     private RawWebSocket(Socket plain, Socket socket) throws IOException {
@@ -43,14 +43,14 @@ public final class RawWebSocket implements AutoCloseable {
         this.in = new DataInputStream(new BufferedInputStream(socket.getInputStream()));
     }
 
-    /** A frame as it came. */
+    /** A frame as received. */
     public record RawFrame(boolean fin, int opcode, ByteBuffer payload) {
         /** Returns the payload as text. */
         public String text() {
             return StandardCharsets.UTF_8.decode(payload.duplicate()).toString();
         }
 
-        /** Returns what a close frame says. */
+        /** Returns the code and text of a close frame. */
         public CloseReason closeReason() {
             if (payload.remaining() < 2) {
                 return new CloseReason(CloseReason.NO_STATUS, "");
@@ -62,15 +62,15 @@ public final class RawWebSocket implements AutoCloseable {
         }
     }
 
-    /** Connects to a port of this machine, and does no more. */
+    /** Connects to a port of this machine, without an upgrade. */
     public static RawWebSocket connect(int port) throws IOException {
         return connect(port, 0);
     }
 
     /**
-     * As {@link #connect(int)}.
+     * Connects like {@link #connect(int)}, with a limit for the system's buffer.
      *
-     * @param receiveBuffer how many bytes the system may keep unread, or 0 for its default
+     * @param receiveBuffer how many unread bytes the system may hold, or 0 for its default
      */
     public static RawWebSocket connect(int port, int receiveBuffer) throws IOException {
         Socket socket = connected(port, receiveBuffer);
@@ -78,8 +78,8 @@ public final class RawWebSocket implements AutoCloseable {
     }
 
     /**
-     * As {@link #connect(int, int)}, with TLS, whose handshake begins with the first that is sent or read. The server is
-     * known as {@code localhost}.
+     * Connects like {@link #connect(int, int)}, with TLS. The TLS handshake begins with the first read or write. The
+     * server's name is {@code localhost}.
      */
     public static RawWebSocket connect(int port, int receiveBuffer, SSLSocketFactory tls) throws IOException {
         Socket socket = connected(port, receiveBuffer);
@@ -100,7 +100,7 @@ public final class RawWebSocket implements AutoCloseable {
     /**
      * Connects and upgrades.
      *
-     * @throws IOException when the answer is not 101
+     * @throws IOException if the status of the answer is not 101
      */
     public static RawWebSocket open(int port) throws IOException {
         RawWebSocket opened = connect(port);
@@ -108,7 +108,7 @@ public final class RawWebSocket implements AutoCloseable {
         return opened;
     }
 
-    /** Upgrades; returns the answer's head. Fails when its status is not 101. */
+    /** Upgrades; returns the answer's head. Throws if its status is not 101. */
     public String upgrade(String target, String... headers) throws IOException {
         sendUpgrade(target, headers);
         String answer = readHead();
@@ -118,7 +118,7 @@ public final class RawWebSocket implements AutoCloseable {
         return answer;
     }
 
-    /** Sends a correct request for an upgrade, with these header lines too. */
+    /** Sends a correct upgrade request with these additional header lines. */
     public void sendUpgrade(String target, String... headers) throws IOException {
         StringBuilder request = new StringBuilder("GET " + target + " HTTP/1.1\r\nHost: localhost\r\n"
                 + "Upgrade: websocket\r\nConnection: keep-alive, Upgrade\r\n"
@@ -148,7 +148,7 @@ public final class RawWebSocket implements AutoCloseable {
         frame(true, TEXT, text.getBytes(StandardCharsets.UTF_8));
     }
 
-    /** Sends a masked frame, whether or not the protocol allows it here. */
+    /** Sends a masked frame, even if the protocol does not allow it here. */
     public void frame(boolean fin, int opcode, byte[] payload) throws IOException {
         send(encode(fin, opcode, payload));
     }
@@ -186,8 +186,8 @@ public final class RawWebSocket implements AutoCloseable {
     /**
      * Reads the next frame.
      *
-     * @throws EOFException when the server has hung up
-     * @throws IOException when nothing comes in time, or the connection was reset
+     * @throws EOFException if the server has closed the connection
+     * @throws IOException if nothing arrives in time, or the connection was reset
      */
     public RawFrame read() throws IOException {
         int first = in.readUnsignedByte();
@@ -201,7 +201,7 @@ public final class RawWebSocket implements AutoCloseable {
         return new RawFrame((first & 0x80) != 0, first & 0x0F, ByteBuffer.wrap(payload));
     }
 
-    /** Reads all until the server hangs up; a reset counts as hanging up. Fails when that does not come in time. */
+    /** Reads until the server closes or resets the connection. Throws if that does not happen in time. */
     public byte[] readToEnd() throws IOException {
         ByteArrayOutputStream all = new ByteArrayOutputStream();
         try {
@@ -219,12 +219,12 @@ public final class RawWebSocket implements AutoCloseable {
         return socket.getLocalPort();
     }
 
-    /** Ends sending, and still reads. */
+    /** Ends the output; the input stays open. */
     public void shutdownOutput() throws IOException {
         socket.shutdownOutput();
     }
 
-    /** Resets the connection: what is on its way, in either direction, is lost. */
+    /** Resets the connection: data in flight, in either direction, is lost. */
     public void reset() throws IOException {
         plain.setSoLinger(true, 0);
         plain.close();

@@ -23,11 +23,11 @@ import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
 /**
- * A client that says what a test tells it, right or wrong, and remembers what it is sent: for tests of a server at the
- * level of its protocol. It answers nothing by itself, except the pings and closes that its transport answers.
+ * A client that sends what a test directs, right or wrong, and records what it receives; for tests of a server at the
+ * protocol level. It answers nothing automatically, except the pings and closes that its transport answers.
  *
- * <p>Whatever arrives is kept until the test takes it, without a bound. Safe for use by many threads; nothing waits: in
- * virtual time move the time first, over real sockets wait until {@link #types} or {@link #closed} says so.
+ * <p>What arrives is kept until the test takes it, without a bound. Safe for use by many threads. No method blocks: in
+ * virtual time first advance the time; over real sockets poll {@link #types} or {@link #closed}.
  */
 public final class ScriptedPeer {
     private static final int MOST_BYTES = 1 << 20;
@@ -38,18 +38,18 @@ public final class ScriptedPeer {
     private @Nullable CloseReason closed; // guarded by lock
     private @Nullable Exception failure; // guarded by lock
 
-    /** A message as it came, and its type when it has one. */
+    /** A message as received, and its type, or "" if it has none. */
     private record Received(String text, String type) {}
 
     private ScriptedPeer() {}
 
-    /** Begins to connect as a client of this project does, and says nothing yet. Takes messages up to 1 MiB. */
+    /** Begins to connect as a client of this project does, and sends nothing yet. Accepts messages up to 1 MiB. */
     public static ScriptedPeer managed(ClientTransport transport, URI uri) {
         return connect(
                 transport, new ClientTransport.Target(uri, Map.of(), Protocol.SUBPROTOCOL, MOST_BYTES, MOST_BYTES));
     }
 
-    /** Begins to connect as a browser's {@code new WebSocket(uri)} does; the token is in the query. */
+    /** Begins to connect as a browser does with {@code new WebSocket(uri)}; the token is in the query. */
     public static ScriptedPeer plain(ClientTransport transport, URI uri) {
         return connect(transport, new ClientTransport.Target(uri, Map.of(), "", MOST_BYTES, MOST_BYTES));
     }
@@ -62,46 +62,46 @@ public final class ScriptedPeer {
     }
 
     /**
-     * Sends JSON in which single quotes stand for double ones, and there is no other way to write either.
+     * Sends JSON. Each single quote in it stands for a double quote, and neither can be escaped.
      *
-     * @return false when the connection did not take it: it is closing or closed, or its outbound queue is full
-     * @throws IllegalStateException when there was never a connection
+     * @return false if the connection did not accept it: it is closing or closed, or its outbound queue is full
+     * @throws IllegalStateException if there was never a connection
      */
     public boolean send(String json) {
         return sendRaw(json.replace('\'', '"'));
     }
 
-    /** Sends a text message as it is; otherwise as {@link #send}. */
+    /** Sends a text message unchanged; otherwise like {@link #send}. */
     public boolean sendRaw(String text) {
         return open().send(MessageBatch.of(WireMessage.text(text.getBytes(StandardCharsets.UTF_8))));
     }
 
-    /** Sends a binary message; otherwise as {@link #send}. */
+    /** Sends a binary message; otherwise like {@link #send}. */
     public boolean sendBinary(byte[] payload) {
         return open().send(MessageBatch.of(WireMessage.binary(payload.clone())));
     }
 
-    /** Begins the closing handshake; {@link #closed} tells when it is done. */
+    /** Begins the closing handshake; {@link #closed} shows when it is complete. */
     public void close(int code, String text) {
         open().close(new CloseReason(code, text));
     }
 
-    /** Breaks the connection off without a closing handshake. */
+    /** Aborts the connection without a closing handshake. */
     public void abort() {
         open().abort();
     }
 
     /**
-     * Takes the oldest message of a type out of what was received; others, older ones too, stay.
+     * Takes the oldest message of a type out of those received; all others stay.
      *
-     * @param as what to read the whole envelope into: a record, a map, or Gson's {@code JsonObject}
-     * @throws AssertionError naming what there is instead when no such message was received
+     * @param as the type to read the whole envelope into: a record, a map, or Gson's {@code JsonObject}
+     * @throws AssertionError if no such message was received; the message says what was received instead
      */
     public <T> T next(String type, Class<T> as) {
         return read(take(type), as);
     }
 
-    /** Takes the oldest message of a type as {@link #next} does, and reads its data. */
+    /** Takes the oldest message of a type like {@link #next}, and reads its data. */
     public <T> T data(String type, Class<T> as) {
         String text = take(type);
         return read(String.valueOf(read(text, JsonObject.class).get("data")), as);
@@ -131,7 +131,10 @@ public final class ScriptedPeer {
         throw new AssertionError("no " + type + " was received by " + this);
     }
 
-    /** Returns the types of what was received and not taken, oldest first; "" for what is no envelope. */
+    /**
+     * Returns the types of the messages that were received and not taken, oldest first; "" for a message that is not an
+     * envelope.
+     */
     public List<String> types() {
         lock.lock();
         try {
@@ -141,7 +144,7 @@ public final class ScriptedPeer {
         }
     }
 
-    /** Returns what was received and not taken as it came, oldest first; of a binary message how long it is. */
+    /** Returns the messages that were received and not taken, oldest first; for a binary message its length. */
     public List<String> received() {
         lock.lock();
         try {
@@ -151,7 +154,7 @@ public final class ScriptedPeer {
         }
     }
 
-    /** Forgets what was received until now. */
+    /** Discards the messages that were received until now. */
     public void clear() {
         lock.lock();
         try {
@@ -161,7 +164,7 @@ public final class ScriptedPeer {
         }
     }
 
-    /** Returns whether there is a connection that is not over. */
+    /** Returns whether there is an open connection. */
     public boolean isOpen() {
         lock.lock();
         try {
@@ -171,7 +174,7 @@ public final class ScriptedPeer {
         }
     }
 
-    /** Returns why the connection is over, or null while it is not. */
+    /** Returns why the connection ended, or null if it has not ended. */
     public @Nullable CloseReason closed() {
         lock.lock();
         try {
@@ -181,7 +184,7 @@ public final class ScriptedPeer {
         }
     }
 
-    /** Returns why there was no connection, or null. */
+    /** Returns why the attempt to connect failed, or null if it did not fail. */
     public @Nullable Exception failure() {
         lock.lock();
         try {
@@ -220,7 +223,7 @@ public final class ScriptedPeer {
     private static String typeOf(String text) {
         try {
             JsonObject envelope = StrictJson.read(text, TypeToken.get(JsonObject.class));
-            JsonElement type = envelope == null ? null : envelope.get("type"); // null: the text is "null"
+            JsonElement type = envelope == null ? null : envelope.get("type"); // null if the text is "null"
             return type != null && type.isJsonPrimitive() ? type.getAsString() : "";
         } catch (JsonParseException noObject) {
             return "";

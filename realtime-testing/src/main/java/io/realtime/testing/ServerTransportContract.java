@@ -25,15 +25,15 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /**
- * What every {@link ServerTransport} keeps to, whatever carries it, and that each of its listeners hears one thing at a
- * time and its end once and last. A transport over sockets extends {@link WebSocketServerTransportContract} instead,
- * which knows how to connect and asks for more.
+ * The contract of every {@link ServerTransport}, independent of its network. It also checks that each listener gets one
+ * call at a time, and its end once and last. A transport over sockets extends {@link WebSocketServerTransportContract}
+ * instead, which can connect, and tests more.
  */
 @Timeout(60)
 public abstract class ServerTransportContract extends ServerTransportFixture {
     static final String BIG = "x".repeat(16 * 1024);
 
-    /** A contract test. */
+    /** Creates a contract test. */
     protected ServerTransportContract() {}
 
     // ---- messages
@@ -549,8 +549,8 @@ public abstract class ServerTransportContract extends ServerTransportFixture {
     // ---- helpers
 
     /**
-     * As {@link #fill}, until the network takes no more either. A transport that writes on a thread of its own may refuse
-     * before; what it could, it has written when it has heard twice what came later.
+     * Sends like {@link #fill}, until the network accepts no more either. A transport that writes on its own thread may
+     * refuse before that. It has written all that it can after two later messages have arrived.
      */
     static int fillToTheBrim(ContractPeer peer, Accepted accepted) throws Exception {
         int taken = fill(accepted, 0);
@@ -566,7 +566,7 @@ public abstract class ServerTransportContract extends ServerTransportFixture {
         return taken;
     }
 
-    /** Sends numbered messages until no more is taken; returns how many were. */
+    /** Sends numbered messages until no more is accepted; returns how many were. */
     static int fill(Accepted accepted) {
         return fill(accepted, 0);
     }

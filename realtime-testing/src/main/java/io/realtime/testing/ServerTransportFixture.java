@@ -18,7 +18,7 @@ import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 
-/** A transport that is started before each test, its peers, and what a transport's own test must say of it. */
+/** A transport that is started before each test, its peers, and the methods that a transport's own test implements. */
 abstract class ServerTransportFixture {
     static final int MESSAGE_BYTES = 64 * 1024;
     static final int HANDSHAKE_BYTES = 4 * 1024;
@@ -30,27 +30,27 @@ abstract class ServerTransportFixture {
     private final List<ContractPeer> peers = new ArrayList<>();
     private @Nullable ServerTransport started;
 
-    /** A new transport, not started. */
+    /** Returns a new transport that is not started. */
     protected abstract ServerTransport newTransport();
 
     /**
      * Connects to the transport under test and upgrades.
      *
      * @param target path and query
-     * @param subprotocol what to offer, empty for none
-     * @throws IOException when there is no connection or the subprotocol is not selected; when the upgrade was refused
+     * @param subprotocol the subprotocol to offer, empty for none
+     * @throws IOException if there is no connection, or the subprotocol is not selected; if the upgrade was refused,
      *     the message holds status and reason
      */
     protected abstract ContractPeer connect(String target, Map<String, String> headers, String subprotocol)
             throws IOException, InterruptedException;
 
-    /** Takes the next of a queue, letting time pass until there is one; null when nothing comes for ten seconds. */
+    /** Takes the next element of a queue, waiting if necessary; null if there is none for ten seconds. */
     protected abstract <T> @Nullable T await(BlockingQueue<T> queue) throws InterruptedException;
 
-    /** Runs a task that may block while the test goes on; in a time where nothing blocks, just runs it. */
+    /** Runs a task that may block while the test continues; in a time where nothing blocks, just runs it. */
     protected abstract void meanwhile(Runnable task);
 
-    /** Returns the transport under test; it is started. */
+    /** Returns the transport under test, which is started. */
     protected final ServerTransport transport() {
         ServerTransport now = started;
         if (now == null) {
@@ -59,7 +59,7 @@ abstract class ServerTransportFixture {
         return now;
     }
 
-    /** A configuration for this port, with the contract's limits. */
+    /** Returns a configuration for this port, with the contract's limits. */
     protected static ServerTransport.Config config(int port) {
         return config(port, HANDSHAKE_TIMEOUT, CONNECTIONS, CONNECTIONS);
     }
@@ -78,12 +78,12 @@ abstract class ServerTransportFixture {
                 null);
     }
 
-    /** Connects a peer that behaves; it is cut after the test. */
+    /** Connects a well-behaved peer; it is disconnected after the test. */
     protected final ContractPeer open() throws IOException, InterruptedException {
         return open("/", Map.of(), "");
     }
 
-    /** As {@link #connect}; the peer is cut after the test. */
+    /** Connects like {@link #connect}; the peer is disconnected after the test. */
     final ContractPeer open(String target, Map<String, String> headers, String subprotocol)
             throws IOException, InterruptedException {
         ContractPeer peer = connect(target, headers, subprotocol);

@@ -12,7 +12,7 @@ import java.util.Map;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 
-/** A client's host in an {@link InMemoryNetwork}. For the thread that moves the time. */
+/** A client's host in an {@link InMemoryNetwork}. For the thread that advances the time. */
 final class SimulatedClient implements ClientTransport {
     private final InMemoryNetwork network;
     private boolean dead;
@@ -34,12 +34,12 @@ final class SimulatedClient implements ClientTransport {
         pausedUntil = Math.max(pausedUntil, network.nanoTime() + time.toNanos());
     }
 
-    /** Returns for how long the host goes on being paused; 0 when it is not. */
+    /** Returns how long the host stays paused; 0 if it is not paused. */
     long pausedNanos() {
         return Math.max(0, pausedUntil - network.nanoTime());
     }
 
-    /** The process is dead: it never hears of anything again. */
+    /** Kills the process: it gets no more calls. */
     void die(boolean resets) {
         dead = true;
         network.linksOf(this).forEach(link -> link.hostDied(this, resets));
@@ -52,12 +52,12 @@ final class SimulatedClient implements ClientTransport {
         return attempt;
     }
 
-    /** One attempt: the request's way, the server's decision, and, unless it accepts, the way back. */
+    /** One attempt: the way of the request, the server's decision, and, if it refuses, the way back. */
     final class Attempt implements Scheduler.Cancellable {
         private final Target target;
         private final Callback callback;
         private Scheduler.Cancellable onTheWay = () -> {};
-        private @Nullable SimulatedLink link; // once the server has accepted
+        private @Nullable SimulatedLink link; // set once the server has accepted
         private boolean over;
 
         private Attempt(Target target, Callback callback) {
@@ -99,14 +99,17 @@ final class SimulatedClient implements ClientTransport {
             }
         }
 
-        /** The server turns the attempt down. */
+        /** Handles the server's refusal. */
         void refused(IOException why) {
             if (!network.isLosingUpgrades()) {
                 travel(() -> fail(why));
             }
         }
 
-        /** The server has opened its end; the answer travels before all that the server sends. */
+        /**
+         * Handles the server's acceptance. The server's end is open; the answer arrives before anything that the server
+         * sends.
+         */
         void accepted(SimulatedLink opened, @Nullable String subprotocol) {
             if (network.isLosingUpgrades()) {
                 opened.client().die();

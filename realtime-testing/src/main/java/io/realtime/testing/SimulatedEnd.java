@@ -14,8 +14,8 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One end of a {@link SimulatedLink}. What it sends travels in order to the other end and counts as waiting until it is
- * there; what the other end, dead or unreachable, does not take waits for good. For the thread that moves the time.
+ * One end of a {@link SimulatedLink}. What it sends arrives at the other end in order, and counts as waiting until
+ * then. If the other end is dead or unreachable, it waits forever. For the thread that advances the time.
  */
 final class SimulatedEnd implements Connection {
     private static final Duration CLOSE_GRACE = Duration.ofSeconds(5);
@@ -24,15 +24,15 @@ final class SimulatedEnd implements Connection {
     private final SimulatedLink link;
     private int messageBytes;
     private final int outboundBytes;
-    // Both hold frames up to the outbound bound, and a ping or pong for each that was asked for.
-    private final Deque<Scheduler.Cancellable> onTheWay = new ArrayDeque<>(); // from here, the next to arrive first
+    // Both hold frames up to the outbound bound, and one ping or pong for each that was requested.
+    private final Deque<Scheduler.Cancellable> onTheWay = new ArrayDeque<>(); // sent from here, in order of arrival
     private final List<Runnable> stalled = new ArrayList<>();
-    private final Deque<Runnable> held = new ArrayDeque<>(); // there, while the other end's host is paused
-    private final Deque<MessageBatch> queued = new ArrayDeque<>(); // held for a flush
+    private final Deque<Runnable> held = new ArrayDeque<>(); // arrived while the other end's host is paused
+    private final Deque<MessageBatch> queued = new ArrayDeque<>(); // deferred until a flush
 
     private @Nullable ConnectionListener listener;
-    private @Nullable CloseReason reason; // why it closes or has closed, as decided first
-    private boolean byPeer; // the reason is the other end's
+    private @Nullable CloseReason reason; // the first reason that was determined
+    private boolean byPeer; // the reason comes from the other end
     private Ended whenOver = (why, byPeer) -> {};
     private Scheduler.Cancellable grace = () -> {};
     private Scheduler.Cancellable reset = () -> {};
@@ -41,17 +41,18 @@ final class SimulatedEnd implements Connection {
     private long bytesToReset = Long.MAX_VALUE;
     private long lastHeard;
     private long longestSilence; // in ns, before lastHeard
-    private final List<Runnable> lagging = new ArrayList<>(); // flushes that wait, one for each room
+    private final List<Runnable> lagging = new ArrayList<>(); // flushes that wait, at most one for each room
     private boolean owesDrained;
     private boolean isStalled;
     private boolean isHalfOpen;
-    private boolean hasHole; // something that was sent got lost: nothing behind it arrives
+    private boolean hasHole; // something was lost, so nothing after it arrives
     private boolean damagesNext; // the next frame to arrive cannot be decoded
-    private boolean isDeaf; // a message was damaged or too big: nothing more is understood
+    // A message was damaged or too big, so no further input is decoded.
+    private boolean isDeaf;
     private boolean closing;
     private boolean over;
 
-    /** Hears of an end. */
+    /** Handles the end. */
     interface Ended {
         void ended(CloseReason reason, boolean byPeer);
     }
@@ -64,7 +65,7 @@ final class SimulatedEnd implements Connection {
         this.lastHeard = network.nanoTime();
     }
 
-    /** Says who listens; tells it at once when the connection ended before. */
+    /** Sets the listener; calls it immediately if the connection ended before. */
     void listen(ConnectionListener to) {
         listener = to;
         whenOver(to::onClosed);
@@ -73,7 +74,7 @@ final class SimulatedEnd implements Connection {
         }
     }
 
-    /** Says who hears of the end; until now nobody did. */
+    /** Sets the handler of the end; before this there was none. */
     void whenOver(Ended told) {
         whenOver = told;
     }
@@ -157,7 +158,7 @@ final class SimulatedEnd implements Connection {
         waited.forEach(flush -> network.after(Duration.ZERO, flush));
     }
 
-    /** Returns the longest time, up to now, in which nothing arrived here. */
+    /** Returns the longest time until now in which nothing arrived here. */
     Duration longestSilence() {
         return Duration.ofNanos(Math.max(longestSilence, network.nanoTime() - lastHeard));
     }
@@ -193,7 +194,7 @@ final class SimulatedEnd implements Connection {
         cutAfter(CLOSE_GRACE);
     }
 
-    /** Whether a code may stand in a close frame (RFC 6455 section 7.4.1). */
+    /** Returns whether a code may be sent in a close frame (RFC 6455 section 7.4.1). */
     private static boolean isSendable(int code) {
         return code != CloseReason.NO_STATUS && code != CloseReason.ABNORMAL && code != 1015;
     }
@@ -204,11 +205,12 @@ final class SimulatedEnd implements Connection {
             network.tap().closing(link, link.directionOf(this), new CloseReason(CloseReason.ABNORMAL, "aborted"));
             end(new CloseReason(CloseReason.ABNORMAL, "aborted"));
             peer().resetByPeer();
-            network.after(Duration.ZERO, this::tellOfEnd); // never on the caller's stack, which may be the listener's
+            // Never on the caller's stack, which may be the listener's.
+            network.after(Duration.ZERO, this::tellOfEnd);
         }
     }
 
-    /** Gives the other end that long to answer a close; an earlier deadline stands. */
+    /** Sets how long the other end may take to answer a close; an earlier deadline is kept. */
     void cutAfter(Duration limit) {
         if (over) {
             return;
@@ -249,11 +251,12 @@ final class SimulatedEnd implements Connection {
         bytesToReset = bytes;
     }
 
-    // ---- on the way
+    // ---- in flight
 
-    /** Runs an arrival at the other end after the latency, behind all that was sent before. */
+    /** Runs an arrival at the other end after the latency, after everything that was sent before. */
     void travel(Runnable arrival) {
-        if (isStalled) { // pings and the close wait their turn too: a peer that does not read sees nothing
+        // Pings and the close also wait, because a peer that does not read sees nothing.
+        if (isStalled) {
             stalled.add(arrival);
             return;
         }
@@ -270,9 +273,9 @@ final class SimulatedEnd implements Connection {
         }));
     }
 
-    /** Hands what is there to the other end: at the end of its host's pause, behind what waits for that already. */
+    /** Delivers an arrival to the other end. If its host is paused, delivers it at the end of the pause, in order. */
     private void hand(Runnable arrival) {
-        if (peer().over) { // nobody takes it
+        if (peer().over) { // it can no longer receive
             return;
         }
         long paused = link.pausedNanos(peer());
@@ -288,7 +291,7 @@ final class SimulatedEnd implements Connection {
 
     private void release() {
         long paused = link.pausedNanos(peer());
-        if (paused > 0) { // it was paused once more
+        if (paused > 0) { // it was paused again
             network.after(Duration.ofNanos(paused), this::release);
             return;
         }
@@ -359,7 +362,7 @@ final class SimulatedEnd implements Connection {
         peer().resetByPeer();
     }
 
-    /** The other end is gone: a reset sets out for this one, and may overtake what was sent before it. */
+    /** Handles the loss of the other end: sends a reset to this one, which may overtake what was sent before it. */
     void resetByPeer() {
         if (!over && !network.isBlackHole() && !peer().isHalfOpen) {
             reset = network.after(
@@ -367,7 +370,7 @@ final class SimulatedEnd implements Connection {
         }
     }
 
-    /** Ends this end and tells its listener. */
+    /** Ends this end and calls its listener. */
     void ended(CloseReason why) {
         if (!over) {
             end(why);
@@ -390,17 +393,17 @@ final class SimulatedEnd implements Connection {
         }
     }
 
-    /** Ends this end without a word to its listener or to the other end. */
+    /** Ends this end without a call to its listener, and without a notice to the other end. */
     void die() {
         over = true;
         closing = true;
         waiting = 0;
         stalled.clear();
         queued.clear();
-        caughtUp(); // for nobody waits for this end any more
+        caughtUp(); // no flush may wait for this end any more
         grace.cancel();
         reset.cancel();
-        peer().onTheWay.forEach(Scheduler.Cancellable::cancel); // nobody is there to take it
+        peer().onTheWay.forEach(Scheduler.Cancellable::cancel); // there is no receiver any more
         peer().onTheWay.clear();
         link.endIsOver(this);
     }

@@ -7,14 +7,14 @@ import io.realtime.testing.InMemoryNetwork.Direction;
 import java.time.Duration;
 import org.jspecify.annotations.Nullable;
 
-/** Both ends of one connection of an {@link InMemoryNetwork}. For the thread that moves the time. */
+/** A connection of an {@link InMemoryNetwork} with both ends. For the thread that advances the time. */
 final class SimulatedLink implements InMemoryNetwork.Link {
     private final InMemoryNetwork network;
     private final SimulatedServer serverHost;
     private final SimulatedClient clientHost;
     private final SimulatedEnd server;
     private final SimulatedEnd client;
-    private @Nullable Latency latency; // null: the network's
+    private @Nullable Latency latency; // null: the network's latency
 
     SimulatedLink(
             InMemoryNetwork network,
@@ -107,7 +107,7 @@ final class SimulatedLink implements InMemoryNetwork.Link {
         return end == server ? serverHost.isDead() : clientHost.isDead();
     }
 
-    /** The host of this transport is dead; when its operating system is not, that resets the other end. */
+    /** Handles the death of this transport's host. If its operating system is alive, it resets the other end. */
     void hostDied(Object transport, boolean resets) {
         SimulatedEnd end = transport == serverHost ? server : client;
         if (end.isOver()) {

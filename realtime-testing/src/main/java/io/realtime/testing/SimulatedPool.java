@@ -8,10 +8,11 @@ import java.util.concurrent.RejectedExecutionException;
 import java.util.function.Supplier;
 
 /**
- * A thread pool of a {@link SimulatedProcess}: few threads, a bounded queue, tasks that hold their thread for a while of
- * virtual time. It starves and rejects as a {@link java.util.concurrent.ThreadPoolExecutor} does.
+ * A thread pool of a {@link SimulatedProcess}: few threads, a bounded queue, and tasks that occupy their thread for
+ * some virtual time. It starves and rejects as a {@link java.util.concurrent.ThreadPoolExecutor} does.
  *
- * <p>A task that {@linkplain SimulatedProcess#sleep sleeps} holds its thread meanwhile. For the thread that moves the time.
+ * <p>A task that {@linkplain SimulatedProcess#sleep sleeps} occupies its thread meanwhile. For the thread that advances
+ * the time.
  */
 public final class SimulatedPool implements Executor {
     private final SimulatedProcess process;
@@ -22,11 +23,11 @@ public final class SimulatedPool implements Executor {
     private long rejected;
 
     /**
-     * A pool whose threads are all free.
+     * Creates a pool whose threads are all free.
      *
-     * @param threads how many tasks may be at work
-     * @param queueLength how many more may wait; one more is rejected
-     * @param beforehand how long a thread takes to the next task, which it holds meanwhile
+     * @param threads how many tasks may run at the same time
+     * @param queueLength how many more may wait; beyond it a task is rejected
+     * @param beforehand how long a thread is occupied before it runs the next task
      */
     public SimulatedPool(SimulatedProcess process, int threads, int queueLength, Supplier<Duration> beforehand) {
         this.process = process;
@@ -38,7 +39,7 @@ public final class SimulatedPool implements Executor {
     /**
      * Runs a task as soon as a thread is free; never on the caller's stack.
      *
-     * @throws RejectedExecutionException when no thread is free and the queue is full
+     * @throws RejectedExecutionException if no thread is free and the queue is full
      */
     @Override
     public void execute(Runnable task) {
@@ -68,7 +69,7 @@ public final class SimulatedPool implements Executor {
         });
     }
 
-    /** Returns how many tasks were rejected so far. */
+    /** Returns how many tasks were rejected until now. */
     public long rejected() {
         return rejected;
     }

@@ -7,11 +7,12 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executor;
 
 /**
- * A process within a {@link ManualScheduler}'s time, which a test can kill: what a server or a client is given as its
- * scheduler and its executor. Its tasks run in the scheduler's one order, on the thread that moves the time.
+ * A process within a {@link ManualScheduler}'s time that a test can kill. Pass it to a server or a client as its
+ * scheduler and its executor. Its tasks and those of others run in the scheduler's order, on the thread that advances
+ * the time.
  *
- * <p>A killed process runs nothing any more, as {@code kill -9} leaves it; its connections are the network's: see {@link
- * InMemoryNetwork#crash} and {@link InMemoryNetwork#vanish}. Safe for use by many threads.
+ * <p>A killed process runs nothing any more, as after {@code kill -9}. Its connections belong to the network: see
+ * {@link InMemoryNetwork#crash} and {@link InMemoryNetwork#vanish}. Safe for use by many threads.
  */
 public final class SimulatedProcess implements Scheduler, Executor {
     private static final Duration LOOKS_EVERY = Duration.ofMillis(1);
@@ -19,7 +20,7 @@ public final class SimulatedProcess implements Scheduler, Executor {
     private final ManualScheduler time;
     boolean alive = true; // guarded by time
     int pending; // guarded by time
-    long pausedUntil; // guarded by time: on its clock
+    long pausedUntil; // guarded by time: in nanoseconds of its clock
     private long jumpedMillis; // guarded by time
 
     SimulatedProcess(ManualScheduler time) {
@@ -38,7 +39,10 @@ public final class SimulatedProcess implements Scheduler, Executor {
         }
     }
 
-    /** Makes this process's wall clock jump, forwards or back; no other process, task or monotonic time notices. */
+    /**
+     * Makes this process's wall clock jump, forwards or backwards. Other processes, tasks and monotonic time are not
+     * affected.
+     */
     public void jumpWallClock(Duration by) {
         synchronized (time) {
             jumpedMillis += by.toMillis();
@@ -50,15 +54,15 @@ public final class SimulatedProcess implements Scheduler, Executor {
         return time.schedule(this, delay, task);
     }
 
-    /** Runs a task at the next {@link ManualScheduler#advance}; never, and silently, when the process is dead. */
+    /** Runs a task at the next {@link ManualScheduler#advance}. If the process is dead, drops it silently. */
     @Override
     public void execute(Runnable task) {
         schedule(Duration.ZERO, task);
     }
 
     /**
-     * Stops the process for so long, as a garbage collection or a debugger does: what becomes due meanwhile runs at the
-     * end of the pause, in order. Its connections are the network's: see {@link InMemoryNetwork#pause}.
+     * Pauses the process for a time, as a garbage collection or a debugger does. What becomes due meanwhile runs at the
+     * end of the pause, in order. Its connections belong to the network: see {@link InMemoryNetwork#pause}.
      */
     public void pause(Duration time) {
         synchronized (this.time) {
@@ -74,10 +78,10 @@ public final class SimulatedProcess implements Scheduler, Executor {
     }
 
     /**
-     * Blocks the task that calls it for so long, as {@link Thread#sleep} would block its thread: every other task goes on.
-     * Tasks that block nest: one that began later ends earlier, and one that waits for it sleeps longer.
+     * Blocks the calling task for a time, as {@link Thread#sleep} blocks its thread; all other tasks run meanwhile.
+     * Tasks that block are nested: one that began later ends earlier, and one that waits for it sleeps longer.
      *
-     * @throws CancellationException when the process was killed meanwhile, so that the task ends
+     * @throws CancellationException if the process was killed meanwhile, so that the task ends
      */
     public void sleep(Duration length) {
         time.advance(length);
@@ -89,7 +93,7 @@ public final class SimulatedProcess implements Scheduler, Executor {
         }
     }
 
-    /** Blocks the task that calls it, as {@link #sleep} does: every other task goes on. */
+    /** Blocks the calling task as {@link #sleep} does; all other tasks run meanwhile. */
     @Override
     public boolean await(CountDownLatch latch, Duration timeout) {
         long end = nanoTime() + timeout.toNanos();
@@ -100,21 +104,21 @@ public final class SimulatedProcess implements Scheduler, Executor {
     }
 
     /**
-     * Ends the process at once: what waits never runs, and what comes later is silently not run. A task that kills its
-     * own process still runs to its end. Does nothing the second time.
+     * Kills the process immediately. Waiting tasks never run, and later ones are dropped silently. A task that kills
+     * its own process still runs to its end. Does nothing if called again.
      */
     public void kill() {
         time.kill(this);
     }
 
-    /** Returns whether the process was not killed. */
+    /** Returns whether the process is alive, that is, was not killed. */
     public boolean isAlive() {
         synchronized (time) {
             return alive;
         }
     }
 
-    /** Returns how many tasks of this process wait; none when it is dead. */
+    /** Returns how many tasks of this process wait; 0 if it is dead. */
     public int pending() {
         synchronized (time) {
             return pending;

@@ -10,7 +10,7 @@ import java.time.Duration;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
-/** A server's host in an {@link InMemoryNetwork}. For the thread that moves the time. */
+/** A server's host in an {@link InMemoryNetwork}. For the thread that advances the time. */
 final class SimulatedServer implements ServerTransport {
     private final InMemoryNetwork network;
     private @Nullable Config config;
@@ -37,17 +37,17 @@ final class SimulatedServer implements ServerTransport {
         pausedUntil = Math.max(pausedUntil, network.nanoTime() + time.toNanos());
     }
 
-    /** Returns for how long the host goes on being paused; 0 when it is not. */
+    /** Returns how long the host stays paused; 0 if it is not paused. */
     long pausedNanos() {
         return Math.max(0, pausedUntil - network.nanoTime());
     }
 
-    /** Returns whether the machine is without power: it neither takes connections nor refuses them. */
+    /** Returns whether the machine has no power: it neither accepts connections nor refuses them. */
     boolean isDark() {
         return dark;
     }
 
-    /** Takes an upgrade, or refuses it: in the end's pipe the answer comes first. */
+    /** Accepts or refuses an upgrade; the answer arrives before anything else that this end sends. */
     void accept(SimulatedClient.Attempt attempt, ClientTransport.Target target) {
         if (config == null || acceptor == null) {
             throw new IllegalStateException("not started");
@@ -73,7 +73,7 @@ final class SimulatedServer implements ServerTransport {
         open--;
     }
 
-    /** The process is dead: it never hears of anything again. */
+    /** Kills the process: it gets no more calls. */
     void die(boolean resets) {
         dead = true;
         if (resets) {
@@ -106,7 +106,7 @@ final class SimulatedServer implements ServerTransport {
         network.unbind(port, this);
     }
 
-    /** Begins to stop, and does not wait: the drain passes as the time is moved. */
+    /** Begins to stop, and does not block: the drain ends as time advances. */
     @Override
     public void stop(Duration drain) {
         stopAccepting();

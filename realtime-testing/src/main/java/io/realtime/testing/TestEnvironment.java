@@ -9,13 +9,13 @@ import java.util.concurrent.CompletionStage;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Virtual time and a network in memory, for tests of an application's servers and clients. Everything happens on the
- * test's own thread, within the calls that move the time, and in the same order in every run.
+ * Virtual time and a network in memory, for tests of an application's servers and clients. Everything runs on the
+ * test's own thread, within the calls that advance the time, and in the same order in every run.
  *
  * <p>Give each server {@code .transport(network().serverTransport())}, {@code .scheduler(time())} and {@code
  * .executor(time())}, and each client {@code .transport(network().clientTransport())}, {@code .scheduler(time())} and
- * {@code .callbackExecutor(time())}. With JUnit, {@link TestEnvironmentExtension} makes and closes one for each test;
- * elsewhere use it in a {@code try} statement. For one thread.
+ * {@code .callbackExecutor(time())}. With JUnit, {@link TestEnvironmentExtension} creates and closes one for each test;
+ * otherwise use it in a {@code try} statement. For one thread.
  */
 public final class TestEnvironment implements AutoCloseable {
     private static final Duration SETTLED = Duration.ofMillis(20);
@@ -27,10 +27,10 @@ public final class TestEnvironment implements AutoCloseable {
     private final InMemoryNetwork network = new InMemoryNetwork(time);
     private final Deque<AutoCloseable> open = new ArrayDeque<>();
 
-    /** An environment of its own: its time, and a network that is empty. */
+    /** Creates an environment with its own time and an empty network. */
     public TestEnvironment() {}
 
-    /** Returns the time, which is a scheduler and an executor, too. */
+    /** Returns the time, which is both a scheduler and an executor. */
     public ManualScheduler time() {
         return time;
     }
@@ -40,33 +40,35 @@ public final class TestEnvironment implements AutoCloseable {
         return network;
     }
 
-    /** Returns the address, with the default path, of a server that is started on this network. */
+    /** Returns the address, with the default path, of a server on this network. */
     public URI uri(int port) {
         return URI.create("ws://in-memory:" + port + "/ws");
     }
 
     /**
-     * Closes a server or client when the environment is closed: what was given last goes first.
+     * Registers a server or client to be closed with the environment: the last registered is closed first.
      *
-     * @return the same
+     * @return the given resource
      */
     public <T extends AutoCloseable> T autoClose(T resource) {
         open.push(resource);
         return resource;
     }
 
-    /** Moves the time by 20 ms. What was sent before, at the default latency of 1 ms, is handled and answered by then. */
+    /**
+     * Advances the time by 20 ms. At the default latency of 1 ms, what was sent before is then handled and answered.
+     */
     public void settle() {
         time.advance(SETTLED);
     }
 
     /**
-     * Moves the time until a stage is complete, by a minute at most.
+     * Advances the time until a stage is complete, by one minute at most.
      *
      * @return its result
-     * @throws java.util.concurrent.CompletionException when the stage fails, with its failure as the cause
-     * @throws java.util.concurrent.CancellationException when the stage is cancelled
-     * @throws AssertionError when it is not complete after a minute
+     * @throws java.util.concurrent.CompletionException if the stage fails; the failure is the cause
+     * @throws java.util.concurrent.CancellationException if the stage is cancelled
+     * @throws AssertionError if the stage is not complete after one minute
      */
     public <T extends @Nullable Object> T await(CompletionStage<T> stage) {
         CompletableFuture<T> future = stage.toCompletableFuture();
@@ -82,9 +84,9 @@ public final class TestEnvironment implements AutoCloseable {
     }
 
     /**
-     * Closes what was given to {@link #autoClose}, and moves the time by 30 s, in which all that they had begun ends.
+     * Closes what was given to {@link #autoClose}, and advances the time by 30 s, in which all that they began ends.
      *
-     * @throws AssertionError when something fails to close, or when tasks are left: a server or client is still open
+     * @throws AssertionError if a close fails, or if tasks are left because a server or client is still open
      */
     @Override
     public void close() {
@@ -93,7 +95,8 @@ public final class TestEnvironment implements AutoCloseable {
             AutoCloseable resource = open.pop();
             try {
                 resource.close();
-            } catch (Throwable thrown) { // an AssertionError of the resource, say: the others are closed all the same
+            } catch (Throwable thrown) {
+                // For example an AssertionError of the resource: the others must still be closed.
                 if (failure == null) {
                     failure = new AssertionError("not everything could be closed");
                 }

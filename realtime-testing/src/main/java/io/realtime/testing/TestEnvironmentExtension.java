@@ -7,14 +7,14 @@ import org.junit.jupiter.api.extension.ParameterContext;
 import org.junit.jupiter.api.extension.ParameterResolver;
 
 /**
- * Gives a test a {@link TestEnvironment} of its own as a parameter, and closes it after the test. {@code @BeforeEach} and
- * {@code @AfterEach} methods get the same one as their test. For JUnit 5.10 and newer, 6 included: {@code
- * @ExtendWith(TestEnvironmentExtension.class)}.
+ * A JUnit extension that gives each test its own {@link TestEnvironment} as a parameter, and closes it after the test.
+ * {@code @BeforeEach} and {@code @AfterEach} methods get the same one as their test. For JUnit 5.10 and newer,
+ * including 6: {@code @ExtendWith(TestEnvironmentExtension.class)}.
  */
 public final class TestEnvironmentExtension implements ParameterResolver, AfterEachCallback {
     private static final Namespace NAMESPACE = Namespace.create(TestEnvironmentExtension.class);
 
-    /** An extension without state: each test has its environment in JUnit's store. */
+    /** Creates an extension without state: each test's environment is in JUnit's store. */
     public TestEnvironmentExtension() {}
 
     @Override

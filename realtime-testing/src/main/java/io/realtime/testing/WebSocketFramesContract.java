@@ -32,9 +32,11 @@ import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
-/** What a server's transport makes of a client's frames, right and wrong (RFC 6455 sections 5, 7 and 8). */
+/**
+ * The contract of how a server's transport handles a client's frames, valid and invalid (RFC 6455 sections 5, 7 and 8).
+ */
 abstract class WebSocketFramesContract extends ServerTransportContract {
-    /** Fixed, so that what the system keeps unread has a bound. */
+    /** Fixed, so that the unread bytes that the system holds are bounded. */
     private static final int RECEIVE_BUFFER = 64 * 1024;
 
     private static final int INVALID_UTF8 = 1007;
@@ -74,7 +76,7 @@ abstract class WebSocketFramesContract extends ServerTransportContract {
         thread.start();
     }
 
-    /** A socket that has not asked for an upgrade; closed after the test. */
+    /** Connects a socket without an upgrade; it is closed after the test. */
     protected final RawWebSocket connectRaw() throws IOException {
         return connectRaw(transport());
     }
@@ -85,12 +87,12 @@ abstract class WebSocketFramesContract extends ServerTransportContract {
         return socket;
     }
 
-    /** Connects a socket and does no more; with TLS where the transport under test has it. */
+    /** Connects a socket without an upgrade; with TLS if the transport under test uses it. */
     protected RawWebSocket connectRaw(int port, int receiveBuffer) throws IOException {
         return RawWebSocket.connect(port, receiveBuffer);
     }
 
-    /** A socket that has upgraded and answers nothing by itself; closed after the test. */
+    /** Connects a socket and upgrades; it answers nothing automatically, and is closed after the test. */
     protected final RawWebSocket openRaw() throws IOException {
         RawWebSocket socket = connectRaw();
         socket.upgrade("/");
@@ -310,7 +312,7 @@ abstract class WebSocketFramesContract extends ServerTransportContract {
     @Test
     void whatIsNoUtf8ClosesWith1007WhereverItIsCut() throws Exception {
         for (String hex : List.of(
-                "80", // a continuation of nothing
+                "80", // a continuation byte without a start
                 "C3 61",
                 "C0 80", // overlong
                 "C1 BF",
@@ -321,7 +323,7 @@ abstract class WebSocketFramesContract extends ServerTransportContract {
                 "ED A0 80", // surrogates, alone and in a pair
                 "ED BF BF",
                 "ED A0 BD ED B8 80",
-                "F4 90 80 80", // beyond U+10FFFF
+                "F4 90 80 80", // above U+10FFFF
                 "F5 80 80 80",
                 "F8 88 80 80 80",
                 "FE",
@@ -442,7 +444,7 @@ abstract class WebSocketFramesContract extends ServerTransportContract {
 
     // ---- helpers
 
-    /** Sends a good message and then these: the connection must close with the code, once both are heard. */
+    /** Sends a valid message and then these frames: once both arrive, the connection must close with the code. */
     private void assertClosesWith(int code, byte[]... frames) throws Exception {
         byte[] last = frames[frames.length - 1];
         String what = HexFormat.ofDelimiter(" ").formatHex(Arrays.copyOf(last, Math.min(last.length, 20)));
@@ -462,7 +464,7 @@ abstract class WebSocketFramesContract extends ServerTransportContract {
         assertEquals(new RawFrame(true, opcode, ByteBuffer.wrap(payload)), frame);
     }
 
-    /** The header of a frame in its longest form, without the payload that it announces. */
+    /** Returns the header of a frame in its longest form, without the payload that it announces. */
     private static byte[] header(boolean fin, int opcode, long length) {
         return ByteBuffer.allocate(14)
                 .put((byte) ((fin ? 0x80 : 0) | opcode))

@@ -30,8 +30,8 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 
 /**
- * What every {@link ServerTransport} over sockets keeps to, whatever bytes come, in whatever pieces, from however many
- * threads. Extend it in the transport's own tests.
+ * The contract of every {@link ServerTransport} over sockets, for any bytes, in any pieces, from any number of threads.
+ * Extend it in the transport's own tests.
  */
 @Timeout(60)
 public abstract class WebSocketServerTransportContract extends WebSocketFramesContract {
@@ -46,7 +46,7 @@ public abstract class WebSocketServerTransportContract extends WebSocketFramesCo
             "",
             "");
 
-    /** A contract test. */
+    /** Creates a contract test. */
     protected WebSocketServerTransportContract() {}
 
     // ---- the upgrade
@@ -97,7 +97,7 @@ public abstract class WebSocketServerTransportContract extends WebSocketFramesCo
                 IOException.class,
                 () -> second.start(
                         new ServerTransport.Config(
-                                new InetSocketAddress("192.0.2.1", 0), // for documentation (RFC 5737)
+                                new InetSocketAddress("192.0.2.1", 0), // reserved for documentation (RFC 5737)
                                 elsewhere.messageBytes(),
                                 elsewhere.handshakeBytes(),
                                 elsewhere.handshakeTimeout(),
@@ -144,7 +144,7 @@ public abstract class WebSocketServerTransportContract extends WebSocketFramesCo
         assertEquals("text hi", server.next().next());
     }
 
-    /** Else a listener that counts what it hears would take what it did not hear for what it had before. */
+    /** Otherwise a listener that counts messages would treat a lost one as received. */
     @Test
     void behindAMessageThatTheListenerFailedOnNoneIsHeard() throws Exception {
         RawWebSocket client = connectRaw();
@@ -210,7 +210,7 @@ public abstract class WebSocketServerTransportContract extends WebSocketFramesCo
         small.start(config(0, Duration.ofMinutes(1), CONNECTIONS, 2), server);
         try {
             RawWebSocket longest = connectRaw(small);
-            longest.send(new byte[] {'G'}); // through TLS, where there is one, but not through the upgrade
+            longest.send(new byte[] {'G'}); // completes a TLS handshake, if there is one, but not the upgrade
             RawWebSocket second = connectRaw(small);
             connectRaw(small).upgrade("/");
             assertEquals(0, longest.readToEnd().length); // within the read's ten seconds
@@ -278,7 +278,7 @@ public abstract class WebSocketServerTransportContract extends WebSocketFramesCo
         }
     }
 
-    /** Longer than a peer may take that reads nothing. */
+    /** The backlog takes longer to read than a peer may take that reads nothing. */
     @Test
     void aCloseReachesAPeerThatReadsSlowlyBehindAllThatWaits() throws Exception {
         ServerTransport large = newTransport();
@@ -289,7 +289,7 @@ public abstract class WebSocketServerTransportContract extends WebSocketFramesCo
                         config.messageBytes(),
                         config.handshakeBytes(),
                         config.handshakeTimeout(),
-                        1 << 20, // most of what waits is not in the kernel's buffers
+                        1 << 20, // so that most of the backlog is not in the kernel's buffers
                         config.connections(),
                         config.connectionsPerAddress(),
                         config.pendingUpgrades(),
@@ -367,7 +367,10 @@ public abstract class WebSocketServerTransportContract extends WebSocketFramesCo
         afterwards(sending, accepted.connection::abort);
     }
 
-    /** Opens connections one after the other and reads each to its end; returns what came that was not its own. */
+    /**
+     * Opens connections one after the other and reads each to its end; returns the bytes that belong to another
+     * connection.
+     */
     private String strayBytes(int count, AtomicInteger name) {
         try {
             for (int i = 0; i < count; i++) {
@@ -387,7 +390,7 @@ public abstract class WebSocketServerTransportContract extends WebSocketFramesCo
         try (RawWebSocket socket = connectRaw(transport().port(), 0)) {
             socket.upgrade("/" + name);
             return new String(socket.readToEnd(), StandardCharsets.ISO_8859_1);
-        } catch (EOFException | SocketException aborted) { // before the answer to the upgrade had left
+        } catch (EOFException | SocketException aborted) { // before the answer to the upgrade was sent
             return "";
         }
     }
@@ -429,7 +432,7 @@ public abstract class WebSocketServerTransportContract extends WebSocketFramesCo
         client.text("the last");
         Accepted accepted = server.next();
         while (!accepted.next().equals("text the last")) {
-            accepted = server.next(); // those before it were told of their end, and of nothing else
+            accepted = server.next(); // earlier ones got their end, and no other call
         }
     }
 
@@ -487,7 +490,7 @@ public abstract class WebSocketServerTransportContract extends WebSocketFramesCo
         Thread.currentThread().interrupt();
         try {
             transport().stop(Duration.ofSeconds(10));
-        } catch (InterruptedException interrupted) { // it may say so, or leave the flag
+        } catch (InterruptedException interrupted) { // stop may throw, or set the interrupt flag
             Thread.currentThread().interrupt();
         }
         assertTrue(Thread.interrupted());

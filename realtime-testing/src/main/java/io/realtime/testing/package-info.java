@@ -1,4 +1,4 @@
-/** A test kit: time that a test moves by hand, and a network in memory. */
+/** A test kit: time that a test advances by hand, and a network in memory. */
 @NullMarked
 package io.realtime.testing;
 
