@@ -16,7 +16,7 @@ import java.util.Objects;
  *
  * @param <T> the payload's type: a record, a class, a {@code List}, or any type that Gson maps
  */
-@SuppressWarnings("UnusedTypeParameter") // it types the handlers that are registered for it
+@SuppressWarnings("UnusedTypeParameter") // types the handlers that are registered for it
 public final class Event<T> {
     private final String name;
     private final Type type;

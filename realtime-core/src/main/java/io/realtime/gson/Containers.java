@@ -103,7 +103,7 @@ final class Containers {
     }
 
     private static Object make(Class<?> raw, @Nullable Constructor<?> constructor) {
-        // The type was checked when it was declared; only a value of a field of any type gets here.
+        // Declared types were checked before. This type comes from the value of a field that accepts any type.
         if (constructor == null) {
             throw new IllegalStateException("nothing makes a " + raw.getName());
         }

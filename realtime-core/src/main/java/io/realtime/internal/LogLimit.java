@@ -7,7 +7,8 @@ import java.util.concurrent.locks.ReentrantLock;
 public final class LogLimit {
     private final int most;
     private final long windowNanos;
-    private final ReentrantLock lock = new ReentrantLock(); // a leaf: no other lock is taken while it is held
+    // A leaf: no other lock is taken while it is held.
+    private final ReentrantLock lock = new ReentrantLock();
     private long windowBegan; // guarded by lock, as the next two
     private int passed = -1; // -1 before the first line
     private int suppressed;

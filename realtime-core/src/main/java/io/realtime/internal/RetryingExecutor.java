@@ -32,7 +32,8 @@ public final class RetryingExecutor implements Executor {
     private final Scheduler scheduler;
     private final LogLimit logLimit = new LogLimit(1, Duration.ofMinutes(1));
 
-    private final ReentrantLock lock = new ReentrantLock(); // a leaf: no other lock is taken while it is held
+    // A leaf: no other lock is taken while it is held.
+    private final ReentrantLock lock = new ReentrantLock();
     private final ArrayDeque<Start> refused = new ArrayDeque<>(); // guarded by lock
     // Guarded by lock: one thread at a time starts rejected tasks.
     private boolean isRetrying;

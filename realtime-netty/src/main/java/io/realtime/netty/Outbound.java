@@ -115,8 +115,7 @@ final class Outbound {
     private Then then = Then.GO_ON; // guarded by lock
     // Written under lock: true while the peer does not read, until the channel is writable again.
     private volatile boolean blocked;
-    private volatile List<Runnable> lagging =
-            List.of(); // written under lock: wait until the event loop has caught up
+    private volatile List<Runnable> lagging = List.of(); // written under lock: run when the event loop has caught up
 
     // Used on the event loop.
     private ArrayDeque<ByteBuffer> taken = new ArrayDeque<>(2);
