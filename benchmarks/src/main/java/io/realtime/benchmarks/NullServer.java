@@ -1,8 +1,8 @@
 package io.realtime.benchmarks;
 
 import io.realtime.internal.SystemScheduler;
-import io.realtime.internal.wire.Protocol;
 import io.realtime.internal.wire.Outgoing;
+import io.realtime.internal.wire.Protocol;
 import io.realtime.server.Authentication;
 import io.realtime.server.Limits;
 import io.realtime.server.RateLimit;
@@ -91,12 +91,16 @@ final class NullServer implements AutoCloseable {
     }
 
     static String hello(Protocol.Hello data) {
-        return Outgoing.of(Protocol.HELLO).data(data, Protocol.Hello.class).frame().asText();
+        return Outgoing.of(Protocol.HELLO)
+                .data(data, Protocol.Hello.class)
+                .frame()
+                .asText();
     }
 
     /** Joins the connection's session to a room. */
     void join(NullConnection connection, String room) {
-        connection.receive(Outgoing.of(Protocol.JOIN).room(room).ref("1").frame().asText());
+        connection.receive(
+                Outgoing.of(Protocol.JOIN).room(room).ref("1").frame().asText());
         work();
     }
 

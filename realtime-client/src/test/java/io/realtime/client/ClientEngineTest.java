@@ -21,9 +21,9 @@ import io.realtime.client.World.Say;
 import io.realtime.internal.wire.Envelope;
 import io.realtime.internal.wire.Protocol;
 import io.realtime.spi.ClientTransport;
-import io.realtime.spi.WireMessage;
 import io.realtime.spi.MessageBatch;
 import io.realtime.spi.Scheduler;
+import io.realtime.spi.WireMessage;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -148,7 +148,9 @@ class ClientEngineTest {
         world.advance(20_000);
         assertTrue(connected.isDone());
         assertEquals(2, world.peers.size());
-        assertEquals(CloseReason.ABNORMAL, Objects.requireNonNull(world.peers.get(0).closed).code());
+        assertEquals(
+                CloseReason.ABNORMAL,
+                Objects.requireNonNull(world.peers.get(0).closed).code());
         assertEquals(List.of(), world.peers.get(0).frames);
     }
 
@@ -157,13 +159,12 @@ class ClientEngineTest {
     void helloMayFillTheConnectionAndOneByteMoreIsTold() {
         int most = 32 * 1024;
         List<String> tokens = new ArrayList<>(List.of("t"));
-        world.use(world.builder()
-                .outboundBytes(most)
-                .token(() -> CompletableFuture.completedFuture(tokens.remove(0))));
+        world.use(world.builder().outboundBytes(most).token(() -> CompletableFuture.completedFuture(tokens.remove(0))));
         world.onHello = peer -> peer.close(CloseReason.GOING_AWAY);
         CompletableFuture<Void> connected = world.client().connect();
         world.settle();
-        int without = MessageBatch.of(WireMessage.text(new byte[world.peer().frames.get(0).length()]))
+        int without = MessageBatch.of(WireMessage.text(
+                                new byte[world.peer().frames.get(0).length()]))
                         .bytes()
                 - 1;
         tokens.add("t".repeat(most - without + 1));
@@ -398,7 +399,8 @@ class ClientEngineTest {
         CompletableFuture<Void> connected = world.client().connect();
         world.settle();
         assertEquals(CloseReason.PROTOCOL_ERROR, lossCode());
-        assertEquals("the server named no place in room 'r'", world.errors.get(0).getMessage());
+        assertEquals(
+                "the server named no place in room 'r'", world.errors.get(0).getMessage());
         assertFalse(world.statuses().contains("OPEN"));
         world.rooms = "{}";
         world.advance(5_000);

@@ -303,7 +303,8 @@ class ClientRoomTest {
         world.advance(1_100);
         List<Envelope> acks = world.peer().all(Protocol.ACK);
         assertEquals(1, acks.size());
-        assertEquals(1, acks.get(0).<Protocol.InboxAck>data(Protocol.InboxAck.class).offset());
+        assertEquals(
+                1, acks.get(0).<Protocol.InboxAck>data(Protocol.InboxAck.class).offset());
     }
 
     @Test
@@ -427,8 +428,8 @@ class ClientRoomTest {
         Envelope both = world.peer().all(Protocol.REJOIN).get(0);
         String refused = "{\"code\":\"overloaded\",\"message\":\"m\",\"retryable\":true}";
         world.peer()
-                .send("{\"type\":\"$reply\",\"ref\":\"" + both.ref() + "\",\"data\":{\"rooms\":{\"a\":{\"error\":" + refused
-                        + "},\"b\":{\"error\":" + refused + "}}}}");
+                .send("{\"type\":\"$reply\",\"ref\":\"" + both.ref() + "\",\"data\":{\"rooms\":{\"a\":{\"error\":"
+                        + refused + "},\"b\":{\"error\":" + refused + "}}}}");
         world.advance(1_100);
         List<Envelope> joins = world.peer().all(Protocol.JOIN);
         assertEquals(2, joins.size());

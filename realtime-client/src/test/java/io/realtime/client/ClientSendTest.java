@@ -678,8 +678,7 @@ class ClientSendTest {
         world.use(world.builder().scheduler(scheduler));
         world.connected();
         scheduler.failsAfter = 0;
-        assertThrows(
-                RejectedExecutionException.class, () -> world.client().disconnect(Duration.ZERO));
+        assertThrows(RejectedExecutionException.class, () -> world.client().disconnect(Duration.ZERO));
         world.client().disconnect(Duration.ZERO);
         world.settle();
         assertEquals(ConnectionState.Status.CLOSED, world.client().state().status());

@@ -491,8 +491,7 @@ class GsonCodecTest {
     @Required
     record Parcel(String to, @Nullable String from, Optional<String> note, List<String> items) {}
 
-    record Letter(
-            @Required @Nullable String to, @Nullable String from) {}
+    record Letter(@Required @Nullable String to, @Nullable String from) {}
 
     @Required
     static class Envelope {

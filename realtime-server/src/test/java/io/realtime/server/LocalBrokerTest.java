@@ -201,10 +201,10 @@ class LocalBrokerTest {
 
     @Test
     void eachInboxIsPaidForByItsOwnPart() {
-        for (String[] part : List.of(
-                new String[] {Names.USER, Names.SESSION},
-                new String[] {Names.SESSION, "r"},
-                new String[] {"r", Names.USER})) {
+        for (String[] part :
+                List.of(new String[] {Names.USER, Names.SESSION}, new String[] {Names.SESSION, "r"}, new String[] {
+                    "r", Names.USER
+                })) {
             LocalBroker broker = broker(Retention.defaults(), 200_000);
             assertNotNull(publish(broker, part[1] + ":kept", part[1], 20_000));
             for (int i = 0; i < 1_000; i++) {

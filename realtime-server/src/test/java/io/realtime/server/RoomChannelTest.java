@@ -8,9 +8,9 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.google.gson.JsonParser;
 import io.realtime.Position;
-import io.realtime.internal.wire.Protocol;
 import io.realtime.internal.wire.Names;
 import io.realtime.internal.wire.Outgoing;
+import io.realtime.internal.wire.Protocol;
 import io.realtime.spi.MessageBatch;
 import io.realtime.spi.WireMessage;
 import io.realtime.testing.ManualScheduler;
@@ -753,7 +753,9 @@ class RoomChannelTest {
         broker.link("r", "r", member.session, member, null, 10).start();
         assertEquals(List.of(2L), member.offsets());
         time.advance(Duration.ofMinutes(5));
-        assertEquals("trimmed", reason(broker, "r", new Position(Objects.requireNonNull(second).epoch(), 1)));
+        assertEquals(
+                "trimmed",
+                reason(broker, "r", new Position(Objects.requireNonNull(second).epoch(), 1)));
     }
 
     @Test
@@ -775,9 +777,12 @@ class RoomChannelTest {
         RoomChannel room = Objects.requireNonNull(broker.find("r"));
         Protocol.HistoryRequest newest = new Protocol.HistoryRequest(null, null, null);
         int length = room.page(session(), newest, 1, MANY).messages().get(0).length();
-        assertEquals(2, room.page(session(), newest, 2 * length, MANY).messages().size());
-        assertEquals(1, room.page(session(), newest, 2 * length - 1, MANY).messages().size());
-        assertEquals(2, room.page(session(), newest, MANY, 2 * length).messages().size());
+        assertEquals(
+                2, room.page(session(), newest, 2 * length, MANY).messages().size());
+        assertEquals(
+                1, room.page(session(), newest, 2 * length - 1, MANY).messages().size());
+        assertEquals(
+                2, room.page(session(), newest, MANY, 2 * length).messages().size());
         RoomChannel.Page all = room.page(session(), newest, MANY, MANY);
         assertEquals(5, all.messages().size());
         assertEquals(room.epoch, all.epoch());
