@@ -62,7 +62,7 @@ final class MapAdapterFactory implements TypeAdapterFactory {
         return new Keys(raw, adapter);
     }
 
-    /** Converts a map's keys to names and back. */
+    /** The conversion of a map's keys to names and back. */
     private static final class Keys {
         private final Class<?> type;
         private final @Nullable TypeAdapter<Object> adapter; // null for strings

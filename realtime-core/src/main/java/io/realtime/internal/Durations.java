@@ -3,8 +3,9 @@ package io.realtime.internal;
 import java.time.Duration;
 
 /**
- * Converts an application's durations to nanoseconds; all code uses this class. A duration beyond {@link #LONGEST}
- * means "forever" and is shortened to it, so that no later conversion, sum or difference with a clock overflows.
+ * The conversion of an application's durations to nanoseconds; all code uses this class. A duration beyond {@link
+ * #LONGEST} means "forever" and is shortened to it, so that no later conversion, sum or difference with a clock
+ * overflows.
  */
 public final class Durations {
     /** 2^62 ns, 146 years: a monotonic clock plus two of these can still be compared. */

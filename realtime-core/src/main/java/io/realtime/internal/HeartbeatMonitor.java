@@ -6,8 +6,8 @@ import java.time.Duration;
 import java.util.function.LongSupplier;
 
 /**
- * Watches one connection for signs of life. It pings after an interval without a message, and gives the peer up after
- * the timeout. There is one timer at a time, whatever the traffic; {@link #received} costs one volatile write.
+ * A monitor of one connection's signs of life. It pings after an interval without a message, and gives the peer up
+ * after the timeout. There is one timer at a time, whatever the traffic; {@link #received} costs one volatile write.
  *
  * <p>A timer that fires late shows that this process was paused (by a debugger, a garbage collection or a suspend) or
  * that its threads were busy. Then silence proves nothing: the answer may wait in the socket. So a peer is given up

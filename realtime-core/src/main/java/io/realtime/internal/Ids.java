@@ -6,7 +6,7 @@ import java.security.NoSuchAlgorithmException;
 import java.util.Base64;
 import java.util.Random;
 
-/** Creates random identifiers. Production passes a {@link java.security.SecureRandom}, a simulation a seeded random. */
+/** Random identifiers. Production passes a {@link java.security.SecureRandom}, a simulation a seeded random. */
 public final class Ids {
     /** The number of characters of a name. */
     public static final int NAME = 12;

@@ -2,7 +2,7 @@ package io.realtime.internal;
 
 import java.util.function.Supplier;
 
-/** Reports a missing or too old library with a clear message instead of a {@code NoClassDefFoundError}. */
+/** A clear message for a missing or too old library, instead of a {@code NoClassDefFoundError}. */
 public final class Libraries {
     private Libraries() {}
 

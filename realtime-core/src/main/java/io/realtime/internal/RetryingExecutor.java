@@ -14,9 +14,9 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Runs tasks on an executor that may reject them: a bounded pool that is full, or one that cannot create a thread. The
- * next {@link #execute}, or a timer with backoff, retries a rejected task. After {@link #stop} another executor runs it
- * immediately. So no task is lost on which a thread may wait.
+ * An executor that runs tasks on another one that may reject them: a bounded pool that is full, or one that cannot
+ * create a thread. The next {@link #execute}, or a timer with backoff, retries a rejected task. After {@link #stop}
+ * another executor runs it immediately. So no task is lost on which a thread may wait.
  *
  * <p>Each task runs at most once, even if the executor accepts it and also throws. A task that throws is logged.
  * Rejected tasks start in their original order, before any later task. The caller bounds their number. Safe for use by

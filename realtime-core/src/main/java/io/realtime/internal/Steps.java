@@ -13,7 +13,7 @@ import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Runs code of others: each call is made even if another one throws. Futures, peers, threads, ports and files may
+ * Calls of others' code: each call is made even if another one throws. Futures, peers, threads, ports and files may
  * depend on the last call. What a call throws is logged.
  *
  * <p>An exception class of an application is also code of the application. Its {@code getMessage}, {@code toString} and
@@ -120,7 +120,7 @@ public final class Steps {
         return failure.getClass().getName() + ", whose message cannot be read";
     }
 
-    /** Calls back with the first outcome of a stage, and ignores others. */
+    /** A callback for the first outcome of a stage; it ignores others. */
     private static final class Outcome<T> extends AtomicBoolean
             implements BiConsumer<@Nullable T, @Nullable Throwable> {
         private static final long serialVersionUID = 1L;

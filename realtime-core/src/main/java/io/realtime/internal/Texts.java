@@ -2,7 +2,7 @@ package io.realtime.internal;
 
 import java.util.regex.Pattern;
 
-/** Makes text from others safe for a message or a log. */
+/** Text from others, made safe for a message or a log. */
 public final class Texts {
     /** Control characters and others that a terminal or a log viewer may interpret; U+2028 and U+2029 end lines. */
     private static final Pattern UNPRINTABLE = Pattern.compile("[\\p{C}\\u2028\\u2029]");

@@ -6,9 +6,9 @@ import java.lang.reflect.Type;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Maps payloads between Java and JSON. Each server and each client has one. The two sides of a contract must agree on
- * the JSON, but may use different codecs. The codec is not used for bytes, {@code Void}, Gson's {@code JsonElement} and
- * the protocol's own frames.
+ * A mapping of payloads between Java and JSON. Each server and each client has one. The two sides of a contract must
+ * agree on the JSON, but may use different codecs. The codec is not used for bytes, {@code Void}, Gson's {@code
+ * JsonElement} and the protocol's own frames.
  *
  * <p>The methods of a codec and its mappers are called by many threads at the same time.
  */
@@ -22,7 +22,7 @@ public interface PayloadCodec {
      */
     Mapper mapper(Type type);
 
-    /** Writes and reads the values of one type. */
+    /** A writer and reader of the values of one type. */
     interface Mapper {
         /**
          * Writes a value as one JSON value, nested at most 31 deep.

@@ -94,7 +94,7 @@ public interface ServerTransport {
         ServerTransport create();
     }
 
-    /** Decides about new connections. Called on I/O threads; an implementation returns immediately. */
+    /** The decision about new connections. Called on I/O threads; an implementation returns immediately. */
     interface Acceptor {
         /** Decides whether to accept an upgrade. */
         Upgrade upgrade(Handshake handshake);

@@ -6,7 +6,7 @@ import io.netty.channel.nio.NioEventLoopGroup;
 import java.util.concurrent.ThreadFactory;
 
 /**
- * Creates the event loops, one per core. Netty's default is two per core, for handlers that may block; ours never do.
+ * A factory of event loops, one per core. Netty's default is two per core, for handlers that may block; ours never do.
  */
 final class EventLoops {
     private EventLoops() {}

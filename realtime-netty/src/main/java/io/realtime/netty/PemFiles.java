@@ -27,8 +27,8 @@ import javax.crypto.spec.PBEKeySpec;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Reads a server's certificate and key from PEM files. Netty can read them too, but accepts a key that does not match
- * the certificate. Then the server reports no problem, and no client can connect.
+ * A reader of a server's certificate and key in PEM files. Netty can read them too, but accepts a key that does not
+ * match the certificate. Then the server reports no problem, and no client can connect.
  */
 final class PemFiles {
     private static final String PBES2 = "1.2.840.113549.1.5.13";

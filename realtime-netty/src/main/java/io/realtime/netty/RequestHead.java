@@ -4,7 +4,7 @@ import java.nio.ByteBuffer;
 import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
-/** Collects the head of an HTTP request as it arrives, up to a limit. For one thread. */
+/** The head of an HTTP request, collected as it arrives, up to a limit. For one thread. */
 final class RequestHead {
     private final int limit;
     private byte[] bytes = new byte[0];

@@ -12,7 +12,7 @@ import javax.net.ssl.KeyManagerFactory;
 import javax.net.ssl.SSLContext;
 import javax.net.ssl.SSLEngine;
 
-/** Creates the TLS handler of each connection: TLS 1.2 and 1.3 of the JDK, without ALPN. Immutable. */
+/** A factory of each connection's TLS handler: TLS 1.2 and 1.3 of the JDK, without ALPN. Immutable. */
 final class ServerTls {
     private static final List<String> PROTOCOLS = List.of("TLSv1.3", "TLSv1.2");
 

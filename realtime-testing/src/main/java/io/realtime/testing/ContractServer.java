@@ -25,7 +25,7 @@ import org.jspecify.annotations.Nullable;
  * listeners. The transport's threads call it; the test's thread reads it.
  */
 final class ContractServer implements ServerTransport.Acceptor {
-    /** Takes the next element of a queue, waiting if necessary; null if there is none in time. */
+    /** A wait for the next element of a queue, in real or virtual time; null if there is none in time. */
     interface Patience {
         <T> @Nullable T take(BlockingQueue<T> queue) throws InterruptedException;
     }

@@ -16,7 +16,7 @@ import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Records what happened to the messages of a test run, and checks the promises of {@code docs/delivery.md}. The test
+ * A record of what happened to the messages of a test run. It checks the promises of {@code docs/delivery.md}. The test
  * reports events of both sides as they happen. A broken promise is recorded immediately; {@link #requireKept} reports
  * it.
  *

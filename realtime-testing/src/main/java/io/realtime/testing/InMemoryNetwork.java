@@ -87,7 +87,7 @@ public final class InMemoryNetwork {
         Duration longestSilence(Direction direction);
     }
 
-    /** Observes the traffic of a network's connections; the default of each method does nothing. */
+    /** An observer of the traffic of a network's connections; the default of each method does nothing. */
     public interface Tap {
         /** Observes a new connection: the server has accepted the upgrade, and the client does not know it yet. */
         default void opened(Link link) {}

@@ -108,7 +108,7 @@ public final class RawWebSocket implements AutoCloseable {
         return opened;
     }
 
-    /** Upgrades; returns the answer's head. Throws if its status is not 101. */
+    /** Sends an upgrade request and returns the answer's head. Throws if its status is not 101. */
     public String upgrade(String target, String... headers) throws IOException {
         sendUpgrade(target, headers);
         String answer = readHead();

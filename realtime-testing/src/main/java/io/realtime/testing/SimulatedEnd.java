@@ -52,7 +52,7 @@ final class SimulatedEnd implements Connection {
     private boolean closing;
     private boolean over;
 
-    /** Handles the end. */
+    /** A handler of the end. */
     interface Ended {
         void ended(CloseReason reason, boolean byPeer);
     }

@@ -20,7 +20,7 @@ public final class Questions {
     private final ConcurrentHashMap<String, Question> open = new ConcurrentHashMap<>();
     private final AtomicLong lastRef = new AtomicLong();
 
-    /** Handles the outcome of a request or stream. */
+    /** A handler of the outcome of a request or stream. */
     public interface Question {
         /** Handles the answer to a request. */
         default void reply(Envelope reply) {}

@@ -32,7 +32,7 @@ public final class StreamSource<T> implements StreamSink<T> {
         void report(Throwable failure);
     }
 
-    /** Produces the items; may block meanwhile. */
+    /** A producer of items, which may block. */
     @FunctionalInterface
     public interface Producer<T> {
         /** Sends all items, then returns. */

@@ -6,7 +6,7 @@ import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Detects that a payload could not be accessed because its package is not open, and says what to add to module-info.
+ * A check whether a payload could not be accessed because its package is not open; it says what module-info lacks.
  */
 final class ClosedPackage {
     /**

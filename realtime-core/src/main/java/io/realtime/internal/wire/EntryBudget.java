@@ -2,7 +2,7 @@ package io.realtime.internal.wire;
 
 import java.nio.charset.StandardCharsets;
 
-/** Counts how many entries of a JSON object fit in a frame. Not safe for use by many threads. */
+/** A count of the entries of a JSON object that fit in a frame. Not safe for use by many threads. */
 public final class EntryBudget {
     /** Quotes, colon and comma. */
     private static final int PUNCTUATION = 4;

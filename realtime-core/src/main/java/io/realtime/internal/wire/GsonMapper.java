@@ -11,7 +11,7 @@ import java.io.IOException;
 import java.io.Writer;
 import org.jspecify.annotations.Nullable;
 
-/** Maps the values of one type by a Gson adapter, without an intermediate tree. */
+/** A mapper of the values of one type, by a Gson adapter and without an intermediate tree. */
 public final class GsonMapper implements PayloadCodec.Mapper {
     private static final TypeAdapter<JsonElement> JSON = new Gson().getAdapter(JsonElement.class);
 

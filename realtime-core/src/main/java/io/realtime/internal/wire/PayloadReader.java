@@ -12,7 +12,7 @@ import java.util.concurrent.atomic.AtomicReferenceArray;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Reads one payload after another. A reader of Gson allocates 2.3 KB of buffers when it is created, which no chat
+ * A reader of one payload after another. A reader of Gson allocates 2.3 KB of buffers when it is created, which no chat
  * payload fills, and it cannot be reset. So one reader reads an array that never ends, {@code [[first],[second],...},
  * with each payload in brackets of its own. After a payload the reader must be at its closing bracket; else it is not
  * used again. So an adapter that reads too much or too little never affects the next payload.

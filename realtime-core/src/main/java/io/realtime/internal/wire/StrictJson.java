@@ -7,8 +7,8 @@ import io.realtime.internal.Libraries;
 import org.jspecify.annotations.Nullable;
 
 /**
- * Reads JSON, strictly by RFC 8259. Gson itself is that strict only since 2.11, and applications may use 2.10. Safe for
- * use by many threads.
+ * A reader of JSON, strictly by RFC 8259. Gson itself is that strict only since 2.11, and applications may use 2.10.
+ * Safe for use by many threads.
  */
 public final class StrictJson {
     private static final Gson GSON = new Gson();
