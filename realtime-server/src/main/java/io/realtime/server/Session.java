@@ -1760,10 +1760,7 @@ public final class Session {
         }
     }
 
-    /**
-     * Acknowledges on this connection, if it is the session's. What the connection does not accept is still owed when
-     * it is closed.
-     */
+    /** Acknowledges on this connection, if it is the session's. */
     private void acknowledge(Peer to) {
         Protocol.Ack now;
         lock.lock();
