@@ -218,7 +218,7 @@ final class ClientCalls {
     private void ask(String ref, String type, String json, Asked asked) {
         CompletableFuture<Void> fate = new CompletableFuture<>();
         if (!questions.open(ref, asked)) {
-            String why = Questions.MOST + " questions are open";
+            String why = Questions.MOST + " requests are open";
             asked.tell(new RealtimeException(ErrorCode.OVERLOADED, why, true, null));
             return;
         }

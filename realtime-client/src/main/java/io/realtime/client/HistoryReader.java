@@ -47,7 +47,7 @@ final class HistoryReader {
 
     void ask(String room, HistoryQuery query, CompletableFuture<HistoryPage> result) {
         if (open.size() >= MOST) {
-            callbacks.fail(result, failure(ErrorCode.OVERLOADED, MOST + " questions about history are open"));
+            callbacks.fail(result, failure(ErrorCode.OVERLOADED, MOST + " history requests are open"));
             return;
         }
         lastRef++;

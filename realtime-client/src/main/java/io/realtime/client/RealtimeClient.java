@@ -380,7 +380,7 @@ public final class RealtimeClient implements AutoCloseable {
          */
         public Builder header(String name, String value) {
             String lower = name.toLowerCase(Locale.ROOT);
-            require(name.matches("[A-Za-z0-9!#$%&'*+.^_`|~-]+"), "'" + name + "' is no name of a header");
+            require(name.matches("[A-Za-z0-9!#$%&'*+.^_`|~-]+"), "'" + name + "' is not a header name");
             boolean isUpgrades = lower.startsWith("sec-websocket-")
                     || lower.equals("host")
                     || lower.equals("connection")

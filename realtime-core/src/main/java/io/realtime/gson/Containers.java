@@ -73,7 +73,8 @@ final class Containers {
     static void requireMade(Class<?> raw) {
         if (isContainer(raw) && raw != EnumSet.class && raw != EnumMap.class && constructor(raw) == null) {
             throw new RefusedTypeException(
-                    raw, "nothing makes an empty one; declare java.util.List, Set or Map, or give it an adapter");
+                    raw,
+                    "no constructor makes an empty one; declare java.util.List, Set or Map, or give it an adapter");
         }
     }
 
@@ -105,7 +106,7 @@ final class Containers {
     private static Object make(Class<?> raw, @Nullable Constructor<?> constructor) {
         // Declared types were checked before. This type comes from the value of a field that accepts any type.
         if (constructor == null) {
-            throw new IllegalStateException("nothing makes a " + raw.getName());
+            throw new IllegalStateException("nothing can create a " + raw.getName());
         }
         try {
             return constructor.newInstance();

@@ -134,7 +134,7 @@ final class MapAdapterFactory implements TypeAdapterFactory {
             while (in.hasNext()) {
                 Object key = key(in);
                 if (map.containsKey(key)) { // for example, "1" and "01" are the same number
-                    throw new JsonSyntaxException("the key stands twice; at path " + in.getPath());
+                    throw new JsonSyntaxException("the key is repeated; at path " + in.getPath());
                 }
                 Object value = values.read(in);
                 try {

@@ -44,7 +44,7 @@ final class ObjectAdapterFactory implements TypeAdapterFactory {
         if (classes.isEmpty()) {
             throw new RefusedTypeException(
                     token.getType(),
-                    "nothing says which class of its is to be made; make it sealed, name its classes by"
+                    "it does not say which class to create; make it sealed, name its classes by"
                             + " GsonCodec.builder().subtypes(...), or give it an adapter");
         }
         return (TypeAdapter<T>) new SubtypeAdapter(gson, raw, classes);

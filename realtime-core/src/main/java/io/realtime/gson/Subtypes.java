@@ -41,7 +41,7 @@ final class Subtypes {
             }
             if (Enum.class.isAssignableFrom(leaf) || Containers.isContainer(leaf)) {
                 throw new RefusedTypeException(
-                        base, leaf.getSimpleName() + " is no object that has a field 'type'; put it into a record");
+                        base, leaf.getSimpleName() + " is not an object with a field 'type'; put it into a record");
             }
             if (leaf.getTypeParameters().length > 0) {
                 throw new RefusedTypeException(

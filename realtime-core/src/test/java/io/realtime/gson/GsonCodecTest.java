@@ -308,12 +308,12 @@ class GsonCodecTest {
 
     @Test
     void nameThatStandsTwiceIsRefusedWithItsPath() {
-        assertEquals("$.a: the name stands twice", refusal(Named.class, "{\"a\":\"1\",\"a\":\"2\"}"));
-        assertEquals("$.x: the name stands twice", refusal(Named.class, "{\"x\":1,\"x\":2}"));
-        assertEquals("$.more.b.c: the name stands twice", refusal(Named.class, "{\"more\":{\"b\":{\"c\":1,\"c\":1}}}"));
+        assertEquals("$.a: the name is repeated", refusal(Named.class, "{\"a\":\"1\",\"a\":\"2\"}"));
+        assertEquals("$.x: the name is repeated", refusal(Named.class, "{\"x\":1,\"x\":2}"));
+        assertEquals("$.more.b.c: the name is repeated", refusal(Named.class, "{\"more\":{\"b\":{\"c\":1,\"c\":1}}}"));
         assertTrue(refusal(new TypeRef<Map<String, Integer>>() {}.type(), "{\"a\":1,\"a\":2}")
                 .contains("a"));
-        assertEquals("$.a: the name stands twice", refusal(JsonElement.class, "{\"a\":1,\"a\":2}"));
+        assertEquals("$.a: the name is repeated", refusal(JsonElement.class, "{\"a\":1,\"a\":2}"));
     }
 
     @Test
@@ -323,8 +323,8 @@ class GsonCodecTest {
             many.append("\"n").append(i).append("\":{\"same\":").append(i).append("},");
         }
         assertInstanceOf(Map.class, read(codec, Object.class, many + "\"last\":1}"));
-        assertEquals("$.n3: the name stands twice", refusal(Object.class, many + "\"n3\":1}"));
-        assertEquals("$.n77: the name stands twice", refusal(Object.class, many + "\"n77\":1}"));
+        assertEquals("$.n3: the name is repeated", refusal(Object.class, many + "\"n3\":1}"));
+        assertEquals("$.n77: the name is repeated", refusal(Object.class, many + "\"n77\":1}"));
         assertInstanceOf(Map.class, read(codec, Object.class, many + "\"last\":1}"));
     }
 
@@ -509,7 +509,7 @@ class GsonCodecTest {
         assertEquals("default", ((Envelope) read(codec, Envelope.class, "{}")).to);
         assertEquals("$.to: a value is required", refusal(Envelope.class, "{\"to\":null}"));
         var refused = assertThrows(PayloadException.class, () -> write(codec, Letter.class, new Letter(null, "a")));
-        assertEquals("data is no JSON: 'to' of Letter is required, and is null", refused.getMessage());
+        assertEquals("data is not JSON: 'to' of Letter is required, and is null", refused.getMessage());
     }
 
     static class Defaults {
@@ -571,7 +571,7 @@ class GsonCodecTest {
         names.add("a");
         assertTravels(Names.class, names, "[\"a\"]");
         assertTrue(refusedType(new TypeRef<ArrayBlockingQueue<String>>() {}.type())
-                .contains("nothing makes an empty one"));
+                .contains("no constructor makes an empty one"));
     }
 
     static List<Type> containers() {
@@ -670,7 +670,7 @@ class GsonCodecTest {
         assertEquals(
                 "$.no: the key does not fit", refusal(new TypeRef<Map<Boolean, Integer>>() {}.type(), "{\"no\":1}"));
         assertEquals(
-                "$.01: the key stands twice",
+                "$.01: the key is repeated",
                 refusal(new TypeRef<Map<Integer, Integer>>() {}.type(), "{\"1\":1,\"01\":2}"));
         assertTrue(refusedType(new TypeRef<Map<Tree, Integer>>() {}.type()).contains("send a list of records"));
         assertTrue(
@@ -800,8 +800,8 @@ class GsonCodecTest {
 
     @Test
     void whatIsNoObjectStandsForNoBase() {
-        assertTrue(refusedType(Ranked.class).contains("Level is no object that has a field 'type'"));
-        assertTrue(refusedType(Listed.class).contains("Items is no object that has a field 'type'"));
+        assertTrue(refusedType(Ranked.class).contains("Level is not an object with a field 'type'"));
+        assertTrue(refusedType(Listed.class).contains("Items is not an object with a field 'type'"));
         var refused = assertThrows(
                 IllegalArgumentException.class,
                 () -> GsonCodec.builder().subtypes(Animal.class, Cat.class, Animal.class));

@@ -46,7 +46,7 @@ final class CheckedGenerator extends JsonGeneratorDelegate {
 
     private static double finite(double value) {
         if (Double.isNaN(value) || Double.isInfinite(value)) {
-            throw new PayloadException("data holds " + value + ", which is no number of JSON");
+            throw new PayloadException("data holds " + value + ", which is not a JSON number");
         }
         return value;
     }

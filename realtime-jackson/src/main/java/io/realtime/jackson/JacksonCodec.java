@@ -25,7 +25,7 @@ import java.lang.reflect.Type;
  * Payloads by Jackson 2.19 or newer, with Jackson's annotations. {@code docs/payloads.md} says what travels how. A type
  * that cannot travel is refused when its contract is first used.
  *
- * <p>Whichever the mapper, a name that stands twice in an object is refused, and so is a number that would become another:
+ * <p>Whichever the mapper, a name that is repeated in an object is refused, and so is a number that would become another:
  * infinity, or a {@code byte} of another sign. {@code NaN} is not sent. Immutable; several servers and clients may share
  * one.
  */

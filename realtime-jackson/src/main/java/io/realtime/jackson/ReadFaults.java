@@ -56,7 +56,7 @@ final class ReadFaults {
     private static String describe(StreamReadException unread) {
         boolean isTwice = unread instanceof JsonParseException
                 && unread.getOriginalMessage().startsWith("Duplicate");
-        return isTwice ? "the name stands twice" : "the value does not fit";
+        return isTwice ? "the name is repeated" : "the value does not fit";
     }
 
     private static String describe(@Nullable JsonToken last, Exception unfit) {

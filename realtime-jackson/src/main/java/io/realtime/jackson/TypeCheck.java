@@ -122,7 +122,7 @@ final class TypeCheck {
             checkSubtypes(at, type);
         } else if (reads instanceof AbstractDeserializer) {
             throw refused(
-                    at, type, "nothing says which class is to be made; make it sealed, or give it @JsonTypeInfo", null);
+                    at, type, "it does not say which class to create; make it sealed, or give it @JsonTypeInfo", null);
         }
         if (!(reads instanceof BeanDeserializerBase bean) || type.isAbstract()) {
             return;
@@ -140,7 +140,7 @@ final class TypeCheck {
             throw refused(at, type, "it has no properties, such as getters; make it a record", null);
         }
         if (!isMade(bean.getValueInstantiator(), writes instanceof BeanSerializerBase)) {
-            throw refused(at, type, "nothing makes one; make it a record, or give a constructor @JsonCreator", null);
+            throw refused(at, type, "no constructor fits; make it a record, or give a constructor @JsonCreator", null);
         }
         for (Iterator<SettableBeanProperty> each = bean.properties(); each.hasNext(); ) {
             SettableBeanProperty property = each.next();
@@ -165,7 +165,7 @@ final class TypeCheck {
             }
             JavaType type = config.constructSpecializedType(base, raw);
             if (isStrict && (type.isEnumType() || type.isContainerType())) {
-                throw refused(at, type, "it is no object that has a field 'type'; put it into a record", null);
+                throw refused(at, type, "it is not an object with a field 'type'; put it into a record", null);
             }
             if (type.isEnumType() || !type.isAbstract()) {
                 check(at, type, null);

@@ -287,7 +287,7 @@ class JacksonCodecTest {
                     () -> write(JacksonCodec.of(new ObjectMapper()), double.class, none));
             for (Runnable send : sends) {
                 String told = assertThrows(PayloadException.class, send::run).getMessage();
-                assertEquals("data holds " + none + ", which is no number of JSON", told);
+                assertEquals("data holds " + none + ", which is not a JSON number", told);
             }
         }
     }
@@ -410,14 +410,14 @@ class JacksonCodecTest {
     @Test
     void nameThatStandsTwiceIsRefusedWithItsPath() {
         for (JacksonCodec each : List.of(codec, JacksonCodec.of(lenient()))) {
-            assertEquals("$.a: the name stands twice", refusal(each, Named.class, "{\"a\":\"1\",\"a\":\"2\"}"));
-            assertEquals("$.x: the name stands twice", refusal(each, Named.class, "{\"x\":1,\"x\":2}"));
-            assertEquals("$.x.y: the name stands twice", refusal(each, Named.class, "{\"x\":{\"y\":1,\"y\":2}}"));
+            assertEquals("$.a: the name is repeated", refusal(each, Named.class, "{\"a\":\"1\",\"a\":\"2\"}"));
+            assertEquals("$.x: the name is repeated", refusal(each, Named.class, "{\"x\":1,\"x\":2}"));
+            assertEquals("$.x.y: the name is repeated", refusal(each, Named.class, "{\"x\":{\"y\":1,\"y\":2}}"));
             assertEquals(
-                    "$.more.b.c: the name stands twice",
+                    "$.more.b.c: the name is repeated",
                     refusal(each, Named.class, "{\"more\":{\"b\":{\"c\":1,\"c\":1}}}"));
-            assertEquals("$[0].a: the name stands twice", refusal(each, JsonNode.class, "[{\"a\":1,\"a\":2}]"));
-            assertEquals("$.a: the name stands twice", refusal(each, Object.class, "{\"a\":1,\"a\":2}"));
+            assertEquals("$[0].a: the name is repeated", refusal(each, JsonNode.class, "[{\"a\":1,\"a\":2}]"));
+            assertEquals("$.a: the name is repeated", refusal(each, Object.class, "{\"a\":1,\"a\":2}"));
         }
     }
 
@@ -574,7 +574,7 @@ class JacksonCodecTest {
 
     @Test
     void typeThatCannotTravelIsRefusedAtRegistration() {
-        assertTrue(refusedType(Unbuildable.class).contains("nothing makes one; make it a record"));
+        assertTrue(refusedType(Unbuildable.class).contains("no constructor fits; make it a record"));
         assertTrue(refusedType(Hidden.class).contains("it has no properties"), refusedType(Hidden.class));
         assertTrue(refusedType(Failure.class).contains("stack trace"), refusedType(Failure.class));
         assertTrue(refusedType(Holder.class).startsWith("Holder.open: " + Open.class.getName() + " cannot travel: "));
@@ -730,7 +730,7 @@ class JacksonCodecTest {
         assertEquals("$.decimal: the number does not fit", refusal(Exact.class, json.replace("1.10", "1e1000000")));
         assertTrue(refusal(Exact.class, json.replace(":[7", ":[1e400")).endsWith("the number does not fit"));
         assertTrue(
-                refusal(Exact.class, json.replace("{\"n\"", "{\"n\":1,\"n\"")).endsWith("n: the name stands twice"));
+                refusal(Exact.class, json.replace("{\"n\"", "{\"n\":1,\"n\"")).endsWith("n: the name is repeated"));
     }
 
     enum Level implements Ranked {
@@ -760,7 +760,7 @@ class JacksonCodecTest {
     void annotationsSayHowSubtypesTravel() {
         assertTravels(Cat.class, new Cat("a"), "{\"kind\":\"cat\",\"type\":\"a\"}");
         assertTravels(Payment.class, new Card("a"), "{\"kind\":\"Card\",\"type\":\"a\"}");
-        assertTrue(refusedType(Ranked.class).contains("it is no object that has a field 'type'"));
+        assertTrue(refusedType(Ranked.class).contains("it is not an object with a field 'type'"));
         assertTrue(refusedType(Clash.class).contains("it has a 'type' of its own"));
         assertTrue(refusedType(Animal.class).startsWith("Dog.open: "), refusedType(Animal.class));
     }

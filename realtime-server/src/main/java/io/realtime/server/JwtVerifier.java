@@ -133,7 +133,7 @@ final class JwtVerifier {
         if (invalid instanceof AlgorithmMismatchException) {
             return "the algorithm is not " + algorithm.getName();
         }
-        return "it is no JSON Web Token as required (" + invalid.getClass().getSimpleName() + ")";
+        return "it is not a JSON Web Token as required (" + invalid.getClass().getSimpleName() + ")";
     }
 
     /** Returns when the authentication expires, or null for never. */

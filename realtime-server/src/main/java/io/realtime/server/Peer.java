@@ -499,7 +499,7 @@ final class Peer implements ConnectionListener, MemberConnection, Bursts.Flushed
     }
 
     private void wentOnAbove(SessionRate.Named rate) {
-        close(new CloseReason(CloseReason.RATE_LIMITED, "went on above " + rate));
+        close(new CloseReason(CloseReason.RATE_LIMITED, "kept sending above " + rate));
     }
 
     /**

@@ -101,7 +101,7 @@ final class ServerCalls {
 
     private void ask(String ref, Question question, Outgoing frame) {
         if (!questions.open(ref, question)) {
-            String why = Questions.MOST + " questions to this session are open";
+            String why = Questions.MOST + " requests to this session are open";
             question.failed(new RealtimeException(ErrorCode.OVERLOADED, why, true, null));
             return;
         }

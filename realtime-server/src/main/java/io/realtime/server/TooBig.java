@@ -51,7 +51,7 @@ final class TooBig {
         if (message.ref() != null && Names.SESSION.equals(room)) {
             // A request to the client.
             session.calls()
-                    .fail(message.ref(), new RealtimeException(ErrorCode.TOO_BIG, "the question is too big: " + why));
+                    .fail(message.ref(), new RealtimeException(ErrorCode.TOO_BIG, "the request is too big: " + why));
         }
         return Outgoing.of(Protocol.GAP)
                 .room(room)

@@ -251,7 +251,7 @@ class JwtAuthenticatorTest {
                 cause(hmac.issuer("shop"), token().withIssuer("other").sign(HS256)));
         assertEquals("the signature is not of this key", cause(hmac, token().sign(Algorithm.HMAC256(SECRET + "x"))));
         assertEquals("the algorithm is not HS256", cause(hmac, token().sign(Algorithm.HMAC512(SECRET))));
-        assertEquals("it is no JSON Web Token as required (JWTDecodeException)", cause(hmac, "secret.token"));
+        assertEquals("it is not a JSON Web Token as required (JWTDecodeException)", cause(hmac, "secret.token"));
     }
 
     private static String cause(JwtAuthenticator authenticator, String token) {

@@ -286,7 +286,7 @@ class MailboxTest {
         });
         mailbox.offer(1, 8, () -> 0, () -> ran.add("8"));
         executor.runDue();
-        assertEquals(List.of("Dropped[count=2, least=7]", "Dropped[count=0, least=0]", "begins: false"), ran);
+        assertEquals(List.of("Discarded[count=2, least=7]", "Discarded[count=0, least=0]", "begins: false"), ran);
     }
 
     @Test
@@ -300,7 +300,7 @@ class MailboxTest {
         mailbox.offer(1, 8, () -> 0, () -> ran.add("8"));
         mailbox.post(() -> ran.add("own"));
         executor.runDue();
-        assertEquals(List.of("begins: true", "Dropped[count=1, least=8]", "goes on: true", "own"), ran);
+        assertEquals(List.of("begins: true", "Discarded[count=1, least=8]", "goes on: true", "own"), ran);
     }
 
     @Test
@@ -313,7 +313,7 @@ class MailboxTest {
         mailbox.offer(1, 7, dropped, () -> ran.add("begins: " + mailbox.begin()));
         mailbox.post(() -> ran.add("own"));
         executor.runDue();
-        assertEquals(List.of("Dropped[count=1, least=7]", "begins: false", "own"), ran);
+        assertEquals(List.of("Discarded[count=1, least=7]", "begins: false", "own"), ran);
         assertTrue(mailbox.isIdle());
     }
 

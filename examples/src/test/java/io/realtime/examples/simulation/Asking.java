@@ -210,7 +210,7 @@ final class Asking {
     void requireSettled() {
         if (life.isAlive() && !open.isEmpty()) {
             simulation.history.broken(
-                    open.size() + " questions are open: " + open.iterator().next());
+                    open.size() + " requests are open: " + open.iterator().next());
         }
     }
 }

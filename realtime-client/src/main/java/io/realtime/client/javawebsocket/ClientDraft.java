@@ -114,7 +114,7 @@ final class ClientDraft extends Draft_6455 {
         String first = "'" + Texts.line(LINE_END.split(head, 2)[0], MOST_QUOTED) + "'";
         return head.startsWith("HTTP/")
                 ? "the connection was closed in the middle of the server's answer: " + first
-                : "the server's answer is no HTTP: " + first;
+                : "the server's answer is not HTTP: " + first;
     }
 
     /** Returns true if the first line has arrived, with another status than 101. */

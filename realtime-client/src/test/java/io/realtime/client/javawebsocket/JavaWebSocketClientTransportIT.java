@@ -245,8 +245,8 @@ class JavaWebSocketClientTransportIT {
     @CsvSource(
             delimiter = ';',
             value = {
-                "SSH-2.0-OpenSSH_9.2||; the server's answer is no HTTP: 'SSH-2.0-OpenSSH_9.2'",
-                "x\u0003\u009by; the server's answer is no HTTP: 'x  y'",
+                "SSH-2.0-OpenSSH_9.2||; the server's answer is not HTTP: 'SSH-2.0-OpenSSH_9.2'",
+                "x\u0003\u009by; the server's answer is not HTTP: 'x  y'",
                 "''; the connection was closed before the server answered",
                 "HTTP/1.1 4; the connection was closed in the middle of the server's answer: 'HTTP/1.1 4'",
                 "HTTP/1.1 101 OK|Upgrade: we; the connection was closed in the middle of the server's answer: 'HTTP/1.1 101 OK'",

@@ -207,7 +207,7 @@ public final class StreamSource<T> implements StreamSink<T> {
 
     private void requireOpen() { // guarded by lock
         if (cancelled) {
-            throw new RealtimeException(ErrorCode.CANCELLED, "nobody wants the stream any more");
+            throw new RealtimeException(ErrorCode.CANCELLED, "the stream was cancelled");
         }
         if (over) {
             throw new RealtimeException(ErrorCode.CLOSED, "the stream has ended");

@@ -26,7 +26,7 @@ final class CheckedMapper implements PayloadCodec.Mapper {
         }
         String json = text.toString();
         if (!isOneValue(json)) {
-            throw new PayloadException("data is no JSON, or nests deeper than " + (Json.MAX_NESTING - 1));
+            throw new PayloadException("data is not JSON, or nests deeper than " + (Json.MAX_NESTING - 1));
         }
         out.write(json);
     }

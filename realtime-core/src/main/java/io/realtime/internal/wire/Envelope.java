@@ -118,7 +118,7 @@ public final class Envelope {
                 }
             } else {
                 in.value();
-                fault = new MalformedException("field '" + Names.abbreviate(name) + "' stands twice");
+                fault = new MalformedException("field '" + Names.abbreviate(name) + "' is repeated");
             }
             first = first == null ? fault : first;
         }

@@ -26,7 +26,7 @@ public final class PayloadFaults {
 
     /** Returns the failure of a value that could not be written, for the sender. */
     static PayloadException written(Throwable unfit) {
-        return new PayloadException("data is no JSON: " + describe(unfit), unfit);
+        return new PayloadException("data is not JSON: " + describe(unfit), unfit);
     }
 
     /**

@@ -148,7 +148,7 @@ final class PayloadReader extends JsonReader {
             isNew = all.add(name);
         }
         if (!isNew) {
-            throw new JsonSyntaxException("the name stands twice; at path " + getPath());
+            throw new JsonSyntaxException("the name is repeated; at path " + getPath());
         }
         return name;
     }

@@ -295,7 +295,7 @@ class EnvelopeDataTest {
         assertEquals("data is required: null is not a " + Item.class, missing.getMessage());
         assertEquals("null", written(null, Void.class));
         var nan = assertThrows(PayloadException.class, () -> written(Double.NaN, Double.class));
-        assertTrue(nan.getMessage().startsWith("data is no JSON: NaN"), nan.getMessage());
+        assertTrue(nan.getMessage().startsWith("data is not JSON: NaN"), nan.getMessage());
         assertThrows(PayloadException.class, () -> written(Double.NEGATIVE_INFINITY, Double.class));
         assertThrows(PayloadException.class, () -> written("text", Integer.class));
     }

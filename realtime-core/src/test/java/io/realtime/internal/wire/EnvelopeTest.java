@@ -100,10 +100,10 @@ class EnvelopeTest {
                 arguments("[".repeat(100_000), NOT_JSON),
                 arguments("{\"type\":\"t\",\"x\":" + "{\"a\":".repeat(40) + "1" + "}".repeat(41), NOT_JSON),
                 // twice
-                arguments("{\"type\":\"t\",\"type\":\"t\"}", "field 'type' stands twice"),
-                arguments("{\"type\":\"t\",\"data\":1,\"data\":2}", "field 'data' stands twice"),
-                arguments("{\"type\":\"t\",\"data\":1,\"d\\u0061ta\":2}", "field 'data' stands twice"),
-                arguments("{\"type\":\"t\",\"x\":1,\"x\":2}", "field 'x' stands twice"),
+                arguments("{\"type\":\"t\",\"type\":\"t\"}", "field 'type' is repeated"),
+                arguments("{\"type\":\"t\",\"data\":1,\"data\":2}", "field 'data' is repeated"),
+                arguments("{\"type\":\"t\",\"data\":1,\"d\\u0061ta\":2}", "field 'data' is repeated"),
+                arguments("{\"type\":\"t\",\"x\":1,\"x\":2}", "field 'x' is repeated"),
                 // type
                 arguments("{}", NO_TYPE),
                 arguments("{\"Type\":\"t\"}", NO_TYPE),
@@ -215,7 +215,7 @@ class EnvelopeTest {
         var refused = assertThrows(
                 MalformedException.class,
                 () -> Envelope.parse("{\"type\":\"t\",\"" + name + "\":1,\"" + name + "\":1}"));
-        assertEquals("field '" + "x".repeat(61) + "...' stands twice", refused.getMessage());
+        assertEquals("field '" + "x".repeat(61) + "...' is repeated", refused.getMessage());
     }
 
     @Test

@@ -114,7 +114,7 @@ class PayloadsTest {
         };
         Outgoing message = Outgoing.of("x");
         var refused = assertThrows(PayloadException.class, () -> message.data("a", payloads.of(String.class)));
-        assertEquals("data is no JSON: disk", refused.getMessage());
+        assertEquals("data is not JSON: disk", refused.getMessage());
         assertEquals("{\"type\":\"x\"}", message.frame().asText());
     }
 

@@ -244,7 +244,7 @@ final class LibraryServer extends WebSocketServer {
             });
         } catch (Throwable failure) {
             // For example out of memory. An Error would end the selector.
-            Steps.log(LOG, "accepting goes on without a pause", failure);
+            Steps.log(LOG, "accepting continues without a pause", failure);
             listen(key, SelectionKey.OP_ACCEPT);
         }
     }
