@@ -16,6 +16,8 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collection;
 import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.CopyOnWriteArraySet;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
@@ -102,7 +104,14 @@ final class CollectionAdapterFactory implements TypeAdapterFactory {
                 return null;
             }
             Collection<@Nullable Object> elements = empty.get();
-            CollectionAdapterFactory.read(in, elements, element);
+            if (elements instanceof CopyOnWriteArrayList || elements instanceof CopyOnWriteArraySet) {
+                // To add one by one would copy all for each.
+                List<@Nullable Object> all = new ArrayList<>();
+                CollectionAdapterFactory.read(in, all, element);
+                elements.addAll(all);
+            } else {
+                CollectionAdapterFactory.read(in, elements, element);
+            }
             return elements;
         }
     }

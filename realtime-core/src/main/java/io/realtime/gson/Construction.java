@@ -47,7 +47,8 @@ final class Construction {
             for (Constructor<?> constructor : type.getDeclaredConstructors()) {
                 if (constructor.getParameterCount() == 0) {
                     open(type, constructor);
-                    return new Construction(constructor, fields, null, only(type, constructor));
+                    return new Construction(
+                            constructor, fields, null, fields.isEmpty() ? only(type, constructor) : null);
                 }
             }
         }

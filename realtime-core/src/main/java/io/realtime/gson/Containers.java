@@ -70,8 +70,15 @@ final class Containers {
      *
      * @throws RefusedTypeException if it cannot
      */
-    static void requireMade(Class<?> raw) {
-        if (isContainer(raw) && raw != EnumSet.class && raw != EnumMap.class && constructor(raw) == null) {
+    static void requireMade(TypeToken<?> type) {
+        Class<?> raw = type.getRawType();
+        if (EnumSet.class.isAssignableFrom(raw) || raw == EnumMap.class) {
+            Class<?> from = raw == EnumMap.class ? Map.class : Collection.class;
+            Type first = new TypeVariables(type.getType()).resolve(from.getTypeParameters()[0]);
+            if (!TypeToken.get(first).getRawType().isEnum()) {
+                throw new RefusedTypeException(raw, "it does not say of which enum");
+            }
+        } else if (isContainer(raw) && constructor(raw) == null) {
             throw new RefusedTypeException(
                     raw,
                     "no constructor makes an empty one; declare java.util.List, Set or Map, or give it an adapter");
@@ -106,12 +113,12 @@ final class Containers {
     private static Object make(Class<?> raw, @Nullable Constructor<?> constructor) {
         // Declared types were checked before. This type comes from the value of a field that accepts any type.
         if (constructor == null) {
-            throw new IllegalStateException("nothing can create a " + raw.getName());
+            throw new UnsupportedOperationException("nothing can create a " + raw.getName());
         }
         try {
             return constructor.newInstance();
         } catch (ReflectiveOperationException failed) {
-            throw new IllegalStateException("no " + raw.getName() + " was made", failed);
+            throw new UnsupportedOperationException("no " + raw.getName() + " was made", failed);
         }
     }
 

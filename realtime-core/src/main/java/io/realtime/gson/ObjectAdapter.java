@@ -165,13 +165,17 @@ final class ObjectAdapter extends TypeAdapter<@Nullable Object> {
                 throw new IllegalArgumentException(
                         "'" + part.name + "' of " + type.getSimpleName() + " is required, and is null");
             }
-            if (!construction.needsAll() || (of != null && !(part.isOptional && of.equals(Optional.empty())))) {
+            if (!construction.needsAll() || (of != null && !isAbsent(part, of))) {
                 // Write null, because the receiver would replace a missing field by its default.
                 out.name(part.name);
                 part.adapter.write(out, of);
             }
         }
         out.endObject();
+    }
+
+    private static boolean isAbsent(Part part, Object of) {
+        return part.isOptional && !((Optional<?>) of).isPresent();
     }
 
     private static @Nullable Object get(Field field, Object of) {

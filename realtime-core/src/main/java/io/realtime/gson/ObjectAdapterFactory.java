@@ -12,6 +12,7 @@ import java.net.InetAddress;
 import java.util.Calendar;
 import java.util.Collection;
 import java.util.Date;
+import java.util.Locale;
 import java.util.Map;
 import java.util.OptionalDouble;
 import java.util.OptionalInt;
@@ -56,6 +57,12 @@ final class ObjectAdapterFactory implements TypeAdapterFactory {
         }
         if (raw == OptionalInt.class || raw == OptionalLong.class || raw == OptionalDouble.class) {
             return "use Optional<Integer>, Optional<Long> or Optional<Double>";
+        }
+        if (raw == Locale.class) {
+            return "its script would be lost; use a String, Locale.toLanguageTag()";
+        }
+        if (raw.getName().startsWith("java.util.concurrent.atomic.")) {
+            return "send the value that it has";
         }
         if (InetAddress.class.isAssignableFrom(raw)) {
             return "to read it may ask a name server; use a String";

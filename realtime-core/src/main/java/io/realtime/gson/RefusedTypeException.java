@@ -48,7 +48,7 @@ final class RefusedTypeException extends IllegalArgumentException {
         try {
             TypeAdapter<?> adapter = gson.getAdapter(token);
             if (CollectionAdapterFactory.isOurs(adapter) || MapAdapterFactory.isOurs(adapter)) {
-                Containers.requireMade(raw);
+                Containers.requireMade(token);
             }
             return adapter;
         } catch (RefusedTypeException refused) {

@@ -47,8 +47,14 @@ final class TypeVariables {
             return known.getOrDefault(variable, Object.class);
         }
         if (type instanceof ParameterizedType generic) {
-            return TypeToken.getParameterized(generic.getRawType(), resolve(generic.getActualTypeArguments()))
-                    .getType();
+            Type[] arguments = generic.getActualTypeArguments();
+            TypeVariable<?>[] variables = TypeToken.get(generic).getRawType().getTypeParameters();
+            for (int i = 0; i < arguments.length; i++) {
+                boolean isAny = arguments[i] instanceof WildcardType any && any.getUpperBounds()[0] == Object.class;
+                arguments[i] =
+                        isAny ? TypeToken.get(variables[i].getBounds()[0]).getRawType() : resolve(arguments[i]);
+            }
+            return TypeToken.getParameterized(generic.getRawType(), arguments).getType();
         }
         if (type instanceof GenericArrayType array) {
             return TypeToken.getArray(resolve(array.getGenericComponentType())).getType();

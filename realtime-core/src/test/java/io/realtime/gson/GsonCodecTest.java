@@ -17,6 +17,7 @@ import io.realtime.PayloadException;
 import io.realtime.TypeRef;
 import io.realtime.internal.wire.Payloads;
 import io.realtime.spi.PayloadCodec;
+import java.io.FileInputStream;
 import java.io.IOException;
 import java.io.StringWriter;
 import java.lang.reflect.Type;
@@ -43,6 +44,7 @@ import java.util.Arrays;
 import java.util.Calendar;
 import java.util.Collection;
 import java.util.Collections;
+import java.util.Currency;
 import java.util.Date;
 import java.util.EnumMap;
 import java.util.EnumSet;
@@ -50,6 +52,7 @@ import java.util.GregorianCalendar;
 import java.util.HashMap;
 import java.util.LinkedList;
 import java.util.List;
+import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
@@ -63,6 +66,7 @@ import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.ConcurrentMap;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -682,6 +686,57 @@ class GsonCodecTest {
         }
     }
 
+    static final class Settings {
+        static final Settings INSTANCE = new Settings();
+        int volume = 5;
+
+        private Settings() {}
+    }
+
+    static class Bound<T extends Number> {
+        @Nullable
+        T value;
+    }
+
+    record Bounds(Bound<?> bound) {}
+
+    private static final class Lenient extends TypeAdapter<Open> {
+        @Override
+        @SuppressWarnings("deprecation") // in newer versions of Gson
+        public void write(JsonWriter out, Open value) throws IOException {
+            out.setLenient(true);
+            out.value(Double.NaN);
+        }
+
+        @Override
+        public Open read(JsonReader in) throws IOException {
+            throw new IOException(new FileInputStream("secret").toString());
+        }
+    }
+
+    @Test
+    void classWithFieldsIsNoSingleton() {
+        Settings settings = (Settings) read(codec, Settings.class, "{\"volume\":9}");
+        assertEquals(9, settings.volume);
+        assertEquals(5, Settings.INSTANCE.volume);
+    }
+
+    @Test
+    void wildcardHasTheBoundOfItsVariable() {
+        Bounds bounds = (Bounds) read(codec, Bounds.class, "{\"bound\":{\"value\":7}}");
+        assertEquals(7L, Objects.requireNonNull(bounds.bound().value));
+    }
+
+    /** Its words are the receiver's business, and what it writes is JSON or is refused. */
+    @Test
+    void adapterThatMisbehavesTellsThePeerNothing() {
+        GsonCodec own = GsonCodec.builder().adapter(Open.class, new Lenient()).build();
+        assertThrows(PayloadException.class, () -> write(own, Open.class, new Open() {}));
+        var refused = assertThrows(PayloadException.class, () -> read(own, Holder.class, "{\"open\":1}"));
+        assertEquals("$.open: the value does not fit", refused.getMessage());
+        assertEquals("$: the value does not fit", refusal(Currency.class, "\"nothing\""));
+    }
+
     record Grow<T>(T value, @Nullable Grow<List<T>> next) {}
 
     enum Twins {
@@ -697,6 +752,10 @@ class GsonCodecTest {
     void moreTypesAreRefusedThatCannotTravel() {
         assertTrue(refusedType(new TypeRef<Grow<String>>() {}.type()).contains("type arguments nest deeper"));
         assertTrue(refusedType(Twins.class).contains("two of its constants are named 'b'"));
+        assertTrue(refusedType(Locale.class).contains("Locale.toLanguageTag()"));
+        assertTrue(refusedType(AtomicLong.class).contains("send the value that it has"));
+        assertTrue(refusedType(EnumSet.class).contains("it does not say of which enum"));
+        assertTrue(refusedType(EnumMap.class).contains("it does not say of which enum"));
         assertTrue(refusedType(Address.class).contains("to read it may ask a name server"));
     }
 

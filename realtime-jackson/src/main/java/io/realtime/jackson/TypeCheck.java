@@ -1,5 +1,6 @@
 package io.realtime.jackson;
 
+import com.fasterxml.jackson.annotation.JsonTypeInfo;
 import com.fasterxml.jackson.databind.DeserializationConfig;
 import com.fasterxml.jackson.databind.DeserializationContext;
 import com.fasterxml.jackson.databind.JavaType;
@@ -13,18 +14,24 @@ import com.fasterxml.jackson.databind.deser.BeanDeserializerBase;
 import com.fasterxml.jackson.databind.deser.DefaultDeserializationContext;
 import com.fasterxml.jackson.databind.deser.SettableBeanProperty;
 import com.fasterxml.jackson.databind.deser.ValueInstantiator;
+import com.fasterxml.jackson.databind.deser.impl.UnsupportedTypeDeserializer;
 import com.fasterxml.jackson.databind.deser.std.ContainerDeserializerBase;
 import com.fasterxml.jackson.databind.introspect.AnnotatedClass;
 import com.fasterxml.jackson.databind.jsontype.NamedType;
+import com.fasterxml.jackson.databind.jsontype.TypeDeserializer;
 import com.fasterxml.jackson.databind.ser.std.BeanSerializerBase;
 import com.google.gson.JsonElement;
+import java.math.BigInteger;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.util.Calendar;
 import java.util.Date;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.Iterator;
+import java.util.Map;
 import java.util.Set;
+import java.util.UUID;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -33,6 +40,8 @@ import org.jspecify.annotations.Nullable;
  */
 final class TypeCheck {
     private static final String REMEDY = "send a record of what matters of it";
+    private static final Set<Class<?>> KEYS =
+            Set.of(String.class, Object.class, Integer.class, Long.class, BigInteger.class, Boolean.class, UUID.class);
 
     private final ObjectMapper mapper;
     private final DeserializationConfig config;
@@ -91,6 +100,9 @@ final class TypeCheck {
     private void check(String at, JavaType type, @Nullable JsonDeserializer<?> known) {
         try {
             JsonDeserializer<?> reads = known != null ? known : context.findNonContextualValueDeserializer(type);
+            if (reads instanceof UnsupportedTypeDeserializer) {
+                throw refused(at, type, "Jackson needs a module for it, such as jackson-datatype-jsr310", null);
+            }
             boolean isNew = seen.add(type);
             if (reads.getClass().getName().startsWith("com.fasterxml.jackson.")) {
                 requireSafe(at, type);
@@ -101,10 +113,25 @@ final class TypeCheck {
             if (reads instanceof BeanDeserializerBase || reads instanceof AbstractDeserializer) {
                 checkObject(at, type, reads);
             } else if (type.getContentType() != null) {
+                checkKey(at, type);
                 checkContent(at, type, reads);
             }
         } catch (JsonMappingException unfit) {
             throw unmapped(at, type, unfit);
+        }
+    }
+
+    /** Jackson makes a key of any class that has a constructor for a string, and checks no number. */
+    private void checkKey(String at, JavaType type) {
+        JavaType key = type.getKeyType();
+        if (key == null) {
+            return;
+        }
+        Class<?> raw = key.getRawClass();
+        boolean isKey = KEYS.contains(raw) || raw.isEnum() || raw.getName().startsWith("java.time.");
+        if (raw == Class.class || (isStrict && !isKey)) {
+            throw refused(
+                    at, type, "a map's key must be a string, an integer, a constant or a time; send a list", null);
         }
     }
 
@@ -145,6 +172,7 @@ final class TypeCheck {
         for (Iterator<SettableBeanProperty> each = bean.properties(); each.hasNext(); ) {
             SettableBeanProperty property = each.next();
             String place = at + type.getRawClass().getSimpleName() + "." + property.getName() + ": ";
+            requireNames(place, property.getType(), property.getValueTypeDeserializer());
             check(place, property.getType(), property.getValueDeserializer());
         }
     }
@@ -155,7 +183,17 @@ final class TypeCheck {
         return isMadeOfObject || (!isObject && by.canInstantiate());
     }
 
-    private void checkSubtypes(String at, JavaType base) {
+    private void requireNames(String at, JavaType base, @Nullable TypeDeserializer by) {
+        JsonTypeInfo.Id names =
+                by == null ? JsonTypeInfo.Id.NONE : by.getTypeIdResolver().getMechanism();
+        if (isStrict && (names == JsonTypeInfo.Id.CLASS || names == JsonTypeInfo.Id.MINIMAL_CLASS)) {
+            throw refused(at, base, "its peer would choose a class to load; name the classes", null);
+        }
+    }
+
+    private void checkSubtypes(String at, JavaType base) throws JsonMappingException {
+        requireNames(at, base, config.findTypeDeserializer(base));
+        Map<String, Class<?>> named = new HashMap<>();
         AnnotatedClass annotated =
                 config.introspectClassAnnotations(base.getRawClass()).getClassInfo();
         for (NamedType one : mapper.getSubtypeResolver().collectAndResolveSubtypesByClass(config, annotated)) {
@@ -164,6 +202,10 @@ final class TypeCheck {
                 continue;
             }
             JavaType type = config.constructSpecializedType(base, raw);
+            Class<?> twin = raw.isInterface() ? null : named.put(raw.getSimpleName(), raw);
+            if (isStrict && ContractIntrospector.isNamed(config, type) && twin != null && twin != raw) {
+                throw refused(at, base, "two of its classes are named " + raw.getSimpleName(), null);
+            }
             if (isStrict && (type.isEnumType() || type.isContainerType())) {
                 throw refused(at, type, "it is not an object with a field 'type'; put it into a record", null);
             }

@@ -60,6 +60,11 @@ public enum Dialect {
         }
 
         @Override
+        boolean isOfGroup(String frame) {
+            return frame.contains("\"room\":\"g\"");
+        }
+
+        @Override
         boolean isReady(String frame) {
             return frame.startsWith("{\"type\":\"$welcome\"");
         }
@@ -244,6 +249,11 @@ public enum Dialect {
     static String first(Pattern pattern, String frame) {
         Matcher found = pattern.matcher(frame);
         return found.find() ? found.group(1) + (found.groupCount() > 1 ? "," + found.group(2) : "") : "";
+    }
+
+    /** Returns whether a message of the load was published to the group. */
+    boolean isOfGroup(String frame) {
+        return true;
     }
 
     /**

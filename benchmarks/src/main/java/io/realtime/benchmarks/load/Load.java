@@ -53,6 +53,9 @@ public final class Load implements AutoCloseable {
     private Receiver receiver = (from, stamp, now) -> {};
     // Whether each client's position is recorded.
     private boolean isTracking;
+
+    // Set while sessions come back.
+    private boolean isReturning;
     private int ready;
     private int lost;
     private int pings;
@@ -328,6 +331,7 @@ public final class Load implements AutoCloseable {
         flush(publisher);
         // The probe arrives after what was published.
         probe(List.of(publisher), Operation.ECHO, List.of(publisher));
+        isReturning = true;
         long[] received = new long[clients.size()];
         long[] begun = new long[clients.size()];
         int[] back = new int[1];
@@ -356,6 +360,7 @@ public final class Load implements AutoCloseable {
         }
         long end = System.nanoTime();
         turn(50);
+        isReturning = false;
         double used = serverCpu.get().minus(cpu).toNanos() / 1e9;
         return new Outcome(members, (end - begin) / 1e9, used, nanos);
     }
@@ -592,6 +597,10 @@ public final class Load implements AutoCloseable {
             for (int i = from; i + STAMPED <= to; i++) {
                 if (read[i] == MARK && read[i + 1] == MARK) {
                     heard = now;
+                    // A session that names no position of its inbox may get answers again.
+                    if (isReturning && !dialect.isOfGroup(new String(read, from, to - from, UTF_8))) {
+                        return;
+                    }
                     if (isTracking) {
                         client.position = dialect.position(new String(read, from, to - from, UTF_8), client.position);
                     }

@@ -113,12 +113,35 @@ public final class GsonMapper implements PayloadCodec.Mapper {
         /** Refuses a number that no peer would read. */
         @Override
         public JsonWriter value(@Nullable Number value) throws IOException {
+            requireFinite(value);
             int length = value == null ? 0 : value.toString().length();
             if (length > JsonScanner.LONGEST_NUMBER) {
                 throw new PayloadException("data holds a number of " + length + " characters, more than "
                         + JsonScanner.LONGEST_NUMBER + "; send it as a string");
             }
             return super.value(value);
+        }
+
+        @Override
+        public JsonWriter value(double value) throws IOException {
+            requireFinite(value);
+            return super.value(value);
+        }
+
+        @Override
+        public JsonWriter value(float value) throws IOException {
+            requireFinite(value);
+            return super.value(value);
+        }
+
+        /** Refuses NaN and infinities, also when an adapter has made the writer lenient. */
+        private static void requireFinite(@Nullable Number value) {
+            if (value == null || !(value instanceof Double || value instanceof Float)) {
+                return;
+            }
+            if (Double.isNaN(value.doubleValue()) || Double.isInfinite(value.doubleValue())) {
+                throw new PayloadException("data is not JSON: " + value + " is not a JSON number");
+            }
         }
 
         /** Checks that raw JSON is one value. */

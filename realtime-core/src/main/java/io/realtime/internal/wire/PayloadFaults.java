@@ -1,6 +1,7 @@
 package io.realtime.internal.wire;
 
 import com.google.gson.JsonIOException;
+import com.google.gson.JsonParseException;
 import com.google.gson.JsonSyntaxException;
 import io.realtime.PayloadException;
 import io.realtime.internal.Steps;
@@ -82,7 +83,9 @@ public final class PayloadFaults {
             boolean isRequireNonNull = cause instanceof NullPointerException
                     && cause.getStackTrace().length > 0
                     && cause.getStackTrace()[0].getClassName().equals("java.util.Objects");
-            boolean isRefusal = cause.getClass() == IllegalArgumentException.class;
+            // The message of Enum.valueOf names a class.
+            boolean isRefusal = cause.getClass() == IllegalArgumentException.class
+                    && !Steps.message(cause).startsWith("No enum constant");
             if ((isRefusal || isRequireNonNull) && cause.getMessage() != null) {
                 return new PayloadException(Names.abbreviate(cause.getMessage(), MAX_REJECTION), unfit);
             }
@@ -95,11 +98,17 @@ public final class PayloadFaults {
      * receiver.
      */
     private static String describeToPeer(Throwable unfit) {
-        boolean isOfJson = unfit instanceof JsonSyntaxException
-                || unfit instanceof IllegalStateException
-                || unfit instanceof NumberFormatException
-                || unfit instanceof IOException;
-        return isOfJson ? describe(unfit) : "the value does not fit";
+        Throwable cause = unfit instanceof JsonParseException && unfit.getCause() != null ? unfit.getCause() : unfit;
+        StackTraceElement[] trace = cause.getStackTrace();
+        String from = trace.length == 0 ? "" : trace[0].getClassName();
+        boolean isOfReader = from.startsWith("com.google.gson.")
+                || from.startsWith("io.realtime.gson.")
+                || from.startsWith("io.realtime.internal.");
+        boolean isOfJson = isOfReader
+                && (cause instanceof JsonSyntaxException
+                        || cause instanceof IllegalStateException
+                        || cause instanceof IOException);
+        return isOfJson || cause instanceof NumberFormatException ? describe(unfit) : "the value does not fit";
     }
 
     private static String describe(Throwable unfit) {
