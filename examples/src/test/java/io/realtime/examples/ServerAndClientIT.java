@@ -162,7 +162,7 @@ class ServerAndClientIT {
     }
 
     @Test
-    void refusalsReachWhoeverAsked() throws Exception {
+    void refusalReachesTheClientThatAsked() throws Exception {
         try (RealtimeClient client = client("ann").build()) {
             client.connect().join();
             CompletionException forbidden = assertThrows(

@@ -249,7 +249,7 @@ class ClientHistoryTest {
         assertEquals(ErrorCode.CONNECTION_LOST, failureOf(asking).code());
         assertTrue(failureOf(asking).isRetryable());
         world.advance(1_000);
-        assertEquals(0, world.peer().all(Protocol.HISTORY).size(), "asked again by whoever wants it");
+        assertEquals(0, world.peer().all(Protocol.HISTORY).size(), "the caller asks again");
         world.peer().send("{\"type\":\"$reply\",\"ref\":\"" + question.ref() + "\",\"data\":7}");
         world.settle();
         assertEquals(List.of(), world.errors);

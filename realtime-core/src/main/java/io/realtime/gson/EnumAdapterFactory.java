@@ -8,7 +8,6 @@ import com.google.gson.annotations.JsonAdapter;
 import com.google.gson.annotations.SerializedName;
 import com.google.gson.reflect.TypeToken;
 import com.google.gson.stream.JsonReader;
-import com.google.gson.stream.JsonToken;
 import com.google.gson.stream.JsonWriter;
 import io.realtime.internal.wire.Names;
 import java.io.IOException;
@@ -29,10 +28,10 @@ final class EnumAdapterFactory implements TypeAdapterFactory {
             return null;
         }
         // A constant with a body has a class of its own.
-        return (TypeAdapter<T>) new EnumAdapter(raw.isEnum() ? raw : raw.getSuperclass());
+        return (TypeAdapter<T>) new EnumAdapter(raw.isEnum() ? raw : raw.getSuperclass()).nullSafe();
     }
 
-    private static final class EnumAdapter extends TypeAdapter<@Nullable Enum<?>> {
+    private static final class EnumAdapter extends TypeAdapter<Enum<?>> {
         private final Map<String, Enum<?>> constants = new HashMap<>();
         private final Map<Enum<?>, String> names = new HashMap<>();
 
@@ -50,7 +49,8 @@ final class EnumAdapterFactory implements TypeAdapterFactory {
         }
 
         private void add(Class<?> type, String name, Enum<?> value) {
-            if (constants.put(name, value) != null) {
+            Enum<?> other = constants.put(name, value);
+            if (other != null && other != value) {
                 throw new RefusedTypeException(type, "two of its constants are named '" + name + "'");
             }
         }
@@ -64,16 +64,12 @@ final class EnumAdapterFactory implements TypeAdapterFactory {
         }
 
         @Override
-        public void write(JsonWriter out, @Nullable Enum<?> value) throws IOException {
-            out.value(value == null ? null : names.get(value));
+        public void write(JsonWriter out, Enum<?> value) throws IOException {
+            out.value(names.get(value));
         }
 
         @Override
-        public @Nullable Enum<?> read(JsonReader in) throws IOException {
-            if (in.peek() == JsonToken.NULL) {
-                in.nextNull();
-                return null;
-            }
+        public Enum<?> read(JsonReader in) throws IOException {
             String name = in.nextString();
             Enum<?> value = constants.get(name);
             if (value == null) {

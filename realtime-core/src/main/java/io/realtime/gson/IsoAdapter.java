@@ -23,10 +23,9 @@ import java.time.ZoneId;
 import java.time.ZoneOffset;
 import java.time.ZonedDateTime;
 import java.util.function.Function;
-import org.jspecify.annotations.Nullable;
 
 /** The adapter of a {@code java.time} type: an ISO 8601 string, as its {@code toString} writes it. */
-final class IsoAdapter<T> extends TypeAdapter<@Nullable T> {
+final class IsoAdapter<T> extends TypeAdapter<T> {
     private final Class<T> type;
     private final Function<String, T> parser;
 
@@ -49,24 +48,20 @@ final class IsoAdapter<T> extends TypeAdapter<@Nullable T> {
         register(gson, YearMonth.class, YearMonth::parse);
         register(gson, MonthDay.class, MonthDay::parse);
         register(gson, ZoneOffset.class, ZoneOffset::of);
-        gson.registerTypeHierarchyAdapter(ZoneId.class, new IsoAdapter<>(ZoneId.class, ZoneId::of));
+        gson.registerTypeHierarchyAdapter(ZoneId.class, new IsoAdapter<>(ZoneId.class, ZoneId::of).nullSafe());
     }
 
     private static <T> void register(GsonBuilder gson, Class<T> type, Function<String, T> parser) {
-        gson.registerTypeAdapter(type, new IsoAdapter<>(type, parser));
+        gson.registerTypeAdapter(type, new IsoAdapter<>(type, parser).nullSafe());
     }
 
     @Override
-    public void write(JsonWriter out, @Nullable T value) throws IOException {
-        out.value(value == null ? null : value.toString());
+    public void write(JsonWriter out, T value) throws IOException {
+        out.value(value.toString());
     }
 
     @Override
-    public @Nullable T read(JsonReader in) throws IOException {
-        if (in.peek() == JsonToken.NULL) {
-            in.nextNull();
-            return null;
-        }
+    public T read(JsonReader in) throws IOException {
         if (in.peek() != JsonToken.STRING) {
             throw new IllegalStateException("Expected a string but was " + in.peek());
         }

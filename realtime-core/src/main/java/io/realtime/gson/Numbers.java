@@ -4,14 +4,12 @@ import com.google.gson.GsonBuilder;
 import com.google.gson.JsonSyntaxException;
 import com.google.gson.TypeAdapter;
 import com.google.gson.stream.JsonReader;
-import com.google.gson.stream.JsonToken;
 import com.google.gson.stream.JsonWriter;
 import java.io.IOException;
 import java.math.BigDecimal;
 import java.math.BigInteger;
 import java.util.function.Function;
 import java.util.function.IntFunction;
-import org.jspecify.annotations.Nullable;
 
 /** The adapters of numbers. They preserve or refuse a value that Gson would round. */
 final class Numbers {
@@ -23,21 +21,22 @@ final class Numbers {
     private static final int LONGEST = 1023;
 
     /** Writes longs as strings; reads them from strings and numbers. */
-    static final TypeAdapter<Long> AS_STRINGS = new LongAdapter(true);
+    static final TypeAdapter<Long> AS_STRINGS = new LongAdapter(true).nullSafe();
 
     private Numbers() {}
 
     static void register(GsonBuilder gson, boolean hasLongsAsStrings) {
-        TypeAdapter<Long> longs = hasLongsAsStrings ? AS_STRINGS : new LongAdapter(false);
+        TypeAdapter<Long> longs = hasLongsAsStrings ? AS_STRINGS : new LongAdapter(false).nullSafe();
         gson.registerTypeAdapter(long.class, longs).registerTypeAdapter(Long.class, longs);
-        TypeAdapter<Number> bytes = new SmallAdapter(Byte.MIN_VALUE, Byte.MAX_VALUE, value -> (byte) value);
+        TypeAdapter<Number> bytes = new SmallAdapter(Byte.MIN_VALUE, Byte.MAX_VALUE, value -> (byte) value).nullSafe();
         gson.registerTypeAdapter(byte.class, bytes).registerTypeAdapter(Byte.class, bytes);
-        TypeAdapter<Number> shorts = new SmallAdapter(Short.MIN_VALUE, Short.MAX_VALUE, value -> (short) value);
+        TypeAdapter<Number> shorts =
+                new SmallAdapter(Short.MIN_VALUE, Short.MAX_VALUE, value -> (short) value).nullSafe();
         gson.registerTypeAdapter(short.class, shorts).registerTypeAdapter(Short.class, shorts);
-        TypeAdapter<Float> floats = new FloatAdapter();
+        TypeAdapter<Float> floats = new FloatAdapter().nullSafe();
         gson.registerTypeAdapter(float.class, floats).registerTypeAdapter(Float.class, floats);
-        gson.registerTypeAdapter(BigInteger.class, new BigAdapter(BigInteger::new));
-        gson.registerTypeAdapter(BigDecimal.class, new BigAdapter(BigDecimal::new));
+        gson.registerTypeAdapter(BigInteger.class, new BigAdapter(BigInteger::new).nullSafe());
+        gson.registerTypeAdapter(BigDecimal.class, new BigAdapter(BigDecimal::new).nullSafe());
     }
 
     /**
@@ -88,7 +87,7 @@ final class Numbers {
      * The adapter of longs. Gson's reader reads 9223372036854775808 as 9223372036854775807, and rounds
      * 9007199254740993.0.
      */
-    private static final class LongAdapter extends TypeAdapter<@Nullable Long> {
+    private static final class LongAdapter extends TypeAdapter<Long> {
         private final boolean asString;
 
         LongAdapter(boolean asString) {
@@ -96,8 +95,8 @@ final class Numbers {
         }
 
         @Override
-        public void write(JsonWriter out, @Nullable Long value) throws IOException {
-            if (asString && value != null) {
+        public void write(JsonWriter out, Long value) throws IOException {
+            if (asString) {
                 out.value(value.toString());
             } else {
                 out.value(value);
@@ -105,11 +104,7 @@ final class Numbers {
         }
 
         @Override
-        public @Nullable Long read(JsonReader in) throws IOException {
-            if (in.peek() == JsonToken.NULL) {
-                in.nextNull();
-                return null;
-            }
+        public Long read(JsonReader in) throws IOException {
             String text = text(in);
             try {
                 if (text.length() <= ALWAYS_LONG && isInteger(text)) {
@@ -123,7 +118,7 @@ final class Numbers {
     }
 
     /** The adapter of small integers. Gson's reads 200 into a byte as -56. */
-    private static final class SmallAdapter extends TypeAdapter<@Nullable Number> {
+    private static final class SmallAdapter extends TypeAdapter<Number> {
         private final int least;
         private final int most;
         private final IntFunction<Number> cast;
@@ -135,16 +130,12 @@ final class Numbers {
         }
 
         @Override
-        public void write(JsonWriter out, @Nullable Number value) throws IOException {
+        public void write(JsonWriter out, Number value) throws IOException {
             out.value(value);
         }
 
         @Override
-        public @Nullable Number read(JsonReader in) throws IOException {
-            if (in.peek() == JsonToken.NULL) {
-                in.nextNull();
-                return null;
-            }
+        public Number read(JsonReader in) throws IOException {
             int value = in.nextInt();
             if (value < least || value > most) {
                 throw unfit(in);
@@ -154,7 +145,7 @@ final class Numbers {
     }
 
     /** The adapter of big numbers. Gson's accepts 1e1000000000 before 2.11, and strings of any length. */
-    private static final class BigAdapter extends TypeAdapter<@Nullable Number> {
+    private static final class BigAdapter extends TypeAdapter<Number> {
         private final Function<String, Number> parser;
 
         BigAdapter(Function<String, Number> parser) {
@@ -162,16 +153,12 @@ final class Numbers {
         }
 
         @Override
-        public void write(JsonWriter out, @Nullable Number value) throws IOException {
+        public void write(JsonWriter out, Number value) throws IOException {
             out.value(value);
         }
 
         @Override
-        public @Nullable Number read(JsonReader in) throws IOException {
-            if (in.peek() == JsonToken.NULL) {
-                in.nextNull();
-                return null;
-            }
+        public Number read(JsonReader in) throws IOException {
             String text = text(in);
             try {
                 Number value = parser.apply(text);
@@ -186,18 +173,14 @@ final class Numbers {
     }
 
     /** The adapter of floats. Gson's reads a number that is too large as infinity. */
-    private static final class FloatAdapter extends TypeAdapter<@Nullable Float> {
+    private static final class FloatAdapter extends TypeAdapter<Float> {
         @Override
-        public void write(JsonWriter out, @Nullable Float value) throws IOException {
+        public void write(JsonWriter out, Float value) throws IOException {
             out.value(value);
         }
 
         @Override
-        public @Nullable Float read(JsonReader in) throws IOException {
-            if (in.peek() == JsonToken.NULL) {
-                in.nextNull();
-                return null;
-            }
+        public Float read(JsonReader in) throws IOException {
             float value = (float) in.nextDouble();
             if (Float.isInfinite(value)) {
                 throw unfit(in);

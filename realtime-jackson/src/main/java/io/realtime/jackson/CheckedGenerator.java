@@ -10,7 +10,8 @@ import java.math.BigInteger;
 /** Refuses numbers to their sender that no peer reads; Jackson's generator makes a string of NaN. */
 final class CheckedGenerator extends JsonGeneratorDelegate {
     CheckedGenerator(JsonGenerator generator) {
-        super(generator);
+        // False: what is written as an object or a tree passes this generator too.
+        super(generator, false);
     }
 
     @Override

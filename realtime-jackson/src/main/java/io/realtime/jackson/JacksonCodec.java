@@ -22,12 +22,11 @@ import io.realtime.spi.PayloadCodec;
 import java.lang.reflect.Type;
 
 /**
- * Payloads by Jackson 2.19 or newer, with Jackson's annotations. {@code docs/payloads.md} says what travels how. A type
- * that cannot travel is refused when its contract is first used.
+ * A codec on Jackson 2.19 or newer, with Jackson's annotations. {@code docs/payloads.md} shows the JSON of each type. A
+ * type that cannot travel is refused when its contract is first used.
  *
- * <p>Whichever the mapper, a name that is repeated in an object is refused, and so is a number that would become another:
- * infinity, or a {@code byte} of another sign. {@code NaN} is not sent. Immutable; several servers and clients may share
- * one.
+ * <p>With every mapper, a repeated name in an object is refused. So is a number that would become another, such as 1.5 for
+ * an {@code int} or 200 for a {@code byte}. {@code NaN} is not sent. Immutable; several servers and clients may share one.
  */
 public final class JacksonCodec implements PayloadCodec {
     /** The longest number on the wire, in characters. */
@@ -46,15 +45,15 @@ public final class JacksonCodec implements PayloadCodec {
     }
 
     /**
-     * Returns a codec under whose settings a value arrives as it was sent, or is refused. It finds the modules of Jackson
-     * that the class path has, Kotlin's among them.
+     * Returns a codec with strict settings: a value arrives as it was sent, or is refused. Uses the Jackson modules on the
+     * class path, such as the one for Kotlin.
      */
     public static JacksonCodec create() {
         JsonFactory json = JsonFactory.builder()
                 .streamReadConstraints(StreamReadConstraints.builder()
                         .maxNumberLength(LONGEST_NUMBER)
                         .build())
-                // Jackson's own pool leaves its buffers to each thread, and a virtual one serves once.
+                // The default pool keeps buffers for each thread, which is no use for virtual threads.
                 .recyclerPool(JsonRecyclerPools.newBoundedPool(IDLE_BUFFERS))
                 // Peers choose the names of a map.
                 .disable(JsonFactory.Feature.INTERN_FIELD_NAMES)
@@ -85,11 +84,11 @@ public final class JacksonCodec implements PayloadCodec {
     }
 
     /**
-     * Returns a codec with the settings of an application's own mapper: they decide what else is refused. The mapper is
-     * copied; later changes of it have no effect.
+     * Returns a codec with the settings of an application's own mapper. The mapper is copied, so later changes have no
+     * effect.
      *
-     * @throws IllegalArgumentException when the mapper's format is not JSON
-     * @throws IllegalStateException when the mapper's class cannot be copied
+     * @throws IllegalArgumentException if the mapper's format is not JSON
+     * @throws IllegalStateException if the mapper's class cannot be copied
      */
     public static JacksonCodec of(ObjectMapper mapper) {
         String format = mapper.getFactory().getFormatName();
@@ -108,8 +107,7 @@ public final class JacksonCodec implements PayloadCodec {
     /**
      * {@inheritDoc}
      *
-     * @throws IllegalArgumentException when values of this type cannot travel: the type itself, or that of one of its
-     *     properties
+     * @throws IllegalArgumentException if values of this type, or of one of its properties, cannot travel
      */
     @Override
     public Mapper mapper(Type type) {

@@ -5,6 +5,7 @@ import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.core.StreamReadFeature;
 import com.fasterxml.jackson.databind.DeserializationConfig;
+import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.InjectableValues;
 import com.fasterxml.jackson.databind.JavaType;
 import com.fasterxml.jackson.databind.JsonDeserializer;
@@ -19,7 +20,7 @@ import java.io.IOException;
 import java.io.Writer;
 import org.jspecify.annotations.Nullable;
 
-/** Maps the values of one type. What it reads was checked before: one JSON value; so is what it writes, afterwards. */
+/** A mapper of the values of one type. Its input was checked before, and its output is checked after: one JSON value. */
 final class JacksonMapper implements PayloadCodec.Mapper {
     private final ObjectWriter writer;
     private final ObjectReader reader;
@@ -35,14 +36,20 @@ final class JacksonMapper implements PayloadCodec.Mapper {
             JsonDeserializer<Object> deserializer,
             boolean hasLongs) {
         this.writer = mapper.writerFor(type);
-        this.reader = mapper.readerFor(type).with(StreamReadFeature.STRICT_DUPLICATE_DETECTION);
+        this.reader = mapper.readerFor(type)
+                .with(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
+                .without(DeserializationFeature.ACCEPT_FLOAT_AS_INT);
         this.context = context;
         this.type = type;
         this.deserializer = deserializer;
         this.hasLongs = hasLongs;
     }
 
-    /** @throws IllegalArgumentException when values of this type cannot travel */
+    /**
+     * Returns the mapper of a type.
+     *
+     * @throws IllegalArgumentException if values of this type cannot travel
+     */
     static JacksonMapper of(ObjectMapper mapper, JavaType type, boolean isStrict) {
         CheckedContext context =
                 new CheckedContext((DefaultDeserializationContext) mapper.getDeserializationContext(), isStrict);
@@ -86,7 +93,7 @@ final class JacksonMapper implements PayloadCodec.Mapper {
             return null;
         }
         Object value = one.readRootValue(parser, type, deserializer, null);
-        if (parser.nextToken() != null) { // a deserializer that took less than its value
+        if (parser.nextToken() != null) { // a deserializer has read less than its value
             one.reportTrailingTokens(type.getRawClass(), parser, parser.currentToken());
         }
         one.checkUnresolvedObjectId();

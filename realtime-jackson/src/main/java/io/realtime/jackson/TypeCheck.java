@@ -202,9 +202,11 @@ final class TypeCheck {
                 continue;
             }
             JavaType type = config.constructSpecializedType(base, raw);
-            Class<?> twin = raw.isInterface() ? null : named.put(raw.getSimpleName(), raw);
-            if (isStrict && ContractIntrospector.isNamed(config, type) && twin != null && twin != raw) {
-                throw refused(at, base, "two of its classes are named " + raw.getSimpleName(), null);
+            String name = config.getAnnotationIntrospector()
+                    .findTypeName(config.introspectClassAnnotations(type).getClassInfo());
+            Class<?> twin = name == null ? null : named.put(name, raw);
+            if (isStrict && twin != null && twin != raw) {
+                throw refused(at, base, "two of its classes are named " + name, null);
             }
             if (isStrict && (type.isEnumType() || type.isContainerType())) {
                 throw refused(at, type, "it is not an object with a field 'type'; put it into a record", null);

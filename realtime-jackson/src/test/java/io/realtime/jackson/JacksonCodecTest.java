@@ -13,7 +13,9 @@ import com.fasterxml.jackson.annotation.JsonIgnore;
 import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.annotation.JsonSubTypes;
 import com.fasterxml.jackson.annotation.JsonTypeInfo;
+import com.fasterxml.jackson.annotation.JsonTypeName;
 import com.fasterxml.jackson.core.JsonFactory;
+import com.fasterxml.jackson.core.JsonGenerator;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.databind.DeserializationContext;
 import com.fasterxml.jackson.databind.DeserializationFeature;
@@ -21,8 +23,11 @@ import com.fasterxml.jackson.databind.JsonDeserializer;
 import com.fasterxml.jackson.databind.JsonNode;
 import com.fasterxml.jackson.databind.ObjectMapper;
 import com.fasterxml.jackson.databind.PropertyNamingStrategies;
+import com.fasterxml.jackson.databind.SerializerProvider;
 import com.fasterxml.jackson.databind.annotation.JsonDeserialize;
 import com.fasterxml.jackson.databind.json.JsonMapper;
+import com.fasterxml.jackson.databind.module.SimpleModule;
+import com.fasterxml.jackson.databind.ser.std.StdSerializer;
 import com.google.gson.JsonObject;
 import io.realtime.PayloadException;
 import io.realtime.TypeRef;
@@ -631,6 +636,47 @@ class JacksonCodecTest {
 
     static final class WishItems {
         record Item(int count) implements Cart {}
+    }
+
+    sealed interface Listing permits OneItem.Item, OtherItem.Item {}
+
+    static final class OneItem {
+        record Item(int count) implements Listing {}
+    }
+
+    static final class OtherItem {
+        @JsonTypeName("other")
+        record Item(int count) implements Listing {}
+    }
+
+    /** Its serializer writes by way of the mapper. */
+    private static final class ByObject extends StdSerializer<UUID> {
+        private static final long serialVersionUID = 1L;
+
+        ByObject() {
+            super(UUID.class);
+        }
+
+        @Override
+        public void serialize(UUID value, JsonGenerator out, SerializerProvider provider) throws IOException {
+            out.writePOJO(Double.NaN);
+        }
+    }
+
+    @Test
+    void numbersKeepTheirValueWithAnyMapper() {
+        JacksonCodec bare = JacksonCodec.of(
+                new ObjectMapper().registerModule(new SimpleModule().addSerializer(UUID.class, new ByObject())));
+        assertEquals("$: the number does not fit", refusal(bare, int.class, "1.5"));
+        assertEquals("$: the number does not fit", refusal(bare, long.class, "9007199254740993.0"));
+        assertThrows(PayloadException.class, () -> write(bare, UUID.class, new UUID(0, 1)));
+    }
+
+    @Test
+    void annotationTellsTwoClassesOfOneNameApart() {
+        for (Listing item : List.of(new OneItem.Item(1), new OtherItem.Item(2))) {
+            assertEquals(item, read(codec, Listing.class, write(codec, Listing.class, item)));
+        }
     }
 
     record UserId(String value) {}

@@ -174,7 +174,7 @@ class NettyServerIT {
 
     /** A publisher is faster than an event loop that has much else to do; that is no fault of a peer that reads. */
     @Test
-    void whoeverSendsIsToldThatTheEventLoopIsBehind() throws Exception {
+    void senderIsToldThatTheEventLoopIsBehind() throws Exception {
         CountDownLatch busy = new CountDownLatch(1);
         CountDownLatch free = new CountDownLatch(1);
         echo.onText = text -> {
@@ -204,7 +204,7 @@ class NettyServerIT {
     }
 
     @Test
-    void whoeverSendsWithoutPauseLeavesOthersTheirTurn() throws Exception {
+    void peerThatSendsWithoutPauseDelaysNoOther() throws Exception {
         List<String> heard = Collections.synchronizedList(new ArrayList<>());
         CountDownLatch busy = new CountDownLatch(1);
         CountDownLatch free = new CountDownLatch(1);

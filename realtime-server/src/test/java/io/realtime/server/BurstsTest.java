@@ -120,7 +120,7 @@ class BurstsTest {
     }
 
     @Test
-    void whoeverElsePublishesWaitsForNobody() {
+    void otherPublishersDoNotWait() {
         List<Integer> a = member("a");
         post(() -> {
             publish("a");

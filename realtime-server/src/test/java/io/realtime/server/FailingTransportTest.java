@@ -143,7 +143,7 @@ class FailingTransportTest {
     }
 
     @Test
-    void whoeverWouldMissAMessageIsCutBeforeTheNext() {
+    void memberThatWouldMissAMessageIsCutBeforeTheNext() {
         TestPeer ann = test.managed("ann");
         ann.send("{'type':'$join','room':'news','ref':'1'}");
         test.server.room("news").send(NEWS, 1);

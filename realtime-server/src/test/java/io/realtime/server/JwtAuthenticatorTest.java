@@ -375,7 +375,7 @@ class JwtAuthenticatorTest {
                 "{",
                 "{'sub':'ann'} x",
                 "{'sub':'ann'}{'sub':'bob'}",
-                "{'sub':'ann','sub':'bob'}", // whoever read it before may have taken the first
+                "{'sub':'ann','sub':'bob'}", // another reader may have taken the first
                 "{'sub':'ann','s\\u0075b':'bob'}",
                 "{'exp':1,'sub':'ann','exp':4000000000}",
                 "{'sub':'ann',}",

@@ -88,7 +88,7 @@ public final class DeliveryHistory {
      * left to notify.
      */
     public void orphaned(String client, String message) {
-        note(() -> String.format("%s leaves %s to whoever opens its file", client, message));
+        note(() -> String.format("%s leaves %s to the next process that opens its file", client, message));
         sender(client).find(message).isSettled = true;
     }
 

@@ -377,7 +377,7 @@ class DeliveryHistoryTest {
     }
 
     @Test
-    void whoeverLeftMissesNothing() {
+    void memberThatLeftMissesNothing() {
         published("e1", "one");
         history.joined("bob", "r", at("e1", 0));
         history.left("bob", "r");

@@ -50,11 +50,11 @@ final class AttackedServer {
     static final Event<String> FAIL = Event.of("fail", String.class);
     static final Request<BigInteger, BigInteger> NEXT = Request.of("next", BigInteger.class, BigInteger.class);
 
-    /** Whoever has a token that begins so makes the application's listener throw. */
+    /** A client with a token that begins like this makes the application's listener throw. */
     static final String THROWER = "thrower";
     /** Who joins this room makes the join rule throw. */
     static final String THROWING_ROOM = "throw";
-    /** Whoever has this token makes the authenticator throw. */
+    /** A client with this token makes the authenticator throw. */
     static final String THROWING_TOKEN = "throw";
 
     /**

@@ -47,7 +47,7 @@ public final class PayloadFaults {
     }
 
     /**
-     * A value that does not fit, for the peer that sent it.
+     * Returns the failure of a value that does not fit, for the peer that sent it.
      *
      * @param path its place in the payload: {@code $.items[2].price}
      * @param fault what the peer is told
