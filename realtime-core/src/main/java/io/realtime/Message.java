@@ -61,12 +61,12 @@ public final class Message<T> {
     /**
      * Returns the room that the message belongs to, for a handler that needs one.
      *
-     * @throws PayloadException if the message names no room; if a server's handler lets it escape, the sender gets
+     * @throws RealtimeException if the message names no room; if a server's handler lets it escape, the sender gets
      * {@code bad_data: room is required}
      */
     public String requireRoom() {
         if (room == null) {
-            throw new PayloadException("room is required");
+            throw new RealtimeException(ErrorCode.BAD_DATA, "room is required");
         }
         return room;
     }

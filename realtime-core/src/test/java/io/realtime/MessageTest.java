@@ -31,7 +31,7 @@ class MessageTest {
     @Test
     void requireRoomOfMessageWithoutOneIsBadData() {
         var message = new Message<>("x", null, null, null, Instant.EPOCH, false);
-        var refused = assertThrows(PayloadException.class, message::requireRoom);
+        var refused = assertThrows(RealtimeException.class, message::requireRoom);
         assertEquals("room is required", refused.getMessage());
         assertEquals(ErrorCode.BAD_DATA, refused.code());
     }

@@ -568,7 +568,7 @@ final class ClientCalls {
         Payload questions = payload(request.type());
         Payload replies = payload(request.replyType());
         return register(request.name(), (asker, question) -> {
-            Q asked = question.data(questions);
+            Q asked = question.received(questions);
             owed.incrementAndGet();
             CompletionStage<R> later;
             handling = Thread.currentThread();
@@ -640,7 +640,7 @@ final class ClientCalls {
         Payload questions = payload(request.type());
         Payload items = payload(request.itemType());
         return register(request.name(), (asker, question) -> {
-            Q asked = question.data(questions);
+            Q asked = question.received(questions);
             StreamSource<T> source = begin(asker, items);
             try {
                 producers.execute(() -> source.run(out -> handler.handle(asked, out)));
@@ -654,7 +654,7 @@ final class ClientCalls {
         Payload questions = payload(request.type());
         Payload items = payload(request.itemType());
         return register(request.name(), (asker, question) -> {
-            Q asked = question.data(questions);
+            Q asked = question.received(questions);
             StreamSource<T> source = begin(asker, items);
             try {
                 handler.handle(asked, source);
@@ -781,12 +781,9 @@ final class ClientCalls {
     }
 
     private void fail(Asker asker, Throwable thrown) {
-        Throwable failure = Steps.unwrap(thrown);
-        ErrorData error;
-        if (failure instanceof RealtimeException known && ErrorData.isForPeer(failure)) {
-            error = ErrorData.of(known);
-        } else {
-            callbacks.error(failure);
+        ErrorData error = ErrorData.refusal(thrown);
+        if (error == null) {
+            callbacks.error(Steps.unwrap(thrown));
             error = ErrorData.of(ErrorCode.INTERNAL, "the handler failed", false);
         }
         tell(asker, Protocol.ERROR, -1, Json.payload(ErrorData.class).write(error));

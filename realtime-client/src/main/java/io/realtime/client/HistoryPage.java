@@ -1,8 +1,8 @@
 package io.realtime.client;
 
-import io.realtime.ErrorCode;
 import io.realtime.Event;
 import io.realtime.Message;
+import io.realtime.PayloadException;
 import io.realtime.Position;
 import io.realtime.RealtimeException;
 import io.realtime.internal.wire.Envelope;
@@ -57,7 +57,7 @@ public final class HistoryPage {
     }
 
     private static RealtimeException nonsense(String what) {
-        return new RealtimeException(ErrorCode.BAD_DATA, "the server answered $history with " + what);
+        return new PayloadException("the server answered $history with " + what);
     }
 
     /**

@@ -2,6 +2,7 @@ package io.realtime.client;
 
 import com.google.gson.JsonElement;
 import io.realtime.ErrorCode;
+import io.realtime.PayloadException;
 import io.realtime.Position;
 import io.realtime.RealtimeException;
 import io.realtime.internal.wire.BinaryEnvelope;
@@ -107,7 +108,7 @@ final class HistoryReader {
     @SuppressWarnings("ConstantValue")
     private HistoryPage page(Question question, Protocol.History data) {
         if (data.epoch() == null || data.messages() == null) {
-            throw new RealtimeException(ErrorCode.BAD_DATA, "the server answered $history without a log");
+            throw new PayloadException("the server answered $history without a log");
         }
         HistoryQuery query = question.query;
         Position from = query.after() != null ? query.after() : query.before();

@@ -1,6 +1,7 @@
 package io.realtime.client;
 
 import io.realtime.ErrorCode;
+import io.realtime.PayloadException;
 import io.realtime.Position;
 import io.realtime.RealtimeException;
 import io.realtime.RemoteException;
@@ -284,7 +285,7 @@ final class Rooms {
     }
 
     private static RealtimeException noPlace(String room) {
-        return new RealtimeException(ErrorCode.BAD_DATA, "the server named no place in room '" + room + "'");
+        return new PayloadException("the server named no place in room '" + room + "'");
     }
 
     /**

@@ -9,6 +9,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.realtime.ErrorCode;
+import io.realtime.PayloadException;
 import io.realtime.RealtimeException;
 import io.realtime.RemoteException;
 import io.realtime.Request;
@@ -30,6 +31,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutionException;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -636,6 +638,22 @@ class ClientCallsTest {
         RemoteException told = only("$error").error().exception();
         assertEquals(ErrorCode.FORBIDDEN, told.code());
         assertEquals(List.of(), world.errors);
+    }
+
+    @Test
+    void aHandlersFailureWithOtherDataIsNoFaultOfTheServer() {
+        PayloadException unfit = new PayloadException("$: no");
+        world.client().onRequest(LENGTH, text -> {
+            throw new CompletionException(
+                    text.equals("bad") ? unfit : new RealtimeException(ErrorCode.FORBIDDEN, "not for you"));
+        });
+        world.connected();
+        answer("length", "s-1", ",\"data\":\"bad\"");
+        assertEquals(ErrorCode.INTERNAL, only("$error").error().exception().code());
+        assertEquals(List.of(unfit), world.errors);
+        answer("length", "s-2", ",\"data\":\"four\"");
+        Envelope second = world.peer().all("$error").get(1);
+        assertEquals(ErrorCode.FORBIDDEN, second.error().exception().code());
     }
 
     @Test

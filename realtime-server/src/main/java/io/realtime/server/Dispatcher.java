@@ -3,7 +3,6 @@ package io.realtime.server;
 import io.realtime.ErrorCode;
 import io.realtime.Event;
 import io.realtime.Message;
-import io.realtime.PayloadException;
 import io.realtime.RealtimeException;
 import io.realtime.Request;
 import io.realtime.StreamRequest;
@@ -12,6 +11,7 @@ import io.realtime.internal.calls.StreamSource;
 import io.realtime.internal.wire.BinaryEnvelope;
 import io.realtime.internal.wire.Envelope;
 import io.realtime.internal.wire.ErrorData;
+import io.realtime.internal.wire.Json;
 import io.realtime.internal.wire.Names;
 import io.realtime.internal.wire.Outgoing;
 import io.realtime.internal.wire.Payload;
@@ -149,7 +149,9 @@ final class Dispatcher {
 
     private Continuation join(Session session, Peer peer, Envelope envelope) {
         String room = named(envelope);
-        Protocol.Join wish = envelope.hasData() ? envelope.data(Protocol.Join.class) : new Protocol.Join(null, null);
+        Protocol.Join wish = envelope.hasData()
+                ? envelope.received(Json.payload(Protocol.Join.class))
+                : new Protocol.Join(null, null);
         CompletableFuture<Set<String>> forbidden = core.rules().forbidden(session, Set.of(room));
         return new Continuation(forbidden, () -> {
             session.join(peer, envelope.ref(), room, wish, forbidden.join().isEmpty());
@@ -162,12 +164,12 @@ final class Dispatcher {
      * session was resumed.
      */
     private Continuation rejoin(Session session, Peer peer, Envelope envelope) {
-        Protocol.RejoinRequest question = envelope.data(Protocol.RejoinRequest.class);
+        Protocol.RejoinRequest question = envelope.received(Json.payload(Protocol.RejoinRequest.class));
         Map<String, Protocol.Join> wishes = question.rooms() == null ? Map.of() : question.rooms();
         for (String room : wishes.keySet()) {
             String fault = Names.roomFault(room);
             if (fault != null) {
-                throw new PayloadException(fault);
+                throw bad(fault);
             }
         }
         Set<String> excess = session.takeRejoins(peer, wishes.keySet());
@@ -186,7 +188,7 @@ final class Dispatcher {
     private @Nullable Continuation history(Session session, Peer peer, Envelope envelope) {
         String room = envelope.room();
         if (room == null) {
-            throw new PayloadException("room is required");
+            throw bad("room is required");
         }
         if (session.isIn(room)) {
             readHistory(session, peer, envelope, room);
@@ -207,7 +209,7 @@ final class Dispatcher {
 
     private void readHistory(Session session, Peer peer, Envelope envelope, String room) {
         Protocol.HistoryRequest query = envelope.hasData()
-                ? envelope.data(Protocol.HistoryRequest.class)
+                ? envelope.received(Json.payload(Protocol.HistoryRequest.class))
                 : new Protocol.HistoryRequest(null, null, null);
         Outgoing reply = Outgoing.of(Protocol.REPLY).ref(envelope.ref()).room(room);
         int longest = Math.max(0, peer.messageBytes() - reply.length() - PAGE);
@@ -225,7 +227,7 @@ final class Dispatcher {
     }
 
     private void auth(Session session, Peer peer, Envelope envelope) {
-        Protocol.Auth auth = envelope.data(Protocol.Auth.class);
+        Protocol.Auth auth = envelope.received(Json.payload(Protocol.Auth.class));
         boolean isAsked = peer.authenticate(new Credentials(auth.token(), null, peer.handshake()), (proof, refusal) -> {
             if (proof == null || !proof.user().equals(session.user().id())) {
                 RealtimeException why = refusal != null
@@ -265,19 +267,24 @@ final class Dispatcher {
     private static String named(Envelope envelope) {
         String room = envelope.room();
         if (room == null) {
-            throw new PayloadException("room is required");
+            throw bad("room is required");
         }
         String fault = Names.roomFault(room);
         if (fault != null) {
-            throw new PayloadException(fault);
+            throw bad(fault);
         }
         return room;
     }
 
+    private static RealtimeException bad(String fault) {
+        return new RealtimeException(ErrorCode.BAD_DATA, fault);
+    }
+
     /** Returns the error that the sender is sent. The log and the listener get the full failure. */
     private ErrorData report(Session session, String type, Throwable failure) {
-        if (failure instanceof RealtimeException refused && ErrorData.isForPeer(failure)) {
-            return ErrorData.of(refused);
+        ErrorData refusal = ErrorData.refusal(failure);
+        if (refusal != null) {
+            return refusal;
         }
         String what = "the handler of '" + type + "' failed";
         ErrorData answer = ErrorData.of(ErrorCode.INTERNAL, what, false);
@@ -340,7 +347,7 @@ final class Dispatcher {
         handler.handle(
                 session,
                 new Message<>(
-                        envelope.<T>data(payload),
+                        envelope.<T>received(payload),
                         room,
                         null,
                         // Never the sender that the envelope claims.
@@ -362,7 +369,7 @@ final class Dispatcher {
         Payload replies = core.payloads().of(request.replyType());
         return begun((session, envelope) -> {
             String ref = requireRef(envelope);
-            reply(session, ref, replies, handler.handle(session, envelope.<Q>data(questions)));
+            reply(session, ref, replies, handler.handle(session, envelope.<Q>received(questions)));
             return null;
         });
     }
@@ -372,7 +379,7 @@ final class Dispatcher {
         Payload replies = core.payloads().of(request.replyType());
         return begun((session, envelope) -> {
             String ref = requireRef(envelope);
-            Q question = envelope.data(questions);
+            Q question = envelope.received(questions);
             // Copied, so that a request that waits for its answer does not retain its frame.
             long seq = envelope.seq();
             AnswerLimit.Count answers = session.calls().beginAnswer();
@@ -422,7 +429,7 @@ final class Dispatcher {
         Payload questions = core.payloads().of(request.type());
         Payload items = core.payloads().of(request.itemType());
         return begun((session, envelope) -> {
-            Q question = envelope.data(questions);
+            Q question = envelope.received(questions);
             StreamSource<T> source = session.calls().begin(requireRef(envelope), items);
             core.produce(session.userId(), () -> source.run(out -> handler.handle(session, question, out)), source);
             return null;
@@ -433,7 +440,7 @@ final class Dispatcher {
         Payload questions = core.payloads().of(request.type());
         Payload items = core.payloads().of(request.itemType());
         return begun((session, envelope) -> {
-            Q question = envelope.data(questions);
+            Q question = envelope.received(questions);
             StreamSource<T> source = session.calls().begin(requireRef(envelope), items);
             try {
                 handler.handle(session, question, source);

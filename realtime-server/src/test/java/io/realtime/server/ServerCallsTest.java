@@ -30,6 +30,7 @@ import java.util.Deque;
 import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutionException;
 import java.util.function.UnaryOperator;
 import org.junit.jupiter.api.AfterEach;
@@ -519,6 +520,63 @@ class ServerCallsTest {
         open.remove().completeExceptionally(new IllegalStateException("late"));
         test.settle();
         assertEquals(List.of(), next.received);
+    }
+
+    private static final Request<String, Integer> RELAY = Request.of("relay", String.class, Integer.class);
+    private static final StreamRequest<String, Integer> RELAYED =
+            StreamRequest.of("relayed", String.class, Integer.class);
+
+    /** Relays a good question of Ann's to Bob, and returns the code that Ann gets for his answer. */
+    private String relayed(String question, String answer) {
+        TestPeer ann = test.managed("ann");
+        TestPeer bob = test.managed("bob");
+        ann.send("{'type':'" + question + "','ref':'a','data':'good'}");
+        String ref = bob.next("length").get("ref").getAsString();
+        bob.send("{" + answer + ",'ref':'" + ref + "'}");
+        JsonObject error = ann.next("$error");
+        assertEquals("a", error.get("ref").getAsString());
+        return error.getAsJsonObject("data").get("code").getAsString();
+    }
+
+    @ParameterizedTest
+    @ValueSource(strings = {"relay", "relayed"})
+    void aMalformedAnswerOfAnotherPeerIsNoFaultOfTheSender(String question) {
+        UnaryOperator<RealtimeServer.Builder> relaying = builder -> builder.onRequestAsync(
+                        RELAY, (session, text) -> sessions.get(1).request(LENGTH, text))
+                .onStreamAsync(
+                        RELAYED,
+                        (session, text, out) -> sessions.get(1)
+                                .request(LENGTH, text)
+                                .whenComplete((length, failure) -> {
+                                    if (failure != null) {
+                                        out.fail(failure);
+                                    }
+                                }));
+        sessions.clear();
+        start(relaying);
+        assertEquals("internal", relayed(question, "'type':'$reply','data':'x'"));
+        assertEquals(1, errors.size(), errors.toString());
+        assertTrue(errors.get(0) instanceof PayloadException, errors.toString());
+        sessions.clear();
+        start(relaying);
+        assertEquals("internal", relayed(question, "'type':'$error','data':{'code':'bad_data','message':'no'}"));
+        sessions.clear();
+        start(relaying);
+        assertEquals("forbidden", relayed(question, "'type':'$error','data':{'code':'forbidden','message':'no'}"));
+    }
+
+    @Test
+    void aHandlerThatWaitedForAFutureRefusesWithTheFailureOfTheFuture() {
+        start(builder -> builder.onRequest(RELAY, (session, text) -> {
+            throw new CompletionException(
+                    text.equals("bad")
+                            ? new PayloadException("$: no")
+                            : new RealtimeException(ErrorCode.FORBIDDEN, "no"));
+        }));
+        TestPeer ann = test.managed("ann");
+        assertEquals("forbidden", ann.errorOf("{'type':'relay','ref':'1','data':'good'}"));
+        assertEquals("internal", ann.errorOf("{'type':'relay','ref':'2','data':'bad'}"));
+        assertEquals("bad_data", ann.errorOf("{'type':'relay','ref':'3','data':7}"));
     }
 
     @Test

@@ -259,8 +259,9 @@ public final class StreamSource<T> implements StreamSink<T> {
         if (isCancelled()) {
             return; // the failure may result from the interrupt
         }
-        if (cause instanceof RealtimeException known && ErrorData.isForPeer(cause)) {
-            finish(ErrorData.of(known));
+        ErrorData refusal = ErrorData.refusal(cause);
+        if (refusal != null) {
+            finish(refusal);
         } else {
             try {
                 finish(ErrorData.of(ErrorCode.INTERNAL, "the stream failed", false));

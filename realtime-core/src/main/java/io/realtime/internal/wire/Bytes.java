@@ -26,8 +26,8 @@ public final class Bytes {
         if (value instanceof byte[] array) {
             return ByteBuffer.wrap(array);
         }
-        throw PayloadException.outgoing(new PayloadException(
-                "data is required: null is not a " + (type == byte[].class ? "byte[]" : "ByteBuffer")));
+        throw new PayloadException(
+                "data is required: null is not a " + (type == byte[].class ? "byte[]" : "ByteBuffer"));
     }
 
     /** Returns bytes as a payload of this type: a copy, or a read-only view. */

@@ -4,6 +4,8 @@ import io.realtime.ErrorCode;
 import io.realtime.Message;
 import io.realtime.PayloadException;
 import io.realtime.Position;
+import io.realtime.RealtimeException;
+import io.realtime.internal.Steps;
 import java.lang.reflect.Type;
 import java.nio.ByteBuffer;
 import java.time.Instant;
@@ -294,6 +296,21 @@ public final class Envelope {
             return (T) Bytes.as(by.type(), payload);
         }
         return (T) (hasData ? by.read(text, dataFrom, dataTo) : by.absent());
+    }
+
+    /**
+     * Reads the payload of a message for its handler, like {@link #data(Payload)}.
+     *
+     * @throws RealtimeException {@code bad_data} for the sender of the message, if it does not fit
+     */
+    @SuppressWarnings("TypeParameterUnusedInFormals") // the caller names the contract's type
+    public <T> T received(Payload by) {
+        try {
+            T data = data(by);
+            return data;
+        } catch (PayloadException unfit) {
+            throw new RealtimeException(unfit.code(), Steps.message(unfit), unfit.isRetryable(), unfit);
+        }
     }
 
     /** Reads the payload of an error frame. */

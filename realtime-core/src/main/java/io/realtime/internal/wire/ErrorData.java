@@ -35,12 +35,15 @@ public record ErrorData(
     }
 
     /**
-     * Returns true if the peer gets a handler's failure with its code and message; false if the handler itself has
-     * failed.
+     * Returns what the sender of a message gets if its handler refuses it; null if the handler has failed. Its own payload
+     * is read by {@link Envelope#received}, so {@code bad_data} of another one, such as an answer that the handler waited
+     * for, is no fault of the sender.
      */
-    public static boolean isForPeer(Throwable failure) {
-        return failure instanceof RealtimeException
-                && !(failure instanceof PayloadException unfit && unfit.isOutgoing());
+    public static @Nullable ErrorData refusal(Throwable thrown) {
+        Throwable failure = Steps.unwrap(thrown);
+        boolean isOfAnother = failure instanceof PayloadException
+                || (failure instanceof RemoteException remote && remote.code().equals(ErrorCode.BAD_DATA));
+        return failure instanceof RealtimeException refused && !isOfAnother ? of(refused) : null;
     }
 
     /** Returns what a peer gets for a failure. */

@@ -41,13 +41,11 @@ public final class Payload {
             out.add("null");
             return;
         }
+        if (value == null || mapper == null) {
+            throw new PayloadException("data is required: " + value + " is not a " + type);
+        }
         try {
-            if (value == null || mapper == null) {
-                throw new PayloadException("data is required: " + value + " is not a " + type);
-            }
             mapper.write(value, out);
-        } catch (PayloadException unfit) {
-            throw PayloadException.outgoing(unfit);
         } catch (IOException never) {
             throw new IllegalStateException("a text in memory cannot be written", never);
         }
