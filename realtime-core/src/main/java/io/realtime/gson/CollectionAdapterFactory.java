@@ -1,6 +1,7 @@
 package io.realtime.gson;
 
 import com.google.gson.Gson;
+import com.google.gson.JsonSyntaxException;
 import com.google.gson.TypeAdapter;
 import com.google.gson.TypeAdapterFactory;
 import com.google.gson.annotations.JsonAdapter;
@@ -13,16 +14,15 @@ import java.lang.reflect.Array;
 import java.lang.reflect.GenericArrayType;
 import java.lang.reflect.Type;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Collection;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.CopyOnWriteArrayList;
-import java.util.concurrent.CopyOnWriteArraySet;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The adapters of collections and arrays of objects. Elements are written by the adapter of their declared type. Gson
+ * The adapters of collections and arrays. Elements are written by the adapter of their declared type. Gson
  * would use the adapter of a value's class, so a subclass would be written with other fields than its base.
  */
 final class CollectionAdapterFactory implements TypeAdapterFactory {
@@ -31,10 +31,10 @@ final class CollectionAdapterFactory implements TypeAdapterFactory {
     }
 
     @Override
-    @SuppressWarnings("unchecked") // T is a collection, or an array of objects
+    @SuppressWarnings("unchecked") // T is a collection or an array
     public <T> @Nullable TypeAdapter<T> create(Gson gson, TypeToken<T> token) {
         Class<?> raw = token.getRawType();
-        if (raw.isArray() && !raw.getComponentType().isPrimitive()) {
+        if (raw.isArray()) {
             Type element = token.getType() instanceof GenericArrayType array
                     ? array.getGenericComponentType()
                     : raw.getComponentType();
@@ -46,7 +46,9 @@ final class CollectionAdapterFactory implements TypeAdapterFactory {
         Type element =
                 new TypeVariables(token.getType()).resolve(Collection.class.getTypeParameters()[0]);
         Containers.requireNoFields(raw);
-        return (TypeAdapter<T>) new CollectionAdapter(Containers.collections(raw, element), adapter(gson, element));
+        boolean isHashed = Set.class.isAssignableFrom(raw) && HashCodes.mayCollide(raw, element);
+        return (TypeAdapter<T>)
+                new CollectionAdapter(Containers.collections(raw, element), isHashed, adapter(gson, element));
     }
 
     @SuppressWarnings("unchecked") // of the element's type
@@ -54,37 +56,15 @@ final class CollectionAdapterFactory implements TypeAdapterFactory {
         return (TypeAdapter<@Nullable Object>) RefusedTypeException.adapter(gson, TypeToken.get(element));
     }
 
-    private static void write(
-            JsonWriter out, Iterable<? extends @Nullable Object> elements, TypeAdapter<@Nullable Object> element)
-            throws IOException {
-        out.beginArray();
-        for (Object each : elements) {
-            element.write(out, each);
-        }
-        out.endArray();
-    }
-
-    private static void read(
-            JsonReader in, Collection<@Nullable Object> elements, TypeAdapter<@Nullable Object> element)
-            throws IOException {
-        in.beginArray();
-        while (in.hasNext()) {
-            Object value = element.read(in);
-            try {
-                elements.add(value);
-            } catch (RuntimeException refused) { // null, or a value that cannot be compared
-                throw Containers.unfit(in, refused);
-            }
-        }
-        in.endArray();
-    }
-
     private static final class CollectionAdapter extends TypeAdapter<@Nullable Collection<@Nullable Object>> {
         private final Supplier<Collection<@Nullable Object>> empty;
+        private final boolean isHashed;
         private final TypeAdapter<@Nullable Object> element;
 
-        CollectionAdapter(Supplier<Collection<@Nullable Object>> empty, TypeAdapter<@Nullable Object> element) {
+        CollectionAdapter(
+                Supplier<Collection<@Nullable Object>> empty, boolean isHashed, TypeAdapter<@Nullable Object> element) {
             this.empty = empty;
+            this.isHashed = isHashed;
             this.element = element;
         }
 
@@ -92,9 +72,13 @@ final class CollectionAdapterFactory implements TypeAdapterFactory {
         public void write(JsonWriter out, @Nullable Collection<@Nullable Object> value) throws IOException {
             if (value == null) {
                 out.nullValue();
-            } else {
-                CollectionAdapterFactory.write(out, value, element);
+                return;
             }
+            out.beginArray();
+            for (Object each : value) {
+                element.write(out, each);
+            }
+            out.endArray();
         }
 
         @Override
@@ -103,16 +87,28 @@ final class CollectionAdapterFactory implements TypeAdapterFactory {
                 in.nextNull();
                 return null;
             }
-            Collection<@Nullable Object> elements = empty.get();
-            if (elements instanceof CopyOnWriteArrayList || elements instanceof CopyOnWriteArraySet) {
-                // To add one by one would copy all for each.
-                List<@Nullable Object> all = new ArrayList<>();
-                CollectionAdapterFactory.read(in, all, element);
-                elements.addAll(all);
-            } else {
-                CollectionAdapterFactory.read(in, elements, element);
+            Collection<@Nullable Object> made = empty.get();
+            // To add one by one to a CopyOnWriteArrayList would copy all for each.
+            Collection<@Nullable Object> elements = made instanceof CopyOnWriteArrayList ? new ArrayList<>() : made;
+            HashCodes codes = isHashed ? new HashCodes() : null;
+            in.beginArray();
+            while (in.hasNext()) {
+                Object value = element.read(in);
+                boolean isNew;
+                try {
+                    isNew = elements.add(value);
+                } catch (RuntimeException refused) { // null, or a value that cannot be compared
+                    throw Containers.unfit(in, refused);
+                }
+                if (isNew && codes != null) {
+                    codes.add(in, value);
+                }
             }
-            return elements;
+            in.endArray();
+            if (elements != made) {
+                made.addAll(elements);
+            }
+            return made;
         }
     }
 
@@ -129,9 +125,13 @@ final class CollectionAdapterFactory implements TypeAdapterFactory {
         public void write(JsonWriter out, @Nullable Object value) throws IOException {
             if (value == null) {
                 out.nullValue();
-            } else {
-                CollectionAdapterFactory.write(out, Arrays.asList((@Nullable Object[]) value), element);
+                return;
             }
+            out.beginArray();
+            for (int i = 0; i < Array.getLength(value); i++) {
+                element.write(out, Array.get(value, i));
+            }
+            out.endArray();
         }
 
         @Override
@@ -141,8 +141,20 @@ final class CollectionAdapterFactory implements TypeAdapterFactory {
                 return null;
             }
             List<@Nullable Object> elements = new ArrayList<>();
-            CollectionAdapterFactory.read(in, elements, element);
-            return elements.toArray((@Nullable Object[]) Array.newInstance(type, 0));
+            in.beginArray();
+            while (in.hasNext()) {
+                Object value = element.read(in);
+                if (value == null && type.isPrimitive()) {
+                    throw new JsonSyntaxException("a value is required; at path " + in.getPreviousPath());
+                }
+                elements.add(value);
+            }
+            in.endArray();
+            Object array = Array.newInstance(type, elements.size());
+            for (int i = 0; i < elements.size(); i++) {
+                Array.set(array, i, elements.get(i));
+            }
+            return array;
         }
     }
 }

@@ -21,6 +21,7 @@ import java.util.TreeMap;
 import java.util.TreeSet;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ConcurrentSkipListMap;
+import java.util.concurrent.CopyOnWriteArraySet;
 import java.util.concurrent.LinkedBlockingDeque;
 import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
@@ -72,6 +73,9 @@ final class Containers {
      */
     static void requireMade(TypeToken<?> type) {
         Class<?> raw = type.getRawType();
+        if (CopyOnWriteArraySet.class.isAssignableFrom(raw)) {
+            throw new RefusedTypeException(raw, "it compares every two of its elements; declare java.util.Set");
+        }
         if (EnumSet.class.isAssignableFrom(raw) || raw == EnumMap.class) {
             Class<?> from = raw == EnumMap.class ? Map.class : Collection.class;
             Type first = new TypeVariables(type.getType()).resolve(from.getTypeParameters()[0]);

@@ -38,8 +38,9 @@ final class MapAdapterFactory implements TypeAdapterFactory {
         TypeVariables variables = new TypeVariables(token.getType());
         Type key = variables.resolve(Map.class.getTypeParameters()[0]);
         Type value = variables.resolve(Map.class.getTypeParameters()[1]);
+        boolean isHashed = HashCodes.mayCollide(raw, key) && TypeToken.get(key).getRawType() != Object.class;
         return (TypeAdapter<T>)
-                new MapAdapter(Containers.maps(raw, key), keys(gson, key), (TypeAdapter<@Nullable Object>)
+                new MapAdapter(Containers.maps(raw, key), isHashed, keys(gson, key), (TypeAdapter<@Nullable Object>)
                         RefusedTypeException.adapter(gson, TypeToken.get(value)));
     }
 
@@ -100,11 +101,17 @@ final class MapAdapterFactory implements TypeAdapterFactory {
 
     private static final class MapAdapter extends TypeAdapter<@Nullable Map<Object, @Nullable Object>> {
         private final Supplier<Map<Object, @Nullable Object>> empty;
+        private final boolean isHashed;
         private final Keys keys;
         private final TypeAdapter<@Nullable Object> values;
 
-        MapAdapter(Supplier<Map<Object, @Nullable Object>> empty, Keys keys, TypeAdapter<@Nullable Object> values) {
+        MapAdapter(
+                Supplier<Map<Object, @Nullable Object>> empty,
+                boolean isHashed,
+                Keys keys,
+                TypeAdapter<@Nullable Object> values) {
             this.empty = empty;
+            this.isHashed = isHashed;
             this.keys = keys;
             this.values = values;
         }
@@ -130,11 +137,15 @@ final class MapAdapterFactory implements TypeAdapterFactory {
                 return null;
             }
             Map<Object, @Nullable Object> map = empty.get();
+            HashCodes codes = isHashed ? new HashCodes() : null;
             in.beginObject();
             while (in.hasNext()) {
                 Object key = key(in);
                 if (map.containsKey(key)) { // for example, "1" and "01" are the same number
                     throw new JsonSyntaxException("the key is repeated; at path " + in.getPath());
+                }
+                if (codes != null) {
+                    codes.add(in, key);
                 }
                 Object value = values.read(in);
                 try {

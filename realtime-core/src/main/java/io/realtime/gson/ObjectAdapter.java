@@ -193,15 +193,19 @@ final class ObjectAdapter extends TypeAdapter<@Nullable Object> {
             return null;
         }
         in.beginObject();
-        return readFields(in);
+        return readFields(in, null);
     }
 
-    /** Reads the remaining fields of an object, and its end. */
-    Object readFields(JsonReader in) throws IOException {
+    /**
+     * Reads the remaining fields of an object, and its end.
+     *
+     * @param first the name of the first of them if it was read already
+     */
+    Object readFields(JsonReader in, @Nullable String first) throws IOException {
         Object[] values = new Object[parts.length];
         boolean[] isSet = construction.needsAll() ? null : new boolean[parts.length];
-        while (in.hasNext()) {
-            Part part = byName.get(in.nextName());
+        for (String name = first; name != null || in.hasNext(); name = null) {
+            Part part = byName.get(name != null ? name : in.nextName());
             if (part == null) {
                 in.skipValue();
                 continue;

@@ -38,9 +38,8 @@ final class RefusedTypeException extends IllegalArgumentException {
      */
     static TypeAdapter<?> adapter(Gson gson, TypeToken<?> token) {
         Class<?> raw = token.getRawType();
-        // Gson would write such a value as null.
-        if (raw.isAnonymousClass() || (raw.isLocalClass() && !Platform.isRecord(raw))) {
-            throw new RefusedTypeException(token.getType(), "it is a class within a method; move it out");
+        if (AnyAdapter.isWithinMethod(raw)) {
+            throw new RefusedTypeException(token.getType(), AnyAdapter.WITHIN_METHOD);
         }
         if (nesting(token.getType()) > MOST_NESTING) {
             throw new RefusedTypeException(raw, "its type arguments nest deeper than " + MOST_NESTING);
@@ -50,7 +49,7 @@ final class RefusedTypeException extends IllegalArgumentException {
             if (CollectionAdapterFactory.isOurs(adapter) || MapAdapterFactory.isOurs(adapter)) {
                 Containers.requireMade(token);
             }
-            return adapter;
+            return raw == Object.class ? new AnyAdapter(gson) : adapter;
         } catch (RefusedTypeException refused) {
             throw refused;
         } catch (RuntimeException unfit) {

@@ -11,6 +11,7 @@ import com.google.gson.stream.JsonToken;
 import com.google.gson.stream.JsonWriter;
 import io.realtime.internal.wire.GsonMapper;
 import io.realtime.internal.wire.Names;
+import io.realtime.internal.wire.PayloadReader;
 import java.io.IOException;
 import java.util.Map;
 import org.jspecify.annotations.Nullable;
@@ -63,24 +64,26 @@ final class SubtypeAdapter extends TypeAdapter<@Nullable Object> {
         }
         in.beginObject();
         String first = in.hasNext() ? in.nextName() : null;
-        if (Subtypes.FIELD.equals(first) && in.peek() == JsonToken.STRING) {
-            String name = in.nextString();
-            Class<?> type = classes.get(name);
-            if (type == null) {
-                throw unknown(name, in.getPreviousPath());
-            }
-            if (adapter(type) instanceof ObjectAdapter object) {
-                return object.readFields(in);
-            }
-            return readTree(in, type, null);
+        boolean isFirst = Subtypes.FIELD.equals(first) && in.peek() == JsonToken.STRING;
+        String name = isFirst ? in.nextString() : PayloadReader.typeAhead(in);
+        String rest = isFirst ? null : first;
+        if (name == null) {
+            return readTree(in, null, rest);
         }
-        return readTree(in, null, first);
+        Class<?> type = classes.get(name);
+        if (type == null) {
+            throw unknown(name, isFirst ? in.getPreviousPath() : within(in, first) + "." + Subtypes.FIELD);
+        }
+        return adapter(type) instanceof ObjectAdapter object ? object.readFields(in, rest) : readTree(in, type, rest);
     }
 
-    /**
-     * Reads a value by way of a tree, if it does not begin with its class, or the application has an adapter for the
-     * class.
-     */
+    /** Returns the place of an object whose first name was read, if it has one. */
+    private static String within(JsonReader in, @Nullable String first) {
+        String path = in.getPath();
+        return path.substring(0, path.length() - 1 - (first == null ? 0 : first.length()));
+    }
+
+    /** Reads a value by way of a tree, if the application has an adapter for its class, or gave the reader. */
     private Object readTree(JsonReader in, @Nullable Class<?> known, @Nullable String first) throws IOException {
         JsonObject tree = new JsonObject();
         TypeAdapter<JsonElement> json = gson.getAdapter(JsonElement.class);

@@ -1,5 +1,6 @@
 package io.realtime.gson;
 
+import io.realtime.internal.wire.PayloadReader;
 import java.lang.reflect.Modifier;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
@@ -13,7 +14,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class Subtypes {
     /** The field that names the class. */
-    static final String FIELD = "type";
+    static final String FIELD = PayloadReader.TYPE;
 
     private final Map<Class<?>, List<Class<?>>> given;
 

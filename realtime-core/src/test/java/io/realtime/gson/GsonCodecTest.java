@@ -20,6 +20,7 @@ import io.realtime.spi.PayloadCodec;
 import java.io.FileInputStream;
 import java.io.IOException;
 import java.io.StringWriter;
+import java.lang.management.ManagementFactory;
 import java.lang.reflect.Type;
 import java.math.BigDecimal;
 import java.math.BigInteger;
@@ -61,11 +62,13 @@ import java.util.Queue;
 import java.util.Set;
 import java.util.SortedMap;
 import java.util.SortedSet;
+import java.util.StringJoiner;
 import java.util.UUID;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.ConcurrentMap;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.CopyOnWriteArraySet;
 import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
@@ -578,6 +581,80 @@ class GsonCodecTest {
                 .contains("no constructor makes an empty one"));
     }
 
+    record Grid(int[][] cells, @Nullable Object any) {}
+
+    @Test
+    void nullInAnArrayOfNumbersIsRefusedWithItsPath() {
+        assertEquals("$.cells[1][2]: a value is required", refusal(Grid.class, "{\"cells\":[[1],[2,3,null,4],[5]]}"));
+        assertEquals("$[1]: a value is required", refusal(boolean[].class, "[true,null]"));
+        assertEquals("$[0][0]: a value is required", refusal(double[][].class, "[[null]]"));
+        assertEquals("[[1,2],[],null]", write(codec, int[][].class, new int[][] {{1, 2}, {}, null}));
+        assertTrue(Arrays.deepEquals(
+                new int[][] {{1, 2}, {}, null}, (int[][]) read(codec, int[][].class, "[[1,2],[],null]")));
+    }
+
+    @Test
+    @SuppressWarnings("DoubleBraceInitialization") // what applications have
+    void valueOfAnAnonymousClassIsWrittenOrRefusedWhereAnyMayStand() {
+        List<String> list = new ArrayList<>() {
+            {
+                add("a");
+            }
+        };
+        Map<String, Object> map = new HashMap<>() {
+            {
+                put("k", list);
+            }
+        };
+        int[][] none = {};
+        assertEquals("{\"cells\":[],\"any\":[\"a\"]}", write(codec, Grid.class, new Grid(none, list)));
+        assertEquals("{\"cells\":[],\"any\":{\"k\":[\"a\"]}}", write(codec, Grid.class, new Grid(none, map)));
+        assertEquals("[{\"k\":[\"a\"]}]", write(codec, new TypeRef<List<Object>>() {}.type(), List.of(map)));
+        var refused =
+                assertThrows(PayloadException.class, () -> write(codec, Grid.class, new Grid(none, new Base() {})));
+        String why = Objects.requireNonNull(refused.getCause()).getMessage();
+        assertTrue(why.contains("it is a class within a method"), why);
+        List<String> titled = new ArrayList<>() {
+            final String title = "lost";
+        };
+        refused = assertThrows(PayloadException.class, () -> write(codec, Grid.class, new Grid(none, titled)));
+        why = Objects.requireNonNull(refused.getCause()).getMessage();
+        assertTrue(why.contains("its field 'title' would be lost"), why);
+    }
+
+    record Point(int x, int y) {}
+
+    /** Returns JSON of points that share one hash code. */
+    private static String collidingPoints(int count) {
+        StringJoiner json = new StringJoiner(",", "[", "]");
+        for (int i = 0; i < count; i++) {
+            json.add("{\"x\":" + i + ",\"y\":" + -31 * i + "}");
+        }
+        return json.toString();
+    }
+
+    @Test
+    void moreThanAHundredElementsOfOneHashCodeAreRefused() {
+        Type points = new TypeRef<Set<Point>>() {}.type();
+        assertEquals(100, ((Set<?>) read(codec, points, collidingPoints(100))).size());
+        assertEquals("$[100]: more than 100 values have one hash code", refusal(points, collidingPoints(101)));
+        assertEquals(101, ((List<?>) read(codec, new TypeRef<List<Point>>() {}.type(), collidingPoints(101))).size());
+        String twice =
+                collidingPoints(100).replace("]", "," + collidingPoints(100).substring(1));
+        assertEquals(100, ((Set<?>) read(codec, points, twice)).size());
+        StringJoiner ids = new StringJoiner(",", "[", "]");
+        for (int i = 0; i <= 100; i++) {
+            ids.add(String.valueOf((long) i << 32 | i)); // all hash to 0
+        }
+        assertEquals(101, ((Set<?>) read(codec, new TypeRef<Set<Long>>() {}.type(), ids.toString())).size());
+    }
+
+    @Test
+    void setThatComparesAllItsElementsIsRefused() {
+        assertTrue(refusedType(new TypeRef<CopyOnWriteArraySet<String>>() {}.type())
+                .contains("it compares every two of its elements; declare java.util.Set"));
+    }
+
     static List<Type> containers() {
         return List.of(
                 new TypeRef<Collection<Integer>>() {}.type(),
@@ -843,6 +920,62 @@ class GsonCodecTest {
                 "$[0].inside.small: the number does not fit",
                 refusal(list, json.replace("\"small\":2", "\"small\":4294967297")));
         assertEquals("small is below 0", refusal(list, json.replace("\"small\":2", "\"small\":-2")));
+    }
+
+    sealed interface Part permits Node, Leaf {}
+
+    record Node(@Nullable Part a, @Nullable Object any) implements Part {}
+
+    record Leaf(List<Integer> pad) implements Part {}
+
+    /** Returns nested parts whose types are last. */
+    private static String nestedParts(int depth, int elements) {
+        String json = "{\"pad\":[0" + ",0".repeat(elements) + "],\"type\":\"Leaf\"}";
+        for (int i = 0; i < depth; i++) {
+            json = "{\"any\":{\"b\":[{\"type\":\"x\"}]},\"ignored\":[{},{\"type\":\"y\"}],\"a\":" + json
+                    + ",\"type\":\"Node\"}";
+        }
+        return json;
+    }
+
+    @Test
+    void deepSubtypesWhoseTypesAreLastAreReadOnce() {
+        Object any = Map.of("b", List.of(Map.of("type", "x")));
+        assertEquals(new Node(new Node(new Leaf(List.of(0)), any), any), read(codec, Part.class, nestedParts(2, 0)));
+        assertEquals(
+                "$.a.a.type: unknown type 'Loaf'",
+                refusal(Part.class, nestedParts(2, 0).replace("Leaf", "Loaf")));
+        assertEquals("$.a: field 'type' is required", refusal(Part.class, "{\"a\":{\"type\":1},\"type\":\"Node\"}"));
+        var threads = (com.sun.management.ThreadMXBean) ManagementFactory.getThreadMXBean();
+        String shallow = nestedParts(1, 20_000);
+        String deep = nestedParts(26, 20_000);
+        long[] bytes = new long[2];
+        for (int i = 0; i < 2; i++) { // first without, then with all classes loaded
+            long before = threads.getCurrentThreadAllocatedBytes();
+            read(codec, Part.class, shallow);
+            long between = threads.getCurrentThreadAllocatedBytes();
+            read(codec, Part.class, deep);
+            bytes[0] = between - before;
+            bytes[1] = threads.getCurrentThreadAllocatedBytes() - between;
+        }
+        assertTrue(bytes[1] < 2 * bytes[0], "26 levels allocate " + bytes[1] + ", one level " + bytes[0]);
+    }
+
+    sealed interface Vehicle permits Car {}
+
+    static non-sealed class Car implements Vehicle {
+        int doors = 4;
+    }
+
+    static final class Taxi extends Car {
+        int number = 7;
+    }
+
+    @Test
+    void subclassOfAnOpenSubtypeIsNotSent() {
+        assertEquals("{\"type\":\"Car\",\"doors\":4}", write(codec, Vehicle.class, new Car()));
+        var refused = assertThrows(PayloadException.class, () -> write(codec, Vehicle.class, new Taxi()));
+        assertTrue(refused.getMessage().contains("Taxi is none of the classes of"), refused.getMessage());
     }
 
     enum Level implements Ranked {

@@ -5,8 +5,11 @@ import com.google.gson.stream.JsonReader;
 import com.google.gson.stream.JsonToken;
 import java.io.IOException;
 import java.io.Reader;
+import java.io.StringReader;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.HashSet;
+import java.util.List;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicReferenceArray;
 import org.jspecify.annotations.Nullable;
@@ -19,7 +22,10 @@ import org.jspecify.annotations.Nullable;
  *
  * <p>Idle readers are kept in {@link #IDLE}; a reader that was taken belongs to one thread.
  */
-final class PayloadReader extends JsonReader {
+public final class PayloadReader extends JsonReader {
+    /** The field that names the class of a value. */
+    public static final String TYPE = "type";
+
     // Of one object, that are compared one by one.
     private static final int MOST_NAMES = 16;
     private static final int PLACES = 64;
@@ -40,6 +46,12 @@ final class PayloadReader extends JsonReader {
     private final int[] begins = new int[Json.MAX_NESTING_FROM_SERVER + 3];
     private final @Nullable Set<String>[] sets;
     private int named;
+
+    // The number of each open object, in the order in which they begin, and the types of all of them once one is asked
+    // for.
+    private final int[] numbers = new int[begins.length];
+    private int objects;
+    private @Nullable List<@Nullable String> types;
 
     @SuppressWarnings({"unchecked", "rawtypes"})
     private PayloadReader(Feed feed) {
@@ -68,6 +80,8 @@ final class PayloadReader extends JsonReader {
         // An adapter may have changed it, and then "NaN" would be a number.
         setLenient(false);
         feed.give(text, from, to);
+        objects = 0;
+        types = null;
         if (depth == 0) {
             beginArray(); // the array that never ends
         }
@@ -80,6 +94,7 @@ final class PayloadReader extends JsonReader {
             if (depth == 2 && peek() == JsonToken.END_ARRAY) {
                 endArray();
                 feed.rest();
+                types = null;
                 IDLE.lazySet(place(), this);
             }
         } catch (IOException | RuntimeException more) {
@@ -108,6 +123,7 @@ final class PayloadReader extends JsonReader {
     @Override
     public void beginObject() throws IOException {
         super.beginObject();
+        numbers[depth] = objects++;
         begins[depth++] = named;
     }
 
@@ -160,6 +176,77 @@ final class PayloadReader extends JsonReader {
         return string;
     }
 
+    /** Skips a value like Gson, and counts its objects. */
+    @Override
+    public void skipValue() throws IOException {
+        int open = 0;
+        do {
+            switch (peek()) {
+                case BEGIN_ARRAY -> {
+                    super.beginArray();
+                    open++;
+                }
+                case BEGIN_OBJECT -> {
+                    super.beginObject();
+                    objects++;
+                    open++;
+                }
+                case END_ARRAY -> {
+                    super.endArray();
+                    open--;
+                }
+                case END_OBJECT -> {
+                    super.endObject();
+                    open--;
+                }
+                default -> super.skipValue();
+            }
+        } while (open > 0);
+    }
+
+    /**
+     * Returns the string in the field {@link #TYPE} of the innermost open object, also if the reader has not reached it.
+     * The text is read ahead once for all objects of the payload, so that deep values cost no more than others.
+     *
+     * @return null if there is no such field, or the reader is another one
+     */
+    public static @Nullable String typeAhead(JsonReader reader) throws IOException {
+        if (!(reader instanceof PayloadReader in)) {
+            return null;
+        }
+        if (in.types == null) {
+            in.types = new ArrayList<>();
+            addTypes(new JsonReader(new StringReader(in.feed.all())), in.types);
+        }
+        return in.types.get(in.numbers[in.depth - 1]);
+    }
+
+    private static void addTypes(JsonReader in, List<@Nullable String> types) throws IOException {
+        switch (in.peek()) {
+            case BEGIN_ARRAY -> {
+                in.beginArray();
+                while (in.hasNext()) {
+                    addTypes(in, types);
+                }
+                in.endArray();
+            }
+            case BEGIN_OBJECT -> {
+                int number = types.size();
+                types.add(null);
+                in.beginObject();
+                while (in.hasNext()) {
+                    if (in.nextName().equals(TYPE) && in.peek() == JsonToken.STRING) {
+                        types.set(number, in.nextString());
+                    } else {
+                        addTypes(in, types);
+                    }
+                }
+                in.endObject();
+            }
+            default -> in.skipValue();
+        }
+    }
+
     /** Refuses half a surrogate pair, because no frame can carry it further. */
     private void requireWhole(String string) {
         for (int i = 0; i < string.length(); i++) {
@@ -179,16 +266,22 @@ final class PayloadReader extends JsonReader {
         private String opening = "[[";
         private String text = "";
         private int opened;
+        private int from;
         private int at;
         private int to;
         private boolean isClosed;
 
         void give(String text, int from, int to) {
             this.text = text;
+            this.from = from;
             this.at = from;
             this.to = to;
             opened = 0;
             isClosed = false;
+        }
+
+        String all() {
+            return text.substring(from, to);
         }
 
         void rest() {
