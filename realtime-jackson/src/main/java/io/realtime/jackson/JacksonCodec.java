@@ -17,6 +17,7 @@ import com.fasterxml.jackson.databind.type.TypeFactory;
 import com.fasterxml.jackson.databind.util.LRUMap;
 import com.fasterxml.jackson.databind.util.LookupCache;
 import com.fasterxml.jackson.datatype.jdk8.Jdk8Module;
+import com.fasterxml.jackson.datatype.jsr310.JavaTimeFeature;
 import com.fasterxml.jackson.datatype.jsr310.JavaTimeModule;
 import io.realtime.spi.PayloadCodec;
 import java.lang.reflect.Type;
@@ -60,11 +61,15 @@ public final class JacksonCodec implements PayloadCodec {
                 .build();
         JsonMapper.Builder mapper = JsonMapper.builder(json)
                 .annotationIntrospector(new ContractIntrospector())
-                .addModules(new JavaTimeModule(), new Jdk8Module())
+                .addModules(
+                        new JavaTimeModule().disable(JavaTimeFeature.NORMALIZE_DESERIALIZED_ZONE_ID), new Jdk8Module())
                 .findAndAddModules()
                 .addModule(new StrictModule())
                 .disable(MapperFeature.ALLOW_COERCION_OF_SCALARS)
-                .disable(DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES, DeserializationFeature.ACCEPT_FLOAT_AS_INT)
+                .disable(
+                        DeserializationFeature.FAIL_ON_UNKNOWN_PROPERTIES,
+                        DeserializationFeature.ACCEPT_FLOAT_AS_INT,
+                        DeserializationFeature.ADJUST_DATES_TO_CONTEXT_TIME_ZONE)
                 .enable(
                         DeserializationFeature.FAIL_ON_NULL_FOR_PRIMITIVES,
                         DeserializationFeature.FAIL_ON_NUMBERS_FOR_ENUMS)
@@ -101,7 +106,7 @@ public final class JacksonCodec implements PayloadCodec {
     /** Jackson's mappers share one cache in a static field, which would keep the application's classes. */
     private static TypeFactory ownTypes(TypeFactory types) {
         LookupCache<Object, JavaType> own = new LRUMap<>(16, TYPES);
-        return types.withCache(own);
+        return types.withModifier(new BoundedTypes()).withCache(own);
     }
 
     /**

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.core.JsonGenerator;
 import com.fasterxml.jackson.core.JsonParser;
 import com.fasterxml.jackson.core.JsonToken;
 import com.fasterxml.jackson.core.StreamReadFeature;
+import com.fasterxml.jackson.core.StreamWriteFeature;
 import com.fasterxml.jackson.databind.DeserializationConfig;
 import com.fasterxml.jackson.databind.DeserializationFeature;
 import com.fasterxml.jackson.databind.InjectableValues;
@@ -35,7 +36,7 @@ final class JacksonMapper implements PayloadCodec.Mapper {
             JavaType type,
             JsonDeserializer<Object> deserializer,
             boolean hasLongs) {
-        this.writer = mapper.writerFor(type);
+        this.writer = mapper.writerFor(type).with(StreamWriteFeature.STRICT_DUPLICATE_DETECTION);
         this.reader = mapper.readerFor(type)
                 .with(StreamReadFeature.STRICT_DUPLICATE_DETECTION)
                 .without(DeserializationFeature.ACCEPT_FLOAT_AS_INT);

@@ -1,6 +1,8 @@
 package io.realtime.jackson;
 
+import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.annotation.JsonTypeInfo;
+import com.fasterxml.jackson.databind.BeanProperty;
 import com.fasterxml.jackson.databind.DeserializationConfig;
 import com.fasterxml.jackson.databind.DeserializationContext;
 import com.fasterxml.jackson.databind.JavaType;
@@ -14,13 +16,18 @@ import com.fasterxml.jackson.databind.deser.BeanDeserializerBase;
 import com.fasterxml.jackson.databind.deser.DefaultDeserializationContext;
 import com.fasterxml.jackson.databind.deser.SettableBeanProperty;
 import com.fasterxml.jackson.databind.deser.ValueInstantiator;
+import com.fasterxml.jackson.databind.deser.impl.ObjectIdValueProperty;
 import com.fasterxml.jackson.databind.deser.impl.UnsupportedTypeDeserializer;
 import com.fasterxml.jackson.databind.deser.std.ContainerDeserializerBase;
 import com.fasterxml.jackson.databind.introspect.AnnotatedClass;
 import com.fasterxml.jackson.databind.jsontype.NamedType;
 import com.fasterxml.jackson.databind.jsontype.TypeDeserializer;
+import com.fasterxml.jackson.databind.ser.BeanPropertyWriter;
+import com.fasterxml.jackson.databind.ser.PropertyWriter;
 import com.fasterxml.jackson.databind.ser.std.BeanSerializerBase;
 import com.google.gson.JsonElement;
+import java.lang.reflect.Field;
+import java.lang.reflect.Modifier;
 import java.math.BigInteger;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -32,6 +39,8 @@ import java.util.Iterator;
 import java.util.Map;
 import java.util.Set;
 import java.util.UUID;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.CopyOnWriteArraySet;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -83,13 +92,18 @@ final class TypeCheck {
         return new IllegalArgumentException(at + type.toCanonical() + " cannot travel: " + remedy, cause);
     }
 
-    private static boolean isOfPlatform(JavaType type) {
-        String name = type.getRawClass().getName();
+    private static boolean isOfPlatform(Class<?> type) {
+        String name = type.getName();
         return name.startsWith("java.") || name.startsWith("javax.");
     }
 
     private static IllegalArgumentException unmapped(String at, JavaType type, Exception unfit) {
-        if (isOfPlatform(type)) {
+        for (Throwable cause = unfit; cause != null; cause = cause.getCause()) {
+            if (cause instanceof BoundedTypes.EndlessTypeException endless) {
+                return endless;
+            }
+        }
+        if (isOfPlatform(type.getRawClass())) {
             return refused(at, type, REMEDY, unfit);
         }
         String reason = unfit instanceof JsonMappingException json ? json.getOriginalMessage() : unfit.getMessage();
@@ -113,11 +127,42 @@ final class TypeCheck {
             if (reads instanceof BeanDeserializerBase || reads instanceof AbstractDeserializer) {
                 checkObject(at, type, reads);
             } else if (type.getContentType() != null) {
+                requireCheap(at, type);
+                requireNoFields(at, type, reads);
                 checkKey(at, type);
                 checkContent(at, type, reads);
             }
         } catch (JsonMappingException unfit) {
             throw unmapped(at, type, unfit);
+        }
+    }
+
+    /** Jackson adds the elements one by one, and each copies all others. */
+    private void requireCheap(String at, JavaType type) {
+        boolean isCopied =
+                type.isTypeOrSubTypeOf(CopyOnWriteArrayList.class) || type.isTypeOrSubTypeOf(CopyOnWriteArraySet.class);
+        if (isStrict && isCopied) {
+            throw refused(at, type, "each element that is read copies all others; declare java.util.List or Set", null);
+        }
+    }
+
+    /** Jackson reads a collection's or map's elements, and no other fields of its class. */
+    private void requireNoFields(String at, JavaType type, JsonDeserializer<?> reads) {
+        if (!isStrict || !reads.getClass().getName().startsWith("com.fasterxml.jackson.databind.")) {
+            return;
+        }
+        for (Class<?> each = type.getRawClass(); each != null && !isOfPlatform(each); each = each.getSuperclass()) {
+            for (Field field : each.getDeclaredFields()) {
+                int modifiers = field.getModifiers(); // those of a library's collections are transient
+                if (!Modifier.isStatic(modifiers) && !Modifier.isTransient(modifiers) && !field.isSynthetic()) {
+                    String what = type.isMapLikeType() ? "map" : "collection";
+                    throw refused(
+                            at,
+                            type,
+                            "its field '" + field.getName() + "' would be lost; make it a record that has a " + what,
+                            null);
+                }
+            }
         }
     }
 
@@ -154,7 +199,7 @@ final class TypeCheck {
         if (!(reads instanceof BeanDeserializerBase bean) || type.isAbstract()) {
             return;
         }
-        if (isStrict && isOfPlatform(type)) {
+        if (isStrict && isOfPlatform(type.getRawClass())) {
             throw refused(at, type, REMEDY, null);
         }
         if (isStrict
@@ -169,12 +214,62 @@ final class TypeCheck {
         if (!isMade(bean.getValueInstantiator(), writes instanceof BeanSerializerBase)) {
             throw refused(at, type, "no constructor fits; make it a record, or give a constructor @JsonCreator", null);
         }
+        if (isStrict && writes instanceof BeanSerializerBase) {
+            requireBothWays(at, type, bean, writes);
+        }
         for (Iterator<SettableBeanProperty> each = bean.properties(); each.hasNext(); ) {
             SettableBeanProperty property = each.next();
             String place = at + type.getRawClass().getSimpleName() + "." + property.getName() + ": ";
             requireNames(place, property.getType(), property.getValueTypeDeserializer());
             check(place, property.getType(), property.getValueDeserializer());
         }
+    }
+
+    /** What is written and not read, or read and not written, is lost on its way, unless an annotation says so. */
+    private void requireBothWays(String at, JavaType type, BeanDeserializerBase bean, JsonSerializer<?> writes)
+            throws JsonMappingException {
+        boolean hasAnyGetter = mapper.getSerializationConfig().introspect(type).findAnyGetter() != null;
+        boolean hasAnySetter = config.introspect(type).findAnySetterAccessor() != null;
+        if (hasAnyGetter && !hasAnySetter) {
+            throw refused(at, type, "it has @JsonAnyGetter; give it @JsonAnySetter, too", null);
+        }
+        if (hasAnySetter || bean.getValueInstantiator().canCreateUsingDelegate()) {
+            return; // which may take all
+        }
+        TypeDeserializer names = config.findTypeDeserializer(type);
+        Set<String> written = new HashSet<>();
+        if (names != null) {
+            written.add(names.getPropertyName());
+        }
+        for (Iterator<PropertyWriter> each = writes.properties(); each.hasNext(); ) {
+            PropertyWriter property = each.next();
+            String name = property.getName();
+            boolean isNew = written.add(name);
+            boolean isUnwrapped = property instanceof BeanPropertyWriter own && own.isUnwrapping();
+            boolean isRead = !isNew || isUnwrapped || bean.findProperty(name) != null;
+            if (!isRead && !isOnly(JsonProperty.Access.READ_ONLY, property)) {
+                String remedy = "give it a setter or a parameter of the constructor, @JsonIgnore,"
+                        + " or @JsonProperty(access = READ_ONLY)";
+                throw refused(at, type, "its '" + name + "' is written and not read; " + remedy, null);
+            }
+        }
+        for (Iterator<SettableBeanProperty> each = bean.properties(); each.hasNext(); ) {
+            SettableBeanProperty property = each.next();
+            boolean isWritten = written.contains(property.getName())
+                    || property instanceof ObjectIdValueProperty
+                    || property.getInjectableValueId() != null
+                    || property.getType().hasRawClass(Void.class);
+            if (!isWritten && !isOnly(JsonProperty.Access.WRITE_ONLY, property)) {
+                String remedy = "give it a getter, @JsonIgnoreProperties on the class,"
+                        + " or @JsonProperty(access = WRITE_ONLY)";
+                throw refused(at, type, "its '" + property.getName() + "' is read and not written; " + remedy, null);
+            }
+        }
+    }
+
+    private static boolean isOnly(JsonProperty.Access access, BeanProperty property) {
+        JsonProperty given = property.getAnnotation(JsonProperty.class);
+        return given != null && given.access() == access;
     }
 
     private static boolean isMade(ValueInstantiator by, boolean isObject) {

@@ -4,16 +4,23 @@ import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNull;
+import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import com.fasterxml.jackson.annotation.JsonAnyGetter;
+import com.fasterxml.jackson.annotation.JsonAnySetter;
 import com.fasterxml.jackson.annotation.JsonCreator;
 import com.fasterxml.jackson.annotation.JsonFormat;
+import com.fasterxml.jackson.annotation.JsonIdentityInfo;
 import com.fasterxml.jackson.annotation.JsonIgnore;
+import com.fasterxml.jackson.annotation.JsonIgnoreProperties;
 import com.fasterxml.jackson.annotation.JsonProperty;
 import com.fasterxml.jackson.annotation.JsonSubTypes;
 import com.fasterxml.jackson.annotation.JsonTypeInfo;
 import com.fasterxml.jackson.annotation.JsonTypeName;
+import com.fasterxml.jackson.annotation.JsonUnwrapped;
+import com.fasterxml.jackson.annotation.ObjectIdGenerators;
 import com.fasterxml.jackson.core.JsonFactory;
 import com.fasterxml.jackson.core.JsonGenerator;
 import com.fasterxml.jackson.core.JsonParser;
@@ -54,6 +61,7 @@ import java.time.YearMonth;
 import java.time.ZoneId;
 import java.time.ZoneOffset;
 import java.time.ZonedDateTime;
+import java.util.ArrayList;
 import java.util.Calendar;
 import java.util.Date;
 import java.util.EnumMap;
@@ -66,6 +74,8 @@ import java.util.Set;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import java.util.UUID;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.CopyOnWriteArraySet;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -169,6 +179,25 @@ class JacksonCodecTest {
     void timeTravelsAsItsAnnotationSays() {
         Formatted value = new Formatted(LocalDate.of(2026, 3, 29), Instant.ofEpochSecond(5, 7));
         assertTravels(Formatted.class, value, "{\"day\":\"29.03.2026\",\"at\":5.000000007}");
+    }
+
+    record Zones(
+            @JsonFormat(shape = JsonFormat.Shape.STRING) ZonedDateTime zoned,
+            @JsonFormat(shape = JsonFormat.Shape.STRING) OffsetDateTime offset,
+
+            @JsonFormat(pattern = "uuuu-MM-dd'T'HH:mm:ssXXX")
+            OffsetDateTime formatted) {}
+
+    @ParameterizedTest
+    @ValueSource(strings = {"Europe/Berlin", "UTC", "+09:00"})
+    void timeWithAnAnnotationKeepsItsZone(String zone) {
+        ZonedDateTime zoned = ZonedDateTime.of(2026, 3, 29, 3, 30, 5, 0, ZoneId.of(zone));
+        OffsetDateTime offset = zoned.toOffsetDateTime();
+        Zones value = new Zones(zoned, offset, offset);
+        assertTravels(
+                Zones.class,
+                value,
+                "{\"zoned\":\"" + zoned + "\",\"offset\":\"" + offset + "\",\"formatted\":\"" + offset + "\"}");
     }
 
     record Old(Date when) {}
@@ -592,6 +621,196 @@ class JacksonCodecTest {
                 .contains("absent in two ways"));
         assertTrue(refusedType(new TypeRef<Map<Tree, Integer>>() {}.type()).contains("cannot travel"));
         assertTrue(refusedType(new Bean() {}.getClass()).contains("cannot travel"));
+    }
+
+    static class Tags extends ArrayList<String> {
+        private static final long serialVersionUID = 1L;
+        public String owner = "";
+    }
+
+    static final class Names extends ArrayList<String> {
+        private static final long serialVersionUID = 1L;
+    }
+
+    static final class Index extends HashMap<String, Integer> {
+        private static final long serialVersionUID = 1L;
+        public int version;
+    }
+
+    record Tagged(Tags tags) {}
+
+    @Test
+    void collectionOfTheApplicationsWithAFieldIsRefused() {
+        String refused = refusedType(Tagged.class);
+        assertTrue(refused.startsWith("Tagged.tags: "), refused);
+        assertTrue(
+                refused.contains("its field 'owner' would be lost; make it a record that has a collection"), refused);
+        assertTrue(refusedType(Index.class)
+                .contains("its field 'version' would be lost; make it a record that has a map"));
+        Names names = new Names();
+        names.add("a");
+        assertTravels(Names.class, names, "[\"a\"]");
+    }
+
+    @Test
+    void collectionThatIsCopiedForEachElementIsRefused() {
+        for (Type type : List.of(
+                new TypeRef<CopyOnWriteArrayList<String>>() {}.type(),
+                new TypeRef<CopyOnWriteArraySet<String>>() {}.type())) {
+            assertTrue(refusedType(type).contains("each element that is read copies all others"), refusedType(type));
+        }
+    }
+
+    static class Computed {
+        public int net = 1;
+
+        public int getGross() {
+            return net * 2;
+        }
+    }
+
+    static class Marked {
+        public int net = 1;
+
+        @JsonProperty(access = JsonProperty.Access.READ_ONLY)
+        public int getGross() {
+            return net * 2;
+        }
+
+        @JsonProperty(access = JsonProperty.Access.WRITE_ONLY)
+        public void setOld(int old) {
+            net = old;
+        }
+    }
+
+    static class Deaf {
+        public int a;
+        private int b;
+
+        public void setB(int b) {
+            this.b = b;
+        }
+
+        int b() {
+            return b;
+        }
+    }
+
+    static class Bag {
+        private final Map<String, Object> all = new HashMap<>();
+        public int a = 1;
+
+        @JsonAnyGetter
+        public Map<String, Object> all() {
+            return all;
+        }
+
+        @JsonAnySetter
+        public void put(String name, Object value) {
+            all.put(name, value);
+        }
+    }
+
+    static class Bin {
+        public int a = 1;
+
+        @JsonAnyGetter
+        public Map<String, Object> all() {
+            return Map.of();
+        }
+    }
+
+    record HalfIgnored(int a, @JsonIgnore int b) {}
+
+    @JsonIgnoreProperties("b")
+    record Ignoring(int a, @Nullable Integer b, @Nullable Void none) {}
+
+    record Place(int x, int y) {}
+
+    record Placed(String name, @JsonUnwrapped Place place) {}
+
+    static class Delegated {
+        private final List<Integer> all;
+
+        @JsonCreator(mode = JsonCreator.Mode.DELEGATING)
+        Delegated(Map<String, List<Integer>> all) {
+            this.all = Objects.requireNonNull(all.get("all"));
+        }
+
+        @JsonProperty("all")
+        List<Integer> given() {
+            return all;
+        }
+    }
+
+    @JsonIdentityInfo(generator = ObjectIdGenerators.IntSequenceGenerator.class)
+    static class Knot {
+        public @Nullable Knot next;
+    }
+
+    @Test
+    void propertyThatIsOnlyWrittenOrOnlyReadIsRefused() {
+        String computed = refusedType(Computed.class);
+        assertTrue(computed.contains("its 'gross' is written and not read; give it a setter"), computed);
+        assertTrue(refusedType(Deaf.class).contains("its 'b' is read and not written; give it a getter"));
+        assertTrue(refusedType(Bin.class).contains("it has @JsonAnyGetter; give it @JsonAnySetter, too"));
+        Marked marked = (Marked) read(codec, Marked.class, write(codec, Marked.class, new Marked()));
+        assertEquals(1, marked.net);
+        assertEquals(5, ((Marked) read(codec, Marked.class, "{\"old\":5}")).net);
+        assertTravels(Placed.class, new Placed("a", new Place(1, 2)), "{\"name\":\"a\",\"x\":1,\"y\":2}");
+        assertTrue(refusedType(HalfIgnored.class).contains("its 'b' is read and not written"), "a peer would set it");
+        assertTravels(Ignoring.class, new Ignoring(1, null, null), "{\"a\":1}");
+        assertEquals(List.of(1), ((Delegated) read(codec, Delegated.class, "{\"all\":[1]}")).given());
+        Knot knot = new Knot();
+        knot.next = knot;
+        Knot tied = (Knot) read(codec, Knot.class, write(codec, Knot.class, knot));
+        assertSame(tied, tied.next);
+    }
+
+    @Test
+    void nameThatWouldStandTwiceIsNotSent() {
+        Bag bag = new Bag();
+        bag.put("b", 1);
+        assertEquals("{\"a\":1,\"b\":1}", write(codec, Bag.class, bag));
+        bag.put("a", 2);
+        for (JacksonCodec each : List.of(codec, JacksonCodec.of(new ObjectMapper()))) {
+            var refused =
+                    assertThrows(IOException.class, () -> each.mapper(Bag.class).write(bag, new StringWriter()));
+            assertTrue(refused.getMessage().startsWith("Duplicate field 'a'"), refused.getMessage());
+        }
+        assertThrows(
+                IOException.class,
+                () -> codec.mapper(Kind.class).write(new Own("a"), new StringWriter()),
+                "the name of the class, and a component");
+    }
+
+    @JsonTypeInfo(use = JsonTypeInfo.Id.NAME, property = "kind")
+    sealed interface Kind permits Own {}
+
+    record Own(String kind) implements Kind {}
+
+    record Grow<T>(T value, @Nullable Grow<List<T>> next) {}
+
+    record Pair<A, B>(A a, B b) {}
+
+    record Fork<T>(
+            @Nullable Fork<Pair<T, T>> left, @Nullable Fork<Pair<T, List<T>>> right) {}
+
+    record Wide<T>(@Nullable Wide<T[]> next) {}
+
+    record Grown(Grow<String> grow) {}
+
+    @Test
+    void typeThatRefersToItselfWithEverLongerArgumentsIsRefused() {
+        String grow = Grow.class.getName() + " cannot travel: its type arguments nest deeper than 12";
+        for (JacksonCodec each : List.of(codec, JacksonCodec.of(new ObjectMapper()))) {
+            for (Type type : List.of(Grown.class, new TypeRef<Grow<String>>() {}.type())) {
+                var refused = assertThrows(IllegalArgumentException.class, () -> each.mapper(type));
+                assertEquals(grow, refused.getMessage());
+            }
+        }
+        assertTrue(refusedType(new TypeRef<Fork<String>>() {}.type()).endsWith("nest deeper than 12"));
+        assertTrue(refusedType(new TypeRef<Wide<String>>() {}.type()).endsWith("nest deeper than 12"));
     }
 
     @Test
