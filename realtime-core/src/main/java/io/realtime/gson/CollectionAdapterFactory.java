@@ -9,6 +9,7 @@ import com.google.gson.reflect.TypeToken;
 import com.google.gson.stream.JsonReader;
 import com.google.gson.stream.JsonToken;
 import com.google.gson.stream.JsonWriter;
+import io.realtime.internal.wire.HashCodes;
 import java.io.IOException;
 import java.lang.reflect.Array;
 import java.lang.reflect.GenericArrayType;
@@ -46,7 +47,8 @@ final class CollectionAdapterFactory implements TypeAdapterFactory {
         Type element =
                 new TypeVariables(token.getType()).resolve(Collection.class.getTypeParameters()[0]);
         Containers.requireNoFields(raw);
-        boolean isHashed = Set.class.isAssignableFrom(raw) && HashCodes.mayCollide(raw, element);
+        boolean isHashed = Set.class.isAssignableFrom(raw)
+                && HashCodes.mayCollide(raw, TypeToken.get(element).getRawType());
         return (TypeAdapter<T>)
                 new CollectionAdapter(Containers.collections(raw, element), isHashed, adapter(gson, element));
     }
@@ -100,8 +102,8 @@ final class CollectionAdapterFactory implements TypeAdapterFactory {
                 } catch (RuntimeException refused) { // null, or a value that cannot be compared
                     throw Containers.unfit(in, refused);
                 }
-                if (isNew && codes != null) {
-                    codes.add(in, value);
+                if (isNew && codes != null && !codes.add(value)) {
+                    throw Containers.colliding(in);
                 }
             }
             in.endArray();

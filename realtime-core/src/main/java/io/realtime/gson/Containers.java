@@ -3,6 +3,7 @@ package io.realtime.gson;
 import com.google.gson.JsonSyntaxException;
 import com.google.gson.reflect.TypeToken;
 import com.google.gson.stream.JsonReader;
+import io.realtime.internal.wire.HashCodes;
 import java.lang.reflect.Constructor;
 import java.lang.reflect.Field;
 import java.lang.reflect.Modifier;
@@ -145,6 +146,12 @@ final class Containers {
         } catch (NoSuchMethodException none) {
             return null;
         }
+    }
+
+    /** Returns the failure for a value that was read, and has the hash code of too many others. */
+    static JsonSyntaxException colliding(JsonReader in) {
+        return new JsonSyntaxException(
+                "more than " + HashCodes.MOST + " values have one hash code; at path " + in.getPreviousPath());
     }
 
     /** Returns the failure for a value that was read, and that its collection or map refused. */

@@ -11,6 +11,7 @@ import com.google.gson.reflect.TypeToken;
 import com.google.gson.stream.JsonReader;
 import com.google.gson.stream.JsonToken;
 import com.google.gson.stream.JsonWriter;
+import io.realtime.internal.wire.HashCodes;
 import java.io.IOException;
 import java.lang.reflect.Type;
 import java.util.Map;
@@ -38,7 +39,8 @@ final class MapAdapterFactory implements TypeAdapterFactory {
         TypeVariables variables = new TypeVariables(token.getType());
         Type key = variables.resolve(Map.class.getTypeParameters()[0]);
         Type value = variables.resolve(Map.class.getTypeParameters()[1]);
-        boolean isHashed = HashCodes.mayCollide(raw, key) && TypeToken.get(key).getRawType() != Object.class;
+        Class<?> rawKey = TypeToken.get(key).getRawType(); // keys that are declared as Object are strings
+        boolean isHashed = rawKey != Object.class && HashCodes.mayCollide(raw, rawKey);
         return (TypeAdapter<T>)
                 new MapAdapter(Containers.maps(raw, key), isHashed, keys(gson, key), (TypeAdapter<@Nullable Object>)
                         RefusedTypeException.adapter(gson, TypeToken.get(value)));
@@ -144,8 +146,8 @@ final class MapAdapterFactory implements TypeAdapterFactory {
                 if (map.containsKey(key)) { // for example, "1" and "01" are the same number
                     throw new JsonSyntaxException("the key is repeated; at path " + in.getPath());
                 }
-                if (codes != null) {
-                    codes.add(in, key);
+                if (codes != null && !codes.add(key)) {
+                    throw Containers.colliding(in);
                 }
                 Object value = values.read(in);
                 try {

@@ -650,6 +650,21 @@ class GsonCodecTest {
     }
 
     @Test
+    void moreThanAHundredKeysOfOneHashCodeAreRefused() {
+        StringJoiner json = new StringJoiner(",", "{", "}");
+        LocalDateTime last = LocalDateTime.MIN;
+        for (int i = 0; i <= 100; i++) {
+            LocalDate date = LocalDate.of(1_900 + i, 1, 1);
+            last = date.atTime(LocalTime.ofNanoOfDay(date.hashCode() & 0xFFFF_FFFFL));
+            assertEquals(0, last.hashCode());
+            json.add("\"" + last + "\":1");
+        }
+        assertEquals(
+                "$." + last + ": more than 100 values have one hash code",
+                refusal(new TypeRef<Map<LocalDateTime, Integer>>() {}.type(), json.toString()));
+    }
+
+    @Test
     void setThatComparesAllItsElementsIsRefused() {
         assertTrue(refusedType(new TypeRef<CopyOnWriteArraySet<String>>() {}.type())
                 .contains("it compares every two of its elements; declare java.util.Set"));

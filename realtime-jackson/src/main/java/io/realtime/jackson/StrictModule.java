@@ -4,10 +4,13 @@ import com.fasterxml.jackson.databind.BeanDescription;
 import com.fasterxml.jackson.databind.DeserializationConfig;
 import com.fasterxml.jackson.databind.JsonDeserializer;
 import com.fasterxml.jackson.databind.deser.BeanDeserializerModifier;
+import com.fasterxml.jackson.databind.deser.std.CollectionDeserializer;
 import com.fasterxml.jackson.databind.deser.std.StdDelegatingDeserializer;
 import com.fasterxml.jackson.databind.module.SimpleModule;
 import com.fasterxml.jackson.databind.ser.std.StdDelegatingSerializer;
+import com.fasterxml.jackson.databind.type.CollectionType;
 import com.fasterxml.jackson.databind.util.StdConverter;
+import io.realtime.internal.wire.HashCodes;
 import java.util.List;
 import java.util.OptionalDouble;
 import java.util.Set;
@@ -38,6 +41,24 @@ final class StrictModule extends SimpleModule {
                     ? new NumbersOnly(deserializer)
                     : IsoDeserializer.isIso(type) ? new IsoDeserializer(deserializer, type) : deserializer;
         }
+
+        @Override
+        public JsonDeserializer<?> modifyCollectionDeserializer(
+                DeserializationConfig config,
+                CollectionType type,
+                BeanDescription description,
+                JsonDeserializer<?> deserializer) {
+            return bounded(type, deserializer);
+        }
+    }
+
+    private static JsonDeserializer<?> bounded(CollectionType type, JsonDeserializer<?> deserializer) {
+        Class<?> raw = type.getRawClass();
+        boolean isHashed = Set.class.isAssignableFrom(raw)
+                && HashCodes.mayCollide(raw, type.getContentType().getRawClass());
+        return isHashed && deserializer instanceof CollectionDeserializer jackson
+                ? new SetDeserializer(type, jackson.getValueInstantiator(), null)
+                : deserializer;
     }
 
     private static final class ToNumbers extends StdConverter<byte[], short[]> {

@@ -148,8 +148,10 @@ final class TypeCheck {
 
     /** Jackson reads a collection's or map's elements, and no other fields of its class. */
     private void requireNoFields(String at, JavaType type, JsonDeserializer<?> reads) {
-        if (!isStrict || !reads.getClass().getName().startsWith("com.fasterxml.jackson.databind.")) {
-            return;
+        boolean isPlain = reads instanceof SetDeserializer
+                || reads.getClass().getName().startsWith("com.fasterxml.jackson.databind.");
+        if (!isStrict || !isPlain) {
+            return; // a module knows the class
         }
         for (Class<?> each = type.getRawClass(); each != null && !isOfPlatform(each); each = each.getSuperclass()) {
             for (Field field : each.getDeclaredFields()) {

@@ -66,12 +66,15 @@ import java.util.Calendar;
 import java.util.Date;
 import java.util.EnumMap;
 import java.util.HashMap;
+import java.util.HashSet;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.SortedMap;
+import java.util.StringJoiner;
 import java.util.TreeMap;
 import java.util.UUID;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -659,6 +662,51 @@ class JacksonCodecTest {
                 new TypeRef<CopyOnWriteArraySet<String>>() {}.type())) {
             assertTrue(refusedType(type).contains("each element that is read copies all others"), refusedType(type));
         }
+    }
+
+    static final class Places extends HashSet<Place> {
+        private static final long serialVersionUID = 1L;
+        public String owner = "";
+    }
+
+    record Visited(
+            Set<Place> places,
+            @Nullable LinkedHashSet<Optional<Place>> more,
+            @Nullable Set<Shape> shapes) {}
+
+    /** Returns JSON of places that share one hash code. */
+    private static String collidingPlaces(int count) {
+        StringJoiner json = new StringJoiner(",", "[", "]");
+        for (int i = 0; i < count; i++) {
+            json.add("{\"x\":" + i + ",\"y\":" + -31 * i + "}");
+        }
+        return json.toString();
+    }
+
+    @Test
+    void moreThanAHundredElementsOfOneHashCodeAreRefused() {
+        Type places = new TypeRef<Set<Place>>() {}.type();
+        assertEquals(100, ((Set<?>) read(codec, places, collidingPlaces(100))).size());
+        assertEquals("$[100]: the value does not fit", refusal(places, collidingPlaces(101)));
+        assertEquals(
+                "$.places[100]: the value does not fit",
+                refusal(Visited.class, "{\"places\":" + collidingPlaces(101) + "}"));
+        assertEquals(
+                "$.more[100]: the value does not fit",
+                refusal(Visited.class, "{\"more\":" + collidingPlaces(101) + "}"));
+        assertEquals(
+                "$.places[1].y: the number does not fit",
+                refusal(Visited.class, "{\"places\":[{\"x\":1,\"y\":2},{\"x\":1,\"y\":1e40}]}"));
+        assertEquals("$.places: the value does not fit", refusal(Visited.class, "{\"places\":{}}"));
+        assertTravels(
+                Visited.class,
+                new Visited(
+                        Set.of(new Place(1, 2)),
+                        new LinkedHashSet<>(List.of(Optional.of(new Place(3, 4)), Optional.empty())),
+                        Set.of(new Circle(1))),
+                "{\"places\":[{\"x\":1,\"y\":2}],\"more\":[{\"x\":3,\"y\":4},null],"
+                        + "\"shapes\":[{\"type\":\"Circle\",\"radius\":1}]}");
+        assertTrue(refusedType(Places.class).contains("its field 'owner' would be lost"));
     }
 
     static class Computed {
