@@ -114,6 +114,14 @@ class FirstServerIT {
         return client;
     }
 
+    /** Maven builds the same files in CI. */
+    @Test
+    void pageShowsTheProjectThatIsBuilt() throws Exception {
+        for (String name : project.names()) {
+            assertEquals(Files.readString(Path.of("../it/first-server", name)), project.text(name), name);
+        }
+    }
+
     /** The build has proved what it names: every dependency in the page's pom has the version that this test runs with. */
     @Test
     void pomNamesTheVersionsOfThisBuild() throws Exception {
