@@ -230,7 +230,8 @@ class GsonCodecTest {
     /** No peer reads it, and a frame that cannot be read cannot be refused to its sender. */
     @Test
     void numberLongerThanAnyPeerReadsIsRefusedToItsSender() {
-        BigInteger longest = BigInteger.TEN.pow(1_022);
+        // no power of ten: Gson before 2.15 refuses digits after 10^64, which is 0 to it
+        BigInteger longest = new BigInteger("1".repeat(1_023));
         assertTravels(BigInteger.class, longest, longest.toString());
         BigInteger longer = longest.multiply(BigInteger.TEN);
         var refused = assertThrows(PayloadException.class, () -> write(codec, BigInteger.class, longer));

@@ -13,6 +13,7 @@ import io.realtime.ErrorCode;
 import io.realtime.PayloadException;
 import io.realtime.Position;
 import io.realtime.TypeRef;
+import io.realtime.gson.GsonCodec;
 import java.lang.reflect.Type;
 import java.math.BigDecimal;
 import java.math.BigInteger;
@@ -185,7 +186,6 @@ class EnvelopeDataTest {
                 arguments("\"MEDIUM\"", Size.class, "$: the value does not fit"),
                 arguments("1e999999999", Integer.class, "$: the number does not fit"),
                 arguments("1e999999999", BigInteger.class, "$: the number does not fit"),
-                arguments("1e999999999", BigDecimal.class, "$: the number does not fit"),
                 arguments("1e400", Double.class, "$: JSON forbids NaN and infinities: Infinity"),
                 // adapters that refuse a value after they took it: the place is still that of the value
                 arguments("{\"small\":[1,300]}", bytes, "$.small[1]: Lossy conversion from 300 to byte"),
@@ -203,7 +203,8 @@ class EnvelopeDataTest {
 
     @Test
     void aRefusalIsOneShortLineWhateverThePayloadHolds() {
-        Type counts = new TypeRef<Map<String, Integer>>() {}.type();
+        // Gson itself names no key of a map before 2.15
+        Payload counts = new Payloads(GsonCodec.create()).of(new TypeRef<Map<String, Integer>>() {}.type());
         assertEquals(
                 "$." + "k".repeat(123) + "...: the number does not fit",
                 refusal("{\"" + "k".repeat(10_000) + "\":\"x\"}", counts));
@@ -243,7 +244,11 @@ class EnvelopeDataTest {
     }
 
     private static String refusal(String data, Type type) {
-        var refused = assertThrows(PayloadException.class, () -> with(data).data(type));
+        return refusal(data, Json.payload(type));
+    }
+
+    private static String refusal(String data, Payload by) {
+        var refused = assertThrows(PayloadException.class, () -> with(data).data(by));
         assertNotNull(refused.getCause(), "the receiver's own log has the whole story");
         return refused.getMessage();
     }
