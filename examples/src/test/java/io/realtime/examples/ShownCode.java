@@ -23,10 +23,15 @@ final class ShownCode {
      */
     static void assertStandsIn(String page, Class<?> test, List<String> pieces, UnaryOperator<String> asShown)
             throws IOException {
+        assertStandsIn(page, Path.of("src/test/java", test.getName().replace('.', '/') + ".java"), pieces, asShown);
+    }
+
+    /** The same of the code in a file. */
+    static void assertStandsIn(String page, Path code, List<String> pieces, UnaryOperator<String> asShown)
+            throws IOException {
         String shown = Files.readString(Path.of("..", page)).replaceAll("\\s+", "");
-        String code = Files.readString(Path.of("src/test/java", test.getName().replace('.', '/') + ".java"));
         Matcher found = Pattern.compile("// @start (\\w+)\\n(.*?)// @end", Pattern.DOTALL)
-                .matcher(code);
+                .matcher(Files.readString(code));
         List<String> names = new ArrayList<>();
         while (found.find()) {
             names.add(found.group(1));
