@@ -20,7 +20,7 @@ import org.junit.jupiter.api.io.TempDir;
 class ModulesPageIT {
     /** What the page calls {@code lib}: an application's dependencies, out of this test's class path. */
     private static final Pattern LIBRARY = Pattern.compile(
-            "realtime-(core|server|client)\\b|/"
+            "realtime-(core|server|client|jackson)\\b|/"
                     + "(gson|jspecify|slf4j-api|slf4j-jdk14|Java-WebSocket|java-jwt|jackson-\\w+|error_prone_annotations)-[^/]*$");
 
     private static final String MODULE_PATH = Arrays.stream(
@@ -61,6 +61,37 @@ class ModulesPageIT {
         program.line(
                 "the module-info of com\\.example\\.chat lacks 'opens com\\.example\\.chat to io\\.realtime\\.core;'");
         assertEquals(1, program.end());
+    }
+
+    @Test
+    void jacksonReadsPayloadsOfAPackageThatIsOpenToIt() throws Exception {
+        writeForJackson("com.fasterxml.jackson.databind;");
+        Program program = main();
+        program.line("^hello$");
+        assertEquals(0, program.end());
+    }
+
+    @Test
+    void packageThatIsClosedToJacksonIsRefusedWithTheLineThatOpensIt() throws Exception {
+        writeForJackson("io.realtime.core;");
+        Program program = main();
+        program.line("lacks 'opens com\\.example\\.chat to com\\.fasterxml\\.jackson\\.databind;'");
+        assertEquals(1, program.end());
+    }
+
+    /** Makes of the page's application one with the other codec, whose package is open to a module. */
+    private void writeForJackson(String opensTo) throws Exception {
+        String codec = ".codec(io.realtime.jackson.JacksonCodec.create())";
+        project.write(
+                "requires io.realtime.client;",
+                "requires io.realtime.client; requires io.realtime.jackson;",
+                "io.realtime.core;",
+                opensTo,
+                ".anonymous()",
+                ".anonymous()" + codec,
+                ".build()) {",
+                codec + ".build()) {");
+        project.compile("-p", MODULE_PATH);
     }
 
     private Program main() throws Exception {

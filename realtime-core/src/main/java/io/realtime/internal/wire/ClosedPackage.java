@@ -11,10 +11,10 @@ import org.jspecify.annotations.Nullable;
 final class ClosedPackage {
     /**
      * The JDK says: … accessible: module a.b does not "opens a.b.c" to module d.e; for public members it says
-     * "exports".
+     * "exports". A library may have added a sentence.
      */
-    private static final Pattern CLOSED =
-            Pattern.compile("module (\\S+) does not \"(?:opens|exports) (\\S+)\" to (unnamed module|module (\\S+))");
+    private static final Pattern CLOSED = Pattern.compile(
+            "module (\\S+) does not \"(?:opens|exports) (\\S+)\" to (unnamed module|module ([^\\s;,]+))");
 
     private ClosedPackage() {}
 

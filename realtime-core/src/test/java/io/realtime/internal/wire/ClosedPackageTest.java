@@ -26,6 +26,7 @@ class ClosedPackageTest {
             value = {
                 "opens|module com.google.gson|the module-info of a lacks 'opens a.b to com.google.gson;'",
                 "exports|module com.google.gson|the module-info of a lacks 'opens a.b to com.google.gson;'",
+                "exports|module x.y; send a record|the module-info of a lacks 'opens a.b to x.y;'",
                 "opens|unnamed module @1b2c3d|the module-info of a lacks 'opens a.b;'",
             })
     void remedyIsTheLineThatIsMissing(String verb, String reader, String remedy) {
