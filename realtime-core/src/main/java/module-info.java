@@ -15,6 +15,10 @@ module io.realtime.core {
     exports io.realtime.internal.calls to
             io.realtime.client,
             io.realtime.server;
+    exports io.realtime.internal.websocket to
+            io.realtime.client,
+            io.realtime.netty,
+            io.realtime.server;
     exports io.realtime.internal.wire to
             io.realtime.client,
             io.realtime.jackson,

@@ -3,11 +3,15 @@ package io.realtime.benchmarks;
 import com.google.gson.JsonElement;
 import io.realtime.CloseReason;
 import io.realtime.gson.GsonCodec;
+import io.realtime.internal.websocket.FrameException;
+import io.realtime.internal.websocket.FrameReader;
+import io.realtime.internal.websocket.FrameWriter;
+import io.realtime.internal.websocket.Opcode;
+import io.realtime.internal.websocket.Role;
 import io.realtime.internal.wire.Envelope;
 import io.realtime.internal.wire.Outgoing;
 import io.realtime.internal.wire.Payload;
 import io.realtime.internal.wire.Payloads;
-import io.realtime.server.websocket.FrameDecoder;
 import io.realtime.spi.WireMessage;
 import java.nio.ByteBuffer;
 import java.util.List;
@@ -30,7 +34,6 @@ import org.openjdk.jmh.annotations.State;
 @BenchmarkMode(Mode.AverageTime)
 @OutputTimeUnit(TimeUnit.NANOSECONDS)
 public class WireBenchmark {
-    private static final int MASK = 0x5A3C_96E1;
     private static final int LONGEST = 1 << 16;
     private static final String TYPE = "chat.said";
     private static final String ROOM = "chat:42";
@@ -42,7 +45,7 @@ public class WireBenchmark {
     public int payload = 120;
 
     private final Heard heard = new Heard();
-    private final FrameDecoder decoder = new FrameDecoder(LONGEST, heard);
+    private final FrameReader reader = new FrameReader(Role.SERVER, LONGEST, heard);
     private Said said;
     private byte[] received;
     private String text;
@@ -62,7 +65,7 @@ public class WireBenchmark {
                 .data(said, SAID)
                 .frame();
         text = frame.asText();
-        received = masked(frame.payload());
+        received = FrameWriter.frame(Role.CLIENT, Opcode.TEXT, frame.payload()).array();
     }
 
     private static Said said(String words) {
@@ -72,17 +75,6 @@ public class WireBenchmark {
     private static String encoded(String words) {
         String all = Outgoing.of("t").data(said(words), SAID).frame().asText();
         return all.substring("{\"type\":\"t\",\"data\":".length(), all.length() - 1);
-    }
-
-    /** Returns the frame as a client sends it (RFC 6455 section 5.2). The data must be longer than 125 bytes. */
-    private static byte[] masked(ByteBuffer data) {
-        ByteBuffer out = ByteBuffer.allocate(8 + data.remaining());
-        out.put((byte) 0x81).put((byte) (0x80 | 126)).putShort((short) data.remaining());
-        out.putInt(MASK);
-        for (int i = 0; data.hasRemaining(); i++) {
-            out.put((byte) (data.get() ^ (MASK >>> (24 - 8 * (i & 3)))));
-        }
-        return out.array();
     }
 
     /** Encodes an event that is in no log. */
@@ -104,8 +96,8 @@ public class WireBenchmark {
 
     /** Runs the transport's part: from bytes to text. */
     @Benchmark
-    public String unmask() throws FrameDecoder.Violation {
-        decoder.decode(ByteBuffer.wrap(received));
+    public String unmask() throws FrameException {
+        reader.read(ByteBuffer.wrap(received));
         return heard.take();
     }
 
@@ -117,18 +109,18 @@ public class WireBenchmark {
 
     /** Decodes bytes to a payload of a known type. */
     @Benchmark
-    public Said decodeTyped() throws FrameDecoder.Violation {
+    public Said decodeTyped() throws FrameException {
         return Envelope.parse(unmask()).data(SAID);
     }
 
     /** Decodes bytes to a payload as a tree. */
     @Benchmark
-    public JsonElement decodeTree() throws FrameDecoder.Violation {
+    public JsonElement decodeTree() throws FrameException {
         return Envelope.parse(unmask()).data(JsonElement.class);
     }
 
     /** Keeps the newest text. */
-    private static final class Heard implements FrameDecoder.Sink {
+    private static final class Heard implements FrameReader.Sink {
         private @Nullable String last;
 
         String take() {

@@ -1,5 +1,8 @@
 package io.realtime.spi;
 
+import io.realtime.internal.websocket.FrameWriter;
+import io.realtime.internal.websocket.Opcode;
+import io.realtime.internal.websocket.Role;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 
@@ -45,19 +48,12 @@ public final class WireMessage {
 
     /** Returns how many bytes {@link #writeUnmasked} writes. */
     int unmaskedLength() {
-        return payload.length + (payload.length < 126 ? 2 : payload.length < 1 << 16 ? 4 : 10);
+        return FrameWriter.length(Role.SERVER, payload.length);
     }
 
-    /** Writes the message as one final, unmasked frame (RFC 6455 section 5.2). */
+    /** Writes the message as a server's frame: final, and not masked. */
     void writeUnmasked(ByteBuffer out) {
-        out.put((byte) (0x80 | (text ? 0x1 : 0x2)));
-        if (payload.length < 126) {
-            out.put((byte) payload.length);
-        } else if (payload.length < 1 << 16) {
-            out.put((byte) 126).putShort((short) payload.length);
-        } else {
-            out.put((byte) 127).putLong(payload.length);
-        }
+        FrameWriter.header(out, text ? Opcode.TEXT : Opcode.BINARY, payload.length);
         out.put(payload);
     }
 

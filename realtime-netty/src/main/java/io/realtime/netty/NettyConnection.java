@@ -12,10 +12,12 @@ import io.netty.util.ReferenceCountUtil;
 import io.netty.util.concurrent.Future;
 import io.realtime.CloseReason;
 import io.realtime.internal.Steps;
+import io.realtime.internal.websocket.FrameException;
+import io.realtime.internal.websocket.FrameReader;
+import io.realtime.internal.websocket.FrameWriter;
+import io.realtime.internal.websocket.Role;
 import io.realtime.server.websocket.Admission;
-import io.realtime.server.websocket.ControlFrames;
 import io.realtime.server.websocket.Ending;
-import io.realtime.server.websocket.FrameDecoder;
 import io.realtime.server.websocket.UpgradeRequest;
 import io.realtime.spi.Connection;
 import io.realtime.spi.ConnectionListener;
@@ -44,7 +46,7 @@ import org.slf4j.LoggerFactory;
  * no lock; {@link Outbound} has one.
  */
 final class NettyConnection extends ChannelInboundHandlerAdapter
-        implements Connection, FrameDecoder.Sink, Outbound.Owner {
+        implements Connection, FrameReader.Sink, Outbound.Owner {
     private static final Logger LOG = LoggerFactory.getLogger(NettyConnection.class);
 
     /** How long a peer may take to answer a close, or to disconnect after a refusal. */
@@ -58,7 +60,7 @@ final class NettyConnection extends ChannelInboundHandlerAdapter
     private final Acceptor acceptor;
     private final Consumer<NettyConnection> onEnded;
     private final Outbound outbound;
-    private final FrameDecoder decoder;
+    private final FrameReader reader;
     private final AtomicReference<@Nullable Ending> ending = new AtomicReference<>();
     private final AtomicBoolean cutting = new AtomicBoolean();
     private volatile boolean opened;
@@ -90,7 +92,7 @@ final class NettyConnection extends ChannelInboundHandlerAdapter
         this.acceptor = acceptor;
         this.onEnded = onEnded;
         this.outbound = new Outbound(channel, loop, config.outboundBytes(), this);
-        this.decoder = new FrameDecoder(config.messageBytes(), this);
+        this.reader = new FrameReader(Role.SERVER, config.messageBytes(), this);
         this.head = new RequestHead(config.handshakeBytes());
         channel.closeFuture().addListener(closed -> end());
     }
@@ -124,7 +126,7 @@ final class NettyConnection extends ChannelInboundHandlerAdapter
 
     @Override
     public void limitMessages(int bytes) {
-        decoder.limit(bytes);
+        reader.limit(bytes);
     }
 
     @Override
@@ -134,7 +136,7 @@ final class NettyConnection extends ChannelInboundHandlerAdapter
 
     @Override
     public void ping() {
-        outbound.control(ControlFrames.ping());
+        outbound.control(FrameWriter.ping(Role.SERVER));
     }
 
     @Override
@@ -162,7 +164,7 @@ final class NettyConnection extends ChannelInboundHandlerAdapter
         }
         // First, so that the connection ends even if there is no memory for the close frame.
         execute(this::cutAfterGrace);
-        outbound.seal(ControlFrames.close(why.reason()), then);
+        outbound.seal(FrameWriter.close(Role.SERVER, why.reason()), then);
         return true;
     }
 
@@ -249,7 +251,7 @@ final class NettyConnection extends ChannelInboundHandlerAdapter
                     received(part);
                 }
             }
-        } catch (FrameDecoder.Violation violation) {
+        } catch (FrameException violation) {
             LOG.debug("{} broke the protocol: {}", remote, violation.reason());
             fail(violation.reason());
         } catch (Throwable failure) {
@@ -260,7 +262,7 @@ final class NettyConnection extends ChannelInboundHandlerAdapter
         }
     }
 
-    private void received(ByteBuffer part) throws FrameDecoder.Violation {
+    private void received(ByteBuffer part) throws FrameException {
         RequestHead unfinished = head;
         if (unfinished != null) {
             ByteBuffer whole = unfinished.read(part);
@@ -273,7 +275,7 @@ final class NettyConnection extends ChannelInboundHandlerAdapter
             }
         }
         if (opened) { // input after a refusal is ignored
-            decoder.decode(part);
+            reader.read(part);
         }
     }
 

@@ -5,6 +5,11 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 
 import io.realtime.benchmarks.load.Dialect.Operation;
 import io.realtime.benchmarks.load.Dialect.Template;
+import io.realtime.internal.websocket.FrameException;
+import io.realtime.internal.websocket.FrameHeader;
+import io.realtime.internal.websocket.FrameWriter;
+import io.realtime.internal.websocket.Opcode;
+import io.realtime.internal.websocket.Role;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.net.StandardSocketOptions;
@@ -35,10 +40,8 @@ public final class Load implements AutoCloseable {
     private static final int ADDRESSES = 8;
     private static final long STALLED = Duration.ofSeconds(20).toNanos();
     private static final byte[] HEX = "0123456789abcdef".getBytes(US_ASCII);
-    private static final int TEXT = 0x1;
-    private static final int CLOSE = 0x8;
-    private static final int PING = 0x9;
-    private static final int PONG = 0xA;
+    // The key of masks that change nothing: valid, and without computation.
+    private static final int UNMASKED = 0;
 
     private final InetSocketAddress server;
     private final Dialect dialect;
@@ -49,6 +52,7 @@ public final class Load implements AutoCloseable {
     private final Selector selector = Selector.open();
     private final byte[] read = new byte[1 << 20];
     private final ByteBuffer write = ByteBuffer.allocate(1 << 18);
+    private final FrameHeader header = new FrameHeader(Role.CLIENT);
     private final List<Client> clients = new ArrayList<>();
     private Receiver receiver = (from, stamp, now) -> {};
     // Whether each client's position is recorded.
@@ -173,7 +177,7 @@ public final class Load implements AutoCloseable {
         String hello =
                 dialect.hello(name + client.number, tokens.apply(client.number), client.session, client.position);
         if (hello != null) {
-            put(TEXT, hello.getBytes(UTF_8));
+            put(Opcode.TEXT, hello.getBytes(UTF_8));
         } else if (dialect == Dialect.RAW) {
             becomeReady(client);
         }
@@ -566,32 +570,33 @@ public final class Load implements AutoCloseable {
     }
 
     private int frames(Client client, int from, int end, long now) throws IOException {
-        int at = from;
-        while (end - at >= 2) {
-            int header = 2;
-            long length = read[at + 1] & 0x7F;
-            if (length >= 126) {
-                header = length == 126 ? 4 : 10;
-                if (end - at < header) {
-                    return at;
-                }
-                ByteBuffer number = ByteBuffer.wrap(read, at + 2, header - 2);
-                length = header == 4 ? number.getShort() & 0xFFFF : number.getLong();
+        ByteBuffer in = ByteBuffer.wrap(read, from, end - from);
+        while (true) {
+            int begin = in.position();
+            if (!readHeader(in) || in.remaining() < header.length()) {
+                return begin;
             }
-            if (end - at < header + length) {
-                return at;
-            }
-            frame(client, read[at] & 0x0F, at + header, at + header + (int) length, now);
-            at += header + (int) length;
+            int payload = in.position();
+            int next = payload + (int) header.length();
+            frame(client, header.opcode(), payload, next, now);
+            in.position(next);
         }
-        return at;
+    }
+
+    private boolean readHeader(ByteBuffer in) throws IOException {
+        header.reset();
+        try {
+            return header.read(in);
+        } catch (FrameException violation) {
+            throw new IOException(violation);
+        }
     }
 
     private void frame(Client client, int opcode, int from, int to, long now) throws IOException {
-        if (opcode == PING) {
+        if (opcode == Opcode.PING) {
             pings++;
-            put(PONG, Arrays.copyOfRange(read, from, to));
-        } else if (opcode == CLOSE) {
+            put(Opcode.PONG, Arrays.copyOfRange(read, from, to));
+        } else if (opcode == Opcode.CLOSE) {
             lose(client);
         } else {
             for (int i = from; i + STAMPED <= to; i++) {
@@ -614,7 +619,7 @@ public final class Load implements AutoCloseable {
             client.position = dialect.position(frame, client.position);
             String answer = dialect.answer(frame);
             if (!answer.isEmpty()) {
-                put(TEXT, answer.getBytes(UTF_8));
+                put(Opcode.TEXT, answer.getBytes(UTF_8));
             }
             if (dialect.isReady(frame)) {
                 becomeReady(client);
@@ -632,10 +637,7 @@ public final class Load implements AutoCloseable {
 
     // ---------------------------------------------------------------- out
 
-    /**
-     * Writes an operation into the buffer, to be flushed to this client. It is masked with zeros, which is valid and
-     * costs no computation.
-     */
+    /** Writes an operation into the buffer, to be flushed to this client. */
     private void put(Client client, Template template, int payload, long stamp) throws IOException {
         if (write.remaining() < payload + 512) {
             flush(client);
@@ -646,7 +648,7 @@ public final class Load implements AutoCloseable {
         for (byte[] part : parts) {
             length += part.length;
         }
-        header(TEXT, length);
+        FrameWriter.maskedHeader(write, Opcode.TEXT, length, UNMASKED);
         int next = 0;
         if (template.isNumbered()) {
             write.put(parts.get(next++)).put(number);
@@ -667,18 +669,8 @@ public final class Load implements AutoCloseable {
     private static final byte[] PADDING = "x".repeat(64 * 1024).getBytes(US_ASCII);
 
     private void put(int opcode, byte[] payload) {
-        header(opcode, payload.length);
+        FrameWriter.maskedHeader(write, opcode, payload.length, UNMASKED);
         write.put(payload);
-    }
-
-    private void header(int opcode, int length) {
-        write.put((byte) (0x80 | opcode));
-        if (length < 126) {
-            write.put((byte) (0x80 | length));
-        } else {
-            write.put((byte) (0x80 | 126)).putShort((short) length);
-        }
-        write.putInt(0);
     }
 
     private void flush(Client client) throws IOException {
@@ -718,7 +710,7 @@ public final class Load implements AutoCloseable {
         for (Client client : clients) {
             try (SocketChannel leaving = client.socket) {
                 if (leaving.isOpen()) {
-                    put(CLOSE, normal);
+                    put(Opcode.CLOSE, normal);
                     flush(client);
                 }
             } catch (IOException gone) {

@@ -2,10 +2,12 @@ package io.realtime.server.javawebsocket;
 
 import io.realtime.CloseReason;
 import io.realtime.internal.Steps;
+import io.realtime.internal.websocket.FrameException;
+import io.realtime.internal.websocket.FrameReader;
+import io.realtime.internal.websocket.FrameWriter;
+import io.realtime.internal.websocket.Role;
 import io.realtime.server.websocket.Admission;
-import io.realtime.server.websocket.ControlFrames;
 import io.realtime.server.websocket.Ending;
-import io.realtime.server.websocket.FrameDecoder;
 import io.realtime.server.websocket.UpgradeRequest;
 import io.realtime.spi.Connection;
 import io.realtime.spi.ConnectionListener;
@@ -37,7 +39,7 @@ import org.slf4j.LoggerFactory;
  * cause of the end is recorded, and later ones are ignored. It has no lock: {@link PeerChannel} guards the outbound
  * side, {@link LibraryCallbacks} the calls of the listener.
  */
-final class PeerConnection implements Connection, FrameDecoder.Sink, PeerChannel.Owner {
+final class PeerConnection implements Connection, FrameReader.Sink, PeerChannel.Owner {
     private static final Logger LOG = LoggerFactory.getLogger(PeerConnection.class);
 
     /**
@@ -56,7 +58,7 @@ final class PeerConnection implements Connection, FrameDecoder.Sink, PeerChannel
     private final InetSocketAddress remote;
     private final WebSocketImpl impl;
     private final PeerChannel channel;
-    private final FrameDecoder decoder;
+    private final FrameReader reader;
     private final LibraryCallbacks callbacks = new LibraryCallbacks(
             () -> fail(new CloseReason(CloseReason.INTERNAL_ERROR, "the server failed to handle a message")));
     private final AtomicReference<Ending> ending = new AtomicReference<>();
@@ -89,7 +91,7 @@ final class PeerConnection implements Connection, FrameDecoder.Sink, PeerChannel
         this.place = place;
         this.remote = remote;
         this.channel = new PeerChannel(socket, key, config.handshakeBytes(), config.outboundBytes(), this);
-        this.decoder = new FrameDecoder(config.messageBytes(), this);
+        this.reader = new FrameReader(Role.SERVER, config.messageBytes(), this);
         this.impl = new WebSocketImpl(server, List.of(new PeerDraft(this, config.messageBytes())));
         impl.setSelectionKey(key);
         impl.setChannel(channel);
@@ -126,7 +128,7 @@ final class PeerConnection implements Connection, FrameDecoder.Sink, PeerChannel
 
     @Override
     public void limitMessages(int bytes) {
-        decoder.limit(bytes);
+        reader.limit(bytes);
     }
 
     @Override
@@ -136,7 +138,7 @@ final class PeerConnection implements Connection, FrameDecoder.Sink, PeerChannel
 
     @Override
     public void ping() {
-        channel.control(ControlFrames.ping());
+        channel.control(FrameWriter.ping(Role.SERVER));
     }
 
     @Override
@@ -168,7 +170,7 @@ final class PeerConnection implements Connection, FrameDecoder.Sink, PeerChannel
         }
         // Scheduled first, so that the connection ends even if there is no memory for the close frame.
         cutAfterGrace();
-        channel.seal(ControlFrames.close(why.reason()), then);
+        channel.seal(FrameWriter.close(Role.SERVER, why.reason()), then);
         return true;
     }
 
@@ -249,8 +251,8 @@ final class PeerConnection implements Connection, FrameDecoder.Sink, PeerChannel
 
     private void decode(ByteBuffer read) {
         try {
-            decoder.decode(read);
-        } catch (FrameDecoder.Violation violation) {
+            reader.read(read);
+        } catch (FrameException violation) {
             LOG.debug("{} broke the protocol: {}", remote, violation.reason());
             fail(violation.reason());
         } catch (Throwable failure) {

@@ -1,12 +1,12 @@
-package io.realtime.server.websocket;
+package io.realtime.internal.websocket;
 
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import io.realtime.CloseReason;
 import java.nio.ByteBuffer;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.Random;
@@ -18,7 +18,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 class FrameRulesTest {
     private static final int LIMIT = 70_000;
     private final Heard heard = new Heard();
-    private final FrameDecoder decoder = new FrameDecoder(LIMIT, heard);
+    private final FrameReader reader = new FrameReader(Role.SERVER, LIMIT, heard);
 
     /** Frames in hex, each masked with zeros, so that the payload is readable. */
     @ParameterizedTest
@@ -57,9 +57,9 @@ class FrameRulesTest {
         byte[] frames = hex(bytes);
         for (int step : List.of(frames.length, 1)) {
             Heard mine = new Heard();
-            FrameDecoder each = new FrameDecoder(LIMIT, mine);
-            FrameDecoder.Violation violation =
-                    assertThrows(FrameDecoder.Violation.class, () -> decode(each, frames, step), bytes);
+            FrameReader each = new FrameReader(Role.SERVER, LIMIT, mine);
+            FrameException violation =
+                    assertThrows(FrameException.class, () -> decode(each, frames, step), bytes);
             assertEquals(new CloseReason(code, why), violation.reason());
             assertEquals(0, each.held());
             mine.all.clear();
@@ -67,11 +67,11 @@ class FrameRulesTest {
         }
     }
 
-    private static void assertNothingIsHeard(FrameDecoder over, Heard heard) {
+    private static void assertNothingIsHeard(FrameReader over, Heard heard) {
         ByteBuffer more = ByteBuffer.wrap(hex("81 81 00000000 41"));
         try {
-            over.decode(more);
-        } catch (FrameDecoder.Violation violation) {
+            over.read(more);
+        } catch (FrameException violation) {
             throw new AssertionError(violation.reason().toString());
         }
         assertEquals(0, more.remaining());
@@ -95,9 +95,9 @@ class FrameRulesTest {
         "89 80 00000000 88 80 00000000, activity; pongs 8a00; closed 1005 ",
     })
     void legalFramesAreHeard(String bytes, String expected) throws Exception {
-        decode(decoder, hex(bytes), 1_000);
+        decode(reader, hex(bytes), 1_000);
         assertEquals(expected.trim(), String.join("; ", heard.all).trim());
-        assertEquals(0, decoder.held());
+        assertEquals(0, reader.held());
     }
 
     @ParameterizedTest
@@ -108,7 +108,7 @@ class FrameRulesTest {
             byte[] payload = new byte[length];
             random.nextBytes(payload);
             heard.all.clear();
-            decode(decoder, frame(payload, random.nextInt()), step);
+            decode(reader, HandMadeFrame.masked(true, HandMadeFrame.BINARY, payload, random.nextInt()), step);
             List<String> messages = heard.all.stream()
                     .filter(what -> !what.startsWith("progress"))
                     .toList();
@@ -118,64 +118,71 @@ class FrameRulesTest {
 
     @Test
     void limitIsOfTheWholeMessage() throws Exception {
-        decode(decoder, hex("02 fe 8000 00000000" + "00".repeat(0x8000)), 1 << 20);
-        decode(decoder, hex("00 fe 9170 00000000" + "00".repeat(0x9170)), 1 << 20); // 70,000 in all
+        decode(reader, hex("02 fe 8000 00000000" + "00".repeat(0x8000)), 1 << 20);
+        decode(reader, hex("00 fe 9170 00000000" + "00".repeat(0x9170)), 1 << 20); // 70,000 in all
         byte[] oneMore = hex("80 81 00000000 00");
         assertEquals(
                 new CloseReason(CloseReason.TOO_BIG, "message longer than 70000 bytes"),
-                assertThrows(FrameDecoder.Violation.class, () -> decode(decoder, oneMore, 1 << 20))
+                assertThrows(FrameException.class, () -> decode(reader, oneMore, 1 << 20))
                         .reason());
     }
 
     @Test
     void limitThatChangesHoldsFromTheNextFrameOn() throws Exception {
-        decode(decoder, hex("82 83 00000000 01"), 100);
-        decoder.limit(2);
-        decode(decoder, hex("0203"), 100);
+        decode(reader, hex("82 83 00000000 01"), 100);
+        reader.limit(2);
+        decode(reader, hex("0203"), 100);
         assertEquals("binary 010203", heard.all.get(heard.all.size() - 1));
         byte[] next = hex("82 83 00000000 010203");
-        assertThrows(FrameDecoder.Violation.class, () -> decode(decoder, next, 100));
+        assertThrows(FrameException.class, () -> decode(reader, next, 100));
     }
 
     @Test
     void controlFramesCountForNoMessage() throws Exception {
-        decoder.limit(1);
-        decode(decoder, hex("89 82 00000000 0102 82 81 00000000 41"), 100);
+        reader.limit(1);
+        decode(reader, hex("89 82 00000000 0102 82 81 00000000 41"), 100);
         assertEquals(List.of("activity", "binary 41", "pongs 8a020102"), heard.all);
+    }
+
+    @ParameterizedTest
+    @CsvSource({
+        "81 00, text ",
+        "81 02 c3bc, text ü",
+        "01 01 41 89 01 70 80 01 42, activity; text AB; pongs 8a0170",
+        "82 7e 007e, ",
+        "88 02 03e8, closed 1000 ",
+    })
+    void clientReadsFramesWithoutAMask(String bytes, String expected) throws Exception {
+        FrameReader client = new FrameReader(Role.CLIENT, LIMIT, heard);
+        heard.isClient = true;
+        decode(client, hex(bytes), 1_000);
+        assertEquals(expected == null ? "" : expected.trim(), String.join("; ", heard.all).trim());
+    }
+
+    @Test
+    void clientRefusesAFrameWithAMask() {
+        FrameReader client = new FrameReader(Role.CLIENT, LIMIT, heard);
+        FrameException violation = assertThrows(FrameException.class, () -> decode(client, hex("81 80"), 1));
+        assertEquals(new CloseReason(1002, "frame masked"), violation.reason());
     }
 
     private static byte[] hex(String bytes) {
         return HexFormat.of().parseHex(bytes.replace(" ", ""));
     }
 
-    private static byte[] frame(byte[] payload, int mask) {
-        ByteBuffer out = ByteBuffer.allocate(14 + payload.length).put((byte) 0x82);
-        if (payload.length < 126) {
-            out.put((byte) (0x80 | payload.length));
-        } else if (payload.length < 1 << 16) {
-            out.put((byte) 0xfe).putShort((short) payload.length);
-        } else {
-            out.put((byte) 0xff).putLong(payload.length);
-        }
-        byte[] key = ByteBuffer.allocate(4).putInt(mask).array();
-        out.put(key);
-        for (int i = 0; i < payload.length; i++) {
-            out.put((byte) (payload[i] ^ key[i % 4]));
-        }
-        return Arrays.copyOf(out.array(), out.position());
-    }
-
-    private static void decode(FrameDecoder by, byte[] bytes, int step) throws FrameDecoder.Violation {
+    private static void decode(FrameReader by, byte[] bytes, int step) throws FrameException {
         for (int at = 0; at < bytes.length; at += step) {
             ByteBuffer piece = ByteBuffer.wrap(bytes, at, Math.min(step, bytes.length - at));
-            by.decode(piece);
+            by.read(piece);
             assertEquals(0, piece.remaining());
         }
     }
 
     /** What the sink is told, a line each. */
-    private static final class Heard implements FrameDecoder.Sink {
+    private static final class Heard implements FrameReader.Sink {
         private final List<String> all = new ArrayList<>();
+        // Whether its pongs are masked.
+        private boolean isClient;
 
         @Override
         public void text(String text) {
@@ -203,6 +210,12 @@ class FrameRulesTest {
         public void answer(ByteBuffer pongs) {
             byte[] bytes = new byte[pongs.remaining()];
             pongs.duplicate().get(bytes);
+            if (isClient) {
+                int key = ByteBuffer.wrap(bytes).getInt(2);
+                byte[] payload = {(byte) (bytes[6] ^ (key >>> 24))};
+                assertArrayEquals(HandMadeFrame.masked(true, 0xA, payload, key), bytes);
+                bytes = new byte[] {bytes[0], 1, payload[0]};
+            }
             all.add("pongs " + HexFormat.of().formatHex(bytes));
         }
 

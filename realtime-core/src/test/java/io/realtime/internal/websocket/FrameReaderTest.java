@@ -1,11 +1,10 @@
-package io.realtime.server.websocket;
+package io.realtime.internal.websocket;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.realtime.CloseReason;
-import io.realtime.testing.RawWebSocket;
 import java.io.ByteArrayOutputStream;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
@@ -19,33 +18,33 @@ import java.util.function.Supplier;
 import org.junit.jupiter.api.Test;
 
 /** What a message costs while it comes; what a peer sees is in the transport's contract. */
-class FrameDecoderTest {
+class FrameReaderTest {
     private static final int LIMIT = 64 * 1024 - 1;
     private static final byte[] ONE = {1};
 
     private final Lengths lengths = new Lengths();
-    private final FrameDecoder decoder = new FrameDecoder(LIMIT, lengths);
+    private final FrameReader reader = new FrameReader(Role.SERVER, LIMIT, lengths);
 
     @Test
     void fragmentsOfAByteAreNotCopiedWithEachThatComes() throws Exception {
         Set<Integer> sizes = new HashSet<>();
         for (int i = 1; i < LIMIT; i++) {
-            decode(RawWebSocket.encode(false, i == 1 ? RawWebSocket.BINARY : RawWebSocket.CONTINUATION, ONE));
-            assertTrue(decoder.held() <= Math.min(LIMIT, 2 * i), i + " bytes came, held are " + decoder.held());
-            sizes.add(decoder.held());
+            decode(HandMadeFrame.masked(false, i == 1 ? HandMadeFrame.BINARY : HandMadeFrame.CONTINUATION, ONE));
+            assertTrue(reader.held() <= Math.min(LIMIT, 2 * i), i + " bytes came, held are " + reader.held());
+            sizes.add(reader.held());
         }
-        decode(RawWebSocket.encode(true, RawWebSocket.CONTINUATION, ONE));
+        decode(HandMadeFrame.masked(true, HandMadeFrame.CONTINUATION, ONE));
         assertEquals(LIMIT, lengths.last);
-        assertEquals(0, decoder.held());
+        assertEquals(0, reader.held());
         assertTrue(sizes.size() <= 17, "doubled, not grown by each: " + sizes.size());
     }
 
     @Test
     void noMoreIsHeldThanTwiceWhatCameWhateverTheHeaderClaims() throws Exception {
-        byte[] frame = RawWebSocket.encode(true, RawWebSocket.BINARY, new byte[LIMIT]);
+        byte[] frame = HandMadeFrame.masked(true, HandMadeFrame.BINARY, new byte[LIMIT]);
         int header = frame.length - LIMIT;
         for (int i = 0; i < frame.length; i++) {
-            assertTrue(decoder.held() <= 2 * Math.max(0, i - header), i + " bytes came, held are " + decoder.held());
+            assertTrue(reader.held() <= 2 * Math.max(0, i - header), i + " bytes came, held are " + reader.held());
             decode(new byte[] {frame[i]});
         }
         assertEquals(LIMIT, lengths.last);
@@ -53,11 +52,11 @@ class FrameDecoderTest {
 
     @Test
     void aViolationForgetsTheMessage() throws Exception {
-        decode(RawWebSocket.encode(false, RawWebSocket.BINARY, new byte[LIMIT]));
-        assertEquals(LIMIT, decoder.held());
-        byte[] oneMore = RawWebSocket.encode(true, RawWebSocket.CONTINUATION, ONE);
-        assertThrows(FrameDecoder.Violation.class, () -> decode(oneMore));
-        assertEquals(0, decoder.held());
+        decode(HandMadeFrame.masked(false, HandMadeFrame.BINARY, new byte[LIMIT]));
+        assertEquals(LIMIT, reader.held());
+        byte[] oneMore = HandMadeFrame.masked(true, HandMadeFrame.CONTINUATION, ONE);
+        assertThrows(FrameException.class, () -> decode(oneMore));
+        assertEquals(0, reader.held());
     }
 
     /** Texts that come together share a buffer: none may show what another left there, or be changed by the next. */
@@ -72,17 +71,17 @@ class FrameDecoderTest {
                 boolean isText = random.nextInt(4) > 0;
                 sent.add(text);
                 byte[] payload = text.getBytes(StandardCharsets.UTF_8);
-                int opcode = isText ? RawWebSocket.TEXT : RawWebSocket.BINARY;
+                int opcode = isText ? HandMadeFrame.TEXT : HandMadeFrame.BINARY;
                 int cut = random.nextInt(4) == 0 ? random.nextInt(payload.length + 1) : payload.length;
                 if (cut < payload.length) {
-                    bytes.writeBytes(RawWebSocket.encode(false, opcode, Arrays.copyOf(payload, cut)));
-                    opcode = RawWebSocket.CONTINUATION;
+                    bytes.writeBytes(HandMadeFrame.masked(false, opcode, Arrays.copyOf(payload, cut)));
+                    opcode = HandMadeFrame.CONTINUATION;
                 }
                 byte[] rest = cut < payload.length ? Arrays.copyOfRange(payload, cut, payload.length) : payload;
-                bytes.writeBytes(RawWebSocket.encode(true, opcode, rest));
+                bytes.writeBytes(HandMadeFrame.masked(true, opcode, rest));
             }
             List<Supplier<String>> heard = new ArrayList<>();
-            FrameDecoder each = new FrameDecoder(LIMIT, new Lengths() {
+            FrameReader each = new FrameReader(Role.SERVER, LIMIT, new Lengths() {
                 @Override
                 public void text(String text) {
                     heard.add(() -> text);
@@ -97,7 +96,7 @@ class FrameDecoderTest {
             ByteBuffer all = ByteBuffer.wrap(bytes.toByteArray());
             while (all.hasRemaining()) {
                 int count = Math.min(all.remaining(), 1 + random.nextInt(2000));
-                each.decode(all.duplicate().limit(all.position() + count));
+                each.read(all.duplicate().limit(all.position() + count));
                 all.position(all.position() + count);
                 assertTrue(each.held() <= 2 * 310, "seed " + seed);
             }
@@ -109,28 +108,28 @@ class FrameDecoderTest {
     @Test
     void progressIsToldOfUnfinishedMessagesOnlyAndOnce() throws Exception {
         Lengths lengths = new Lengths();
-        FrameDecoder own = new FrameDecoder(1_000, lengths);
+        FrameReader own = new FrameReader(Role.SERVER, 1_000, lengths);
         byte[] frame = new byte[6 + 100];
         frame[0] = (byte) 0x82;
         frame[1] = (byte) (0x80 | 100);
-        own.decode(ByteBuffer.wrap(frame, 0, 106));
+        own.read(ByteBuffer.wrap(frame, 0, 106));
         assertEquals(List.of(), lengths.progress, "it came whole");
-        own.decode(ByteBuffer.wrap(frame, 0, 3));
+        own.read(ByteBuffer.wrap(frame, 0, 3));
         assertEquals(List.of(), lengths.progress, "a header is nothing yet");
-        own.decode(ByteBuffer.wrap(frame, 3, 43));
-        own.decode(ByteBuffer.wrap(frame, 46, 0));
-        own.decode(ByteBuffer.wrap(frame, 46, 20));
-        own.decode(ByteBuffer.wrap(frame, 66, 40));
+        own.read(ByteBuffer.wrap(frame, 3, 43));
+        own.read(ByteBuffer.wrap(frame, 46, 0));
+        own.read(ByteBuffer.wrap(frame, 46, 20));
+        own.read(ByteBuffer.wrap(frame, 66, 40));
         assertEquals(List.of(40, 20), lengths.progress);
-        own.decode(ByteBuffer.wrap(frame, 0, 16));
+        own.read(ByteBuffer.wrap(frame, 0, 16));
         assertEquals(List.of(40, 20, 10), lengths.progress, "the next begins anew");
     }
 
-    private void decode(byte[] bytes) throws FrameDecoder.Violation {
-        decoder.decode(ByteBuffer.wrap(bytes));
+    private void decode(byte[] bytes) throws FrameException {
+        reader.read(ByteBuffer.wrap(bytes));
     }
 
-    private static class Lengths implements FrameDecoder.Sink {
+    private static class Lengths implements FrameReader.Sink {
         private int last;
         private final List<Integer> progress = new ArrayList<>();
 

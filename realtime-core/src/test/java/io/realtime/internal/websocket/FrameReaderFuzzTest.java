@@ -1,4 +1,4 @@
-package io.realtime.server.websocket;
+package io.realtime.internal.websocket;
 
 import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
@@ -14,11 +14,11 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
 
-/** Whatever bytes a client sends, and however the network cuts them: the same messages, and never too many bytes kept. */
-class FrameDecoderFuzzTest {
+/** Whatever bytes a peer sends, and however the network cuts them: the same messages, and never too many bytes kept. */
+class FrameReaderFuzzTest {
     private static final int[] LIMITS = {0, 1, 125, 126, 1000, 65_535, 65_536, 70_000};
 
-    /** @param input which limit, how to cut, and then what the client sends */
+    /** @param input which limit, how to cut, and then what the peer sends */
     @FuzzTest
     void cuttingTheBytesChangesNothing(byte[] input) {
         if (input.length < 2) {
@@ -26,52 +26,70 @@ class FrameDecoderFuzzTest {
         }
         int limit = LIMITS[input[0] & 7];
         byte[] bytes = Arrays.copyOfRange(input, 2, input.length);
-        Seen whole = decoded(bytes, limit, new Random(0), bytes.length);
-        assertSame(whole, decoded(bytes, limit, new Random(0), 1), "byte by byte");
-        Random random = new Random(input[1]);
-        assertSame(whole, decoded(bytes, limit, random, 100), "in pieces");
+        for (Role self : Role.values()) {
+            Seen whole = decoded(self, bytes, limit, new Random(0), bytes.length);
+            assertSame(whole, decoded(self, bytes, limit, new Random(0), 1), self + ", byte by byte");
+            Random random = new Random(input[1]);
+            assertSame(whole, decoded(self, bytes, limit, random, 100), self + ", in pieces");
+        }
     }
 
     private static void assertSame(Seen whole, Seen parts, String how) {
         assertEquals(whole.calls, parts.calls, how);
-        assertArrayEquals(whole.pongs.toByteArray(), parts.pongs.toByteArray(), how);
+        assertArrayEquals(whole.pongs(), parts.pongs(), how);
     }
 
     /** Decodes in pieces of 1 to {@code most} bytes. */
-    private static Seen decoded(byte[] bytes, int limit, Random random, int most) {
-        Seen seen = new Seen(limit);
-        FrameDecoder decoder = new FrameDecoder(limit, seen);
+    private static Seen decoded(Role self, byte[] bytes, int limit, Random random, int most) {
+        Seen seen = new Seen(self, limit);
+        FrameReader reader = new FrameReader(self, limit, seen);
         for (int from = 0; from < bytes.length; ) {
             int to = Math.min(bytes.length, from + (most == bytes.length ? most : 1 + random.nextInt(most)));
             boolean wasOver = seen.over;
             ByteBuffer piece = ByteBuffer.wrap(Arrays.copyOfRange(bytes, from, to));
             try {
-                decoder.decode(piece);
+                reader.read(piece);
                 assertEquals(0, piece.remaining());
-            } catch (FrameDecoder.Violation violation) {
+            } catch (FrameException violation) {
                 assertTrue(!wasOver, "a second end");
                 seen.end("violation " + violation.reason());
             }
             // what is held has arrived, or is the second half of a buffer that doubles
-            assertTrue(decoder.held() <= Math.min(limit, 2L * to), "held " + decoder.held());
-            assertTrue(!seen.over || decoder.held() == 0, "held behind the end");
+            assertTrue(reader.held() <= Math.min(limit, 2L * to), "held " + reader.held());
+            assertTrue(!seen.over || reader.held() == 0, "held behind the end");
             from = to;
         }
         seen.assertNothingChanged();
         return seen;
     }
 
-    /** What the decoder said, in order. */
-    private static final class Seen implements FrameDecoder.Sink {
+    /** What the reader said, in order. */
+    private static final class Seen implements FrameReader.Sink {
         final List<String> calls = new ArrayList<>();
         private final List<ByteBuffer> given = new ArrayList<>();
         private final List<ByteBuffer> copies = new ArrayList<>();
+        private final Role self;
         private final int limit;
         private final ByteArrayOutputStream pongs = new ByteArrayOutputStream();
         boolean over;
 
-        Seen(int limit) {
+        Seen(Role self, int limit) {
+            this.self = self;
             this.limit = limit;
+        }
+
+        /** The pongs without their masks, whose keys are random. */
+        byte[] pongs() {
+            byte[] bytes = pongs.toByteArray();
+            for (int at = 0; self == Role.CLIENT && at < bytes.length; ) {
+                int length = bytes[at + 1] & 0x7F;
+                for (int i = 0; i < length; i++) {
+                    bytes[at + 6 + i] ^= bytes[at + 2 + i % 4];
+                }
+                Arrays.fill(bytes, at + 2, at + 6, (byte) 0);
+                at += 6 + length;
+            }
+            return bytes;
         }
 
         void end(String call) {
@@ -134,7 +152,7 @@ class FrameDecoderFuzzTest {
         @Override
         public void peerClosed(CloseReason reason) {
             assertTrue(
-                    reason.code() == CloseReason.NO_STATUS || ControlFrames.isSendable(reason.code()),
+                    reason.code() == CloseReason.NO_STATUS || CloseCodes.isSendable(reason.code()),
                     reason::toString);
             end("closed " + reason);
         }
