@@ -9,12 +9,12 @@ import io.netty.channel.RecvByteBufAllocator;
 import io.netty.channel.socket.SocketChannel;
 import io.realtime.internal.Steps;
 import io.realtime.server.websocket.Admission;
+import io.realtime.server.websocket.OpenConnections;
+import io.realtime.server.websocket.WebSocketConnection;
 import io.realtime.spi.ServerTransport.Acceptor;
 import io.realtime.spi.ServerTransport.Config;
 import java.net.InetSocketAddress;
 import java.time.Duration;
-import java.util.Set;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -24,7 +24,7 @@ import org.slf4j.LoggerFactory;
  * A handler of the connections that the listening socket accepts, in place of Netty's {@code ServerBootstrap}. That one
  * initializes a connection before the limits can be checked. It also does not report a connection that could not be
  * registered, whose place would be occupied forever. For one thread, the listening socket's event loop. Any thread may
- * call {@link #open} and {@link #failure}.
+ * call {@link #failure}.
  */
 final class AcceptHandler extends ChannelInboundHandlerAdapter {
     private static final Logger LOG = LoggerFactory.getLogger(AcceptHandler.class);
@@ -41,28 +41,18 @@ final class AcceptHandler extends ChannelInboundHandlerAdapter {
     private final Config config;
     private final @Nullable ServerTls tls;
     private final Acceptor acceptor;
-    private final Runnable onEmpty;
+    private final OpenConnections open;
     private final Admission admission;
-    private final Set<NettyConnection> connections = ConcurrentHashMap.newKeySet();
     private volatile @Nullable String failure;
 
-    /**
-     * Creates a handler.
-     *
-     * @param onEmpty runs on an event loop each time that no connection is left
-     */
-    AcceptHandler(EventLoopGroup loops, Config config, @Nullable ServerTls tls, Acceptor acceptor, Runnable onEmpty) {
+    AcceptHandler(
+            EventLoopGroup loops, Config config, @Nullable ServerTls tls, Acceptor acceptor, OpenConnections open) {
         this.loops = loops;
         this.config = config;
         this.tls = tls;
         this.acceptor = acceptor;
-        this.onEmpty = onEmpty;
+        this.open = open;
         this.admission = new Admission(config);
-    }
-
-    /** Returns the open connections, unfinished upgrades included. */
-    Set<NettyConnection> open() {
-        return connections;
     }
 
     /** Returns why the last attempt to accept failed, or null if it succeeded. */
@@ -76,7 +66,7 @@ final class AcceptHandler extends ChannelInboundHandlerAdapter {
         failure = null;
         SocketChannel channel = (SocketChannel) message;
         Admission.Place place = null;
-        NettyConnection connection = null;
+        WebSocketConnection connection = null;
         try {
             InetSocketAddress remote = channel.remoteAddress();
             place = remote == null ? null : admission.enter(remote);
@@ -90,13 +80,14 @@ final class AcceptHandler extends ChannelInboundHandlerAdapter {
             // A peer that has ended its output still gets our last frames.
             channel.config().setAllowHalfClosure(true);
             EventLoop loop = loops.next();
-            connection = new NettyConnection(channel, loop, remote, place, config, acceptor, this::ended);
+            NettyConnection handler = new NettyConnection(channel, loop, remote, place, config, acceptor, open);
+            connection = handler.connection();
             if (tls != null) {
                 channel.pipeline().addLast(tls.newHandler());
             }
-            channel.pipeline().addLast(connection);
+            channel.pipeline().addLast(handler);
             place.upgrading(connection::abort);
-            connections.add(connection);
+            open.add(connection);
             loop.register(channel).addListener(registered -> {
                 // Netty has closed the channel, and the connection gets that event.
                 if (!registered.isSuccess()) {
@@ -114,15 +105,8 @@ final class AcceptHandler extends ChannelInboundHandlerAdapter {
             }
             channel.unsafe().closeForcibly(); // sends no event to the connection
             if (connection != null) {
-                ended(connection);
+                open.remove(connection);
             }
-        }
-    }
-
-    private void ended(NettyConnection connection) {
-        connections.remove(connection);
-        if (connections.isEmpty()) {
-            onEmpty.run();
         }
     }
 

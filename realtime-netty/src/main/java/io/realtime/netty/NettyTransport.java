@@ -11,8 +11,8 @@ import io.netty.channel.socket.nio.NioServerSocketChannel;
 import io.netty.channel.unix.Errors.NativeIoException;
 import io.netty.util.concurrent.FastThreadLocalThread;
 import io.netty.util.concurrent.Future;
-import io.realtime.CloseReason;
 import io.realtime.internal.Libraries;
+import io.realtime.server.websocket.OpenConnections;
 import io.realtime.spi.ServerTransport;
 import io.realtime.spi.Tls;
 import java.io.IOException;
@@ -22,8 +22,6 @@ import java.util.concurrent.ThreadFactory;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
-import java.util.concurrent.locks.Condition;
-import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -39,12 +37,11 @@ public final class NettyTransport implements ServerTransport {
     private static final String NETTY =
             "io.netty:netty-handler and netty-transport-classes-epoll 4.1.100 or newer, or 4.2";
     private static final int BACKLOG = 4096;
-    private static final Duration LAST_CALLS = Duration.ofSeconds(1);
+    private static final Duration LAST_TASKS = Duration.ofSeconds(1);
 
     private final boolean epoll;
     private final AtomicBoolean used = new AtomicBoolean();
-    private final ReentrantLock lock = new ReentrantLock();
-    private final Condition empty = lock.newCondition();
+    private final OpenConnections open = new OpenConnections();
     private volatile @Nullable Running running;
     private volatile boolean stopping;
 
@@ -81,7 +78,7 @@ public final class NettyTransport implements ServerTransport {
         boolean done = false;
         try {
             loops = EventLoops.of(epoll, threads());
-            AcceptHandler accepted = new AcceptHandler(loops, config, tls, acceptor, this::noneLeft);
+            AcceptHandler accepted = new AcceptHandler(loops, config, tls, acceptor, open);
             listening = epoll ? new EpollServerSocketChannel() : new NioServerSocketChannel();
             listening.config().setReuseAddress(true).setBacklog(BACKLOG);
             listening.pipeline().addLast(accepted);
@@ -173,56 +170,14 @@ public final class NettyTransport implements ServerTransport {
             return;
         }
         stopAccepting();
-        AcceptHandler accepted = now.accepted();
-        CloseReason goingAway = new CloseReason(CloseReason.GOING_AWAY, "server stops");
         Future<?> ended;
         try {
-            accepted.open().forEach(connection -> connection.close(goingAway));
-            awaitNone(accepted, drain);
+            open.end(drain);
         } finally {
-            // Also if interrupted, or called again.
-            accepted.open().forEach(NettyConnection::abort);
-            awaitLastCalls(accepted);
-            ended = now.loops().shutdownGracefully(0, LAST_CALLS.toMillis(), TimeUnit.MILLISECONDS);
+            // Event loops that end make no more calls, so they end after the listeners' last ones.
+            ended = now.loops().shutdownGracefully(0, LAST_TASKS.toMillis(), TimeUnit.MILLISECONDS);
         }
         ended.await();
-    }
-
-    /** Waits for the listeners' last calls, even if interrupted, because event loops that end make no more calls. */
-    private void awaitLastCalls(AcceptHandler accepted) {
-        long end = System.nanoTime() + LAST_CALLS.toNanos();
-        boolean interrupted = false;
-        while (!accepted.open().isEmpty() && end - System.nanoTime() > 0) {
-            try {
-                awaitNone(accepted, Duration.ofNanos(end - System.nanoTime()));
-            } catch (InterruptedException again) {
-                interrupted = true;
-            }
-        }
-        if (interrupted) {
-            Thread.currentThread().interrupt();
-        }
-    }
-
-    private void awaitNone(AcceptHandler accepted, Duration limit) throws InterruptedException {
-        long left = TimeUnit.NANOSECONDS.convert(limit);
-        lock.lock();
-        try {
-            while (!accepted.open().isEmpty() && left > 0) {
-                left = empty.awaitNanos(left);
-            }
-        } finally {
-            lock.unlock();
-        }
-    }
-
-    private void noneLeft() {
-        lock.lock();
-        try {
-            empty.signalAll();
-        } finally {
-            lock.unlock();
-        }
     }
 
     @Override

@@ -7,6 +7,7 @@ import io.netty.channel.EventLoop;
 import io.netty.util.concurrent.FastThreadLocal;
 import io.netty.util.concurrent.Future;
 import io.realtime.internal.Steps;
+import io.realtime.server.websocket.OutboundQueue;
 import java.nio.ByteBuffer;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -31,7 +32,7 @@ import org.slf4j.LoggerFactory;
  */
 // updated under the lock; read without it where an approximate value is enough
 @SuppressWarnings("NonAtomicVolatileUpdate")
-final class Outbound {
+final class Outbound implements OutboundQueue {
     private static final Logger LOG = LoggerFactory.getLogger(Outbound.class);
     private static final int CHUNK = 32 * 1024;
 
@@ -87,13 +88,6 @@ final class Outbound {
         void failed(Throwable cause);
     }
 
-    /** What follows after all data was written. */
-    enum Then {
-        GO_ON,
-        SHUT_OUTPUT,
-        FINISH
-    }
-
     private final Channel channel;
     private final EventLoop loop;
     private final int bound;
@@ -133,21 +127,18 @@ final class Outbound {
 
     // ---- any thread
 
-    /** Queues data; false, and nothing queued, if sealed or beyond the bound. */
-    boolean send(ByteBuffer data) {
+    @Override
+    public boolean send(ByteBuffer data) {
         return offer(data, true, 0);
     }
 
-    /**
-     * Queues data without a write until {@link #flush}, or until something else is queued. If much waits it is written
-     * immediately.
-     */
-    boolean queue(ByteBuffer data) {
+    @Override
+    public boolean queue(ByteBuffer data) {
         return offer(data, true, held);
     }
 
-    /** Writes the data that was queued and deferred. */
-    void flush() {
+    @Override
+    public void flush() {
         lock.lock();
         try {
             if (queue.isEmpty() || closed || !takeTurn()) {
@@ -159,8 +150,8 @@ final class Outbound {
         wake();
     }
 
-    /** Queues a control frame. Beyond the bound it is dropped, so a peer that floods us with pings gets no answers. */
-    void control(ByteBuffer frame) {
+    @Override
+    public void control(ByteBuffer frame) {
         offer(frame, false, 0);
     }
 
@@ -186,8 +177,8 @@ final class Outbound {
         return wake();
     }
 
-    /** Queues the last bytes, whatever the bound; later sends are refused. Does nothing if already sealed. */
-    void seal(ByteBuffer last, Then next) {
+    @Override
+    public void seal(ByteBuffer last, Then next) {
         lock.lock();
         try {
             if (sealed || closed) {
@@ -207,11 +198,8 @@ final class Outbound {
         wake();
     }
 
-    /**
-     * Ends the connection as soon as all data is written. Returns false if the last frame is not queued yet; then the
-     * connection ends after that frame.
-     */
-    boolean finish() {
+    @Override
+    public boolean finish() {
         lock.lock();
         try {
             then = Then.FINISH;
@@ -227,18 +215,18 @@ final class Outbound {
         return wake();
     }
 
-    /** Returns how many bytes wait. */
-    long waiting() {
+    @Override
+    public long waiting() {
         return waiting;
     }
 
-    /** Returns how many bytes were written after they had to wait for the peer. */
-    long taken() {
+    @Override
+    public long taken() {
         return takenByPeer;
     }
 
-    /** Returns true if the event loop is behind, not the peer; then the task runs once when the loop has caught up. */
-    boolean awaitWritable(Runnable caughtUp) {
+    @Override
+    public boolean awaitWritable(Runnable caughtUp) {
         if (waiting <= bound / LAG) {
             return false;
         }

@@ -11,20 +11,21 @@ import io.netty.channel.DefaultEventLoop;
 import io.netty.channel.EventLoop;
 import io.netty.channel.embedded.EmbeddedChannel;
 import io.netty.channel.socket.nio.NioSocketChannel;
+import io.realtime.server.websocket.OpenConnections;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.time.Duration;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
 /** A listening socket that fails as it is told, in virtual time. */
 class AcceptHandlerTest {
     private final EmbeddedChannel listening = new EmbeddedChannel();
-    private final AcceptHandler accepted = new AcceptHandler(
-            listening.eventLoop(), Echo.config(null, Duration.ofSeconds(10)), null, new Echo(), () -> {});
+    private final OpenConnections open = new OpenConnections();
+    private final AcceptHandler accepted =
+            new AcceptHandler(listening.eventLoop(), Echo.config(null, Duration.ofSeconds(10)), null, new Echo(), open);
 
     @AfterEach
     void close() {
@@ -57,7 +58,7 @@ class AcceptHandlerTest {
         listening.writeInbound(gone);
         assertNull(accepted.failure());
         assertFalse(gone.isOpen());
-        assertTrue(accepted.open().isEmpty());
+        assertEquals(0, open.count());
     }
 
     @Test
@@ -71,22 +72,21 @@ class AcceptHandlerTest {
         };
         listening.writeInbound(broken);
         assertFalse(broken.isOpen());
-        assertTrue(accepted.open().isEmpty());
+        assertEquals(0, open.count());
         assertNull(accepted.failure());
         assertTrue(listening.config().isAutoRead());
     }
 
     @Test
     void errorWhileOneIsRegisteredLeavesNoneOpen() {
-        AtomicInteger empty = new AtomicInteger();
         EventLoop broken = new DefaultEventLoop() {
             @Override
             public ChannelFuture register(Channel channel) {
                 throw new OutOfMemoryError("as requested");
             }
         };
-        AcceptHandler accepting = new AcceptHandler(
-                broken, Echo.config(null, Duration.ofSeconds(10)), null, new Echo(), empty::incrementAndGet);
+        AcceptHandler accepting =
+                new AcceptHandler(broken, Echo.config(null, Duration.ofSeconds(10)), null, new Echo(), open);
         listening.pipeline().addLast(accepting);
         NioSocketChannel accepted = new NioSocketChannel() {
             @Override
@@ -96,7 +96,6 @@ class AcceptHandlerTest {
         };
         listening.writeInbound(accepted);
         assertFalse(accepted.isOpen());
-        assertTrue(accepting.open().isEmpty());
-        assertEquals(1, empty.get());
+        assertEquals(0, open.count());
     }
 }

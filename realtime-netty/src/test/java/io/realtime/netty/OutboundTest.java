@@ -16,6 +16,7 @@ import io.netty.channel.ChannelOutboundHandlerAdapter;
 import io.netty.channel.DefaultEventLoop;
 import io.netty.channel.EventLoop;
 import io.netty.channel.embedded.EmbeddedChannel;
+import io.realtime.server.websocket.OutboundQueue;
 import java.io.IOException;
 import java.lang.reflect.Proxy;
 import java.nio.ByteBuffer;
@@ -214,8 +215,8 @@ class OutboundTest {
     @Test
     void behindTheLastNothingIsTakenAndItsEndIsToldOnceAllIsWritten() {
         outbound.send(bytes(BOUND));
-        outbound.seal(bytes(10), Outbound.Then.SHUT_OUTPUT);
-        outbound.seal(bytes(10), Outbound.Then.FINISH);
+        outbound.seal(bytes(10), OutboundQueue.Then.SHUT_OUTPUT);
+        outbound.seal(bytes(10), OutboundQueue.Then.FINISH);
         assertFalse(outbound.send(bytes(1)));
         outbound.control(bytes(1));
         assertEquals(List.of(), heard);
@@ -234,7 +235,7 @@ class OutboundTest {
         channel.runPendingTasks();
         assertEquals(List.of(), heard);
         assertEquals(List.of(1), written());
-        outbound.seal(bytes(4), Outbound.Then.GO_ON);
+        outbound.seal(bytes(4), OutboundQueue.Then.GO_ON);
         channel.runPendingTasks();
         assertEquals(List.of(4), written());
         assertEquals(List.of("FINISH"), heard);
@@ -281,7 +282,7 @@ class OutboundTest {
         outbound.close();
         assertEquals(0, outbound.waiting());
         assertFalse(outbound.send(bytes(1)));
-        outbound.seal(bytes(1), Outbound.Then.FINISH);
+        outbound.seal(bytes(1), OutboundQueue.Then.FINISH);
         assertFalse(outbound.finish());
         channel.runPendingTasks();
         assertEquals(List.of(), written());
@@ -345,7 +346,7 @@ class OutboundTest {
         }
 
         @Override
-        public void written(Outbound.Then then) {
+        public void written(OutboundQueue.Then then) {
             heard.add(then.toString());
         }
 

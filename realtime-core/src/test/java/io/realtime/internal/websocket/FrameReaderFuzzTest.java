@@ -152,8 +152,7 @@ class FrameReaderFuzzTest {
         @Override
         public void peerClosed(CloseReason reason) {
             assertTrue(
-                    reason.code() == CloseReason.NO_STATUS || CloseCodes.isSendable(reason.code()),
-                    reason::toString);
+                    reason.code() == CloseReason.NO_STATUS || CloseCodes.isSendable(reason.code()), reason::toString);
             end("closed " + reason);
         }
     }

@@ -58,8 +58,7 @@ class FrameRulesTest {
         for (int step : List.of(frames.length, 1)) {
             Heard mine = new Heard();
             FrameReader each = new FrameReader(Role.SERVER, LIMIT, mine);
-            FrameException violation =
-                    assertThrows(FrameException.class, () -> decode(each, frames, step), bytes);
+            FrameException violation = assertThrows(FrameException.class, () -> decode(each, frames, step), bytes);
             assertEquals(new CloseReason(code, why), violation.reason());
             assertEquals(0, each.held());
             mine.all.clear();
@@ -156,7 +155,9 @@ class FrameRulesTest {
         FrameReader client = new FrameReader(Role.CLIENT, LIMIT, heard);
         heard.isClient = true;
         decode(client, hex(bytes), 1_000);
-        assertEquals(expected == null ? "" : expected.trim(), String.join("; ", heard.all).trim());
+        assertEquals(
+                expected == null ? "" : expected.trim(),
+                String.join("; ", heard.all).trim());
     }
 
     @Test

@@ -1,18 +1,15 @@
 package io.realtime.server.javawebsocket;
 
-import io.realtime.CloseReason;
 import io.realtime.internal.Libraries;
-import io.realtime.internal.Steps;
 import io.realtime.internal.SystemScheduler;
+import io.realtime.server.websocket.OpenConnections;
 import io.realtime.spi.ServerTransport;
 import java.io.IOException;
 import java.net.InetSocketAddress;
 import java.net.StandardSocketOptions;
 import java.nio.channels.ServerSocketChannel;
 import java.time.Duration;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.locks.Condition;
-import java.util.concurrent.locks.ReentrantLock;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -26,12 +23,10 @@ public final class JavaWebSocketTransport implements ServerTransport {
     public static final String NAME = "java-websocket";
 
     private static final int BACKLOG = 4096;
-    private static final Duration LAST_CALLS = Duration.ofSeconds(1);
 
-    private final ReentrantLock lock = new ReentrantLock();
-    private final Condition empty = lock.newCondition();
+    private final AtomicBoolean used = new AtomicBoolean();
+    private final OpenConnections open = new OpenConnections();
     private volatile @Nullable Running running;
-    private boolean used; // Guarded by lock
 
     private record Running(LibraryServer server, SystemScheduler timer, int port) {}
 
@@ -51,14 +46,8 @@ public final class JavaWebSocketTransport implements ServerTransport {
 
     @Override
     public void start(Config config, Acceptor acceptor) throws IOException {
-        lock.lock();
-        try {
-            if (used) {
-                throw new IllegalStateException("a transport starts once");
-            }
-            used = true;
-        } finally {
-            lock.unlock();
+        if (!used.compareAndSet(false, true)) {
+            throw new IllegalStateException("a transport starts once");
         }
         if (config.tls() != null) {
             throw new IOException(
@@ -72,7 +61,7 @@ public final class JavaWebSocketTransport implements ServerTransport {
             listening.setOption(StandardSocketOptions.SO_REUSEADDR, true);
             listening.socket().bind(config.address(), BACKLOG);
             int port = ((InetSocketAddress) listening.getLocalAddress()).getPort();
-            LibraryServer server = new LibraryServer(listening, config, acceptor, timer, this::noneLeft);
+            LibraryServer server = new LibraryServer(listening, config, acceptor, timer, open);
             server.startAndWait();
             running = new Running(server, timer, port);
             done = true;
@@ -112,60 +101,16 @@ public final class JavaWebSocketTransport implements ServerTransport {
         }
         LibraryServer server = now.server();
         server.stopAccepting();
-        CloseReason goingAway = new CloseReason(CloseReason.GOING_AWAY, "server stops");
         try {
             // Java-WebSocket 1.6.0: its own stop ends the selector before anything is sent.
-            Steps.each(server.open(), connection -> connection.close(goingAway));
-            awaitNone(server, drain);
+            open.end(drain);
         } finally {
-            // Also if this thread is interrupted, even repeatedly.
-            Steps.each(server.open(), PeerConnection::abort);
-            awaitLastCalls(server);
+            // The timer closes the sockets and makes the listeners' last calls, so it ends after them.
             try {
                 server.stopThreads();
             } finally {
                 now.timer().close();
             }
-        }
-    }
-
-    /**
-     * Waits until the listeners' last calls are made, even if interrupted. The timer, which makes these calls and
-     * closes the sockets, ends after this.
-     */
-    private void awaitLastCalls(LibraryServer server) {
-        long end = System.nanoTime() + LAST_CALLS.toNanos();
-        boolean interrupted = false;
-        while (!server.open().isEmpty() && end - System.nanoTime() > 0) {
-            try {
-                awaitNone(server, Duration.ofNanos(end - System.nanoTime()));
-            } catch (InterruptedException again) {
-                interrupted = true;
-            }
-        }
-        if (interrupted) {
-            Thread.currentThread().interrupt();
-        }
-    }
-
-    private void awaitNone(LibraryServer server, Duration limit) throws InterruptedException {
-        long left = TimeUnit.NANOSECONDS.convert(limit);
-        lock.lock();
-        try {
-            while (!server.open().isEmpty() && left > 0) {
-                left = empty.awaitNanos(left);
-            }
-        } finally {
-            lock.unlock();
-        }
-    }
-
-    private void noneLeft() {
-        lock.lock();
-        try {
-            empty.signalAll();
-        } finally {
-            lock.unlock();
         }
     }
 

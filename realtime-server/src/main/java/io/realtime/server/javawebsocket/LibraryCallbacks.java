@@ -1,13 +1,9 @@
 package io.realtime.server.javawebsocket;
 
 import io.realtime.internal.Steps;
-import io.realtime.server.websocket.Ending;
-import io.realtime.spi.ConnectionListener;
+import io.realtime.server.websocket.WebSocketConnection;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
-import org.jspecify.annotations.Nullable;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * The calls of one connection's listener, one at a time. Messages come from the worker, other calls from the timer. The
@@ -15,36 +11,21 @@ import org.slf4j.LoggerFactory;
  * Nothing is queued. No call is made under the lock.
  */
 final class LibraryCallbacks {
-    private static final Logger LOG = LoggerFactory.getLogger(LibraryCallbacks.class);
-
-    private final Runnable onFailure;
+    private final WebSocketConnection connection;
     private final ReentrantLock lock = new ReentrantLock();
     private final Condition free = lock.newCondition();
-    private @Nullable ConnectionListener listener; // Guarded by lock
     // True until begin. Guarded by lock.
     private boolean taken = true;
     private boolean drained; // Guarded by lock
-    private @Nullable Ending closed; // Guarded by lock
+    private boolean closed; // Guarded by lock
     private boolean over; // Guarded by lock
 
-    /**
-     * @param onFailure runs when the listener throws, at most once for each call
-     */
-    LibraryCallbacks(Runnable onFailure) {
-        this.onFailure = onFailure;
+    LibraryCallbacks(WebSocketConnection connection) {
+        this.connection = connection;
     }
 
-    /**
-     * Starts the calls. What was recorded before is called now. If {@code to} is null, there is no listener, and no
-     * call is made.
-     */
-    void begin(@Nullable ConnectionListener to) {
-        lock.lock();
-        try {
-            listener = to;
-        } finally {
-            lock.unlock();
-        }
+    /** Starts the calls, after the upgrade. What was recorded before is called now. */
+    void begin() {
         yieldTurn();
     }
 
@@ -71,24 +52,19 @@ final class LibraryCallbacks {
 
     /** Records that the queue is empty. The listener is told as soon as no other call runs. */
     void drained() {
-        lock.lock();
-        try {
-            drained = true;
-            if (taken) {
-                return;
-            }
-            taken = true;
-        } finally {
-            lock.unlock();
-        }
-        yieldTurn();
+        tell(false);
     }
 
     /** Records the end. The listener is told as soon as no other call runs; it is its last call. */
-    void closed(Ending ending) {
+    void closed() {
+        tell(true);
+    }
+
+    private void tell(boolean isLast) {
         lock.lock();
         try {
-            closed = ending;
+            closed |= isLast;
+            drained |= !isLast;
             if (taken) {
                 return;
             }
@@ -102,39 +78,27 @@ final class LibraryCallbacks {
     /** Makes the calls that were recorded meanwhile, then gives the turn to the next thread. */
     private void yieldTurn() {
         while (true) {
-            ConnectionListener to;
-            Runnable call;
+            boolean isLast;
             lock.lock();
             try {
-                to = listener;
-                Ending ending = closed;
-                if (over || to == null || (ending == null && !drained)) {
+                if (over || !(closed || drained)) {
                     taken = false;
                     free.signal();
                     return;
                 }
-                if (ending == null) {
-                    call = to::onDrained;
-                } else {
-                    over = true;
-                    call = () -> to.onClosed(ending.reason(), ending.byPeer());
-                }
+                isLast = closed;
+                over = isLast;
                 drained = false;
             } finally {
                 lock.unlock();
             }
-            invoke(call);
+            invoke(isLast ? connection::tellClosed : connection::drained);
         }
     }
 
-    private void invoke(Runnable call) {
-        try {
-            call.run();
-        } catch (Throwable failure) {
-            // Java-WebSocket 1.6.0: an Error that escapes stops a worker or the whole server.
-            Steps.log(LOG, "a connection's listener failed", failure);
-            // The turn must be given back. Otherwise all later callers would wait for ever.
-            Steps.run(onFailure);
-        }
+    private static void invoke(Runnable call) {
+        // Java-WebSocket 1.6.0: an Error that escapes stops a worker or the whole server. And the turn must be given
+        // back. Otherwise all later callers would wait for ever.
+        Steps.run(call);
     }
 }

@@ -2,6 +2,7 @@ package io.realtime.server.javawebsocket;
 
 import io.realtime.internal.Steps;
 import io.realtime.server.websocket.Admission;
+import io.realtime.server.websocket.OpenConnections;
 import io.realtime.spi.Scheduler;
 import io.realtime.spi.ServerTransport.Acceptor;
 import io.realtime.spi.ServerTransport.Config;
@@ -15,9 +16,7 @@ import java.nio.channels.ServerSocketChannel;
 import java.nio.channels.SocketChannel;
 import java.time.Duration;
 import java.util.List;
-import java.util.Set;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import org.java_websocket.WebSocket;
@@ -42,9 +41,8 @@ final class LibraryServer extends WebSocketServer {
     private final Config config;
     private final Acceptor acceptor;
     private final Scheduler timer;
-    private final Runnable onEmpty;
+    private final OpenConnections open;
     private final Admission admission;
-    private final Set<PeerConnection> connections = ConcurrentHashMap.newKeySet();
     // The library's workers. We start them.
     final List<WebSocketWorker> workers;
     private final CompletableFuture<Void> started = new CompletableFuture<>();
@@ -55,17 +53,15 @@ final class LibraryServer extends WebSocketServer {
     private volatile @Nullable String acceptFailure;
     private volatile boolean stopping;
 
-    /**
-     * @param onEmpty called on the timer whenever the last connection has ended
-     */
-    LibraryServer(ServerSocketChannel listening, Config config, Acceptor acceptor, Scheduler timer, Runnable onEmpty) {
+    LibraryServer(
+            ServerSocketChannel listening, Config config, Acceptor acceptor, Scheduler timer, OpenConnections open) {
         super(listening);
         this.listening = listening;
         this.config = config;
         this.admission = new Admission(config);
         this.acceptor = acceptor;
         this.timer = timer;
-        this.onEmpty = onEmpty;
+        this.open = open;
         this.workers = List.copyOf(decoders);
         // This applies to the workers too.
         setDaemon(true);
@@ -94,10 +90,6 @@ final class LibraryServer extends WebSocketServer {
                 stopThreads();
             }
         }
-    }
-
-    Set<PeerConnection> open() {
-        return connections;
     }
 
     @Nullable
@@ -182,7 +174,7 @@ final class LibraryServer extends WebSocketServer {
         } finally {
             // Has no effect after onStart.
             started.completeExceptionally(new IOException("the selector has ended"));
-            Steps.each(connections, PeerConnection::abort);
+            open.abort();
         }
     }
 
@@ -271,12 +263,11 @@ final class LibraryServer extends WebSocketServer {
             socket.socket().setTcpNoDelay(true);
             socket.socket().setSendBufferSize(Admission.SEND_BUFFER);
             SelectionKey key = socket.register(accepting.selector(), SelectionKey.OP_READ);
-            PeerConnection connection =
-                    new PeerConnection(this, socket, key, remote, place, config, acceptor, timer, this::ended);
-            key.attach(connection.impl());
-            allocateBuffers(connection.impl());
-            connections.add(connection);
-            place.upgrading(connection::abort);
+            PeerConnection peer = new PeerConnection(this, socket, key, remote, place, config, acceptor, timer, open);
+            key.attach(peer.impl());
+            allocateBuffers(peer.impl());
+            open.add(peer.connection());
+            place.upgrading(peer.connection()::abort);
         } catch (InterruptedException stopped) {
             Thread.currentThread().interrupt();
             turnAway(socket, place);
@@ -296,13 +287,6 @@ final class LibraryServer extends WebSocketServer {
             place.leave();
         }
         socket.close();
-    }
-
-    private void ended(PeerConnection connection) {
-        connections.remove(connection);
-        if (connections.isEmpty()) {
-            onEmpty.run();
-        }
     }
 
     // ---- the library's callbacks
@@ -367,9 +351,9 @@ final class LibraryServer extends WebSocketServer {
             started.completeExceptionally(failure);
             // The selector ends after this; see run.
             Steps.log(LOG, "the library's server failed", failure);
-        } else if (socket.<Object>getAttachment() instanceof PeerConnection connection) {
+        } else if (socket.<Object>getAttachment() instanceof PeerConnection peer) {
             LOG.debug("the library failed on a connection", failure);
-            connection.abort();
+            peer.connection().abort();
         }
     }
 
@@ -393,8 +377,8 @@ final class LibraryServer extends WebSocketServer {
     /** Ends the connection. Usually we have closed it; if the library has, this ends it for us too. */
     @Override
     public void onClose(WebSocket socket, int code, String reason, boolean byPeer) {
-        if (socket.<Object>getAttachment() instanceof PeerConnection connection) {
-            connection.abort();
+        if (socket.<Object>getAttachment() instanceof PeerConnection peer) {
+            peer.connection().abort();
         }
     }
 

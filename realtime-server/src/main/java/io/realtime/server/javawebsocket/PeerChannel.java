@@ -1,6 +1,8 @@
 package io.realtime.server.javawebsocket;
 
 import io.realtime.internal.Steps;
+import io.realtime.server.websocket.OutboundQueue;
+import io.realtime.server.websocket.RequestHead;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.CancelledKeyException;
@@ -31,7 +33,7 @@ import org.jspecify.annotations.Nullable;
  */
 // These fields are updated under the lock. Other threads read them without it, only for information.
 @SuppressWarnings("NonAtomicVolatileUpdate")
-final class PeerChannel implements WrappedByteChannel {
+final class PeerChannel implements WrappedByteChannel, OutboundQueue {
     private static final int WRITE_BYTES = 64 * 1024;
     private static final int WRITE_BUFFERS = 32;
     /** Buffers up to this size are joined before a write. */
@@ -63,24 +65,15 @@ final class PeerChannel implements WrappedByteChannel {
         void finished();
     }
 
-    /** What happens after everything was written. */
-    enum Then {
-        GO_ON,
-        SHUT_OUTPUT,
-        FINISH
-    }
-
     private final SocketChannel socket;
     private final SelectionKey key;
-    private final int headBytes;
     private final int bound;
     private final int held;
     private final Owner owner;
 
     // Used by the selector alone.
-    private byte[] head = new byte[0];
-    private int headLength;
-    private boolean headRead;
+    // Null after it was read, or has become too long.
+    private @Nullable RequestHead head;
     private boolean discarding;
     private boolean inputOver;
     // Bytes that came in the same read as the end of the head.
@@ -113,7 +106,7 @@ final class PeerChannel implements WrappedByteChannel {
     PeerChannel(SocketChannel socket, SelectionKey key, int headBytes, int bound, Owner owner) {
         this.socket = socket;
         this.key = key;
-        this.headBytes = headBytes;
+        this.head = new RequestHead(headBytes);
         this.bound = bound;
         this.held = Math.min(HELD_BYTES, bound / 4);
         this.owner = owner;
@@ -121,24 +114,18 @@ final class PeerChannel implements WrappedByteChannel {
 
     // ---- outbound
 
-    /**
-     * Queues data and writes it. Returns false, and takes nothing, if the channel is sealed or closed, or the data is
-     * beyond the bound.
-     */
-    boolean send(ByteBuffer data) {
+    @Override
+    public boolean send(ByteBuffer data) {
         return offer(data, true, 0);
     }
 
-    /**
-     * Queues data. It is written at the next {@link #flush} or with what is queued next, and at once if more than
-     * {@code held} bytes wait.
-     */
-    boolean queue(ByteBuffer data) {
+    @Override
+    public boolean queue(ByteBuffer data) {
         return offer(data, true, held);
     }
 
-    /** Writes what was queued and held. */
-    void flush() {
+    @Override
+    public void flush() {
         lock.lock();
         try {
             if (queue.isEmpty() || !takeTurn()) {
@@ -150,11 +137,8 @@ final class PeerChannel implements WrappedByteChannel {
         flush(null);
     }
 
-    /**
-     * Queues a control frame, or drops it if the bound is reached: a peer that floods the server with pings then gets
-     * no answers.
-     */
-    void control(ByteBuffer frame) {
+    @Override
+    public void control(ByteBuffer frame) {
         offer(frame, false, 0);
     }
 
@@ -183,11 +167,8 @@ final class PeerChannel implements WrappedByteChannel {
         return true;
     }
 
-    /**
-     * Queues the last bytes, whatever the bound. What is sent later is refused. Does nothing if the queue is already
-     * sealed.
-     */
-    void seal(ByteBuffer last, Then next) {
+    @Override
+    public void seal(ByteBuffer last, Then next) {
         lock.lock();
         try {
             if (sealed || closed) {
@@ -208,26 +189,31 @@ final class PeerChannel implements WrappedByteChannel {
         flush(null);
     }
 
-    /** Ends the connection after everything is written, including the last frame, which may not be queued yet. */
-    void finish() {
+    @Override
+    public boolean finish() {
         lock.lock();
         try {
             then = Then.FINISH;
-            if (!sealed || !takeTurn()) {
-                return;
+            if (!sealed || closed) {
+                return false;
+            }
+            if (!takeTurn()) {
+                return true;
             }
         } finally {
             lock.unlock();
         }
         flush(null);
+        return true;
     }
 
-    long waiting() {
+    @Override
+    public long waiting() {
         return waiting;
     }
 
-    /** Returns how many bytes were written after they had to wait for the peer. */
-    long taken() {
+    @Override
+    public long taken() {
         return taken;
     }
 
@@ -469,8 +455,9 @@ final class PeerChannel implements WrappedByteChannel {
                 discard(target);
                 return 0;
             }
-            if (!headRead) {
-                return readHead(target);
+            RequestHead unread = head;
+            if (unread != null) {
+                return readHead(unread, target);
             }
             if (early != null) {
                 // The library has not fetched these bytes yet.
@@ -492,44 +479,26 @@ final class PeerChannel implements WrappedByteChannel {
         }
     }
 
-    private int readHead(ByteBuffer target) throws IOException {
-        target.limit(Math.min(target.capacity(), headBytes - headLength));
+    private int readHead(RequestHead unread, ByteBuffer target) throws IOException {
+        target.limit(Math.min(target.capacity(), unread.room()));
         int count = socket.read(target);
         target.flip();
-        if (count > 0) {
-            int scanned = Math.max(0, headLength - 3);
-            int length = headLength + count;
-            if (length > head.length) {
-                head = Arrays.copyOf(head, Math.min(headBytes, Math.max(length, 2 * head.length)));
-            }
-            target.get(head, headLength, count);
-            headLength = length;
-            int end = endOfHead(scanned);
-            if (end > 0) {
-                target.clear();
-                target.put(head, 0, end);
-                early = end < length ? ByteBuffer.wrap(Arrays.copyOfRange(head, end, length)) : null;
-                headRead = true;
-                head = new byte[0];
-                return end;
-            }
-        } else if (count < 0) {
-            endInput();
+        ByteBuffer whole = unread.read(target);
+        if (whole != null) {
+            head = null;
+            early = target.hasRemaining()
+                    ? ByteBuffer.allocate(target.remaining()).put(target).flip()
+                    : null;
+            target.clear().put(whole);
+            return target.position();
         }
         target.clear();
-        if (headLength == headBytes) {
-            head = new byte[0];
+        if (count < 0) {
+            endInput();
+        } else if (unread.room() == 0) {
+            head = null;
             discarding = true;
             owner.headTooLong();
-        }
-        return 0;
-    }
-
-    private int endOfHead(int from) {
-        for (int i = from; i + 3 < headLength; i++) {
-            if (head[i] == '\r' && head[i + 1] == '\n' && head[i + 2] == '\r' && head[i + 3] == '\n') {
-                return i + 4;
-            }
         }
         return 0;
     }

@@ -31,12 +31,6 @@ public final class Admission {
      */
     public static final int SEND_BUFFER = 128 * 1024;
 
-    /**
-     * How many of the waiting bytes a peer that is being closed must at least accept within the time for its answer.
-     * Otherwise it is cut.
-     */
-    public static final int LEAST_TAKEN = 1024;
-
     private static final Logger LOG = LoggerFactory.getLogger(Admission.class);
     private static final Duration QUIET = Duration.ofMinutes(1);
     private static final int NETWORK_BYTES = 8;

@@ -1,6 +1,7 @@
 package io.realtime.server.javawebsocket;
 
 import io.realtime.CloseReason;
+import io.realtime.server.websocket.WebSocketConnection;
 import io.realtime.spi.Connection;
 import io.realtime.spi.ConnectionListener;
 import io.realtime.spi.Handshake;
@@ -14,7 +15,7 @@ import java.util.concurrent.TimeUnit;
 
 /** Accepts everyone, answers each text with itself and keeps what was opened, until a test has it do something else. */
 final class EchoAcceptor implements ServerTransport.Acceptor {
-    final LinkedBlockingQueue<PeerConnection> opened = new LinkedBlockingQueue<>();
+    final LinkedBlockingQueue<Connection> opened = new LinkedBlockingQueue<>();
     final LinkedBlockingQueue<CloseReason> closed = new LinkedBlockingQueue<>();
 
     /** Runs first in the call of this name: {@code upgrade}, {@code open}, {@code text}, {@code closed}. */
@@ -25,12 +26,17 @@ final class EchoAcceptor implements ServerTransport.Acceptor {
     }
 
     /** Returns the next connection that was opened. */
-    PeerConnection next() throws InterruptedException {
-        PeerConnection connection = opened.poll(10, TimeUnit.SECONDS);
+    Connection next() throws InterruptedException {
+        Connection connection = opened.poll(10, TimeUnit.SECONDS);
         if (connection == null) {
             throw new AssertionError("no connection was opened");
         }
         return connection;
+    }
+
+    /** Returns what connects a connection to the library. */
+    static PeerConnection peer(Connection connection) {
+        return (PeerConnection) ((WebSocketConnection) connection).socket();
     }
 
     static MessageBatch text(String text) {
@@ -46,7 +52,7 @@ final class EchoAcceptor implements ServerTransport.Acceptor {
     @Override
     public ConnectionListener open(Connection connection, Handshake handshake) {
         interceptor.before("open");
-        opened.add((PeerConnection) connection);
+        opened.add(connection);
         return new ConnectionListener() {
             @Override
             public void onText(String text) {

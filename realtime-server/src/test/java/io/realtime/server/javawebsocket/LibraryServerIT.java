@@ -15,6 +15,7 @@ import static org.mockito.Mockito.verify;
 import static org.mockito.Mockito.when;
 
 import io.realtime.internal.SystemScheduler;
+import io.realtime.server.websocket.OpenConnections;
 import io.realtime.spi.Scheduler;
 import io.realtime.spi.ServerTransport;
 import io.realtime.testing.ManualScheduler;
@@ -62,6 +63,7 @@ class LibraryServerIT {
     private final Set<Thread> before = new HashSet<>();
     private final SystemScheduler time = new SystemScheduler("library-server-test");
     private volatile OnSchedule onSchedule = (delay, task) -> time.schedule(delay, task);
+    private final OpenConnections open = new OpenConnections();
     private ServerSocketChannel listening;
     private LibraryServer server;
 
@@ -102,7 +104,7 @@ class LibraryServerIT {
     private LibraryServer newServer(ServerSocketChannel on, int handshakeBytes) {
         ServerTransport.Config config = new ServerTransport.Config(
                 new InetSocketAddress(0), 1 << 16, handshakeBytes, PENDING, 1 << 16, 100, 100, 100, null);
-        return new LibraryServer(on, config, acceptor, timer, () -> {});
+        return new LibraryServer(on, config, acceptor, timer, open);
     }
 
     @AfterEach
@@ -111,8 +113,8 @@ class LibraryServerIT {
             client.close();
         }
         server.stopAccepting();
-        server.open().forEach(PeerConnection::abort);
-        until(() -> server.open().isEmpty());
+        open.abort();
+        until(() -> open.count() == 0);
         server.stopThreads();
         time.close();
     }
@@ -155,7 +157,7 @@ class LibraryServerIT {
             for (int count = 3; count <= 4; count++) { // the first may be accepted before that is read
                 int expected = count;
                 connect();
-                until(() -> server.open().size() == expected);
+                until(() -> open.count() == expected);
             }
         } finally {
             mayGoOn.countDown();
@@ -186,7 +188,7 @@ class LibraryServerIT {
                 sendUpgradeAndText(client);
                 assertEquals(0, client.readToEnd().length, "connection " + i);
             }
-            assertEquals(Set.of(), poor.open());
+            assertEquals(0, open.count());
             assertNull(poor.problem());
         } finally {
             poor.stopAccepting();
@@ -212,7 +214,7 @@ class LibraryServerIT {
         for (int i = 0; i < 20; i++) {
             int accepted = 3 * i + 1;
             RawWebSocket client = connect();
-            until(() -> server.open().size() == accepted);
+            until(() -> open.count() == accepted);
             AtomicInteger pauses = new AtomicInteger();
             AtomicReference<Runnable> held = new AtomicReference<>();
             onSchedule = (delay, task) -> {

@@ -15,6 +15,7 @@ import static org.mockito.Mockito.verify;
 import static org.mockito.Mockito.verifyNoInteractions;
 import static org.mockito.Mockito.when;
 
+import io.realtime.server.websocket.OutboundQueue;
 import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.channels.SelectionKey;
@@ -114,7 +115,7 @@ class PeerChannelTest {
         assertTrue(channel.queue(ByteBuffer.allocate(200)));
         channel.control(ByteBuffer.allocate(2));
         assertTrue(channel.queue(ByteBuffer.allocate(300)));
-        channel.seal(ByteBuffer.allocate(4), PeerChannel.Then.GO_ON);
+        channel.seal(ByteBuffer.allocate(4), OutboundQueue.Then.GO_ON);
         assertEquals(List.of(110L, 202L, 304L), writes);
     }
 
@@ -123,7 +124,7 @@ class PeerChannelTest {
         channel.finish();
         channel.send(ByteBuffer.allocate(1));
         verify(owner, never()).finished();
-        channel.seal(ByteBuffer.allocate(4), PeerChannel.Then.GO_ON);
+        channel.seal(ByteBuffer.allocate(4), OutboundQueue.Then.GO_ON);
         assertEquals(List.of(1L, 4L), writes);
         verify(owner).finished();
     }

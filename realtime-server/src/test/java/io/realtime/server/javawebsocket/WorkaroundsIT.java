@@ -9,6 +9,7 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.realtime.CloseReason;
+import io.realtime.spi.Connection;
 import io.realtime.spi.ServerTransport;
 import io.realtime.spi.Tls;
 import io.realtime.testing.RawWebSocket;
@@ -232,7 +233,7 @@ class WorkaroundsIT {
     @Test
     void anInterruptedSenderDoesNotCloseTheConnection() throws Exception {
         RawWebSocket client = open();
-        PeerConnection connection = acceptor.next();
+        Connection connection = acceptor.next();
         Thread.currentThread().interrupt();
         boolean sent = connection.send(EchoAcceptor.text("from an interrupted thread"));
         assertTrue(Thread.interrupted(), "the interrupt is the sender's to handle");
@@ -246,7 +247,7 @@ class WorkaroundsIT {
         RawWebSocket client = RawWebSocket.connect(transport.port(), 4096);
         clients.add(client);
         client.upgrade("/");
-        PeerConnection connection = acceptor.next();
+        Connection connection = acceptor.next();
         byte[] ping = RawWebSocket.encode(true, RawWebSocket.PING, new byte[125]);
         ByteBuffer many = ByteBuffer.allocate(ping.length * 500);
         while (many.hasRemaining()) {
@@ -299,7 +300,7 @@ class WorkaroundsIT {
             RawWebSocket slow = RawWebSocket.connect(transport.port(), 4096);
             clients.add(slow);
             slow.upgrade("/");
-            PeerConnection connection = acceptor.next();
+            Connection connection = acceptor.next();
             int sent = 0;
             while (connection.send(EchoAcceptor.text(large.substring(100)))) { // until the selector has to write
                 sent++;
@@ -319,7 +320,7 @@ class WorkaroundsIT {
     @Test
     void whatTheLibraryClosesIsOverForUsToo() throws Exception {
         RawWebSocket client = open();
-        acceptor.next().impl().closeConnection(CloseReason.ABNORMAL, "");
+        EchoAcceptor.peer(acceptor.next()).impl().closeConnection(CloseReason.ABNORMAL, "");
         assertNotNull(acceptor.closed.poll(10, TimeUnit.SECONDS));
         assertEquals(0, client.readToEnd().length);
     }
@@ -360,8 +361,8 @@ class WorkaroundsIT {
         return client;
     }
 
-    private static SelectionKey key(PeerConnection connection) {
-        return connection.impl().getSelectionKey();
+    private static SelectionKey key(Connection connection) {
+        return EchoAcceptor.peer(connection).impl().getSelectionKey();
     }
 
     private static void assertEchoes(RawWebSocket client) throws IOException {

@@ -1,16 +1,21 @@
-package io.realtime.netty;
+package io.realtime.server.websocket;
 
 import java.nio.ByteBuffer;
 import java.util.Arrays;
 import org.jspecify.annotations.Nullable;
 
 /** The head of an HTTP request, collected as it arrives, up to a limit. For one thread. */
-final class RequestHead {
+public final class RequestHead {
     private final int limit;
     private byte[] bytes = new byte[0];
     private int length;
 
-    RequestHead(int limit) {
+    /**
+     * Creates an empty head.
+     *
+     * @param limit its longest length in bytes
+     */
+    public RequestHead(int limit) {
         this.limit = limit;
     }
 
@@ -19,8 +24,7 @@ final class RequestHead {
      *
      * @return the whole head, its empty line included, or null if its end has not arrived
      */
-    @Nullable
-    ByteBuffer read(ByteBuffer in) {
+    public @Nullable ByteBuffer read(ByteBuffer in) {
         int scanned = Math.max(0, length - 3);
         int count = Math.min(in.remaining(), limit - length);
         if (length + count > bytes.length) {
@@ -37,8 +41,8 @@ final class RequestHead {
         return null;
     }
 
-    /** Returns whether the limit is reached, so that the end cannot arrive any more. */
-    boolean isFull() {
-        return length == limit;
+    /** Returns how many more bytes the head may have; if it is 0, the end cannot arrive any more. */
+    public int room() {
+        return limit - length;
     }
 }
