@@ -1,6 +1,8 @@
 package io.realtime.client.javawebsocket;
 
 import io.realtime.internal.Texts;
+import io.realtime.internal.websocket.FrameWriter;
+import io.realtime.internal.websocket.Role;
 import io.realtime.spi.UpgradeException;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
@@ -8,19 +10,16 @@ import java.util.Collections;
 import java.util.List;
 import java.util.Map;
 import java.util.TreeMap;
-import java.util.concurrent.ThreadLocalRandom;
+import java.util.function.Consumer;
 import java.util.function.IntConsumer;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import org.java_websocket.WebSocketImpl;
 import org.java_websocket.drafts.Draft;
 import org.java_websocket.drafts.Draft_6455;
 import org.java_websocket.enums.HandshakeState;
 import org.java_websocket.enums.Opcode;
 import org.java_websocket.exceptions.IncompleteHandshakeException;
-import org.java_websocket.exceptions.InvalidDataException;
 import org.java_websocket.exceptions.InvalidHandshakeException;
-import org.java_websocket.exceptions.LimitExceededException;
 import org.java_websocket.framing.Framedata;
 import org.java_websocket.handshake.ClientHandshake;
 import org.java_websocket.handshake.Handshakedata;
@@ -29,9 +28,10 @@ import org.java_websocket.protocols.Protocol;
 import org.jspecify.annotations.Nullable;
 
 /**
- * RFC 6455 for one connection, with bounds that Java-WebSocket 1.6.0 lacks. It limits frames only when told to
+ * The point where the library hands a connection's bytes to us. Java-WebSocket 1.6.0 limits frames only when told to
  * (otherwise to 2 GiB), does not count fragments between the first and the last, and keeps an upgrade's answer of any
- * length. No extensions, since it inflates without a bound.
+ * length. So frames are read and written by our own code, and the answer has a bound. No extensions, since the library
+ * inflates without a bound.
  */
 final class ClientDraft extends Draft_6455 {
     private static final int HANDSHAKE_BYTES = 16 << 10;
@@ -45,29 +45,25 @@ final class ClientDraft extends Draft_6455 {
     private static final Pattern STATUS = Pattern.compile("HTTP/1\\.[0-9] ([1-9][0-9][0-9])((?: [^\r\n]*)?)\r?\n");
 
     private final String subprotocol;
-    private final int messageBytes;
     private IntConsumer queued = bytes -> {};
-    private IntConsumer progress = bytes -> {};
+    private Consumer<ByteBuffer> received = bytes -> {};
     // The answer to the upgrade, as far as it has arrived; written by the reading thread.
     private volatile String answer = "";
-    private long fragmentBytes;
-    private int fragments;
 
     ClientDraft(String subprotocol, int messageBytes) {
         super(Collections.emptyList(), Collections.singletonList(new Protocol(subprotocol)), messageBytes);
         this.subprotocol = subprotocol;
-        this.messageBytes = messageBytes;
     }
 
     /**
      * Sets the callbacks; called before the connection begins.
      *
      * @param queued called with the bytes of each frame that is about to be queued
-     * @param progress called with the bytes that have arrived of an incomplete message
+     * @param received called with the bytes of each read after the upgrade
      */
-    void tell(IntConsumer queued, IntConsumer progress) {
+    void tell(IntConsumer queued, Consumer<ByteBuffer> received) {
         this.queued = queued;
-        this.progress = progress;
+        this.received = received;
     }
 
     /** Returns this, since it serves one connection. */
@@ -166,36 +162,11 @@ final class ClientDraft extends Draft_6455 {
         return state;
     }
 
+    /** Hands over the bytes of one read. Never returns a frame: the library's own reading has no bounds. */
     @Override
-    public List<Framedata> translateFrame(ByteBuffer received) throws InvalidDataException {
-        int bytes = received.remaining();
-        List<Framedata> frames = super.translateFrame(received);
-        if (frames.isEmpty()) {
-            progress.accept(bytes);
-        }
-        return frames;
-    }
-
-    @Override
-    public void processFrame(WebSocketImpl connection, Framedata frame) throws InvalidDataException {
-        Opcode opcode = frame.getOpcode();
-        boolean isPart = opcode == Opcode.CONTINUOUS || !frame.isFin();
-        if (isPart) {
-            if (opcode != Opcode.CONTINUOUS) {
-                fragmentBytes = 0;
-                fragments = 0;
-            }
-            fragmentBytes += frame.getPayloadData().remaining();
-            fragments++;
-            if (fragmentBytes > messageBytes || fragments > 1024 + messageBytes / 256) {
-                // Empty fragments cost memory too.
-                throw new LimitExceededException("a message in more fragments than the limit allows", messageBytes);
-            }
-        }
-        super.processFrame(connection, frame);
-        if (isPart && !frame.isFin()) {
-            progress.accept(frame.getPayloadData().remaining());
-        }
+    public List<Framedata> translateFrame(ByteBuffer read) {
+        received.accept(read);
+        return Collections.emptyList();
     }
 
     /**
@@ -204,37 +175,19 @@ final class ClientDraft extends Draft_6455 {
      */
     @Override
     public ByteBuffer createBinaryFrame(Framedata frame) {
-        ByteBuffer payload = frame.getPayloadData().duplicate();
-        int length = payload.remaining();
-        byte[] bytes = new byte[(length < 126 ? 2 : length < 1 << 16 ? 4 : 10) + 4 + length];
-        ByteBuffer out = ByteBuffer.wrap(bytes);
-        out.put((byte) ((frame.isFin() ? 0x80 : 0) | code(frame.getOpcode())));
-        if (length < 126) {
-            out.put((byte) (0x80 | length));
-        } else if (length < 1 << 16) {
-            out.put((byte) (0x80 | 126)).putShort((short) length);
-        } else {
-            out.put((byte) (0x80 | 127)).putLong(length);
-        }
-        int mask = ThreadLocalRandom.current().nextInt();
-        out.putInt(mask);
-        int start = bytes.length - length;
-        payload.get(bytes, start, length);
-        for (int i = 0; i < length; i++) {
-            bytes[start + i] ^= (byte) (mask >> (24 - 8 * (i & 3)));
-        }
-        queued.accept(bytes.length);
-        return ByteBuffer.wrap(bytes);
+        ByteBuffer bytes = FrameWriter.frame(Role.CLIENT, code(frame.getOpcode()), frame.getPayloadData());
+        queued.accept(bytes.remaining());
+        return bytes;
     }
 
     private static int code(Opcode opcode) {
         return switch (opcode) {
-            case CONTINUOUS -> 0x0;
-            case TEXT -> 0x1;
-            case BINARY -> 0x2;
-            case CLOSING -> 0x8;
-            case PING -> 0x9;
-            case PONG -> 0xa;
+            case CONTINUOUS -> io.realtime.internal.websocket.Opcode.CONTINUATION;
+            case TEXT -> io.realtime.internal.websocket.Opcode.TEXT;
+            case BINARY -> io.realtime.internal.websocket.Opcode.BINARY;
+            case CLOSING -> io.realtime.internal.websocket.Opcode.CLOSE;
+            case PING -> io.realtime.internal.websocket.Opcode.PING;
+            case PONG -> io.realtime.internal.websocket.Opcode.PONG;
         };
     }
 

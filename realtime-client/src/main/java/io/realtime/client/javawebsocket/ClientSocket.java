@@ -1,7 +1,6 @@
 package io.realtime.client.javawebsocket;
 
 import io.realtime.spi.ClientTransport;
-import java.io.FilterInputStream;
 import java.io.FilterOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
@@ -41,8 +40,6 @@ final class ClientSocket extends Socket {
     private boolean cut; // Guarded by lock.
     // The raw socket, or TLS over it.
     private volatile @Nullable Socket stream;
-    // The last two bytes that were read.
-    private volatile int tail;
 
     /** @param written called on the writing thread after each write, with the number of bytes */
     ClientSocket(Resolver resolver, IntConsumer written) {
@@ -116,13 +113,6 @@ final class ClientSocket extends Socket {
         }
     }
 
-    /**
-     * Returns true if the peer's last bytes were a close frame without a code, which Java-WebSocket reports as 1000.
-     */
-    boolean endedWithEmptyClose() {
-        return tail == 0x8800;
-    }
-
     private Socket stream() throws SocketException {
         Socket open = stream;
         if (open == null) {
@@ -133,17 +123,7 @@ final class ClientSocket extends Socket {
 
     @Override
     public InputStream getInputStream() throws IOException {
-        return new FilterInputStream(stream().getInputStream()) {
-            @Override
-            public int read(byte[] buffer, int offset, int length) throws IOException {
-                int count = in.read(buffer, offset, length);
-                for (int i = Math.max(0, count - 2); i < count; i++) {
-                    // Only one thread reads.
-                    tail = ((tail << 8) | (buffer[offset + i] & 0xff)) & 0xffff;
-                }
-                return count;
-            }
-        };
+        return stream().getInputStream();
     }
 
     @Override

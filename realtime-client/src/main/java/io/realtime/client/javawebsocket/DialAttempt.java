@@ -3,6 +3,9 @@ package io.realtime.client.javawebsocket;
 import io.realtime.CloseReason;
 import io.realtime.internal.Steps;
 import io.realtime.internal.Texts;
+import io.realtime.internal.websocket.FrameException;
+import io.realtime.internal.websocket.FrameReader;
+import io.realtime.internal.websocket.Role;
 import io.realtime.spi.ClientTransport;
 import io.realtime.spi.Connection;
 import io.realtime.spi.ConnectionListener;
@@ -21,7 +24,7 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.ReentrantLock;
 import javax.net.SocketFactory;
 import javax.net.ssl.SSLSocketFactory;
-import org.java_websocket.WebSocket;
+import org.java_websocket.WebSocketImpl;
 import org.java_websocket.client.WebSocketClient;
 import org.java_websocket.framing.BinaryFrame;
 import org.java_websocket.framing.DataFrame;
@@ -40,7 +43,7 @@ import org.slf4j.LoggerFactory;
  * <p>However it ends, both threads and the socket are released soon. The writing thread closes the socket. But in 1.6.0
  * it does not when it cannot write, so the reading thread outlives it and cuts the socket.
  */
-final class DialAttempt extends WebSocketClient implements Connection {
+final class DialAttempt extends WebSocketClient implements Connection, FrameReader.Sink {
     private static final Logger LOG = LoggerFactory.getLogger(DialAttempt.class);
     private static final long CLOSE_GRACE_SECONDS = 5;
     private static final int MOST_WORDS = 1_000;
@@ -49,12 +52,15 @@ final class DialAttempt extends WebSocketClient implements Connection {
     private final ClientTransport.Callback callback;
     private final ClientDraft draft;
     private final ClientSocket socket;
+    private final FrameReader reader;
     private final AtomicInteger waiting = new AtomicInteger();
 
     private final ReentrantLock sending = new ReentrantLock();
     private boolean owesDrained; // Guarded by sending.
     // Owned by the writing thread.
     private boolean upgradeSent;
+    // The reason in the peer's close frame. Written by the reading thread.
+    private volatile @Nullable CloseReason peersReason;
 
     /** Held while the listener is called, since two threads call it. */
     private final ReentrantLock telling = new ReentrantLock();
@@ -82,7 +88,8 @@ final class DialAttempt extends WebSocketClient implements Connection {
         this.callback = callback;
         this.draft = draft;
         this.socket = new ClientSocket(resolver, this::written);
-        draft.tell(waiting::addAndGet, bytes -> tell(listening -> listening.onProgress(bytes)));
+        this.reader = new FrameReader(Role.CLIENT, target.messageBytes(), this);
+        draft.tell(waiting::addAndGet, this::received);
         setDaemon(true);
         setTcpNoDelay(true);
         // The protocol has its own heartbeat.
@@ -126,33 +133,61 @@ final class DialAttempt extends WebSocketClient implements Connection {
         });
     }
 
-    @Override
-    public void onMessage(String message) {
-        tell(listening -> listening.onText(message));
+    /** Reads the frames of one read of the socket. */
+    private void received(ByteBuffer read) {
+        try {
+            reader.read(read);
+        } catch (FrameException violation) {
+            LOG.debug("{} broke the protocol: {}", target, violation.reason());
+            library().close(violation.reason().code(), violation.reason().text(), false);
+        }
+    }
+
+    private WebSocketImpl library() {
+        return (WebSocketImpl) getConnection();
     }
 
     @Override
-    public void onMessage(ByteBuffer message) {
-        tell(listening -> listening.onBinary(message));
+    public void text(String text) {
+        tell(listening -> listening.onText(text));
     }
 
     @Override
-    public void onWebsocketPing(WebSocket connection, Framedata frame) {
+    public void binary(ByteBuffer payload) {
+        tell(listening -> listening.onBinary(payload));
+    }
+
+    @Override
+    public void activity() {
         tell(ConnectionListener::onActivity);
-        if (outboundBytes() < target.outboundBytes()) {
-            // A peer that only sends pings must not fill the memory.
-            try {
-                super.onWebsocketPing(connection, frame);
-            } catch (RuntimeException closing) {
-                LOG.debug("no pong: {}", closing.toString());
-            }
+    }
+
+    @Override
+    public void progress(int bytes) {
+        tell(listening -> listening.onProgress(bytes));
+    }
+
+    /** Sends the pongs, or drops them if the bound is reached: a peer that only sends pings must not fill the memory. */
+    @Override
+    public void answer(ByteBuffer pongs) {
+        long before = outboundBytes();
+        if (isOpen() && (before == 0 || before + pongs.remaining() <= target.outboundBytes())) {
+            waiting.addAndGet(pongs.remaining());
+            library().outQueue.add(pongs);
         }
     }
 
     @Override
-    public void onWebsocketPong(WebSocket connection, Framedata frame) {
-        tell(ConnectionListener::onActivity);
+    public void peerClosed(CloseReason reason) {
+        peersReason = reason;
+        // A close without a code is answered with 1000.
+        int answer = reason.code() == CloseReason.NO_STATUS ? CloseReason.NORMAL : reason.code();
+        library().close(answer, reason.text(), true);
     }
+
+    /** Does nothing: {@link #text} gets the messages. */
+    @Override
+    public void onMessage(String message) {}
 
     @Override
     public void onError(Exception failure) {
@@ -161,16 +196,14 @@ final class DialAttempt extends WebSocketClient implements Connection {
 
     @Override
     public void onClose(int code, @Nullable String reason, boolean remote) {
-        int known = code;
-        if (code < CloseReason.NORMAL) {
-            known = CloseReason.ABNORMAL;
-        } else if (code == CloseReason.NORMAL && remote && socket.endedWithEmptyClose()) {
-            // RFC 6455 section 7.1.5; 1.6.0 says 1000.
-            known = CloseReason.NO_STATUS;
+        CloseReason peers = peersReason;
+        if (remote && peers != null) {
+            end(peers, true);
+        } else {
+            // The library has codes of its own below 1000, and also calls an end of input remote.
+            int known = code < CloseReason.NORMAL ? CloseReason.ABNORMAL : code;
+            end(new CloseReason(known, reason == null ? "" : reason), false);
         }
-        // 1.6.0 also calls an end of input remote.
-        boolean byPeer = remote && known != CloseReason.ABNORMAL;
-        end(new CloseReason(known, reason == null ? "" : reason), byPeer);
     }
 
     private void end(CloseReason reason, boolean byPeer) {

@@ -1,6 +1,7 @@
 package io.realtime.client.javawebsocket;
 
 import static org.awaitility.Awaitility.await;
+import static org.junit.jupiter.api.Assertions.assertArrayEquals;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
@@ -20,6 +21,7 @@ import io.realtime.spi.MessageBatch;
 import io.realtime.spi.Scheduler;
 import io.realtime.spi.UpgradeException;
 import io.realtime.spi.WireMessage;
+import java.io.DataInputStream;
 import java.io.IOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
@@ -356,12 +358,53 @@ class JavaWebSocketClientTransportIT {
     @CsvSource({
         "c1 01 61, 1002", // a reserved bit
         "83 01 61, 1002", // a reserved opcode
+        "81 81 00 00 00 00 61, 1002", // a mask
+        "82 7e 00 01 61, 1002", // a length that is not in its shortest form
         "80 01 61, 1002", // a continuation of nothing
         "81 02 c3 28, 1007", // text that is not UTF-8
         "88 02 03 ed, 1002" // a close code that is never sent
     })
     void damagedFrameClosesByClientNotByPeer(String frame, int code) throws Exception {
         assertClosed(HexFormat.ofDelimiter(" ").parseHex(frame), code, false);
+    }
+
+    @Test
+    void pingsAreAnsweredInTheirOrderWithMaskedPongs() throws Exception {
+        byte[] pings = {(byte) 0x89, 1, 'p', (byte) 0x89, 0};
+        byte[] pongs = {(byte) 0x8A, 1, 'p', (byte) 0x8A, 0};
+        try (ServerSocket plain = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+            CompletableFuture<byte[]> answer = CompletableFuture.supplyAsync(() -> {
+                try (Socket socket = plain.accept()) {
+                    shakeHands(socket);
+                    socket.getOutputStream().write(pings);
+                    return unmasked(socket, pongs.length);
+                } catch (IOException failure) {
+                    throw new AssertionError(failure);
+                }
+            });
+            Client client = connect(target(plain.getLocalPort(), 1_000, 1_000));
+            assertArrayEquals(pongs, answer.get(10, TimeUnit.SECONDS));
+            client.closed.get(10, TimeUnit.SECONDS);
+            assertEquals(1, client.activity);
+        }
+    }
+
+    /** Reads short masked frames, and returns so many bytes of them without their masks. */
+    private static byte[] unmasked(Socket socket, int length) throws IOException {
+        ByteBuffer frames = ByteBuffer.allocate(length);
+        DataInputStream in = new DataInputStream(socket.getInputStream());
+        while (frames.hasRemaining()) {
+            frames.put(in.readByte());
+            int masked = in.readByte();
+            assertTrue(masked < 0, "no mask");
+            byte[] key = new byte[4];
+            in.readFully(key);
+            frames.put((byte) (masked & 0x7F));
+            for (int i = 0; i < (masked & 0x7F); i++) {
+                frames.put((byte) (in.readByte() ^ key[i % 4]));
+            }
+        }
+        return frames.array();
     }
 
     @Test
