@@ -207,7 +207,7 @@ final class DialAttempt extends WebSocketClient implements Connection, FrameRead
     }
 
     private void end(CloseReason reason, boolean byPeer) {
-        if (reason.code() == CloseReason.ABNORMAL) {
+        if (reason.code() == CloseReason.ABNORMAL && !isOver()) {
             // For other codes a close frame may be on its way.
             socket.cut();
         }
@@ -361,6 +361,15 @@ final class DialAttempt extends WebSocketClient implements Connection, FrameRead
     void cancel() {
         if (giveUp()) {
             socket.cut();
+        }
+    }
+
+    private boolean isOver() {
+        telling.lock();
+        try {
+            return over;
+        } finally {
+            telling.unlock();
         }
     }
 

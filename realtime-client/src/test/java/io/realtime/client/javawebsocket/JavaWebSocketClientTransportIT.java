@@ -468,15 +468,46 @@ class JavaWebSocketClientTransportIT {
         }
     }
 
-    private static void readToTheEnd(Socket socket) {
+    @Test
+    void whatIsBeingWrittenWhenThePeerClosesStillArrives() throws Exception {
+        int length = 24 << 20; // more than the system takes for a peer that does not read
+        CountDownLatch maySend = new CountDownLatch(1);
+        CountDownLatch mayRead = new CountDownLatch(1);
+        try (ServerSocket plain = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+            CompletableFuture<Long> served = CompletableFuture.supplyAsync(() -> {
+                try (Socket socket = plain.accept()) {
+                    shakeHands(socket);
+                    assertTrue(maySend.await(20, TimeUnit.SECONDS));
+                    socket.getOutputStream().write(new byte[] {(byte) 0x88, 2, 3, (byte) 0xe9});
+                    assertTrue(mayRead.await(20, TimeUnit.SECONDS));
+                    return readToTheEnd(socket);
+                } catch (IOException | InterruptedException failure) {
+                    throw new AssertionError(failure);
+                }
+            });
+            Client client = connect(target(plain.getLocalPort(), 1_000, 2 * length));
+            assertTrue(client.connection().send(MessageBatch.of(WireMessage.binary(new byte[length]))));
+            maySend.countDown();
+            assertEquals(
+                    CloseReason.GOING_AWAY,
+                    client.closed.get(10, TimeUnit.SECONDS).code());
+            mayRead.countDown();
+            assertTrue(served.get(20, TimeUnit.SECONDS) >= length, "the socket was cut");
+        }
+    }
+
+    /** Reads until the client's socket is closed, and returns how many bytes came. */
+    private static long readToTheEnd(Socket socket) {
         byte[] buffer = new byte[1 << 16];
+        long total = 0;
         try {
-            while (socket.getInputStream().read(buffer) > 0) {
-                // until the client's socket is closed
+            for (int count = 0; count >= 0; count = socket.getInputStream().read(buffer)) {
+                total += count;
             }
         } catch (IOException reset) {
-            // closed as well
+            return total;
         }
+        return total;
     }
 
     private static void serve(ServerSocket listening, byte[] bytes) {
