@@ -43,6 +43,29 @@ class ArchitectureTest {
                     "io.realtime.testing..",
                     "io.realtime.examples..");
 
+    /** Bytes in, messages out: without I/O, so that every side can use it. */
+    @ArchTest
+    static final ArchRule FRAMES_KNOW_NO_TRANSPORT = noClasses()
+            .that()
+            .resideInAPackage("io.realtime.internal.websocket..")
+            .should()
+            .dependOnClassesThat()
+            .resideInAnyPackage(
+                    "io.realtime.spi..",
+                    "io.realtime.internal.wire..",
+                    "io.realtime.internal.calls..",
+                    "java.net..",
+                    "java.nio.channels..",
+                    "org.java_websocket..");
+
+    @ArchTest
+    static final ArchRule WHAT_TRANSPORTS_SHARE_KNOWS_NONE_OF_THEM = noClasses()
+            .that()
+            .resideInAPackage("io.realtime.server.websocket..")
+            .should()
+            .dependOnClassesThat()
+            .resideInAnyPackage("io.realtime.server", "io.realtime.server.javawebsocket..", "org.java_websocket..");
+
     @ArchTest
     static final ArchRule SERVER_KNOWS_NO_CLIENT = noClasses()
             .that()

@@ -4,9 +4,9 @@
  * io.netty.transport.epoll.linux.x86_64} or {@code aarch_64}, which {@code --add-modules} must name; without it NIO is
  * used.
  *
- * <p>The upgrade and the frames are decoded by code that all transports share ({@code io.realtime.server.websocket}),
- * not by Netty's HTTP and WebSocket codecs. So limits, refusals and close codes are the same on every transport, no
- * memory is reserved for a message that has not arrived, and tests with hostile input cover the one decoder.
+ * <p>A connection is a {@code WebSocketConnection} of {@code io.realtime.server.websocket}, as with every transport. It
+ * reads the upgrade and the frames itself, without Netty's HTTP and WebSocket codecs. So limits, refusals and close codes are the same on every transport, no
+ * memory is reserved for a message that has not arrived, and tests with hostile input cover the one codec.
  *
  * <p>Threads: {@code realtime-netty-N}, one per core, since nothing on them blocks. One of them also accepts
  * connections. Each connection belongs to one thread for its whole life, which decodes, calls the listener, writes and

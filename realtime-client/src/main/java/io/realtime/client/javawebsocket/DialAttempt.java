@@ -170,8 +170,7 @@ final class DialAttempt extends WebSocketClient implements Connection, FrameRead
     /** Sends the pongs, or drops them if the bound is reached: a peer that only sends pings must not fill the memory. */
     @Override
     public void answer(ByteBuffer pongs) {
-        long before = outboundBytes();
-        if (isOpen() && (before == 0 || before + pongs.remaining() <= target.outboundBytes())) {
+        if (isOpen() && outboundBytes() + pongs.remaining() <= target.outboundBytes()) {
             waiting.addAndGet(pongs.remaining());
             library().outQueue.add(pongs);
         }

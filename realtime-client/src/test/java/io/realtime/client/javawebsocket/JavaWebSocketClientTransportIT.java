@@ -389,6 +389,38 @@ class JavaWebSocketClientTransportIT {
         }
     }
 
+    @Test
+    void serverThatFloodsWithPingsAndReadsNothingFillsNoMoreThanTheBound() throws Exception {
+        int bound = 1 << 20;
+        byte[] pings = new byte[16 << 20]; // their pongs are more than the system takes
+        for (int i = 0; i + 127 <= pings.length; i += 127) {
+            pings[i] = (byte) 0x89;
+            pings[i + 1] = 125;
+        }
+        int whole = pings.length / 127 * 127;
+        CountDownLatch mayEnd = new CountDownLatch(1);
+        try (ServerSocket plain = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+            CompletableFuture<Void> served = CompletableFuture.runAsync(() -> {
+                try (Socket socket = plain.accept()) {
+                    shakeHands(socket);
+                    socket.getOutputStream().write(pings, 0, whole);
+                    socket.getOutputStream().write(new byte[] {(byte) 0x81, 1, 'x'});
+                    assertTrue(mayEnd.await(20, TimeUnit.SECONDS));
+                } catch (IOException | InterruptedException failure) {
+                    throw new AssertionError(failure);
+                }
+            });
+            Client client = connect(target(plain.getLocalPort(), 1_000, bound));
+            Connection connection = client.connection();
+            assertEquals("x", client.next());
+            assertTrue(connection.outboundBytes() <= bound, () -> connection.outboundBytes() + " wait");
+            assertTrue(connection.outboundBytes() > 0, "the server took all");
+            mayEnd.countDown();
+            served.get(10, TimeUnit.SECONDS);
+            connection.abort();
+        }
+    }
+
     /** Reads short masked frames, and returns so many bytes of them without their masks. */
     private static byte[] unmasked(Socket socket, int length) throws IOException {
         ByteBuffer frames = ByteBuffer.allocate(length);

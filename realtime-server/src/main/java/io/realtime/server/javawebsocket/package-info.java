@@ -1,7 +1,7 @@
 /**
  * The embedded transport, on Java-WebSocket 1.6.0. The library provides the selector, the read buffers and the worker
- * threads. This package replaces what one hostile or slow peer could break: accepting, the upgrade, the decoding of
- * frames and everything outbound. A comment at each place gives the reason.
+ * threads. What one hostile or slow peer could break is replaced: accepting and everything outbound by this package,
+ * the upgrade and the frames by {@code io.realtime.server.websocket}. A comment at each place gives the reason.
  *
  * <p>Threads: the <em>selector</em> accepts, reads, and empties outbound queues that the socket did not accept at once.
  * A <em>worker</em>, always the same for one connection, decodes and calls the listener. The <em>timer</em> ends
