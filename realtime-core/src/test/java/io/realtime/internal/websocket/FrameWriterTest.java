@@ -55,6 +55,8 @@ class FrameWriterTest {
     }
 
     private static String hex(ByteBuffer frame) {
-        return HexFormat.of().formatHex(frame.array());
+        byte[] bytes = new byte[frame.remaining()];
+        frame.get(bytes);
+        return HexFormat.of().formatHex(bytes);
     }
 }

@@ -8,19 +8,19 @@ import io.realtime.spi.ConnectionListener;
  *
  * @param byPeer as in {@link ConnectionListener#onClosed}
  */
-public record Ending(CloseReason reason, boolean byPeer) {
+record Ending(CloseReason reason, boolean byPeer) {
     /** Returns the ending by the peer's close frame. */
-    public static Ending ofPeer(CloseReason reason) {
+    static Ending ofPeer(CloseReason reason) {
         return new Ending(reason, true);
     }
 
     /** Returns an ending that this side has decided or detected. */
-    public static Ending local(CloseReason reason) {
+    static Ending local(CloseReason reason) {
         return new Ending(reason, false);
     }
 
     /** Returns the ending of a connection that ends without a closing handshake. */
-    public static Ending lost(String why) {
+    static Ending lost(String why) {
         return local(new CloseReason(CloseReason.ABNORMAL, why));
     }
 }

@@ -20,7 +20,7 @@ import org.jspecify.annotations.Nullable;
  * <p>It replaces the library's. Java-WebSocket 1.6.0 joins repeated headers with a semicolon, echoes the client's
  * {@code Connection} header, answers every refusal with 404 and then leaves the connection open.
  */
-public final class UpgradeRequest {
+final class UpgradeRequest {
     private static final String GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
     /**
@@ -63,7 +63,7 @@ public final class UpgradeRequest {
             .collect(Collectors.toUnmodifiableMap(text -> text, text -> text));
 
     /** The request cannot be upgraded. The message is the reason phrase. */
-    public static final class Refused extends Exception {
+    static final class Refused extends Exception {
         private static final long serialVersionUID = 1L;
 
         private final int status;
@@ -75,12 +75,12 @@ public final class UpgradeRequest {
         }
 
         /** Returns the HTTP status to answer with. */
-        public int status() {
+        int status() {
             return status;
         }
 
         /** Returns the reason phrase. */
-        public String reason() {
+        String reason() {
             return String.valueOf(getMessage());
         }
     }
@@ -99,7 +99,7 @@ public final class UpgradeRequest {
      * @throws Refused if it is malformed, has more than 64 headers, or does not ask for an upgrade that this server
      *     supports
      */
-    public static UpgradeRequest parse(ByteBuffer head) throws Refused {
+    static UpgradeRequest parse(ByteBuffer head) throws Refused {
         String[] lines = StandardCharsets.ISO_8859_1.decode(head).toString().split("\r\n", -1);
         String[] request = lines[0].split(" ", -1);
         boolean isRequest = request.length == 3 && request[1].startsWith("/") && request[2].startsWith("HTTP/");
@@ -193,7 +193,7 @@ public final class UpgradeRequest {
     }
 
     /** Returns what the client has sent, for the server's decision. */
-    public Handshake handshake(InetSocketAddress remote) {
+    Handshake handshake(InetSocketAddress remote) {
         int question = target.indexOf('?');
         return question < 0
                 ? new Handshake(target, "", headers, remote)
@@ -205,7 +205,7 @@ public final class UpgradeRequest {
      *
      * @param subprotocol the subprotocol of the connection; null for none
      */
-    public ByteBuffer accept(@Nullable String subprotocol) {
+    ByteBuffer accept(@Nullable String subprotocol) {
         return ascii("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
                 + "Sec-WebSocket-Accept: " + acceptKey(header("Sec-WebSocket-Key")) + "\r\n"
                 + (subprotocol == null ? "" : "Sec-WebSocket-Protocol: " + subprotocol + "\r\n")
@@ -213,7 +213,7 @@ public final class UpgradeRequest {
     }
 
     /** Returns an answer that refuses the upgrade. The connection ends after it. */
-    public static ByteBuffer refusal(int status, String reason) {
+    static ByteBuffer refusal(int status, String reason) {
         return ascii("HTTP/1.1 " + status + " " + reason.replaceAll("[^\\x20-\\x7E]", "?")
                 + "\r\nConnection: close\r\nContent-Length: 0\r\n"
                 + (status == 426 ? "Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n" : "")

@@ -30,9 +30,9 @@ import org.slf4j.LoggerFactory;
  * closing handshake, deadlines, and the calls of the listener. The first cause of the end is recorded, and later ones
  * are ignored.
  *
- * <p>The transport reads from the {@link Socket}, and hands over what it has read. It calls the methods under "the
- * transport" one at a time, in the order of what happens; they call the listener. Any thread may call the methods of
- * {@link Connection}; none of these calls the listener. It has no lock.
+ * <p>The transport reads from the {@link Socket}, and hands over what it has read. It calls {@link #upgrade}, {@link
+ * #receive}, {@link #drained} and {@link #tellClosed} one at a time, since they call the listener. Any thread may call
+ * all other methods, which never call it. The class has no lock.
  */
 public final class WebSocketConnection implements Connection, FrameReader.Sink {
     private static final Logger LOG = LoggerFactory.getLogger(WebSocketConnection.class);

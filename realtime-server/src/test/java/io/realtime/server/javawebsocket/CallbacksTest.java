@@ -26,8 +26,16 @@ import org.junit.jupiter.api.Timeout;
 /** Whose turn it is to call a connection's listener. */
 @Timeout(10)
 class CallbacksTest {
-    private static final String REQUEST = "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            + "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
+    private static final String REQUEST = String.join(
+            "\r\n",
+            "GET / HTTP/1.1",
+            "Host: x",
+            "Upgrade: websocket",
+            "Connection: Upgrade",
+            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+            "Sec-WebSocket-Version: 13",
+            "",
+            "");
 
     private final List<String> called = new ArrayList<>();
     private final ConnectionListener listener = mock(ConnectionListener.class);

@@ -28,8 +28,16 @@ class WebSocketConnectionTest {
     private static final Duration UPGRADE = Duration.ofSeconds(10);
     private static final ServerTransport.Config CONFIG =
             new ServerTransport.Config(new InetSocketAddress(0), 1_000, 1_000, UPGRADE, 1_000, 1, 1, 1, null);
-    private static final String REQUEST = "GET / HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
-            + "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
+    private static final String REQUEST = String.join(
+            "\r\n",
+            "GET / HTTP/1.1",
+            "Host: x",
+            "Upgrade: websocket",
+            "Connection: Upgrade",
+            "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+            "Sec-WebSocket-Version: 13",
+            "",
+            "");
 
     private final ManualScheduler time = new ManualScheduler();
     private final List<String> heard = new ArrayList<>();
