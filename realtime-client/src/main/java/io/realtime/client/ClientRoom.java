@@ -3,6 +3,8 @@ package io.realtime.client;
 import io.realtime.Event;
 import io.realtime.Message;
 import io.realtime.Subscription;
+import io.realtime.client.internal.callback.CallbackDispatcher;
+import io.realtime.client.internal.connection.ClientEngine;
 import io.realtime.internal.Durations;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
@@ -80,7 +82,7 @@ public final class ClientRoom {
 
     /** Sends a message to the server about this room; see {@link RealtimeClient#send}. */
     public <T> CompletableFuture<Void> send(Event<T> event, T data) {
-        return engine.send(event, data, name);
+        return engine.sender().send(event, data, name);
     }
 
     /**

@@ -31,6 +31,4 @@ public record ConnectionState(
         /** Nothing happens until the next {@link RealtimeClient#connect}. */
         CLOSED
     }
-
-    static final ConnectionState IDLE = new ConnectionState(Status.IDLE, 0, Duration.ZERO, null);
 }

@@ -3,45 +3,19 @@ package io.realtime.client;
 import io.realtime.Event;
 import io.realtime.PayloadException;
 import io.realtime.RealtimeException;
-import io.realtime.internal.wire.Payloads;
 import org.jspecify.annotations.Nullable;
 
-/** A message that the client gave up. Immutable. */
-public final class DroppedMessage {
-    private final String name;
-    private final @Nullable String room;
-    private final Outbox.@Nullable OutboxEntry entry;
-    private final Payloads payloads;
-    private final RealtimeException cause;
-
-    /** @param entry null when the payload could not be read from its file */
-    DroppedMessage(
-            String name,
-            @Nullable String room,
-            Outbox.@Nullable OutboxEntry entry,
-            Payloads payloads,
-            RealtimeException cause) {
-        this.name = name;
-        this.room = room;
-        this.entry = entry;
-        this.payloads = payloads;
-        this.cause = cause;
-    }
-
-    /** Returns the cost of keeping this, in bytes. */
-    long cost() {
-        return Untold.FAILURE_BYTES + (entry == null ? 0 : entry.wireLength());
-    }
-
+/**
+ * A message that the client gave up. Immutable. Only the client makes them; an application may implement this in a test
+ * of its own listener.
+ */
+public interface DroppedMessage {
     /** Returns the name of its event. */
-    public String name() {
-        return name;
-    }
+    String name();
 
     /** Returns the room that it was for, or null if it was for no room. */
-    public @Nullable String room() {
-        return room;
-    }
+    @Nullable
+    String room();
 
     /**
      * Returns the payload, decoded again from what would have been sent; null only for an {@code Event<Void>}.
@@ -50,15 +24,7 @@ public final class DroppedMessage {
      * @throws PayloadException when the payload does not fit the event's type: the message was stored by an earlier
      *     version of the application, its type can be written but not read, or the file was damaged
      */
-    public <T> T data(Event<T> event) {
-        if (!event.name().equals(name)) {
-            throw new IllegalArgumentException("the message is a '" + name + "', not a '" + event.name() + "'");
-        }
-        if (entry == null) {
-            throw new PayloadException("the payload was damaged in its file");
-        }
-        return entry.data(payloads.of(event.type()));
-    }
+    <T> T data(Event<T> event);
 
     /**
      * Returns why it was dropped. The code is {@code overloaded} when the outbox overflowed, {@code too_big}, {@code
@@ -67,13 +33,5 @@ public final class DroppedMessage {
      * named another user than before (it may have been processed for the former user). For a message of an earlier
      * process it may also be the server's answer.
      */
-    public RealtimeException cause() {
-        return cause;
-    }
-
-    /** Returns the event, the room and the cause, but not the payload, which belongs to the application. */
-    @Override
-    public String toString() {
-        return "DroppedMessage{name=" + name() + ", room=" + room() + ", cause=" + cause + "}";
-    }
+    RealtimeException cause();
 }

@@ -40,19 +40,23 @@ public final class OutboxLimits {
         return new Builder();
     }
 
-    int messages() {
+    /** Returns how many messages may wait. */
+    public int messages() {
         return messages;
     }
 
-    long bytes() {
+    /** Returns how many encoded bytes may wait. */
+    public long bytes() {
         return bytes;
     }
 
-    Overflow overflow() {
+    /** Returns what happens beyond the limits. */
+    public Overflow overflow() {
         return overflow;
     }
 
-    Duration maxAge() {
+    /** Returns the age after which a message that is not in flight is dropped. */
+    public Duration maxAge() {
         return maxAge;
     }
 

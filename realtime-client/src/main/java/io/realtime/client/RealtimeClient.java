@@ -9,10 +9,16 @@ import io.realtime.StreamListener;
 import io.realtime.StreamRequest;
 import io.realtime.Subscription;
 import io.realtime.client.ConnectionState.Status;
-import io.realtime.client.javawebsocket.JavaWebSocketClientTransport;
+import io.realtime.client.internal.callback.CallbackDispatcher;
+import io.realtime.client.internal.callback.SerialExecutor;
+import io.realtime.client.internal.connection.BlockingTokens;
+import io.realtime.client.internal.connection.ClientConfig;
+import io.realtime.client.internal.connection.ClientEngine;
+import io.realtime.client.internal.connection.ClientThreads;
+import io.realtime.client.internal.connection.TargetRules;
+import io.realtime.client.internal.transport.JavaWebSocketClientTransport;
 import io.realtime.gson.GsonCodec;
 import io.realtime.internal.Durations;
-import io.realtime.internal.SystemScheduler;
 import io.realtime.internal.wire.Names;
 import io.realtime.internal.wire.Payloads;
 import io.realtime.internal.wire.Protocol;
@@ -24,17 +30,12 @@ import java.net.URI;
 import java.security.SecureRandom;
 import java.time.Duration;
 import java.util.Collections;
-import java.util.Locale;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Random;
 import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
-import java.util.concurrent.LinkedBlockingQueue;
-import java.util.concurrent.ThreadFactory;
-import java.util.concurrent.ThreadPoolExecutor;
-import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import javax.net.ssl.SSLSocketFactory;
 import org.jspecify.annotations.Nullable;
@@ -53,20 +54,14 @@ public final class RealtimeClient implements AutoCloseable {
 
     private final ClientEngine engine;
     private final CallbackDispatcher callbacks;
-    private final Runnable release;
-    private final Runnable awaitReleased;
+    private final ClientThreads threads;
     private final String description;
 
     private RealtimeClient(
-            ClientEngine engine,
-            CallbackDispatcher callbacks,
-            Runnable release,
-            Runnable awaitReleased,
-            String description) {
+            ClientEngine engine, CallbackDispatcher callbacks, ClientThreads threads, String description) {
         this.engine = engine;
         this.callbacks = callbacks;
-        this.release = release;
-        this.awaitReleased = awaitReleased;
+        this.threads = threads;
         this.description = description;
     }
 
@@ -162,8 +157,8 @@ public final class RealtimeClient implements AutoCloseable {
      * @param grace how long delivery may take; zero or less closes at once
      */
     public void close(Duration grace) {
-        engine.close(Durations.clamp(grace), release);
-        awaitReleased.run();
+        engine.close(Durations.clamp(grace), () -> threads.release(callbacks));
+        threads.awaitEnd();
     }
 
     /**
@@ -205,7 +200,7 @@ public final class RealtimeClient implements AutoCloseable {
      *     the message: it is not sent, or not sent again. If it was sent before, it may still be handled
      */
     public <T> CompletableFuture<Void> send(Event<T> event, T data) {
-        return engine.send(event, data, null);
+        return engine.sender().send(event, data, null);
     }
 
     /** Like {@link #request(Request, Object, Duration)}, within 10 s. */
@@ -226,7 +221,7 @@ public final class RealtimeClient implements AutoCloseable {
      *     the outbox is full or 1,000 requests are open
      */
     public <Q, R> CompletableFuture<R> request(Request<Q, R> request, Q data, Duration timeout) {
-        return engine.calls().request(request, data, Durations.positive("timeout", timeout));
+        return engine.calls().outgoing().request(request, data, Durations.positive("timeout", timeout));
     }
 
     /**
@@ -238,7 +233,7 @@ public final class RealtimeClient implements AutoCloseable {
      * @throws io.realtime.RealtimeException with code {@code overloaded} when too much waits for the callbacks
      */
     public <Q, T> Subscription stream(StreamRequest<Q, T> request, Q data, StreamListener<? super T> listener) {
-        return engine.calls().stream(request, data, Objects.requireNonNull(listener, "listener"), callbacks.executor());
+        return engine.calls().outgoing().stream(request, data, listener, callbacks.executor());
     }
 
     /**
@@ -252,7 +247,7 @@ public final class RealtimeClient implements AutoCloseable {
     public <Q, T> Subscription stream(
             StreamRequest<Q, T> request, Q data, StreamListener<? super T> listener, Executor executor) {
         Executor inOrder = callbacks.forListener(Objects.requireNonNull(executor, "executor"));
-        return engine.calls().stream(request, data, Objects.requireNonNull(listener, "listener"), inOrder);
+        return engine.calls().outgoing().stream(request, data, listener, inOrder);
     }
 
     /**
@@ -261,12 +256,12 @@ public final class RealtimeClient implements AutoCloseable {
      * @throws IllegalArgumentException when the name has a handler already
      */
     public <Q, R> Subscription onRequest(Request<Q, R> request, RequestHandler<Q, R> handler) {
-        return onRequestAsync(request, question -> CompletableFuture.completedFuture(handler.handle(question)));
+        return onRequestAsync(request, data -> CompletableFuture.completedFuture(handler.handle(data)));
     }
 
     /** Like {@link #onRequest}, with an answer that comes later. */
     public <Q, R> Subscription onRequestAsync(Request<Q, R> request, RequestHandler.Async<Q, R> handler) {
-        return engine.calls().onRequest(request, handler);
+        return engine.calls().incoming().onRequest(request, handler);
     }
 
     /**
@@ -276,12 +271,12 @@ public final class RealtimeClient implements AutoCloseable {
      * @throws IllegalArgumentException when the name has a handler already
      */
     public <Q, T> Subscription onStream(StreamRequest<Q, T> request, StreamHandler<Q, T> handler) {
-        return engine.calls().onStream(request, handler);
+        return engine.calls().incoming().onStream(request, handler);
     }
 
     /** Like {@link #onStream}, without a thread for each stream. */
     public <Q, T> Subscription onStreamAsync(StreamRequest<Q, T> request, StreamHandler.Async<Q, T> handler) {
-        return engine.calls().onStreamAsync(request, handler);
+        return engine.calls().incoming().onStreamAsync(request, handler);
     }
 
     /**
@@ -341,19 +336,7 @@ public final class RealtimeClient implements AutoCloseable {
         private ClientListener listener = new ClientListener() {};
 
         private Builder(URI server) {
-            String scheme = String.valueOf(server.getScheme()).toLowerCase(Locale.ROOT);
-            require(String.valueOf(server.getRawAuthority()).indexOf('@') < 0, "the address holds a user; use token");
-            // A query may hold a token, so it is not shown.
-            String shown = scheme + "://" + server.getRawAuthority() + server.getRawPath();
-            require(scheme.equals("ws") || scheme.equals("wss"), "'" + shown + "' does not begin with ws:// or wss://");
-            require(server.getRawFragment() == null, "'" + shown + "' has a fragment");
-            try {
-                new ClientTransport.Target(server, Collections.emptyMap(), "", 0, 0);
-            } catch (IllegalArgumentException unfit) {
-                throw new IllegalArgumentException("'" + shown + "': " + unfit.getMessage(), unfit);
-            }
-            // The scheme is in lower case from here on.
-            this.server = URI.create(scheme + server.toString().substring(scheme.length()));
+            this.server = TargetRules.requireAddress(server);
         }
 
         /** Sets the provider of the token, which is asked before every attempt; default: no token. */
@@ -368,7 +351,7 @@ public final class RealtimeClient implements AutoCloseable {
          * @throws IllegalArgumentException when it holds a line break or another control character
          */
         public Builder token(String fixed) {
-            require(isPrintable(fixed), "the token holds a control character");
+            TargetRules.requireToken(fixed);
             return token(() -> CompletableFuture.completedFuture(fixed));
         }
 
@@ -379,14 +362,7 @@ public final class RealtimeClient implements AutoCloseable {
          *     value hold a line break or another control character
          */
         public Builder header(String name, String value) {
-            String lower = name.toLowerCase(Locale.ROOT);
-            require(name.matches("[A-Za-z0-9!#$%&'*+.^_`|~-]+"), "'" + name + "' is not a header name");
-            boolean isUpgrades = lower.startsWith("sec-websocket-")
-                    || lower.equals("host")
-                    || lower.equals("connection")
-                    || lower.equals("upgrade");
-            require(!isUpgrades, "header '" + name + "' belongs to the upgrade");
-            require(isPrintable(value), "the value of header '" + name + "' holds a control character");
+            TargetRules.requireHeader(name, value);
             headers.put(name, value);
             return this;
         }
@@ -565,15 +541,13 @@ public final class RealtimeClient implements AutoCloseable {
             }
             StrictJson.requireGson();
             ClientTransport carrier = transport == null ? new JavaWebSocketClientTransport(tls) : transport;
-            SystemScheduler ownScheduler = scheduler == null ? new SystemScheduler("realtime-client") : null;
-            ThreadPoolExecutor ownExecutor = callbackExecutor == null ? callbackThread(substitute) : null;
-            Scheduler time = ownScheduler != null ? ownScheduler : Objects.requireNonNull(scheduler);
+            ClientThreads threads = new ClientThreads(scheduler, callbackExecutor, substitute);
             CallbackDispatcher callbacks = new CallbackDispatcher(
-                    ownExecutor != null ? ownExecutor : Objects.requireNonNull(callbackExecutor),
+                    threads.callbacks(),
                     substitute,
                     inboundBytes,
                     listener,
-                    time,
+                    threads.scheduler(),
                     new Payloads(codec == null ? GsonCodec.create() : codec));
             ClientTransport.Target target = new ClientTransport.Target(
                     server,
@@ -587,51 +561,20 @@ public final class RealtimeClient implements AutoCloseable {
                     backoff,
                     heartbeat,
                     outbox,
-                    outboxFile,
+                    outboxFile == null ? null : outboxFile.file(),
                     tokenTimeout,
                     connectTimeout,
                     carrier,
-                    time,
+                    threads.scheduler(),
                     random == null ? new SecureRandom() : random);
-            Runnable release = () -> {
-                if (ownScheduler != null) {
-                    ownScheduler.close();
-                }
-                if (ownExecutor != null) {
-                    // As a callback, so that it comes after all that wait.
-                    callbacks.execute(ownExecutor::shutdown);
-                }
-            };
-            Runnable awaitReleased = ownScheduler == null ? () -> {} : ownScheduler::awaitEnd;
-            return new RealtimeClient(
-                    new ClientEngine(config, callbacks), callbacks, release, awaitReleased, target.toString());
-        }
-
-        /** @param afterwards runs the tasks that come after the thread has ended with its client */
-        static ThreadPoolExecutor callbackThread(Executor afterwards) {
-            ThreadFactory threads = task -> {
-                Thread thread = new Thread(task, "realtime-client-callbacks");
-                thread.setDaemon(true);
-                return thread;
-            };
-            return new ThreadPoolExecutor(
-                    0,
-                    1,
-                    10,
-                    TimeUnit.SECONDS,
-                    new LinkedBlockingQueue<>(),
-                    threads,
-                    (task, ended) -> afterwards.execute(task));
+            ClientEngine engine = new ClientEngine(config, callbacks);
+            return new RealtimeClient(engine, callbacks, threads, target.toString());
         }
 
         private static Duration requireTimeout(String name, Duration timeout) {
             require(!timeout.isNegative() && !timeout.isZero(), name + " " + timeout + " is not positive");
             require(timeout.compareTo(LONGEST_TIMEOUT) <= 0, name + " " + timeout + " is above " + LONGEST_TIMEOUT);
             return timeout;
-        }
-
-        private static boolean isPrintable(String text) {
-            return text.chars().noneMatch(Character::isISOControl);
         }
 
         private static void require(boolean holds, String otherwise) {

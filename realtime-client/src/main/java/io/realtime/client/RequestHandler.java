@@ -17,7 +17,7 @@ public interface RequestHandler<Q, R> {
      * @throws Exception a {@link io.realtime.RealtimeException} is the answer, with its code and message; any other is
      *     answered with {@code internal} and reaches {@link ClientListener#onError}
      */
-    R handle(Q question) throws Exception;
+    R handle(Q request) throws Exception;
 
     /**
      * A handler that answers later, for example when a user clicks, without blocking the callback executor until then.
@@ -33,6 +33,6 @@ public interface RequestHandler<Q, R> {
          * @return completes with the reply, or fails as {@link RequestHandler#handle} would
          * @throws Exception as for {@link RequestHandler#handle}
          */
-        CompletionStage<R> handle(Q question) throws Exception;
+        CompletionStage<R> handle(Q request) throws Exception;
     }
 }

@@ -17,7 +17,7 @@ public interface StreamHandler<Q, T> {
      * @throws Exception ends the stream: a {@link io.realtime.RealtimeException} with its code and message; any other
      *     with {@code internal}, and it reaches {@link ClientListener#onError}
      */
-    void handle(Q question, StreamSink<T> out) throws Exception;
+    void handle(Q request, StreamSink<T> out) throws Exception;
 
     /**
      * A handler without a thread of its own, which uses {@link StreamSink#offer} and {@link StreamSink#onReady}.
@@ -33,6 +33,6 @@ public interface StreamHandler<Q, T> {
          *
          * @throws Exception as for {@link StreamHandler#handle}
          */
-        void handle(Q question, StreamSink<T> out) throws Exception;
+        void handle(Q request, StreamSink<T> out) throws Exception;
     }
 }

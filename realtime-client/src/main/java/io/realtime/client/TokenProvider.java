@@ -1,5 +1,6 @@
 package io.realtime.client;
 
+import io.realtime.client.internal.connection.BlockingTokens;
 import java.util.concurrent.CompletionStage;
 import java.util.function.Supplier;
 

@@ -13,6 +13,8 @@ import io.realtime.Request;
 import io.realtime.Subscription;
 import io.realtime.client.ConnectionState.Status;
 import io.realtime.client.World.Say;
+import io.realtime.client.internal.callback.CallbackDispatcher;
+import io.realtime.client.internal.callback.Inbound;
 import io.realtime.gson.GsonCodec;
 import io.realtime.internal.wire.Envelope;
 import io.realtime.internal.wire.Payloads;

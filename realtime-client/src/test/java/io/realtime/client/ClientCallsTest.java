@@ -19,6 +19,8 @@ import io.realtime.StreamSink;
 import io.realtime.Subscription;
 import io.realtime.TypeRef;
 import io.realtime.client.World.Say;
+import io.realtime.client.internal.outbox.BrokenDisk;
+import io.realtime.client.internal.outbox.OutboxFile;
 import io.realtime.internal.wire.Envelope;
 import io.realtime.internal.wire.Protocol;
 import java.io.IOException;
@@ -968,7 +970,8 @@ class ClientCallsTest {
     private void start() {
         try {
             world.use(world.builder()
-                    .outboxFile(FileOutbox.open(directory.resolve("outbox"), world.time, () -> {}, new BrokenDisk())));
+                    .outboxFile(new FileOutbox(
+                            OutboxFile.open(directory.resolve("outbox"), world.time, () -> {}, new BrokenDisk()))));
         } catch (IOException failure) {
             throw new AssertionError(failure);
         }

@@ -11,6 +11,7 @@ import io.realtime.CloseReason;
 import io.realtime.ConnectionException;
 import io.realtime.ErrorCode;
 import io.realtime.client.ConnectionState.Status;
+import io.realtime.client.internal.connection.Failures;
 import io.realtime.spi.UpgradeException;
 import java.io.IOException;
 import java.security.cert.CertificateException;

@@ -10,6 +10,10 @@ import io.realtime.Event;
 import io.realtime.PayloadException;
 import io.realtime.RealtimeException;
 import io.realtime.client.World.Say;
+import io.realtime.client.internal.outbox.BrokenDisk;
+import io.realtime.client.internal.outbox.OutboxFile;
+import io.realtime.client.internal.outbox.OutboxJournal;
+import io.realtime.client.internal.outbox.StoredMessage;
 import io.realtime.internal.wire.Envelope;
 import io.realtime.internal.wire.Protocol;
 import java.io.IOException;
@@ -78,7 +82,7 @@ class ClientFileOutboxTest {
 
     private FileOutbox open(Path file) {
         try {
-            return FileOutbox.open(file, this::write, () -> {}, disk);
+            return new FileOutbox(OutboxFile.open(file, this::write, () -> {}, disk));
         } catch (IOException failure) {
             throw new AssertionError(failure);
         }
@@ -293,7 +297,7 @@ class ClientFileOutboxTest {
         OutboxJournal journal = OutboxJournal.open(directory.resolve("outbox"), new BrokenDisk());
         assertEquals(
                 List.of(3L),
-                journal.takeRestored().stream().map(OutboxJournal.Stored::seq).toList());
+                journal.takeRestored().stream().map(StoredMessage::seq).toList());
         journal.close();
     }
 

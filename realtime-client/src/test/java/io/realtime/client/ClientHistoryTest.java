@@ -12,6 +12,7 @@ import io.realtime.Message;
 import io.realtime.Position;
 import io.realtime.RealtimeException;
 import io.realtime.RemoteException;
+import io.realtime.client.internal.room.HistoryReader;
 import io.realtime.internal.wire.Envelope;
 import io.realtime.internal.wire.Protocol;
 import java.time.Instant;

@@ -10,6 +10,8 @@ import io.realtime.RealtimeException;
 import io.realtime.Request;
 import io.realtime.StreamRequest;
 import io.realtime.client.World.Say;
+import io.realtime.client.internal.call.PendingAnswers;
+import io.realtime.client.internal.callback.CallbackDispatcher;
 import io.realtime.internal.wire.Envelope;
 import io.realtime.internal.wire.Protocol;
 import java.util.ArrayDeque;

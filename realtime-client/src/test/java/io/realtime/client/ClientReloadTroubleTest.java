@@ -10,6 +10,8 @@ import com.google.gson.stream.JsonWriter;
 import io.realtime.Event;
 import io.realtime.Position;
 import io.realtime.Subscription;
+import io.realtime.client.internal.callback.CallbackDispatcher;
+import io.realtime.client.internal.callback.Reloads;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;

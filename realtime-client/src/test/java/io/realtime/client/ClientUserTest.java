@@ -12,6 +12,8 @@ import io.realtime.Request;
 import io.realtime.StreamListener;
 import io.realtime.StreamRequest;
 import io.realtime.client.World.Say;
+import io.realtime.client.internal.outbox.BrokenDisk;
+import io.realtime.client.internal.outbox.OutboxFile;
 import io.realtime.internal.wire.Protocol;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -51,7 +53,7 @@ class ClientUserTest {
 
     private FileOutbox open() {
         try {
-            return FileOutbox.open(directory.resolve("outbox"), world.time, () -> {}, disk);
+            return new FileOutbox(OutboxFile.open(directory.resolve("outbox"), world.time, () -> {}, disk));
         } catch (IOException failure) {
             throw new AssertionError(failure);
         }

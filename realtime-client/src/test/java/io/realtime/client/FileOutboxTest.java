@@ -6,6 +6,11 @@ import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.realtime.client.World.Say;
+import io.realtime.client.internal.outbox.BrokenDisk;
+import io.realtime.client.internal.outbox.JournalDisk;
+import io.realtime.client.internal.outbox.OutboxFile;
+import io.realtime.client.internal.outbox.OutboxJournal;
+import io.realtime.client.internal.outbox.StoredMessage;
 import java.io.IOException;
 import java.net.URI;
 import java.nio.channels.FileChannel;
@@ -117,7 +122,7 @@ class FileOutboxTest {
         assertEquals(unused + " is closed", refusal.getMessage());
     }
 
-    private static String json(OutboxJournal.Stored message) {
+    private static String json(StoredMessage message) {
         return StandardCharsets.UTF_8.decode(message.payload().duplicate()).toString();
     }
 
@@ -134,7 +139,7 @@ class FileOutboxTest {
         outbox.sync().join();
 
         Path copy = Files.write(directory.resolve("copy"), asAfterACrash);
-        OutboxJournal journal = OutboxJournal.open(copy, new OutboxJournal.Disk());
+        OutboxJournal journal = OutboxJournal.open(copy, new JournalDisk());
         assertEquals("{\"text\":\"kept\"}", json(journal.takeRestored().get(0)));
         journal.close();
     }
@@ -150,7 +155,7 @@ class FileOutboxTest {
             assertThrows(CompletionException.class, sent::join);
             outbox.sync().join();
         }
-        OutboxJournal journal = OutboxJournal.open(file(), new OutboxJournal.Disk());
+        OutboxJournal journal = OutboxJournal.open(file(), new JournalDisk());
         assertEquals(100, journal.takeRestored().size());
         journal.close();
     }
@@ -160,7 +165,7 @@ class FileOutboxTest {
     void fileIsInUseUntilItIsClosed() throws IOException {
         FileOutbox.open(file()).close();
         BrokenDisk disk = new BrokenDisk();
-        FileOutbox outbox = FileOutbox.open(file(), Runnable::run, () -> {}, disk);
+        FileOutbox outbox = new FileOutbox(OutboxFile.open(file(), Runnable::run, () -> {}, disk));
         List<String> seen = new ArrayList<>(); // asserted later: what is thrown here would only be logged
         Path lockFile = directory.resolve("outbox.lock");
         disk.onClose = () -> {
@@ -206,7 +211,7 @@ class FileOutboxTest {
         RealtimeClient client = builder(outbox).callbackExecutor(neverRun::add).build();
         CompletableFuture<Void> sent = client.send(World.SAY, new Say("kept"));
         client.close();
-        OutboxJournal journal = OutboxJournal.open(file(), new OutboxJournal.Disk());
+        OutboxJournal journal = OutboxJournal.open(file(), new JournalDisk());
         assertEquals("{\"text\":\"kept\"}", json(journal.takeRestored().get(0)));
         journal.close();
         assertFalse(sent.isDone());
@@ -226,7 +231,7 @@ class FileOutboxTest {
             outbox.sync().join();
             assertEquals(100, sent.stream().filter(one -> !one.isDone()).count());
         }
-        OutboxJournal journal = OutboxJournal.open(file(), new OutboxJournal.Disk());
+        OutboxJournal journal = OutboxJournal.open(file(), new JournalDisk());
         assertEquals(100, journal.takeRestored().size());
         journal.close();
     }
@@ -282,16 +287,16 @@ class FileOutboxTest {
     void threadThatIsInterruptedWhileItClosesLosesNothing() throws IOException {
         Thread closer = Thread.currentThread();
         AtomicBoolean isClosing = new AtomicBoolean();
-        OutboxJournal.Disk disk = new OutboxJournal.Disk() {
+        JournalDisk disk = new JournalDisk() {
             @Override
-            Object key(Path path) throws IOException {
+            public Object key(Path path) throws IOException {
                 if (isClosing.getAndSet(false)) {
                     closer.interrupt();
                 }
                 return super.key(path);
             }
         };
-        FileOutbox outbox = FileOutbox.open(file(), neverRun -> {}, () -> {}, disk);
+        FileOutbox outbox = new FileOutbox(OutboxFile.open(file(), neverRun -> {}, () -> {}, disk));
         RealtimeClient client = builder(outbox).build();
         CompletableFuture<Void> sent = client.send(World.SAY, new Say("kept"));
         isClosing.set(true);
@@ -303,7 +308,7 @@ class FileOutboxTest {
     }
 
     private int stored() throws IOException {
-        OutboxJournal journal = OutboxJournal.open(file(), new OutboxJournal.Disk());
+        OutboxJournal journal = OutboxJournal.open(file(), new JournalDisk());
         journal.close();
         return journal.takeRestored().size();
     }
@@ -348,11 +353,11 @@ class FileOutboxTest {
         threads.forEach(FileOutboxTest::join);
         client.close();
         outbox.sync().join();
-        OutboxJournal journal = OutboxJournal.open(file(), new OutboxJournal.Disk());
+        OutboxJournal journal = OutboxJournal.open(file(), new JournalDisk());
         journal.close();
-        List<OutboxJournal.Stored> kept = journal.takeRestored();
+        List<StoredMessage> kept = journal.takeRestored();
         assertEquals(50, kept.size());
-        for (OutboxJournal.Stored message : kept) {
+        for (StoredMessage message : kept) {
             String text = json(message).replaceAll(".*:\"|\"}", "");
             assertTrue(sent.remove(text), text);
         }

@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.realtime.Backoff;
 import io.realtime.Heartbeat;
+import io.realtime.client.internal.connection.ClientThreads;
 import io.realtime.internal.wire.Protocol;
 import io.realtime.spi.ClientTransport;
 import io.realtime.testing.ManualScheduler;
@@ -145,7 +146,7 @@ class RealtimeClientBuilderTest {
     @Test
     void endedCallbackThreadPassesItsTasksOn() {
         List<Runnable> passedOn = new ArrayList<>();
-        ThreadPoolExecutor thread = RealtimeClient.Builder.callbackThread(passedOn::add);
+        ThreadPoolExecutor thread = ClientThreads.callbackThread(passedOn::add);
         thread.shutdown();
         Runnable task = () -> {};
         thread.execute(task); // a refusal would be logged as one of the application's executor
