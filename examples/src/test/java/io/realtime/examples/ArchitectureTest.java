@@ -2,6 +2,8 @@ package io.realtime.examples;
 
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.classes;
 import static com.tngtech.archunit.lang.syntax.ArchRuleDefinition.noClasses;
+import static com.tngtech.archunit.library.Architectures.layeredArchitecture;
+import static com.tngtech.archunit.library.dependencies.SlicesRuleDefinition.slices;
 
 import com.tngtech.archunit.base.DescribedPredicate;
 import com.tngtech.archunit.core.domain.JavaAccess;
@@ -100,6 +102,7 @@ class ArchitectureTest {
             .dependOnClassesThat()
             .resideInAnyPackage(
                     "io.realtime.server",
+                    "io.realtime.server.internal..",
                     "io.realtime.server.javawebsocket..",
                     "io.realtime.internal.calls..",
                     "io.realtime.internal.wire..",
@@ -107,6 +110,51 @@ class ArchitectureTest {
                     "io.realtime.testing..",
                     "io.realtime.examples..",
                     "org.java_websocket..");
+
+    /** The floors of the server, the highest first: each knows those below it, and none above. */
+    @ArchTest
+    static final ArchRule FLOORS_OF_THE_SERVER = layeredArchitecture()
+            .consideringOnlyDependenciesInAnyPackage("io.realtime.server.internal..")
+            .layer("core")
+            .definedBy("io.realtime.server.internal")
+            .layer("connection")
+            .definedBy("io.realtime.server.internal.connection..")
+            .layer("dispatch")
+            .definedBy("io.realtime.server.internal.dispatch..")
+            .layer("session")
+            .definedBy("io.realtime.server.internal.session..")
+            .layer("room")
+            .definedBy("io.realtime.server.internal.room..")
+            .layer("execution")
+            .definedBy("io.realtime.server.internal.execution..")
+            .layer("limits")
+            .definedBy("io.realtime.server.internal.limits..")
+            .whereLayer("core")
+            .mayNotBeAccessedByAnyLayer()
+            .whereLayer("connection")
+            .mayOnlyBeAccessedByLayers("core")
+            .whereLayer("dispatch")
+            .mayOnlyBeAccessedByLayers("core", "connection")
+            .whereLayer("session")
+            .mayOnlyBeAccessedByLayers("core", "connection", "dispatch")
+            .whereLayer("room")
+            .mayOnlyBeAccessedByLayers("core", "connection", "dispatch", "session")
+            .whereLayer("execution")
+            .mayOnlyBeAccessedByLayers("core", "connection", "dispatch", "session", "room")
+            .whereLayer("limits")
+            .mayOnlyBeAccessedByLayers("core", "connection", "dispatch", "session", "room");
+
+    /** The public package is for applications: what is in it and public may be named by them. */
+    @ArchTest
+    static final ArchRule PUBLIC_PACKAGE_OF_THE_SERVER_HOLDS_ITS_API = classes()
+            .that()
+            .resideInAPackage("io.realtime.server")
+            .and()
+            .areTopLevelClasses()
+            .and()
+            .doNotHaveSimpleName("package-info")
+            .should()
+            .bePublic();
 
     @ArchTest
     static final ArchRule ONLY_ITS_TRANSPORT_KNOWS_NETTY = noClasses()
@@ -151,7 +199,63 @@ class ArchitectureTest {
             .resideInAPackage("io.realtime.examples..")
             .should()
             .dependOnClassesThat()
-            .resideInAnyPackage("io.realtime.internal..", "org.java_websocket..", "io.realtime.netty..");
+            .resideInAnyPackage(
+                    "io.realtime.internal..",
+                    "io.realtime.client.internal..",
+                    "org.java_websocket..",
+                    "io.realtime.netty..");
+
+    @ArchTest
+    static final ArchRule CLIENT_PACKAGES_HAVE_NO_CYCLE =
+            slices().matching("io.realtime.client.internal.(*)..").should().beFreeOfCycles();
+
+    @ArchTest
+    static final ArchRule CLIENT_PACKAGES_CALL_DOWNWARDS = layeredArchitecture()
+            .consideringOnlyDependenciesInLayers()
+            .layer("connection")
+            .definedBy("io.realtime.client.internal.connection..")
+            .layer("call")
+            .definedBy("io.realtime.client.internal.call..")
+            .layer("room")
+            .definedBy("io.realtime.client.internal.room..")
+            .layer("outbox")
+            .definedBy("io.realtime.client.internal.outbox..")
+            .layer("callback")
+            .definedBy("io.realtime.client.internal.callback..")
+            .layer("transport")
+            .definedBy("io.realtime.client.internal.transport..")
+            .whereLayer("connection")
+            .mayNotBeAccessedByAnyLayer()
+            .whereLayer("call")
+            .mayOnlyBeAccessedByLayers("connection")
+            .whereLayer("room")
+            .mayOnlyBeAccessedByLayers("connection")
+            .whereLayer("outbox")
+            .mayOnlyBeAccessedByLayers("connection", "call")
+            .whereLayer("callback")
+            .mayOnlyBeAccessedByLayers("connection", "call", "room", "outbox")
+            .whereLayer("transport")
+            .mayNotBeAccessedByAnyLayer();
+
+    /** The client's implementation knows the values and interfaces of its API, but not the classes that use it. */
+    @ArchTest
+    static final ArchRule CLIENT_IMPLEMENTATION_KNOWS_NO_ENTRY_POINT = noClasses()
+            .that()
+            .resideInAPackage("io.realtime.client.internal..")
+            .should()
+            .dependOnClassesThat()
+            .haveNameMatching("io\\.realtime\\.client\\.(RealtimeClient|ClientRoom|FileOutbox)(\\$.*)?");
+
+    @ArchTest
+    static final ArchRule CLIENT_PACKAGE_IS_API_ALONE = classes()
+            .that()
+            .resideInAPackage("io.realtime.client")
+            .and()
+            .areTopLevelClasses()
+            .and()
+            .doNotHaveSimpleName("package-info")
+            .should()
+            .bePublic();
 
     @ArchTest
     static final ArchRule EVERY_PACKAGE_IS_NULL_MARKED = classes()
@@ -177,6 +281,22 @@ class ArchitectureTest {
                     type.getMembers().stream()
                             .filter(ArchitectureTest::isOffered)
                             .flatMap(member -> thirdParty(member).map(used -> member.getFullName() + " names " + used))
+                            .forEach(told -> events.add(SimpleConditionEvent.violated(type, told)));
+                }
+            });
+
+    @ArchTest
+    static final ArchRule NO_INTERNAL_TYPE_IN_A_PUBLIC_SIGNATURE_OF_THE_CLIENT = classes()
+            .that()
+            .resideInAPackage("io.realtime.client")
+            .should(new ArchCondition<>("name no internal type in what they offer") {
+                @Override
+                public void check(JavaClass type, ConditionEvents events) {
+                    type.getMembers().stream()
+                            .filter(ArchitectureTest::isOffered)
+                            .flatMap(member -> named(member)
+                                    .filter(used -> used.contains(".internal."))
+                                    .map(used -> member.getFullName() + " names " + used))
                             .forEach(told -> events.add(SimpleConditionEvent.violated(type, told)));
                 }
             });
@@ -218,7 +338,7 @@ class ArchitectureTest {
         String home = type.getPackageName();
         return type.getModifiers().contains(JavaModifier.PUBLIC)
                 && type.getEnclosingClass().map(ArchitectureTest::isApi).orElse(true)
-                && !home.startsWith("io.realtime.internal")
+                && !home.contains(".internal")
                 && !home.startsWith("io.realtime.examples")
                 && !home.equals("io.realtime.gson")
                 && !home.equals("io.realtime.jackson")
@@ -232,6 +352,13 @@ class ArchitectureTest {
     }
 
     private static Stream<String> thirdParty(JavaMember member) {
+        return named(member)
+                .filter(name -> THIRD_PARTY.stream().anyMatch(name::startsWith))
+                .distinct();
+    }
+
+    /** Returns the names of the types in a member's signature. */
+    private static Stream<String> named(JavaMember member) {
         Stream<JavaType> named = member instanceof JavaField field
                 ? Stream.of(field.getType())
                 : member instanceof JavaCodeUnit method
@@ -239,9 +366,6 @@ class ArchitectureTest {
                                 Stream.concat(Stream.of(method.getReturnType()), method.getParameterTypes().stream()),
                                 method.getExceptionTypes().stream())
                         : Stream.empty();
-        return named.flatMap(type -> type.getAllInvolvedRawTypes().stream())
-                .map(JavaClass::getName)
-                .filter(name -> THIRD_PARTY.stream().anyMatch(name::startsWith))
-                .distinct();
+        return named.flatMap(type -> type.getAllInvolvedRawTypes().stream()).map(JavaClass::getName);
     }
 }

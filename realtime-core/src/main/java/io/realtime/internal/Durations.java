@@ -1,6 +1,7 @@
 package io.realtime.internal;
 
 import java.time.Duration;
+import java.time.Instant;
 
 /**
  * The conversion of an application's durations to nanoseconds; all code uses this class. A duration beyond {@link
@@ -10,6 +11,9 @@ import java.time.Duration;
 public final class Durations {
     /** 2^62 ns, 146 years: a monotonic clock plus two of these can still be compared. */
     public static final Duration LONGEST = Duration.ofNanos(1L << 62);
+
+    /** The last second of the year 9999. An authentication that expires later never expires. */
+    public static final Instant LATEST_EXPIRY = Instant.parse("9999-12-31T23:59:59Z");
 
     private Durations() {}
 

@@ -1,5 +1,7 @@
 package io.realtime.server;
 
+import io.realtime.internal.Durations;
+import io.realtime.internal.wire.Names;
 import java.time.Instant;
 import java.util.Collections;
 import java.util.HashMap;
@@ -18,11 +20,6 @@ public record Authentication(
         String user,
         Map<String, Object> attributes,
         @Nullable Instant expiresAt) {
-    static final Instant LATEST = Instant.parse("9999-12-31T23:59:59Z");
-
-    // As long as an OpenID Connect subject.
-    private static final int MAX_USER = 255;
-
     /**
      * Creates an authentication. The attributes are copied.
      *
@@ -30,7 +27,7 @@ public record Authentication(
      *     character, which could add lines to a log; or when an attribute's name or value is null
      */
     public Authentication {
-        String fault = fault(user);
+        String fault = Names.userFault(user);
         if (fault != null) {
             throw new IllegalArgumentException("user " + fault);
         }
@@ -41,37 +38,15 @@ public record Authentication(
             }
         });
         if (expiresAt != null) {
-            expiresAt =
-                    expiresAt.isAfter(LATEST) ? null : expiresAt.isBefore(Instant.EPOCH) ? Instant.EPOCH : expiresAt;
+            expiresAt = expiresAt.isAfter(Durations.LATEST_EXPIRY)
+                    ? null
+                    : expiresAt.isBefore(Instant.EPOCH) ? Instant.EPOCH : expiresAt;
         }
     }
 
     /** Returns an authentication without attributes that does not expire. */
     public static Authentication of(String user) {
         return new Authentication(user, Map.of(), null);
-    }
-
-    /** Returns what is wrong with a user's id, without its text, or null when it is valid. */
-    static @Nullable String fault(String user) {
-        if (user.isEmpty()) {
-            return "is empty";
-        }
-        if (user.length() > MAX_USER) {
-            return "is longer than " + MAX_USER + " characters";
-        }
-        return user.codePoints().anyMatch(Authentication::isControl) ? "holds a control character" : null;
-    }
-
-    /**
-     * Returns whether a character may not be in a user's id. Half a surrogate pair may not, since on the wire all of
-     * them look alike.
-     */
-    private static boolean isControl(int c) {
-        int type = Character.getType(c);
-        return type == Character.CONTROL
-                || type == Character.LINE_SEPARATOR
-                || type == Character.PARAGRAPH_SEPARATOR
-                || type == Character.SURROGATE;
     }
 
     /** Returns a text without the attributes, which may be confidential. */

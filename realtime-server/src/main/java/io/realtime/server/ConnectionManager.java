@@ -8,84 +8,47 @@ import java.util.Optional;
  * The access to all that are connected: by session, by user, by room, or all. The cost of an operation does not grow
  * with the number of others. Counts are of this moment. Safe for use by many threads.
  */
-public final class ConnectionManager {
-    private final ServerCore core;
-
-    ConnectionManager(ServerCore core) {
-        this.core = core;
-    }
-
+public interface ConnectionManager {
     /** Returns the session with this public id, if it is open or kept without a connection. */
-    public Optional<Session> session(String id) {
-        return Optional.ofNullable(core.session(id));
-    }
+    Optional<Session> session(String id);
 
     /** Returns a copy of the set of all sessions that are open or kept without a connection. */
-    public Collection<Session> sessions() {
-        return core.sessions();
-    }
+    Collection<Session> sessions();
 
     /** Returns a user. The user need not be connected. */
-    public User user(String id) {
-        return new User(core, id);
-    }
+    User user(String id);
 
     /**
      * Returns a room. The room need not exist.
      *
      * @throws IllegalArgumentException when the name is empty, longer than 256 bytes, or begins with {@code @}
      */
-    public Room room(String name) {
-        return Room.named(core, name, null);
-    }
+    Room room(String name);
 
     /** Returns {@code @all}, the room of every session. */
-    public Room all() {
-        return Room.everyone(core, null);
-    }
+    Room all();
 
     /** Sends to every session. */
-    public <T> void broadcast(Event<T> event, T data) {
-        all().send(event, data);
-    }
+    <T> void broadcast(Event<T> event, T data);
 
     /** Sends to every session of a user; see {@link User#send}. */
-    public <T> void sendToUser(String user, Event<T> event, T data) {
-        user(user).send(event, data);
-    }
+    <T> void sendToUser(String user, Event<T> event, T data);
 
     /** Sends to the members of a room. */
-    public <T> void sendToRoom(String room, Event<T> event, T data) {
-        room(room).send(event, data);
-    }
+    <T> void sendToRoom(String room, Event<T> event, T data);
 
     /** Sends to one session. Returns false when there is no session with this public id. */
-    public <T> boolean sendToSession(String session, Event<T> event, T data) {
-        Session found = core.session(session);
-        if (found == null) {
-            return false;
-        }
-        found.send(event, data);
-        return true;
-    }
+    <T> boolean sendToSession(String session, Event<T> event, T data);
 
     /** Disconnects every session of a user for good, with 4005 and this text; see {@link User#disconnect}. */
-    public void disconnectUser(String user, String text) {
-        user(user).disconnect(text);
-    }
+    void disconnectUser(String user, String text);
 
     /** Returns how many connections are open, unauthenticated ones included. */
-    public int connectionCount() {
-        return core.connectionCount();
-    }
+    int connectionCount();
 
     /** Returns how many sessions are open or kept without a connection. */
-    public int sessionCount() {
-        return core.sessionCount();
-    }
+    int sessionCount();
 
     /** Returns how many users have a session that is open or kept without a connection. */
-    public int userCount() {
-        return core.userCount();
-    }
+    int userCount();
 }

@@ -4,6 +4,7 @@ import io.realtime.ErrorCode;
 import io.realtime.RealtimeException;
 import io.realtime.internal.Durations;
 import io.realtime.internal.Libraries;
+import io.realtime.server.internal.jwt.JwtVerifier;
 import java.nio.charset.StandardCharsets;
 import java.security.interfaces.ECPublicKey;
 import java.security.interfaces.RSAPublicKey;
@@ -145,7 +146,7 @@ public final class JwtAuthenticator implements Authenticator {
         return CompletableFuture.completedFuture(verifier.authenticate(token));
     }
 
-    static RealtimeException refused(String why) {
+    private static RealtimeException refused(String why) {
         return new RealtimeException(ErrorCode.UNAUTHORIZED, why);
     }
 

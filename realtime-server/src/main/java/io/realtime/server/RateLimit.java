@@ -50,13 +50,9 @@ public record RateLimit(int messages, Duration per, int burst) {
         return new RateLimit(messages, per, atOnce);
     }
 
-    boolean isNone() {
+    /** Returns whether this sets no limit. */
+    public boolean isNone() {
         return equals(NONE);
-    }
-
-    /** Returns how many nanoseconds it takes until one token is added. */
-    long interval() {
-        return Math.max(1, per.toNanos() / messages);
     }
 
     @Override

@@ -14,6 +14,20 @@ import io.realtime.internal.Steps;
 import io.realtime.internal.SystemScheduler;
 import io.realtime.internal.wire.Names;
 import io.realtime.internal.wire.StrictJson;
+import io.realtime.server.internal.Grace;
+import io.realtime.server.internal.JvmLifecycle;
+import io.realtime.server.internal.ServerConfig;
+import io.realtime.server.internal.ServerCore;
+import io.realtime.server.internal.Transports;
+import io.realtime.server.internal.Version;
+import io.realtime.server.internal.connection.OriginRule;
+import io.realtime.server.internal.connection.Peer;
+import io.realtime.server.internal.dispatch.Dispatcher;
+import io.realtime.server.internal.dispatch.PublisherStream;
+import io.realtime.server.internal.execution.Mailbox;
+import io.realtime.server.internal.execution.Workers;
+import io.realtime.server.internal.session.InFlight;
+import io.realtime.server.internal.session.ServerSession;
 import io.realtime.spi.MessageBatch;
 import io.realtime.spi.PayloadCodec;
 import io.realtime.spi.Scheduler;
@@ -81,7 +95,7 @@ public final class RealtimeServer implements AutoCloseable {
         this.transport = config.transport();
         this.core = new ServerCore(config, scheduler, workers);
         this.grace = new Grace(scheduler);
-        this.jvm = new JvmLifecycle(this, config.isDaemon() || given != null, config.closeOnShutdown());
+        this.jvm = new JvmLifecycle(this, config.isDaemon() || given != null, config.closeOnShutdown(), this::close);
     }
 
     /** Returns a builder that begins with the defaults. */
@@ -158,7 +172,7 @@ public final class RealtimeServer implements AutoCloseable {
                             limits.connectionsPerAddress(),
                             limits.pendingUpgrades(),
                             config.tls()),
-                    core);
+                    core.acceptor());
         } catch (IOException unbound) {
             String why = "cannot listen on " + address.getHostString() + ":" + address.getPort() + ": "
                     + unbound.getMessage();
@@ -177,34 +191,34 @@ public final class RealtimeServer implements AutoCloseable {
 
     /** Returns the access to sessions, users and rooms. */
     public ConnectionManager connections() {
-        return core.connections();
+        return core.table().connections();
     }
 
     /** Returns a room; see {@link ConnectionManager#room}. */
     public Room room(String name) {
-        return core.connections().room(name);
+        return core.table().connections().room(name);
     }
 
     /** Returns a user; see {@link ConnectionManager#user}. */
     public User user(String id) {
-        return core.connections().user(id);
+        return core.table().connections().user(id);
     }
 
     /** Returns {@code @all}, the room of every session. */
     public Room all() {
-        return core.connections().all();
+        return core.table().connections().all();
     }
 
     /** Returns what the server holds now. Reads counters, and returns immediately. */
     public ServerStats stats() {
         return new ServerStats(
-                core.connectionCount(),
-                core.sessionCount(),
-                core.userCount(),
+                core.acceptor().connectionCount(),
+                core.table().sessionCount(),
+                core.table().userCount(),
                 core.broker().size(),
                 core.broker().logBytes(),
-                core.records().size(),
-                core.waiting(),
+                core.table().records().size(),
+                core.context().waiting(),
                 workers.handlers().busy() + workers.callbacks().busy(),
                 workers.handlers().waiting() + workers.callbacks().waiting(),
                 workers.refused());
@@ -315,7 +329,7 @@ public final class RealtimeServer implements AutoCloseable {
                 if (state == State.CLOSING) {
                     grace.shorten(time);
                     if (closer == Thread.currentThread()
-                            || !core.inFlight().here().isEmpty()) {
+                            || !core.context().inFlight().here().isEmpty()) {
                         return;
                     }
                 }
@@ -346,30 +360,41 @@ public final class RealtimeServer implements AutoCloseable {
     /** Runs all steps of the close. Afterwards the server is closed, whatever has failed. */
     private void end(boolean isBound) {
         CloseReason draining = new CloseReason(CloseReason.DRAINING, "server is draining");
-        Steps.run(core::beginClose);
+        Steps.run(this::refuseNew);
         if (isBound) {
             Steps.run(
                     transport::stopAccepting,
                     this::sayGoodbye,
                     this::awaitHandlers,
-                    core::stopped,
+                    core.context().state()::stop,
                     this::awaitRunning,
                     // What the last handlers sent is delivered before the close.
                     core.broker()::flush,
-                    () -> Steps.each(core.peers(), peer -> peer.closeBehind(draining)),
+                    () -> Steps.each(core.acceptor().peers(), peer -> peer.closeBehind(draining)),
                     this::awaitNoConnections,
-                    () -> Steps.each(core.peers(), late -> late.close(draining)),
-                    () -> Steps.each(core.sessions(), session -> session.end(draining, Session.EndReason.AT_ONCE)),
+                    () -> Steps.each(core.acceptor().peers(), late -> late.close(draining)),
+                    () -> Steps.each(
+                            core.table().sessions(), session -> session.end(draining, ServerSession.EndReason.AT_ONCE)),
                     this::awaitListeners,
                     this::stopTransport);
         }
-        Steps.run(jvm::end, core.broker()::stop, this::stopWorkers, this::stopScheduler, core::released);
+        Steps.run(
+                jvm::end,
+                core.broker()::stop,
+                this::stopWorkers,
+                this::stopScheduler,
+                core.context().state()::close);
         become(State.CLOSED);
     }
 
+    private void refuseNew() {
+        core.context().state().drain();
+        core.context().admissions().close(new CloseReason(CloseReason.DRAINING, "server is draining"));
+    }
+
     private void sayGoodbye() {
-        MessageBatch goodbye = Peer.goodbyeFrame(core.spreadMs());
-        Steps.each(core.peers(), peer -> peer.goodbye(goodbye));
+        MessageBatch goodbye = Peer.goodbyeFrame(core.acceptor().spreadMs());
+        Steps.each(core.acceptor().peers(), peer -> peer.goodbye(goodbye));
     }
 
     /**
@@ -378,11 +403,11 @@ public final class RealtimeServer implements AutoCloseable {
      * grace.
      */
     private void awaitHandlers() {
-        InFlight inFlight = core.inFlight();
+        InFlight inFlight = core.context().inFlight();
         Set<Mailbox> here = inFlight.here();
         CompletableFuture<Void> handled = inFlight.passed(here)
                 .thenCompose(passed -> {
-                    core.stopped();
+                    core.context().state().stop();
                     return inFlight.passed(here);
                 })
                 .thenCompose(passed -> inFlight.answered());
@@ -394,7 +419,9 @@ public final class RealtimeServer implements AutoCloseable {
      * handled.
      */
     private void awaitRunning() {
-        grace.await(1.0 / 2, core.inFlight().passed(core.inFlight().here()));
+        grace.await(
+                1.0 / 2,
+                core.context().inFlight().passed(core.context().inFlight().here()));
     }
 
     /**
@@ -402,11 +429,11 @@ public final class RealtimeServer implements AutoCloseable {
      * does not close.
      */
     private void awaitNoConnections() {
-        grace.await(7.0 / 8, core.noConnections());
+        grace.await(7.0 / 8, core.acceptor().noConnections());
     }
 
     private void awaitListeners() {
-        InFlight inFlight = core.inFlight();
+        InFlight inFlight = core.context().inFlight();
         grace.await(1, inFlight.passed(inFlight.here()));
     }
 
@@ -443,7 +470,7 @@ public final class RealtimeServer implements AutoCloseable {
         private @Nullable String transportName;
         private @Nullable Tls tls;
         private final Map<String, Function<Dispatcher, Dispatcher.MessageHandler>> handlers = new LinkedHashMap<>();
-        final Set<String> origins = new HashSet<>();
+        private final Set<String> origins = new HashSet<>();
         private String path = "/ws";
         private boolean anyOrigin;
         private boolean isAnonymous;

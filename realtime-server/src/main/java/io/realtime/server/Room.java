@@ -2,8 +2,6 @@ package io.realtime.server;
 
 import io.realtime.Event;
 import io.realtime.Position;
-import io.realtime.internal.wire.Names;
-import io.realtime.internal.wire.Outgoing;
 import java.util.List;
 import java.util.concurrent.Callable;
 import java.util.function.Predicate;
@@ -14,43 +12,12 @@ import org.jspecify.annotations.Nullable;
  * exist, and may have any number of views. {@link #except} and {@link #filter} return views with fewer receivers. Safe
  * for use by many threads.
  */
-public final class Room {
-    private final ServerCore core;
-    // The room's key in the broker, or the user's id.
-    private final String key;
-    private final String name;
-    private final @Nullable Session sender;
-    private final Recipients to;
-
-    private Room(ServerCore core, String key, String name, @Nullable Session sender, Recipients to) {
-        this.core = core;
-        this.key = key;
-        this.name = name;
-        this.sender = sender;
-        this.to = to;
-    }
-
-    static Room named(ServerCore core, String name, @Nullable Session sender) {
-        return new Room(core, Names.requireRoom(name), name, sender, Recipients.EVERYONE);
-    }
-
-    static Room inbox(ServerCore core, String user, @Nullable Session sender) {
-        return new Room(core, user, Names.USER, sender, Recipients.EVERYONE);
-    }
-
-    static Room everyone(ServerCore core, @Nullable Session sender) {
-        return new Room(core, Names.ALL, Names.ALL, sender, Recipients.EVERYONE);
-    }
-
+public interface Room {
     /** Returns the room's name on the wire. */
-    public String name() {
-        return name;
-    }
+    String name();
 
     /** Returns a view whose messages are not delivered to these sessions, also when they read the log later. */
-    public Room except(Session... sessions) {
-        return new Room(core, key, name, sender, to.except(sessions));
-    }
+    Room except(Session... sessions);
 
     /**
      * Returns a view whose messages are delivered only to members that pass the test when the message is sent. A member
@@ -58,9 +25,7 @@ public final class Room {
      *
      * @param test called on the sending thread, once for each member and message; must not block
      */
-    public Room filter(Predicate<? super Session> test) {
-        return new Room(core, key, name, sender, to.filter(test));
-    }
+    Room filter(Predicate<? super Session> test);
 
     /**
      * Publishes a message to the room. Returns when the message is in the log. It has then been handed to the
@@ -72,21 +37,7 @@ public final class Room {
      *     with {@code overloaded} when {@link Limits#rooms} or {@link Limits#logBytes} allow no further room, and with
      *     {@code closed} when the server is closed. In all cases nobody gets the message
      */
-    public <T> @Nullable Position send(Event<T> event, T data) {
-        core.requireOpen();
-        Outgoing message = event.isEphemeral() ? Outgoing.ephemeral(event.name()) : Outgoing.of(event.name());
-        message.room(name)
-                .from(sender == null ? null : sender.user().id())
-                .ts(core.scheduler().currentTimeMillis())
-                .data(data, core.payloads().of(event.type()));
-        return isInbox()
-                ? core.broker().publish(() -> core.inboxes().awake(key), message, to)
-                : core.broker().publish(key, name, message, to);
-    }
-
-    private boolean isInbox() {
-        return name.equals(Names.USER);
-    }
+    <T> @Nullable Position send(Event<T> event, T data);
 
     /**
      * Runs a task while no other task of this room runs. Tasks run in the order of the calls, each on its calling
@@ -99,30 +50,11 @@ public final class Room {
      * @throws InterruptedException when the thread is interrupted while it waits; the task does not run
      * @throws Exception what the task throws
      */
-    public <T extends @Nullable Object> T serially(Callable<T> task) throws Exception {
-        return core.turns().take(isInbox() ? Inboxes.key(key) : key, task);
-    }
+    <T extends @Nullable Object> T serially(Callable<T> task) throws Exception;
 
     /** Returns the members now. Sessions that are kept without a connection are included. */
-    public List<Session> members() {
-        if (isInbox()) {
-            return core.inboxes().sessions(key);
-        }
-        RoomChannel room = core.broker().find(key);
-        return room == null ? List.of() : room.members();
-    }
+    List<Session> members();
 
     /** Returns how many members there are now. */
-    public int size() {
-        if (isInbox()) {
-            return core.inboxes().size(key);
-        }
-        RoomChannel room = core.broker().find(key);
-        return room == null ? 0 : room.size();
-    }
-
-    @Override
-    public String toString() {
-        return "Room{" + name + "}";
-    }
+    int size();
 }

@@ -22,7 +22,7 @@ import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /** A transport without a network, for tests with real threads: the thread that opens a connection is its I/O thread. */
-final class DirectTransport implements ServerTransport {
+public final class DirectTransport implements ServerTransport {
     private volatile @Nullable Acceptor acceptor;
 
     @Override
@@ -47,12 +47,12 @@ final class DirectTransport implements ServerTransport {
     }
 
     /** Returns what the server takes connections with. */
-    Acceptor acceptor() {
+    public Acceptor acceptor() {
         return Objects.requireNonNull(acceptor);
     }
 
     /** Opens a connection; a plain one without a subprotocol. */
-    Line open(String query, @Nullable String subprotocol) {
+    public Line open(String query, @Nullable String subprotocol) {
         Line line = new Line();
         Handshake handshake = new Handshake(
                 "/ws",
@@ -64,8 +64,8 @@ final class DirectTransport implements ServerTransport {
     }
 
     /** One connection: what the server sent, and how it was closed. Its listener is called by one thread at a time. */
-    static final class Line implements Connection {
-        final List<String> received = new CopyOnWriteArrayList<>();
+    public static final class Line implements Connection {
+        public final List<String> received = new CopyOnWriteArrayList<>();
         final AtomicReference<@Nullable CloseReason> closed = new AtomicReference<>();
         private final ReentrantLock turn = new ReentrantLock();
         private @Nullable ConnectionListener listener; // guarded by turn
@@ -74,12 +74,12 @@ final class DirectTransport implements ServerTransport {
         private final Queue<MessageBatch> queued = new ConcurrentLinkedQueue<>();
 
         /** Is given each frame when it has left, on the thread that sends it: a client that reads at once. */
-        volatile Consumer<String> reader = frame -> {};
+        public volatile Consumer<String> reader = frame -> {};
 
         /** Is given what the server is about to send, before the connection takes it, on the thread that sends it. */
         volatile Consumer<MessageBatch> sender = batch -> {};
 
-        void say(String json) {
+        public void say(String json) {
             turn.lock();
             try {
                 if (closed.get() == null) {

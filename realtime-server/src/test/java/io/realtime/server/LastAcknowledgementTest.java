@@ -11,6 +11,7 @@ import io.realtime.Message;
 import io.realtime.RealtimeException;
 import io.realtime.Request;
 import io.realtime.server.TestServer.TestPeer;
+import io.realtime.server.internal.session.ServerSession;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
@@ -112,8 +113,9 @@ class LastAcknowledgementTest {
     @ValueSource(ints = {CloseReason.KICKED, CloseReason.TOO_MANY_SESSIONS})
     void messageThatIsRefusedAfterTheEndIsNotAcknowledged(int code) {
         TestPeer ann = stalled();
-        Session session = test.server.connections().sessions().iterator().next();
-        during.add(() -> session.end(new CloseReason(code, "out"), Session.EndReason.AT_ONCE));
+        ServerSession session =
+                (ServerSession) test.server.connections().sessions().iterator().next();
+        during.add(() -> session.end(new CloseReason(code, "out"), ServerSession.EndReason.AT_ONCE));
         ann.send("{'type':'say','seq':2,'data':'refused'}");
         read();
         assertEquals(1, ann.data("$ack").get("seq").getAsInt());

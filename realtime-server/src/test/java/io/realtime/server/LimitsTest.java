@@ -14,6 +14,7 @@ import io.realtime.Event;
 import io.realtime.RealtimeException;
 import io.realtime.internal.wire.Protocol;
 import io.realtime.server.TestServer.TestPeer;
+import io.realtime.server.internal.session.ServerSession;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -541,7 +542,8 @@ class LimitsTest {
         TestPeer ann = test.connect(Protocol.SUBPROTOCOL, "/ws");
         ann.send("{'type':'$hello','data':{'token':'ann','client':'c'}}");
         String secret = ann.data("$welcome").get("session").getAsString();
-        Session session = test.server.user("ann").sessions().iterator().next();
+        ServerSession session =
+                (ServerSession) test.server.user("ann").sessions().iterator().next();
         session.mailbox()
                 .offer(1, 0, () -> Duration.ofMinutes(1).toNanos(), () -> {}); // stands for a handler that blocks
         test.settle();
@@ -615,7 +617,7 @@ class LimitsTest {
     void deadlinesAreMetOnTheServersThreads() {
         start(limits -> limits.helloTimeout(Duration.ofSeconds(3)));
         test.managed("ann").cut();
-        Session lost = test.server.user("ann").sessions().get(0);
+        ServerSession lost = (ServerSession) test.server.user("ann").sessions().get(0);
         TestPeer silent = test.connect(Protocol.SUBPROTOCOL, "/ws");
         holding = true;
         test.time.advance(Duration.ofMinutes(5));

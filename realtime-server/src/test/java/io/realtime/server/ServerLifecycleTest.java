@@ -26,6 +26,9 @@ import io.realtime.Request;
 import io.realtime.StreamListener;
 import io.realtime.StreamRequest;
 import io.realtime.server.DirectTransport.Line;
+import io.realtime.server.internal.connection.PeerAcceptor;
+import io.realtime.server.internal.execution.Mailbox;
+import io.realtime.server.internal.session.ServerSession;
 import io.realtime.spi.Scheduler;
 import io.realtime.spi.ServerTransport;
 import java.io.IOException;
@@ -299,21 +302,21 @@ class ServerLifecycleTest {
     }
 
     /** Puts a session into a started server's tables that notes what it is asked. */
-    private Session spy(RealtimeServer server) throws Exception {
+    private ServerSession spy(RealtimeServer server) throws Exception {
         ArgumentCaptor<ServerTransport.Acceptor> core = ArgumentCaptor.forClass(ServerTransport.Acceptor.class);
         server.start();
         verify(transport).start(any(), core.capture());
-        Session session = mock(Session.class);
+        ServerSession session = mock(ServerSession.class);
         when(session.id()).thenReturn("some session");
         when(session.userId()).thenReturn("ann");
-        ((ServerCore) core.getValue()).remember(session);
+        ((PeerAcceptor) core.getValue()).table().remember(session);
         return session;
     }
 
     @Test
     void statsAsksNoSession() throws Exception {
         RealtimeServer server = server();
-        Session session = spy(server);
+        ServerSession session = spy(server);
         when(session.mailbox()).thenReturn(mock(Mailbox.class));
         clearInvocations(session);
         ServerStats stats = server.stats();
@@ -330,7 +333,7 @@ class ServerLifecycleTest {
     @Test
     void closeAsksABusySessionOnceForEachWait() throws Exception {
         RealtimeServer server = server();
-        Session session = spy(server);
+        ServerSession session = spy(server);
         Mailbox mailbox = mock(Mailbox.class);
         when(session.mailbox()).thenReturn(mailbox);
         AtomicReference<Runnable> passed = new AtomicReference<>();

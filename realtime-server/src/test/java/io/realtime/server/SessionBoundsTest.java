@@ -10,6 +10,9 @@ import io.realtime.CloseReason;
 import io.realtime.Event;
 import io.realtime.internal.wire.Protocol;
 import io.realtime.server.TestServer.TestPeer;
+import io.realtime.server.internal.connection.PeerAcceptor;
+import io.realtime.server.internal.session.ServerSession;
+import io.realtime.server.internal.session.SessionTable;
 import io.realtime.spi.Handshake;
 import io.realtime.testing.ManualScheduler;
 import java.net.InetAddress;
@@ -139,20 +142,20 @@ class SessionBoundsTest {
         assertNotNull(hello("cid", 0).next("$welcome"));
     }
 
-    private static Session login(ServerCore core, String user) {
+    private static ServerSession login(SessionTable table, String user) {
         Handshake handshake =
                 new Handshake("/ws", "", Map.of(), new InetSocketAddress(InetAddress.getLoopbackAddress(), 1));
-        return core.newSession(Authentication.of(user), false, null, handshake);
+        return table.newSession(Authentication.of(user), false, null, handshake);
     }
 
     /** Has each ask for its place; returns how many have one. */
-    private static long haveAPlace(ServerCore core, List<Session> entered) {
-        List<Session> places = new ArrayList<>(entered);
-        places.removeIf(session -> core.makeRoomFor(session) != null);
-        return places.stream().filter(Session::isOpen).count();
+    private static long haveAPlace(SessionTable table, List<ServerSession> entered) {
+        List<ServerSession> places = new ArrayList<>(entered);
+        places.removeIf(session -> table.makeRoomFor(session) != null);
+        return places.stream().filter(ServerSession::isOpen).count();
     }
 
-    private static ServerCore core(DirectTransport transport, Limits limits) {
+    private static SessionTable table(DirectTransport transport, Limits limits) {
         ManualScheduler time = new ManualScheduler();
         RealtimeServer unused = RealtimeServer.builder()
                 .transport(transport)
@@ -162,21 +165,21 @@ class SessionBoundsTest {
                 .limits(limits)
                 .build()
                 .start();
-        return (ServerCore) transport.acceptor();
+        return ((PeerAcceptor) transport.acceptor()).table();
     }
 
     @ParameterizedTest
     @EnumSource(SessionOverflow.class)
     void twoLoginsOfAUserAtOnceKeepItsLimit(SessionOverflow overflow) {
-        ServerCore core = core(
+        SessionTable table = table(
                 new DirectTransport(),
                 Limits.builder().sessionsPerUser(1, overflow).build());
-        Session slow = login(core, "ann");
-        Session quick = login(core, "ann");
+        ServerSession slow = login(table, "ann");
+        ServerSession quick = login(table, "ann");
         quick.register();
-        assertEquals(1, haveAPlace(core, List.of(quick)));
+        assertEquals(1, haveAPlace(table, List.of(quick)));
         slow.register(); // begun first, and in the tables last
-        boolean isRefused = core.makeRoomFor(slow) != null;
+        boolean isRefused = table.makeRoomFor(slow) != null;
         assertTrue(isRefused || quick.hasEnded(), "one of them goes");
         assertTrue(isRefused ? quick.isOpen() : slow.isOpen(), "the other stays");
     }
@@ -184,16 +187,16 @@ class SessionBoundsTest {
     @Test
     void lastPlaceOfTheServerGoesToOneOfTwoLogins() {
         DirectTransport transport = new DirectTransport();
-        ServerCore core = core(transport, Limits.builder().sessions(2).build());
+        SessionTable table = table(transport, Limits.builder().sessions(2).build());
         transport.open("token=cid", null);
-        List<Session> entered = List.of(login(core, "ann"), login(core, "bob"));
-        entered.forEach(Session::register);
-        assertEquals(1, haveAPlace(core, entered));
+        List<ServerSession> entered = List.of(login(table, "ann"), login(table, "bob"));
+        entered.forEach(ServerSession::register);
+        assertEquals(1, haveAPlace(table, entered));
         CloseReason over = new CloseReason(CloseReason.NORMAL, "over");
-        entered.forEach(session -> session.end(over, Session.EndReason.AT_ONCE));
-        List<Session> next = List.of(login(core, "ann"), login(core, "bob"));
-        next.forEach(Session::register);
-        assertEquals(1, haveAPlace(core, next), "a place is given back once");
+        entered.forEach(session -> session.end(over, ServerSession.EndReason.AT_ONCE));
+        List<ServerSession> next = List.of(login(table, "ann"), login(table, "bob"));
+        next.forEach(ServerSession::register);
+        assertEquals(1, haveAPlace(table, next), "a place is given back once");
     }
 
     @Test
@@ -337,9 +340,10 @@ class SessionBoundsTest {
     }
 
     /** A session that drains, in a room, with messages that wait; its client goes on with another. */
-    private Session replaced() {
+    private ServerSession replaced() {
         TestPeer former = hello("ann", 0);
-        Session draining = test.server.user("ann").sessions().get(0);
+        ServerSession draining =
+                (ServerSession) test.server.user("ann").sessions().get(0);
         draining.join("hall");
         sendMore(former);
         return draining;
@@ -352,7 +356,7 @@ class SessionBoundsTest {
     @Test
     void drainingSessionOfAConnectedClientIsEvicted() {
         start(limits -> limits.sessions(2).rate(RateLimit.perMinute(1)));
-        Session draining = replaced();
+        ServerSession draining = replaced();
         TestPeer next = hello("ann", 0);
         assertEquals(2, sessions());
         assertNotNull(hello("bob", 0).next("$welcome"));
@@ -367,10 +371,10 @@ class SessionBoundsTest {
     @Test
     void endOfAReplacedSessionDropsNothingOfTheNextOne() {
         start(limits -> limits.rate(RateLimit.perMinute(1)));
-        Session draining = replaced();
+        ServerSession draining = replaced();
         TestPeer next = hello("ann", 0);
         say(next, 4);
-        draining.end(new CloseReason(CloseReason.TOO_MANY_SESSIONS, "one too many"), Session.EndReason.AT_ONCE);
+        draining.end(new CloseReason(CloseReason.TOO_MANY_SESSIONS, "one too many"), ServerSession.EndReason.AT_ONCE);
         say(next, 5);
         test.time.advance(Duration.ofMinutes(6));
         assertEquals(List.of("1", "2", "3", "4", "5"), handled);
@@ -380,9 +384,9 @@ class SessionBoundsTest {
     @Test
     void replacedSessionIsNotEndedAsOneTooMany() {
         start(limits -> limits.rate(RateLimit.perMinute(1)));
-        Session draining = replaced();
+        ServerSession draining = replaced();
         hello("ann", 0).next("$welcome");
-        draining.end(new CloseReason(CloseReason.TOO_MANY_SESSIONS, "one too many"), Session.EndReason.EXCESS);
+        draining.end(new CloseReason(CloseReason.TOO_MANY_SESSIONS, "one too many"), ServerSession.EndReason.EXCESS);
         assertTrue(draining.isIn("hall"), "it drains as the member that it was");
         test.time.advance(Duration.ofMinutes(5));
         assertEquals(List.of("1", "2", "3"), handled);

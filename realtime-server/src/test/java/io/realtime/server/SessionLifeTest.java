@@ -9,6 +9,7 @@ import com.google.gson.JsonObject;
 import io.realtime.CloseReason;
 import io.realtime.Event;
 import io.realtime.server.TestServer.TestPeer;
+import io.realtime.server.internal.session.ServerSession;
 import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -113,8 +114,8 @@ class SessionLifeTest {
         return ",'session':'" + welcome.get("session").getAsString() + "'";
     }
 
-    private Session session() {
-        return test.server.connections().sessions().iterator().next();
+    private ServerSession session() {
+        return (ServerSession) test.server.connections().sessions().iterator().next();
     }
 
     private void prove(int which) {

@@ -10,6 +10,7 @@ import io.realtime.Event;
 import io.realtime.Request;
 import io.realtime.internal.SystemScheduler;
 import io.realtime.server.DirectTransport.Line;
+import io.realtime.server.internal.session.ServerSession;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -166,7 +167,8 @@ class SessionRacesTest {
             Line first = transport.open("", "realtime.v1");
             first.say(hello + "}}");
             settle();
-            Session session = server.user("ann").sessions().get(0);
+            ServerSession session =
+                    (ServerSession) server.user("ann").sessions().get(0);
             String resume = hello + ",'session':'" + session.secret() + "'}}";
             race(
                     first::abort,
@@ -225,7 +227,7 @@ class SessionRacesTest {
             String hello = "{'type':'$hello','data':{'token':'" + user + "','client':'c-" + user + "'";
             transport.open("", "realtime.v1").say(hello + "}}");
             settle();
-            Session session = server.user(user).sessions().get(0);
+            ServerSession session = (ServerSession) server.user(user).sessions().get(0);
             for (int room = 0; room < 200; room++) { // attaching takes a while
                 session.join("r" + room);
             }
@@ -246,7 +248,7 @@ class SessionRacesTest {
             String user = "u" + round;
             transport.open("token=" + user, null);
             settle();
-            Session session = server.user(user).sessions().get(0);
+            ServerSession session = (ServerSession) server.user(user).sessions().get(0);
             for (int room = 0; room < 50; room++) {
                 session.join("r" + room);
             }

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.realtime.Event;
 import io.realtime.internal.wire.Protocol;
 import io.realtime.server.TestServer.TestPeer;
+import io.realtime.server.internal.session.ServerSession;
 import io.realtime.testing.InMemoryNetwork;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -50,8 +51,8 @@ class SlowReplayTest {
         test.settle();
     }
 
-    private Session session() {
-        return test.server.connections().sessions().iterator().next();
+    private ServerSession session() {
+        return (ServerSession) test.server.connections().sessions().iterator().next();
     }
 
     private static String join(String room) {

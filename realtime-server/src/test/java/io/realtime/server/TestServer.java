@@ -31,17 +31,17 @@ import java.util.function.UnaryOperator;
 import org.jspecify.annotations.Nullable;
 
 /** A server in virtual time, on a network in memory, and peers that speak frames to it. The token is the user's name. */
-final class TestServer implements AutoCloseable {
-    final ManualScheduler time = new ManualScheduler();
-    final InMemoryNetwork network = new InMemoryNetwork(time);
-    final RealtimeServer server;
+public final class TestServer implements AutoCloseable {
+    public final ManualScheduler time = new ManualScheduler();
+    public final InMemoryNetwork network = new InMemoryNetwork(time);
+    public final RealtimeServer server;
 
-    TestServer(@Nullable Authenticator authenticator, UnaryOperator<RealtimeServer.Builder> config) {
+    public TestServer(@Nullable Authenticator authenticator, UnaryOperator<RealtimeServer.Builder> config) {
         this(authenticator, config, UnaryOperator.identity());
     }
 
     /** @param edge puts something between the server and the network */
-    TestServer(
+    public TestServer(
             @Nullable Authenticator authenticator,
             UnaryOperator<RealtimeServer.Builder> config,
             UnaryOperator<ServerTransport> edge) {
@@ -57,7 +57,7 @@ final class TestServer implements AutoCloseable {
         server = config.apply(builder).build().start();
     }
 
-    static CompletableFuture<Authentication> byName(Credentials credentials) {
+    public static CompletableFuture<Authentication> byName(Credentials credentials) {
         String token = credentials.token();
         if (token == null || token.startsWith("bad")) {
             throw new RealtimeException(ErrorCode.UNAUTHORIZED, "no such user");
@@ -66,7 +66,7 @@ final class TestServer implements AutoCloseable {
     }
 
     /** A managed peer that has been welcomed. */
-    TestPeer managed(String user) {
+    public TestPeer managed(String user) {
         TestPeer peer = connect(Protocol.SUBPROTOCOL, "/ws");
         peer.send("{'type':'$hello','data':{'token':'" + user + "','client':'client-of-" + user + "-0123456789'}}");
         peer.next("$welcome");
@@ -74,13 +74,13 @@ final class TestServer implements AutoCloseable {
     }
 
     /** A plain peer that has been welcomed. */
-    TestPeer plain(String user) {
+    public TestPeer plain(String user) {
         TestPeer peer = connect("", "/ws?token=" + user);
         peer.next("$welcome");
         return peer;
     }
 
-    TestPeer connect(String subprotocol, String path) {
+    public TestPeer connect(String subprotocol, String path) {
         return connect(subprotocol, path, Map.of());
     }
 
@@ -100,7 +100,7 @@ final class TestServer implements AutoCloseable {
     }
 
     /** Lets what is on its way arrive; shorter than any delay of the protocol. */
-    void settle() {
+    public void settle() {
         time.advance(Duration.ofMillis(20));
     }
 
@@ -127,26 +127,26 @@ final class TestServer implements AutoCloseable {
     }
 
     /** A peer that records what it is sent. */
-    final class TestPeer implements ClientTransport.Callback, ConnectionListener {
-        final List<JsonObject> received = new ArrayList<>();
+    public final class TestPeer implements ClientTransport.Callback, ConnectionListener {
+        public final List<JsonObject> received = new ArrayList<>();
         final List<ByteBuffer> binary = new ArrayList<>();
 
         @Nullable
         Connection connection;
 
         @Nullable
-        CloseReason closed;
+        public CloseReason closed;
 
         @Nullable
         Exception failed;
 
         /** Sends JSON, with single quotes for double ones. */
-        void send(String json) {
+        public void send(String json) {
             sendRaw(json.replace('\'', '"'));
             settle();
         }
 
-        void sendRaw(String json) {
+        public void sendRaw(String json) {
             if (connection == null) {
                 throw new AssertionError("not connected: " + failed);
             }
@@ -154,7 +154,7 @@ final class TestServer implements AutoCloseable {
         }
 
         /** Takes the oldest frame of a type; what came before it stays. */
-        JsonObject next(String type) {
+        public JsonObject next(String type) {
             for (JsonObject frame : received) {
                 if (frame.get("type").getAsString().equals(type)) {
                     received.remove(frame);
@@ -164,23 +164,23 @@ final class TestServer implements AutoCloseable {
             throw new AssertionError("no " + type + " among " + received + ", closed " + closed);
         }
 
-        JsonObject data(String type) {
+        public JsonObject data(String type) {
             return next(type).getAsJsonObject("data");
         }
 
-        List<String> types() {
+        public List<String> types() {
             return received.stream()
                     .map(frame -> frame.get("type").getAsString())
                     .toList();
         }
 
         /** The code of the error that answers this. */
-        String errorOf(String json) {
+        public String errorOf(String json) {
             send(json);
             return data("$error").get("code").getAsString();
         }
 
-        int closeCode() {
+        public int closeCode() {
             if (closed == null) {
                 throw new AssertionError("not closed; received " + received);
             }
@@ -194,7 +194,7 @@ final class TestServer implements AutoCloseable {
             connection.ping();
         }
 
-        void cut() {
+        public void cut() {
             if (connection != null) {
                 connection.abort();
             }

@@ -14,11 +14,11 @@ import org.mockito.AdditionalAnswers;
 import org.mockito.Mockito;
 
 /** A transport whose connections a test stands in front of. */
-final class WatchedTransport {
+public final class WatchedTransport {
     private WatchedTransport() {}
 
     /** Returns the transport with something in place of each connection that the server gets. */
-    static ServerTransport of(ServerTransport transport, UnaryOperator<Connection> watch) {
+    public static ServerTransport of(ServerTransport transport, UnaryOperator<Connection> watch) {
         ServerTransport watched = Mockito.mock(ServerTransport.class, AdditionalAnswers.delegatesTo(transport));
         try {
             Mockito.doAnswer(start -> {
@@ -40,7 +40,7 @@ final class WatchedTransport {
     }
 
     /** Returns a connection whose calls go through a handler. */
-    static Connection connection(InvocationHandler handler) {
+    public static Connection connection(InvocationHandler handler) {
         return (Connection)
                 Proxy.newProxyInstance(Connection.class.getClassLoader(), new Class<?>[] {Connection.class}, handler);
     }

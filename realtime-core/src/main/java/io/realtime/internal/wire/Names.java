@@ -14,6 +14,8 @@ public final class Names {
 
     /** The longest room name, in bytes of UTF-8. */
     public static final int MAX_ROOM_BYTES = 256;
+    // As long as an OpenID Connect subject.
+    private static final int MAX_USER = 255;
 
     /** The room of all sessions. */
     public static final String ALL = "@all";
@@ -72,6 +74,29 @@ public final class Names {
             return "room '" + abbreviate(name) + "': names that begin with @ belong to the protocol";
         }
         return null;
+    }
+
+    /** Returns what is wrong with the id of a user, without its text, or null if it is valid. */
+    public static @Nullable String userFault(String user) {
+        if (user.isEmpty()) {
+            return "is empty";
+        }
+        if (user.length() > MAX_USER) {
+            return "is longer than " + MAX_USER + " characters";
+        }
+        return user.codePoints().anyMatch(Names::isControl) ? "holds a control character" : null;
+    }
+
+    /**
+     * Returns whether a character may not be in the id of a user. Half a surrogate pair may not, since on the wire all
+     * of them look alike.
+     */
+    private static boolean isControl(int c) {
+        int type = Character.getType(c);
+        return type == Character.CONTROL
+                || type == Character.LINE_SEPARATOR
+                || type == Character.PARAGRAPH_SEPARATOR
+                || type == Character.SURROGATE;
     }
 
     /** Returns whether a type on the wire is well-formed, for a frame of the protocol or of an application. */

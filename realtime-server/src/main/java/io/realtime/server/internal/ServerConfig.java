@@ -1,0 +1,60 @@
+package io.realtime.server.internal;
+
+import io.realtime.Heartbeat;
+import io.realtime.server.Authenticator;
+import io.realtime.server.JoinRule;
+import io.realtime.server.Limits;
+import io.realtime.server.RealtimeServer;
+import io.realtime.server.Retention;
+import io.realtime.server.SendRule;
+import io.realtime.server.SessionListener;
+import io.realtime.server.internal.connection.OriginRule;
+import io.realtime.server.internal.dispatch.Dispatcher;
+import io.realtime.spi.PayloadCodec;
+import io.realtime.spi.Scheduler;
+import io.realtime.spi.ServerTransport;
+import io.realtime.spi.Tls;
+import java.net.InetSocketAddress;
+import java.time.Duration;
+import java.util.Map;
+import java.util.Random;
+import java.util.concurrent.Executor;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The configuration of a server. {@link RealtimeServer.Builder#build} copies it from the builder, so later changes of
+ * the builder do not affect a server. Immutable, except for the objects that it refers to.
+ *
+ * @param isDaemon true if the JVM may end while the server runs
+ * @param closeOnShutdown the grace of a close when the JVM ends; null for no close
+ * @param executor runs handlers; null for one of the server's own
+ * @param scheduler runs timers; null for one of the server's own
+ */
+public record ServerConfig(
+        InetSocketAddress address,
+        String path,
+        OriginRule origins,
+        Authenticator authenticator,
+        JoinRule.@Nullable Async joinRule,
+        SendRule sendRule,
+        SendRule.@Nullable Async lateSendRule,
+        Map<String, Function<Dispatcher, Dispatcher.MessageHandler>> handlers,
+        SessionListener listener,
+        Limits limits,
+        Retention retention,
+        Retention inboxRetention,
+        Heartbeat heartbeat,
+        Duration sessionTtl,
+        boolean isDaemon,
+        @Nullable Duration closeOnShutdown,
+        PayloadCodec codec,
+        ServerTransport transport,
+        @Nullable Tls tls,
+        @Nullable Executor executor,
+        @Nullable Scheduler scheduler,
+        Random random) {
+    public ServerConfig {
+        handlers = Map.copyOf(handlers);
+    }
+}

@@ -1,0 +1,27 @@
+package io.realtime.server.internal.room;
+
+import io.realtime.server.Session;
+import io.realtime.server.User;
+import io.realtime.spi.WireMessage;
+import java.util.List;
+
+/** What a room knows of a session that is in it. */
+public interface Subscriber extends Session {
+    /** Returns the id of the user, without creating a {@link User}. */
+    String userId();
+
+    /** Notes that the log of the session's own inbox has lost messages that the client has not received. */
+    void inboxLost();
+
+    /**
+     * Returns why messages of the client were refused, the oldest first. The client is told of them before it is told of
+     * a gap in its inbox. It ignores those that it knows already.
+     *
+     * @param above only messages with a higher number
+     * @param bytes the maximum length of all of them together; the first is returned whatever its length
+     */
+    List<RefusalNotice> refusals(long above, int bytes);
+
+    /** The error that tells a client again why its message with this number was refused. */
+    record RefusalNotice(long seq, WireMessage error) {}
+}

@@ -1,0 +1,63 @@
+package io.realtime.server.internal.session;
+
+import io.realtime.ErrorCode;
+import io.realtime.RealtimeException;
+import java.util.concurrent.atomic.AtomicReference;
+
+/** How far the close of a server has come. Written by the thread that closes it, read by all. */
+public final class ServerState {
+    private enum Phase {
+        OPEN,
+        /** New connections and sessions are refused. Messages that have arrived are handled. */
+        DRAINING,
+        /** Messages are not handled any more. Clients send them to the next server. */
+        STOPPED,
+        /** The server's threads end. */
+        CLOSED
+    }
+
+    private final AtomicReference<Phase> phase = new AtomicReference<>(Phase.OPEN);
+
+    public boolean isDraining() {
+        return phase.get() != Phase.OPEN;
+    }
+
+    public void drain() {
+        enter(Phase.DRAINING);
+    }
+
+    public boolean isStopped() {
+        return phase.get().compareTo(Phase.STOPPED) >= 0;
+    }
+
+    public void stop() {
+        enter(Phase.STOPPED);
+    }
+
+    public boolean isClosed() {
+        return phase.get() == Phase.CLOSED;
+    }
+
+    public void close() {
+        enter(Phase.CLOSED);
+    }
+
+    private void enter(Phase next) {
+        phase.updateAndGet(now -> next.compareTo(now) > 0 ? next : now);
+    }
+
+    /**
+     * Does nothing while the server is not closed.
+     *
+     * @throws RealtimeException with {@code closed} when it is
+     */
+    void requireOpen() {
+        if (isClosed()) {
+            throw closed();
+        }
+    }
+
+    static RealtimeException closed() {
+        return new RealtimeException(ErrorCode.CLOSED, "the server is closed");
+    }
+}

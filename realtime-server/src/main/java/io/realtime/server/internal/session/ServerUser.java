@@ -1,0 +1,67 @@
+package io.realtime.server.internal.session;
+
+import io.realtime.CloseReason;
+import io.realtime.Event;
+import io.realtime.internal.Steps;
+import io.realtime.server.Room;
+import io.realtime.server.Session;
+import io.realtime.server.User;
+import java.util.List;
+
+/** The implementation of {@link User}. */
+final class ServerUser implements User {
+    private final SessionContext context;
+    private final String id;
+
+    ServerUser(SessionContext context, String id) {
+        this.context = context;
+        this.id = id;
+    }
+
+    @Override
+    public String id() {
+        return id;
+    }
+
+    @Override
+    public List<Session> sessions() {
+        return List.copyOf(context.inboxes().sessions(id));
+    }
+
+    @Override
+    public boolean isOnline() {
+        return sessions().stream().anyMatch(Session::isConnected);
+    }
+
+    @Override
+    public <T> void send(Event<T> event, T data) {
+        inbox().send(event, data);
+    }
+
+    @Override
+    public Room inbox() {
+        return ServerRoom.inbox(context, id, null);
+    }
+
+    @Override
+    public void disconnect(String text) {
+        CloseReason kicked = new CloseReason(CloseReason.KICKED, text);
+        context.admissions().bar(Admissions.Key.user(id), kicked);
+        Steps.each(context.inboxes().sessions(id), session -> session.end(kicked, ServerSession.EndReason.AT_ONCE));
+    }
+
+    @Override
+    public boolean equals(Object other) {
+        return other instanceof ServerUser that && id.equals(that.id) && context == that.context;
+    }
+
+    @Override
+    public int hashCode() {
+        return id.hashCode();
+    }
+
+    @Override
+    public String toString() {
+        return "User{" + id + "}";
+    }
+}
