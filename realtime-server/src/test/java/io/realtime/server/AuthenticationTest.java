@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 
 import com.google.gson.JsonObject;
+import io.realtime.server.internal.TestServer;
 import java.time.Instant;
 import java.util.HashMap;
 import java.util.Map;

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import io.realtime.Event;
+import io.realtime.server.internal.DirectTransport;
 import io.realtime.testing.ManualScheduler;
 import java.time.Duration;
 import java.util.List;

@@ -8,7 +8,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.google.gson.JsonObject;
 import io.realtime.Event;
-import io.realtime.server.TestServer.TestPeer;
+import io.realtime.server.internal.TestServer;
+import io.realtime.server.internal.TestServer.TestPeer;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;

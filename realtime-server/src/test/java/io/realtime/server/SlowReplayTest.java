@@ -5,7 +5,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.realtime.Event;
 import io.realtime.internal.wire.Protocol;
-import io.realtime.server.TestServer.TestPeer;
+import io.realtime.server.internal.TestServer;
+import io.realtime.server.internal.TestServer.TestPeer;
 import io.realtime.server.internal.session.ServerSession;
 import io.realtime.testing.InMemoryNetwork;
 import java.time.Duration;

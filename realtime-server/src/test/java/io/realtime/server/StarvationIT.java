@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.google.gson.JsonParser;
 import io.realtime.Event;
 import io.realtime.Request;
+import io.realtime.server.internal.TestServer;
 import io.realtime.server.internal.execution.Workers;
 import io.realtime.testing.RawWebSocket;
 import java.io.IOException;

@@ -2,7 +2,7 @@ package io.realtime.server.internal.session;
 
 import io.realtime.ErrorCode;
 import io.realtime.RealtimeException;
-import java.util.concurrent.atomic.AtomicReference;
+import java.util.concurrent.locks.ReentrantLock;
 
 /** How far the close of a server has come. Written by the thread that closes it, read by all. */
 public final class ServerState {
@@ -16,10 +16,11 @@ public final class ServerState {
         CLOSED
     }
 
-    private final AtomicReference<Phase> phase = new AtomicReference<>(Phase.OPEN);
+    private final ReentrantLock lock = new ReentrantLock();
+    private volatile Phase phase = Phase.OPEN; // written under lock
 
     public boolean isDraining() {
-        return phase.get() != Phase.OPEN;
+        return phase != Phase.OPEN;
     }
 
     public void drain() {
@@ -27,7 +28,7 @@ public final class ServerState {
     }
 
     public boolean isStopped() {
-        return phase.get().compareTo(Phase.STOPPED) >= 0;
+        return phase.compareTo(Phase.STOPPED) >= 0;
     }
 
     public void stop() {
@@ -35,7 +36,7 @@ public final class ServerState {
     }
 
     public boolean isClosed() {
-        return phase.get() == Phase.CLOSED;
+        return phase == Phase.CLOSED;
     }
 
     public void close() {
@@ -43,7 +44,12 @@ public final class ServerState {
     }
 
     private void enter(Phase next) {
-        phase.updateAndGet(now -> next.compareTo(now) > 0 ? next : now);
+        lock.lock();
+        try {
+            phase = next.compareTo(phase) > 0 ? next : phase;
+        } finally {
+            lock.unlock();
+        }
     }
 
     /**

@@ -7,7 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
-import io.realtime.server.TestServer;
+import io.realtime.server.internal.TestServer;
 import io.realtime.server.internal.execution.Bursts;
 import io.realtime.server.internal.execution.Mailbox;
 import io.realtime.server.internal.execution.Pool;

@@ -8,7 +8,7 @@ import io.realtime.CloseReason;
 import io.realtime.Event;
 import io.realtime.internal.SystemScheduler;
 import io.realtime.server.RealtimeServer;
-import io.realtime.server.TestServer;
+import io.realtime.server.internal.TestServer;
 import io.realtime.spi.Connection;
 import io.realtime.spi.ConnectionListener;
 import io.realtime.spi.Handshake;

@@ -1,4 +1,4 @@
-package io.realtime.server;
+package io.realtime.server.internal;
 
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
@@ -6,6 +6,10 @@ import io.realtime.CloseReason;
 import io.realtime.ErrorCode;
 import io.realtime.RealtimeException;
 import io.realtime.internal.wire.Protocol;
+import io.realtime.server.Authentication;
+import io.realtime.server.Authenticator;
+import io.realtime.server.Credentials;
+import io.realtime.server.RealtimeServer;
 import io.realtime.spi.ClientTransport;
 import io.realtime.spi.Connection;
 import io.realtime.spi.ConnectionListener;
@@ -84,7 +88,7 @@ public final class TestServer implements AutoCloseable {
         return connect(subprotocol, path, Map.of());
     }
 
-    TestPeer connect(String subprotocol, String path, Map<String, String> headers) {
+    public TestPeer connect(String subprotocol, String path, Map<String, String> headers) {
         TestPeer peer = new TestPeer();
         network.clientTransport()
                 .connect(
@@ -129,16 +133,16 @@ public final class TestServer implements AutoCloseable {
     /** A peer that records what it is sent. */
     public final class TestPeer implements ClientTransport.Callback, ConnectionListener {
         public final List<JsonObject> received = new ArrayList<>();
-        final List<ByteBuffer> binary = new ArrayList<>();
+        public final List<ByteBuffer> binary = new ArrayList<>();
 
         @Nullable
-        Connection connection;
+        public Connection connection;
 
         @Nullable
         public CloseReason closed;
 
         @Nullable
-        Exception failed;
+        public Exception failed;
 
         /** Sends JSON, with single quotes for double ones. */
         public void send(String json) {
@@ -187,7 +191,7 @@ public final class TestServer implements AutoCloseable {
             return closed.code();
         }
 
-        void ping() {
+        public void ping() {
             if (connection == null) {
                 throw new AssertionError("not connected: " + failed);
             }

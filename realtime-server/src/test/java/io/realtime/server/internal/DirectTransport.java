@@ -1,4 +1,4 @@
-package io.realtime.server;
+package io.realtime.server.internal;
 
 import io.realtime.CloseReason;
 import io.realtime.spi.Connection;
@@ -66,7 +66,7 @@ public final class DirectTransport implements ServerTransport {
     /** One connection: what the server sent, and how it was closed. Its listener is called by one thread at a time. */
     public static final class Line implements Connection {
         public final List<String> received = new CopyOnWriteArrayList<>();
-        final AtomicReference<@Nullable CloseReason> closed = new AtomicReference<>();
+        public final AtomicReference<@Nullable CloseReason> closed = new AtomicReference<>();
         private final ReentrantLock turn = new ReentrantLock();
         private @Nullable ConnectionListener listener; // guarded by turn
         private boolean isTold; // guarded by turn
@@ -77,7 +77,7 @@ public final class DirectTransport implements ServerTransport {
         public volatile Consumer<String> reader = frame -> {};
 
         /** Is given what the server is about to send, before the connection takes it, on the thread that sends it. */
-        volatile Consumer<MessageBatch> sender = batch -> {};
+        public volatile Consumer<MessageBatch> sender = batch -> {};
 
         public void say(String json) {
             turn.lock();
