@@ -2,11 +2,16 @@
 
 import {readFileSync} from 'node:fs';
 
-const MODULES = new URL('../../main/resources/io/realtime/examples/script/', import.meta.url);
+const PAGES = new URL('../../main/resources/io/realtime/examples/', import.meta.url);
 
-/** Loads a module of the page. It has no imports, and Node would take its .js for something else. */
-export const load = name =>
-  import(`data:text/javascript,${encodeURIComponent(readFileSync(new URL(name, MODULES), 'utf8'))}`);
+/** Loads a module of a page, with the modules that it imports. Node would take its .js for something else. */
+export const load = (name, page = 'script') => import(address(name, page));
+
+function address(name, page) {
+  const text = readFileSync(new URL(`${page}/${name}`, PAGES), 'utf8')
+    .replace(/(?<=from ')\.\/([\w.]+)(?=')/g, (whole, imported) => address(imported, page));
+  return `data:text/javascript,${encodeURIComponent(text)}`.replaceAll("'", '%27');
+}
 
 let now = 0;
 let timers = [];

@@ -2,6 +2,7 @@
 module io.realtime.core {
     requires transitive com.google.gson;
     requires org.slf4j;
+    requires static com.google.errorprone.annotations;
     requires static transitive org.jspecify;
 
     exports io.realtime;

@@ -1,6 +1,7 @@
 /** The server's transport on Netty. */
 module io.realtime.netty {
     requires transitive io.realtime.core;
+    requires static com.google.errorprone.annotations;
     requires static transitive org.jspecify;
     requires io.netty.buffer;
     requires io.netty.common;

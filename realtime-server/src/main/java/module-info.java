@@ -2,6 +2,7 @@
 module io.realtime.server {
     requires transitive io.realtime.core;
     requires static transitive org.jspecify;
+    requires static transitive com.google.errorprone.annotations;
     requires static com.auth0.jwt; // for JwtAuthenticator, whose users require it themselves
     requires com.google.gson;
     requires org.java_websocket;

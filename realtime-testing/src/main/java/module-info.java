@@ -2,6 +2,7 @@
 module io.realtime.testing {
     requires transitive io.realtime.core;
     requires com.google.gson;
+    requires static com.google.errorprone.annotations;
     requires static transitive org.jspecify;
     requires static transitive org.junit.jupiter.api; // for the contract tests, whose users have it
 

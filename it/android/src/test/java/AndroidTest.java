@@ -33,7 +33,7 @@ class AndroidTest {
     Path folder;
 
     @Test
-    void desugaredClassesTalkToAServerAndKeepTheirConstructors() throws Exception {
+    void desugaredClassesTalkToServerAndKeepTheirConstructors() throws Exception {
         Path desugared = folder.resolve("phone.jar");
         List<String> command = new ArrayList<>(List.of(
                 D8.class.getName(),

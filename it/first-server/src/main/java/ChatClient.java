@@ -15,8 +15,8 @@ public class ChatClient {
                 .token(TokenProvider.blocking(() -> login(user))) // a fresh one for every attempt
                 .build()) {
             ClientRoom room = client.room(args[1]);
-            room.on(Chat.SAID, said -> System.out.println(said.sender() + ": " + said.data().text()));
-            room.on(Chat.TYPING, typing -> System.out.println(typing.sender() + " is typing"));
+            room.on(Chat.SAID, said -> System.out.println(said.from() + ": " + said.data().text()));
+            room.on(Chat.TYPING, typing -> System.out.println(typing.from() + " is typing"));
             room.join(20).whenComplete((joined, refused) -> // with the 20 newest messages
                     System.out.println(refused == null ? "you are in " + args[1] : refused.getMessage()));
             client.connect();

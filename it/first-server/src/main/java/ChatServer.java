@@ -19,7 +19,7 @@ public class ChatServer {
                 .on(Chat.SAY, (session, message) -> session.room(message.requireRoom()) // a room it has joined
                         .send(Chat.SAID, message.data()))
                 .on(Chat.TYPING, (session, message) -> session.room(message.requireRoom())
-                        .except(session)
+                        .except(session.id())
                         .send(Chat.TYPING, message.data()))
                 .closeOnShutdown(Duration.ofSeconds(5)) // Ctrl-C: clients hear of it, handlers finish
                 .build()

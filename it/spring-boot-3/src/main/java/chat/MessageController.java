@@ -16,6 +16,6 @@ class MessageController {
 
     @PostMapping("/rooms/{room}/messages")
     void post(@PathVariable String room, @RequestBody Chat.Text text) {
-        realtime.room(room).send(Chat.SAID, text); // from any thread, to all who are in the room
+        realtime.connections().room(room).send(Chat.SAID, text); // from any thread, to all who are in the room
     }
 }

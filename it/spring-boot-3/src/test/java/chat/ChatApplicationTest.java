@@ -53,7 +53,7 @@ class ChatApplicationTest {
     void whatIsPostedReachesTheRoom() throws Exception {
         BlockingQueue<String> heard = new LinkedBlockingQueue<>();
         try (RealtimeClient ada = client(server.port(), "ada").build()) {
-            ada.on(Chat.SAID, said -> heard.add(said.sender() + ": " + said.data().text()));
+            ada.on(Chat.SAID, said -> heard.add(said.from() + ": " + said.data().text()));
             ada.connect().join();
             ada.room("chat:42").join().join();
             HttpRequest post = HttpRequest.newBuilder(URI.create("http://localhost:" + web + "/rooms/chat:42/messages"))

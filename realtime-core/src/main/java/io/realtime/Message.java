@@ -14,7 +14,7 @@ public final class Message<T> {
     private final T data;
     private final @Nullable String room;
     private final @Nullable Position position;
-    private final @Nullable String sender;
+    private final @Nullable String from;
     private final Instant timestamp;
     private final boolean redelivered;
 
@@ -23,19 +23,19 @@ public final class Message<T> {
      *
      * @param room see {@link #room()}
      * @param position see {@link #position()}
-     * @param sender see {@link #sender()}
+     * @param from see {@link #from()}
      */
     public Message(
             T data,
             @Nullable String room,
             @Nullable Position position,
-            @Nullable String sender,
+            @Nullable String from,
             Instant timestamp,
             boolean redelivered) {
         this.data = data;
         this.room = room;
         this.position = position;
-        this.sender = sender;
+        this.from = from;
         this.timestamp = Objects.requireNonNull(timestamp, "timestamp");
         this.redelivered = redelivered;
     }
@@ -61,7 +61,7 @@ public final class Message<T> {
     /**
      * Returns the room that the message belongs to, for a handler that needs one.
      *
-     * @throws RealtimeException if the message names no room; if a server's handler lets it escape, the sender gets
+     * @throws RealtimeException if the message names no room; if a server's handler lets it escape, the client gets
      * {@code bad_data: room is required}
      */
     public String requireRoom() {
@@ -76,9 +76,9 @@ public final class Message<T> {
         return position;
     }
 
-    /** Returns the id of the user who sent the message; null if the server application sent it. */
-    public @Nullable String sender() {
-        return sender;
+    /** Returns the id of the user whom the message is from; null if it is from the server. */
+    public @Nullable String from() {
+        return from;
     }
 
     /** Returns the time of the server's clock when the server accepted the message. */
@@ -97,7 +97,7 @@ public final class Message<T> {
 
     @Override
     public String toString() {
-        return "Message{data=" + data + ", room=" + room + ", position=" + position + ", sender=" + sender
-                + ", timestamp=" + timestamp + ", redelivered=" + redelivered + "}";
+        return "Message{data=" + data + ", room=" + room + ", position=" + position + ", from=" + from + ", timestamp="
+                + timestamp + ", redelivered=" + redelivered + "}";
     }
 }

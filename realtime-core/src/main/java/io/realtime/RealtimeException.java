@@ -4,7 +4,7 @@ import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The root of every failure that this library reports. If a server handler of the application throws one, the sender
+ * The root of every failure that this library reports. If a server handler of the application throws one, the client
  * gets its code and message. Any other exception of a handler is sent as {@code internal}, and only the server's log
  * has the details.
  */

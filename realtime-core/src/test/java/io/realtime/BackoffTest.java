@@ -59,7 +59,7 @@ class BackoffTest {
     }
 
     @Test
-    void theDelayNeverFallsBelowTheFloorNorExceedsTheCap() {
+    void delayNeverFallsBelowTheFloorNorExceedsTheCap() {
         long seed = 20260101;
         var random = new Random(seed);
         for (Jitter jitter : Jitter.values()) {
@@ -80,7 +80,7 @@ class BackoffTest {
     }
 
     @Test
-    void aFloorAboveTheFirstDelaysWins() {
+    void floorAboveTheFirstDelaysWins() {
         Backoff backoff = Backoff.builder()
                 .initial(ms(10))
                 .floor(ms(25))
@@ -105,7 +105,7 @@ class BackoffTest {
     }
 
     @Test
-    void aMultiplierOfOneKeepsTheDelay() {
+    void multiplierOfOneKeepsTheDelay() {
         Backoff backoff = Backoff.builder().multiplier(1).jitter(Jitter.NONE).build();
         assertEquals(ms(500), backoff.delay(1, () -> 0));
         assertEquals(ms(500), backoff.delay(10_000, () -> 0));
@@ -122,7 +122,7 @@ class BackoffTest {
     }
 
     @Test
-    void anAttemptBelowOneIsRefused() {
+    void attemptBelowOneIsRefused() {
         var refused = assertThrows(
                 IllegalArgumentException.class, () -> Backoff.defaults().delay(0, () -> 0));
         assertEquals("attempt 0 is below 1", refused.getMessage());
@@ -146,7 +146,7 @@ class BackoffTest {
     }
 
     @Test
-    void capBeyondCountingMeansForEver() {
+    void capBeyondNanosecondsIsUnlimited() {
         Backoff backoff = Backoff.builder()
                 .initial(Duration.ofDays(1))
                 .cap(Duration.ofSeconds(Long.MAX_VALUE))

@@ -13,14 +13,14 @@ class CloseReasonTest {
     private static final String SMILE = "\uD83D\uDE00"; // four bytes, two chars
 
     @Test
-    void aTextOf123BytesIsKeptAndALongerOneCut() {
+    void textOf123BytesIsKeptAndALongerOneCut() {
         String longest = "x".repeat(123);
         assertEquals(longest, new CloseReason(1000, longest).text());
         assertEquals(longest, new CloseReason(1000, longest + "y").text());
     }
 
     @Test
-    void aTextIsCutAtACharacterNotInsideOne() {
+    void textIsCutAtACharacterNotInsideOne() {
         assertEquals("é".repeat(61), new CloseReason(1000, "é".repeat(62)).text());
         assertEquals("x" + "é".repeat(61), new CloseReason(1000, "x" + "é".repeat(62)).text());
         assertEquals("€".repeat(41), new CloseReason(1000, "€".repeat(42)).text());
@@ -52,7 +52,7 @@ class CloseReasonTest {
     }
 
     @Test
-    void aHugeTextIsCutQuickly() {
+    void hugeTextIsCutQuickly() {
         String huge = "x".repeat(4_000_000);
         CloseReason reason = assertTimeoutPreemptively(Duration.ofSeconds(20), () -> new CloseReason(1000, huge));
         assertEquals("x".repeat(123), reason.text());

@@ -9,14 +9,14 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 class ErrorCodeTest {
     @Test
-    void anApplicationMayHaveItsOwn() {
+    void applicationDefinesItsOwnCodes() {
         assertEquals("shop/sold_out", ErrorCode.of("shop/sold_out").value());
         assertEquals("bad_data", ErrorCode.BAD_DATA.toString());
         assertEquals(ErrorCode.BAD_DATA, ErrorCode.of("bad_data"));
     }
 
     @Test
-    void aWordHas64CharactersAtMost() {
+    void wordHas64CharactersAtMost() {
         assertEquals("x".repeat(64), ErrorCode.of("x".repeat(64)).value());
         assertThrows(IllegalArgumentException.class, () -> ErrorCode.of("x".repeat(65)));
     }

@@ -39,7 +39,7 @@ class EventBusTest {
     }
 
     @Test
-    void handlersRunInTheOrderOfTheirRegistrationOnTheCallersThread() {
+    void handlersRunInOrderOfTheirRegistrationOnCallersThread() {
         var thread = new AtomicReference<Thread>();
         bus.subscribe(SAID, m -> calls.add("1 " + m.data()));
         bus.subscribe(SAID, m -> calls.add("2 " + m.data()));
@@ -94,7 +94,7 @@ class EventBusTest {
     }
 
     @Test
-    void onceThatOneOfTwoPublishersClaimedIsNotCalledByTheOther() {
+    void onceIsCalledByOneOfTwoPublishers() {
         bus.any((event, m) -> {
             if (m.data().equals("outer")) {
                 assertEquals(
@@ -137,7 +137,7 @@ class EventBusTest {
     }
 
     @Test
-    void aThrowingHandlerHarmsNoOtherAndIsReportedOnce() {
+    void throwingHandlerHarmsNoOtherAndIsReportedOnce() {
         var exception = new IllegalStateException("broken");
         var error = new StackOverflowError("deep");
         var events = new ArrayList<Event<?>>();
@@ -161,7 +161,7 @@ class EventBusTest {
     }
 
     @Test
-    void aHandlerThatThrewIsCalledAgain() {
+    void handlerThatThrewIsCalledAgain() {
         bus.subscribe(SAID, m -> {
             calls.add(m.data());
             throw new IllegalStateException("broken");
@@ -174,7 +174,7 @@ class EventBusTest {
     }
 
     @Test
-    void aSubscriptionMadeDuringPublishSeesTheNextMessage() {
+    void subscriptionMadeDuringPublishSeesTheNextMessage() {
         bus.once(SAID, m -> bus.subscribe(SAID, later -> calls.add(later.data())));
         bus.publish(SAID, message("a"));
         assertEquals(List.of(), calls);
@@ -183,7 +183,7 @@ class EventBusTest {
     }
 
     @Test
-    void anAnyMadeDuringPublishSeesTheNextMessage() {
+    void anyMadeDuringPublishSeesTheNextMessage() {
         bus.once(SAID, m -> bus.any((event, later) -> calls.add(String.valueOf(later.data()))));
         bus.publish(SAID, message("a"));
         assertEquals(List.of(), calls);
@@ -192,7 +192,7 @@ class EventBusTest {
     }
 
     @Test
-    void aHandlerClosedDuringPublishIsNotCalledForThatMessage() {
+    void handlerClosedDuringPublishIsNotCalledForThatMessage() {
         var later = new ArrayList<Subscription>();
         bus.subscribe(SAID, m -> later.forEach(Subscription::close));
         later.add(bus.subscribe(SAID, m -> calls.add("handler")));
@@ -203,7 +203,7 @@ class EventBusTest {
     }
 
     @Test
-    void aHandlerMayCloseItself() {
+    void handlerMayCloseItself() {
         var own = new ArrayList<Subscription>();
         own.add(bus.subscribe(SAID, m -> {
             calls.add(m.data());
@@ -226,7 +226,7 @@ class EventBusTest {
     }
 
     @Test
-    void aNameIsOfOneTypeOnly() {
+    void nameWithSecondTypeIsRefused() {
         bus.subscribe(SAID, m -> calls.add(m.data()));
         Event<Integer> impostor = Event.of("said", Integer.class);
         Event<String> ephemeral = Event.ephemeral("said", String.class);
@@ -242,7 +242,7 @@ class EventBusTest {
     }
 
     @Test
-    void theEventOfANameIsKnownOnceSubscribed() {
+    void eventOfANameIsKnownOnceSubscribed() {
         assertNull(bus.event("said"));
         bus.subscribe(SAID, m -> {});
         assertSame(SAID, bus.event("said"));

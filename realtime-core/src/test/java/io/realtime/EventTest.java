@@ -21,7 +21,7 @@ class EventTest {
     }
 
     @Test
-    void aNameMayHave128CharactersAndNoMore() {
+    void nameMayHave128CharactersAndNoMore() {
         String longest = "x".repeat(128);
         assertEquals(longest, Event.of(longest, Foo.class).name());
 
@@ -46,7 +46,7 @@ class EventTest {
     }
 
     @Test
-    void aGenericPayloadKeepsItsTypeArgument() {
+    void genericPayloadKeepsItsTypeArgument() {
         Event<List<Foo>> event = Event.of("foos", new TypeRef<List<Foo>>() {});
         assertEquals(new TypeRef<List<Foo>>() {}.type(), event.type());
         assertEquals("java.util.List<io.realtime.EventTest$Foo>", event.type().getTypeName());

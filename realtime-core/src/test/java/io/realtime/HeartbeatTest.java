@@ -15,7 +15,7 @@ class HeartbeatTest {
     }
 
     @Test
-    void aTimeoutThatIsNotLongerThanTheIntervalIsRefusedNamingBoth() {
+    void timeoutThatIsNotLongerThanIntervalIsRefusedNamingBoth() {
         var equal = assertThrows(IllegalArgumentException.class, () -> new Heartbeat(SECOND, SECOND));
         assertEquals("timeout PT1S is not longer than interval PT1S", equal.getMessage());
         assertThrows(IllegalArgumentException.class, () -> new Heartbeat(SECOND, SECOND.minusNanos(1)));

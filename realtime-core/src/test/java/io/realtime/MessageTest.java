@@ -17,7 +17,7 @@ class MessageTest {
         assertEquals("chat:42", message.room());
         assertEquals("chat:42", message.requireRoom());
         assertEquals(new Position("e", 3), message.position());
-        assertEquals("alice", message.sender());
+        assertEquals("alice", message.from());
         assertTrue(message.isRedelivered());
     }
 
@@ -37,14 +37,14 @@ class MessageTest {
     }
 
     @Test
-    void aPositionIsNotNegative() {
+    void positionIsNotNegative() {
         assertEquals(0, new Position("e", 0).offset());
         var refused = assertThrows(IllegalArgumentException.class, () -> new Position("e", -1));
         assertEquals("offset -1 is negative", refused.getMessage());
     }
 
     @Test
-    void aBufferIsReadOnlyAndEachHandlerReadsItFromItsBeginning() {
+    void bufferIsReadOnlyAndEachHandlerReadsItFromItsBeginning() {
         var message = new Message<>(ByteBuffer.wrap(new byte[] {1, 2}), null, null, null, Instant.EPOCH, false);
         assertEquals(1, message.data().get());
         assertEquals(1, message.data().get());

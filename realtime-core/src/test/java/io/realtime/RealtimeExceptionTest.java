@@ -42,14 +42,14 @@ class RealtimeExceptionTest {
     }
 
     @Test
-    void aConnectionThatClosedWithoutAWordNamesItsCode() {
+    void connectionThatClosedWithoutAWordNamesItsCode() {
         var lost = new ConnectionException(ErrorCode.CLOSED, new CloseReason(CloseReason.NORMAL, ""), null);
         assertEquals("closed with 1000", lost.getMessage());
         assertEquals(new CloseReason(CloseReason.NORMAL, ""), lost.reason());
     }
 
     @Test
-    void aPayloadThatDoesNotFitIsBadData() {
+    void payloadThatDoesNotFitIsBadData() {
         var unfit = new PayloadException("$.x: no");
         assertEquals(ErrorCode.BAD_DATA, unfit.code());
         assertEquals("$.x: no", unfit.getMessage());
@@ -57,7 +57,7 @@ class RealtimeExceptionTest {
     }
 
     @Test
-    void aRemoteFailureHasThePeersWords() {
+    void remoteFailureHasThePeersWords() {
         var remote = new RemoteException(ErrorCode.of("sold_out"), "none left", true);
         assertEquals(ErrorCode.of("sold_out"), remote.code());
         assertEquals("none left", remote.getMessage());

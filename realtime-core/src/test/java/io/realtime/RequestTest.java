@@ -46,7 +46,7 @@ class RequestTest {
     }
 
     @Test
-    void bytesAreForEvents() {
+    void bytesAreRefused() {
         var asked = assertThrows(IllegalArgumentException.class, () -> Request.of("a", byte[].class, Page.class));
         assertEquals("request 'a' is of bytes, which only an event may be", asked.getMessage());
         var replied = assertThrows(IllegalArgumentException.class, () -> Request.of("a", Page.class, ByteBuffer.class));

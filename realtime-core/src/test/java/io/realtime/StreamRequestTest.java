@@ -47,7 +47,7 @@ class StreamRequestTest {
     }
 
     @Test
-    void bytesAreForEvents() {
+    void bytesAreRefused() {
         var asked = assertThrows(IllegalArgumentException.class, () -> StreamRequest.of("a", byte[].class, Line.class));
         assertEquals("stream 'a' is of bytes, which only an event may be", asked.getMessage());
         assertThrows(IllegalArgumentException.class, () -> StreamRequest.of("a", Line.class, ByteBuffer.class));

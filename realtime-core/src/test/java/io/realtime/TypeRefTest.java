@@ -31,7 +31,7 @@ class TypeRefTest {
     }
 
     @Test
-    void aSubclassWithoutAnArgumentIsRefused() {
+    void subclassWithoutAnArgumentIsRefused() {
         var raw = assertThrows(IllegalStateException.class, Raw::new);
         assertEquals("TypeRef needs its type argument: new TypeRef<List<Move>>() {}", raw.getMessage());
         assertThrows(IllegalStateException.class, Below::new);

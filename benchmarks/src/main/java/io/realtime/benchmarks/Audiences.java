@@ -14,8 +14,8 @@ import java.util.Locale;
 import java.util.Map;
 
 /**
- * The cost of choosing who receives a message: sends to a large room, to all but one of its members, and to those that
- * pass a filter. The connections are null, so that the figures are the server's own.
+ * The cost of choosing who receives a message: sends to a large room, to all but one of its members, to one, and to those
+ * that pass a filter. The connections are null, so that the figures are the server's own.
  */
 final class Audiences {
     private static final Event<String> SAID = Event.of("chat.said", String.class);
@@ -59,11 +59,14 @@ final class Audiences {
             for (int i = 0; i < members; i++) {
                 server.join(server.open("user-" + i), "room:1");
             }
-            Room all = server.server().room("room:1");
-            Session one = all.members().get(members / 2);
+            Room all = server.server().connections().room("room:1");
+            Session one = all.localMembers().get(members / 2);
             Map<String, Room> audiences = new LinkedHashMap<>();
             audiences.put("everyone", all);
-            audiences.put("all but one: `except`", all.except(one));
+            audiences.put("all but one: `except`", all.except(one.id()));
+            audiences.put("one: `only`", all.only(one.id()));
+            one.tag("role", "editor");
+            audiences.put("one: `having`", all.having("role", "editor"));
             audiences.put("`filter` that all but one pass", all.filter(session -> session != one));
             Map<String, List<Double>> rates = new LinkedHashMap<>();
             Map<String, Result> results = new LinkedHashMap<>();

@@ -66,7 +66,7 @@ final class Growth {
                 for (int member = 0; member < size.members; member++) {
                     server.join(connections.get((i * size.members + member) % size.sessions), "room:" + i);
                 }
-                rooms.add(server.server().room("room:" + i));
+                rooms.add(server.server().connections().room("room:" + i));
             }
         }
 

@@ -6,6 +6,7 @@ import io.realtime.server.Retention;
 import io.realtime.server.Room;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 import org.openjdk.jmh.annotations.Benchmark;
@@ -73,7 +74,7 @@ public class PublishBenchmark {
             server.join(member, "chat:42");
             connections.add(member);
         }
-        return new Crowd(server, server.server().room("chat:42"), connections);
+        return new Crowd(server, server.server().connections().room("chat:42"), connections);
     }
 
     /** Selects the next room in turn. The first iteration has the log. */
@@ -84,7 +85,7 @@ public class PublishBenchmark {
 
     /** Publishes one message to everyone in the room. */
     @Benchmark
-    public @Nullable Position publish() {
+    public CompletableFuture<@Nullable Position> publish() {
         return room.send(SAID, TEXT);
     }
 
@@ -92,7 +93,7 @@ public class PublishBenchmark {
     @TearDown
     public void check() {
         for (Crowd crowd : crowds) {
-            Position top = crowd.room.send(SAID, TEXT);
+            Position top = crowd.room.send(SAID, TEXT).join();
             for (NullConnection member : crowd.members) {
                 long messages = member.frames() - BEFORE;
                 if (top == null || messages != top.offset()) {

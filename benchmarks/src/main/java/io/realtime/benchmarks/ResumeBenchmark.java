@@ -98,7 +98,7 @@ public class ResumeBenchmark {
     public void fill() {
         server = new NullServer(builder ->
                 builder.allowJoin((session, name) -> true).retention(new Retention(log, Duration.ofMinutes(5))));
-        room = server.server().room(ROOM);
+        room = server.server().connections().room(ROOM);
         before = new Client(server, "bob");
         client = new Client(server, "alice");
         publish(log);
@@ -117,9 +117,9 @@ public class ResumeBenchmark {
 
     private void publish(int messages) {
         for (int i = 0; i < messages; i++) {
-            top = Objects.requireNonNull(room.send(SAID, TEXT), "logged");
+            top = Objects.requireNonNull(room.send(SAID, TEXT).join(), "logged");
             if (place.equals("another room")) {
-                server.server().room(ANOTHER).send(SAID, TEXT);
+                server.server().connections().room(ANOTHER).send(SAID, TEXT);
             }
         }
     }

@@ -26,7 +26,7 @@ class BenchmarksTest {
             benchmark.retention = retention;
             benchmark.members = 3;
             benchmark.fill();
-            Position position = benchmark.publish();
+            Position position = benchmark.publish().join();
             assertNotNull(position, retention);
             assertEquals(1, position.offset(), retention);
             benchmark.check();
@@ -34,7 +34,7 @@ class BenchmarksTest {
     }
 
     @Test
-    void aResumeIsSentTheWelcomeAndWhatItMissed() {
+    void resumeIsSentTheWelcomeAndWhatItMissed() {
         ResumeBenchmark benchmark = new ResumeBenchmark();
         benchmark.log = 50;
         benchmark.others = 2;
@@ -64,7 +64,7 @@ class BenchmarksTest {
     }
 
     @Test
-    void everyConnectionOfTheLoadIsHeldAndEveryQuestionAnswered() throws Exception {
+    void everyConnectionOfLoadIsHeldAndEveryQuestionAnswered() throws Exception {
         for (String transport : List.of("java-websocket", "netty")) {
             Capacity.Result result = Capacity.measure(new Capacity.Size(transport, 20, 5), Duration.ofMillis(500));
             assertEquals(0, result.lost());
@@ -117,7 +117,7 @@ class BenchmarksTest {
     @Test
     void audiencesAreMeasured() {
         Map<String, Audiences.Result> results = Audiences.measure(10, 1, Duration.ofMillis(10));
-        assertEquals(3, results.size());
+        assertEquals(5, results.size());
         results.forEach((audience, result) -> assertTrue(result.perSecond() > 0, audience));
     }
 
@@ -130,7 +130,7 @@ class BenchmarksTest {
     }
 
     @Test
-    void aPayloadIsReadAsItWasWritten() throws Exception {
+    void payloadIsReadAsItWasWritten() throws Exception {
         WireBenchmark benchmark = new WireBenchmark();
         benchmark.payload = 1024;
         benchmark.fill();
@@ -158,7 +158,7 @@ class BenchmarksTest {
     }
 
     @Test
-    void theBusCallsEveryHandler() {
+    void busCallsEveryHandler() {
         EventBusBenchmark benchmark = new EventBusBenchmark();
         benchmark.handlers = 3;
         benchmark.fill();

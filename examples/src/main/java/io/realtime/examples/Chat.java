@@ -6,14 +6,15 @@ import io.realtime.Request;
 import io.realtime.StreamRequest;
 import java.util.Map;
 import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 
 /** The contract of the demos, shared by their server, the Java client and, in JSON, the page. */
 interface Chat {
     /** The maximum length of one text. */
     int MAX_TEXT = 4000;
 
-    /** A text that a person sends to a room. */
-    record Say(String text) {
+    /** A text that a person sends to a room. The chat stores it once for each id; without one, whenever it arrives. */
+    record Say(String text, @Nullable String id) {
         public Say {
             requireText(text);
         }

@@ -14,6 +14,7 @@ import java.io.IOException;
 import java.io.PrintStream;
 import java.net.URI;
 import java.net.URISyntaxException;
+import java.util.UUID;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.ExecutionException;
@@ -129,7 +130,7 @@ final class ConsoleDemo implements Demo {
         private void say(ClientRoom room, String line) {
             Say say;
             try {
-                say = new Say(line);
+                say = new Say(line, UUID.randomUUID().toString());
             } catch (IllegalArgumentException unfit) {
                 out.println("-- not sent: " + unfit.getMessage());
                 return;

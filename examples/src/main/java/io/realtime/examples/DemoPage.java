@@ -4,9 +4,11 @@ import com.google.gson.Gson;
 import com.google.gson.JsonParseException;
 import com.sun.net.httpserver.Headers;
 import com.sun.net.httpserver.HttpExchange;
+import com.sun.net.httpserver.HttpHandler;
 import com.sun.net.httpserver.HttpServer;
 import io.realtime.ErrorCode;
 import io.realtime.RealtimeException;
+import io.realtime.examples.chat.UserName;
 import java.io.IOException;
 import java.io.InputStream;
 import java.net.InetAddress;
@@ -18,6 +20,7 @@ import java.util.Objects;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.function.Function;
+import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
@@ -26,10 +29,10 @@ import org.jspecify.annotations.Nullable;
  * of identity.
  */
 final class DemoPage implements AutoCloseable {
+    private static final Pattern LOCAL = Pattern.compile("(localhost|127\\.0\\.0\\.1|\\[::1])(:\\d{1,5})?");
+    private static final String FOREIGN = "this page is for this computer: open it as localhost";
     private static final int MAX_BODY = 4096;
-    private static final int MAX_NAME = 32;
-    // Used inside emoji.
-    private static final int ZERO_WIDTH_JOINER = 0x200D;
+    private static final int THREADS = 16;
     private static final Gson GSON = new Gson();
     private static final Map<String, String> TYPES = Map.of(
             "html",
@@ -45,18 +48,38 @@ final class DemoPage implements AutoCloseable {
     private final int socketPort;
     private final Map<String, Asset> assets;
 
-    private DemoPage(HttpServer http, List<Asset> assets, int socketPort, DemoServer demo) {
+    static {
+        // Headers and body are two writes: with Nagle's algorithm the second one waits for the client's
+        // acknowledgement.
+        System.setProperty("sun.net.httpserver.nodelay", "true");
+        // In seconds. The JDK's server reads them once, and without them waits for slow clients for ever.
+        System.setProperty("sun.net.httpserver.maxReqTime", "20");
+        System.setProperty("sun.net.httpserver.maxRspTime", "20");
+    }
+
+    private DemoPage(
+            HttpServer http, List<Asset> assets, Map<String, HttpHandler> apis, int socketPort, DemoServer demo) {
         this.http = http;
         this.assets = assets.stream().collect(Collectors.toUnmodifiableMap(Asset::path, Function.identity()));
         this.socketPort = socketPort;
         this.demo = demo;
-        this.executor = Executors.newFixedThreadPool(4, task -> {
+        this.executor = Executors.newFixedThreadPool(THREADS, task -> {
             Thread thread = new Thread(task, "demo-page");
             thread.setDaemon(true);
             return thread;
         });
         http.setExecutor(executor);
         http.createContext("/", this::serve);
+        apis.forEach((path, api) -> http.createContext(path, exchange -> {
+            try (exchange) {
+                secure(exchange.getResponseHeaders());
+                if (isForeign(exchange)) {
+                    refuse(exchange, 421, FOREIGN);
+                } else {
+                    api.handle(exchange);
+                }
+            }
+        }));
     }
 
     /**
@@ -68,6 +91,21 @@ final class DemoPage implements AutoCloseable {
      * @throws RealtimeException if the address cannot be bound; the message contains the address and the reason
      */
     static DemoPage start(int port, String folder, List<String> files, int socketPort, DemoServer demo) {
+        return start(port, folder, files, Map.of(), socketPort, demo);
+    }
+
+    /**
+     * As the other, with handlers of other addresses.
+     *
+     * @param apis by path; an exchange is closed when its handler returns
+     */
+    static DemoPage start(
+            int port,
+            String folder,
+            List<String> files,
+            Map<String, HttpHandler> apis,
+            int socketPort,
+            DemoServer demo) {
         HttpServer http;
         try {
             http = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), port), 0);
@@ -76,7 +114,7 @@ final class DemoPage implements AutoCloseable {
             throw new RealtimeException(ErrorCode.of("bind_failed"), why, true, unbound);
         }
         DemoPage page = new DemoPage(
-                http, files.stream().map(file -> new Asset(folder, file)).toList(), socketPort, demo);
+                http, files.stream().map(file -> new Asset(folder, file)).toList(), apis, socketPort, demo);
         http.start();
         return page;
     }
@@ -86,13 +124,24 @@ final class DemoPage implements AutoCloseable {
         return "http://localhost:" + http.getAddress().getPort() + "/";
     }
 
+    /**
+     * Returns whether the request is for a host of another name. Such a name may point here so that a foreign page in a
+     * browser on this computer has this server's origin, and gets a token.
+     */
+    private static boolean isForeign(HttpExchange exchange) {
+        String host = exchange.getRequestHeaders().getFirst("Host");
+        return host == null || !LOCAL.matcher(host).matches();
+    }
+
     private void serve(HttpExchange exchange) throws IOException {
         try (exchange) {
             secure(exchange.getResponseHeaders());
             String path = exchange.getRequestURI().getPath();
             String method = exchange.getRequestMethod();
             Asset asset = assets.get(path);
-            if (asset == null && !"/token".equals(path)) {
+            if (isForeign(exchange)) {
+                refuse(exchange, 421, FOREIGN);
+            } else if (asset == null && !"/token".equals(path)) {
                 refuse(exchange, 404, "there is nothing at this address");
             } else if (asset == null && method.equals("POST")) {
                 token(exchange);
@@ -141,25 +190,12 @@ final class DemoPage implements AutoCloseable {
             return;
         }
         String name = login == null || login.name() == null ? "" : login.name().strip();
-        String fault = fault(name);
+        String fault = UserName.fault(name);
         if (fault != null) {
             refuse(exchange, 400, fault);
             return;
         }
         json(exchange, 200, new Pass(demo.token(name), name, socketPort, DemoServer.PATH));
-    }
-
-    private static @Nullable String fault(String name) {
-        if (name.isEmpty()) {
-            return "Please choose a name.";
-        }
-        if (name.codePointCount(0, name.length()) > MAX_NAME) {
-            return "Please choose a name of at most " + MAX_NAME + " characters.";
-        }
-        boolean invisible = name.codePoints()
-                .anyMatch(c -> Character.isISOControl(c)
-                        || (Character.getType(c) == Character.FORMAT && c != ZERO_WIDTH_JOINER));
-        return invisible ? "Please choose a name without invisible characters." : null;
     }
 
     private static void refuse(HttpExchange exchange, int status, String why) throws IOException {

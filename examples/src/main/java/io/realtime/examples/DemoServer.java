@@ -2,6 +2,7 @@ package io.realtime.examples;
 
 import com.auth0.jwt.JWT;
 import com.auth0.jwt.algorithms.Algorithm;
+import com.auth0.jwt.exceptions.JWTVerificationException;
 import io.realtime.examples.Chat.Said;
 import io.realtime.examples.Chat.SomebodyTyping;
 import io.realtime.examples.Chat.WhoAmI;
@@ -67,6 +68,16 @@ final class DemoServer {
                 .sign(Algorithm.HMAC256(secret));
     }
 
+    /** Returns the user of a token, or null if this server would refuse it. */
+    @Nullable
+    String userOf(String token) {
+        try {
+            return JWT.require(Algorithm.HMAC256(secret)).build().verify(token).getSubject();
+        } catch (JWTVerificationException invalid) {
+            return null;
+        }
+    }
+
     /** Adds an option for {@link #start}. */
     static Options.Spec transportOption(Options.Spec spec) {
         return spec.option(
@@ -112,7 +123,7 @@ final class DemoServer {
                 .on(
                         Chat.TYPING,
                         (session, message) -> session.room(message.requireRoom())
-                                .except(session)
+                                .except(session.id())
                                 .send(
                                         Chat.SOMEBODY_TYPING,
                                         new SomebodyTyping(
@@ -120,7 +131,10 @@ final class DemoServer {
                                                 message.data().on())))
                 .on(
                         Chat.DIRECT,
-                        (session, message) -> session.inboxOf(message.data().to())
+                        (session, message) -> session.connections()
+                                .user(message.data().to())
+                                .inbox()
+                                .from(session)
                                 .send(
                                         Chat.SAID,
                                         new Said(
@@ -128,7 +142,9 @@ final class DemoServer {
                                                 message.data().text())))
                 .on(
                         Chat.SHOUT,
-                        (session, message) -> session.everyone()
+                        (session, message) -> session.connections()
+                                .everyone()
+                                .from(session)
                                 .send(
                                         Chat.SAID,
                                         new Said(

@@ -44,12 +44,12 @@ final class VoiceCall {
                 .on(
                         event,
                         (session, message) -> session.room(message.requireRoom())
-                                .except(session)
+                                .except(session.id())
                                 .send(event, message.data()))
                 .on(
                         Voice.OVER,
                         (session, message) -> session.room(message.requireRoom())
-                                .except(session)
+                                .except(session.id())
                                 .send(Voice.OVER, message.data()));
     }
 

@@ -158,8 +158,7 @@ class AiStreamIT {
         "script.js, text/javascript; charset=utf-8, //",
         "session.js, text/javascript; charset=utf-8, //"
     })
-    void servesAPageThatNeedsNothingFromElsewhereAndNeverParsesDataAsHtml(String path, String type, String begin)
-            throws Exception {
+    void pageLoadsNothingForeignAndParsesNoDataAsHtml(String path, String type, String begin) throws Exception {
         HttpResponse<String> answer = HTTP.send(
                 HttpRequest.newBuilder(URI.create(page(mock(0)) + path)).build(), HttpResponse.BodyHandlers.ofString());
 
@@ -208,7 +207,7 @@ class AiStreamIT {
 
     @ParameterizedTest
     @ValueSource(strings = {"java-websocket", "netty"})
-    void aStreamGoesOnAfterEachCutWithoutAWordLostOrTwice(String transport) throws Exception {
+    void streamGoesOnAfterEachCutWithoutAWordLostOrTwice(String transport) throws Exception {
         Run run = demo(Map.of(), "--word-ms", "2", "--transport", transport);
         FaultProxy proxy = opened(FaultProxy.to(socket(run).getPort()));
         AtomicInteger connections = new AtomicInteger();
@@ -238,7 +237,7 @@ class AiStreamIT {
     }
 
     @Test
-    void thePagesOwnSessionGoesOnAfterEachCutToo() throws Exception {
+    void pageResumesItsSessionAfterEachCut() throws Exception {
         Run run = mock(2);
         FaultProxy proxy = opened(FaultProxy.to(socket(run).getPort()));
         StringBuilder text = new StringBuilder();
@@ -260,7 +259,7 @@ class AiStreamIT {
     }
 
     @Test
-    void whatThePageStopsIsStoppedAtTheModel() throws Exception {
+    void pageThatStopsStreamStopsTheModel() throws Exception {
         CompletableFuture<IOException> seen = new CompletableFuture<>();
         Run run = model(exchange -> writeUntilCut(exchange, seen));
 
@@ -329,7 +328,7 @@ class AiStreamIT {
 
     @ParameterizedTest
     @ValueSource(strings = {"{}", "{'topic':null}", "{'topic':'  '}"})
-    void aTopicIsRequired(String question) throws Exception {
+    void topicIsRequired(String question) throws Exception {
         Run run = mock(0);
         try (Peer peer = new Peer(socket(run).toString(), token(run, "ada"))) {
             assertEquals("bad_data: topic is required", peer.error("script.generate", null, question));
@@ -337,7 +336,7 @@ class AiStreamIT {
     }
 
     @Test
-    void aModelThatRefusesIsReplacedAndThePageIsToldWhy() throws Exception {
+    void modelThatRefusesIsReplacedAndThePageIsToldWhy() throws Exception {
         Run run = model(ModelStub.status(401));
         Taken taken = new Taken();
 
@@ -352,7 +351,7 @@ class AiStreamIT {
     }
 
     @Test
-    void aModelThatFailsInTheMiddleIsAnErrorBehindItsWords() throws Exception {
+    void modelThatFailsMidwayEndsStreamWithError() throws Exception {
         Run run = model(exchange -> {
             ModelStub.send(ModelStub.begin(exchange), ModelStub.chunk("Tea "));
             throw new IOException("cut");

@@ -66,7 +66,16 @@ class ArchitectureTest {
             .resideInAPackage("io.realtime.server.websocket..")
             .should()
             .dependOnClassesThat()
-            .resideInAnyPackage("io.realtime.server", "io.realtime.server.javawebsocket..", "org.java_websocket..");
+            .resideInAnyPackage(
+                    "io.realtime.server",
+                    "io.realtime.server.internal",
+                    "io.realtime.server.internal.connection..",
+                    "io.realtime.server.internal.dispatch..",
+                    "io.realtime.server.internal.session..",
+                    "io.realtime.server.internal.room..",
+                    "io.realtime.server.internal.execution..",
+                    "io.realtime.server.internal.transport..",
+                    "org.java_websocket..");
 
     @ArchTest
     static final ArchRule SERVER_KNOWS_NO_CLIENT = noClasses()
@@ -103,7 +112,6 @@ class ArchitectureTest {
             .resideInAnyPackage(
                     "io.realtime.server",
                     "io.realtime.server.internal..",
-                    "io.realtime.server.javawebsocket..",
                     "io.realtime.internal.calls..",
                     "io.realtime.internal.wire..",
                     "io.realtime.client..",
@@ -129,8 +137,14 @@ class ArchitectureTest {
             .definedBy("io.realtime.server.internal.execution..")
             .layer("limits")
             .definedBy("io.realtime.server.internal.limits..")
+            .layer("transport")
+            .definedBy("io.realtime.server.internal.transport..")
             .whereLayer("core")
             .mayNotBeAccessedByAnyLayer()
+            .whereLayer("transport")
+            .mayOnlyBeAccessedByLayers("core")
+            .whereLayer("transport")
+            .mayNotAccessAnyLayer()
             .whereLayer("connection")
             .mayOnlyBeAccessedByLayers("core")
             .whereLayer("dispatch")
@@ -155,6 +169,15 @@ class ArchitectureTest {
             .doNotHaveSimpleName("package-info")
             .should()
             .bePublic();
+
+    @ArchTest
+    static final ArchRule ONLY_TRANSPORTS_KNOW_JAVA_WEBSOCKET = noClasses()
+            .that()
+            .resideOutsideOfPackages(
+                    "io.realtime.server.internal.transport..", "io.realtime.client.internal.transport..")
+            .should()
+            .dependOnClassesThat()
+            .resideInAPackage("org.java_websocket..");
 
     @ArchTest
     static final ArchRule ONLY_ITS_TRANSPORT_KNOWS_NETTY = noClasses()
@@ -341,8 +364,7 @@ class ArchitectureTest {
                 && !home.contains(".internal")
                 && !home.startsWith("io.realtime.examples")
                 && !home.equals("io.realtime.gson")
-                && !home.equals("io.realtime.jackson")
-                && !home.endsWith(".javawebsocket");
+                && !home.equals("io.realtime.jackson");
     }
 
     private static boolean isOffered(JavaMember member) {

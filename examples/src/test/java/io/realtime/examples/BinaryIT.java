@@ -160,7 +160,7 @@ class BinaryIT {
     }
 
     @Test
-    void bytesForAUserASessionAndEveryoneArriveAfterALostConnection() throws Exception {
+    void bytesForUserSessionAndEveryoneArriveAfterLostConnection() throws Exception {
         BlockingQueue<String> heard = new LinkedBlockingQueue<>();
         try (RealtimeClient client = client("ann").build()) {
             client.on(BLOB, blob -> heard.add(blob.room() + " " + Arrays.toString(blob.data())));
@@ -168,11 +168,11 @@ class BinaryIT {
             client.connect().get(20, TimeUnit.SECONDS);
             proxy.refuse(true);
             proxy.cutAll();
-            await().until(() -> !server.user("ann").isOnline());
-            server.user("ann").send(BLOB, new byte[] {1});
-            server.all().send(BLOB, new byte[] {2});
-            server.user("ann").sessions().get(0).send(BLOB, new byte[] {3});
-            server.all().send(FLASH, new byte[] {4}); // nobody is there
+            await().until(() -> !server.connections().user("ann").isOnline());
+            server.connections().user("ann").send(BLOB, new byte[] {1});
+            server.connections().everyone().send(BLOB, new byte[] {2});
+            server.connections().user("ann").sessions().get(0).send(BLOB, new byte[] {3});
+            server.connections().everyone().send(FLASH, new byte[] {4}); // nobody is there
             proxy.refuse(false);
             List<String> missed = new ArrayList<>();
             for (int i = 0; i < 3; i++) {
@@ -180,7 +180,7 @@ class BinaryIT {
             }
             missed.sort(null);
             assertEquals(List.of("@all [2]", "@session [3]", "@user [1]"), missed);
-            server.all().send(FLASH, new byte[] {5});
+            server.connections().everyone().send(FLASH, new byte[] {5});
             assertEquals("ephemeral [5]", heard.poll(20, TimeUnit.SECONDS));
         }
     }

@@ -64,7 +64,7 @@ class BinaryPageTest {
         var connected = client.connect();
         time.advance(Duration.ofSeconds(1));
         assertTrue(joined.isDone() && connected.isDone() && sent.isDone());
-        server.room("board:7").send(Board.TILE, ByteBuffer.allocate(4));
+        server.connections().room("board:7").send(Board.TILE, ByteBuffer.allocate(4));
         time.advance(Duration.ofSeconds(1));
         assertEquals(List.of("drew 3", "placed 4"), canvas.seen);
         drawn.close();

@@ -195,7 +195,7 @@ class CallsIT {
     // ---- requests
 
     @Test
-    void aRequestIsAnsweredOrRefused() throws Exception {
+    void requestIsAnsweredOrRefused() throws Exception {
         CompletableFuture<Integer> early = client.request(DOUBLE, 4); // waits for the connection
         connect();
         assertEquals(8, early.get(10, TimeUnit.SECONDS));
@@ -210,7 +210,7 @@ class CallsIT {
     }
 
     @Test
-    void aRequestInFlightIsAnsweredAfterTheConnectionIsBackAndHandledOnce() throws Exception {
+    void requestInFlightIsAnsweredAfterReconnectAndHandledOnce() throws Exception {
         connect();
         CompletableFuture<Integer> answer = client.request(LATER, 1);
         CompletableFuture<Integer> later = this.later.poll(10, TimeUnit.SECONDS);
@@ -229,7 +229,7 @@ class CallsIT {
     }
 
     @Test
-    void whatIsAskedOfAServerThatDisappearsEnds() throws Exception {
+    void requestsFailWhenTheServerDisappears() throws Exception {
         connect();
         CompletableFuture<Integer> answer = client.request(LATER, 1);
         Heard heard = new Heard();
@@ -241,7 +241,7 @@ class CallsIT {
     }
 
     @Test
-    void theServerAsksAClient() throws Exception {
+    void serverAsksAClient() throws Exception {
         client.onRequest(CONFIRM, question -> {
             if (question.isEmpty()) {
                 throw new IllegalStateException("not for the server");
@@ -266,7 +266,7 @@ class CallsIT {
     // ---- streams
 
     @Test
-    void aStreamBringsEveryItemInOrderThroughCuts() throws Exception {
+    void streamBringsEveryItemInOrderThroughCuts() throws Exception {
         connect();
         int count = 5_000;
         String filler = "x".repeat(200);
@@ -301,7 +301,7 @@ class CallsIT {
     }
 
     @Test
-    void aReaderThatIsSlowSlowsTheProducerAndNobodyElse() throws Exception {
+    void readerThatIsSlowSlowsTheProducerAndNobodyElse() throws Exception {
         connect();
         CountDownLatch slow = new CountDownLatch(1);
         AtomicInteger taken = new AtomicInteger();
@@ -330,7 +330,7 @@ class CallsIT {
     }
 
     @Test
-    void aProducerThatFailsEndsTheStream() throws Exception {
+    void producerThatFailsEndsTheStream() throws Exception {
         connect();
         Heard heard = new Heard();
         Subscription unused = client.stream(FAILS, new Range(0, ""), heard);
@@ -345,7 +345,7 @@ class CallsIT {
     }
 
     @Test
-    void theClientProducesAStreamForTheServer() throws Exception {
+    void clientProducesAStreamForTheServer() throws Exception {
         client.onStream(COUNT, (range, out) -> {
             for (int i = 0; i < range.count; i++) {
                 out.send(i + range.filler);

@@ -7,10 +7,15 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import java.io.IOException;
+import java.net.InetAddress;
+import java.net.Socket;
 import java.net.URI;
 import java.net.http.HttpClient;
 import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+import java.util.UUID;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -27,7 +32,7 @@ class ChatIT {
 
     @BeforeEach
     void start() {
-        run = new Run("chat", "--port", "0", "--page-port", "0");
+        run = new Run("chat", "--port", "0", "--page-port", "0", "--jdbc-url", "jdbc:h2:mem:" + UUID.randomUUID());
         page = run.shown("page (http://localhost:\\d+/)");
         socket = run.shown("socket (ws://127\\.0\\.0\\.1:\\d+/ws)");
     }
@@ -41,7 +46,11 @@ class ChatIT {
     @CsvSource({
         "'', text/html; charset=utf-8, <!doctype html>",
         "chat.css, text/css; charset=utf-8, :root",
-        "chat.js, text/javascript; charset=utf-8, //"
+        "app.js, text/javascript; charset=utf-8, //",
+        "chat.js, text/javascript; charset=utf-8, //",
+        "conversation.js, text/javascript; charset=utf-8, //",
+        "link.js, text/javascript; charset=utf-8, //",
+        "view.js, text/javascript; charset=utf-8, //"
     })
     void servesThePageUnderAStrictPolicy(String path, String type, String begin) throws Exception {
         HttpResponse<String> answer = get(path);
@@ -58,8 +67,25 @@ class ChatIT {
     }
 
     @Test
-    void thePageNeedsNothingFromElsewhereAndNeverParsesDataAsHtml() throws Exception {
-        String all = get("").body() + get("chat.css").body() + get("chat.js").body();
+    void requestForAForeignHostNameIsMisdirected() throws Exception {
+        String body = "{\"name\":\"ada\"}";
+        try (Socket client =
+                new Socket(InetAddress.getLoopbackAddress(), URI.create(page).getPort())) {
+            String request = "POST /token HTTP/1.1\r\nHost: evil.example\r\nContent-Type: application/json\r\n"
+                    + "Content-Length: " + body.length() + "\r\nConnection: close\r\n\r\n" + body;
+            client.getOutputStream().write(request.getBytes(StandardCharsets.US_ASCII));
+            String answer = new String(client.getInputStream().readAllBytes(), StandardCharsets.US_ASCII);
+            assertTrue(answer.startsWith("HTTP/1.1 421 "), answer);
+        }
+    }
+
+    @Test
+    void pageLoadsNothingForeignAndParsesNoDataAsHtml() throws Exception {
+        StringBuilder text = new StringBuilder();
+        for (String file : List.of("", "chat.css", "app.js", "chat.js", "conversation.js", "link.js", "view.js")) {
+            text.append(get(file).body());
+        }
+        String all = text.toString();
 
         assertFalse(all.contains("http://") || all.contains("https://") || all.contains("//cdn"), "external resource");
         assertFalse(all.contains("innerHTML") || all.contains("insertAdjacentHTML") || all.contains("document.write"));
@@ -67,7 +93,7 @@ class ChatIT {
     }
 
     @Test
-    void aNameBecomesATokenThatTheServerAccepts() throws Exception {
+    void nameBecomesATokenThatTheServerAccepts() throws Exception {
         HttpResponse<String> answer = post("{\"name\":\" Ada Lovelace \"}", "application/json");
 
         assertEquals(200, answer.statusCode());
@@ -76,8 +102,7 @@ class ChatIT {
         assertEquals(URI.create(socket).getPort(), pass.get("port").getAsInt());
         assertEquals("/ws", pass.get("path").getAsString());
         try (Peer ada = new Peer(socket, pass.get("token").getAsString())) {
-            JsonObject me = ada.reply("whoami", null, "{}").getAsJsonObject();
-            assertEquals("Ada Lovelace", me.get("user").getAsString());
+            assertEquals("[]", ada.reply("open", null, "{}").toString());
         }
     }
 
@@ -95,7 +120,7 @@ class ChatIT {
                 "{'name':                       | the body is not {'name': …}",
                 "7                              | the body is not {'name': …}",
             })
-    void aNameThatDoesNotFitIsRefusedWithWhy(String body, String told) throws Exception {
+    void nameThatDoesNotFitIsRefusedWithWhy(String body, String told) throws Exception {
         HttpResponse<String> answer = post(body.replace('\'', '"'), "application/json");
 
         assertEquals(400, answer.statusCode());
@@ -108,7 +133,7 @@ class ChatIT {
     }
 
     @Test
-    void aFormOfAForeignPageGetsNoToken() throws Exception {
+    void formOfAForeignPageGetsNoToken() throws Exception {
         assertEquals(415, post("{\"name\":\"Ada\"}", "text/plain").statusCode());
     }
 
@@ -121,11 +146,11 @@ class ChatIT {
     }
 
     @Test
-    void eitherPortTakenIsOneLineThatNamesIt() throws InterruptedException {
+    void portInUseIsReportedInOneLine() throws InterruptedException {
         String socketPort = Integer.toString(URI.create(socket).getPort());
         String pagePort = Integer.toString(URI.create(page).getPort());
-        try (Run second = new Run("chat", "--port", socketPort, "--page-port", "0");
-                Run third = new Run("chat", "--port", "0", "--page-port", pagePort)) {
+        try (Run second = new Run("chat", "--port", socketPort, "--page-port", "0", "--jdbc-url", "jdbc:h2:mem:a");
+                Run third = new Run("chat", "--port", "0", "--page-port", pagePort, "--jdbc-url", "jdbc:h2:mem:b")) {
             assertEquals(1, second.code());
             assertEquals(
                     "chat: cannot listen on 127.0.0.1:" + socketPort + ": Address already in use",

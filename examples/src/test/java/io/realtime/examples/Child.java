@@ -66,7 +66,7 @@ public final class Child implements AutoCloseable {
     }
 
     /** In the child: waits until the test's JVM ends, which a child does not outlive. */
-    static void untilTestEnds() throws IOException {
+    public static void untilTestEnds() throws IOException {
         while (System.in.read() >= 0) {}
     }
 

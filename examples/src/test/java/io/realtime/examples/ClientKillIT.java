@@ -190,7 +190,7 @@ class ClientKillIT {
     private final Queue<String> trouble = new ConcurrentLinkedQueue<>();
 
     @Test
-    void whatWasOnTheDiskIsHandledOnceAndInOrder() throws Exception {
+    void messagesOnDiskAreHandledOnceAndInOrder() throws Exception {
         Queue<Integer> handled = new ConcurrentLinkedQueue<>();
         try (RealtimeServer server = ServerKillIT.server(0, message -> {
             handled.add(message.data());
@@ -228,7 +228,7 @@ class ClientKillIT {
     }
 
     @Test
-    void whatWasOnTheDiskIsHandledThoughTheServerDiesTooAndSaysSoWhenAgain() throws Exception {
+    void messagesOnDiskAreHandledThoughServerDiesToo() throws Exception {
         List<ServerKillIT.Life> servers = new ArrayList<>();
         try {
             servers.add(new ServerKillIT.Life(0));

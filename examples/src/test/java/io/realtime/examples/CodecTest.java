@@ -121,7 +121,7 @@ class CodecTest {
                 .build());
         assertRefused(() ->
                 serverBuilder().onStream(BAD_ITEM, (session, bad, out) -> {}).build());
-        assertRefused(() -> server.connections().broadcast(BAD, new Thread()));
+        assertRefused(() -> server.connections().everyone().send(BAD, new Thread()));
         assertRefused(() -> client.on(BAD, bad -> {}));
         assertRefused(() -> client.once(BAD, bad -> {}));
         assertRefused(() -> client.room("r").on(BAD, bad -> {}));

@@ -66,7 +66,7 @@ class ConsoleIT {
     }
 
     @Test
-    void aServerThatRestartsIsShownAndWaitedFor() throws IOException, InterruptedException {
+    void serverThatRestartsIsShownAndWaitedFor() throws IOException, InterruptedException {
         try (Run ada = console("ada", "chat:lobby")) {
             ada.shown("-- in chat:lobby, 1 here");
             playground.close();
@@ -82,7 +82,7 @@ class ConsoleIT {
     }
 
     @Test
-    void aRoomThatIsNotAllowedEndsIt() throws InterruptedException {
+    void roomThatIsNotAllowedEndsIt() throws InterruptedException {
         try (Run ada = console("ada", "private")) {
             assertEquals(1, ada.code());
             assertEquals(
@@ -92,7 +92,7 @@ class ConsoleIT {
     }
 
     @Test
-    void aTokenThatIsRefusedEndsIt() throws InterruptedException {
+    void tokenThatIsRefusedEndsIt() throws InterruptedException {
         try (Run ada = new Run("console", url, "--token", "not-a-token")) {
             assertEquals(1, ada.code());
             assertEquals(1, ada.err().lines().count(), ada.err());

@@ -57,7 +57,7 @@ import org.junit.jupiter.api.extension.ExtendWith;
 class DatabasePageIT {
     // @start contract
     interface Chat {
-        record Say(String id, String text) {} // the id is the sender's, and the same when it is said again
+        record Say(String id, String text) {} // the client makes the id, and repeats it when it says this again
 
         record Said(long row, String id, String user, String text) {}
 
@@ -167,7 +167,7 @@ class DatabasePageIT {
                     });
         }
 
-        /** Stores, then publishes. A REST endpoint calls it with {@code server.room("chat:42")}. */
+        /** Stores, then publishes. A REST endpoint calls it with {@code server.connections().room("chat:42")}. */
         void say(Room room, String author, Chat.Say say) throws Exception {
             room.serially(() -> room.send(Chat.SAID, store.save(room.name(), author, say)));
         }
@@ -324,7 +324,7 @@ class DatabasePageIT {
     }
 
     @Test
-    void messageThatTheDatabaseRefusedReachesNobodyAndCanBeSaidAgain(TestEnvironment test) throws Exception {
+    void messageThatDatabaseRefusedReachesNobodyAndCanBeSaidAgain(TestEnvironment test) throws Exception {
         test.autoClose(start(test, store));
         ChatView ada = view(test, 8080, "ada");
         test.settle();
@@ -348,8 +348,8 @@ class DatabasePageIT {
         RealtimeServer server = test.autoClose(start(test, store));
         ChatView ada = view(test, 8080, "ada");
         test.settle();
-        chat.say(server.room("chat:42"), "rest", new Chat.Say("r1", "from a form"));
-        chat.say(server.room("chat:42"), "rest", new Chat.Say("r1", "from a form")); // posted twice
+        chat.say(server.connections().room("chat:42"), "rest", new Chat.Say("r1", "from a form"));
+        chat.say(server.connections().room("chat:42"), "rest", new Chat.Say("r1", "from a form")); // posted twice
         test.settle();
         assertEquals(1, ada.shown.size());
         assertEquals(rows("chat:42"), List.copyOf(ada.shown.values()));

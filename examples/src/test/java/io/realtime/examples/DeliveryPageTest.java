@@ -9,9 +9,12 @@ import io.realtime.client.ClientRoom;
 import io.realtime.client.FileOutbox;
 import io.realtime.client.HistoryQuery;
 import io.realtime.client.RealtimeClient;
+import io.realtime.server.Authentication;
 import io.realtime.server.Limits;
 import io.realtime.server.RealtimeServer;
 import io.realtime.server.Retention;
+import io.realtime.server.Room;
+import io.realtime.server.Session;
 import io.realtime.testing.InMemoryNetwork;
 import io.realtime.testing.ManualScheduler;
 import java.io.IOException;
@@ -20,6 +23,9 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
+import java.util.TreeMap;
+import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -43,7 +49,7 @@ class DeliveryPageTest {
     }
 
     @Test
-    void anOutboxInAFileIsOpenedAndSentFrom() throws Exception {
+    void outboxInAFileIsOpenedAndSentFrom() throws Exception {
         try (RealtimeServer server =
                 chat(RealtimeServer.builder().port(0)).build().start()) {
             URI uri = URI.create("ws://localhost:" + server.port() + "/ws");
@@ -64,7 +70,7 @@ class DeliveryPageTest {
     }
 
     @Test
-    void aRoomIsLoadedAgainAfterAGapWithoutARepeat() {
+    void roomIsLoadedAgainAfterAGapWithoutARepeat() {
         ManualScheduler time = new ManualScheduler();
         InMemoryNetwork network = new InMemoryNetwork(time);
         RealtimeServer server = chat(RealtimeServer.builder()
@@ -97,12 +103,16 @@ class DeliveryPageTest {
         client.disconnect();
         time.advance(Duration.ofSeconds(1));
         for (int i = 1; i <= 9; i++) {
-            assertNotNull(server.room("chat:42").send(SAID, new Say("m" + i)));
+            assertNotNull(server.connections()
+                    .room("chat:42")
+                    .send(SAID, new Say("m" + i))
+                    .join());
         }
         connected = client.connect();
         time.advance(Duration.ofSeconds(1));
         assertTrue(connected.isDone());
-        assertNotNull(server.room("chat:42").send(SAID, new Say("m10")));
+        assertNotNull(
+                server.connections().room("chat:42").send(SAID, new Say("m10")).join());
         time.advance(Duration.ofSeconds(1));
         assertEquals(List.of("m7", "m8", "m9", "m10"), view.shown);
         hook.close();
@@ -112,7 +122,62 @@ class DeliveryPageTest {
     }
 
     @Test
-    void howMuchIsKeptIsTheServersChoice() {
+    void messagesReachWhomTheyAreMeantFor() {
+        ManualScheduler time = new ManualScheduler();
+        InMemoryNetwork network = new InMemoryNetwork(time);
+        RealtimeServer server = RealtimeServer.builder()
+                .transport(network.serverTransport())
+                .scheduler(time)
+                .executor(time)
+                .authenticator(credentials -> {
+                    String user = String.valueOf(credentials.token());
+                    String role = user.equals("bob") ? "guest" : "editor";
+                    return CompletableFuture.completedFuture(
+                            Authentication.of(user).withTag("role", role));
+                })
+                .allowJoin((session, room) -> true)
+                .build()
+                .start();
+        Map<String, List<String>> heard = new TreeMap<>();
+        List<RealtimeClient> clients = new ArrayList<>();
+        for (String user : List.of("ada", "bob", "cid")) {
+            RealtimeClient client = RealtimeClient.builder(URI.create("ws://server:" + server.port() + "/ws"))
+                    .token(user)
+                    .transport(network.clientTransport())
+                    .scheduler(time)
+                    .callbackExecutor(time)
+                    .build();
+            clients.add(client);
+            List<String> ofUser = heard.computeIfAbsent(user, name -> new ArrayList<>());
+            var handler = client.on(SAID, said -> ofUser.add(said.position() + " " + said.from()));
+            var joined = client.room("chat:42").join();
+            var connected = client.connect();
+            time.advance(Duration.ofSeconds(1));
+            assertTrue(joined.isDone() && connected.isDone() && handler != null);
+        }
+        Session session = server.connections().user("ada").sessions().get(0);
+        Say say = new Say("hello");
+        // @start audience
+        Room room = server.connections().room("chat:42");
+        room.except(session.id()).send(SAID, say); // all but this session
+        room.only(session.id()).send(SAID, say); // this session alone
+        room.having("role", "editor").send(SAID, say); // all whose session has this tag
+        room.from(session).having("role", "editor").except(session.id()).send(SAID, say);
+        // @end
+        time.advance(Duration.ofSeconds(1));
+        heard.values().forEach(positions -> positions.replaceAll(text -> text.replaceAll(".*offset=(\\d+)]", "$1")));
+        assertEquals(
+                Map.of(
+                        "ada", List.of("2 null", "3 null"),
+                        "bob", List.of("1 null"),
+                        "cid", List.of("1 null", "3 null", "4 ada")),
+                heard);
+        clients.forEach(RealtimeClient::close);
+        server.close(Duration.ZERO);
+    }
+
+    @Test
+    void serverSetsTheRetention() {
         RealtimeServer.Builder builder = RealtimeServer.builder();
         // @start retention
         builder.retention(new Retention(10_000, Duration.ofHours(1))) // rooms; whichever bound is met first
@@ -130,7 +195,7 @@ class DeliveryPageTest {
         ShownCode.assertStandsIn(
                 "docs/delivery.md",
                 DeliveryPageTest.class,
-                List.of("file", "reload", "retention"),
+                List.of("file", "reload", "audience", "retention"),
                 code -> code.replaceAll("var(joined|connected|hook)=", "")
                         .replaceAll("^builder\\.", "RealtimeServer.builder()."));
     }

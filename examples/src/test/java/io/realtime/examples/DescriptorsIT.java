@@ -27,6 +27,7 @@ import java.util.logging.Logger;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.condition.DisabledOnOs;
 import org.junit.jupiter.api.condition.OS;
+import org.junit.jupiter.api.parallel.Isolated;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -36,6 +37,7 @@ import org.junit.jupiter.params.provider.ValueSource;
  */
 @Timeout(120)
 @DisabledOnOs(value = OS.WINDOWS, disabledReason = "no ulimit")
+@Isolated("measures processes that need the machine")
 class DescriptorsIT {
     private static final int DESCRIPTORS = 200; // the JVM needs some of them itself
     private static final int CONNECTIONS = 1_000;

@@ -225,9 +225,7 @@ class DurationsTest {
                 .importPackages("io.realtime")) {
             String name = type.getPackageName();
             boolean isPublic = type.getModifiers().contains(JavaModifier.PUBLIC);
-            if (isPublic
-                    && !name.matches(
-                            ".*\\.(internal|spi|testing|examples|benchmarks|netty|websocket|javawebsocket)\\b.*")) {
+            if (isPublic && !name.matches(".*\\.(internal|spi|testing|examples|benchmarks|netty|websocket)\\b.*")) {
                 for (JavaCodeUnit unit : type.getCodeUnits()) {
                     if (unit.getModifiers().contains(JavaModifier.PUBLIC)
                             && unit.getRawParameterTypes().stream()

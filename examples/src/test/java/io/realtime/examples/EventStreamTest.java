@@ -21,7 +21,7 @@ class EventStreamTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"\n", "\r\n", "\r"})
-    void anEventEndsWithAnEmptyLineHoweverLinesEnd(String end) {
+    void eventEndsWithAnEmptyLineHoweverLinesEnd(String end) {
         assertEquals(List.of("one", "two"), read("data: one||data: two||".replace("|", end)));
     }
 
@@ -39,24 +39,24 @@ class EventStreamTest {
                 "event: ping|id: 7|retry: 9|data: a||>a",
                 "database: b|data: a||>a",
             })
-    void onlyDataCounts(String sent, String data) {
+    void fieldsOtherThanDataAreIgnored(String sent, String data) {
         assertEquals(List.of(data.replace('|', '\n')), read(sent.replace('|', '\n')));
     }
 
     @ParameterizedTest
     @ValueSource(strings = {"\n\n", ": keep-alive\n\n", "event: ping\n\n", "data: unfinished\n", "data: unfinished"})
-    void withoutDataOrItsEmptyLineThereIsNoEvent(String sent) {
+    void eventNeedsDataAndAnEmptyLine(String sent) {
         assertEquals(List.of(), read(sent));
     }
 
     @Test
-    void aByteOrderMarkAtTheBeginningIsSkipped() {
+    void byteOrderMarkAtTheBeginningIsSkipped() {
         assertEquals(List.of("a", "\uFEFFb"), read("\uFEFFdata: a\n\ndata: \uFEFFb\n\n"));
     }
 
     @ParameterizedTest
     @ValueSource(ints = {1, 2, 3, 5, 7})
-    void itDoesNotMatterWhereTheBytesAreCut(int size) {
+    void eventsAreReadFromAnyChunks(int size) {
         byte[] all = ": hi\r\n\r\ndata: Grüße \uD83C\uDF75\r\n\r\ndata: zwei\rdata: drei\n\n"
                 .getBytes(StandardCharsets.UTF_8);
         List<String> read = new ArrayList<>();
@@ -67,7 +67,7 @@ class EventStreamTest {
     }
 
     @Test
-    void aLineUpToTheLimitIsReadAndOneByteMoreIsNot() {
+    void lineUpToTheLimitIsReadAndOneByteMoreIsNot() {
         assertEquals(List.of("x".repeat(58)), read("data: " + "x".repeat(58) + "\n\n"));
         assertThrows(IllegalStateException.class, () -> read(":" + "x".repeat(64)));
     }

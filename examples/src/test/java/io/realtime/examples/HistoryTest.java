@@ -82,12 +82,13 @@ class HistoryTest {
     }
 
     private void publish(int count) {
-        IntStream.range(0, count).forEach(i -> server.room("r").send(NOTE, ++published));
+        IntStream.range(0, count).forEach(i -> server.connections().room("r").send(NOTE, ++published));
     }
 
     private void publishForOthers(int count) {
         IntStream.range(0, count)
-                .forEach(i -> server.room("r").filter(session -> false).send(NOTE, ++published));
+                .forEach(i ->
+                        server.connections().room("r").filter(session -> false).send(NOTE, ++published));
     }
 
     private static List<Integer> numbers(HistoryPage page) {
@@ -139,7 +140,7 @@ class HistoryTest {
     }
 
     @Test
-    void theReaderIsToldWhatTheServerNoLongerKeeps() {
+    void readerIsToldWhatTheServerNoLongerKeeps() {
         publish(100);
         HistoryPage all = done(room.history(HistoryQuery.newest(100)));
         assertFalse(all.trimmed());
@@ -152,7 +153,7 @@ class HistoryTest {
     }
 
     @Test
-    void whatIsDeliveredLiveCanBeReadAsHistory() {
+    void deliveredMessagesAreInTheHistory() {
         String deepest = "[".repeat(31) + "]".repeat(31);
         List<String> live = new ArrayList<>();
         var subscription = room.on(TREE, tree -> live.add(tree.data().toString()));
@@ -166,14 +167,15 @@ class HistoryTest {
     }
 
     @Test
-    void whatNestsTooDeepToBeReadIsNotSent() {
+    void dataNestedTooDeepIsNotSent() {
         JsonElement tooDeep = JsonParser.parseString("[".repeat(32) + "]".repeat(32));
         CompletableFuture<Void> sent = room.send(TREE, tooDeep);
         assertTrue(sent.isDone());
         assertInstanceOf(
                 PayloadException.class,
                 assertThrows(CompletionException.class, sent::join).getCause());
-        assertThrows(PayloadException.class, () -> server.room("r").send(TREE, tooDeep));
+        assertThrows(
+                PayloadException.class, () -> server.connections().room("r").send(TREE, tooDeep));
         assertTrue(client.isConnected());
     }
 }

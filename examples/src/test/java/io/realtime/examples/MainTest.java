@@ -11,7 +11,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 
 class MainTest {
     @Test
-    void withoutADemoItListsThem() throws InterruptedException {
+    void commandWithoutDemoListsThem() throws InterruptedException {
         try (Run run = new Run()) {
             assertEquals(0, run.code());
             assertTrue(
@@ -37,7 +37,7 @@ class MainTest {
                 "voice --help",
                 "console URL -h"
             })
-    void helpIsNoMistake(String line) throws InterruptedException {
+    void helpExitsWithZero(String line) throws InterruptedException {
         try (Run run = new Run(line.split(" "))) {
             assertEquals(0, run.code());
             assertTrue(run.out().startsWith("usage: java -jar realtime-examples.jar "), run.out());
@@ -52,7 +52,7 @@ class MainTest {
             value = {
                 "plaground | unknown demo 'plaground'; demos are playground, chat, ai-stream, voice, console",
                 "chat --prot 1 | chat: unknown option --prot;"
-                        + " options are --port N, --page-port N, --secret S, --transport NAME",
+                        + " options are --port N, --page-port N, --jdbc-url URL, --secret S, --transport NAME",
                 "chat --port 7 --page-port 7 | chat: --port and --page-port are both 7",
                 "ai-stream --port 7 --page-port 7 | ai-stream: --port and --page-port are both 7",
                 "ai-stream --provider magic | ai-stream: --provider must be mock or openai, not 'magic'",
@@ -74,7 +74,7 @@ class MainTest {
                 "console ws://localhost:1/ws --token t --room @all |"
                         + " console: room '@all': names that begin with @ belong to the protocol",
             })
-    void aMistakeIsOneLineAndExitCode2(String line, String told) throws InterruptedException {
+    void wrongCommandPrintsOneLineAndExitsWith2(String line, String told) throws InterruptedException {
         try (Run run = new Run(line.split(" "))) {
             assertEquals(2, run.code());
             assertEquals(told, run.err().strip());
@@ -84,7 +84,7 @@ class MainTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"playground", "chat"})
-    void aShortSecretIsRefusedByItsLengthAndNotQuoted(String demo) throws InterruptedException {
+    void shortSecretIsRefusedByItsLengthAndNotQuoted(String demo) throws InterruptedException {
         try (Run run = new Run(demo, "--secret", "hunter2")) {
             assertEquals(2, run.code());
             assertEquals(

@@ -16,7 +16,7 @@ import org.junit.jupiter.api.Timeout;
 @Timeout(30)
 class MockWriterTest {
     @Test
-    void theScriptIsAboutTheTopicAndComesWordByWord() throws InterruptedException {
+    void scriptIsAboutTheTopicAndComesWordByWord() throws InterruptedException {
         List<String> pieces = new ArrayList<>();
 
         new MockWriter(Duration.ZERO).write(" 100 %s tea ", pieces::add);
@@ -28,7 +28,7 @@ class MockWriterTest {
     }
 
     @Test
-    void aReaderThatThrowsEndsItWithThat() {
+    void readerThatThrowsEndsItWithThat() {
         RuntimeException enough = new RuntimeException("enough");
         List<String> pieces = new ArrayList<>();
 

@@ -72,7 +72,7 @@ class ModulesPageIT {
     }
 
     @Test
-    void packageThatIsClosedToJacksonIsRefusedWithTheLineThatOpensIt() throws Exception {
+    void packageThatIsClosedToJacksonIsRefusedWithLineThatOpensIt() throws Exception {
         writeForJackson("io.realtime.core;");
         Program program = main();
         program.line("lacks 'opens com\\.example\\.chat to com\\.fasterxml\\.jackson\\.databind;'");

@@ -106,7 +106,7 @@ class OpenAiWriterIT {
     }
 
     @Test
-    void carriageReturnsCommentsAndKeepAlivesAreNoWords() throws Exception {
+    void carriageReturnsCommentsAndKeepAlivesAreSkipped() throws Exception {
         writer(ModelStub.events(
                         ": waiting\r\n\r\n",
                         ModelStub.chunk("Tea ").replace("\n", "\r\n"),
@@ -159,7 +159,7 @@ class OpenAiWriterIT {
 
     @ParameterizedTest
     @MethodSource("answersWithoutAWord")
-    void anAnswerThatIsNoneSaysWhatIsWrongWithIt(ModelStub.Answer answer, String told) throws Exception {
+    void malformedAnswerIsReported(ModelStub.Answer answer, String told) throws Exception {
         assertEquals("the model's endpoint " + told, failure(writer(answer)));
         assertEquals(List.of(), words);
     }
@@ -174,12 +174,12 @@ class OpenAiWriterIT {
                 "429 | has had too many questions, or the account is empty (status 429)",
                 "500 | has failed (status 500)",
             })
-    void aStatusIsToldAndNeverTheBodyBehindIt(int status, String told) throws Exception {
+    void errorStatusIsReportedWithoutItsBody(int status, String told) throws Exception {
         assertEquals("the model's endpoint " + told, failure(writer(ModelStub.status(status))));
     }
 
     @Test
-    void anEndpointThatIsNotThereCannotBeReached() throws Exception {
+    void endpointThatIsNotThereCannotBeReached() throws Exception {
         int free;
         try (ServerSocket taken = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
             free = taken.getLocalPort();
@@ -190,7 +190,7 @@ class OpenAiWriterIT {
     }
 
     @Test
-    void oneThatNeverAnswersIsGivenUp() throws Exception {
+    void endpointThatNeverAnswersTimesOut() throws Exception {
         OpenAiWriter writer = new OpenAiWriter(
                 stub(exchange -> new CountDownLatch(1).await()).base(),
                 "small",
@@ -201,7 +201,7 @@ class OpenAiWriterIT {
     }
 
     @Test
-    void oneThatFallsSilentIsGivenUpAndWhatItSaidBeforeStands() throws Exception {
+    void endpointThatFallsSilentTimesOutAfterItsWords() throws Exception {
         OpenAiWriter writer = new OpenAiWriter(
                 stub(exchange -> {
                             ModelStub.send(ModelStub.begin(exchange), ModelStub.chunk("Tea "));
@@ -217,7 +217,7 @@ class OpenAiWriterIT {
     }
 
     @Test
-    void aHangUpInTheMiddleIsAFailureBehindTheWords() throws Exception {
+    void hangUpMidwayFailsAfterTheWords() throws Exception {
         String told = failure(writer(exchange -> {
             ModelStub.send(ModelStub.begin(exchange), ModelStub.chunk("Tea "));
             throw new IOException("cut");
@@ -228,7 +228,7 @@ class OpenAiWriterIT {
     }
 
     @Test
-    void anEndWithoutTheLastWordIsAFailureToo() throws Exception {
+    void endWithoutDoneFails() throws Exception {
         assertEquals(
                 "the model's endpoint ended before the script did",
                 failure(writer(ModelStub.events(ModelStub.chunk("Tea ")))));
@@ -236,7 +236,7 @@ class OpenAiWriterIT {
     }
 
     @Test
-    void aReaderThatStopsClosesTheExchange() throws Exception {
+    void readerThatStopsClosesTheExchange() throws Exception {
         CompletableFuture<IOException> seen = new CompletableFuture<>();
         RuntimeException enough = new RuntimeException("enough");
         OpenAiWriter writer = writer(exchange -> writeUntilCut(ModelStub.begin(exchange), seen));
@@ -253,7 +253,7 @@ class OpenAiWriterIT {
 
     @ParameterizedTest
     @CsvSource({"true", "false"})
-    void anInterruptClosesTheExchangeWhereverItStands(boolean begun) throws Exception {
+    void interruptClosesTheExchangeWhereverItStands(boolean begun) throws Exception {
         CountDownLatch arrived = new CountDownLatch(1);
         CountDownLatch interrupted = new CountDownLatch(1);
         CompletableFuture<IOException> seen = new CompletableFuture<>();
@@ -310,7 +310,7 @@ class OpenAiWriterIT {
                 "OPENAI_BASE_URL=https://host/v1?key=secret           | OPENAI_BASE_URL is no address of the form"
                         + " https://host/v1",
             })
-    void anEnvironmentThatDoesNotFitIsNamedAndNotQuoted(String set, String told) {
+    void invalidEnvironmentIsNamedWithoutItsValue(String set, String told) {
         Map<String, String> variables = set == null ? Map.of() : Map.of(set.split("=", 2)[0], set.split("=", 2)[1]);
 
         UsageException refused = assertThrows(UsageException.class, () -> OpenAiWriter.of(variables::get));
@@ -319,7 +319,7 @@ class OpenAiWriterIT {
     }
 
     @Test
-    void theEnvironmentNamesEndpointModelAndKey() throws Exception {
+    void environmentNamesEndpointModelAndKey() throws Exception {
         ModelStub stub = stub(ModelStub.events(ModelStub.chunk("Tea"), ModelStub.DONE));
         Map<String, String> variables =
                 Map.of("OPENAI_BASE_URL", stub.base().toString(), "OPENAI_MODEL", "tiny", "OPENAI_API_KEY", KEY + "\n");

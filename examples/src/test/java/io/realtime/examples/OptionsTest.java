@@ -28,7 +28,7 @@ class OptionsTest {
     }
 
     @Test
-    void whatIsNotGivenIsTheDefaultOrNull() {
+    void missingOptionIsItsDefaultOrNull() {
         Options options = parse();
 
         assertEquals(8080, options.port("--port", 8080));
@@ -36,7 +36,7 @@ class OptionsTest {
     }
 
     @Test
-    void aFlagIsGivenOrNot() {
+    void flagIsGivenOrNot() {
         Options options = parse("--loud", "ws://host");
 
         assertTrue(options.has("--loud"));
@@ -45,7 +45,7 @@ class OptionsTest {
     }
 
     @Test
-    void aValueThatLooksLikeAnOptionIsGivenWithAnEqualsSign() {
+    void valueThatLooksLikeAnOptionIsGivenWithAnEqualsSign() {
         assertEquals("--x", parse("--token=--x").find("--token"));
     }
 
@@ -64,7 +64,7 @@ class OptionsTest {
                 "--loud=no        | --loud takes no value",
                 "ws://a ws://b    | 'ws://b' is one too many; options are --port N, --token T, --loud",
             })
-    void whatDoesNotFitIsNamedTogetherWithWhatWould(String line, String told) {
+    void invalidOptionIsNamedWithTheValidOnes(String line, String told) {
         assertEquals(
                 told,
                 assertThrows(UsageException.class, () -> parse(line.split(" "))).getMessage());
@@ -72,7 +72,7 @@ class OptionsTest {
 
     @ParameterizedTest
     @CsvSource({"-1", "65536", "http", "80.5", "99999999999"})
-    void aPortIsANumberThatAPortCanBe(String port) {
+    void portOutOf0To65535IsRefused(String port) {
         Options options = parse("--port", port);
 
         UsageException refused = assertThrows(UsageException.class, () -> options.port("--port", 0));
@@ -81,7 +81,7 @@ class OptionsTest {
     }
 
     @Test
-    void aChoiceIsOneOfItsWords() {
+    void choiceIsOneOfItsWords() {
         List<String> words = List.of("a", "b");
 
         assertEquals("b", parse("--token", "b").choice("--token", words));
@@ -103,7 +103,7 @@ class OptionsTest {
     }
 
     @Test
-    void theHelpHasALineForEach() {
+    void helpListsEveryOption() {
         assertEquals("URL [--port N] [--token T] [--loud]", SPEC.usage());
         assertEquals(4, SPEC.help().size());
         assertTrue(SPEC.help().get(1).contains("which port"));

@@ -12,8 +12,15 @@ class PageModulesIT {
     private static final int WITH_TEST_RUNNER = 18;
 
     @Test
-    void theirOwnTestsPass() throws Exception {
-        Process run = Node.start(WITH_TEST_RUNNER, "--test", "script.test.mjs", "session.test.mjs");
+    void pageModulesPassTheirTests() throws Exception {
+        Process run = Node.start(
+                WITH_TEST_RUNNER,
+                "--test",
+                "chat.test.mjs",
+                "conversation.test.mjs",
+                "link.test.mjs",
+                "script.test.mjs",
+                "session.test.mjs");
         String told = Node.output(run);
 
         assertEquals(0, run.waitFor(), told);

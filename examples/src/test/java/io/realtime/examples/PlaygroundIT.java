@@ -64,7 +64,7 @@ class PlaygroundIT {
     }
 
     @Test
-    void theTokenThatItPrintsIsForTheUserDemo() throws InterruptedException {
+    void tokenThatItPrintsIsForTheUserDemo() throws InterruptedException {
         assertFalse(run.out().contains(SECRET), "a secret that was given is not printed");
         try (Peer demo = new Peer(url, run.shown("token demo (eyJ\\S+)"))) {
             assertEquals(json("{'user':'demo','attributes':{}}"), demo.reply("whoami", null, "{}"));
@@ -72,7 +72,7 @@ class PlaygroundIT {
     }
 
     @Test
-    void aSecretOfItsOwnIsPrinted() {
+    void secretOfItsOwnIsPrinted() {
         try (Run other = new Run("playground")) {
             other.shown("socket .*");
             assertTrue(other.shown("secret (\\S+)").length() >= 32);
@@ -186,7 +186,7 @@ class PlaygroundIT {
     }
 
     @Test
-    void aSlowAnswerHoldsUpNobody() throws InterruptedException {
+    void slowAnswerDelaysNobody() throws InterruptedException {
         ada.raw("{\"type\":\"slow\",\"ref\":\"late\",\"data\":{\"ms\":1000}}");
 
         assertEquals(json("2"), bob.reply("echo", null, "2"));
@@ -197,7 +197,7 @@ class PlaygroundIT {
     }
 
     @Test
-    void theServerAsksTheAskerBackAndReturnsTheAnswer() throws InterruptedException {
+    void serverAsksTheAskerBackAndReturnsTheAnswer() throws InterruptedException {
         ada.raw("{\"type\":\"ask\",\"ref\":\"mine\",\"data\":{\"sure\":true}}");
 
         JsonObject question = ada.next("confirm");
@@ -211,7 +211,7 @@ class PlaygroundIT {
     }
 
     @Test
-    void theJavaClientIsAskedToo() throws Exception {
+    void javaClientIsAskedToo() throws Exception {
         try (RealtimeClient client = client()) {
             assertEquals(
                     ErrorCode.NO_HANDLER,
@@ -245,7 +245,7 @@ class PlaygroundIT {
     }
 
     @Test
-    void aRawPeerCountsAsFarAsItGivesCredit() throws InterruptedException {
+    void rawPeerCountsAsFarAsItGivesCredit() throws InterruptedException {
         ada.raw("{\"type\":\"count\",\"ref\":\"c\",\"data\":{\"n\":70,\"delayMs\":0}}");
 
         for (int i = 0; i < 64; i++) {
@@ -260,7 +260,7 @@ class PlaygroundIT {
     }
 
     @Test
-    void aRawPeerThatCancelsIsCountedNoFurther() throws InterruptedException {
+    void rawPeerThatCancelsIsCountedNoFurther() throws InterruptedException {
         ada.raw("{\"type\":\"count\",\"ref\":\"c\",\"data\":{\"n\":10000,\"delayMs\":1}}");
         assertNumber(0, ada.next("$next"));
 
@@ -277,7 +277,7 @@ class PlaygroundIT {
     }
 
     @Test
-    void aHandlerThatThrowsTellsNothingOfItself() throws InterruptedException {
+    void failureOfHandlerRevealsNothing() throws InterruptedException {
         assertEquals("internal: the handler of 'fail' failed", ada.error("fail", null, "{}"));
     }
 
@@ -308,7 +308,7 @@ class PlaygroundIT {
     }
 
     @Test
-    void whatTheProtocolDoesNotKnowIsSaidAndTheConnectionStays() throws InterruptedException {
+    void unknownProtocolFrameIsReportedAndConnectionStays() throws InterruptedException {
         assertTrue(ada.error("dance", null, "{}").startsWith("no_handler: "));
         assertTrue(ada.error("$dance", null, "{}").startsWith("unknown_type: "));
         ada.raw("this is no JSON");
@@ -320,7 +320,7 @@ class PlaygroundIT {
     }
 
     @Test
-    void aTakenPortIsOneLineThatNamesIt() throws InterruptedException {
+    void portInUseIsReportedInOneLine() throws InterruptedException {
         int port = URI.create(url).getPort();
         try (Run second = new Run("playground", "--port", Integer.toString(port), "--transport", transport)) {
             assertEquals(1, second.code());

@@ -29,13 +29,13 @@ class ReceptionTest {
     }
 
     @Test
-    void anEvenDelayIsNoJitter() {
+    void evenDelayIsNoJitter() {
         assertEquals(0, received(7, 7, 7, 7).jitterMillis());
         assertEquals(0, received(300).jitterMillis());
     }
 
     @Test
-    void jitterGoesASixteenthOfTheWayToEachDifference() {
+    void jitterIsSmoothedByASixteenth() {
         assertEquals(1, received(5, 21).jitterMillis()); // |21 - 5| / 16
         assertEquals(0.9375, received(5, 21, 21).jitterMillis()); // 1 - 1/16
         assertEquals(1.87890625, received(5, 21, 21, 5).jitterMillis()); // 0.9375 + (16 - 0.9375) / 16
@@ -58,7 +58,7 @@ class ReceptionTest {
     }
 
     @Test
-    void whatComesOnceAndInOrderIsFlawless() {
+    void framesOnceAndInOrderAreFlawless() {
         assertTrue(received(1, 2, 3).isFlawless());
         assertEquals(
                 "3 frames, 0 lost, 0 doubled, 0 out of order, jitter 0.12 ms, p99 of the delay 3.00 ms",
@@ -66,7 +66,7 @@ class ReceptionTest {
     }
 
     @Test
-    void whatDoesNotComeIsLost() {
+    void missingFrameIsLost() {
         Reception reception = new Reception(4);
         take(reception, 1, 0);
         take(reception, 2, 0);
@@ -77,7 +77,7 @@ class ReceptionTest {
     }
 
     @Test
-    void whatComesAgainIsDoubledAndElseCountsOnce() {
+    void repeatedFrameIsCountedAsRepeat() {
         Reception reception = new Reception(2);
         take(reception, 0, 0);
         take(reception, 1, 0);
@@ -89,7 +89,7 @@ class ReceptionTest {
     }
 
     @Test
-    void whatWasOvertakenIsOutOfOrderAndNotLost() {
+    void overtakenFrameIsOutOfOrderNotLost() {
         Reception reception = new Reception(4);
         for (int number : new int[] {0, 3, 1, 2}) {
             take(reception, number, 0);
@@ -125,7 +125,7 @@ class ReceptionTest {
 
     @ParameterizedTest
     @ValueSource(ints = {-1, 2})
-    void aNumberThatNobodyAwaitsIsRefused(int number) {
+    void numberThatNobodyAwaitsIsRefused(int number) {
         Reception reception = new Reception(2);
 
         assertThrows(IndexOutOfBoundsException.class, () -> take(reception, number, 0));

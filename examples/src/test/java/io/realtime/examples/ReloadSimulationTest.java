@@ -72,7 +72,10 @@ class ReloadSimulationTest {
     }
 
     private void publish(RealtimeServer server, String filler) {
-        stored = server.room("r").send(NOTE, new Note(store.size(), filler));
+        stored = server.connections()
+                .room("r")
+                .send(NOTE, new Note(store.size(), filler))
+                .join();
         store.add(store.size());
     }
 
@@ -96,7 +99,7 @@ class ReloadSimulationTest {
 
     @ParameterizedTest
     @MethodSource("seeds")
-    void whateverIsMissedIsLoadedAndEveryMessageIsShownOnceAndInOrder(int seed) {
+    void missedMessagesAreLoadedAndShownOnceAndInOrder(int seed) {
         Random random = new Random(seed);
         RealtimeServer server = server(new Random(seed), new Retention(5, Duration.ofHours(1)));
         RealtimeClient client = client(server, new Random(seed * 31L));

@@ -98,7 +98,7 @@ class RequestsPageTest {
 
     @Test
     @SuppressWarnings("FutureReturnValueIgnored") // as an application does that shows what comes
-    void everythingOnThePageWorks() throws Exception {
+    void pageCodeRuns() throws Exception {
         try (RealtimeServer server = start();
                 RealtimeClient client = RealtimeClient.builder(URI.create("ws://localhost:" + server.port() + "/ws"))
                         .build()) {
@@ -107,7 +107,7 @@ class RequestsPageTest {
             client.request(Shop.PRICE, new Shop.Order("tea", 1), Duration.ofMinutes(1)); // also while offline
             // @end
             // @start answer
-            client.onRequestAsync(Shop.CONFIRM, question -> view.askUser(question)); // when the user has clicked
+            client.onRequestAsync(Shop.CONFIRM, request -> view.askUser(request)); // when the user has clicked
             // @end
             client.connect().get(10, TimeUnit.SECONDS);
             await().until(() -> shown.contains("750 cents"));

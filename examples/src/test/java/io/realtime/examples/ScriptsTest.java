@@ -22,7 +22,7 @@ class ScriptsTest {
     private final List<Piece> pieces = new ArrayList<>();
 
     @Test
-    void theWriterWritesWhenItCan() throws InterruptedException {
+    void writerWritesWhenItCan() throws InterruptedException {
         ScriptWriter writer = (topic, reader) -> {
             reader.accept(topic);
             reader.accept(" is nice");
@@ -34,7 +34,7 @@ class ScriptsTest {
     }
 
     @Test
-    void aWriterThatCannotBeginIsReplacedAndTheReaderIsToldWhy() throws InterruptedException {
+    void writerThatCannotBeginIsReplacedAndReaderIsToldWhy() throws InterruptedException {
         ScriptWriter writer = (topic, reader) -> {
             throw broken;
         };
@@ -46,7 +46,7 @@ class ScriptsTest {
     }
 
     @Test
-    void aWriterThatFailsAfterAWordIsNotReplaced() {
+    void writerThatFailsAfterAWordIsNotReplaced() {
         ScriptWriter writer = (topic, reader) -> {
             reader.accept("tea ");
             throw broken;
@@ -60,7 +60,7 @@ class ScriptsTest {
     }
 
     @Test
-    void aReaderThatStopsAtTheFirstWordIsNotAskedToTakeASpareOne() {
+    void readerThatStopsAtFirstWordGetsNoReplacement() {
         RealtimeException cancelled = new RealtimeException(ErrorCode.of("cancelled"), "cancelled");
 
         RealtimeException told = assertThrows(
@@ -78,14 +78,14 @@ class ScriptsTest {
     @NullSource
     @ValueSource(strings = {"", " \n"})
     @SuppressWarnings("NullAway") // what an absent field becomes
-    void aTopicIsRequired(String topic) {
+    void topicIsRequired(String topic) {
         IllegalArgumentException refused = assertThrows(IllegalArgumentException.class, () -> new Topic(topic));
 
         assertEquals("topic is required", refused.getMessage());
     }
 
     @Test
-    void aTopicHasALongestLength() {
+    void topicHasALongestLength() {
         assertEquals(200, new Topic("x".repeat(200)).topic().length());
         assertThrows(IllegalArgumentException.class, () -> new Topic("x".repeat(201)));
     }

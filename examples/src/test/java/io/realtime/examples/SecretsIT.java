@@ -42,6 +42,7 @@ import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.parallel.Isolated;
 
 /**
  * No token and no session secret stands in the log of a server or a client over real sockets, with every logger at its
@@ -49,6 +50,7 @@ import org.junit.jupiter.api.Timeout;
  * TRACE it logs what it reads and writes.
  */
 @Timeout(60)
+@Isolated("reads the log")
 class SecretsIT {
     private static final Event<String> SAY = Event.of("say", String.class);
     private static final String KEY = "0123456789abcdef0123456789abcdef";
@@ -165,7 +167,7 @@ class SecretsIT {
             texts.add(trace(failed));
             proxy.cutAll();
             assertNotNull(resumed.poll(10, TimeUnit.SECONDS), "not resumed");
-            server.connections().disconnectUser("ann", "that is all");
+            server.connections().user("ann").disconnect("that is all");
         }
         assertEquals(1, sessions.size());
         assertTrue(String.join("\n", texts).contains(sessions.iterator().next()), "the public id is for the log");
@@ -186,7 +188,7 @@ class SecretsIT {
     }
 
     @Test
-    void plainPeersTokensAreNotLoggedWhateverBecomesOfTheUpgrade() throws Exception {
+    void plainTokensAreNotLoggedWhateverUpgradeResults() throws Exception {
         for (String token : TOKENS) {
             for (String target : List.of("/ws?token=" + token, "/other?token=" + token, "/ws?token=%zz" + token)) {
                 for (String header : List.of(

@@ -125,7 +125,7 @@ class ServerAndClientIT {
     }
 
     @Test
-    void clientComesBackAfterTheServerRestartsAndIsToldOfTheGap() throws Exception {
+    void clientComesBackAfterServerRestartsAndIsToldOfGap() throws Exception {
         BlockingQueue<Integer> said = new LinkedBlockingQueue<>();
         BlockingQueue<String> gaps = new LinkedBlockingQueue<>();
         BlockingQueue<ConnectionState.Status> states = new LinkedBlockingQueue<>();
@@ -190,7 +190,7 @@ class ServerAndClientIT {
     }
 
     @Test
-    void takenPortIsNamedAndNothingIsLeftRunning() throws Exception {
+    void portInUseIsNamedAndLeavesNothingRunning() throws Exception {
         try (ServerSocket taken = new ServerSocket(0)) {
             int port = taken.getLocalPort();
             RealtimeException failure = assertThrows(RealtimeException.class, () -> start(transport, port));

@@ -174,7 +174,7 @@ class ServerKillIT {
 
     @ParameterizedTest(name = "with its outbox in a file: {0}")
     @ValueSource(booleans = {false, true})
-    void nothingIsLostAndWhatIsHandledAgainSaysSo(boolean inFile, @TempDir Path directory) throws Exception {
+    void nothingIsLostAndRepeatsAreMarked(boolean inFile, @TempDir Path directory) throws Exception {
         FileOutbox file = inFile ? FileOutbox.open(directory.resolve("outbox")) : null;
         begin();
         try (RealtimeClient client = client(file)) {

@@ -144,7 +144,7 @@ class TestingPageTest {
             test.time().advance(Duration.ofSeconds(20));
             assertEquals(Status.OPEN, ada.state().status());
             test.time().advance(Duration.ofSeconds(70)); // the heartbeat's timeout is over
-            assertEquals(0, server.connections().connectionCount());
+            assertEquals(0, server.stats().connections());
         }
         // @end
 
@@ -165,7 +165,7 @@ class TestingPageTest {
             test.await(ada.room("chat:42").join());
             test.network().refuseConnections(true);
             test.network().cutAll();
-            server.room("chat:42").send(Chat.SAID, new Chat.Said("bob", "you will miss this"));
+            server.connections().room("chat:42").send(Chat.SAID, new Chat.Said("bob", "you will miss this"));
             test.time().advance(Duration.ofHours(1)); // the room keeps five minutes
             test.network().refuseConnections(false);
             test.time().advance(Duration.ofMinutes(1));

@@ -61,14 +61,14 @@ class VoiceIT {
     }
 
     @Test
-    void aSecondIsHeardWhole() throws InterruptedException {
+    void oneSecondOfVoiceArrivesComplete() throws InterruptedException {
         try (Run run = new Run("voice", "--seconds", "1", "--transport", transport)) {
             assertHeard(run);
         }
     }
 
     @Test
-    void aFileIsHeardWholeAndReliably(@TempDir Path folder) throws IOException, InterruptedException {
+    void fileArrivesCompleteWhenReliable(@TempDir Path folder) throws IOException, InterruptedException {
         Path file = folder.resolve("voice.wav");
         AudioFormat format = new AudioFormat(48_000, 16, 1, true, false);
         AudioSystem.write(
@@ -108,7 +108,7 @@ class VoiceIT {
     }
 
     @Test
-    void whatIsSaidWhileAListenerIsAwayIsLost() throws Exception {
+    void ephemeralFramesOfAbsentListenerAreLost() throws Exception {
         Report report = withACut(Voice.LIVE);
 
         assertTrue(report.lost() > 0 && report.lost() < 90, report::toString);
@@ -116,7 +116,7 @@ class VoiceIT {
     }
 
     @Test
-    void whatIsSaidReliablyWhileAListenerIsAwayIsLate() throws Exception {
+    void reliableFramesOfAbsentListenerArriveLate() throws Exception {
         Report report = withACut(Voice.KEPT);
 
         assertTrue(report.isFlawless(), report::toString);

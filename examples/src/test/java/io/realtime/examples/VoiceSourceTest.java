@@ -67,7 +67,7 @@ class VoiceSourceTest {
     }
 
     @Test
-    void theToneIs440HertzWithoutASeam() {
+    void toneIs440HertzWithoutASeam() {
         VoiceSource tone = VoiceSource.tone();
         int crossings = 0;
         short before = -1;
@@ -86,7 +86,7 @@ class VoiceSourceTest {
 
     @ParameterizedTest
     @CsvSource({"8000, 320", "16000, 640", "44100, 1764", "48000, 1920"})
-    void aFileIsSaidInWholeFramesOverAndOver(int rate, int frameBytes) throws IOException {
+    void fileIsSaidInWholeFramesOverAndOver(int rate, int frameBytes) throws IOException {
         byte[] pcm = noise(frameBytes * 3 + 10);
 
         VoiceSource source = read(wav(rate, pcm));
@@ -98,7 +98,7 @@ class VoiceSourceTest {
     }
 
     @Test
-    void whatStandsBetweenFormatAndSamplesIsNotSaid() throws IOException {
+    void chunksBetweenFormatAndSamplesAreSkipped() throws IOException {
         byte[] pcm = noise(640);
         byte[] plain = wav(16_000, pcm);
         byte[] list = "LIST\4\0\0\0INFO".getBytes(StandardCharsets.US_ASCII);
@@ -112,7 +112,7 @@ class VoiceSourceTest {
     }
 
     @Test
-    void aLongFileIsItsFirstMinute() throws IOException {
+    void longFileIsCutAtOneMinute() throws IOException {
         byte[] pcm = noise(8000 * 2 * 61);
 
         VoiceSource source = read(wav(8000, pcm));
@@ -135,7 +135,7 @@ class VoiceSourceTest {
 
     @ParameterizedTest
     @ValueSource(ints = {11_025, 7950, 48_050, 1})
-    void aRateWithoutWholeFramesOrOutOfBoundsIsRefused(int rate) throws IOException {
+    void rateWithoutWholeFramesOrOutOfBoundsIsRefused(int rate) throws IOException {
         assertEquals(
                 "FILE has " + rate + " samples a second; it must be 8000 to 48000, with a whole number in 20 ms",
                 refusal(wav(rate, noise(4000))));
@@ -151,7 +151,7 @@ class VoiceSourceTest {
     }
 
     @Test
-    void aFileThatEndsBeforeItsSamplesIsRefused() throws IOException {
+    void fileThatEndsBeforeItsSamplesIsRefused() throws IOException {
         assertEquals(
                 "FILE is cut short: 950 samples of 1000",
                 refusal(Arrays.copyOf(wav(16_000, noise(2000)), HEADER + 1900)));
@@ -160,7 +160,7 @@ class VoiceSourceTest {
     }
 
     @Test
-    void aFileThatIsNotThereIsRefused() {
+    void fileThatIsNotThereIsRefused() {
         String name = folder.resolve("missing.wav").toString();
 
         String told = refusal(name);
@@ -169,7 +169,7 @@ class VoiceSourceTest {
     }
 
     @Test
-    void aDamagedHeaderIsReadOrRefused() throws IOException {
+    void damagedHeaderIsReadOrRefused() throws IOException {
         byte[] whole = wav(16_000, noise(1280));
         for (int seed = 0; seed < 2000; seed++) {
             Random random = new Random(seed);

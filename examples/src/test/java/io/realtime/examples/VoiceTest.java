@@ -17,7 +17,7 @@ import org.junit.jupiter.params.provider.CsvSource;
 
 class VoiceTest {
     @Test
-    void aFrameIsItsNumberItsTimeAndItsSamples() {
+    void frameIsItsNumberItsTimeAndItsSamples() {
         Frame frame = new Frame(7, -9, ByteBuffer.wrap(new byte[] {1, 2}));
 
         ByteBuffer bytes = frame.bytes();
@@ -34,14 +34,14 @@ class VoiceTest {
     }
 
     @Test
-    void aFrameWithoutAHeaderIsRefused() {
+    void frameWithoutAHeaderIsRefused() {
         assertThrows(IllegalArgumentException.class, () -> Frame.of(ByteBuffer.allocate(11)));
         assertEquals(new Frame(0, 0, ByteBuffer.allocate(0)), Frame.of(ByteBuffer.allocate(12)));
     }
 
     @ParameterizedTest
     @CsvSource({"0, 0, 0, 0", "1, 0, 0, 1", "0, 1, 0, 1", "0, 0, 1, 1"})
-    void theExitCodeSaysWhetherEachFrameWasHeardOnceAndInOrder(int lost, int doubled, int outOfOrder, int code) {
+    void exitCodeSaysWhetherEachFrameWasHeardOnceAndInOrder(int lost, int doubled, int outOfOrder, int code) {
         ByteArrayOutputStream out = new ByteArrayOutputStream();
         ByteArrayOutputStream err = new ByteArrayOutputStream();
         Terminal terminal = new Terminal(

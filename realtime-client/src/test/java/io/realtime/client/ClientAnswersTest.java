@@ -33,7 +33,7 @@ class ClientAnswersTest {
     }
 
     private static String inbox(long offset) {
-        return "{\"@session\":{\"epoch\":\"s1\",\"offset\":" + offset + ",\"recovered\":true}}";
+        return "{'@session':{'epoch':'s1','offset':" + offset + ",'recovered':true}}";
     }
 
     private CompletableFuture<Void> say(String text) {
@@ -49,8 +49,8 @@ class ClientAnswersTest {
 
     private void error(long seq, long offset) {
         world.peer()
-                .send("{\"type\":\"$error\",\"room\":\"@session\",\"seq\":" + seq + ",\"offset\":" + offset
-                        + ",\"data\":{\"code\":\"bad_data\",\"message\":\"no\",\"retryable\":false}}");
+                .send("{'type':'$error','room':'@session','seq':" + seq + ",'offset':" + offset
+                        + ",'data':{'code':'bad_data','message':'no','retryable':false}}");
         world.settle();
     }
 
@@ -128,7 +128,7 @@ class ClientAnswersTest {
     }
 
     @Test
-    void welcomeLeavesTheFateOfAMessageToTheAnswersBehindIt() {
+    void messageInWelcomeIsDoneAfterItsAnswers() {
         CompletableFuture<Void> first = say("one");
         CompletableFuture<Void> second = say("two");
         CompletableFuture<Void> third = say("three");
@@ -147,7 +147,7 @@ class ClientAnswersTest {
     }
 
     @Test
-    void answersThatAreLostWithAConnectionAreWaitedForOnTheNext() {
+    void lostAnswersAreAwaitedOnTheNextConnection() {
         CompletableFuture<Void> sent = say("one");
         ack(1, 1);
         resume(1, 1);
@@ -170,16 +170,16 @@ class ClientAnswersTest {
     }
 
     @Test
-    void answersThatAreLostForGoodAreNotWaitedFor() {
+    void answersInAnInboxGapAreNotAwaited() {
         CompletableFuture<Void> sent = say("one");
-        world.rooms = "{\"@session\":{\"epoch\":\"s2\",\"offset\":4,\"recovered\":false,\"reason\":\"trimmed\"}}";
+        world.rooms = "{'@session':{'epoch':'s2','offset':4,'recovered':false,'reason':'trimmed'}}";
         resume(1, 4);
         assertDone(sent);
         assertEquals(1, world.gaps.size());
     }
 
     @Test
-    void refusalThatIsToldInTheNextSessionFailsItsMessageAndIsTakenOnce() {
+    void refusalInTheNextSessionFailsItsMessageOnce() {
         world.acks = false;
         world.connected();
         CompletableFuture<Void> one = say("one");

@@ -108,7 +108,7 @@ class ClientBinaryTest {
     }
 
     @Test
-    void whatWasNotAcknowledgedIsSentAgainAndMarked() {
+    void unacknowledgedBytesAreResentAndMarked() {
         world.acks = false;
         world.connected();
         CompletableFuture<Void> one = world.client().send(BLOB, new byte[] {1});
@@ -145,7 +145,7 @@ class ClientBinaryTest {
     }
 
     @Test
-    void theOutboxCountsBytes() {
+    void outboxCountsBytes() {
         world.use(world.builder().outbox(OutboxLimits.builder().bytes(1_000).build()));
         CompletableFuture<Void> kept = world.client().send(BLOB, new byte[500]);
         CompletableFuture<Void> refused = world.client().send(BLOB, new byte[500]);
@@ -155,7 +155,7 @@ class ClientBinaryTest {
     }
 
     @Test
-    void ephemeralBytesLeaveNowOrNever() {
+    void ephemeralBytesAreNotSentWhileOffline() {
         CompletableFuture<Void> offline = world.client().send(FLASH, new byte[] {1});
         world.settle();
         assertEquals(ErrorCode.CONNECTION_LOST, failure(offline).code());
@@ -168,7 +168,7 @@ class ClientBinaryTest {
 
     @Test
     @SuppressWarnings("NullAway") // what the application must not do
-    void nothingIsNoBytes() {
+    void nullBytesAreRefused() {
         CompletableFuture<Void> sent = world.client().send(BLOB, null);
         assertEquals(
                 "data is required: null is not a byte[]",
@@ -195,7 +195,7 @@ class ClientBinaryTest {
     }
 
     @Test
-    void eachHandlerReadsABufferFromItsBeginningAndCannotWriteToIt() {
+    void eachHandlerReadsBufferFromItsBeginningAndCannotWriteToIt() {
         List<String> heard = new ArrayList<>();
         world.client().on(VIEW, view -> heard.add(hex(view.data()) + view.data().isReadOnly()));
         world.client().room("r").on(VIEW, view -> heard.add(hex(view.data())));
@@ -207,7 +207,7 @@ class ClientBinaryTest {
     }
 
     @Test
-    void whatWasReadIsNamedAtTheNextConnection() {
+    void positionAfterBytesIsSentAtTheNextConnection() {
         world.client().on(BLOB, blob -> {});
         world.placeIn("r");
         world.connected();
@@ -222,12 +222,12 @@ class ClientBinaryTest {
     }
 
     @Test
-    void jsonForAContractOfBytesAndBytesForAnotherAreToldAndTheConnectionStays() {
+    void jsonForBytesAndBytesForJsonAreReported() {
         List<String> heard = new ArrayList<>();
         world.client().on(BLOB, blob -> heard.add("blob"));
         world.client().on(World.SAID, said -> heard.add("said"));
         world.connected();
-        world.peer().send("{\"type\":\"blob\",\"data\":[1,2]}");
+        world.peer().send("{'type':'blob','data':[1,2]}");
         world.peer().send(Outgoing.of("chat.said").rawData(ByteBuffer.wrap("{\"text\":\"x\"}".getBytes(UTF_8))));
         world.peer().send(Outgoing.of("nobody").rawData(ByteBuffer.allocate(3)));
         world.settle();
@@ -241,7 +241,7 @@ class ClientBinaryTest {
     }
 
     @Test
-    void whatIsNoBinaryFrameIsToldAndTheTenthEndsTheConnection() {
+    void whatIsNoBinaryFrameIsReportedAndTenthEndsConnection() {
         world.connected();
         for (int i = 1; i <= 10; i++) {
             assertEquals(Status.OPEN, world.client().state().status());
@@ -255,7 +255,7 @@ class ClientBinaryTest {
     }
 
     @Test
-    void aHeaderMayNestAsDeepAsTheTextOfAServer() {
+    void headerMayNestAsDeepAsTheTextOfAServer() {
         List<String> heard = new ArrayList<>();
         world.client().on(BLOB, blob -> heard.add(hex(blob.data())));
         world.connected();
@@ -269,7 +269,7 @@ class ClientBinaryTest {
 
     /** What waits between socket and handlers is bounded, and given back to the byte. */
     @Test
-    void muchMayCome() {
+    void manyBinaryMessagesArrive() {
         int[] heard = {0};
         world.client().on(BLOB, blob -> heard[0] += blob.data().length);
         world.placeIn("räume");
@@ -287,23 +287,23 @@ class ClientBinaryTest {
     private void answer(String room, String... messages) {
         List<Envelope> asked = world.peer().all(Protocol.HISTORY);
         world.peer()
-                .send("{\"type\":\"$reply\",\"ref\":\""
+                .send("{'type':'$reply','ref':'"
                         + asked.get(asked.size() - 1).ref()
-                        + "\",\"room\":\"" + room + "\",\"data\":{\"epoch\":\"e1\",\"messages\":["
-                        + String.join(",", messages) + "],\"more\":false,\"next\":1,\"floor\":0}}");
+                        + "','room':'" + room + "','data':{'epoch':'e1','messages':["
+                        + String.join(",", messages) + "],'more':false,'next':1,'floor':0}}");
         world.settle();
     }
 
     private static String logged(long offset, String rest) {
-        return "{\"type\":\"blob\",\"room\":\"r\",\"ts\":1,\"offset\":" + offset + "," + rest + "}";
+        return "{'type':'blob','room':'r','ts':1,'offset':" + offset + "," + rest + "}";
     }
 
     @Test
-    void aHistoryHasItsBytes() {
+    void historyContainsBytes() {
         world.connected();
         CompletableFuture<HistoryPage> asking = world.client().room("r").history(HistoryQuery.newest(9));
         world.settle();
-        answer("r", logged(1, "\"base64\":\"yv4=\""), logged(2, "\"data\":\"yv4=\""), logged(3, "\"base64\":\"\""));
+        answer("r", logged(1, "'base64':'yv4='"), logged(2, "'data':'yv4='"), logged(3, "'base64':''"));
         List<String> read = asking.join().messages(BLOB).stream()
                 .map(blob -> hex(blob.data()) + " "
                         + Objects.requireNonNull(blob.position()).offset())
@@ -316,11 +316,11 @@ class ClientBinaryTest {
     }
 
     @Test
-    void aHistoryThatIsNoBase64Fails() {
+    void historyThatIsNoBase64Fails() {
         world.connected();
         CompletableFuture<HistoryPage> asking = world.client().room("r").history(HistoryQuery.newest(9));
         world.settle();
-        answer("r", logged(1, "\"base64\":\"?\""));
+        answer("r", logged(1, "'base64':'?'"));
         assertEquals("field 'base64' is not base64", failure(asking).getMessage());
         assertEquals(ErrorCode.BAD_MESSAGE, failure(asking).code());
     }
@@ -333,9 +333,7 @@ class ClientBinaryTest {
         world.client().room("r").onReload(gap -> loading.thenApply(position -> position));
         world.placeIn("r");
         world.connected();
-        world.peer()
-                .send(
-                        "{\"type\":\"$gap\",\"room\":\"r\",\"data\":{\"epoch\":\"e2\",\"offset\":4,\"reason\":\"epoch\"}}");
+        world.peer().send("{'type':'$gap','room':'r','data':{'epoch':'e2','offset':4,'reason':'epoch'}}");
         blob("r", 5, 5);
         blob("r", 6, 6);
         world.settle();

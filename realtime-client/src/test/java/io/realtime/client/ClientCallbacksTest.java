@@ -18,6 +18,7 @@ import io.realtime.client.internal.callback.Inbound;
 import io.realtime.gson.GsonCodec;
 import io.realtime.internal.wire.Envelope;
 import io.realtime.internal.wire.Payloads;
+import io.realtime.testing.HeldExecutor;
 import java.net.URI;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -89,7 +90,7 @@ class ClientCallbacksTest {
     }
 
     @Test
-    void aHandlerThatThrowsIsReportedAndHarmsNoOther() {
+    void handlerThatThrowsIsReportedAndHarmsNoOther() {
         world.client().on(World.SAID, said -> {
             throw new IllegalStateException("handler");
         });
@@ -130,11 +131,11 @@ class ClientCallbacksTest {
     }
 
     @Test
-    void aPayloadThatDoesNotFitIsReportedAndTheNextOneArrives() {
+    void payloadThatDoesNotFitIsReportedAndNextOneArrives() {
         world.client().on(World.SAID, said -> world.heard.add(said.data().text()));
         world.placeIn("r");
         world.connected();
-        world.peer().send("{\"type\":\"chat.said\",\"data\":{\"text\":7}}");
+        world.peer().send("{'type':'chat.said','data':{'text':7}}");
         world.peer().said("r", 1, "a");
         world.settle();
         assertEquals(List.of("a"), world.heard);
@@ -142,7 +143,7 @@ class ClientCallbacksTest {
     }
 
     @Test
-    void aListenerThatThrowsStopsNothing() {
+    void listenerThatThrowsStopsNothing() {
         world.use(world.builder().listener(new ClientListener() {
             @Override
             public void onState(ConnectionState state) {
@@ -198,7 +199,7 @@ class ClientCallbacksTest {
     }
 
     @Test
-    void aNameHasOneContract() {
+    void secondContractOfOneNameIsRefused() {
         world.client().on(World.SAID, said -> {});
         Event<Integer> other = Event.of(World.SAID.name(), Integer.class);
         ClientRoom room = world.client().room("r");
@@ -211,17 +212,17 @@ class ClientCallbacksTest {
                 "nonsense",
                 "[]",
                 "{}",
-                "{\"type\":5}",
-                "{\"type\":\"$ack\"}",
-                "{\"type\":\"$ack\",\"data\":[]}",
-                "{\"type\":\"$ack\",\"data\":{\"seq\":\"x\"}}",
-                "{\"type\":\"$goodbye\",\"data\":7}",
-                "{\"type\":\"$joined\",\"data\":{}}",
-                "{\"type\":\"$joined\",\"room\":\"r\",\"data\":{}}",
-                "{\"type\":\"$gap\",\"room\":\"r\"}",
-                "{\"type\":\"$welcome\",\"data\":{}}"
+                "{'type':5}",
+                "{'type':'$ack'}",
+                "{'type':'$ack','data':[]}",
+                "{'type':'$ack','data':{'seq':'x'}}",
+                "{'type':'$goodbye','data':7}",
+                "{'type':'$joined','data':{}}",
+                "{'type':'$joined','room':'r','data':{}}",
+                "{'type':'$gap','room':'r'}",
+                "{'type':'$welcome','data':{}}"
             })
-    void nonsenseIsReportedAndTheTenthEndsTheConnection(String frame) {
+    void malformedFramesAreReportedAndTheTenthEndsTheConnection(String frame) {
         world.connected();
         for (int i = 0; i < 9; i++) {
             world.peer().send(frame);
@@ -242,14 +243,14 @@ class ClientCallbacksTest {
     @ParameterizedTest
     @ValueSource(
             strings = {
-                "{\"type\":\"$later\",\"data\":1}",
-                "{\"type\":\"$reply\",\"ref\":\"nobody\"}",
-                "{\"type\":\"$error\",\"ref\":\"nobody\"}",
-                "{\"type\":\"$pong\"}",
-                "{\"type\":\"$ack\",\"data\":{\"seq\":99}}",
-                "{\"type\":\"unheard.of\",\"data\":{}}"
+                "{'type':'$later','data':1}",
+                "{'type':'$reply','ref':'nobody'}",
+                "{'type':'$error','ref':'nobody'}",
+                "{'type':'$pong'}",
+                "{'type':'$ack','data':{'seq':99}}",
+                "{'type':'unheard.of','data':{}}"
             })
-    void whatConcernsNobodyIsIgnored(String frame) {
+    void framesNobodyHandlesAreIgnored(String frame) {
         world.connected();
         for (int i = 0; i < 20; i++) {
             world.peer().send(frame);
@@ -263,12 +264,12 @@ class ClientCallbacksTest {
     @ValueSource(
             strings = {
                 "{}",
-                "{\"session\":7}",
-                "{\"session\":\"s\",\"rooms\":{\"r\":null}}",
-                "{\"session\":\"s\",\"rooms\":{\"r\":{\"offset\":1}}}"
+                "{'session':7}",
+                "{'session':'s','rooms':{'r':null}}",
+                "{'session':'s','rooms':{'r':{'offset':1}}}"
             })
-    void aWelcomeOfNonsenseNeverOpens(String data) {
-        world.onHello = peer -> peer.send("{\"type\":\"$welcome\",\"data\":" + data + "}");
+    void malformedWelcomeNeverOpens(String data) {
+        world.onHello = peer -> peer.send("{'type':'$welcome','data':" + data + "}");
         var unused = world.client().connect();
         world.settle();
         assertEquals(List.of("CONNECTING", "WAITING"), world.statuses());
@@ -277,10 +278,9 @@ class ClientCallbacksTest {
     }
 
     @Test
-    void aWelcomeWithAbsurdTimesOpensWithTheClientsOwn() {
-        world.onHello = peer -> peer.send(
-                "{\"type\":\"$welcome\",\"data\":{\"session\":\"s\",\"heartbeat\":"
-                        + "{\"intervalMs\":1,\"timeoutMs\":9223372036854775807},\"retry\":{\"spreadMs\":9223372036854775807}}}");
+    void welcomeWithAbsurdTimesOpensWithTheClientsOwn() {
+        world.onHello = peer -> peer.send("{'type':'$welcome','data':{'session':'s','heartbeat':"
+                + "{'intervalMs':1,'timeoutMs':9223372036854775807},'retry':{'spreadMs':9223372036854775807}}}");
         world.connected();
         world.network.cutAll();
         world.settle();
@@ -288,8 +288,8 @@ class ClientCallbacksTest {
     }
 
     @Test
-    void aBareWelcomeOpens() {
-        world.onHello = peer -> peer.send("{\"type\":\"$welcome\",\"data\":{\"session\":\"s\"}}");
+    void bareWelcomeOpens() {
+        world.onHello = peer -> peer.send("{'type':'$welcome','data':{'session':'s'}}");
         world.connected();
         var sent = world.client().send(World.SAY, new World.Say("a"));
         world.settle();
@@ -299,7 +299,7 @@ class ClientCallbacksTest {
     @Test
     void pingIsAnsweredWithItsData() {
         world.connected();
-        world.peer().send("{\"type\":\"$ping\",\"data\":{\"n\":[1,null]}}");
+        world.peer().send("{'type':'$ping','data':{'n':[1,null]}}");
         world.settle();
         assertEquals(
                 "{\"n\":[1,null]}",
@@ -311,13 +311,13 @@ class ClientCallbacksTest {
     }
 
     @Test
-    void handlersThatCannotKeepUpCutTheConnectionAndMissNothing() {
-        List<Runnable> held = new ArrayList<>();
-        world.use(world.builder().callbackExecutor(held::add));
+    void slowHandlersCutTheConnectionAndMissNothing() {
+        HeldExecutor held = new HeldExecutor();
+        world.use(world.builder().callbackExecutor(held));
         world.client().on(World.SAID, said -> world.heard.add(said.data().text().substring(0, 3)));
         var unused = world.client().connect();
         world.settle();
-        world.joinReply = "{\"epoch\":\"e1\",\"offset\":0,\"recovered\":true,\"members\":1}";
+        world.joinReply = "{'epoch':'e1','offset':0,'recovered':true,'members':1}";
         var joined = world.client().room("r").join();
         world.settle();
         String filler = "x".repeat(900_000);
@@ -328,16 +328,12 @@ class ClientCallbacksTest {
         assertEquals(Status.WAITING, world.client().state().status());
         assertTrue(world.peer().closed != null && world.peer().closed.code() == CloseReason.SLOW_CONSUMER);
         int positions = world.peers.size();
-        while (!held.isEmpty()) {
-            held.remove(0).run();
-        }
+        held.runAll();
         assertTrue(joined.isDone());
         int heard = world.heard.size();
-        world.joinReply = "{\"epoch\":\"e1\",\"offset\":" + heard + ",\"recovered\":true,\"members\":1}";
+        world.joinReply = "{'epoch':'e1','offset':" + heard + ",'recovered':true,'members':1}";
         world.advance(1_000);
-        while (!held.isEmpty()) {
-            held.remove(0).run();
-        }
+        held.runAll();
         assertEquals(positions + 1, world.peers.size());
         assertEquals(
                 Map.of("r", new Position("e1", heard)), world.peer().hello().positions());

@@ -14,6 +14,7 @@ import io.realtime.ErrorCode;
 import io.realtime.RealtimeException;
 import io.realtime.client.ConnectionState.Status;
 import io.realtime.spi.Scheduler;
+import io.realtime.testing.HeldExecutor;
 import io.realtime.testing.ManualScheduler;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -56,7 +57,7 @@ class ClientConnectTest {
     }
 
     @Test
-    void helloCarriesAStableClientIdAndTheSessionOfTheLastWelcome() {
+    void helloCarriesStableClientIdAndSessionOfLastWelcome() {
         world.connected();
         world.network.cutAll();
         world.advance(1000);
@@ -71,7 +72,7 @@ class ClientConnectTest {
     }
 
     @Test
-    void anAttemptWithoutWelcomeEndsAtTheConnectTimeout() {
+    void attemptWithoutWelcomeEndsAtTheConnectTimeout() {
         world.onHello = peer -> {};
         var unused = world.client().connect();
         world.advance(9_999);
@@ -83,7 +84,7 @@ class ClientConnectTest {
     }
 
     @Test
-    void aNetworkThatAnswersNothingEndsAtTheConnectTimeout() {
+    void networkThatAnswersNothingEndsAtTheConnectTimeout() {
         world.network.blackHole(true);
         var unused = world.client().connect();
         world.advance(10_000);
@@ -178,22 +179,18 @@ class ClientConnectTest {
 
     @Test
     void blockedCallbacksQueueNoTokenRequests() {
-        List<Runnable> held = new ArrayList<>();
+        HeldExecutor held = new HeldExecutor();
         AtomicInteger asked = new AtomicInteger();
-        world.use(world.builder().callbackExecutor(held::add).token(() -> {
+        world.use(world.builder().callbackExecutor(held).token(() -> {
             asked.incrementAndGet();
             return CompletableFuture.completedFuture("token");
         }));
         var unused = world.client().connect();
         world.advance(10 * 60_000);
-        while (!held.isEmpty()) {
-            held.remove(0).run();
-        }
+        held.runAll();
         assertTrue(asked.get() <= 1, asked + " asked");
         world.settle();
-        while (!held.isEmpty()) {
-            held.remove(0).run();
-        }
+        held.runAll();
     }
 
     @Test
@@ -263,7 +260,7 @@ class ClientConnectTest {
     }
 
     @Test
-    void aFailingTokenProviderIsReportedAndAskedAgain() {
+    void failingTokenProviderIsReportedAndAskedAgain() {
         List<String> tokens = new ArrayList<>();
         world.use(world.builder().token(() -> {
             tokens.add("asked");
@@ -281,7 +278,7 @@ class ClientConnectTest {
     }
 
     @Test
-    void aRefusingTokenProviderCloses() {
+    void refusingTokenProviderCloses() {
         world.use(world.builder()
                 .token(() -> CompletableFuture.supplyAsync(
                         () -> {
@@ -299,7 +296,7 @@ class ClientConnectTest {
     }
 
     @Test
-    void theSameTokenIsNotOfferedTwiceAfter1008() {
+    void sameTokenIsNotOfferedTwiceAfter1008() {
         world.onHello = peer -> peer.close(CloseReason.UNAUTHORIZED);
         world.use(world.builder().token("the-token"));
         CompletableFuture<Void> connected = world.client().connect();
@@ -314,7 +311,7 @@ class ClientConnectTest {
     }
 
     @Test
-    void aDifferentTokenIsOfferedAtOnceAfter1008() {
+    void differentTokenIsOfferedAtOnceAfter1008() {
         List<String> tokens = new ArrayList<>(List.of("old", "new"));
         world.onHello = peer -> {
             if ("old".equals(peer.hello().token())) {
@@ -330,7 +327,7 @@ class ClientConnectTest {
     }
 
     @Test
-    void anExpiredTokenIsRefreshedOnceAtOnceThenWithBackoff() {
+    void expiredTokenIsRefreshedOnceAtOnceThenWithBackoff() {
         world.onHello = peer -> peer.close(CloseReason.TOKEN_EXPIRED);
         world.use(world.builder().token("token"));
         var unused = world.client().connect();
@@ -341,9 +338,9 @@ class ClientConnectTest {
     }
 
     @Test
-    void theErrorBeforeACloseExplainsIt() {
+    void errorBeforeCloseIsItsReason() {
         world.onHello = peer -> {
-            peer.send("{\"type\":\"$error\",\"data\":{\"code\":\"forbidden\",\"message\":\"no robots\"}}");
+            peer.send("{'type':'$error','data':{'code':'forbidden','message':'no robots'}}");
             peer.close(CloseReason.FORBIDDEN);
         };
         CompletableFuture<Void> connected = world.client().connect();
@@ -357,10 +354,10 @@ class ClientConnectTest {
     }
 
     @Test
-    void anOldErrorExplainsNoLaterClose() {
+    void oldErrorIsNotTheReasonOfALaterClose() {
         world.connected();
-        world.peer().send("{\"type\":\"$error\",\"data\":{\"code\":\"rate_limited\",\"message\":\"slower\"}}");
-        world.peer().send("{\"type\":\"$pong\"}");
+        world.peer().send("{'type':'$error','data':{'code':'rate_limited','message':'slower'}}");
+        world.peer().send("{'type':'$pong'}");
         world.peer().close(CloseReason.OVERLOADED);
         world.settle();
         assertEquals(
@@ -368,11 +365,9 @@ class ClientConnectTest {
     }
 
     @Test
-    void theErrorTellsTheCodeThatALostCloseCannot() {
+    void errorIsTheReasonWhenTheCloseIsLost() {
         world.connected();
-        world.peer()
-                .send(
-                        "{\"type\":\"$error\",\"data\":{\"code\":\"forbidden\",\"message\":\"kicked\",\"closeCode\":4005}}");
+        world.peer().send("{'type':'$error','data':{'code':'forbidden','message':'kicked','closeCode':4005}}");
         world.settle();
         world.network.cutAll();
         world.settle();
@@ -399,7 +394,7 @@ class ClientConnectTest {
     }
 
     @Test
-    void tokenWithHalfASurrogatePairIsReportedAndAskedForAgain() {
+    void tokenWithHalfSurrogatePairIsReportedAndAskedForAgain() {
         List<String> tokens = new ArrayList<>(List.of("cut \uD83D", "whole"));
         world.use(world.builder().token(() -> CompletableFuture.completedFuture(tokens.remove(0))));
         CompletableFuture<Void> connected = world.client().connect();

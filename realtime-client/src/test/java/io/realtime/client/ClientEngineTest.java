@@ -67,7 +67,7 @@ class ClientEngineTest {
     }
 
     @Test
-    void tokenThatFitsInNoHelloIsToldAndAskedForAgain() {
+    void tokenThatFitsInNoHelloIsReportedAndAskedForAgain() {
         List<String> tokens = new ArrayList<>(List.of("x".repeat(40_000), "short"));
         world.use(world.builder()
                 .outboundBytes(32 * 1024)
@@ -83,7 +83,7 @@ class ClientEngineTest {
     }
 
     @Test
-    void tokenThatIsRefusedTwiceEndsTheClientWithTheServersReason() {
+    void tokenRefusedTwiceClosesTheClientWithTheServersReason() {
         world.onHello = peer -> peer.connection.close(new CloseReason(CloseReason.UNAUTHORIZED, "expired on Monday"));
         world.use(world.builder().token(() -> CompletableFuture.completedFuture("t")));
         CompletableFuture<Void> connected = world.client().connect();
@@ -104,7 +104,7 @@ class ClientEngineTest {
     @Test
     void serverMayPingBeforeItsWelcome() {
         world.onHello = peer -> {
-            peer.send("{\"type\":\"$ping\",\"data\":7}");
+            peer.send("{'type':'$ping','data':7}");
             peer.welcome();
         };
         world.connected();
@@ -156,7 +156,7 @@ class ClientEngineTest {
 
     /** A frame's header takes of the connection's bound too. */
     @Test
-    void helloMayFillTheConnectionAndOneByteMoreIsTold() {
+    void helloMayFillTheConnectionAndOneByteMoreIsReported() {
         int most = 32 * 1024;
         List<String> tokens = new ArrayList<>(List.of("t"));
         world.use(world.builder().outboundBytes(most).token(() -> CompletableFuture.completedFuture(tokens.remove(0))));
@@ -198,7 +198,7 @@ class ClientEngineTest {
     }
 
     @Test
-    void helloThatIsTooBigForTheServerIsFollowedByAShorterOne() {
+    void helloThatIsTooBigForServerIsFollowedByShorterOne() {
         world.placeIn("@session", "r");
         world.connected();
         world.onHello = peer -> {
@@ -223,7 +223,7 @@ class ClientEngineTest {
     // ---- a connection ends
 
     @Test
-    void anErrorOfTheServerIsMetWithTheBackoffNotWithItsWindow() {
+    void serverErrorIsRetriedWithBackoff() {
         world.spreadMs = 600_000;
         world.connected();
         world.peer().close(CloseReason.INTERNAL_ERROR);
@@ -319,10 +319,10 @@ class ClientEngineTest {
     // ---- what is believed of a peer
 
     @Test
-    void frameThatCannotBeTakenIsNotAskedForAgain() {
+    void frameThatCannotBeDeliveredIsNotRequestedAgain() {
         world.placeIn("@session");
         world.connected();
-        world.peer().send("{\"type\":\"$credit\",\"room\":\"@session\",\"offset\":1,\"data\":\"what?\"}");
+        world.peer().send("{'type':'$credit','room':'@session','offset':1,'data':'what?'}");
         world.settle();
         assertEquals(1, world.errors.size());
         world.network.cutAll();
@@ -333,18 +333,18 @@ class ClientEngineTest {
     }
 
     @Test
-    void nonsenseOfAMinuteIsCountedTogether() {
+    void malformedFramesOfOneMinuteAreCountedTogether() {
         world.connected();
         for (int connection = 1; connection <= 2; connection++) {
             boolean isLater = connection == 1;
             for (int i = 0; i < 9; i++) {
-                world.peer().send("{\"type\":\"$gap\",\"data\":7}");
+                world.peer().send("{'type':'$gap','data':7}");
             }
             world.advance(60_000);
             if (isLater) {
                 world.time.advance(Duration.ofNanos(1));
             }
-            world.peer().send("{\"type\":\"$gap\",\"data\":7}");
+            world.peer().send("{'type':'$gap','data':7}");
             world.settle();
             assertEquals(
                     isLater ? Status.OPEN : Status.WAITING,
@@ -359,7 +359,7 @@ class ClientEngineTest {
     @Test
     void goodbyeBeforeTheWelcomeSpreadsTheReturnToo() {
         world.onHello = peer -> {
-            peer.send("{\"type\":\"$goodbye\",\"data\":{\"retry\":{\"minMs\":1000,\"maxMs\":5000}}}");
+            peer.send("{'type':'$goodbye','data':{'retry':{'minMs':1000,'maxMs':5000}}}");
             peer.close(CloseReason.DRAINING);
         };
         CompletableFuture<Void> unused = world.client().connect();
@@ -369,9 +369,9 @@ class ClientEngineTest {
     }
 
     @Test
-    void framesThatBelongBehindTheWelcomeAreNonsenseBeforeIt() {
+    void framesBeforeTheWelcomeAreMalformed() {
         world.onHello = peer -> {
-            peer.send("{\"type\":\"$ack\",\"data\":{\"seq\":1}}");
+            peer.send("{'type':'$ack','data':{'seq':1}}");
             peer.welcome();
         };
         world.connected();
@@ -381,9 +381,9 @@ class ClientEngineTest {
     }
 
     @Test
-    void secondWelcomeIsNonsenseAndFramesOfALaterProtocolAreNot() {
+    void secondWelcomeIsMalformedAndUnknownFramesAreNot() {
         world.connected();
-        world.peer().send("{\"type\":\"$later\",\"data\":7}");
+        world.peer().send("{'type':'$later','data':7}");
         world.settle();
         assertEquals(List.of(), world.errors);
         world.peer().welcome();
@@ -395,7 +395,7 @@ class ClientEngineTest {
 
     @Test
     void welcomeWithARoomInNoPlaceOpensNoSession() {
-        world.rooms = "{\"r\":{\"offset\":0,\"recovered\":false}}";
+        world.rooms = "{'r':{'offset':0,'recovered':false}}";
         CompletableFuture<Void> connected = world.client().connect();
         world.settle();
         assertEquals(CloseReason.PROTOCOL_ERROR, lossCode());
@@ -408,7 +408,7 @@ class ClientEngineTest {
     }
 
     @Test
-    void leastLimitsOfAServerAreBelieved() {
+    void smallestServerLimitsAreObeyed() {
         world.acks = false;
         world.inflightBytes = 1;
         world.connected();
@@ -423,17 +423,17 @@ class ClientEngineTest {
     }
 
     @Test
-    void nonsenseInAShortTimeEndsTheConnectionWheneverItBegins() {
+    void tooManyMalformedFramesInAMinuteEndTheConnection() {
         world.advance(3_600_000);
         world.connected();
         for (int i = 0; i < 9; i++) {
-            world.peer().send("{\"type\":\"$gap\",\"data\":7}");
+            world.peer().send("{'type':'$gap','data':7}");
         }
         world.settle();
         assertEquals(Status.OPEN, world.client().state().status());
         RealtimeException told = assertInstanceOf(RealtimeException.class, world.errors.get(8));
         assertEquals(ErrorCode.BAD_DATA, told.code());
-        world.peer().send("{\"type\":\"$joined\",\"data\":{}}");
+        world.peer().send("{'type':'$joined','data':{}}");
         world.settle();
         RealtimeException last = assertInstanceOf(RealtimeException.class, world.errors.get(9));
         assertEquals(ErrorCode.BAD_MESSAGE, last.code());
@@ -442,12 +442,12 @@ class ClientEngineTest {
     }
 
     @Test
-    void nonsenseNowAndThenIsTolerated() {
+    void occasionalMalformedMessagesAreTolerated() {
         world.connected();
         for (int i = 0; i < 30; i++) {
-            world.peer().send("{\"type\":\"$gap\",\"data\":7}");
+            world.peer().send("{'type':'$gap','data':7}");
             world.advance(30_000);
-            world.peer().send("{\"type\":\"$ping\"}");
+            world.peer().send("{'type':'$ping'}");
             world.advance(30_001);
         }
         assertEquals(30, world.errors.size());
@@ -467,11 +467,10 @@ class ClientEngineTest {
         "30000,  3600000, 3600000",
         "30000,  3600001, 20000"
     })
-    void heartbeatOfTheServerHoldsIfItMakesSense(long interval, long timeout, long lostAfter) {
-        world.onHello =
-                peer -> peer.send("{\"type\":\"$welcome\",\"data\":{\"session\":\"s\",\"resumed\":false,\"seq\":0,"
-                        + "\"answers\":0,\"known\":false,\"rooms\":{},\"heartbeat\":{\"intervalMs\":" + interval
-                        + ",\"timeoutMs\":" + timeout + "}}}");
+    void plausibleServerHeartbeatIsUsed(long interval, long timeout, long lostAfter) {
+        world.onHello = peer -> peer.send("{'type':'$welcome','data':{'session':'s','resumed':false,'seq':0,"
+                + "'answers':0,'known':false,'rooms':{},'heartbeat':{'intervalMs':" + interval
+                + ",'timeoutMs':" + timeout + "}}}");
         world.use(world.builder().heartbeat(new Heartbeat(Duration.ofSeconds(10), Duration.ofSeconds(20))));
         world.connected();
         world.network.pause(world.server, Duration.ofMillis(2 * lostAfter)); // nothing arrives

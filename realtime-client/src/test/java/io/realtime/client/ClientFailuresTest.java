@@ -32,10 +32,12 @@ import javax.net.ssl.SSLPeerUnverifiedException;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.parallel.Isolated;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 
 /** What a user learns of attempts that fail. */
+@Isolated("reads the log")
 class ClientFailuresTest {
     private static final Logger LOG = Logger.getLogger(Failures.class.getName());
     private final World world = new World();
@@ -91,7 +93,7 @@ class ClientFailuresTest {
     }
 
     @Test
-    void connectThatIsNotDoneInTimeTellsWhyTheLastAttemptFailedAndTheyGoOn() throws Exception {
+    void connectThatTimesOutNamesTheLastFailure() throws Exception {
         next = answer(404, Map.of("Server", "nginx"));
         CompletableFuture<Void> connected = world.client().connect(Duration.ofSeconds(5));
         CompletableFuture<Void> patient = world.client().connect();
@@ -111,7 +113,7 @@ class ClientFailuresTest {
     }
 
     @Test
-    void connectThatIsDoneInTimeHasNoDeadlineAnyMore() throws Exception {
+    void connectInTimeLeavesNoDeadline() throws Exception {
         isUp = true;
         CompletableFuture<Void> connected = world.client().connect(Duration.ofSeconds(5));
         world.settle();
@@ -123,7 +125,7 @@ class ClientFailuresTest {
     }
 
     @Test
-    void firstFailureOfASeriesIsLoggedAtOnceAndLaterOnesRarely() {
+    void firstFailureOfSeriesIsLoggedAtOnceAndLaterOnesRarely() {
         CompletableFuture<Void> unused = world.client().connect();
         world.settle();
         assertEquals(1, warnings.size());
@@ -145,7 +147,7 @@ class ClientFailuresTest {
     }
 
     @Test
-    void whatLooksPermanentIsToldOncePerAnswerThoughAttemptsGoOn() {
+    void permanentFailureIsReportedOncePerAnswer() {
         next = answer(401, Map.of());
         CompletableFuture<Void> unused = world.client().connect();
         world.advance(20_000);
@@ -171,7 +173,7 @@ class ClientFailuresTest {
         "405, true", "410, true", "426, true", "199, false", "408, false", "429, false", "500, false", "502, false",
         "503, false"
     })
-    void permanentIsWhatAnotherAttemptWillNotMend(int status, boolean isPermanent) {
+    void permanentFailuresAreClassified(int status, boolean isPermanent) {
         CloseReason reason = new CloseReason(CloseReason.ABNORMAL, "");
         IOException cause = new IOException("cannot connect", answer(status, Map.of()));
         assertEquals(isPermanent, new ConnectionException(ErrorCode.CONNECTION_LOST, reason, cause).isPermanent());
@@ -225,7 +227,7 @@ class ClientFailuresTest {
     }
 
     @Test
-    void plannedRestartIsNoFailure() {
+    void plannedRestartIsNotReportedAsFailure() {
         isUp = true;
         world.connected();
         world.peer().close(CloseReason.DRAINING);
@@ -236,7 +238,7 @@ class ClientFailuresTest {
     }
 
     @Test
-    void serverThatNeverWelcomesIsAFailureToo() {
+    void missingWelcomeCountsAsFailure() {
         isUp = true;
         world.onHello = peer -> {};
         CompletableFuture<Void> connected = world.client().connect(Duration.ofSeconds(30));
@@ -249,7 +251,7 @@ class ClientFailuresTest {
 
     @ParameterizedTest
     @CsvSource({"1011, true", "1009, true", "1012, false", "4200, false"})
-    void serverThatClosesBeforeItsWelcomeIsAFailureUnlessItMovesItsClients(int code, boolean isFailure) {
+    void closeBeforeWelcomeIsAFailureUnlessItMovesClients(int code, boolean isFailure) {
         isUp = true;
         world.onHello = peer -> peer.close(code);
         CompletableFuture<Void> connected = world.client().connect(Duration.ofSeconds(5));
@@ -285,7 +287,7 @@ class ClientFailuresTest {
     }
 
     @Test
-    void reasonIsToldBehindAnAddressHoweverLong() {
+    void reasonIsToldAfterAnAddressHoweverLong() {
         next = longAnswer(404);
         CompletableFuture<Void> connected = world.client().connect(Duration.ofSeconds(5));
         world.advance(5_100);

@@ -67,7 +67,7 @@ class ClientFullConnectionTest {
     }
 
     @Test
-    void messageThatTheConnectionRefusedLeavesWhenItIsDrained() {
+    void messageThatConnectionRefusedLeavesWhenItIsDrained() {
         flow().isFull = true;
         CompletableFuture<Void> sent = world.client().send(World.SAY, new Say("a"));
         world.settle();
@@ -78,7 +78,7 @@ class ClientFullConnectionTest {
     }
 
     @Test
-    void creditThatTheConnectionRefusedLeavesWhenItIsDrained() {
+    void creditThatConnectionRefusedLeavesWhenItIsDrained() {
         StreamRequest<String, String> items = StreamRequest.of("items", String.class, String.class);
         List<String> heard = new ArrayList<>();
         var stream = world.client().stream(items, "q", heard::add);
@@ -88,8 +88,8 @@ class ClientFullConnectionTest {
         flow().isFull = true;
         for (int i = 1; i <= 40; i++) {
             world.peer()
-                    .send("{\"type\":\"$next\",\"room\":\"@session\",\"offset\":" + i + ",\"ref\":\"" + question.ref()
-                            + "\",\"index\":" + (i - 1) + ",\"data\":\"x\"}");
+                    .send("{'type':'$next','room':'@session','offset':" + i + ",'ref':'" + question.ref() + "','index':"
+                            + (i - 1) + ",'data':'x'}");
         }
         world.settle();
         assertEquals(40, heard.size());
@@ -105,7 +105,7 @@ class ClientFullConnectionTest {
     void errorWhileAFrameIsTakenEndsTheConnection() {
         for (int i = 0; i < 20; i++) {
             flow().isBroken = true;
-            world.peer().send("{\"type\":\"$ping\",\"data\":\"" + "x".repeat(10_000) + "\"}");
+            world.peer().send("{'type':'$ping','data':'" + "x".repeat(10_000) + "'}");
             world.settle();
             assertEquals(Status.WAITING, world.client().state().status());
             CloseReason reason = Objects.requireNonNull(world.lastState().reason());

@@ -51,8 +51,7 @@ class ClientHistoryTest {
     }
 
     private void answer(String data) {
-        world.peer()
-                .send("{\"type\":\"$reply\",\"ref\":\"" + asked().ref() + "\",\"room\":\"r\",\"data\":" + data + "}");
+        world.peer().send("{'type':'$reply','ref':'" + asked().ref() + "','room':'r','data':" + data + "}");
         world.settle();
     }
 
@@ -61,13 +60,13 @@ class ClientHistoryTest {
     }
 
     private void answer(String epoch, boolean more, long next, long floor, String... messages) {
-        answer("{\"epoch\":\"" + epoch + "\",\"messages\":[" + String.join(",", messages) + "],\"more\":" + more
-                + ",\"next\":" + next + ",\"floor\":" + floor + "}");
+        answer("{'epoch':'" + epoch + "','messages':[" + String.join(",", messages) + "],'more':" + more + ",'next':"
+                + next + ",'floor':" + floor + "}");
     }
 
     private static String said(long offset) {
-        return "{\"type\":\"chat.said\",\"room\":\"r\",\"from\":\"bob\",\"ts\":" + offset + "000,\"data\":{\"text\":\"m"
-                + offset + "\"},\"offset\":" + offset + "}";
+        return "{'type':'chat.said','room':'r','from':'bob','ts':" + offset + "000,'data':{'text':'m" + offset
+                + "'},'offset':" + offset + "}";
     }
 
     private static RealtimeException failureOf(CompletableFuture<?> future) {
@@ -81,17 +80,17 @@ class ClientHistoryTest {
     }
 
     @Test
-    void thePageHasTheMessagesOfAnEventInOrderWithPlaceSenderAndTime() {
+    void pageHasMessagesOfEventInOrderWithPlaceSenderAndTime() {
         world.connected();
         CompletableFuture<HistoryPage> asking = ask(HistoryQuery.newest(50));
         assertEquals("r", asked().room());
         assertEquals(new Protocol.HistoryRequest(null, null, 50), query());
-        answer("e5", false, 3, said(3), "{\"type\":\"other\",\"room\":\"r\",\"ts\":1,\"offset\":4}", said(7));
+        answer("e5", false, 3, said(3), "{'type':'other','room':'r','ts':1,'offset':4}", said(7));
         HistoryPage page = asking.join();
         List<Message<World.Say>> messages = page.messages(World.SAID);
         assertEquals(List.of("m3", "m7"), texts(page));
         assertEquals(new Position("e5", 3), messages.get(0).position());
-        assertEquals("bob", messages.get(0).sender());
+        assertEquals("bob", messages.get(0).from());
         assertEquals("r", messages.get(0).room());
         assertEquals(Instant.ofEpochMilli(3_000), messages.get(0).timestamp());
         assertEquals(new Position("e5", 7), page.position());
@@ -101,7 +100,7 @@ class ClientHistoryTest {
     }
 
     @Test
-    void nextGoesOnBackwards() {
+    void nextReadsTheOlderPage() {
         world.connected();
         CompletableFuture<HistoryPage> asking = ask(HistoryQuery.newest(2));
         answer("e5", true, 8, said(8), said(9));
@@ -116,7 +115,7 @@ class ClientHistoryTest {
     }
 
     @Test
-    void nextGoesOnForwards() {
+    void nextReadsTheNewerPage() {
         world.connected();
         CompletableFuture<HistoryPage> asking = ask(HistoryQuery.after(new Position("e5", 3), 2));
         assertEquals(new Protocol.HistoryRequest(3L, null, 2), query());
@@ -128,7 +127,7 @@ class ClientHistoryTest {
     }
 
     @Test
-    void nextGoesOnBehindAPageOfMessagesForOthers() {
+    void nextContinuesAfterAPageOfFilteredMessages() {
         world.connected();
         CompletableFuture<HistoryPage> asking = ask(HistoryQuery.newest(2));
         answer("e5", true, 8);
@@ -142,7 +141,7 @@ class ClientHistoryTest {
     }
 
     @Test
-    void theReaderIsToldWhatIsNoLongerKept() {
+    void readerIsToldWhatIsNoLongerKept() {
         world.connected();
         CompletableFuture<HistoryPage> asking = ask(HistoryQuery.after(new Position("e5", 3), 2));
         answer("e5", true, 6, 4, said(5), said(6));
@@ -162,7 +161,7 @@ class ClientHistoryTest {
     }
 
     @Test
-    void aPageThatDoesNotGoOnFails() {
+    void pageWithoutProgressFails() {
         world.connected();
         for (long next : List.of(-1L, 3L, 4L, 5L)) {
             CompletableFuture<HistoryPage> asking = ask(HistoryQuery.after(new Position("e", 4), 10));
@@ -175,7 +174,7 @@ class ClientHistoryTest {
     }
 
     @Test
-    void aPlaceInAnotherLogFails() {
+    void pageOfAnotherEpochFails() {
         world.connected();
         CompletableFuture<HistoryPage> asking = ask(HistoryQuery.before(new Position("old", 30), 10));
         answer("new", false, 3, said(3));
@@ -184,16 +183,10 @@ class ClientHistoryTest {
     }
 
     @Test
-    void aMessageThatDoesNotFitIsReportedAndCostsNoOther() {
+    void messageThatDoesNotFitIsReportedAndCostsNoOther() {
         world.connected();
         CompletableFuture<HistoryPage> asking = ask(HistoryQuery.newest(9));
-        answer(
-                "e",
-                false,
-                1,
-                said(1),
-                "{\"type\":\"chat.said\",\"room\":\"r\",\"offset\":2,\"data\":{\"text\":7}}",
-                said(3));
+        answer("e", false, 1, said(1), "{'type':'chat.said','room':'r','offset':2,'data':{'text':7}}", said(3));
         assertEquals(List.of("m1", "m3"), texts(asking.join()));
         world.settle();
         assertEquals(1, world.errors.size());
@@ -219,12 +212,12 @@ class ClientHistoryTest {
     }
 
     @Test
-    void aRefusalFails() {
+    void refusalFails() {
         world.connected();
         CompletableFuture<HistoryPage> asking = ask(HistoryQuery.newest(9));
         world.peer()
-                .send("{\"type\":\"$error\",\"ref\":\"" + asked().ref()
-                        + "\",\"data\":{\"code\":\"forbidden\",\"message\":\"no\",\"retryable\":false}}");
+                .send("{'type':'$error','ref':'" + asked().ref()
+                        + "','data':{'code':'forbidden','message':'no','retryable':false}}");
         world.settle();
         RealtimeException failure = failureOf(asking);
         assertEquals(RemoteException.class, failure.getClass());
@@ -241,7 +234,7 @@ class ClientHistoryTest {
     }
 
     @Test
-    void aConnectionLostBeforeTheAnswerFailsIt() {
+    void connectionLostBeforeTheAnswerFailsIt() {
         world.connected();
         CompletableFuture<HistoryPage> asking = ask(HistoryQuery.newest(9));
         Envelope question = asked();
@@ -251,7 +244,7 @@ class ClientHistoryTest {
         assertTrue(failureOf(asking).isRetryable());
         world.advance(1_000);
         assertEquals(0, world.peer().all(Protocol.HISTORY).size(), "the caller asks again");
-        world.peer().send("{\"type\":\"$reply\",\"ref\":\"" + question.ref() + "\",\"data\":7}");
+        world.peer().send("{'type':'$reply','ref':'" + question.ref() + "','data':7}");
         world.settle();
         assertEquals(List.of(), world.errors);
     }
@@ -272,7 +265,7 @@ class ClientHistoryTest {
     }
 
     @Test
-    void aServerThatNeverAnswersFailsItAfterThirtySeconds() {
+    void serverThatNeverAnswersFailsItAfterThirtySeconds() {
         world.connected();
         CompletableFuture<HistoryPage> asking = ask(HistoryQuery.newest(9));
         world.advance(29_979);
@@ -284,7 +277,7 @@ class ClientHistoryTest {
     }
 
     @Test
-    void anAnswerLeavesNoTimer() {
+    void answerLeavesNoTimer() {
         world.connected();
         int before = world.time.pending();
         var answered = ask(HistoryQuery.newest(9));
@@ -319,25 +312,25 @@ class ClientHistoryTest {
                 "7",
                 "[]",
                 "{}",
-                "{\"epoch\":\"e\"}",
-                "{\"messages\":[]}",
-                "{\"epoch\":\"e\",\"messages\":{}}",
-                "{\"epoch\":\"e\",\"messages\":[],\"more\":\"yes\"}",
-                "{\"epoch\":\"e\",\"messages\":[null]}",
-                "{\"epoch\":\"e\",\"messages\":[{}]}",
-                "{\"epoch\":\"e\",\"messages\":[{\"type\":\"a\"}]}",
-                "{\"epoch\":\"e\",\"messages\":[{\"type\":\"a\",\"offset\":-4}]}",
-                "{\"epoch\":\"e\",\"messages\":[{\"type\":\"$ack\",\"offset\":4}]}",
-                "{\"epoch\":\"e\",\"messages\":[{\"type\":\"a\",\"offset\":4},{\"type\":\"a\",\"offset\":4}]}",
-                "{\"epoch\":\"e\",\"messages\":[{\"type\":\"a\",\"offset\":5},{\"type\":\"a\",\"offset\":4}]}",
-                "{\"epoch\":\"e\",\"messages\":[{\"type\":\"a\",\"offset\":9}]}",
-                "{\"epoch\":\"e\",\"messages\":[{\"type\":\"a\",\"offset\":4}],\"floor\":4}",
-                "{\"epoch\":\"e\",\"messages\":[],\"floor\":-1}",
-                "{\"epoch\":\"e\",\"messages\":[],\"more\":true}",
-                "{\"epoch\":\"e\",\"messages\":[],\"more\":true,\"next\":9}",
-                "{\"epoch\":\"e\",\"messages\":[{\"type\":\"a\",\"offset\":4}],\"more\":true,\"next\":5}"
+                "{'epoch':'e'}",
+                "{'messages':[]}",
+                "{'epoch':'e','messages':{}}",
+                "{'epoch':'e','messages':[],'more':'yes'}",
+                "{'epoch':'e','messages':[null]}",
+                "{'epoch':'e','messages':[{}]}",
+                "{'epoch':'e','messages':[{'type':'a'}]}",
+                "{'epoch':'e','messages':[{'type':'a','offset':-4}]}",
+                "{'epoch':'e','messages':[{'type':'$ack','offset':4}]}",
+                "{'epoch':'e','messages':[{'type':'a','offset':4},{'type':'a','offset':4}]}",
+                "{'epoch':'e','messages':[{'type':'a','offset':5},{'type':'a','offset':4}]}",
+                "{'epoch':'e','messages':[{'type':'a','offset':9}]}",
+                "{'epoch':'e','messages':[{'type':'a','offset':4}],'floor':4}",
+                "{'epoch':'e','messages':[],'floor':-1}",
+                "{'epoch':'e','messages':[],'more':true}",
+                "{'epoch':'e','messages':[],'more':true,'next':9}",
+                "{'epoch':'e','messages':[{'type':'a','offset':4}],'more':true,'next':5}"
             })
-    void anAnswerThatMakesNoSenseFails(String data) {
+    void answerThatMakesNoSenseFails(String data) {
         world.connected();
         CompletableFuture<HistoryPage> asking = ask(HistoryQuery.before(new Position("e", 9), 10));
         answer(data);
@@ -347,7 +340,7 @@ class ClientHistoryTest {
     }
 
     @Test
-    void messagesThatAreNotBehindThePlaceFail() {
+    void messagesBeforeTheRequestedPositionFail() {
         world.connected();
         CompletableFuture<HistoryPage> asking = ask(HistoryQuery.after(new Position("e", 4), 10));
         answer("e", false, 4, said(4));
@@ -356,21 +349,21 @@ class ClientHistoryTest {
 
     @ParameterizedTest
     @ValueSource(ints = {Integer.MIN_VALUE, -1, 0, 1_001})
-    void aLimitOutOfBoundsIsRefusedNamingIt(int limit) {
+    void limitOutOfBoundsIsRefusedNamingIt(int limit) {
         IllegalArgumentException refused =
                 assertThrows(IllegalArgumentException.class, () -> HistoryQuery.newest(limit));
         assertEquals("limit " + limit + " is not 1 to 1000", refused.getMessage());
     }
 
     @Test
-    void bothPlacesAreRefused() {
+    void historyBeforeAndAfterAtOnceIsRefused() {
         Position place = new Position("e", 1);
         assertThrows(IllegalArgumentException.class, () -> new HistoryQuery(1, place, place));
         assertNull(HistoryQuery.newest(1_000).before());
     }
 
     @Test
-    void theHistoryIsAskedBehindWhatWasSentBefore() {
+    void historyIsRequestedAfterEarlierMessages() {
         world.connected();
         world.peer().frames.clear();
         var sent = room.send(World.SAY, new World.Say("first"));
@@ -382,7 +375,7 @@ class ClientHistoryTest {
     }
 
     @Test
-    void aReloadFromHistoryHandsOverEachMessageOnce() {
+    void reloadFromHistoryHandsOverEachMessageOnce() {
         List<String> shown = new ArrayList<>();
         room.on(World.SAID, said -> shown.add(said.data().text()));
         var hook = room.onReload(gap -> room.history(HistoryQuery.newest(50)).thenApply(page -> {
@@ -395,9 +388,7 @@ class ClientHistoryTest {
         world.settle();
         assertTrue(joined.isDone());
         world.peer().said("r", 1, "m1");
-        world.peer()
-                .send(
-                        "{\"type\":\"$gap\",\"room\":\"r\",\"data\":{\"epoch\":\"e2\",\"offset\":4,\"reason\":\"epoch\"}}");
+        world.peer().send("{'type':'$gap','room':'r','data':{'epoch':'e2','offset':4,'reason':'epoch'}}");
         world.peer().said("r", 5, "m5");
         world.settle();
         answer("e2", true, 3, said(3), said(4), said(5), said(6)); // the last still on its way

@@ -14,7 +14,7 @@ import io.realtime.client.internal.call.PendingAnswers;
 import io.realtime.client.internal.callback.CallbackDispatcher;
 import io.realtime.internal.wire.Envelope;
 import io.realtime.internal.wire.Protocol;
-import java.util.ArrayDeque;
+import io.realtime.testing.HeldExecutor;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -31,47 +31,41 @@ class ClientInboundTest {
     private static final StreamRequest<String, String> WATCH = StreamRequest.of("watch", String.class, String.class);
 
     private final World world = new World();
-    private final ArrayDeque<Runnable> waiting = new ArrayDeque<>(); // for a thread of the application's
+    private final HeldExecutor waiting = new HeldExecutor(); // for a thread of the application's
 
     @AfterEach
     void nothingIsLeft() {
         world.close();
     }
 
-    private void runAll(ArrayDeque<Runnable> tasks) {
-        for (Runnable task = tasks.poll(); task != null; task = tasks.poll()) {
-            task.run();
-        }
-    }
-
-    /** Nothing of the application's runs until {@link #runAll}. */
+    /** Nothing of the application's runs until {@code waiting} runs it. */
     private World.Peer busy() {
-        world.rooms = "{\"@session\":{\"epoch\":\"s1\",\"offset\":0,\"recovered\":true}}";
-        world.use(world.builder().messageBytes(16 << 10).inboundBytes(BYTES).callbackExecutor(waiting::add));
+        world.rooms = "{'@session':{'epoch':'s1','offset':0,'recovered':true}}";
+        world.use(world.builder().messageBytes(16 << 10).inboundBytes(BYTES).callbackExecutor(waiting));
         world.client().on(World.SAID, said -> world.heard.add(said.data().text()));
         world.connected();
         return world.peer();
     }
 
-    private void assertComesBack(World.Peer cut, ArrayDeque<Runnable> tasks) {
+    private void assertComesBack(World.Peer cut, HeldExecutor tasks) {
         assertEquals(CloseReason.SLOW_CONSUMER, cut.closed == null ? 0 : cut.closed.code());
-        runAll(tasks);
+        tasks.runAll();
         world.resumed = true;
         world.advance(60_000);
         assertTrue(world.client().isConnected());
-        world.peer().send("{\"type\":\"chat.said\",\"data\":{\"text\":\"again\"}}");
+        world.peer().send("{'type':'chat.said','data':{'text':'again'}}");
         world.settle();
-        runAll(waiting);
+        waiting.runAll();
         assertEquals(List.of("again"), world.heard);
     }
 
     @ParameterizedTest
     @ValueSource(
             strings = {
-                "{\"type\":\"$error\",\"data\":{\"code\":\"internal\",\"message\":\"no\",\"retryable\":false}}",
-                "{\"type\":\"$gap\",\"room\":\"@all\",\"data\":{\"epoch\":\"e1\",\"offset\":3,\"reason\":\"trimmed\"}}",
-                "{\"type\":\"ask\",\"room\":\"@session\",\"ref\":\"q1\",\"data\":\"?\"}",
-                "{\"type\":\"chat.said\",\"data\":{\"text\":\"x\"}}",
+                "{'type':'$error','data':{'code':'internal','message':'no','retryable':false}}",
+                "{'type':'$gap','room':'@all','data':{'epoch':'e1','offset':3,'reason':'trimmed'}}",
+                "{'type':'ask','room':'@session','ref':'q1','data':'?'}",
+                "{'type':'chat.said','data':{'text':'x'}}",
             })
     void framesThatWaitForCallbacksAreBounded(String frame) {
         World.Peer peer = busy();
@@ -80,7 +74,7 @@ class ClientInboundTest {
             world.settle();
         }
         assertEquals(CloseReason.SLOW_CONSUMER, peer.closed == null ? 0 : peer.closed.code());
-        runAll(waiting);
+        waiting.runAll();
         int told = world.errors.size() + world.gaps.size() + world.heard.size();
         assertTrue(told < MOST, told + " of at most " + MOST);
         world.heard.clear();
@@ -88,11 +82,11 @@ class ClientInboundTest {
     }
 
     @Test
-    void framesOfWhichNothingWaitsAreNotCounted() {
+    void framesWithoutCallbacksAreNotCounted() {
         World.Peer peer = busy();
         for (int i = 0; i < 2 * MOST; i++) {
-            peer.send("{\"type\":\"$ping\",\"data\":1}");
-            peer.send("{\"type\":\"$ack\",\"data\":{\"seq\":0}}");
+            peer.send("{'type':'$ping','data':1}");
+            peer.send("{'type':'$ack','data':{'seq':0}}");
             world.settle();
         }
         assertNull(peer.closed);
@@ -100,7 +94,7 @@ class ClientInboundTest {
     }
 
     @Test
-    void framesThatCameBeforeAreNotCounted() {
+    void handledFramesAreNotCounted() {
         World.Peer peer = busy();
         peer.said("@session", 1, "once");
         world.settle();
@@ -109,19 +103,19 @@ class ClientInboundTest {
             world.settle();
         }
         assertNull(peer.closed);
-        runAll(waiting);
+        waiting.runAll();
         assertEquals(List.of("once"), world.heard);
     }
 
     /** A server that speaks nonsense now and then may do so for ever. */
     @Test
-    void nonsenseThatWasToldIsNotCounted() {
+    void reportedMalformedFramesAreNotCounted() {
         World.Peer peer = busy();
-        String nonsense = "{\"type\":\"$gap\",\"data\":\"" + "x".repeat(10_000) + "\"}";
+        String nonsense = "{'type':'$gap','data':'" + "x".repeat(10_000) + "'}";
         for (int i = 0; i < 20; i++) {
             peer.send(nonsense);
             world.settle();
-            runAll(waiting);
+            waiting.runAll();
             world.advance(30_000);
         }
         assertNull(peer.closed);
@@ -133,7 +127,7 @@ class ClientInboundTest {
     void boundIsTheSameAfterManyMessages() {
         world.onHello = peer -> {
             for (int i = 0; i < 100; i++) {
-                peer.send("{\"type\":\"$ping\",\"data\":1}");
+                peer.send("{'type':'$ping','data':1}");
             }
             peer.welcome();
         };
@@ -142,7 +136,7 @@ class ClientInboundTest {
         for (int i = 1; i <= 1_000; i++) {
             peer.said("@session", i, "m");
             world.settle();
-            runAll(waiting);
+            waiting.runAll();
             before = i;
         }
         world.heard.clear();
@@ -151,25 +145,25 @@ class ClientInboundTest {
             world.settle();
         }
         assertEquals(CloseReason.SLOW_CONSUMER, peer.closed == null ? 0 : peer.closed.code());
-        runAll(waiting);
+        waiting.runAll();
         int most = BYTES / (CallbackDispatcher.OVERHEAD + 90); // the frame has some 90 characters
         assertTrue(Math.abs(world.heard.size() - most) < 20, world.heard.size() + " instead of " + most);
     }
 
     @Test
     void itemsThatWaitForAnExecutorOfTheirOwnAreBounded() {
-        world.rooms = "{\"@session\":{\"epoch\":\"s1\",\"offset\":0,\"recovered\":true}}";
+        world.rooms = "{'@session':{'epoch':'s1','offset':0,'recovered':true}}";
         world.use(world.builder().messageBytes(16 << 10).inboundBytes(BYTES));
         world.client().on(World.SAID, said -> world.heard.add(said.data().text()));
         world.connected();
         int[] items = new int[1];
-        var unused = world.client().stream(WATCH, "all", (String item) -> items[0]++, waiting::add);
+        var unused = world.client().stream(WATCH, "all", (String item) -> items[0]++, waiting);
         world.settle();
         Envelope question = world.peer().all("watch").get(0);
         for (int i = 0; i < 60; i++) {
             world.peer()
-                    .send("{\"type\":\"$next\",\"room\":\"@session\",\"ref\":\"" + question.ref() + "\",\"index\":" + i
-                            + ",\"offset\":" + (i + 1) + ",\"data\":\"" + "x".repeat(4_000) + "\"}");
+                    .send("{'type':'$next','room':'@session','ref':'" + question.ref() + "','index':" + i + ",'offset':"
+                            + (i + 1) + ",'data':'" + "x".repeat(4_000) + "'}");
             world.settle();
         }
         assertComesBack(world.peers.get(0), waiting);
@@ -186,7 +180,7 @@ class ClientInboundTest {
         }
         world.settle();
         for (int i = 0; i < 3_000; i++) {
-            world.peer().send("{\"type\":\"ask\",\"ref\":\"q" + i + "\",\"data\":\"?\"}");
+            world.peer().send("{'type':'ask','ref':'q" + i + "','data':'?'}");
             if (i % 100 == 0) {
                 world.settle();
             }
@@ -214,7 +208,7 @@ class ClientInboundTest {
         }
         world.settle();
         for (int i = 0; i < 200; i++) {
-            world.peer().send("{\"type\":\"ask\",\"ref\":\"q" + i + "\",\"data\":\"?\"}");
+            world.peer().send("{'type':'ask','ref':'q" + i + "','data':'?'}");
             world.settle();
         }
         int kept = 200 - world.errors.size();

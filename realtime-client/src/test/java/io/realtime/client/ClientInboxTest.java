@@ -18,7 +18,7 @@ class ClientInboxTest {
 
     @BeforeEach
     void hasAnInbox() {
-        world.rooms = "{\"@user\":{\"epoch\":\"u\",\"offset\":0}}";
+        world.rooms = "{'@user':{'epoch':'u','offset':0}}";
     }
 
     @AfterEach
@@ -67,13 +67,13 @@ class ClientInboxTest {
         world.client().on(World.SAID, said -> {});
         world.connected();
         receive(1, 1);
-        world.peer().send("{\"type\":\"chat.said\",\"room\":\"@user\",\"data\":7,\"offset\":2}");
+        world.peer().send("{'type':'chat.said','room':'@user','data':7,'offset':2}");
         receive(3, 3);
         assertEquals(List.of(1L), acks());
     }
 
     @Test
-    void unhandledMessageHoldsBackAHundredAndIsThenPassed() {
+    void unhandledMessageDelays100Acknowledgements() {
         world.client().on(World.SAID, said -> {
             if (said.data().text().equals("m2")) {
                 throw new IllegalStateException("m2");
@@ -120,7 +120,7 @@ class ClientInboxTest {
         world.connected();
         world.peer().said("@user", 1, "a");
         world.settle();
-        world.rooms = "{\"@user\":{\"epoch\":\"u\",\"offset\":1,\"recovered\":true}}";
+        world.rooms = "{'@user':{'epoch':'u','offset':1,'recovered':true}}";
         world.network.cutAll();
         world.advance(1_000);
         assertEquals(2, world.peers.size());
@@ -130,18 +130,18 @@ class ClientInboxTest {
     }
 
     @Test
-    void acknowledgementThatWasLostIsSaidOnTheNextConnection() {
+    void acknowledgementThatWasLostIsSaidOnNextConnection() {
         world.client().on(World.SAID, said -> {});
         world.connected();
         receive(1, 2);
         assertEquals(List.of(2L), acks());
-        world.rooms = "{\"@user\":{\"epoch\":\"u\",\"offset\":2,\"recovered\":true}}";
+        world.rooms = "{'@user':{'epoch':'u','offset':2,'recovered':true}}";
         world.network.cutAll();
         world.advance(2_000);
         assertEquals(2, world.peers.size());
         assertEquals(List.of(2L), acks());
         world.network.cutAll();
-        world.rooms = "{\"@user\":{\"epoch\":\"another\",\"offset\":0,\"recovered\":false,\"reason\":\"epoch\"}}";
+        world.rooms = "{'@user':{'epoch':'another','offset':0,'recovered':false,'reason':'epoch'}}";
         world.advance(2_000);
         assertEquals(3, world.peers.size());
         assertEquals(List.of(), acks());

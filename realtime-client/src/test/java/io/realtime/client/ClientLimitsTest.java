@@ -133,7 +133,7 @@ class ClientLimitsTest {
     @Test
     void creditOfManyStreamsFitsInTheServersMessages() {
         world.messageBytes = 1_024;
-        world.rooms = "{\"@session\":{\"epoch\":\"s1\",\"offset\":0,\"recovered\":true}}";
+        world.rooms = "{'@session':{'epoch':'s1','offset':0,'recovered':true}}";
         world.connected();
         for (int i = 0; i < 90; i++) {
             var unused = world.client().stream(COUNT, "all", (Integer item) -> {});
@@ -279,7 +279,7 @@ class ClientLimitsTest {
 
     @Test
     void streamListenerOnTheCallbackExecutorCannotWait() {
-        world.rooms = "{\"@session\":{\"epoch\":\"s1\",\"offset\":0,\"recovered\":true}}";
+        world.rooms = "{'@session':{'epoch':'s1','offset':0,'recovered':true}}";
         world.connected();
         List<Throwable> failures = new ArrayList<>();
         StreamListener<Integer> listener = new StreamListener<>() {
@@ -296,9 +296,7 @@ class ClientLimitsTest {
         var unused = world.client().stream(COUNT, "all", listener, world.time);
         world.settle();
         String ref = world.peer().all("count").get(0).ref();
-        world.peer()
-                .send("{\"type\":\"$next\",\"room\":\"@session\",\"offset\":1,\"ref\":\"" + ref
-                        + "\",\"index\":0,\"data\":1}");
+        world.peer().send("{'type':'$next','room':'@session','offset':1,'ref':'" + ref + "','index':0,'data':1}");
         world.settle();
         assertInstanceOf(IllegalStateException.class, failures.get(0));
     }
@@ -306,13 +304,11 @@ class ClientLimitsTest {
     @Test
     void outboxOfOneMessageHasRoomForAStream() {
         world.use(world.builder().outbox(OutboxLimits.builder().messages(1).build()));
-        world.rooms = "{\"@session\":{\"epoch\":\"s1\",\"offset\":0,\"recovered\":true}}";
+        world.rooms = "{'@session':{'epoch':'s1','offset':0,'recovered':true}}";
         List<Boolean> offered = new ArrayList<>();
         var unused = world.client().onStreamAsync(COUNT, (question, out) -> offered.add(out.offer(1)));
         world.connected();
-        world.peer()
-                .send(
-                        "{\"type\":\"count\",\"room\":\"@session\",\"offset\":1,\"ts\":1,\"ref\":\"s-1\",\"data\":\"q\"}");
+        world.peer().send("{'type':'count','room':'@session','offset':1,'ts':1,'ref':'s-1','data':'q'}");
         world.settle();
         assertEquals(List.of(true), offered);
         assertEquals(1, world.peer().all(Protocol.NEXT).size());
@@ -339,9 +335,7 @@ class ClientLimitsTest {
         for (int i = 1; i <= 3; i++) {
             world.peer().said("r", i, "m" + i);
         }
-        world.peer()
-                .send(
-                        "{\"type\":\"$gap\",\"room\":\"r\",\"data\":{\"epoch\":\"e1\",\"offset\":1,\"reason\":\"trimmed\"}}");
+        world.peer().send("{'type':'$gap','room':'r','data':{'epoch':'e1','offset':1,'reason':'trimmed'}}");
         for (int i = 2; i <= 4; i++) {
             world.peer().said("r", i, "m" + i);
         }
@@ -429,7 +423,7 @@ class ClientLimitsTest {
 
     /** The last word counts. */
     @Test
-    void disconnectBehindAnotherCallIsOneOfItsOwn() {
+    void disconnectAfterAnotherCallIsOneOfItsOwn() {
         world.client().disconnect();
         CompletableFuture<Void> connected = world.client().connect();
         world.client().disconnect();

@@ -16,14 +16,15 @@ import io.realtime.client.World.Say;
 import io.realtime.client.internal.callback.CallbackDispatcher;
 import io.realtime.client.internal.callback.OutcomeBacklog;
 import io.realtime.internal.wire.Protocol;
+import io.realtime.testing.HeldExecutor;
 import java.time.Duration;
-import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
@@ -40,8 +41,12 @@ class ClientOutcomeBacklogTest {
     private static final int TOO_MANY = OutcomeBacklog.MOST + 2 * INBOUND_BYTES / CallbackDispatcher.OVERHEAD + 100;
 
     private final World world = new World();
-    private final ArrayDeque<Runnable> turns = new ArrayDeque<>(); // of the callback executor
-    private boolean isStuck = true;
+    private final HeldExecutor callbacks = HeldExecutor.passingTo(world.time);
+
+    @BeforeEach
+    void callbacksWait() {
+        callbacks.hold();
+    }
 
     @AfterEach
     void nothingIsLeft() {
@@ -50,19 +55,11 @@ class ClientOutcomeBacklogTest {
     }
 
     private RealtimeClient.Builder builder() {
-        return world.builder().inboundBytes(INBOUND_BYTES).callbackExecutor(turn -> {
-            if (isStuck) {
-                turns.add(turn);
-            } else {
-                world.time.execute(turn);
-            }
-        });
+        return world.builder().inboundBytes(INBOUND_BYTES).callbackExecutor(callbacks);
     }
 
     private void runCallbacks() {
-        isStuck = false;
-        turns.forEach(world.time::execute);
-        turns.clear();
+        callbacks.release();
         world.settle();
     }
 
@@ -165,21 +162,21 @@ class ClientOutcomeBacklogTest {
     @Test
     void refusedStreamsThatWaitForTheirListenersAreBounded() {
         world.use(builder());
-        ArrayDeque<Runnable> listeners = new ArrayDeque<>();
+        HeldExecutor listeners = new HeldExecutor();
         StreamListener<Integer> listener = item -> {};
         RealtimeException refusal = assertThrows(RealtimeException.class, () -> {
             for (int i = 0; i < TOO_MANY; i++) {
-                var unused = world.client().stream(COUNT, "x", listener, listeners::add);
+                var unused = world.client().stream(COUNT, "x", listener, listeners);
             }
         });
         assertEquals(ErrorCode.OVERLOADED, refusal.code());
-        listeners.forEach(Runnable::run);
-        var unused = world.client().stream(COUNT, "x", listener, listeners::add);
+        listeners.runAll();
+        var unused = world.client().stream(COUNT, "x", listener, listeners);
     }
 
     @Test
     void streamsThatCannotBeAskedForWaitForTheirListenersBounded() {
-        ArrayDeque<Runnable> listeners = new ArrayDeque<>();
+        HeldExecutor listeners = new HeldExecutor();
         world.use(world.builder());
         StreamRequest<Double, Integer> unwritable = StreamRequest.of("test.nan", Double.class, Integer.class);
         List<Throwable> told = new ArrayList<>();
@@ -194,11 +191,11 @@ class ClientOutcomeBacklogTest {
         };
         RealtimeException refusal = assertThrows(RealtimeException.class, () -> {
             for (int i = 0; i < TOO_MANY; i++) {
-                var unused = world.client().stream(unwritable, Double.NaN, listener, listeners::add);
+                var unused = world.client().stream(unwritable, Double.NaN, listener, listeners);
             }
         });
         assertEquals(ErrorCode.OVERLOADED, refusal.code());
-        listeners.forEach(Runnable::run);
+        listeners.runAll();
         assertEquals(OutcomeBacklog.MOST_BYTES / OutcomeBacklog.FAILURE_BYTES + 1, told.size());
         assertTrue(told.stream().allMatch(PayloadException.class::isInstance), "each was told why");
         var unused = world.client().stream(unwritable, Double.NaN, listener, Runnable::run);
@@ -214,11 +211,11 @@ class ClientOutcomeBacklogTest {
     }
 
     @Test
-    void disconnectsThatWaitForTheCallbacksLeaveNoMoreBehind() {
-        isStuck = false;
+    void disconnectsThatWaitForCallbacksLeaveNoMoreBehind() {
+        callbacks.pass();
         world.use(builder());
         world.connected();
-        isStuck = true;
+        callbacks.hold();
         world.client().room("r").onReload(gap -> new CompletableFuture<>()).close(); // a callback that waits
         for (int i = 0; i < TOO_MANY; i++) {
             world.client().disconnect(Duration.ofHours(1));

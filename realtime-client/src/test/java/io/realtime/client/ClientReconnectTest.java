@@ -108,11 +108,11 @@ class ClientReconnectTest {
     }
 
     @Test
-    void damagedFrameIsTroubleAndClientComesBack() {
+    void damagedFrameIsReportedAndClientReconnects() {
         world.connected();
         world.states.clear();
         world.network.links().get(0).damageNext(InMemoryNetwork.Direction.TO_CLIENT);
-        world.peer().send("{\"type\":\"$pong\"}");
+        world.peer().send("{'type':'$pong'}");
         world.settle();
         assertEquals(Status.WAITING, world.lastState().status());
         assertEquals(
@@ -126,22 +126,22 @@ class ClientReconnectTest {
         world.connected();
         world.states.clear();
         world.network.links().get(0).damageNext(InMemoryNetwork.Direction.TO_CLIENT);
-        world.peer().send("{\"type\":\"$error\",\"data\":{\"code\":\"kicked\",\"message\":\"m\",\"closeCode\":4005}}");
+        world.peer().send("{'type':'$error','data':{'code':'kicked','message':'m','closeCode':4005}}");
         world.settle();
         assertEquals(Status.WAITING, world.lastState().status());
     }
 
     @Test
-    void aGoodbyeSpreadsTheReturnOverItsWindow() {
+    void goodbyeSpreadsReconnectsOverItsWindow() {
         world.connected();
-        world.peer().send("{\"type\":\"$goodbye\",\"data\":{\"retry\":{\"minMs\":1000,\"maxMs\":5000}}}");
+        world.peer().send("{'type':'$goodbye','data':{'retry':{'minMs':1000,'maxMs':5000}}}");
         world.peer().close(CloseReason.DRAINING);
         world.settle();
         assertEquals(3_000, world.lastState().delay().toMillis());
     }
 
     @Test
-    void aServerLossIsSpreadAsTheWelcomeSaid() {
+    void lostServerSpreadsReconnectsAsTheWelcomeSaid() {
         world.spreadMs = 20_000;
         world.connected();
         world.network.cutAll();
@@ -150,7 +150,7 @@ class ClientReconnectTest {
     }
 
     @Test
-    void aServerThatMovesItsClientsOnAndOnIsMetWithBackoff() {
+    void repeatedGoodbyesAreRetriedWithBackoff() {
         world.onHello = peer -> {
             peer.welcome();
             peer.close(CloseReason.DRAINING);
@@ -174,7 +174,7 @@ class ClientReconnectTest {
     }
 
     @Test
-    void aChangedNetworkGivesAnOpenConnectionFiveSeconds() {
+    void changedNetworkGivesAnOpenConnectionFiveSeconds() {
         world.connected();
         world.client().networkChanged();
         world.advance(10_000);
@@ -191,7 +191,7 @@ class ClientReconnectTest {
     }
 
     @Test
-    void aChangedNetworkBeginsAnAttemptAnew() {
+    void changedNetworkBeginsAnAttemptAnew() {
         world.network.blackHole(true);
         var unused = world.client().connect();
         world.advance(5_000);
@@ -240,7 +240,7 @@ class ClientReconnectTest {
     }
 
     @Test
-    void networkThatChangesOnAndOnDialsAnAttemptAnewOnce() {
+    void repeatedNetworkChangesRestartAnAttemptOnce() {
         world.network.blackHole(true);
         var unused = world.client().connect();
         world.settle();
@@ -279,7 +279,7 @@ class ClientReconnectTest {
         world.connected();
         world.advance(5 * 60_000); // pings keep it alive
         assertEquals(1, world.peers.size());
-        world.peer().send("{\"type\":\"$pong\"}");
+        world.peer().send("{'type':'$pong'}");
         world.advance(1); // heard now
         world.network.blackHole(true);
         world.advance(59_999);

@@ -126,16 +126,16 @@ class ClientRejoinTest {
     }
 
     @Test
-    void refusalForWhichNobodyWaitsIsTold() {
+    void unobservedJoinRefusalIsReported() {
         world.answersJoins = false;
         world.connected();
         CompletableFuture<JoinResult> joined = room().join();
         world.advance(10_000);
         assertEquals(ErrorCode.TIMEOUT, failure(joined));
         world.peer()
-                .send("{\"type\":\"$error\",\"ref\":\""
+                .send("{'type':'$error','ref':'"
                         + world.peer().all(Protocol.JOIN).get(0).ref()
-                        + "\",\"data\":{\"code\":\"forbidden\",\"message\":\"no\",\"retryable\":false}}");
+                        + "','data':{'code':'forbidden','message':'no','retryable':false}}");
         world.settle();
         assertEquals(1, world.errors.size());
     }
@@ -168,9 +168,9 @@ class ClientRejoinTest {
         world.connected();
         CompletableFuture<JoinResult> joined = room().join();
         world.settle();
-        world.peer().send("{\"type\":\"$joined\",\"room\":\"r\",\"data\":{\"epoch\":\"e1\",\"offset\":2}}");
+        world.peer().send("{'type':'$joined','room':'r','data':{'epoch':'e1','offset':2}}");
         world.peer().said("r", 3, "three");
-        world.joinReply = "{\"epoch\":\"e1\",\"offset\":4,\"recovered\":false,\"members\":1}";
+        world.joinReply = "{'epoch':'e1','offset':4,'recovered':false,'members':1}";
         answerJoin();
         world.peer().said("r", 4, "four");
         world.settle();
@@ -180,14 +180,14 @@ class ClientRejoinTest {
     }
 
     @Test
-    void leaveThatIsUnderWayIsNotUndoneByTheServer() {
+    void leaveThatIsInProgressIsNotUndoneByTheServer() {
         world.connected();
         CompletableFuture<JoinResult> joined = room().join();
         world.settle();
         world.answersJoins = false;
         CompletableFuture<Void> left = room().leave();
         world.settle();
-        world.peer().send("{\"type\":\"$joined\",\"room\":\"r\",\"data\":{\"epoch\":\"e1\",\"offset\":2}}");
+        world.peer().send("{'type':'$joined','room':'r','data':{'epoch':'e1','offset':2}}");
         world.settle();
         world.peer().reply(world.peer().all(Protocol.LEAVE).get(0));
         world.settle();
@@ -216,7 +216,7 @@ class ClientRejoinTest {
     }
 
     @Test
-    void roomsOfALostSessionAreOneQuestion() {
+    void roomsOfLostSessionAreRejoinedInOneRequest() {
         List<String> names = IntStream.range(0, 100).mapToObj(i -> "room" + i).toList();
         world.connected();
         joinAll(names);
@@ -280,8 +280,8 @@ class ClientRejoinTest {
 
     private void refuseForNow(Envelope question) {
         world.peer()
-                .send("{\"type\":\"$error\",\"ref\":\"" + question.ref()
-                        + "\",\"data\":{\"code\":\"overloaded\",\"message\":\"later\",\"retryable\":true}}");
+                .send("{'type':'$error','ref':'" + question.ref()
+                        + "','data':{'code':'overloaded','message':'later','retryable':true}}");
         world.settle();
     }
 
@@ -311,8 +311,8 @@ class ClientRejoinTest {
     @ParameterizedTest
     @ValueSource(
             strings = {
-                "{\"type\":\"$joined\",\"room\":\"room0\",\"data\":{\"epoch\":\"e1\",\"offset\":0}}",
-                "{\"type\":\"$left\",\"room\":\"room0\"}",
+                "{'type':'$joined','room':'room0','data':{'epoch':'e1','offset':0}}",
+                "{'type':'$left','room':'room0'}",
             })
     void messageLeavesWhenTheServerSettlesARefusedRoom(String frame) {
         CompletableFuture<Void> sent = sendWhileAway(1);
@@ -325,9 +325,9 @@ class ClientRejoinTest {
     }
 
     @Test
-    void messageLeavesWhenARejoinIsAnsweredByNonsense() {
+    void messageIsSentAfterAMalformedRejoinReply() {
         CompletableFuture<Void> sent = sendWhileAway(1);
-        world.joinReply = "{\"offset\":-7}";
+        world.joinReply = "{'offset':-7}";
         world.peer().reply(world.peer().all(Protocol.JOIN).get(0));
         world.advance(1_000);
         assertEquals(List.of("m"), world.peer().says());
@@ -381,8 +381,8 @@ class ClientRejoinTest {
         world.advance(1_000);
         String ref = world.peer().all(Protocol.REJOIN).get(0).ref();
         world.peer()
-                .send("{\"type\":\"$reply\",\"ref\":\"" + ref + "\",\"data\":{\"rooms\":{\"a\":{\"error\":{\"code\":"
-                        + "\"forbidden\",\"message\":\"no\",\"retryable\":false}},\"b\":" + world.joinReply + "}}}");
+                .send("{'type':'$reply','ref':'" + ref + "','data':{'rooms':{'a':{'error':{'code':"
+                        + "'forbidden','message':'no','retryable':false}},'b':" + world.joinReply + "}}}");
         world.settle();
         assertEquals(1, world.errors.size());
         world.network.cutAll();

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.realtime.Position;
 import io.realtime.Subscription;
+import io.realtime.testing.HeldExecutor;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -13,7 +14,7 @@ import org.junit.jupiter.api.Test;
 
 class ClientReloadTest extends HeldRoom {
     @Test
-    void theHookRunsBehindEarlierMessagesAndTheListenerAndHoldsLaterOnes() {
+    void hookRunsAfterEarlierMessagesAndListenerAndHoldsLaterOnes() {
         joined();
         world.peer().said("r", 1, "before");
         gap("r", "e2", 7);
@@ -28,7 +29,7 @@ class ClientReloadTest extends HeldRoom {
     }
 
     @Test
-    void theListenerIsToldBeforeTheHookRunsAndMayThrow() {
+    void listenerIsToldBeforeTheHookRunsAndMayThrow() {
         List<String> order = new ArrayList<>();
         world.use(world.builder().listener(new ClientListener() {
             @Override
@@ -50,14 +51,14 @@ class ClientReloadTest extends HeldRoom {
     }
 
     @Test
-    void otherRoomsFuturesAndTheListenerAreNotHeldUp() {
+    void otherRoomsFuturesAndTheListenerAreNotDelayed() {
         joined();
         gap("r", "e2", 0);
         said(1, "held");
-        world.peer().send("{\"type\":\"$joined\",\"room\":\"s\",\"data\":{\"epoch\":\"e1\",\"offset\":0}}");
+        world.peer().send("{'type':'$joined','room':'s','data':{'epoch':'e1','offset':0}}");
         world.peer().said("s", 1, "other room");
         CompletableFuture<Void> sent = room.send(World.SAY, new World.Say("hello"));
-        world.peer().send("{\"type\":\"$error\",\"data\":{\"code\":\"internal\"}}");
+        world.peer().send("{'type':'$error','data':{'code':'internal'}}");
         world.settle();
         assertEquals(List.of("reload", "other room"), world.heard);
         assertTrue(sent.isDone());
@@ -79,7 +80,7 @@ class ClientReloadTest extends HeldRoom {
     }
 
     @Test
-    void aPlaceAmongTheHeldSkipsThoseUpToIt() {
+    void positionAmongHeldMessagesSkipsThoseUpToIt() {
         joined();
         gap("r", "e2", 0);
         said(1, "one");
@@ -89,7 +90,7 @@ class ClientReloadTest extends HeldRoom {
     }
 
     @Test
-    void aPlaceOfAnotherEpochSkipsNothing() {
+    void positionOfAnotherEpochSkipsNothing() {
         joined();
         gap("r", "e2", 0);
         said(1, "one");
@@ -99,7 +100,7 @@ class ClientReloadTest extends HeldRoom {
     }
 
     @Test
-    void whatWasLoadedSkipsNothingBehindTheNextGap() {
+    void whatWasLoadedSkipsNothingAfterTheNextGap() {
         Subscription hook = joined();
         gap("r", "e2", 0);
         loaded(new Position("e2", 100));
@@ -110,9 +111,9 @@ class ClientReloadTest extends HeldRoom {
     }
 
     @Test
-    void ephemeralMessagesAreDroppedWhileTheRoomIsHeldAndNotAfterwards() {
+    void ephemeralMessagesAreDroppedWhileRoomIsHeldAndNotAfterwards() {
         joined();
-        String typing = "{\"type\":\"chat.typing\",\"room\":\"r\",\"ts\":1,\"data\":{\"text\":\"typing\"}}";
+        String typing = "{'type':'chat.typing','room':'r','ts':1,'data':{'text':'typing'}}";
         gap("r", "e2", 0);
         world.peer().send(typing);
         world.settle();
@@ -124,7 +125,7 @@ class ClientReloadTest extends HeldRoom {
     }
 
     @Test
-    void aSecondGapDuringAReloadRunsTheHookOnceMoreAndDropsWhatWasHeldBefore() {
+    void secondGapDuringReloadRunsTheHookAgain() {
         joined();
         gap("r", "e2", 0);
         said(1, "old");
@@ -158,24 +159,24 @@ class ClientReloadTest extends HeldRoom {
     }
 
     @Test
-    void aRoomTheServerTakesAwayIsNotHeldAnyMore() {
+    void roomThatTheServerTakesAwayHoldsNothing() {
         joined();
         gap("r", "e2", 0);
         said(1, "held");
-        world.peer().send("{\"type\":\"$left\",\"room\":\"r\",\"data\":{\"epoch\":\"e2\",\"offset\":1}}");
+        world.peer().send("{'type':'$left','room':'r','data':{'epoch':'e2','offset':1}}");
         world.settle();
         loaded(null);
         assertEquals(List.of("reload"), world.heard);
     }
 
     @Test
-    void leavingAndJoiningWhileTheLeaveWasNeverAskedKeepsTheHold() {
+    void leavingAndJoiningWhileLeaveWasNeverAskedKeepsHold() {
         joined();
         gap("r", "e2", 0);
         said(1, "held");
         world.resumed = true;
-        world.rooms = "{\"r\":{\"epoch\":\"e2\",\"offset\":1,\"recovered\":true}}";
-        world.joinReply = "{\"epoch\":\"e2\",\"offset\":1,\"recovered\":true,\"members\":1}";
+        world.rooms = "{'r':{'epoch':'e2','offset':1,'recovered':true}}";
+        world.joinReply = "{'epoch':'e2','offset':1,'recovered':true,'members':1}";
         world.network.cutAll();
         world.settle();
         var left = room.leave();
@@ -198,7 +199,7 @@ class ClientReloadTest extends HeldRoom {
     }
 
     @Test
-    void closingTheSubscriptionHandsOverWhatIsHeldAndTheHookRunsNoMore() {
+    void closingSubscriptionHandsOverWhatIsHeldAndHookRunsNoMore() {
         Subscription hook = joined();
         gap("r", "e2", 0);
         said(1, "held");
@@ -227,7 +228,7 @@ class ClientReloadTest extends HeldRoom {
                 return CompletableFuture.completedFuture(null);
             });
         });
-        world.peer().send("{\"type\":\"$joined\",\"room\":\"s\",\"data\":{\"epoch\":\"e1\",\"offset\":0}}");
+        world.peer().send("{'type':'$joined','room':'s','data':{'epoch':'e1','offset':0}}");
         world.peer().said("s", 1, "swap");
         gap("r", "e3", 4);
         said(5, "five");
@@ -236,7 +237,7 @@ class ClientReloadTest extends HeldRoom {
     }
 
     @Test
-    void aRoomHasOneHook() {
+    void secondReloadHookOfOneRoomIsRefused() {
         Subscription first = room.onReload(this::reload);
         IllegalStateException refused = assertThrows(
                 IllegalStateException.class, () -> world.client().room("r").onReload(this::reload));
@@ -246,7 +247,7 @@ class ClientReloadTest extends HeldRoom {
     }
 
     @Test
-    void aStageMayCompleteOnAnyThread() throws InterruptedException {
+    void stageMayCompleteOnAnyThread() throws InterruptedException {
         joined();
         gap("r", "e2", 0);
         said(1, "held");
@@ -259,10 +260,10 @@ class ClientReloadTest extends HeldRoom {
     }
 
     @Test
-    void aGapAtTheRejoinHoldsWhatFollowsIt() {
+    void gapAtTheRejoinHoldsWhatFollowsIt() {
         joined();
         said(5, "five");
-        world.joinReply = "{\"epoch\":\"e2\",\"offset\":1,\"recovered\":false,\"reason\":\"epoch\",\"members\":1}";
+        world.joinReply = "{'epoch':'e2','offset':1,'recovered':false,'reason':'epoch','members':1}";
         world.network.cutAll();
         world.advance(600);
         assertEquals(List.of(new Gap("r", new Position("e2", 1), "epoch")), reloads);
@@ -276,7 +277,7 @@ class ClientReloadTest extends HeldRoom {
         joined();
         gap("r", "e2", 0);
         said(1, "held");
-        world.joinReply = "{\"epoch\":\"e2\",\"offset\":1,\"recovered\":false,\"members\":1}";
+        world.joinReply = "{'epoch':'e2','offset':1,'recovered':false,'members':1}";
         var left = room.leave();
         var again = room.join();
         world.settle();
@@ -291,7 +292,7 @@ class ClientReloadTest extends HeldRoom {
         joined();
         gap("r", "e2", 0);
         loaded(new Position("e2", 100));
-        world.joinReply = "{\"epoch\":\"e2\",\"offset\":2,\"recovered\":false,\"members\":1}";
+        world.joinReply = "{'epoch':'e2','offset':2,'recovered':false,'members':1}";
         var left = room.leave();
         world.settle();
         var again = room.join(1);
@@ -302,7 +303,7 @@ class ClientReloadTest extends HeldRoom {
     }
 
     @Test
-    void aHookThatWasClosedIsNotCalledForTheGapThatItMissed() {
+    void hookThatWasClosedIsNotCalledForTheGapThatItMissed() {
         Subscription hook = joined();
         gap("r", "e2", 0);
         gap("r", "e3", 0);
@@ -328,27 +329,21 @@ class ClientReloadTest extends HeldRoom {
     }
 
     @Test
-    void aStageThatCompletesBehindTheCloseSubmitsNothing() {
-        List<Runnable> tasks = new ArrayList<>();
-        world.use(world.builder().callbackExecutor(tasks::add));
+    void stageThatCompletesAfterTheCloseSubmitsNothing() {
+        HeldExecutor tasks = new HeldExecutor();
+        world.use(world.builder().callbackExecutor(tasks));
         Subscription hook = world.client().room("r").onReload(this::reload);
         world.connected();
         var unused = world.client().room("r").join();
         world.settle();
         gap("r", "e2", 0);
-        runAll(tasks);
+        tasks.runAll();
         assertEquals(1, loading.size());
         world.client().close();
         world.settle();
-        runAll(tasks);
+        tasks.runAll();
         loaded(null);
         hook.close();
-        assertEquals(List.of(), tasks);
-    }
-
-    private static void runAll(List<Runnable> tasks) {
-        while (!tasks.isEmpty()) {
-            tasks.remove(0).run();
-        }
+        assertEquals(0, tasks.size());
     }
 }

@@ -25,7 +25,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 /** What fails, overflows or makes no sense during a reload. */
 class ClientReloadTroubleTest extends HeldRoom {
     @Test
-    void aHookThatFailsRunsAgainAfterABackoffThatDoublesUpToThirtySeconds() {
+    void failedHookRunsAgainWithABackoffUpTo30Seconds() {
         joined();
         gap("r", "e2", 0);
         said(1, "held");
@@ -65,7 +65,7 @@ class ClientReloadTroubleTest extends HeldRoom {
     }
 
     @Test
-    void aHookThatThrowsOrGivesNullIsAFailureToo() {
+    void hookThatThrowsOrGivesNullIsAFailureToo() {
         world.client().on(World.SAID, said -> world.heard.add(said.data().text()));
         List<String> calls = new ArrayList<>();
         Subscription hook = room.onReload(ClientReloadTroubleTest.misbehaving(calls));
@@ -97,7 +97,7 @@ class ClientReloadTroubleTest extends HeldRoom {
     }
 
     @Test
-    void aHookThatWaitsRunsAtOnceWhenTheClientConnectsAgain() {
+    void hookThatWaitsRunsAtOnceWhenTheClientConnectsAgain() {
         joined();
         gap("r", "e2", 0);
         for (int i = 0; i < 6; i++) {
@@ -106,7 +106,7 @@ class ClientReloadTroubleTest extends HeldRoom {
         }
         failed();
         int ran = reloads.size();
-        world.joinReply = "{\"epoch\":\"e2\",\"offset\":0,\"recovered\":true,\"members\":1}";
+        world.joinReply = "{'epoch':'e2','offset':0,'recovered':true,'members':1}";
         world.network.cutAll();
         world.advance(600);
         assertTrue(world.client().isConnected());
@@ -116,7 +116,7 @@ class ClientReloadTroubleTest extends HeldRoom {
     }
 
     @Test
-    void aGapWhileAFailedHookWaitsIsLoadedByItsNextRun() {
+    void gapWhileAFailedHookWaitsIsLoadedByItsNextRun() {
         joined();
         gap("r", "e2", 0);
         said(1, "old");
@@ -131,7 +131,7 @@ class ClientReloadTroubleTest extends HeldRoom {
     }
 
     @Test
-    void moreThanIsHeldIsDroppedAndLoadedByAnotherRun() {
+    void messagesBeyondTheBoundAreDroppedAndReloaded() {
         joined();
         gap("r", "e2", 0);
         String half = "x".repeat((int) Reloads.ROOM_BYTES / 2 - 400);
@@ -156,7 +156,7 @@ class ClientReloadTroubleTest extends HeldRoom {
     void exactlyTheBoundIsHeld() {
         joined();
         gap("r", "e2", 0);
-        String frame = "{\"type\":\"chat.said\",\"room\":\"r\",\"ts\":1,\"data\":{\"text\":\"\"},\"offset\":1}";
+        String frame = "{'type':'chat.said','room':'r','ts':1,'data':{'text':''},'offset':1}";
         String all = "x".repeat((int) Reloads.ROOM_BYTES - (int) CallbackDispatcher.cost(frame.length()));
         said(1, all);
         loaded(null);
@@ -218,7 +218,7 @@ class ClientReloadTroubleTest extends HeldRoom {
     }
 
     @Test
-    void closingTheSubscriptionBehindAnOverflowTellsOfWhatWasDropped() {
+    void closingSubscriptionAfterOverflowTellsOfWhatWasDropped() {
         Subscription hook = joined();
         gap("r", "e2", 0);
         said(1, "x".repeat((int) Reloads.ROOM_BYTES - 100));
@@ -228,7 +228,7 @@ class ClientReloadTroubleTest extends HeldRoom {
     }
 
     @Test
-    void aStageThatCompletesTwiceCountsOnce() {
+    void stageThatCompletesTwiceCountsOnce() {
         Repeating stage = new Repeating();
         world.client().on(World.SAID, said -> world.heard.add(said.data().text()));
         Subscription hook = room.onReload(gap -> stage);
@@ -273,14 +273,14 @@ class ClientReloadTroubleTest extends HeldRoom {
     }
 
     @Test
-    void aHandlerThatThrowsCostsNoOtherHeldMessage() {
+    void handlerThatThrowsCostsNoOtherHeldMessage() {
         joined();
         world.client().on(World.SAID, said -> {
             throw new AssertionError("handler");
         });
         gap("r", "e2", 0);
         said(1, "one");
-        world.peer().send("{\"type\":\"chat.said\",\"room\":\"r\",\"offset\":2,\"data\":{\"text\":7}}");
+        world.peer().send("{'type':'chat.said','room':'r','offset':2,'data':{'text':7}}");
         said(3, "three");
         loaded(null);
         assertEquals(List.of("reload", "one", "three"), world.heard);
@@ -289,7 +289,7 @@ class ClientReloadTroubleTest extends HeldRoom {
 
     @ParameterizedTest
     @ValueSource(strings = {"never", "$x", "room with spaces"})
-    void aGapOfARoomNeverJoinedIsIgnored(String name) {
+    void gapOfARoomNeverJoinedIsIgnored(String name) {
         joined();
         gap(name, "e2", 7);
         assertEquals(List.of(), world.gaps);
@@ -297,25 +297,25 @@ class ClientReloadTroubleTest extends HeldRoom {
     }
 
     @Test
-    void aGapWithoutAReasonIsAGapAllTheSame() {
+    void gapWithoutReasonIsAGap() {
         joined();
-        world.peer().send("{\"type\":\"$gap\",\"room\":\"r\",\"data\":{\"epoch\":\"e2\",\"offset\":0}}");
+        world.peer().send("{'type':'$gap','room':'r','data':{'epoch':'e2','offset':0}}");
         world.settle();
         assertEquals(List.of(new Gap("r", new Position("e2", 0), "unknown")), reloads);
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"{\"epoch\":\"e2\",\"offset\":-1}", "{\"offset\":3}", "{}", "{\"epoch\":7}", "[]"})
-    void aGapWithoutAPlaceIsReportedAndHoldsNothing(String data) {
+    @ValueSource(strings = {"{'epoch':'e2','offset':-1}", "{'offset':3}", "{}", "{'epoch':7}", "[]"})
+    void gapWithoutAPlaceIsReportedAndHoldsNothing(String data) {
         joined();
-        world.peer().send("{\"type\":\"$gap\",\"room\":\"r\",\"data\":" + data + "}");
+        world.peer().send("{'type':'$gap','room':'r','data':" + data + "}");
         said(1, "one");
         assertEquals(List.of("one"), world.heard);
         assertEquals(1, world.errors.size());
     }
 
     @Test
-    void aGapBehindAnOverflowIsTheOneThatIsLoaded() {
+    void gapAfterAnOverflowIsLoaded() {
         joined();
         gap("r", "e2", 0);
         said(1, "x".repeat((int) Reloads.ROOM_BYTES - 100));
@@ -328,7 +328,7 @@ class ClientReloadTroubleTest extends HeldRoom {
     }
 
     @Test
-    void aStageThatFailedEndsNoLaterRun() {
+    void stageThatFailedEndsNoLaterRun() {
         Repeating stage = new Repeating();
         world.client().on(World.SAID, said -> world.heard.add(said.data().text()));
         Subscription hook = room.onReload(gap -> stage);
@@ -366,7 +366,7 @@ class ClientReloadTroubleTest extends HeldRoom {
     }
 
     @Test
-    void theCauseOfAFailedStageIsReported() {
+    void causeOfAFailedStageIsReported() {
         joined();
         gap("r", "e2", 0);
         loading.get(0).completeExceptionally(new CompletionException(new IllegalStateException("the cause")));
@@ -375,11 +375,11 @@ class ClientReloadTroubleTest extends HeldRoom {
     }
 
     @Test
-    void aPayloadThatThrowsAnErrorCostsNoOtherHeldMessage() {
+    void payloadThatThrowsAnErrorCostsNoOtherHeldMessage() {
         joined();
         world.client().on(Event.of("chat.odd", Odd.class), odd -> world.heard.add("odd"));
         gap("r", "e2", 0);
-        world.peer().send("{\"type\":\"chat.odd\",\"room\":\"r\",\"offset\":1,\"data\":{}}");
+        world.peer().send("{'type':'chat.odd','room':'r','offset':1,'data':{}}");
         said(2, "two");
         loaded(null);
         assertEquals(List.of("reload", "two"), world.heard);

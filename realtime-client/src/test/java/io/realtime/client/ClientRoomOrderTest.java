@@ -83,8 +83,8 @@ class ClientRoomOrderTest {
 
     private void refuse(Envelope question, String code, boolean isRetryable) {
         world.peer()
-                .send("{\"type\":\"$error\",\"ref\":\"" + question.ref() + "\",\"data\":{\"code\":\"" + code
-                        + "\",\"message\":\"no\",\"retryable\":" + isRetryable + "}}");
+                .send("{'type':'$error','ref':'" + question.ref() + "','data':{'code':'" + code
+                        + "','message':'no','retryable':" + isRetryable + "}}");
         world.settle();
     }
 
@@ -95,7 +95,7 @@ class ClientRoomOrderTest {
     // ---------------------------------------------------------------- leaving behind what was sent
 
     @Test
-    void roomIsJoinedAgainForWhatWasSentToItBeforeALeaveWhileOffline() {
+    void roomIsJoinedAgainForWhatWasSentToItBeforeLeaveWhileOffline() {
         joined();
         world.network.cutAll();
         world.settle();
@@ -114,14 +114,14 @@ class ClientRoomOrderTest {
     }
 
     @Test
-    void resumedSessionIsNotTakenOutOfARoomBeforeWhatWasSentToItWhileOffline() {
+    void offlineMessagesToARoomPrecedeItsOfflineLeave() {
         joined();
         world.network.cutAll();
         world.settle();
         CompletableFuture<Void> sent = say("m");
         CompletableFuture<Void> left = room().leave();
         world.resumed = true;
-        world.rooms = "{\"r\":{\"epoch\":\"e1\",\"offset\":0,\"recovered\":true}}";
+        world.rooms = "{'r':{'epoch':'e1','offset':0,'recovered':true}}";
         world.answersJoins = true;
         world.advance(1_000);
         assertTold("m");
@@ -190,7 +190,7 @@ class ClientRoomOrderTest {
         assertTrue(left.isCompletedExceptionally());
         world.resumed = true;
         world.seq = 1;
-        world.rooms = "{\"r\":{\"epoch\":\"e1\",\"offset\":0,\"recovered\":true}}";
+        world.rooms = "{'r':{'epoch':'e1','offset':0,'recovered':true}}";
         world.answersJoins = true;
         world.connected();
         assertTold(Protocol.LEAVE);
@@ -225,7 +225,7 @@ class ClientRoomOrderTest {
     // ---------------------------------------------------------------- thinking better of it
 
     @Test
-    void messageBehindAJoinWaitsForTheLeaveThatIsUnderWay() {
+    void messageAfterAJoinWaitsForTheLeaveThatIsInProgress() {
         joined();
         CompletableFuture<Void> left = room().leave();
         assertTold(Protocol.LEAVE);
@@ -241,7 +241,7 @@ class ClientRoomOrderTest {
     }
 
     @Test
-    void lastOfTwoLeavesAroundAJoinIsDoneWhenTheRoomIsLeftAndTheFirstAtTheJoin() {
+    void leavesAroundAJoinCompleteAtTheJoinAndAtTheLeave() {
         joined();
         CompletableFuture<Void> first = room().leave();
         CompletableFuture<JoinResult> again = room().join();
@@ -258,7 +258,7 @@ class ClientRoomOrderTest {
     }
 
     @Test
-    void lastOfTwoLeavesAroundAJoinThatIsUnderWayReallyLeaves() {
+    void lastOfTwoLeavesAroundJoinThatIsInProgressReallyLeaves() {
         joined();
         CompletableFuture<Void> first = room().leave();
         CompletableFuture<JoinResult> again = room().join();
@@ -279,7 +279,7 @@ class ClientRoomOrderTest {
     }
 
     @Test
-    void whatWasSentBetweenAJoinAndALeaveHasTheRoomJoinedThoughALeaveIsUnderWay() {
+    void messagesBetweenJoinAndLeaveHaveTheirRoomJoined() {
         joined();
         CompletableFuture<Void> first = room().leave();
         world.settle();
@@ -304,7 +304,7 @@ class ClientRoomOrderTest {
     // ---------------------------------------------------------------- many questions
 
     @Test
-    void questionsFillHalfTheWindowAndNoMessagePassesOneThatIsNotAsked() {
+    void questionsFillHalfWindowAndNoMessagePassesOneThatIsNotAsked() {
         world.inflight = 4;
         world.answersJoins = false;
         world.acks = false;
@@ -345,7 +345,7 @@ class ClientRoomOrderTest {
     }
 
     @Test
-    void questionsThatTheConnectionDoesNotTakeAreAskedOnceItIsDrained() {
+    void questionsThatConnectionDoesNotTakeAreAskedOnceItIsDrained() {
         world.messageBytes = 1 << 20;
         world.connected();
         InMemoryNetwork.Link link = world.network.links().get(0);
@@ -374,7 +374,7 @@ class ClientRoomOrderTest {
     }
 
     @Test
-    void messagesDoNotOvertakeARejoinHoweverManyAreUnsettled() {
+    void messagesDoNotOvertakeRejoinHoweverManyAreUnsettled() {
         world.inflight = 16;
         world.acks = false;
         List<CompletableFuture<?>> joined = new ArrayList<>();
@@ -393,7 +393,7 @@ class ClientRoomOrderTest {
         world.inflight = 4;
         world.seq = 8; // all that was sent is processed, and the answers are on their way
         world.answers = 3;
-        world.rooms = "{\"@session\":{\"epoch\":\"s2\",\"offset\":0,\"recovered\":false}}";
+        world.rooms = "{'@session':{'epoch':'s2','offset':0,'recovered':false}}";
         world.messageBytes = 1_024;
         world.answersJoins = false;
         String longName = "x".repeat(250);
@@ -443,14 +443,14 @@ class ClientRoomOrderTest {
     // ---------------------------------------------------------------- what is handed over
 
     @Test
-    void answerToAJoinThatWasLostIsAskedForAgainAndNothingIsHandedOverBefore() {
+    void lostJoinReplyIsRequestedAgainBeforeDelivery() {
         listen();
         world.answersJoins = false;
         world.connected();
         CompletableFuture<JoinResult> joined = room().join(20);
         world.settle();
         world.resumed = true;
-        world.rooms = "{\"r\":{\"epoch\":\"e1\",\"offset\":5,\"recovered\":false}}";
+        world.rooms = "{'r':{'epoch':'e1','offset':5,'recovered':false}}";
         world.onHello = peer -> {
             peer.welcome();
             peer.said("r", 6, "live");
@@ -462,7 +462,7 @@ class ClientRoomOrderTest {
         assertEquals(1, questions.size());
         assertEquals(new Protocol.Join(null, 20), questions.get(0).data(Protocol.Join.class));
 
-        world.joinReply = "{\"epoch\":\"e1\",\"offset\":4,\"recovered\":false,\"members\":1}";
+        world.joinReply = "{'epoch':'e1','offset':4,'recovered':false,'members':1}";
         reply(Protocol.JOIN);
         world.peer().said("r", 5, "history");
         world.peer().said("r", 6, "live");
@@ -473,11 +473,11 @@ class ClientRoomOrderTest {
     }
 
     @Test
-    void whatIsInTheLogOfARoomThatWasNeverJoinedIsNotHandedOver() {
+    void whatIsInLogOfRoomThatWasNeverJoinedIsNotHandedOver() {
         listen();
         world.connected();
         world.peer().said("r", 1, "one");
-        world.peer().send("{\"type\":\"chat.said\",\"room\":\"r\",\"ts\":1,\"data\":{\"text\":\"ephemeral\"}}");
+        world.peer().send("{'type':'chat.said','room':'r','ts':1,'data':{'text':'ephemeral'}}");
         world.settle();
         assertEquals(List.of("ephemeral"), world.heard, "which has no place in a log");
         assertEquals(List.of(), world.errors);

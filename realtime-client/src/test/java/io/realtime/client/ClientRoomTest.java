@@ -39,8 +39,8 @@ class ClientRoomTest {
 
     private void error(String ref, String code, boolean retryable) {
         world.peer()
-                .send("{\"type\":\"$error\",\"ref\":\"" + ref + "\",\"data\":{\"code\":\"" + code
-                        + "\",\"message\":\"no\",\"retryable\":" + retryable + "}}");
+                .send("{'type':'$error','ref':'" + ref + "','data':{'code':'" + code + "','message':'no','retryable':"
+                        + retryable + "}}");
         world.settle();
     }
 
@@ -78,7 +78,7 @@ class ClientRoomTest {
     }
 
     @Test
-    void messagesSentAsSoonAsTheConnectionOpensLeaveBehindTheJoin() {
+    void messagesSentAsSoonAsConnectionOpensLeaveAfterJoin() {
         CompletableFuture<?> talk = world.client().connect().thenRun(() -> {
             CompletableFuture<?> joined = world.client().room("r").join();
             CompletableFuture<?> sent = world.client().room("r").send(World.SAY, new World.Say("first"));
@@ -100,7 +100,7 @@ class ClientRoomTest {
     }
 
     @Test
-    void aLostSessionIsRejoinedFromItsPosition() {
+    void lostSessionIsRejoinedFromItsPosition() {
         listen();
         world.connected();
         var unused = world.client().room("r").join(5);
@@ -108,7 +108,7 @@ class ClientRoomTest {
         world.peer().said("r", 7, "seven");
         world.settle();
         world.network.cutAll();
-        world.joinReply = "{\"epoch\":\"e1\",\"offset\":7,\"recovered\":true,\"members\":1}";
+        world.joinReply = "{'epoch':'e1','offset':7,'recovered':true,'members':1}";
         world.advance(1_000);
 
         assertEquals(new Position("e1", 7), lastJoin().since());
@@ -122,13 +122,13 @@ class ClientRoomTest {
     }
 
     @Test
-    void aResumedSessionIsNotRejoined() {
+    void resumedSessionIsNotRejoined() {
         listen();
         world.connected();
         var unused = world.client().room("r").join();
         world.settle();
         world.resumed = true;
-        world.rooms = "{\"r\":{\"epoch\":\"e1\",\"offset\":0,\"recovered\":true}}";
+        world.rooms = "{'r':{'epoch':'e1','offset':0,'recovered':true}}";
         world.network.cutAll();
         world.advance(1_000);
         assertEquals(0, world.peer().all(Protocol.JOIN).size());
@@ -145,7 +145,7 @@ class ClientRoomTest {
         world.settle();
         world.peer().said("r", 90, "ninety");
         world.settle();
-        world.joinReply = "{\"epoch\":\"e2\",\"offset\":4,\"recovered\":false,\"reason\":\"epoch\",\"members\":1}";
+        world.joinReply = "{'epoch':'e2','offset':4,'recovered':false,'reason':'epoch','members':1}";
         world.network.cutAll();
         world.advance(1_000);
         assertEquals(List.of(new Gap("r", new Position("e2", 4), "epoch")), world.gaps);
@@ -155,15 +155,13 @@ class ClientRoomTest {
     }
 
     @Test
-    void aGapWhileLiveResetsThePosition() {
+    void gapWhileLiveResetsThePosition() {
         listen();
         world.connected();
         var unused = world.client().room("r").join();
         world.settle();
         world.peer().said("r", 9, "nine");
-        world.peer()
-                .send(
-                        "{\"type\":\"$gap\",\"room\":\"r\",\"data\":{\"epoch\":\"e9\",\"offset\":0,\"reason\":\"epoch\"}}");
+        world.peer().send("{'type':'$gap','room':'r','data':{'epoch':'e9','offset':0,'reason':'epoch'}}");
         world.peer().said("r", 1, "one");
         world.settle();
         assertEquals(List.of("nine", "one"), world.heard);
@@ -173,7 +171,7 @@ class ClientRoomTest {
     @Test
     void inboxesHavePositionsToo() {
         listen();
-        world.rooms = "{\"@user\":{\"epoch\":\"u\",\"offset\":3},\"@all\":{\"epoch\":\"a\",\"offset\":0}}";
+        world.rooms = "{'@user':{'epoch':'u','offset':3},'@all':{'epoch':'a','offset':0}}";
         world.connected();
         world.peer().said("@user", 3, "seen");
         world.peer().said("@user", 4, "new");
@@ -184,14 +182,14 @@ class ClientRoomTest {
     }
 
     @Test
-    void aNewSessionAfterALostOneIsAGapOfItsInbox() {
+    void newSessionAfterALostOneIsAGapOfItsInbox() {
         listen();
-        world.rooms = "{\"@session\":{\"epoch\":\"s1\",\"offset\":0}}";
+        world.rooms = "{'@session':{'epoch':'s1','offset':0}}";
         world.connected();
         world.peer().said("@session", 4, "four");
         world.settle();
         assertEquals(List.of(), world.gaps, "the very first welcome");
-        world.rooms = "{\"@session\":{\"epoch\":\"s2\",\"offset\":1}}";
+        world.rooms = "{'@session':{'epoch':'s2','offset':1}}";
         world.network.cutAll();
         world.advance(1_000);
         assertEquals(List.of(new Gap("@session", new Position("s2", 1), "epoch")), world.gaps);
@@ -201,18 +199,18 @@ class ClientRoomTest {
     }
 
     @Test
-    void aNewSessionWhoseInboxTheServerCallsLostIsOneGap() {
-        world.rooms = "{\"@session\":{\"epoch\":\"s1\",\"offset\":0}}";
+    void newSessionWhoseInboxTheServerCallsLostIsOneGap() {
+        world.rooms = "{'@session':{'epoch':'s1','offset':0}}";
         world.connected();
-        world.rooms = "{\"@session\":{\"epoch\":\"s2\",\"offset\":0,\"recovered\":false,\"reason\":\"limit\"}}";
+        world.rooms = "{'@session':{'epoch':'s2','offset':0,'recovered':false,'reason':'limit'}}";
         world.network.cutAll();
         world.advance(1_000);
         assertEquals(List.of(new Gap("@session", new Position("s2", 0), "limit")), world.gaps);
     }
 
     @Test
-    void aNewSessionWithoutAPlaceInItsInboxIsReported() {
-        world.rooms = "{\"@session\":{\"epoch\":\"s1\",\"offset\":0}}";
+    void newSessionWithoutAPlaceInItsInboxIsReported() {
+        world.rooms = "{'@session':{'epoch':'s1','offset':0}}";
         world.connected();
         world.rooms = "{}";
         world.network.cutAll();
@@ -224,18 +222,18 @@ class ClientRoomTest {
     }
 
     @Test
-    void aResumedSessionHasNoGapInItsInbox() {
-        world.rooms = "{\"@session\":{\"epoch\":\"s1\",\"offset\":0}}";
+    void resumedSessionHasNoGapInItsInbox() {
+        world.rooms = "{'@session':{'epoch':'s1','offset':0}}";
         world.connected();
         world.resumed = true;
-        world.rooms = "{\"@session\":{\"epoch\":\"s1\",\"offset\":0,\"recovered\":true}}";
+        world.rooms = "{'@session':{'epoch':'s1','offset':0,'recovered':true}}";
         world.network.cutAll();
         world.advance(1_000);
         assertEquals(List.of(), world.gaps);
     }
 
     @Test
-    void aRoomThatIsUnauthorizedAfterAResumeIsAGapAtTheLastPlaceAndIsLeft() {
+    void roomThatIsUnauthorizedAfterResumeIsGapAtLastPlaceAndIsLeft() {
         world.connected();
         var unused = world.client().room("r").join();
         var hook = world.client().room("r").onReload(gap -> {
@@ -245,7 +243,7 @@ class ClientRoomTest {
         world.peer().said("r", 6, "six");
         world.settle();
         world.resumed = true;
-        world.rooms = "{\"r\":{\"epoch\":\"\",\"offset\":0,\"recovered\":false,\"reason\":\"unauthorized\"}}";
+        world.rooms = "{'r':{'epoch':'','offset':0,'recovered':false,'reason':'unauthorized'}}";
         world.network.cutAll();
         world.advance(1_000);
         assertEquals(List.of(new Gap("r", new Position("e1", 6), "unauthorized")), world.gaps);
@@ -255,24 +253,24 @@ class ClientRoomTest {
     }
 
     @Test
-    void aJoinNamesThePlaceWhereDeliveryBegins() {
-        world.joinReply = "{\"epoch\":\"e1\",\"offset\":40,\"recovered\":false,\"members\":1}";
+    void joinNamesThePlaceWhereDeliveryBegins() {
+        world.joinReply = "{'epoch':'e1','offset':40,'recovered':false,'members':1}";
         world.connected();
         CompletableFuture<JoinResult> joined = world.client().room("r").join();
         world.settle();
         world.peer().said("r", 44, "m");
         world.settle();
         assertEquals(new Position("e1", 40), joined.join().position());
-        world.joinReply = "{\"epoch\":\"e1\",\"offset\":44,\"recovered\":true,\"members\":1}";
+        world.joinReply = "{'epoch':'e1','offset':44,'recovered':true,'members':1}";
         CompletableFuture<JoinResult> again = world.client().room("r").join();
         world.settle();
         assertEquals(new Position("e1", 44), again.join().position());
     }
 
     @Test
-    void theUsersInboxIsAcknowledgedOnceASecond() {
+    void usersInboxIsAcknowledgedOnceASecond() {
         world.client().on(World.SAID, said -> {});
-        world.rooms = "{\"@user\":{\"epoch\":\"u\",\"offset\":0}}";
+        world.rooms = "{'@user':{'epoch':'u','offset':0}}";
         world.connected();
         for (int i = 1; i <= 5; i++) {
             world.peer().said("@user", i, "m");
@@ -296,9 +294,9 @@ class ClientRoomTest {
     @Test
     void ephemeralMessageThatNobodyHandlesHoldsNoAcknowledgementBack() {
         world.client().on(World.SAID, said -> {});
-        world.rooms = "{\"@user\":{\"epoch\":\"u\",\"offset\":0}}";
+        world.rooms = "{'@user':{'epoch':'u','offset':0}}";
         world.connected();
-        world.peer().send("{\"type\":\"chat.other\",\"room\":\"@user\",\"ts\":1,\"data\":1}");
+        world.peer().send("{'type':'chat.other','room':'@user','ts':1,'data':1}");
         world.peer().said("@user", 1, "m");
         world.advance(1_100);
         List<Envelope> acks = world.peer().all(Protocol.ACK);
@@ -308,13 +306,13 @@ class ClientRoomTest {
     }
 
     @Test
-    void whatWasHandledOfAnInboxThatBeganAnewIsNotAcknowledged() {
+    void whatWasHandledOfInboxThatBeganAnewIsNotAcknowledged() {
         world.client().on(World.SAID, said -> {});
-        world.rooms = "{\"@user\":{\"epoch\":\"u\",\"offset\":0}}";
+        world.rooms = "{'@user':{'epoch':'u','offset':0}}";
         world.connected();
         world.peer().said("@user", 900, "m");
         world.settle();
-        world.rooms = "{\"@user\":{\"epoch\":\"v\",\"offset\":0,\"recovered\":false,\"reason\":\"epoch\"}}";
+        world.rooms = "{'@user':{'epoch':'v','offset':0,'recovered':false,'reason':'epoch'}}";
         world.network.cutAll();
         world.advance(5_000);
         assertEquals(2, world.peers.size());
@@ -335,9 +333,7 @@ class ClientRoomTest {
         world.placeIn("r");
         world.connected();
         world.peer().said("r", 1, "a");
-        world.peer()
-                .send("{\"type\":\"$gap\",\"room\":\"r\",\"data\":"
-                        + "{\"epoch\":\"e1\",\"offset\":2,\"reason\":\"too_big\"}}");
+        world.peer().send("{'type':'$gap','room':'r','data':" + "{'epoch':'e1','offset':2,'reason':'too_big'}}");
         world.peer().said("r", 3, "c");
         world.settle();
         assertEquals(List.of("a", "c"), world.heard);
@@ -350,7 +346,7 @@ class ClientRoomTest {
     }
 
     @Test
-    void serverThatSendsTooLongMessagesOnAndOnIsLeft() {
+    void repeatedTooLongMessagesCloseTheClient() {
         world.use(world.builder().messageBytes(1_024));
         world.acks = false;
         world.onHello = peer -> {
@@ -372,7 +368,7 @@ class ClientRoomTest {
     }
 
     @Test
-    void aForbiddenRoomIsForgotten() {
+    void forbiddenRoomIsForgotten() {
         world.answersJoins = false;
         world.connected();
         CompletableFuture<JoinResult> joined = world.client().room("r").join();
@@ -385,7 +381,7 @@ class ClientRoomTest {
     }
 
     @Test
-    void aRejoinThatIsRefusedForNowIsTriedAgain() {
+    void rejoinThatIsRefusedForNowIsTriedAgain() {
         world.connected();
         var unused = world.client().room("r").join();
         world.settle();
@@ -400,7 +396,7 @@ class ClientRoomTest {
     }
 
     @Test
-    void messagesThatWaitForARoomLeaveWhenTheServerTakesItAway() {
+    void messagesThatWaitForRoomLeaveWhenServerTakesItAway() {
         world.placeIn("a");
         world.connected();
         world.rooms = "{}";
@@ -411,14 +407,14 @@ class ClientRoomTest {
         world.settle();
         assertEquals(List.of(), world.peer().says());
         error(Objects.requireNonNull(world.peer().all(Protocol.JOIN).get(0).ref()), "overloaded", true);
-        world.peer().send("{\"type\":\"$left\",\"room\":\"a\",\"data\":null}");
+        world.peer().send("{'type':'$left','room':'a','data':null}");
         world.settle();
         assertEquals(List.of("m"), world.peer().says());
         assertTrue(sent.isDone());
     }
 
     @Test
-    void eachRoomThatIsRefusedForNowIsLeftAloneForASecond() {
+    void refusedRejoinIsRetriedAfterASecond() {
         world.placeIn("a", "b");
         world.connected();
         world.rooms = "{}";
@@ -426,10 +422,10 @@ class ClientRoomTest {
         world.network.cutAll();
         world.advance(600);
         Envelope both = world.peer().all(Protocol.REJOIN).get(0);
-        String refused = "{\"code\":\"overloaded\",\"message\":\"m\",\"retryable\":true}";
+        String refused = "{'code':'overloaded','message':'m','retryable':true}";
         world.peer()
-                .send("{\"type\":\"$reply\",\"ref\":\"" + both.ref() + "\",\"data\":{\"rooms\":{\"a\":{\"error\":"
-                        + refused + "},\"b\":{\"error\":" + refused + "}}}}");
+                .send("{'type':'$reply','ref':'" + both.ref() + "','data':{'rooms':{'a':{'error':" + refused
+                        + "},'b':{'error':" + refused + "}}}}");
         world.advance(1_100);
         List<Envelope> joins = world.peer().all(Protocol.JOIN);
         assertEquals(2, joins.size());
@@ -443,7 +439,7 @@ class ClientRoomTest {
     }
 
     @Test
-    void aJoinUnderWayWhenTheConnectionBreaksIsAskedAgain() {
+    void joinInProgressWhenTheConnectionBreaksIsAskedAgain() {
         world.answersJoins = false;
         world.connected();
         CompletableFuture<JoinResult> joined = world.client().room("r").join();
@@ -479,7 +475,7 @@ class ClientRoomTest {
         world.settle();
         CompletableFuture<Void> left = room.leave();
         world.resumed = true;
-        world.rooms = "{\"r\":{\"epoch\":\"e1\",\"offset\":0,\"recovered\":true}}";
+        world.rooms = "{'r':{'epoch':'e1','offset':0,'recovered':true}}";
         world.advance(1_000);
         assertEquals(1, world.peer().all(Protocol.LEAVE).size());
         assertEquals(0, world.peer().all(Protocol.JOIN).size());
@@ -487,7 +483,7 @@ class ClientRoomTest {
     }
 
     @Test
-    void joinAfterLeaveWhileTheLeaveIsUnderWayJoinsAgain() {
+    void joinAfterLeaveWhileTheLeaveIsInProgressJoinsAgain() {
         world.connected();
         ClientRoom room = world.client().room("r");
         var first = room.join();
@@ -511,13 +507,13 @@ class ClientRoomTest {
         var left = room.leave();
         var again = room.join();
         world.settle();
-        world.peer().send("{\"type\":\"$joined\",\"room\":\"r\",\"data\":{\"epoch\":\"e1\",\"offset\":2}}");
+        world.peer().send("{'type':'$joined','room':'r','data':{'epoch':'e1','offset':2}}");
         world.peer().said("r", 3, "before it was joined again");
         world.settle();
         assertEquals(List.of(), world.heard);
         assertEquals(List.of(), world.gaps);
 
-        world.joinReply = "{\"epoch\":\"e1\",\"offset\":3,\"recovered\":false,\"members\":1}";
+        world.joinReply = "{'epoch':'e1','offset':3,'recovered':false,'members':1}";
         world.answersJoins = true;
         world.peer().reply(world.peer().all(Protocol.LEAVE).get(0));
         world.settle();
@@ -529,10 +525,10 @@ class ClientRoomTest {
     }
 
     @Test
-    void aSessionTheServerPutsInARoomStaysThere() {
+    void sessionTheServerPutsInARoomStaysThere() {
         listen();
         world.connected();
-        world.peer().send("{\"type\":\"$joined\",\"room\":\"r\",\"data\":{\"epoch\":\"e\",\"offset\":2}}");
+        world.peer().send("{'type':'$joined','room':'r','data':{'epoch':'e','offset':2}}");
         world.peer().said("r", 2, "old");
         world.peer().said("r", 3, "new");
         world.settle();
@@ -540,7 +536,7 @@ class ClientRoomTest {
         world.network.cutAll();
         world.advance(1_000);
         assertEquals(new Position("e", 3), lastJoin().since());
-        world.peer().send("{\"type\":\"$left\",\"room\":\"r\",\"data\":{\"epoch\":\"e\",\"offset\":3}}");
+        world.peer().send("{'type':'$left','room':'r','data':{'epoch':'e','offset':3}}");
         world.settle();
         world.network.cutAll();
         world.advance(5_000);

@@ -140,13 +140,15 @@ class ClientSimulationTest {
                 this.connection = connection;
             }
 
+            /** Sends JSON. Each single quote in it stands for a double quote. */
             void send(String json) {
-                connection.send(MessageBatch.of(WireMessage.text(json.getBytes(StandardCharsets.UTF_8))));
+                byte[] frame = json.replace('\'', '"').getBytes(StandardCharsets.UTF_8);
+                connection.send(MessageBatch.of(WireMessage.text(frame)));
             }
 
             void entry(long offset) {
-                send("{\"type\":\"chat.said\",\"room\":\"r\",\"data\":{\"text\":\"" + log.get((int) offset - 1)
-                        + "\"},\"offset\":" + offset + "}");
+                send("{'type':'chat.said','room':'r','data':{'text':'" + log.get((int) offset - 1) + "'},'offset':"
+                        + offset + "}");
             }
 
             private void replay(long after) {
@@ -165,9 +167,9 @@ class ClientSimulationTest {
                         Position since =
                                 frame.<Protocol.Join>data(Protocol.Join.class).since();
                         long after = since == null ? 0 : since.offset();
-                        send("{\"type\":\"$reply\",\"ref\":\"" + frame.ref()
-                                + "\",\"data\":{\"epoch\":\"e\",\"offset\":" + after
-                                + ",\"recovered\":true,\"members\":1}}");
+                        send("{'type':'$reply','ref':'" + frame.ref()
+                                + "','data':{'epoch':'e','offset':" + after
+                                + ",'recovered':true,'members':1}}");
                         replay(after);
                     }
                     default -> process(frame);
@@ -179,10 +181,10 @@ class ClientSimulationTest {
                         hello.positions() == null ? null : hello.positions().get("r");
                 boolean resumed = hello.session() != null && since != null && random.nextBoolean();
                 long after = since == null ? 0 : since.offset();
-                String rooms = resumed ? "{\"r\":{\"epoch\":\"e\",\"offset\":" + after + ",\"recovered\":true}}" : "{}";
-                send("{\"type\":\"$welcome\",\"data\":{\"session\":\"s\",\"resumed\":" + resumed + ",\"seq\":" + lastSeq
-                        + ",\"known\":true,\"rooms\":" + rooms
-                        + ",\"limits\":{\"messageBytes\":65536,\"inflight\":4,\"ttlMs\":1000}}}");
+                String rooms = resumed ? "{'r':{'epoch':'e','offset':" + after + ",'recovered':true}}" : "{}";
+                send("{'type':'$welcome','data':{'session':'s','resumed':" + resumed + ",'seq':" + lastSeq
+                        + ",'known':true,'rooms':" + rooms
+                        + ",'limits':{'messageBytes':65536,'inflight':4,'ttlMs':1000}}}");
                 if (resumed) {
                     replay(after);
                 }
@@ -196,7 +198,7 @@ class ClientSimulationTest {
                 long done = lastSeq;
                 time.schedule(
                         Duration.ofMillis(random.nextInt(100)),
-                        () -> send("{\"type\":\"$ack\",\"data\":{\"seq\":" + done + "}}"));
+                        () -> send("{'type':'$ack','data':{'seq':" + done + "}}"));
             }
 
             @Override

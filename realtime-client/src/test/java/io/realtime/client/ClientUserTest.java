@@ -15,6 +15,7 @@ import io.realtime.client.World.Say;
 import io.realtime.client.internal.outbox.BrokenDisk;
 import io.realtime.client.internal.outbox.OutboxFile;
 import io.realtime.internal.wire.Protocol;
+import io.realtime.testing.HeldExecutor;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -107,7 +108,7 @@ class ClientUserTest {
 
     @Test
     void newUserBeginsWithNothingOfTheFormer() {
-        world.rooms = "{\"@user\":{\"epoch\":\"e1\",\"offset\":7,\"recovered\":false}}";
+        world.rooms = "{'@user':{'epoch':'e1','offset':7,'recovered':false}}";
         connectAs("alice");
         String id = world.peer().hello().client();
         var joined = world.client().room("r").join();
@@ -160,7 +161,7 @@ class ClientUserTest {
     }
 
     @Test
-    void lateAnswerOfFormerUserIsNotSent() {
+    void lateAnswerOfFormerUserIsDropped() {
         List<CompletableFuture<String>> answers = new ArrayList<>();
         world.client().onRequestAsync(ASK, question -> {
             CompletableFuture<String> answer = new CompletableFuture<>();
@@ -168,7 +169,7 @@ class ClientUserTest {
             return answer;
         });
         connectAs("alice");
-        world.peer().send("{\"type\":\"ask\",\"ref\":\"q1\",\"room\":\"@session\",\"data\":\"?\"}");
+        world.peer().send("{'type':'ask','ref':'q1','room':'@session','data':'?'}");
         world.settle();
         world.client().disconnect(Duration.ZERO);
         connectAs("bob");
@@ -179,28 +180,24 @@ class ClientUserTest {
 
     @Test
     void questionOfFormerUserIsNotAnsweredForTheNext() {
-        List<Runnable> callbacks = new ArrayList<>();
-        world.use(world.builder().callbackExecutor(callbacks::add));
+        HeldExecutor callbacks = new HeldExecutor();
+        world.use(world.builder().callbackExecutor(callbacks));
         world.client().onRequest(ASK, question -> "alice's secret");
         world.client().onStreamAsync(WATCH, (question, out) -> {
             out.send("alice's secret");
             out.end();
         });
         connectAs("alice");
-        world.peer().send("{\"type\":\"ask\",\"ref\":\"q1\",\"room\":\"@session\",\"data\":\"?\"}");
-        world.peer().send("{\"type\":\"watch\",\"ref\":\"q2\",\"room\":\"@session\",\"data\":\"?\"}");
+        world.peer().send("{'type':'ask','ref':'q1','room':'@session','data':'?'}");
+        world.peer().send("{'type':'watch','ref':'q2','room':'@session','data':'?'}");
         world.settle();
         world.client().disconnect(Duration.ZERO);
         connectAs("bob");
-        while (!callbacks.isEmpty()) {
-            callbacks.remove(0).run();
-        }
+        callbacks.runAll();
         world.settle();
         assertTrue(world.client().isConnected());
         assertEquals(1, world.peer().frames.size());
-        while (!callbacks.isEmpty()) {
-            callbacks.remove(0).run();
-        }
+        callbacks.runAll();
     }
 
     /** Bob's welcome is the last thing heard for a while; then the application is another user's. */
@@ -217,7 +214,7 @@ class ClientUserTest {
     }
 
     @Test
-    void wordsOfSecondUserAreNotSentAsTheThird() {
+    void messagesOfSecondUserAreNotSentAsThird() {
         becomeBobThenOffline();
         CompletableFuture<Void> sent = say("bob's words");
         CompletableFuture<String> asked = world.client().request(ASK, "bob?");
@@ -237,7 +234,7 @@ class ClientUserTest {
     }
 
     @Test
-    void wordsOfSecondUserAreSentWhenHeComesAgain() {
+    void messagesOfSecondUserAreSentWhenTheyReturn() {
         becomeBobThenOffline();
         CompletableFuture<Void> sent = say("bob's words");
         world.advance(5_000);
@@ -247,31 +244,27 @@ class ClientUserTest {
 
     @Test
     void inboxOfFormerUserIsNotAcknowledgedForTheNext() {
-        List<Runnable> callbacks = new ArrayList<>();
-        world.use(world.builder().callbackExecutor(callbacks::add));
+        HeldExecutor callbacks = new HeldExecutor();
+        world.use(world.builder().callbackExecutor(callbacks));
         world.client().on(World.SAID, said -> {});
-        world.rooms = "{\"@user\":{\"epoch\":\"e1\",\"offset\":0,\"recovered\":false}}";
+        world.rooms = "{'@user':{'epoch':'e1','offset':0,'recovered':false}}";
         connectAs("alice");
         world.peer().said("@user", 5, "for alice");
         world.settle();
         world.client().disconnect(Duration.ZERO);
         connectAs("bob");
         assertTrue(world.client().isConnected());
-        while (!callbacks.isEmpty()) {
-            callbacks.remove(0).run();
-        }
+        callbacks.runAll();
         world.advance(5_000);
         assertEquals(List.of(), world.peer().all("$ack"));
-        while (!callbacks.isEmpty()) {
-            callbacks.remove(0).run();
-        }
+        callbacks.runAll();
     }
 
     /** Inboxes of one server share their epoch, so that the place would stand for messages that bob has not seen. */
     @Test
     void placeInTheInboxOfFormerUserIsForgotten() {
         world.client().on(World.SAID, said -> {});
-        world.rooms = "{\"@user\":{\"epoch\":\"e1\",\"offset\":0,\"recovered\":false}}";
+        world.rooms = "{'@user':{'epoch':'e1','offset':0,'recovered':false}}";
         connectAs("alice");
         world.peer().said("@user", 5, "for alice");
         world.settle();
@@ -400,7 +393,7 @@ class ClientUserTest {
     }
 
     @Test
-    void wordsOfNewUserInFileAreNotSentAsTheFormer() {
+    void storedMessagesOfNewUserAreNotSentAsFormer() {
         CompletableFuture<Void> sent = writeBetweenTheWelcomesOfBob();
         connectAs("alice");
         assertEquals(List.of(), saidSince(0));
@@ -409,7 +402,7 @@ class ClientUserTest {
     }
 
     @Test
-    void wordsOfNewUserInFileAreSentByHisNextProcess() {
+    void storedMessagesOfNewUserAreSentByNextProcess() {
         CompletableFuture<Void> sent = writeBetweenTheWelcomesOfBob();
         connectAs("bob");
         assertEquals(List.of("bob's words*"), saidSince(0));

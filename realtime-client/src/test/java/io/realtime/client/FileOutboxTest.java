@@ -11,6 +11,7 @@ import io.realtime.client.internal.outbox.JournalDisk;
 import io.realtime.client.internal.outbox.OutboxFile;
 import io.realtime.client.internal.outbox.OutboxJournal;
 import io.realtime.client.internal.outbox.StoredMessage;
+import io.realtime.testing.HeldExecutor;
 import java.io.IOException;
 import java.net.URI;
 import java.nio.channels.FileChannel;
@@ -34,8 +35,10 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.Isolated;
 
 @Timeout(30)
+@Isolated("watches all threads")
 class FileOutboxTest {
     @TempDir
     Path directory;
@@ -54,7 +57,7 @@ class FileOutboxTest {
     }
 
     @Test
-    void aFileIsOpenOnceWhateverItsNames() throws IOException {
+    void fileIsOpenOnceWhateverItsNames() throws IOException {
         try (FileOutbox outbox = FileOutbox.open(file())) {
             assertEquals("FileOutbox{" + file().toRealPath() + "}", outbox.toString());
             Path detour =
@@ -67,7 +70,7 @@ class FileOutboxTest {
     }
 
     @Test
-    void aFileThatAnotherProcessHasIsRefused() throws Exception {
+    void fileThatAnotherProcessHasIsRefused() throws Exception {
         Path java = Path.of(System.getProperty("java.home"), "bin", "java");
         ProcessBuilder builder = new ProcessBuilder(
                 java.toString(), "-cp", System.getProperty("java.class.path"), Holder.class.getName(), file() + "");
@@ -97,7 +100,7 @@ class FileOutboxTest {
     }
 
     @Test
-    void aRefusedFileIsNotLocked() throws IOException {
+    void refusedFileIsNotLocked() throws IOException {
         Files.writeString(file(), "something else, and long enough to hold a header of an outbox".repeat(2));
         assertEquals("'" + file() + "' is not an outbox", refusal(file()));
         Files.delete(file());
@@ -106,7 +109,7 @@ class FileOutboxTest {
     }
 
     @Test
-    void aFileServesOneClient() throws IOException {
+    void fileServesOneClient() throws IOException {
         FileOutbox outbox = FileOutbox.open(file());
         try (RealtimeClient client = builder(outbox).build()) {
             IllegalStateException refusal = assertThrows(IllegalStateException.class, builder(outbox)::build);
@@ -206,9 +209,9 @@ class FileOutboxTest {
 
     @Test
     void closeWaitsForNoExecutorOfTheApplication() throws IOException {
-        List<Runnable> neverRun = new ArrayList<>();
-        FileOutbox outbox = FileOutbox.open(file(), neverRun::add);
-        RealtimeClient client = builder(outbox).callbackExecutor(neverRun::add).build();
+        HeldExecutor neverRun = new HeldExecutor();
+        FileOutbox outbox = FileOutbox.open(file(), neverRun);
+        RealtimeClient client = builder(outbox).callbackExecutor(neverRun).build();
         CompletableFuture<Void> sent = client.send(World.SAY, new Say("kept"));
         client.close();
         OutboxJournal journal = OutboxJournal.open(file(), new JournalDisk());
@@ -237,7 +240,7 @@ class FileOutboxTest {
     }
 
     @Test
-    void aWriterThatRefusesTasksIsReplaced() throws IOException {
+    void writerThatRefusesTasksIsReplaced() throws IOException {
         FileOutbox outbox = FileOutbox.open(file(), task -> {
             throw new RejectedExecutionException("stopped");
         });
@@ -322,7 +325,7 @@ class FileOutboxTest {
     }
 
     @Test
-    void manyThreadsAndManyDropsLeaveExactlyTheRestInTheFile() throws Exception {
+    void manyThreadsAndManyDropsLeaveExactlyRestInFile() throws Exception {
         Set<String> dropped = new HashSet<>(); // of the callback thread, until sync
         FileOutbox outbox = FileOutbox.open(file());
         RealtimeClient client = builder(outbox)

@@ -45,8 +45,8 @@ abstract class HeldRoom {
 
     void gap(String name, String epoch, long offset) {
         world.peer()
-                .send("{\"type\":\"$gap\",\"room\":\"" + name + "\",\"data\":{\"epoch\":\"" + epoch + "\",\"offset\":"
-                        + offset + ",\"reason\":\"trimmed\"}}");
+                .send("{'type':'$gap','room':'" + name + "','data':{'epoch':'" + epoch + "','offset':" + offset
+                        + ",'reason':'trimmed'}}");
         world.settle();
     }
 

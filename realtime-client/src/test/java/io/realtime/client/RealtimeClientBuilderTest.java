@@ -50,13 +50,13 @@ class RealtimeClientBuilderTest {
                 "wss://h/ws#there",
                 "ws:x"
             })
-    void anAddressThatIsNoneIsRefusedByName(String address) {
+    void addressThatIsNoneIsRefusedByName(String address) {
         String message = refusal(() -> RealtimeClient.builder(URI.create(address)));
         assertTrue(message.contains(address.replaceAll("#.*", "")) || message.contains("ws"), message);
     }
 
     @Test
-    void aRefusalNamesNoSecret() {
+    void refusalNamesNoSecret() {
         assertFalse(refusal(() -> RealtimeClient.builder(URI.create("http://h/ws?token=geheim")))
                 .contains("geheim"));
         for (String address : List.of("ws://u:geheim@h/ws", "http://u:geheim@h/ws", "ws://u:geheim@under_score/ws")) {
@@ -154,7 +154,7 @@ class RealtimeClientBuilderTest {
     }
 
     @Test
-    void aMethodReferenceIsATokenProvider() {
+    void methodReferenceIsATokenProvider() {
         RealtimeClient.Builder builder = RealtimeClient.builder(URI.create("WSS://h/ws"));
         builder.token(this::fresh).token(TokenProvider.blocking(() -> "t"));
         try (RealtimeClient client = builder.build()) {
@@ -167,7 +167,7 @@ class RealtimeClientBuilderTest {
     }
 
     @Test
-    void aBlockingSourceIsAskedOnAnotherThread() {
+    void blockingSourceIsAskedOnAnotherThread() {
         Thread caller = Thread.currentThread();
         TokenProvider provider = TokenProvider.blocking(() -> Thread.currentThread() == caller ? "same" : "other");
         assertEquals("other", provider.token().toCompletableFuture().join());
@@ -175,7 +175,7 @@ class RealtimeClientBuilderTest {
 
     @Test
     @Timeout(60)
-    void sourceThatHangsIsCalledOnceAndTheLatestAttemptGetsItsToken() throws Exception {
+    void sourceThatHangsIsCalledOnceAndLatestAttemptGetsItsToken() throws Exception {
         Semaphore calls = new Semaphore(0);
         BlockingQueue<String> tokens = new LinkedBlockingQueue<>();
         TokenProvider provider = TokenProvider.blocking(() -> {

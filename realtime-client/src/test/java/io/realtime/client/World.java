@@ -59,7 +59,7 @@ final class World implements ServerTransport.Acceptor, ClientListener, AutoClose
     long answers;
     String rooms = "{}";
     boolean partial;
-    String joinReply = "{\"epoch\":\"e1\",\"offset\":0,\"recovered\":true,\"members\":3}";
+    String joinReply = "{'epoch':'e1','offset':0,'recovered':true,'members':3}";
     int inflight = 256;
     long inflightBytes = 1 << 30;
     int messageBytes = 65_536;
@@ -116,7 +116,7 @@ final class World implements ServerTransport.Acceptor, ClientListener, AutoClose
     void placeIn(String... names) {
         List<String> states = new ArrayList<>();
         for (String name : names) {
-            states.add("\"" + name + "\":{\"epoch\":\"e1\",\"offset\":0,\"recovered\":false}");
+            states.add("'" + name + "':{'epoch':'e1','offset':0,'recovered':false}");
         }
         rooms = "{" + String.join(",", states) + "}";
     }
@@ -198,7 +198,13 @@ final class World implements ServerTransport.Acceptor, ClientListener, AutoClose
             this.connection = connection;
         }
 
+        /** Sends JSON. Each single quote in it stands for a double quote. */
         void send(String json) {
+            sendRaw(json.replace('\'', '"'));
+        }
+
+        /** Sends a text message unchanged. */
+        void sendRaw(String json) {
             connection.send(MessageBatch.of(WireMessage.text(json.getBytes(StandardCharsets.UTF_8))));
         }
 
@@ -216,25 +222,25 @@ final class World implements ServerTransport.Acceptor, ClientListener, AutoClose
 
         /** Welcomes a client and says what time it is. */
         void welcome(long serverMillis) {
-            send("{\"type\":\"$welcome\",\"ts\":" + serverMillis + ",\"data\":{\"session\":\"secret-" + peers.size()
-                    + "\""
-                    + (user == null ? "" : ",\"user\":\"" + user + "\"") + ",\"resumed\":" + resumed
-                    + ",\"seq\":" + seq + ",\"answers\":" + answers + ",\"known\":true,\"rooms\":" + rooms
-                    + ",\"partial\":" + partial
-                    + ",\"heartbeat\":{\"intervalMs\":30000,\"timeoutMs\":60000}"
-                    + ",\"limits\":{\"messageBytes\":" + messageBytes + ",\"inflight\":" + inflight
-                    + ",\"inflightBytes\":" + inflightBytes + ",\"ttlMs\":300000},\"retry\":{\"spreadMs\":" + spreadMs
+            send("{'type':'$welcome','ts':" + serverMillis + ",'data':{'session':'secret-" + peers.size()
+                    + "'"
+                    + (user == null ? "" : ",'user':'" + user + "'") + ",'resumed':" + resumed
+                    + ",'seq':" + seq + ",'answers':" + answers + ",'known':true,'rooms':" + rooms
+                    + ",'partial':" + partial
+                    + ",'heartbeat':{'intervalMs':30000,'timeoutMs':60000}"
+                    + ",'limits':{'messageBytes':" + messageBytes + ",'inflight':" + inflight
+                    + ",'inflightBytes':" + inflightBytes + ",'ttlMs':300000},'retry':{'spreadMs':" + spreadMs
                     + "}}}");
         }
 
         void said(String room, long offset, String text) {
-            send("{\"type\":\"chat.said\",\"room\":\"" + room + "\",\"ts\":1,\"data\":{\"text\":\"" + text
-                    + "\"},\"offset\":" + offset + "}");
+            send("{'type':'chat.said','room':'" + room + "','ts':1,'data':{'text':'" + text + "'},'offset':" + offset
+                    + "}");
         }
 
         /** Everything up to a number is processed, and the answers stand in the session's inbox up to an offset. */
         void ack(long processed, long answeredBy) {
-            send("{\"type\":\"$ack\",\"data\":{\"seq\":" + processed + ",\"answers\":" + answeredBy + "}}");
+            send("{'type':'$ack','data':{'seq':" + processed + ",'answers':" + answeredBy + "}}");
         }
 
         /** Answers the client's question about a room. */
@@ -244,15 +250,15 @@ final class World implements ServerTransport.Acceptor, ClientListener, AutoClose
                 case Protocol.REJOIN -> rejoinReply(question);
                 default -> "null";
             };
-            send("{\"type\":\"$reply\",\"ref\":\"" + question.ref() + "\",\"data\":" + data + "}");
+            send("{'type':'$reply','ref':'" + question.ref() + "','data':" + data + "}");
         }
 
         private String rejoinReply(Envelope question) {
             Map<String, String> answers = new LinkedHashMap<>();
             rejoined(question).keySet().forEach(room -> answers.put(room, joinReply));
             return answers.entrySet().stream()
-                    .map(answer -> "\"" + answer.getKey() + "\":" + answer.getValue())
-                    .collect(Collectors.joining(",", "{\"rooms\":{", "}}"));
+                    .map(answer -> "'" + answer.getKey() + "':" + answer.getValue())
+                    .collect(Collectors.joining(",", "{'rooms':{", "}}"));
         }
 
         /** The rooms that a question names, and what is wanted there. */
@@ -301,7 +307,7 @@ final class World implements ServerTransport.Acceptor, ClientListener, AutoClose
                 }
                 default -> {
                     if (acks && frame.seq() > 0) {
-                        send("{\"type\":\"$ack\",\"data\":{\"seq\":" + frame.seq() + "}}");
+                        send("{'type':'$ack','data':{'seq':" + frame.seq() + "}}");
                     }
                 }
             }

@@ -1,5 +1,6 @@
 package io.realtime.internal;
 
+import com.google.errorprone.annotations.concurrent.GuardedBy;
 import java.time.Duration;
 import java.util.concurrent.locks.ReentrantLock;
 
@@ -9,8 +10,15 @@ public final class LogLimit {
     private final long windowNanos;
     // A leaf: no other lock is taken while it is held.
     private final ReentrantLock lock = new ReentrantLock();
-    private long windowBegan; // guarded by lock, as the next two
-    private int passed = -1; // -1 before the first line
+
+    @GuardedBy("lock")
+    private long windowBegan;
+
+    // -1 before the first line.
+    @GuardedBy("lock")
+    private int passed = -1;
+
+    @GuardedBy("lock")
     private int suppressed;
 
     /** Creates a limit of so many lines in each time window. */

@@ -1,5 +1,6 @@
 package io.realtime.internal;
 
+import com.google.errorprone.annotations.concurrent.GuardedBy;
 import io.realtime.spi.Scheduler;
 import java.time.Duration;
 import java.util.ArrayDeque;
@@ -34,12 +35,22 @@ public final class RetryingExecutor implements Executor {
 
     // A leaf: no other lock is taken while it is held.
     private final ReentrantLock lock = new ReentrantLock();
-    private final ArrayDeque<Start> refused = new ArrayDeque<>(); // guarded by lock
-    // Guarded by lock: one thread at a time starts rejected tasks.
+
+    @GuardedBy("lock")
+    private final ArrayDeque<Start> refused = new ArrayDeque<>();
+    // One thread at a time starts rejected tasks.
+    @GuardedBy("lock")
     private boolean isRetrying;
-    private boolean isTimed; // guarded by lock: a timer will retry
-    private Duration delay = FIRST_DELAY; // guarded by lock
-    private long total; // guarded by lock
+    // True while a timer will retry.
+    @GuardedBy("lock")
+    private boolean isTimed;
+
+    @GuardedBy("lock")
+    private Duration delay = FIRST_DELAY;
+
+    @GuardedBy("lock")
+    private long total;
+
     private volatile int waiting; // written under lock
     private volatile @Nullable Executor last; // set by stop
 

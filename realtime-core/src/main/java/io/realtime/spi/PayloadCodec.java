@@ -29,7 +29,7 @@ public interface PayloadCodec {
          *
          * @param value an instance of the type; never null
          * @param out receives the text; closing it has no effect
-         * @throws IOException or an unchecked exception if the value cannot be written; the sender gets a {@link
+         * @throws IOException or an unchecked exception if the value cannot be written; the caller that sends gets a {@link
          * io.realtime.PayloadException}
          */
         void write(Object value, Writer out) throws IOException;

@@ -10,7 +10,7 @@ import org.junit.jupiter.api.Test;
 
 class IdsTest {
     @Test
-    void aSecretHas144BitsAndANameHas72() {
+    void secretHas144BitsAndANameHas72() {
         var random = new Random(1);
         String secret = Ids.secret(random);
         assertTrue(secret.matches("[A-Za-z0-9_-]{24}"), secret);
@@ -20,12 +20,12 @@ class IdsTest {
     }
 
     @Test
-    void theSameSeedGivesTheSameIds() {
+    void sameSeedGivesTheSameIds() {
         assertEquals(Ids.secret(new Random(1)), Ids.secret(new Random(1)));
     }
 
     @Test
-    void aDigestDependsOnTheSecretAndDoesNotTellIt() {
+    void digestDependsOnTheSecretAndDoesNotTellIt() {
         String secret = Ids.secret(new Random(1));
         String digest = Ids.digest(secret);
         assertEquals(12, digest.length());

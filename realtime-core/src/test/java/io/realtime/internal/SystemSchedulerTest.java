@@ -33,7 +33,7 @@ class SystemSchedulerTest {
     }
 
     @Test
-    void aTaskRunsOnADaemonThreadOfTheGivenName() {
+    void taskRunsOnADaemonThreadOfTheGivenName() {
         var ran = new CompletableFuture<Thread>();
         scheduler.schedule(Duration.ZERO, () -> ran.complete(Thread.currentThread()));
         Thread thread = ran.join();
@@ -43,7 +43,7 @@ class SystemSchedulerTest {
     }
 
     @Test
-    void aTaskThatFailsDoesNotEndTheThread() {
+    void taskThatFailsDoesNotEndTheThread() {
         scheduler.schedule(Duration.ZERO, () -> {
             throw new StackOverflowError("expected by the test");
         });
@@ -53,7 +53,7 @@ class SystemSchedulerTest {
     }
 
     @Test
-    void aShorterDelayOvertakesALongerOne() {
+    void shorterDelayOvertakesALongerOne() {
         var order = new CopyOnWriteArrayList<String>();
         var gate = new CompletableFuture<Void>();
         scheduler.schedule(Duration.ZERO, gate::join); // both are due before either runs
@@ -69,7 +69,7 @@ class SystemSchedulerTest {
     }
 
     @Test
-    void aTaskThatWasCalledOffDoesNotRun() {
+    void taskThatWasCalledOffDoesNotRun() {
         var order = new CopyOnWriteArrayList<String>();
         var gate = new CompletableFuture<Void>();
         scheduler.schedule(Duration.ZERO, gate::join);
@@ -81,7 +81,7 @@ class SystemSchedulerTest {
     }
 
     @Test
-    void aDelayBeyondCountingIsAVeryLongOne() {
+    void delayBeyondNanosecondsIsCapped() {
         var order = new CopyOnWriteArrayList<String>();
         scheduler
                 .schedule(Duration.ofDays(365L * 8_000), () -> order.add("year 9999"))
@@ -111,7 +111,7 @@ class SystemSchedulerTest {
     }
 
     @Test
-    void anInterruptedThreadWaitsForTheEndAllTheSameAndStaysInterrupted() {
+    void interruptedThreadWaitsForEndAllSameAndStaysInterrupted() {
         Thread closer = Thread.currentThread();
         var running = new CompletableFuture<Thread>();
         var returned = new AtomicBoolean();

@@ -32,7 +32,7 @@ class HandshakeTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"", " ", ",", " , ,"})
-    void anEmptyHeaderOffersNone(String header) {
+    void emptyHeaderOffersNone(String header) {
         assertEquals(List.of(), with(Map.of("Sec-WebSocket-Protocol", header)).subprotocols());
     }
 

@@ -37,7 +37,7 @@ class MessageBatchTest {
         "65536, 817f0000000000010000",
         "100000, 817f00000000000186a0"
     })
-    void theWireHasTheShortestHeaderOfTheLength(int length, String header) {
+    void wireHasTheShortestHeaderOfTheLength(int length, String header) {
         byte[] payload = new byte[length];
         Arrays.fill(payload, (byte) 'a');
         MessageBatch batch = MessageBatch.of(WireMessage.text(payload));
@@ -77,14 +77,14 @@ class MessageBatchTest {
     }
 
     @Test
-    void anEmptyBatchHasNoBytes() {
+    void emptyBatchHasNoBytes() {
         MessageBatch batch = MessageBatch.of(List.of(), false);
         assertEquals(0, batch.bytes());
         assertEquals(0, batch.wire().remaining());
     }
 
     @Test
-    void aBatchDoesNotChangeWithTheListItWasMadeOf() {
+    void batchDoesNotChangeWithTheListItWasMadeOf() {
         var frames = new ArrayList<WireMessage>();
         frames.add(WireMessage.text(new byte[] {'x'}));
         MessageBatch batch = MessageBatch.of(frames, false);
@@ -94,7 +94,7 @@ class MessageBatchTest {
     }
 
     @Test
-    void aFrameShowsItsLengthOnly() {
+    void frameShowsItsLengthOnly() {
         WireMessage hello = WireMessage.text("{\"token\":\"secret\"}".getBytes(StandardCharsets.UTF_8));
         assertEquals("text frame of 18 bytes", hello.toString());
         assertEquals("[text frame of 18 bytes]", MessageBatch.of(hello).toString());

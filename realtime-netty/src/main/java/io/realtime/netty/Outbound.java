@@ -1,5 +1,6 @@
 package io.realtime.netty;
 
+import com.google.errorprone.annotations.concurrent.GuardedBy;
 import io.netty.buffer.ByteBuf;
 import io.netty.buffer.ByteBufAllocator;
 import io.netty.channel.Channel;
@@ -96,17 +97,28 @@ final class Outbound implements OutboundQueue {
     private final Runnable write = this::write;
 
     private final ReentrantLock lock = new ReentrantLock();
-    private ArrayDeque<ByteBuffer> queue = new ArrayDeque<>(2); // guarded by lock
+
+    @GuardedBy("lock")
+    private ArrayDeque<ByteBuffer> queue = new ArrayDeque<>(2);
     // Written under lock: the bytes in the queue, taken from it, and in the channel.
     private volatile long waiting;
-    // Guarded by lock: the event loop will write, now or when the channel is writable again.
+    // The event loop will write, now or when the channel is writable again.
+    @GuardedBy("lock")
     private boolean scheduled;
     // Written under lock: the bytes that were written after they had to wait for the peer.
     private volatile long takenByPeer;
-    private boolean owesDrained; // guarded by lock
-    private boolean sealed; // guarded by lock: the last frame is queued
-    private boolean closed; // guarded by lock
-    private Then then = Then.GO_ON; // guarded by lock
+
+    @GuardedBy("lock")
+    private boolean owesDrained;
+    // The last frame is queued.
+    @GuardedBy("lock")
+    private boolean sealed;
+
+    @GuardedBy("lock")
+    private boolean closed;
+
+    @GuardedBy("lock")
+    private Then then = Then.GO_ON;
     // Written under lock: true while the peer does not read, until the channel is writable again.
     private volatile boolean blocked;
     private volatile List<Runnable> lagging = List.of(); // written under lock: run when the event loop has caught up
@@ -242,14 +254,16 @@ final class Outbound implements OutboundQueue {
         }
     }
 
-    private void enqueue(ByteBuffer data) { // guarded by lock
+    @GuardedBy("lock")
+    private void enqueue(ByteBuffer data) {
         if (data.hasRemaining()) {
             queue.add(data);
             waiting += data.remaining();
         }
     }
 
-    private boolean takeTurn() { // guarded by lock
+    @GuardedBy("lock")
+    private boolean takeTurn() {
         if (scheduled) {
             return false;
         }

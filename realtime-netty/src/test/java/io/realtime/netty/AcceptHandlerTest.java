@@ -33,7 +33,7 @@ class AcceptHandlerTest {
     }
 
     @Test
-    void aFailureIsToldAndAcceptingPausesUntilItIsTriedAgain() {
+    void failureIsReportedAndAcceptingPausesUntilItIsTriedAgain() {
         listening.pipeline().addLast(accepted);
         listening.freezeTime();
         assertNull(accepted.failure());

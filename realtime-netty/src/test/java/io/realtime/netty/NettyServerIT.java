@@ -52,9 +52,11 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.condition.EnabledOnOs;
 import org.junit.jupiter.api.condition.OS;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.Isolated;
 
 /** What is particular to this transport, and a whole server on it. */
 @Timeout(60)
+@Isolated("watches all threads")
 class NettyServerIT {
     private static final TestIdentity IDENTITY = TestIdentity.of("EC");
     private static final Event<Integer> SAY = Event.of("say", Integer.class);
@@ -95,7 +97,7 @@ class NettyServerIT {
     }
 
     @Test
-    void theServiceLoaderFindsIt() {
+    void serviceLoaderFindsTheTransport() {
         List<ServerTransport.Provider> found = ServiceLoader.load(ServerTransport.Provider.class).stream()
                 .map(ServiceLoader.Provider::get)
                 .toList();
@@ -108,12 +110,12 @@ class NettyServerIT {
     @EnabledOnOs(
             value = OS.LINUX,
             architectures = {"amd64", "aarch64"})
-    void onLinuxItIsNative() {
+    void linuxUsesTheNativeTransport() {
         assertTrue(Epoll.isAvailable(), () -> String.valueOf(Epoll.unavailabilityCause()));
     }
 
     @Test
-    void aFailedStartSaysWhyAndLeavesNoThread() throws Exception {
+    void failedStartSaysWhyAndLeavesNoThread() throws Exception {
         start();
         int port = transport.port();
         for (boolean epoll : new boolean[] {Epoll.isAvailable(), false}) {
@@ -245,7 +247,7 @@ class NettyServerIT {
 
     /** Limits for one address would else count all of IPv4 as one network. */
     @Test
-    void aPeerOfIpv4IsOneThoughTheSocketListensOnBoth() throws Exception {
+    void peerOfIpv4IsOneThoughTheSocketListensOnBoth() throws Exception {
         ServerTransport.Config one = Echo.config(null, Duration.ofSeconds(10));
         transport.start(
                 new ServerTransport.Config(
@@ -265,7 +267,7 @@ class NettyServerIT {
     }
 
     @Test
-    void anInterruptedSenderSendsAsAnyOther() throws Exception {
+    void interruptedSenderSendsAsAnyOther() throws Exception {
         start();
         RawWebSocket client = open();
         Connection connection = Echo.next(echo.opened);
@@ -277,7 +279,7 @@ class NettyServerIT {
     }
 
     @Test
-    void aPeerThatFloodsWithPingsAndReadsNothingFillsNoMoreThanItsBound() throws Exception {
+    void pongsToAPeerThatReadsNothingAreBounded() throws Exception {
         start();
         RawWebSocket client = RawWebSocket.connect(transport.port(), 4096);
         clients.add(client);
@@ -298,7 +300,7 @@ class NettyServerIT {
     }
 
     @Test
-    void aPeerThatHasSaidItsLastStillHearsTheAnswer() throws Exception {
+    void peerThatEndedItsOutputStillReadsTheAnswer() throws Exception {
         start();
         for (int i = 0; i < 20; i++) {
             RawWebSocket client = open();
@@ -314,7 +316,7 @@ class NettyServerIT {
     }
 
     @Test
-    void aListenerThatThrowsHearsNothingMoreButTheEnd() throws Exception {
+    void listenerThatThrowsHearsNothingMoreButTheEnd() throws Exception {
         start();
         AtomicInteger heard = new AtomicInteger();
         echo.onText = text -> {
@@ -335,7 +337,7 @@ class NettyServerIT {
     }
 
     @Test
-    void aFloodOfNewConnectionsDoesNotStarveTheOpenOnes() throws Exception {
+    void floodOfNewConnectionsDoesNotStarveTheOpenOnes() throws Exception {
         start();
         List<RawWebSocket> open = new ArrayList<>();
         for (int i = 0; i < 16; i++) {
@@ -367,7 +369,7 @@ class NettyServerIT {
     }
 
     @Test
-    void aServerAndItsClientSpeakOverTls(@TempDir Path folder) throws Exception {
+    void serverAndItsClientSpeakOverTls(@TempDir Path folder) throws Exception {
         Tls.Pem pem = IDENTITY.pem(folder);
         BlockingQueue<Integer> said = new LinkedBlockingQueue<>();
         try (RealtimeServer server = RealtimeServer.builder()
@@ -398,7 +400,7 @@ class NettyServerIT {
     }
 
     @Test
-    void aServerWithUnusableTlsFailsToStartAndNamesTheFile(@TempDir Path folder) throws Exception {
+    void serverWithUnusableTlsFailsToStartAndNamesTheFile(@TempDir Path folder) throws Exception {
         Tls.Pem pem = IDENTITY.pem(folder);
         Files.writeString(pem.key(), "lost");
         RealtimeServer server = RealtimeServer.builder()

@@ -53,7 +53,7 @@ class OutboundTest {
     }
 
     @Test
-    void aBurstIsOneChunkOfDirectMemoryAndOneFlush() {
+    void burstIsOneChunkOfDirectMemoryAndOneFlush() {
         for (int i = 0; i < 100; i++) {
             outbound.send(ByteBuffer.wrap(new byte[] {(byte) i}));
         }
@@ -70,14 +70,14 @@ class OutboundTest {
     }
 
     @Test
-    void aLargeBatchIsCutIntoChunks() {
+    void largeBatchIsCutIntoChunks() {
         outbound.send(bytes(70_000));
         channel.runPendingTasks();
         assertEquals(List.of(32_768, 32_768, 4_464), written());
     }
 
     @Test
-    void whoHasMuchToWriteGoesPieceByPieceBehindThoseWithLittle() {
+    void largeWriteIsInterleavedWithSmallOnes() {
         Outbound other = new Outbound(channel, channel.eventLoop(), BOUND, new Owner());
         Outbound third = new Outbound(channel, channel.eventLoop(), BOUND, new Owner());
         outbound.send(bytes(70_000));
@@ -98,7 +98,7 @@ class OutboundTest {
     }
 
     @Test
-    void aBroadcastIsCopiedOnceForAllButTheFirstOfItsReceivers() {
+    void broadcastIsCopiedOnceForAllButFirstOfItsReceivers() {
         List<Outbound> receivers = new ArrayList<>();
         for (int i = 0; i < 4; i++) {
             receivers.add(new Outbound(channel, channel.eventLoop(), BOUND, new Owner()));
@@ -148,7 +148,7 @@ class OutboundTest {
     }
 
     @Test
-    void beyondTheBoundNothingIsTakenThoughNothingIsWrittenYet() {
+    void beyondBoundNothingIsTakenThoughNothingIsWrittenYet() {
         assertTrue(outbound.send(bytes(BOUND)));
         assertFalse(outbound.send(bytes(1)));
         outbound.control(bytes(1));
@@ -160,7 +160,7 @@ class OutboundTest {
     }
 
     @Test
-    void aBatchBeyondTheBoundIsRefusedThoughNothingWaitsAndNothingHasToDrain() {
+    void batchBeyondTheBoundIsRefusedByAnEmptyQueue() {
         assertFalse(outbound.send(bytes(BOUND + 1)));
         outbound.send(bytes(1));
         channel.runPendingTasks();
@@ -169,7 +169,7 @@ class OutboundTest {
     }
 
     @Test
-    void drainedIsSaidAfterMoreThanHalfOfTheBoundAndNotAfterLess() {
+    void drainedIsSaidAfterMoreThanHalfOfBoundAndNotAfterLess() {
         outbound.send(bytes(BOUND / 2));
         channel.runPendingTasks();
         assertEquals(List.of(), heard);
@@ -181,7 +181,7 @@ class OutboundTest {
     }
 
     @Test
-    void aChannelThatTakesNoMoreIsGivenNoMore() {
+    void channelThatTakesNoMoreIsGivenNoMore() {
         setWritable(false);
         outbound.send(bytes(1_000));
         channel.runPendingTasks();
@@ -196,7 +196,7 @@ class OutboundTest {
     }
 
     @Test
-    void whatComesWhileTheChannelBecomesWritableIsNotForgotten() {
+    void whatComesWhileChannelBecomesWritableIsNotForgotten() {
         setWritable(false);
         outbound.send(bytes(1));
         channel.runPendingTasks();
@@ -213,7 +213,7 @@ class OutboundTest {
     }
 
     @Test
-    void behindTheLastNothingIsTakenAndItsEndIsToldOnceAllIsWritten() {
+    void nothingIsAcceptedAfterTheLastAndItsEndIsReported() {
         outbound.send(bytes(BOUND));
         outbound.seal(bytes(10), OutboundQueue.Then.SHUT_OUTPUT);
         outbound.seal(bytes(10), OutboundQueue.Then.FINISH);
@@ -269,7 +269,7 @@ class OutboundTest {
     }
 
     @Test
-    void whatCannotBeWrittenIsTold() {
+    void whatCannotBeWrittenIsReported() {
         outbound.send(bytes(1));
         flushes.failure = new IOException("broken");
         channel.runPendingTasks();

@@ -65,7 +65,7 @@ class ServerTlsTest {
     }
 
     @Test
-    void aKeyThatIsNotTheCertificatesIsRefused() throws Exception {
+    void keyThatIsNotTheCertificatesIsRefused() throws Exception {
         for (String algorithm : new String[] {"EC", "RSA"}) {
             Path other = Files.createDirectory(folder.resolve(algorithm));
             Path key = TestIdentity.of(algorithm).pem(other).key();
@@ -81,7 +81,7 @@ class ServerTlsTest {
     }
 
     @Test
-    void anEncryptedKeyNeedsItsPassword() throws Exception {
+    void encryptedKeyNeedsItsPassword() throws Exception {
         Tls.Pem encrypted = IDENTITY.encryptedPem(folder, "open sesame");
         ServerTls.of(encrypted);
         String named = "TLS key " + encrypted.key() + ": ";
@@ -111,7 +111,7 @@ class ServerTlsTest {
     }
 
     @Test
-    void whomClientsMustProveToBeIsTheContextsToSay() throws Exception {
+    void clientAuthenticationFollowsTheContext() throws Exception {
         SSLEngine engine =
                 ServerTls.of(new Tls.Context(enabling("TLSv1.3"))).newHandler().engine();
         assertTrue(engine.getNeedClientAuth());

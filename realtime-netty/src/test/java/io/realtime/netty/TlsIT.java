@@ -90,7 +90,7 @@ class TlsIT {
     }
 
     @Test
-    void aKeyMayBeEncrypted(@TempDir Path folder) throws Exception {
+    void keyMayBeEncrypted(@TempDir Path folder) throws Exception {
         start(IDENTITY.encryptedPem(folder, "open sesame"), Duration.ofSeconds(10));
         assertEchoes(IDENTITY);
     }
@@ -153,7 +153,7 @@ class TlsIT {
     }
 
     @Test
-    void aPeerThatSaysNothingOrHalfAHelloIsCutAtTheDeadlineOfTheUpgrade() throws Exception {
+    void peerThatSaysNothingOrHalfHelloIsCutAtDeadlineOfUpgrade() throws Exception {
         start(new Tls.Context(IDENTITY.server()), Duration.ofSeconds(1));
         Socket silent = plain();
         Socket halfway = plain();
@@ -167,7 +167,7 @@ class TlsIT {
     }
 
     @Test
-    void whatIsNoTlsIsCut() throws Exception {
+    void nonTlsConnectionIsCut() throws Exception {
         start();
         for (String bytes : List.of(UPGRADE, "\u0016\u0003\u0001\u00FF\u00FF" + "x".repeat(70_000), "\0".repeat(100))) {
             Socket client = plain();
@@ -184,7 +184,7 @@ class TlsIT {
     }
 
     @Test
-    void aConnectionThatIsTruncatedIsAbnormal() throws Exception {
+    void connectionThatIsTruncatedIsAbnormal() throws Exception {
         start();
         Socket plain = plain();
         SSLSocket client = secure(plain);
@@ -196,7 +196,7 @@ class TlsIT {
     }
 
     @Test
-    void aPeerThatSaysFarewellToTlsOnlyIsAbnormal() throws Exception {
+    void closeNotifyWithoutCloseFrameIsAbnormal() throws Exception {
         start();
         SSLSocket client = secure(plain());
         client.getOutputStream().write(UPGRADE.getBytes(StandardCharsets.US_ASCII));
@@ -207,7 +207,7 @@ class TlsIT {
 
     /** In TLS 1.2 alerts show on the wire. The last that the server says must be one: close_notify. */
     @Test
-    void aCloseEndsWithCloseNotify() throws Exception {
+    void closeEndsWithCloseNotify() throws Exception {
         start();
         for (byte[] end : List.of(
                 RawWebSocket.encode(true, RawWebSocket.CLOSE, new byte[] {3, (byte) 0xE8}),

@@ -1,18 +1,20 @@
 package io.realtime.server;
 
+import com.google.errorprone.annotations.CanIgnoreReturnValue;
 import io.realtime.Event;
 import java.util.Collection;
 import java.util.Optional;
+import java.util.concurrent.CompletableFuture;
 
 /**
  * The access to all that are connected: by session, by user, by room, or all. The cost of an operation does not grow
- * with the number of others. Counts are of this moment. Safe for use by many threads.
+ * with the number of others. Counts are of this server and of this moment. Safe for use by many threads.
  */
 public interface ConnectionManager {
-    /** Returns the session with this public id, if it is open or kept without a connection. */
+    /** Returns the session of this server with this public id, if it is open or kept without a connection. */
     Optional<Session> session(String id);
 
-    /** Returns a copy of the set of all sessions that are open or kept without a connection. */
+    /** Returns a copy of the set of all sessions of this server that are open or kept without a connection. */
     Collection<Session> sessions();
 
     /** Returns a user. The user need not be connected. */
@@ -26,29 +28,25 @@ public interface ConnectionManager {
     Room room(String name);
 
     /** Returns {@code @all}, the room of every session. */
-    Room all();
+    Room everyone();
 
-    /** Sends to every session. */
-    <T> void broadcast(Event<T> event, T data);
+    /**
+     * Sends to the session with this public id, as {@link Session#send} does. The future that is returned is complete.
+     * It may be ignored.
+     *
+     * @return true when there is such a session
+     * @throws io.realtime.PayloadException when the data cannot be written
+     * @throws io.realtime.RealtimeException with {@code too_big} when it exceeds half of {@link Limits#outboundBytes}
+     */
+    @CanIgnoreReturnValue
+    <T> CompletableFuture<Boolean> sendToSession(String sessionId, Event<T> event, T data);
 
-    /** Sends to every session of a user; see {@link User#send}. */
-    <T> void sendToUser(String user, Event<T> event, T data);
+    /** Returns how many sessions have a connection. */
+    int online();
 
-    /** Sends to the members of a room. */
-    <T> void sendToRoom(String room, Event<T> event, T data);
-
-    /** Sends to one session. Returns false when there is no session with this public id. */
-    <T> boolean sendToSession(String session, Event<T> event, T data);
-
-    /** Disconnects every session of a user for good, with 4005 and this text; see {@link User#disconnect}. */
-    void disconnectUser(String user, String text);
-
-    /** Returns how many connections are open, unauthenticated ones included. */
-    int connectionCount();
-
-    /** Returns how many sessions are open or kept without a connection. */
+    /** Returns how many sessions there are, those included that are kept without a connection. */
     int sessionCount();
 
-    /** Returns how many users have a session that is open or kept without a connection. */
+    /** Returns how many users have a session, those included whose sessions are kept without a connection. */
     int userCount();
 }

@@ -1,5 +1,6 @@
 package io.realtime.server;
 
+import com.google.errorprone.annotations.concurrent.GuardedBy;
 import io.realtime.CloseReason;
 import io.realtime.ErrorCode;
 import io.realtime.Event;
@@ -26,8 +27,8 @@ import io.realtime.server.internal.dispatch.Dispatcher;
 import io.realtime.server.internal.dispatch.PublisherStream;
 import io.realtime.server.internal.execution.Mailbox;
 import io.realtime.server.internal.execution.Workers;
-import io.realtime.server.internal.session.InFlight;
 import io.realtime.server.internal.session.ServerSession;
+import io.realtime.server.internal.session.UnfinishedWork;
 import io.realtime.spi.MessageBatch;
 import io.realtime.spi.PayloadCodec;
 import io.realtime.spi.Scheduler;
@@ -74,10 +75,14 @@ public final class RealtimeServer implements AutoCloseable {
 
     private final ReentrantLock lock = new ReentrantLock();
     private final Condition changed = lock.newCondition();
-    private State state = State.NEW; // guarded by lock
+
+    @GuardedBy("lock")
+    private State state = State.NEW;
     // Set while the state is CLOSING.
-    private @Nullable Thread closer; // guarded by lock
-    private final Grace grace; // guarded by lock
+    @GuardedBy("lock")
+    private @Nullable Thread closer;
+    // Begun and shortened under the lock.
+    private final Grace grace;
 
     private enum State {
         NEW,
@@ -192,21 +197,6 @@ public final class RealtimeServer implements AutoCloseable {
     /** Returns the access to sessions, users and rooms. */
     public ConnectionManager connections() {
         return core.table().connections();
-    }
-
-    /** Returns a room; see {@link ConnectionManager#room}. */
-    public Room room(String name) {
-        return core.table().connections().room(name);
-    }
-
-    /** Returns a user; see {@link ConnectionManager#user}. */
-    public User user(String id) {
-        return core.table().connections().user(id);
-    }
-
-    /** Returns {@code @all}, the room of every session. */
-    public Room all() {
-        return core.table().connections().all();
     }
 
     /** Returns what the server holds now. Reads counters, and returns immediately. */
@@ -403,7 +393,7 @@ public final class RealtimeServer implements AutoCloseable {
      * grace.
      */
     private void awaitHandlers() {
-        InFlight inFlight = core.context().inFlight();
+        UnfinishedWork inFlight = core.context().inFlight();
         Set<Mailbox> here = inFlight.here();
         CompletableFuture<Void> handled = inFlight.passed(here)
                 .thenCompose(passed -> {
@@ -433,7 +423,7 @@ public final class RealtimeServer implements AutoCloseable {
     }
 
     private void awaitListeners() {
-        InFlight inFlight = core.context().inFlight();
+        UnfinishedWork inFlight = core.context().inFlight();
         grace.await(1, inFlight.passed(inFlight.here()));
     }
 
@@ -638,8 +628,7 @@ public final class RealtimeServer implements AutoCloseable {
         public <Q, T> Builder onStreamPublisher(StreamRequest<Q, T> request, StreamHandler.Source<Q, T> source) {
             Objects.requireNonNull(source, "source");
             return onStreamAsync(
-                    request,
-                    (session, question, out) -> PublisherStream.subscribe(source.open(session, question), out));
+                    request, (session, data, out) -> PublisherStream.subscribe(source.open(session, data), out));
         }
 
         private Builder register(String name, Function<Dispatcher, Dispatcher.MessageHandler> handler) {

@@ -16,7 +16,7 @@ public interface RequestHandler<Q, R> {
      * @return the reply; null only when the contract's reply type is Void
      * @throws Exception as for {@link EventHandler#handle}
      */
-    R handle(Session session, Q question) throws Exception;
+    R handle(Session session, Q request) throws Exception;
 
     /**
      * A handler that answers a request later. Until then it holds neither a thread nor the session's next message.
@@ -32,6 +32,6 @@ public interface RequestHandler<Q, R> {
          * @return completes with the reply, or fails as {@link RequestHandler#handle} would
          * @throws Exception as for {@link EventHandler#handle}
          */
-        CompletionStage<R> handle(Session session, Q question) throws Exception;
+        CompletionStage<R> handle(Session session, Q request) throws Exception;
     }
 }

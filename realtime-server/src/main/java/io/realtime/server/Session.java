@@ -1,6 +1,8 @@
 package io.realtime.server;
 
+import com.google.errorprone.annotations.CanIgnoreReturnValue;
 import io.realtime.Event;
+import io.realtime.Position;
 import io.realtime.RealtimeException;
 import io.realtime.Request;
 import io.realtime.StreamListener;
@@ -11,6 +13,7 @@ import java.time.Duration;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A session of one client instance. A managed client's session outlives its connections: rooms, attributes and user are
@@ -19,8 +22,8 @@ import java.util.concurrent.CompletableFuture;
  */
 public interface Session {
     /**
-     * Returns the public id. It names this session in logs and in {@link Room#except}; it is not a secret, and does not
-     * give access.
+     * Returns the public id. It names this session in logs, in {@link Room#except} and in {@link Room#only}. It is not a
+     * secret, and does not give access.
      */
     String id();
 
@@ -43,6 +46,25 @@ public interface Session {
     Map<String, Object> attributes();
 
     /**
+     * Returns the tags now, by name. The first ones come from the {@link Authentication} that the session began with;
+     * neither a fresh token nor a resume changes them. {@link Room#having} selects members by them, and {@link
+     * Member#tags} shows them. The map is immutable.
+     */
+    Map<String, String> tags();
+
+    /**
+     * Sets a tag, which stays with the session when a connection is lost. Replaces the value of a tag with this name.
+     *
+     * @param name 1 to 64 of {@code A-Z a-z 0-9 _ . : / -}
+     * @param value one line of 1 to 255 bytes in UTF-8
+     * @throws IllegalArgumentException when the name or the value is not so, or the session has 16 other tags
+     */
+    void tag(String name, String value);
+
+    /** Removes a tag. Does nothing when the session has none with this name. */
+    void untag(String name);
+
+    /**
      * Returns the names of the rooms that the session is in, sorted, without its inboxes. When the session is over, for
      * example in {@link SessionListener#onClose}, they are the rooms that it was in at its end.
      */
@@ -52,19 +74,12 @@ public interface Session {
     boolean isIn(String room);
 
     /**
-     * Returns a room that the session has joined. Messages that are sent to it have this session's user as sender.
+     * Returns a view of a room that the session has joined, whose messages are from this session's user: see {@link
+     * Room#from}.
      *
      * @throws RealtimeException with {@code forbidden} when the session is not in it
      */
     Room room(String name);
-
-    /** Returns the inbox of a user. Messages that are sent to it have this session's user as sender. */
-    Room inboxOf(String userId);
-
-    /**
-     * Returns {@code @all}, the room of every session. Messages that are sent to it have this session's user as sender.
-     */
-    Room everyone();
 
     /**
      * Returns the access to the server's sessions, users and rooms, for a handler that needs more than its own session.
@@ -85,12 +100,15 @@ public interface Session {
 
     /**
      * Sends to this session alone, through its inbox. A client without a connection gets the message when it resumes in
-     * time.
+     * time. The future that is returned is complete. It may be ignored.
      *
+     * @return the message's position in the inbox; null when it is in none: for an ephemeral event, and when the session
+     *     is over
      * @throws io.realtime.PayloadException when the data cannot be written
      * @throws RealtimeException with {@code too_big} when it exceeds half of {@link Limits#outboundBytes}
      */
-    <T> void send(Event<T> event, T data);
+    @CanIgnoreReturnValue
+    <T> CompletableFuture<@Nullable Position> send(Event<T> event, T data);
 
     /** Like {@link #request(Request, Object, Duration)}, within 10 s. */
     <Q, R> CompletableFuture<R> request(Request<Q, R> request, Q data);

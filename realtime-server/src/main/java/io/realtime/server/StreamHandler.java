@@ -20,7 +20,7 @@ public interface StreamHandler<Q, T> {
      * @throws Exception ends the stream: with code and message of a {@link io.realtime.RealtimeException}; with {@code
      *     internal} for any other, which is logged and reported to {@link SessionListener#onError}
      */
-    void handle(Session session, Q question, StreamSink<T> out) throws Exception;
+    void handle(Session session, Q request, StreamSink<T> out) throws Exception;
 
     /**
      * A handler that produces the items without a thread of its own, by {@link StreamSink#offer} and {@link
@@ -37,7 +37,7 @@ public interface StreamHandler<Q, T> {
          *
          * @throws Exception as for {@link StreamHandler#handle}
          */
-        void handle(Session session, Q question, StreamSink<T> out) throws Exception;
+        void handle(Session session, Q request, StreamSink<T> out) throws Exception;
     }
 
     /**
@@ -55,6 +55,6 @@ public interface StreamHandler<Q, T> {
          *
          * @throws Exception as for {@link StreamHandler#handle}
          */
-        Flow.Publisher<? extends T> open(Session session, Q question) throws Exception;
+        Flow.Publisher<? extends T> open(Session session, Q request) throws Exception;
     }
 }

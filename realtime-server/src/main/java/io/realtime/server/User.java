@@ -1,29 +1,39 @@
 package io.realtime.server;
 
+import com.google.errorprone.annotations.CanIgnoreReturnValue;
 import io.realtime.Event;
+import io.realtime.Position;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import org.jspecify.annotations.Nullable;
 
 /** A user, who may have any number of sessions: a phone, two browser tabs, or none. Safe for use by many threads. */
 public interface User {
     /** Returns the id that the authenticator returned. */
     String id();
 
-    /** Returns the sessions that are open, or that are kept without a connection. Empty when there are none. */
+    /**
+     * Returns the sessions of this server that are open, or that are kept without a connection. Empty when there are
+     * none.
+     */
     List<Session> sessions();
 
-    /** Returns whether any session of the user has a connection now. */
+    /** Returns whether any session of the user on this server has a connection now. */
     boolean isOnline();
 
     /**
      * Sends to every session of the user, through the user's inbox. Sessions without a connection get the message when
-     * they resume, as long as the retention keeps it. Returns when the message is in the inbox.
+     * they resume, as long as the retention keeps it. When the future completes, the message is in the inbox. The future
+     * that is returned is complete. It may be ignored.
      *
+     * @return the message's position in the inbox; null for an ephemeral event, which has none
      * @throws io.realtime.PayloadException when the data cannot be written
      * @throws io.realtime.RealtimeException with {@code too_big} when it exceeds half of {@link Limits#outboundBytes}
      */
-    <T> void send(Event<T> event, T data);
+    @CanIgnoreReturnValue
+    <T> CompletableFuture<@Nullable Position> send(Event<T> event, T data);
 
-    /** Returns the user's inbox as a room, for {@link Room#except} or {@link Room#filter}. */
+    /** Returns the user's inbox as a room, for a view of it, such as {@link Room#from} or {@link Room#except}. */
     Room inbox();
 
     /**

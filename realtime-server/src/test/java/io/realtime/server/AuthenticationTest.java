@@ -18,7 +18,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 class AuthenticationTest {
     @ParameterizedTest
     @ValueSource(strings = {"", "ann\nERROR forged", "\u001b[2J", "\u0085", "\u2029", "\udc00ann"})
-    void userThatWouldForgeALogLineIsRefusedWithoutShowingIt(String user) {
+    void userThatWouldForgeLogLineIsRefusedWithoutShowingIt(String user) {
         IllegalArgumentException refusal = assertThrows(IllegalArgumentException.class, () -> Authentication.of(user));
         assertFalse(String.valueOf(refusal.getMessage()).contains("ann"), refusal.getMessage());
     }
@@ -38,8 +38,8 @@ class AuthenticationTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"+1000000000-12-31T23:59:59.999999999Z", "+10000-01-01T00:00:00Z"})
-    void endThatNobodyLivesToSeeIsNone(String end) {
-        Authentication endless = new Authentication("ann", Map.of(), Instant.parse(end));
+    void expiryBeyondTheCalendarIsNone(String end) {
+        Authentication endless = Authentication.of("ann").withExpiry(Instant.parse(end));
         assertNull(endless.expiresAt());
         try (TestServer test =
                 new TestServer(credentials -> CompletableFuture.completedFuture(endless), builder -> builder)) {
@@ -49,8 +49,8 @@ class AuthenticationTest {
     }
 
     @Test
-    void endBeforeAllTimeIsOneThatHasPassed() {
-        Authentication ended = new Authentication("ann", Map.of(), Instant.MIN);
+    void expiryBeforeTheCalendarHasPassed() {
+        Authentication ended = Authentication.of("ann").withExpiry(Instant.MIN);
         assertEquals(Instant.EPOCH, ended.expiresAt());
         try (TestServer test =
                 new TestServer(credentials -> CompletableFuture.completedFuture(ended), builder -> builder)) {
@@ -62,14 +62,44 @@ class AuthenticationTest {
     void attributeWithoutAValueIsRefused() {
         Map<String, Object> attributes = new HashMap<>();
         attributes.put("tenant", null);
-        IllegalArgumentException refusal =
-                assertThrows(IllegalArgumentException.class, () -> new Authentication("ann", attributes, null));
+        IllegalArgumentException refusal = assertThrows(
+                IllegalArgumentException.class, () -> new Authentication("ann", attributes, Map.of(), null));
         assertEquals("attribute 'tenant' is null: leave it out", refusal.getMessage());
     }
 
     @Test
+    void copiesAddAttributesTagsAndAnEnd() {
+        Authentication plain = Authentication.of("ann");
+        Instant end = Instant.ofEpochSecond(1);
+        assertEquals(
+                new Authentication("ann", Map.of("tenant", 7), Map.of("role", "editor", "team", "a"), end),
+                plain.withAttribute("tenant", 7)
+                        .withTag("role", "guest")
+                        .withTag("team", "a")
+                        .withTag("role", "editor")
+                        .withExpiry(end));
+        assertEquals(new Authentication("ann", Map.of(), Map.of(), null), plain);
+    }
+
+    @Test
+    void tagThatNoSessionCanHaveIsRefused() {
+        Map<String, String> many = new HashMap<>();
+        for (int i = 0; i < 17; i++) {
+            many.put("tag" + i, "v");
+        }
+        assertThrows(IllegalArgumentException.class, () -> new Authentication("ann", Map.of(), many, null));
+        assertThrows(
+                IllegalArgumentException.class, () -> Authentication.of("ann").withTag("role", "a\nb"));
+        Map<String, String> withNull = new HashMap<>();
+        withNull.put("role", null);
+        IllegalArgumentException refusal =
+                assertThrows(IllegalArgumentException.class, () -> new Authentication("ann", Map.of(), withNull, null));
+        assertEquals("tag 'role' is null: leave it out", refusal.getMessage());
+    }
+
+    @Test
     void attributesStayOutOfItsText() {
-        Authentication proof = new Authentication("ann", Map.of("upstream", "token-of-another-service"), null);
+        Authentication proof = Authentication.of("ann").withAttribute("upstream", "token-of-another-service");
         assertEquals("Authentication{user=ann, expiresAt=null}", proof.toString());
     }
 }

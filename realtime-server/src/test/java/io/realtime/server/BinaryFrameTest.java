@@ -18,8 +18,6 @@ import io.realtime.Request;
 import io.realtime.internal.wire.Protocol;
 import io.realtime.server.internal.TestServer;
 import io.realtime.server.internal.TestServer.TestPeer;
-import io.realtime.spi.MessageBatch;
-import io.realtime.spi.WireMessage;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
@@ -88,8 +86,7 @@ class BinaryFrameTest {
     }
 
     private static void sendRaw(TestPeer peer, byte[] frame) {
-        assertNotNull(peer.connection);
-        peer.connection.send(MessageBatch.of(WireMessage.binary(frame)));
+        peer.postBinary(frame);
     }
 
     private static String code(TestPeer peer) {
@@ -97,7 +94,7 @@ class BinaryFrameTest {
     }
 
     @Test
-    void whatIsMalformedIsToldAndTheTenthCloses() {
+    void whatIsMalformedIsReportedAndTheTenthCloses() {
         TestPeer ann = test.plain("ann");
         for (int i = 0; i < 9; i++) {
             sendRaw(ann, new byte[] {2, 0, 0});
@@ -108,13 +105,13 @@ class BinaryFrameTest {
                     "a binary frame begins with byte 1, not 2",
                     error.get("message").getAsString());
         }
-        assertNull(ann.closed);
+        assertNull(ann.closed());
         ann.send("nonsense");
         assertEquals(CloseReason.PROTOCOL_ERROR, ann.closeCode());
     }
 
     @Test
-    void theProtocolsOwnFramesAreNotTakenInBinary() {
+    void protocolsOwnFramesAreNotTakenInBinary() {
         TestPeer ann = test.plain("ann");
         send(ann, "{'type':'$join','room':'chat:1','ref':'1'}");
         assertEquals("bad_message", code(ann));
@@ -129,7 +126,7 @@ class BinaryFrameTest {
     }
 
     @Test
-    void anEventOfBytesIsHandledAndAnswered() {
+    void eventOfBytesIsHandledAndAnswered() {
         TestPeer ann = test.plain("ann");
         ann.send("{'type':'$join','room':'chat:1','ref':'1'}");
         ann.next("$reply");
@@ -142,7 +139,7 @@ class BinaryFrameTest {
     }
 
     @Test
-    void theRulesOfRoomsHoldForBytes() {
+    void rulesOfRoomsHoldForBytes() {
         TestPeer ann = test.plain("ann");
         send(ann, "{'type':'blob','room':'chat:1','ref':'7'}", 1);
         assertAnswer(ann, "7", "forbidden", "sending 'blob' to room 'chat:1' is not allowed");
@@ -150,14 +147,14 @@ class BinaryFrameTest {
     }
 
     @Test
-    void anEventNobodyHandlesIsAnsweredSo() {
+    void unhandledBinaryEventIsRefused() {
         TestPeer ann = test.plain("ann");
         send(ann, "{'type':'file','ref':'7'}", 3);
         assertAnswer(ann, "7", "no_handler", "nothing handles binary 'file'");
     }
 
     @Test
-    void bytesForAHandlerOfJsonAndJsonForOneOfBytesAreBadData() {
+    void bytesForHandlerOfJsonAndJsonForOneOfBytesAreBadData() {
         TestPeer ann = test.plain("ann");
         send(ann, "{'type':'say','ref':'7'}", '"', '"');
         assertAnswer(ann, "7", "bad_data", "'say' comes in a text frame, not in a binary one");
@@ -170,11 +167,11 @@ class BinaryFrameTest {
         ann.send("{'type':'view','ref':'9','data':'yv4='}");
         assertAnswer(ann, "9", "bad_data", "'view' comes in a binary frame, not in a text one");
         assertEquals(List.of(), handled);
-        assertNull(ann.closed);
+        assertNull(ann.closed());
     }
 
     @Test
-    void whatAHandlerKeepsIsItsOwn() {
+    void bufferKeptByHandlerIsUnchanged() {
         TestPeer ann = test.plain("ann");
         send(ann, "{'type':'blob'}", 1);
         kept.get(0)[0] = 9;
@@ -183,7 +180,7 @@ class BinaryFrameTest {
     }
 
     @Test
-    void aNumberedOneIsHandledOnceAndMarkedWhenItMayBeARepeat() {
+    void numberedBytesAreHandledOnceAndMarkedIfRepeated() {
         TestPeer ann = test.managed("ann");
         send(ann, "{'type':'blob','seq':1}", 1);
         send(ann, "{'type':'blob','seq':1,'redelivered':true}", 1);
@@ -200,13 +197,25 @@ class BinaryFrameTest {
         ann.next("$reply");
         byte[] bytes = {0, -1};
         Session session = test.server.connections().sessions().iterator().next();
-        assertEquals(1, offset(test.server.room("chat:1").send(BLOB, bytes)));
+        assertEquals(
+                1,
+                offset(test.server
+                        .connections()
+                        .room("chat:1")
+                        .send(BLOB, bytes)
+                        .join()));
         bytes[0] = 7; // too late for what was sent
-        assertEquals(1, offset(test.server.all().send(VIEW, ByteBuffer.wrap(bytes))));
-        test.server.user("ann").send(BLOB, bytes);
+        assertEquals(
+                1,
+                offset(test.server
+                        .connections()
+                        .everyone()
+                        .send(VIEW, ByteBuffer.wrap(bytes))
+                        .join()));
+        test.server.connections().user("ann").send(BLOB, bytes);
         session.send(BLOB, bytes);
         session.send(FLASH, bytes);
-        assertNull(session.room("chat:1").send(FLASH, bytes));
+        assertNull(session.room("chat:1").send(FLASH, bytes).join());
         test.settle();
         assertEquals(
                 List.of(
@@ -227,28 +236,28 @@ class BinaryFrameTest {
     /** What was received in binary frames: header, with single quotes for double ones and a clock at 0, and payload. */
     private static List<String> binary(TestPeer peer) {
         List<String> all = new ArrayList<>();
-        for (ByteBuffer frame : peer.binary) {
+        while (peer.hasBinary()) {
+            ByteBuffer frame = peer.nextBinary();
             assertEquals(1, frame.get());
             byte[] header = new byte[frame.getShort()];
             frame.get(header);
             String json = new String(header, StandardCharsets.UTF_8).replace('"', '\'');
             all.add(json.replaceAll("'ts':\\d+", "'ts':0") + " " + hex(frame));
         }
-        peer.binary.clear();
         return all;
     }
 
     @Test
-    void whoComesBackGetsWhatItMissedInOrderTextAndBytes() {
+    void resumedClientGetsMissedTextAndBytesInOrder() {
         TestPeer ann = test.plain("ann");
-        test.server.room("chat:1").send(BLOB, new byte[] {1});
+        test.server.connections().room("chat:1").send(BLOB, new byte[] {1});
         ann.send("{'type':'$join','room':'chat:1','ref':'1','data':{'history':10}}");
         assertEquals(List.of("{'type':'blob','room':'chat:1','ts':0,'offset':1} 01"), binary(ann));
         String epoch = ann.data("$reply").get("epoch").getAsString();
         ann.cut();
-        test.server.room("chat:1").send(BLOB, new byte[] {2});
-        test.server.room("chat:1").send(SAY, "3");
-        test.server.room("chat:1").send(BLOB, new byte[] {4});
+        test.server.connections().room("chat:1").send(BLOB, new byte[] {2});
+        test.server.connections().room("chat:1").send(SAY, "3");
+        test.server.connections().room("chat:1").send(BLOB, new byte[] {4});
         TestPeer again = test.plain("ann");
         again.send("{'type':'$join','room':'chat:1','ref':'1','data':{'since':['" + epoch + "',1]}}");
         assertEquals(
@@ -260,10 +269,10 @@ class BinaryFrameTest {
     }
 
     @Test
-    void aHistoryIsTextWithThePayloadAsBase64() {
+    void historyIsTextWithThePayloadAsBase64() {
         TestPeer ann = test.plain("ann");
-        test.server.room("chat:1").send(BLOB, new byte[] {-54, -2});
-        test.server.room("chat:1").send(SAY, "x");
+        test.server.connections().room("chat:1").send(BLOB, new byte[] {-54, -2});
+        test.server.connections().room("chat:1").send(SAY, "x");
         ann.send("{'type':'$history','room':'chat:1','ref':'1'}");
         JsonArray messages = ann.data("$reply").getAsJsonArray("messages");
         JsonObject blob = messages.get(0).getAsJsonObject();
@@ -277,13 +286,13 @@ class BinaryFrameTest {
 
     /** A page of 12 KiB of bytes is one of 16 KiB of text. */
     @Test
-    void aHistoryCountsWhatItsRepliesHold() {
+    void historyCountsWhatItsRepliesHold() {
         test.close();
         test = start(
                 Limits.builder().outboundBytes(1 << 16).messageBytes(1 << 14).build());
         TestPeer ann = test.plain("ann");
         for (int i = 0; i < 20; i++) {
-            test.server.room("chat:1").send(BLOB, new byte[1024]);
+            test.server.connections().room("chat:1").send(BLOB, new byte[1024]);
         }
         ann.send("{'type':'$history','room':'chat:1','ref':'1'}");
         JsonObject page = ann.data("$reply");
@@ -297,10 +306,10 @@ class BinaryFrameTest {
         test.close();
         test = start(
                 Limits.builder().outboundBytes(1 << 16).messageBytes(1 << 14).build());
-        Room room = test.server.room("chat:1");
+        Room room = test.server.connections().room("chat:1");
         int header = "{'type':'blob','room':'chat:1','ts':1700000000000,'offset':".length() + 3;
         int ts = Long.toString(test.time.currentTimeMillis()).length() - 13;
-        assertNotNull(room.send(BLOB, new byte[(1 << 15) - header - ts]));
+        assertNotNull(room.send(BLOB, new byte[(1 << 15) - header - ts]).join());
         var refused =
                 assertThrows(RealtimeException.class, () -> room.send(BLOB, new byte[(1 << 15) - header - ts + 1]));
         assertEquals(ErrorCode.TOO_BIG, refused.code());
@@ -311,11 +320,11 @@ class BinaryFrameTest {
 
     private Session session(String user) {
         test.managed(user);
-        return test.server.user(user).sessions().get(0);
+        return test.server.connections().user(user).sessions().get(0);
     }
 
     @Test
-    void aMessageAboveTheLimitClosesWith1009() {
+    void messageAboveTheLimitClosesWith1009() {
         test.close();
         test = start(Limits.builder().messageBytes(1024).build());
         TestPeer ann = test.plain("ann");
@@ -327,14 +336,14 @@ class BinaryFrameTest {
     }
 
     @Test
-    void anEventWithoutAskerIsIgnored() {
+    void binaryEventWithoutRefIsIgnored() {
         TestPeer ann = test.plain("ann");
         send(ann, "{'type':'file'}", 3);
         assertEquals(List.of(), ann.types());
     }
 
     @Test
-    void aNumberedOneCountsAsProcessedInItsTurnAndOnce() {
+    void numberedBytesAreProcessedInOrderAndOnce() {
         TestPeer ann = test.managed("ann");
         send(ann, "{'type':'file','seq':1}", 3);
         ann.send("{'type':'say','seq':2,'data':'a'}");
@@ -360,7 +369,7 @@ class BinaryFrameTest {
             sendRaw(ann, frame);
         }
         test.settle();
-        assertNull(ann.closed);
+        assertNull(ann.closed());
         for (int i = 0; i < 18; i++) {
             sendRaw(ann, frame);
         }
@@ -369,7 +378,7 @@ class BinaryFrameTest {
     }
 
     @Test
-    void theFirstFrameIsHelloAndText() {
+    void firstFrameIsHelloAndText() {
         TestPeer event = test.connect(Protocol.SUBPROTOCOL, "/ws");
         send(event, "{'type':'file'}");
         assertEquals(CloseReason.PROTOCOL_ERROR, event.closeCode());

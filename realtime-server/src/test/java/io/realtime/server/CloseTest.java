@@ -155,7 +155,7 @@ class CloseTest {
         ann.say("{'type':'say','data':'x'}");
         hasBegun.await();
         switch (way) {
-            case "kicked" -> server.user("ann").disconnect("out");
+            case "kicked" -> server.connections().user("ann").disconnect("out");
             case "surplus" -> {
                 Line next = plain("ann");
                 while (ann.closed.get() == null || next.received.isEmpty()) {
@@ -169,7 +169,7 @@ class CloseTest {
 
     /** It would wait for its close as long as the handlers of others run. */
     @Test
-    void loginDuringACloseIsTurnedAwayAtOnce() throws Exception {
+    void loginDuringCloseIsRefused() throws Exception {
         Line ann = plain("ann");
         ann.say("{'type':'say','data':'x'}");
         hasBegun.await();
@@ -204,7 +204,7 @@ class CloseTest {
             @Override
             public void onClose(Session session, CloseReason reason) {
                 blockQuietly();
-                server.room("lobby").send(SAY, "left"); // throws when the server is closed
+                server.connections().room("lobby").send(SAY, "left"); // throws when the server is closed
                 sent.complete(null);
             }
         }));
@@ -271,7 +271,7 @@ class CloseTest {
         };
         ann.say("{'type':'empty','seq':1}");
         isSending.await();
-        server.user("ann").disconnect("out");
+        server.connections().user("ann").disconnect("out");
         assertEquals(
                 1, ann.received.stream().filter(frame -> frame.contains("$ack")).count(), ann.received::toString);
     }

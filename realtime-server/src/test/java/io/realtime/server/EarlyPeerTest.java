@@ -10,10 +10,8 @@ import io.realtime.server.internal.TestServer;
 import io.realtime.server.internal.TestServer.TestPeer;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.RejectedExecutionException;
 import org.junit.jupiter.api.AfterEach;
@@ -25,8 +23,6 @@ class EarlyPeerTest {
 
     private final List<String> handled = new ArrayList<>();
     private final List<String> asked = new ArrayList<>();
-    private final ArrayDeque<Runnable> held = new ArrayDeque<>();
-    private boolean holding;
     private boolean rejecting;
     private CompletableFuture<Authentication> answer = new CompletableFuture<>();
     private final TestServer test = new TestServer(
@@ -40,11 +36,7 @@ class EarlyPeerTest {
         if (rejecting) {
             throw new RejectedExecutionException("expected in the log");
         }
-        if (holding) {
-            held.add(task);
-        } else {
-            test.time.execute(task);
-        }
+        test.executor.execute(task);
     }
 
     @AfterEach
@@ -80,7 +72,7 @@ class EarlyPeerTest {
         TestPeer peer = hello("x".repeat(8_000));
         peer.send(say(4_000));
         peer.send(say(3_000));
-        assertNull(peer.closed);
+        assertNull(peer.closed());
         peer.send(say(1_000));
         assertEquals(CloseReason.OVERLOADED, peer.closeCode());
     }
@@ -98,7 +90,7 @@ class EarlyPeerTest {
     void earlyMessagesMayTake16KiBAndNotAByteMore() {
         TestPeer most = early(16 * 1024);
         TestPeer more = early(16 * 1024 + 1);
-        assertNull(most.closed);
+        assertNull(most.closed());
         assertEquals(CloseReason.OVERLOADED, more.closeCode());
     }
 
@@ -106,15 +98,13 @@ class EarlyPeerTest {
     @Test
     void messageAfterTheEndOfTheTokenIsNotHandled() {
         answer.complete(
-                new Authentication("ann", Map.of(), Instant.ofEpochMilli(test.time.currentTimeMillis() + 10_000)));
+                Authentication.of("ann").withExpiry(Instant.ofEpochMilli(test.time.currentTimeMillis() + 10_000)));
         TestPeer peer = test.plain("ann");
-        holding = true;
+        test.executor.hold();
         test.time.advance(Duration.ofSeconds(10));
-        assertNull(peer.closed);
+        assertNull(peer.closed());
         peer.send(say(3));
-        holding = false;
-        held.forEach(test.time::execute);
-        test.settle();
+        test.release();
         assertEquals(CloseReason.TOKEN_EXPIRED, peer.closeCode());
         assertEquals(List.of(), handled);
     }
@@ -123,7 +113,7 @@ class EarlyPeerTest {
     void shortEarlyMessagesCountForMoreThanTheirText() {
         TestPeer peer = hello("ann");
         for (int i = 0; i < 100; i++) {
-            peer.sendRaw("{\"type\":\"say\",\"data\":\"\"}");
+            peer.post("{'type':'say','data':''}");
         }
         test.settle();
         assertEquals(CloseReason.OVERLOADED, peer.closeCode());
@@ -137,12 +127,12 @@ class EarlyPeerTest {
         test.settle();
         peer.next("$welcome");
         peer.send(say(60_000));
-        assertNull(peer.closed);
+        assertNull(peer.closed());
         assertEquals(List.of("xxx", "x".repeat(60_000)), handled);
     }
 
     @Test
-    void plainPeerMaySendLongMessagesOnceWelcome() {
+    void plainPeerMaySendLongMessagesOnceWelcomed() {
         answer.complete(Authentication.of("ann"));
         TestPeer peer = test.plain("ann");
         peer.send(say(60_000));
@@ -151,15 +141,13 @@ class EarlyPeerTest {
 
     @Test
     void peerThatLeftIsNotAuthenticated() {
-        holding = true;
+        test.executor.hold();
         TestPeer left = hello("left");
         TestPeer stays = hello("stays");
         left.cut();
-        holding = false;
-        held.forEach(test.time::execute);
-        test.settle();
+        test.release();
         assertEquals(List.of("stays"), asked);
-        assertNull(stays.closed);
+        assertNull(stays.closed());
     }
 
     @Test
@@ -202,14 +190,13 @@ class EarlyPeerTest {
         answer.complete(Authentication.of("ann"));
         TestPeer peer = test.plain("ann");
         assertEquals(0, test.server.stats().rejections());
-        holding = true;
+        test.executor.hold();
         peer.send(say(1));
         assertEquals(1, test.server.stats().handlersWaiting());
         assertEquals(1, test.server.stats().waiting());
         test.time.advance(Duration.ofSeconds(6));
         assertEquals("handlers: 1 wait for a thread, 0 busy, for more than 5 s", test.server.problem());
-        holding = false;
-        held.forEach(test.time::execute);
+        test.executor.release();
         test.time.advance(Duration.ofSeconds(1));
         assertNull(test.server.problem());
         assertEquals(List.of("x"), handled);

@@ -2,7 +2,7 @@ package io.realtime.server;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertNotEquals;
-import static org.junit.jupiter.api.Assertions.assertNotNull;
+import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
@@ -153,10 +153,10 @@ class ExtremeLimitsTest {
             first.send("{'type':'$hello','data':{'token':'ann','client':'client-of-ann-0123456789'}}");
             String secret = first.data("$welcome").get("session").getAsString();
             for (int seq = 1; seq <= 5; seq++) { // at once, so that they wait for each other
-                first.sendRaw("{\"type\":\"echo\",\"ref\":\"" + seq + "\",\"seq\":" + seq + ",\"data\":\"x\"}");
+                first.post("{'type':'echo','ref':'" + seq + "','seq':" + seq + ",'data':'x'}");
             }
             test.settle();
-            assertEquals(5, first.types().stream().filter("$reply"::equals).count(), first.received::toString);
+            assertEquals(5, first.types().stream().filter("$reply"::equals).count(), first.received()::toString);
             first.cut();
             TestPeer again = test.connect("realtime.v1", "/ws");
             again.send("{'type':'$hello','data':{'token':'ann','client':'client-of-ann-0123456789','session':'" + secret
@@ -172,7 +172,7 @@ class ExtremeLimitsTest {
             rooms.asMap()
                     .forEach((name, answer) ->
                             assertTrue(answer.getAsJsonObject().has("epoch"), rooms::toString));
-            assertEquals(null, again.closed);
+            assertEquals(null, again.closed());
         }
     }
 
@@ -185,11 +185,11 @@ class ExtremeLimitsTest {
         }
         try (TestServer test = start(limits)) {
             TestPeer peer = test.connect("realtime.v1", "/ws");
-            assertNotNull(peer.connection, () -> "no connection: " + peer.failed);
-            if (peer.closed == null) {
+            assertNull(peer.failure());
+            if (peer.closed() == null) {
                 peer.send("{'type':'$hello','data':{'token':'ann','client':'client-of-ann-0123456789'}}");
             }
-            CloseReason closed = peer.closed;
+            CloseReason closed = peer.closed();
             if (closed == null) {
                 peer.next("$welcome");
             } else {

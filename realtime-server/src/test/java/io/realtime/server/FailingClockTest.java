@@ -105,7 +105,7 @@ class FailingClockTest {
     }
 
     private Session session() {
-        return server.user("ann").sessions().get(0);
+        return server.connections().user("ann").sessions().get(0);
     }
 
     private static int closeCode(Line line) {
@@ -121,7 +121,7 @@ class FailingClockTest {
     }
 
     @Test
-    void resumptionThatFailsClosesWith1011AndKeepsTheSession() {
+    void resumptionThatFailsClosesWith1011AndKeepsSession() {
         Line ann = hello("");
         ann.abort();
         failsBehindProof = true;

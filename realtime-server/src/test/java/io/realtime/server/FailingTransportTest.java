@@ -69,7 +69,7 @@ class FailingTransportTest {
     }
 
     @Test
-    void startThatFailsNamesTheAddressAndTheTransportsReason() throws IOException {
+    void startThatFailsNamesAddressAndTransportsReason() throws IOException {
         for (String reason : List.of("Permission denied", "Address already in use", "whatever the system says")) {
             ServerTransport unbound = mock(ServerTransport.class);
             doThrow(new BindException(reason)).when(unbound).start(any(), any());
@@ -147,11 +147,11 @@ class FailingTransportTest {
     void memberThatWouldMissAMessageIsCutBeforeTheNext() {
         TestPeer ann = test.managed("ann");
         ann.send("{'type':'$join','room':'news','ref':'1'}");
-        test.server.room("news").send(NEWS, 1);
+        test.server.connections().room("news").send(NEWS, 1);
         test.settle();
         fails.set(true);
-        test.server.room("news").send(NEWS, 2);
-        test.server.room("news").send(NEWS, 3);
+        test.server.connections().room("news").send(NEWS, 2);
+        test.server.connections().room("news").send(NEWS, 3);
         test.settle();
         assertEquals(1, ann.next("news").get("data").getAsInt());
         assertFalse(ann.types().contains("news"), "what comes behind the gap");
@@ -165,8 +165,8 @@ class FailingTransportTest {
         TestPeer ann = test.managed("ann");
         ann.send("{'type':'$join','room':'news','ref':'1'}");
         failsToLag.set(true);
-        test.server.room("news").send(NEWS, 1);
-        test.server.room("news").send(NEWS, 2);
+        test.server.connections().room("news").send(NEWS, 1);
+        test.server.connections().room("news").send(NEWS, 2);
         test.settle();
         assertFalse(ann.types().contains("news"), "what comes behind the gap");
         assertEquals(CloseReason.ABNORMAL, ann.closeCode());
@@ -181,12 +181,12 @@ class FailingTransportTest {
         }
         fails.set(true);
         for (int i = 0; i < 3; i++) {
-            test.server.room("news").send(NEWS, i);
+            test.server.connections().room("news").send(NEWS, i);
         }
         test.settle();
         assertEquals(0, ann.types().stream().filter("news"::equals).count());
         assertEquals(3, bob.types().stream().filter("news"::equals).count());
-        assertNull(bob.closed);
+        assertNull(bob.closed());
     }
 
     /** A welcome leaves with what follows it. */
@@ -242,7 +242,7 @@ class FailingTransportTest {
         ann.send("{'type':'$join','room':'news','ref':'1'}");
         ann.cut();
         sent.set(0);
-        test.server.room("news").send(NEWS, 1);
+        test.server.connections().room("news").send(NEWS, 1);
         test.settle();
         assertEquals(0, sent.get());
     }

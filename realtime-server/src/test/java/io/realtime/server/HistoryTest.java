@@ -46,7 +46,7 @@ class HistoryTest {
 
     private void publish(int count, UnaryOperator<Room> to) {
         IntStream.range(0, count)
-                .forEach(i -> to.apply(test.server.room("chat:1")).send(SAID, "x"));
+                .forEach(i -> to.apply(test.server.connections().room("chat:1")).send(SAID, "x"));
     }
 
     private void publishForOthers(int count) {
@@ -76,7 +76,7 @@ class HistoryTest {
     }
 
     @Test
-    void aPageSaysWhereTheNextOneBegins() {
+    void pageSaysWhereTheNextOneBegins() {
         publish(5);
         assertPage(offsets(4, 5), true, 4, 0, history("'limit':2"));
         assertPage(offsets(2, 3), true, 2, 0, history("'limit':2,'before':4"));
@@ -86,7 +86,7 @@ class HistoryTest {
     }
 
     @Test
-    void aPageOfMessagesForOthersIsEmptyAndSaysWhereTheNextOneBegins() {
+    void pageOfMessagesForOthersIsEmptyAndSaysWhereNextOneBegins() {
         publish(1);
         publishForOthers(7);
         assertPage(List.of(), true, 4, 0, history("'limit':5"));
@@ -96,15 +96,16 @@ class HistoryTest {
     }
 
     @Test
-    void aPageThatBytesEndSaysWhereTheNextOneBegins() {
-        IntStream.range(0, 4).forEach(i -> test.server.room("chat:1").send(SAID, "x".repeat(7_000)));
+    void pageThatBytesEndSaysWhereTheNextOneBegins() {
+        IntStream.range(0, 4)
+                .forEach(i -> test.server.connections().room("chat:1").send(SAID, "x".repeat(7_000)));
         assertPage(offsets(3, 4), true, 3, 0, history(""));
         assertPage(offsets(1, 2), true, 2, 0, history("'after':0"));
         assertPage(offsets(3, 4), false, 4, 0, history("'after':2"));
     }
 
     @Test
-    void aPageNamesTheFloorOfWhatIsKept() {
+    void pageNamesTheFloorOfWhatIsKept() {
         publish(14);
         assertPage(offsets(5, 6), true, 6, 4, history("'limit':2,'after':1"));
         assertPage(offsets(5, 6), false, 5, 4, history("'limit':9,'before':7"));
@@ -115,7 +116,7 @@ class HistoryTest {
     }
 
     @Test
-    void anEmptyLogHasAPageToo() {
+    void emptyLogHasAPageToo() {
         assertPage(List.of(), false, 1, 0, history(""));
         assertPage(List.of(), false, 0, 0, history("'after':0"));
         assertPage(List.of(), false, 7, 0, history("'after':7"));
@@ -157,7 +158,7 @@ class HistoryTest {
     }
 
     @Test
-    void aClientMayNestNoDeeperThanThirtyTwo() {
+    void clientMayNestNoDeeperThanThirtyTwo() {
         String deep = "[".repeat(32) + "]".repeat(32);
         assertEquals("bad_message", ann.errorOf("{'type':'$history','room':'chat:1','ref':'h','data':" + deep + "}"));
         assertTrue(ann.types().isEmpty());

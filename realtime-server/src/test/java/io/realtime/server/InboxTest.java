@@ -35,7 +35,7 @@ class InboxTest {
 
     private void note(String... texts) {
         for (String text : texts) {
-            test.server.user("ann").send(NOTE, text);
+            test.server.connections().user("ann").send(NOTE, text);
         }
         test.settle();
     }
@@ -63,7 +63,7 @@ class InboxTest {
     }
 
     @Test
-    void whatNoDeviceHasSeenWaitsForTheNextOne() {
+    void unseenInboxMessagesWaitForTheNextDevice() {
         note("a", "b");
         TestPeer phone = device("phone");
         assertEquals(List.of("a", "b"), notes(phone));
@@ -111,10 +111,10 @@ class InboxTest {
     }
 
     @Test
-    void messageThatLeavesADeviceOutIsNotSeenByItsAcknowledgement() {
+    void messageThatLeavesDeviceOutIsNotSeenByItsAcknowledgement() {
         TestPeer phone = device("phone");
         Session session = test.server.connections().sessions().iterator().next();
-        test.server.user("ann").inbox().except(session).send(NOTE, "for the others");
+        test.server.connections().user("ann").inbox().except(session.id()).send(NOTE, "for the others");
         note("for all");
         assertEquals(List.of("for all"), notes(phone));
         acknowledge(phone, 2);
@@ -124,7 +124,7 @@ class InboxTest {
     @Test
     void messageThatPassedNoFilterHoldsNoAcknowledgement() {
         TestPeer phone = device("phone");
-        test.server.user("ann").inbox().filter(session -> false).send(NOTE, "for nobody");
+        test.server.connections().user("ann").inbox().filter(session -> false).send(NOTE, "for nobody");
         note("for all");
         assertEquals(List.of("for all"), notes(phone));
         acknowledge(phone, 2);
@@ -132,12 +132,32 @@ class InboxTest {
     }
 
     @Test
-    void filteredMessageHoldsAnAcknowledgementWhileItsDeviceMayCome() {
+    void messageOnlyForUnknownSessionsHoldsNoAcknowledgement() {
+        TestPeer phone = device("phone");
+        test.server.connections().user("ann").inbox().only("of nobody").send(NOTE, "for nobody");
+        note("for all");
+        assertEquals(List.of("for all"), notes(phone));
+        acknowledge(phone, 2);
+        assertEquals(List.of(), notes(device("laptop")));
+    }
+
+    @Test
+    void taggedMessageHoldsAcknowledgementForLaterDevices() {
+        TestPeer phone = device("phone");
+        test.server.connections().user("ann").inbox().having("kind", "laptop").send(NOTE, "for laptops");
+        note("for all");
+        assertEquals(List.of("for all"), notes(phone));
+        acknowledge(phone, 2);
+        assertEquals(List.of("for all"), notes(device("tablet")), "held for a laptop");
+    }
+
+    @Test
+    void filteredMessageHoldsAcknowledgementWhileItsDeviceMayCome() {
         TestPeer phone = device("phone");
         Session ofPhone = test.server.connections().sessions().iterator().next();
         TestPeer laptop = device("laptop");
         phone.cut();
-        test.server.user("ann").inbox().filter(ofPhone::equals).send(NOTE, "for the phone");
+        test.server.connections().user("ann").inbox().filter(ofPhone::equals).send(NOTE, "for the phone");
         note("for all");
         assertEquals(List.of("for all"), notes(laptop));
         acknowledge(laptop, 2);
@@ -148,7 +168,7 @@ class InboxTest {
     }
 
     @Test
-    void deviceThatComesFromAnotherEpochIsToldAndGetsWhatNobodyHasSeen() {
+    void deviceFromAnotherEpochGetsUnseenMessages() {
         note("a");
         TestPeer phone = device("phone", ",'session':'gone','positions':{'@user':['before',7]}");
         JsonObject at = phone.data("$welcome").getAsJsonObject("rooms").getAsJsonObject("@user");
@@ -180,7 +200,7 @@ class InboxTest {
         TestPeer phone = device("phone");
         assertEquals("bad_data", phone.errorOf("{'type':'$ack'}"));
         assertEquals("bad_data", phone.errorOf("{'type':'$ack','data':{'offset':'two'}}"));
-        assertNull(phone.closed);
+        assertNull(phone.closed());
     }
 
     @Test

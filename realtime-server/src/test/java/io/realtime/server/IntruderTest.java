@@ -16,7 +16,6 @@ import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -74,12 +73,11 @@ class IntruderTest {
     }
 
     @Test
-    void tokenOfAnotherUserDoesNotRefreshTheSessionOrChangeItsUser() {
+    void tokenOfAnotherUserDoesNotRefreshSessionOrChangeItsUser() {
         test.close();
-        test = start(credentials -> CompletableFuture.completedFuture(new Authentication(
-                String.valueOf(credentials.token()),
-                Map.of(),
-                Instant.ofEpochMilli(test.time.currentTimeMillis() + 60_000))));
+        test = start(
+                credentials -> CompletableFuture.completedFuture(Authentication.of(String.valueOf(credentials.token()))
+                        .withExpiry(Instant.ofEpochMilli(test.time.currentTimeMillis() + 60_000))));
         TestPeer ann = test.managed("ann");
         test.time.advance(Duration.ofSeconds(30));
         assertEquals("unauthorized", ann.errorOf("{'type':'$auth','ref':'1','data':{'token':'bob'}}"));
@@ -96,7 +94,7 @@ class IntruderTest {
         ann.send("{'type':'say','data':'who am I'}");
         assertEquals(CloseReason.PROTOCOL_ERROR, ann.closeCode());
         assertEquals(List.of(), handled);
-        assertFalse(test.server.user("bob").isOnline());
+        assertFalse(test.server.connections().user("bob").isOnline());
     }
 
     /** Whatever the join rule says: here it allows everything. */
@@ -106,19 +104,19 @@ class IntruderTest {
     void inboxesAreNoRoomsToJoinOrToSendTo(String name) {
         TestPeer bob = test.managed("bob");
         TestPeer ann = test.managed("ann");
-        String room =
-                name.replace("BOB", test.server.user("bob").sessions().get(0).id());
-        test.server.user("bob").send(NEWS, "for bob alone");
+        String room = name.replace(
+                "BOB", test.server.connections().user("bob").sessions().get(0).id());
+        test.server.connections().user("bob").send(NEWS, "for bob alone");
         test.settle();
         assertEquals("bad_data", ann.errorOf("{'type':'$join','ref':'1','room':'" + room + "'}"));
         assertEquals("bad_data", ann.errorOf("{'type':'$leave','ref':'2','room':'" + room + "'}"));
         assertEquals("forbidden", ann.errorOf("{'type':'say','ref':'3','room':'" + room + "','data':'x'}"));
         ann.send("{'type':'$history','ref':'4','room':'" + room + "'}");
-        JsonObject answer = ann.received.get(ann.received.size() - 1);
+        JsonObject answer = ann.received().get(ann.received().size() - 1);
         assertFalse(answer.toString().contains("for bob alone"), answer.toString());
         assertEquals("for bob alone", bob.next("news").get("data").getAsString());
-        assertTrue(ann.received.stream().noneMatch(frame -> frame.toString().contains("for bob alone")));
+        assertTrue(ann.received().stream().noneMatch(frame -> frame.toString().contains("for bob alone")));
         assertEquals(List.of(), handled);
-        assertNull(ann.closed);
+        assertNull(ann.closed());
     }
 }

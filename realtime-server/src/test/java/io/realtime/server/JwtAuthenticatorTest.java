@@ -323,7 +323,7 @@ class JwtAuthenticatorTest {
 
     @Test
     @SuppressWarnings("NullAway") // what a setting that is missing gives
-    void issuerOrAudienceThatIsMissingInTheConfigurationDoesNotMeanAny() {
+    void issuerOrAudienceThatIsMissingInConfigurationDoesNotMeanAny() {
         assertThrows(NullPointerException.class, () -> hmac.issuer(null));
         assertThrows(NullPointerException.class, () -> hmac.audience(null));
     }

@@ -7,10 +7,8 @@ import com.google.gson.JsonObject;
 import io.realtime.Event;
 import io.realtime.server.internal.TestServer;
 import io.realtime.server.internal.TestServer.TestPeer;
-import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Queue;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.UnaryOperator;
 import org.junit.jupiter.api.AfterEach;
@@ -21,31 +19,12 @@ class KickDuringRuleTest {
     private static final Event<String> SAY = Event.of("say", String.class);
 
     private final List<String> handled = new ArrayList<>();
-    private final Queue<Runnable> held = new ArrayDeque<>();
-    private boolean holding;
     private TestServer test = start(builder -> builder);
 
     private TestServer start(UnaryOperator<RealtimeServer.Builder> rule) {
         return new TestServer(
                 TestServer::byName,
-                builder -> rule.apply(builder)
-                        .executor(this::execute)
-                        .on(SAY, (session, message) -> handled.add(message.data())));
-    }
-
-    private void execute(Runnable task) {
-        if (holding) {
-            held.add(task);
-        } else {
-            test.time.execute(task);
-        }
-    }
-
-    private void release() {
-        holding = false;
-        held.forEach(test.time::execute);
-        held.clear();
-        test.settle();
+                builder -> rule.apply(builder).on(SAY, (session, message) -> handled.add(message.data())));
     }
 
     @AfterEach
@@ -56,14 +35,14 @@ class KickDuringRuleTest {
     /** Has a client send three messages; the first one waits for its rule. */
     private void sendThree() {
         TestPeer ann = test.managed("ann");
-        ann.sendRaw("{\"type\":\"say\",\"room\":\"chat\",\"seq\":1,\"data\":\"one\"}");
-        ann.sendRaw("{\"type\":\"say\",\"room\":\"chat\",\"data\":\"unnumbered\"}");
-        ann.sendRaw("{\"type\":\"say\",\"room\":\"chat\",\"seq\":2,\"data\":\"two\"}");
+        ann.post("{'type':'say','room':'chat','seq':1,'data':'one'}");
+        ann.post("{'type':'say','room':'chat','data':'unnumbered'}");
+        ann.post("{'type':'say','room':'chat','seq':2,'data':'two'}");
         test.settle();
     }
 
     private void kick() {
-        test.server.connections().disconnectUser("ann", "out");
+        test.server.connections().user("ann").disconnect("out");
     }
 
     private void assertNothingHandled() {
@@ -146,15 +125,15 @@ class KickDuringRuleTest {
     }
 
     @Test
-    void messageIsDroppedWhileItWaitsForAThreadAfterAnAsyncRule() {
+    void messageIsDroppedWhileItWaitsForThreadAfterAsyncRule() {
         CompletableFuture<Boolean> answer = new CompletableFuture<>();
         test = start(builder -> builder.allowSendAsync((session, event, room) -> answer));
         sendThree();
-        holding = true;
+        test.executor.hold();
         answer.complete(true);
-        assertEquals(1, held.size());
+        assertEquals(1, test.executor.size());
         kick();
-        release();
+        test.release();
         assertNothingHandled();
     }
 
@@ -165,8 +144,8 @@ class KickDuringRuleTest {
             return true;
         }));
         TestPeer ann = test.plain("ann");
-        ann.sendRaw("{\"type\":\"say\",\"room\":\"chat\",\"data\":\"one\"}");
-        ann.sendRaw("{\"type\":\"say\",\"room\":\"chat\",\"data\":\"two\"}");
+        ann.post("{'type':'say','room':'chat','data':'one'}");
+        ann.post("{'type':'say','room':'chat','data':'two'}");
         test.settle();
         assertEquals(List.of(), handled);
         assertEquals(0, test.server.stats().waiting());
@@ -177,8 +156,8 @@ class KickDuringRuleTest {
         test = start(builder -> builder.allowSend((session, event, room) -> true)
                 .on(Event.of("kick", String.class), (session, message) -> kick()));
         TestPeer ann = test.managed("ann");
-        ann.sendRaw("{\"type\":\"kick\",\"seq\":1,\"data\":\"me\"}");
-        ann.sendRaw("{\"type\":\"say\",\"seq\":2,\"data\":\"two\"}");
+        ann.post("{'type':'kick','seq':1,'data':'me'}");
+        ann.post("{'type':'say','seq':2,'data':'two'}");
         test.settle();
         assertEquals(List.of(), handled);
         assertEquals(0, test.server.stats().waiting());

@@ -62,7 +62,7 @@ class LastAcknowledgementTest {
     private void end(Way way) {
         switch (way) {
             case CLOSE -> test.server.close(Duration.ZERO);
-            case DISCONNECT -> test.server.user("ann").disconnect("out");
+            case DISCONNECT -> test.server.connections().user("ann").disconnect("out");
             case SURPLUS -> test.plain("ann");
         }
         test.settle();
@@ -88,7 +88,7 @@ class LastAcknowledgementTest {
         TestPeer ann = test.managed("ann");
         test.network.stallClients(true);
         for (int i = 0; i < 12; i++) {
-            test.server.user("ann").send(SAY, "x".repeat(1000));
+            test.server.connections().user("ann").send(SAY, "x".repeat(1000));
         }
         ann.send("{'type':'say','seq':1,'data':'handled'}");
         return ann;
@@ -125,11 +125,11 @@ class LastAcknowledgementTest {
 
     /** What a session acknowledges that is not the one which was disconnected: its client came back meanwhile. */
     @Test
-    void nextSessionAcknowledgesARefusalBehindIt() {
+    void nextSessionAcknowledgesARefusalAfterIt() {
         TestPeer ann = test.managed("ann");
         TestPeer[] anew = new TestPeer[1];
         during.add(() -> {
-            test.server.user("ann").disconnect("out");
+            test.server.connections().user("ann").disconnect("out");
             anew[0] = test.managed("ann");
         });
         ann.send("{'type':'say','seq':1,'data':'refused'}");

@@ -12,10 +12,8 @@ import io.realtime.server.internal.TestServer;
 import io.realtime.server.internal.TestServer.TestPeer;
 import java.time.Duration;
 import java.time.Instant;
-import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -27,13 +25,10 @@ class LateHandlingTest {
 
     private final List<String> handled = new ArrayList<>();
     private final List<String> said = new ArrayList<>();
-    private final ArrayDeque<Runnable> held = new ArrayDeque<>();
-    private boolean holding;
     private Runnable behind = () -> {}; // at the end of each handler
     private final TestServer test = new TestServer(
             this::authenticate,
-            builder -> builder.executor(this::execute)
-                    .allowJoin((session, room) -> room.startsWith("chat:"))
+            builder -> builder.allowJoin((session, room) -> room.startsWith("chat:"))
                     .on(SAY, (session, message) -> {
                         handled.add(message.data() + (message.isRedelivered() ? "*" : ""));
                         if (message.room() != null) {
@@ -45,7 +40,7 @@ class LateHandlingTest {
 
     @AfterEach
     void close() {
-        release();
+        test.release();
         test.close();
     }
 
@@ -57,28 +52,7 @@ class LateHandlingTest {
         }
         Instant end = Instant.ofEpochMilli(test.time.currentTimeMillis() + 10_000);
         String user = token.substring(0, token.indexOf('-'));
-        return CompletableFuture.completedFuture(new Authentication(user, Map.of(), end));
-    }
-
-    private void execute(Runnable task) {
-        if (holding) {
-            held.add(task);
-        } else {
-            test.time.execute(task);
-        }
-    }
-
-    /** Lets new tasks pass, while those that were held wait on. */
-    private void letNewcomersPass() {
-        holding = false;
-    }
-
-    private void release() {
-        holding = false;
-        while (!held.isEmpty()) {
-            held.remove().run();
-        }
-        test.settle();
+        return CompletableFuture.completedFuture(Authentication.of(user).withExpiry(end));
     }
 
     private TestPeer hello(String more) {
@@ -103,7 +77,7 @@ class LateHandlingTest {
     }
 
     private static void say(TestPeer peer, long seq, String text) {
-        peer.sendRaw("{\"type\":\"say\",\"room\":\"chat:1\",\"seq\":" + seq + ",\"data\":\"" + text + "\"}");
+        peer.post("{'type':'say','room':'chat:1','seq':" + seq + ",'data':'" + text + "'}");
     }
 
     @Test
@@ -111,9 +85,9 @@ class LateHandlingTest {
         TestPeer ann = hello("");
         ann.send("{'type':'$auth','ref':'a','data':{'token':'ann-for-10s'}}");
         ann.next("$reply");
-        holding = true;
+        test.executor.hold();
         test.time.advance(Duration.ofSeconds(10));
-        letNewcomersPass();
+        test.executor.pass();
         for (int i = 1; i <= 12; i++) {
             say(ann, i, "too late");
             test.time.advance(Duration.ofSeconds(10));
@@ -122,25 +96,25 @@ class LateHandlingTest {
             ann.ping();
             test.time.advance(Duration.ofSeconds(10));
         }
-        release();
+        test.release();
         assertEquals(CloseReason.TOKEN_EXPIRED, ann.closeCode());
     }
 
     // ---------------------------------------------------------------- the connection is gone
 
     @Test
-    void joinOfALostConnectionMakesAMemberForWhatWasSentBehindItAndIsNotAnsweredOnTheNext() {
+    void joinOfLostConnectionTakesEffectWithoutReply() {
         TestPeer ann = hello("");
         JsonObject welcome = ann.data("$welcome");
-        holding = true;
+        test.executor.hold();
         ann.send("{'type':'$join','room':'chat:1','ref':'1'}");
         say(ann, 1, "m");
         test.settle();
         ann.cut();
-        letNewcomersPass();
+        test.executor.pass();
         TestPeer again = resume(welcome, "");
         assertFalse(again.data("$welcome").getAsJsonObject("rooms").has("chat:1"));
-        release();
+        test.release();
         assertEquals(List.of("m"), handled);
         assertEquals(List.of("m"), said, "sent as a member");
         assertEquals(List.of(), again.types(), "it does not know where the room begins");
@@ -153,33 +127,33 @@ class LateHandlingTest {
     void roomOfALostJoinStandsInTheNextWelcome() {
         TestPeer ann = hello("");
         JsonObject welcome = ann.data("$welcome");
-        holding = true;
+        test.executor.hold();
         ann.send("{'type':'$join','room':'chat:1','ref':'1'}");
         ann.cut();
-        release();
+        test.release();
         TestPeer again = resume(welcome, "");
         assertTrue(again.data("$welcome").getAsJsonObject("rooms").has("chat:1"));
         assertEquals(List.of(), again.types());
     }
 
     @Test
-    void leaveHistoryAndAuthOfALostConnectionAreNotAnsweredOnTheNextAndDoNothing() {
+    void leaveHistoryAndAuthOfLostConnectionDoNothing() {
         TestPeer ann = member();
         JsonObject welcome = ann.data("$welcome");
-        holding = true;
+        test.executor.hold();
         ann.send("{'type':'$leave','room':'chat:1','ref':'1'}");
         ann.send("{'type':'$history','room':'chat:1','ref':'2'}");
         ann.send("{'type':'$history','room':'secret','ref':'3'}");
         ann.send("{'type':'$auth','ref':'4','data':{'token':'ann-for-10s'}}");
         ann.send("{'type':'$auth','ref':'5','data':{'token':'bad'}}");
         ann.cut();
-        letNewcomersPass();
+        test.executor.pass();
         TestPeer again = resume(welcome, "");
         again.next("$welcome");
-        release();
+        test.release();
         test.time.advance(Duration.ofSeconds(20));
         assertEquals(List.of(), again.types());
-        assertNull(again.closed, "the token of this connection does not expire");
+        assertNull(again.closed(), "the token of this connection does not expire");
         assertTrue(session().isIn("chat:1"));
     }
 
@@ -190,7 +164,7 @@ class LateHandlingTest {
         TestPeer ann = member();
         say(ann, 1, "before");
         test.settle();
-        holding = true;
+        test.executor.hold();
         say(ann, 2, "two");
         ann.send("{'type':'say','room':'chat:1','data':'unnumbered'}");
         say(ann, 3, "three");
@@ -198,12 +172,12 @@ class LateHandlingTest {
         assertEquals(3, test.server.stats().waiting());
         say(ann, 4, "four"); // on its way when the session ends
         session().disconnect("out");
-        assertEquals(0, test.server.room("chat:1").size(), "at once");
+        assertEquals(0, test.server.connections().room("chat:1").localMembers().size(), "at once");
         assertEquals(0, test.server.stats().sessions());
         assertEquals(0, test.server.stats().waiting());
         test.settle();
         assertEquals(CloseReason.KICKED, ann.closeCode());
-        release();
+        test.release();
         test.time.advance(Duration.ofSeconds(1));
         assertEquals(List.of("before"), handled);
 
@@ -221,7 +195,7 @@ class LateHandlingTest {
     @Test
     void helloAfterADisconnectIsANewLogin() {
         TestPeer open = test.connect("realtime.v1", "/ws");
-        test.server.connections().disconnectUser("ann", "out");
+        test.server.connections().user("ann").disconnect("out");
         open.send("{'type':'$hello','data':{'token':'ann','client':'c-0123456789012345'}}");
         assertFalse(open.data("$welcome").get("resumed").getAsBoolean());
     }
@@ -229,32 +203,32 @@ class LateHandlingTest {
     @Test
     void sessionThatExpiresHandlesWhatWaits() {
         TestPeer ann = member();
-        holding = true;
+        test.executor.hold();
         say(ann, 1, "one");
         say(ann, 2, "two");
         test.settle();
         ann.cut();
         test.time.advance(Duration.ofMinutes(6));
-        assertEquals(1, test.server.room("chat:1").size());
-        release();
+        assertEquals(1, test.server.connections().room("chat:1").localMembers().size());
+        test.release();
         assertEquals(List.of("one", "two"), handled);
         assertEquals(List.of("one", "two"), said, "sent as the member that it was");
-        assertEquals(0, test.server.room("chat:1").size());
+        assertEquals(0, test.server.connections().room("chat:1").localMembers().size());
         assertEquals(0, test.server.stats().sessions());
     }
 
     @Test
     void kickEndsASessionThatIsDraining() {
         TestPeer ann = member();
-        holding = true;
+        test.executor.hold();
         say(ann, 1, "one");
         test.settle();
         ann.cut();
         test.time.advance(Duration.ofMinutes(6));
         session().disconnect("out");
-        assertEquals(0, test.server.room("chat:1").size());
+        assertEquals(0, test.server.connections().room("chat:1").localMembers().size());
         assertEquals(0, test.server.stats().sessions());
-        release();
+        test.release();
         assertEquals(List.of(), handled);
     }
 
@@ -262,16 +236,16 @@ class LateHandlingTest {
     void kickOfAReplacedSessionEndsItsSuccessor() {
         TestPeer old = member();
         Session replaced = session();
-        holding = true;
+        test.executor.hold();
         say(old, 1, "one");
         test.settle();
-        letNewcomersPass();
+        test.executor.pass();
         TestPeer anew = hello("");
         anew.next("$welcome");
         replaced.disconnect("out");
         test.settle();
         assertEquals(CloseReason.KICKED, anew.closeCode());
-        release();
+        test.release();
         assertEquals(List.of(), handled);
         assertEquals(0, test.server.stats().sessions());
     }
@@ -279,9 +253,9 @@ class LateHandlingTest {
     @Test
     void sessionThatIsKickedWithNothingToHandleLeavesItsRoomsAtOnce() {
         TestPeer ann = member();
-        holding = true;
+        test.executor.hold();
         session().disconnect("out");
-        assertEquals(0, test.server.room("chat:1").size());
+        assertEquals(0, test.server.connections().room("chat:1").localMembers().size());
         assertEquals(0, test.server.stats().sessions());
         test.settle();
         assertEquals(CloseReason.KICKED, ann.closeCode());
@@ -294,40 +268,40 @@ class LateHandlingTest {
         test.settle();
         say(ann, 1, "one"); // a repeat is received and done with at once
         test.settle();
-        holding = true;
+        test.executor.hold();
         session().disconnect("out");
         assertEquals(0, test.server.stats().sessions());
         assertEquals(List.of("one"), handled);
     }
 
     @Test
-    void acknowledgementOfWhatAnEarlierSessionReceivedReachesTheNewOne() {
+    void acknowledgementOfWhatEarlierSessionReceivedReachesNewOne() {
         TestPeer old = member();
-        holding = true;
+        test.executor.hold();
         say(old, 1, "one");
         say(old, 2, "two");
         test.settle();
-        letNewcomersPass();
+        test.executor.pass();
         TestPeer anew = hello("");
         assertEquals(0, anew.data("$welcome").get("seq").getAsLong());
-        release();
+        test.release();
         test.time.advance(Duration.ofMillis(100));
         assertEquals(List.of("one", "two"), handled);
         assertEquals(2, anew.data("$ack").get("seq").getAsLong());
     }
 
     @Test
-    void acknowledgementOfManyReachesTheNewSessionWithoutDelay() {
+    void acknowledgementOfManyReachesNewSessionWithoutDelay() {
         TestPeer old = member();
-        holding = true;
+        test.executor.hold();
         for (int i = 1; i <= 64; i++) {
             say(old, i, "m" + i);
         }
         test.settle();
-        letNewcomersPass();
+        test.executor.pass();
         TestPeer anew = hello("");
         anew.next("$welcome");
-        release();
+        test.release();
         assertEquals(64, anew.data("$ack").get("seq").getAsLong());
     }
 
@@ -339,28 +313,28 @@ class LateHandlingTest {
         TestPeer ann = member();
         TestPeer ben = test.managed("ben");
         ben.send("{'type':'$join','room':'chat:1','ref':'j'}");
-        holding = true;
+        test.executor.hold();
         say(ann, 1, "last");
         say(ann, 2, "not handled any more");
         test.settle();
         behind = () -> test.server.close(Duration.ZERO);
-        release();
+        test.release();
         assertEquals(List.of("last"), said);
         assertEquals("last", ben.next("said").get("data").getAsString());
         assertEquals(CloseReason.DRAINING, ben.closeCode());
     }
 
     @Test
-    void nothingIsHandledOnceTheServerIsClosedThoughTasksWaitInTheExecutor() {
+    void closedServerHandlesNoWaitingTasks() {
         TestPeer ann = member();
         say(ann, 1, "before");
         test.settle();
-        holding = true;
+        test.executor.hold();
         say(ann, 2, "m");
         ann.send("{'type':'$join','room':'chat:2','ref':'1'}");
-        assertEquals(1, held.size(), "the mailbox waits for its turn");
+        assertEquals(1, test.executor.size(), "the mailbox waits for its turn");
         test.server.close(Duration.ZERO);
-        release();
+        test.release();
         assertEquals(List.of("before"), handled);
         assertFalse(ann.types().contains("$reply"));
         assertEquals(CloseReason.DRAINING, ann.closeCode());

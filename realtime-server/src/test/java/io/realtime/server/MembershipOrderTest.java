@@ -96,7 +96,8 @@ class MembershipOrderTest {
             if (!peer.received.isEmpty()) {
                 assertEquals(isIn, isMember(peer.received.get(peer.received.size() - 1)), round + ": " + peer.received);
             }
-            assertEquals(isIn ? 1 : 0, server.room("r").size(), round + ": " + peer.received);
+            assertEquals(
+                    isIn ? 1 : 0, server.connections().room("r").localMembers().size(), round + ": " + peer.received);
             session.leave("r");
             settle();
         }
@@ -104,7 +105,7 @@ class MembershipOrderTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"$welcome", "$reply", "$joined"})
-    void whoReadsOfItsMembershipGetsWhatIsEphemeral(String word) {
+    void memberGetsEphemeralMessagesOnceItKnowsItsMembership(String word) {
         DirectTransport.Line first = transport.open("", "realtime.v1");
         first.say("{'type':'$hello','data':{'client':'client-0123456789012345'}}");
         settle();
@@ -112,7 +113,7 @@ class MembershipOrderTest {
         DirectTransport.Line peer = word.equals("$welcome") ? transport.open("", "realtime.v1") : first;
         peer.reader = json -> {
             if (json.contains("\"type\":\"" + word + "\"")) {
-                server.room("r").send(TYPING, word);
+                server.connections().room("r").send(TYPING, word);
             }
         };
         switch (word) {

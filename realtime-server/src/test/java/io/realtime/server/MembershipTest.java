@@ -110,13 +110,13 @@ class MembershipTest {
 
         assertEquals(4006, slow.closeCode());
         assertEquals(Set.of("a"), session().rooms());
-        test.server.room("a").send(SAID, "on");
+        test.server.connections().room("a").send(SAID, "on");
         test.settle();
         assertEquals(List.of("said"), winner.types());
     }
 
     @Test
-    void resumeWhoseRuleSaysNoIsToldAndOut() {
+    void resumeWhoseRuleRefusesLosesTheRoom() {
         TestPeer first = hello("");
         JsonObject welcome = first.data("$welcome");
         first.send(join("a"));
@@ -133,11 +133,11 @@ class MembershipTest {
         assertFalse(states.getAsJsonObject("b").has("reason"));
         assertFalse(answer.has("partial"), "these are all of its rooms");
         assertEquals(Set.of("b"), session().rooms());
-        assertEquals(0, test.server.room("a").size());
+        assertEquals(0, test.server.connections().room("a").localMembers().size());
     }
 
     @Test
-    void whatAResumeWasToldIsNotUndoneByAnOlderQuestion() {
+    void olderRuleAnswerDoesNotUndoAResume() {
         TestPeer first = hello("");
         JsonObject welcome = first.data("$welcome");
         first.send(join("a"));
@@ -189,7 +189,7 @@ class MembershipTest {
     }
 
     @Test
-    void ruleThatAnswersTooLateIsANo() {
+    void lateRuleAnswerIsARefusal() {
         TestPeer first = hello("");
         JsonObject welcome = first.data("$welcome");
         first.send(join("a"));
@@ -207,7 +207,7 @@ class MembershipTest {
     }
 
     @Test
-    void helloTimeoutIsNotForTheRules() {
+    void helloTimeoutExcludesTheRules() {
         start(builder -> builder.limits(Limits.builder()
                 .helloTimeout(Duration.ofSeconds(2))
                 .ruleTimeout(Duration.ofSeconds(4))
@@ -218,11 +218,11 @@ class MembershipTest {
         answersAtOnce = false;
         TestPeer second = hello(resume(welcome, ""));
         test.time.advance(Duration.ofSeconds(3));
-        assertNull(second.closed);
+        assertNull(second.closed());
         answer("a", 1, true);
         assertEquals(Set.of("a"), rooms(second.data("$welcome")));
         test.time.advance(Duration.ofSeconds(30));
-        assertNull(second.closed);
+        assertNull(second.closed());
     }
 
     // ---------------------------------------------------------------- joins and rules
@@ -275,7 +275,7 @@ class MembershipTest {
         answer("a", 1, false);
         assertEquals(List.of("$reply", "$error"), ann.types());
         assertEquals(Set.of(), session().rooms());
-        assertEquals(0, test.server.room("a").size());
+        assertEquals(0, test.server.connections().room("a").localMembers().size());
     }
 
     @Test
@@ -294,7 +294,7 @@ class MembershipTest {
         TestPeer ann = hello("");
         ann.next("$welcome");
         session().join("a");
-        test.server.room("a").send(SAID, "first");
+        test.server.connections().room("a").send(SAID, "first");
         ann.send(join("a"));
         assertEquals(
                 Set.of("said"),
@@ -309,13 +309,13 @@ class MembershipTest {
         TestPeer ann = hello("");
         ann.next("$welcome");
         ann.send(join(room));
-        ann.received.clear();
+        ann.clear();
         return ann;
     }
 
     private void publishWhileTheTransportLags() {
         test.network.lag(true);
-        test.server.room("a").send(SAID, "pending");
+        test.server.connections().room("a").send(SAID, "pending");
         test.settle();
     }
 
@@ -330,7 +330,7 @@ class MembershipTest {
         publishWhileTheTransportLags();
         ann.send(join("a"));
         catchUp();
-        test.server.room("a").send(SAID, "later");
+        test.server.connections().room("a").send(SAID, "later");
         test.settle();
         assertEquals(List.of("said", "$reply", "said"), ann.types());
         assertEquals(1, ann.data("$reply").get("offset").getAsInt());
@@ -341,7 +341,7 @@ class MembershipTest {
         TestPeer ann = memberOf("a");
         publishWhileTheTransportLags();
         session().leave("a");
-        test.server.room("a").send(SAID, "later");
+        test.server.connections().room("a").send(SAID, "later");
         test.settle();
         assertEquals(List.of(), ann.types());
         catchUp();
@@ -352,13 +352,13 @@ class MembershipTest {
     }
 
     @Test
-    void rejoinWithoutPositionIsAnsweredBehindWhatIsPending() {
+    void rejoinWithoutPositionIsAnsweredAfterWhatIsPending() {
         TestPeer ann = memberOf("a");
         publishWhileTheTransportLags();
         ann.send("{'type':'$rejoin','ref':'1','data':{'rooms':{" + wish("a") + "}}}");
         assertEquals(List.of(), ann.types());
         catchUp();
-        test.server.room("a").send(SAID, "later");
+        test.server.connections().room("a").send(SAID, "later");
         test.settle();
         assertEquals(List.of("said", "$reply", "said"), ann.types());
     }
@@ -374,7 +374,7 @@ class MembershipTest {
             session.leave("b");
         }
         test.settle();
-        assertNull(ann.closed, "10,000 changes wait");
+        assertNull(ann.closed(), "10,000 changes wait");
         int before = test.time.pending();
         session.join("b");
         assertEquals(before + 1, test.time.pending(), "a close is due");
@@ -387,14 +387,14 @@ class MembershipTest {
     }
 
     @Test
-    void messageBeforeALeaveOfTheClientArrivesBeforeItsReply() {
+    void messageBeforeLeaveOfClientArrivesBeforeItsReply() {
         TestPeer ann = memberOf("a");
         publishWhileTheTransportLags();
         ann.send("{'type':'$leave','room':'a','ref':'1'}");
         assertEquals(List.of(), ann.types());
         catchUp();
         assertEquals(List.of("said", "$reply"), ann.types());
-        ann.received.clear();
+        ann.clear();
         ann.send("{'type':'$leave','room':'a','ref':'2'}");
         assertEquals(List.of("$reply"), ann.types(), "though it is not in it");
     }
@@ -405,16 +405,18 @@ class MembershipTest {
         publishWhileTheTransportLags();
         Session session = session();
         session.disconnect("bye");
-        assertEquals(Set.of(), test.server.room("a").members().stream().collect(Collectors.toSet()));
+        assertEquals(
+                Set.of(),
+                test.server.connections().room("a").localMembers().stream().collect(Collectors.toSet()));
         test.settle();
-        assertNull(ann.closed);
+        assertNull(ann.closed());
         catchUp();
         assertEquals("said", ann.types().get(0));
         assertEquals(4005, ann.closeCode());
     }
 
     @Test
-    void closeBehindALaggingTransportLeavesNoTimer() {
+    void closeAfterALaggingTransportLeavesNoTimer() {
         int before = test.time.pending();
         memberOf("a");
         publishWhileTheTransportLags();
@@ -424,12 +426,12 @@ class MembershipTest {
     }
 
     @Test
-    void transportThatLagsHoldsADisconnectUpForASecond() {
+    void laggingTransportDelaysADisconnectByASecond() {
         TestPeer ann = memberOf("a");
         publishWhileTheTransportLags();
         session().disconnect("bye");
         test.time.advance(Duration.ofMillis(900));
-        assertNull(ann.closed);
+        assertNull(ann.closed());
         test.time.advance(Duration.ofMillis(200));
         assertEquals(4005, ann.closeCode());
     }
@@ -440,7 +442,7 @@ class MembershipTest {
         JsonObject welcome = first.data("$welcome");
         first.cut();
         session().join("a");
-        test.server.room("a").send(SAID, "while away");
+        test.server.connections().room("a").send(SAID, "while away");
         TestPeer second = hello(resume(welcome, ""));
         assertEquals(List.of("$welcome", "said"), second.types());
     }
@@ -450,7 +452,7 @@ class MembershipTest {
         TestPeer first = hello("");
         JsonObject welcome = first.data("$welcome");
         session().join("a");
-        test.server.room("a").send(SAID, "lost with the connection");
+        test.server.connections().room("a").send(SAID, "lost with the connection");
         first.cut();
         TestPeer second = hello(resume(welcome, "") + ",'partial':true");
         second.send("{'type':'$rejoin','ref':'1','data':{'rooms':{},'last':true}}");
@@ -509,7 +511,7 @@ class MembershipTest {
     void rejoinAnswersForEachOfItsRooms() {
         TestPeer ann = hello("");
         ann.next("$welcome");
-        test.server.room("a").send(SAID, "old");
+        test.server.connections().room("a").send(SAID, "old");
         ann.send("{'type':'$rejoin','ref':'1','data':{'rooms':{'a':{'history':1}," + wish("no:1") + "},'last':true}}");
         assertEquals(List.of("$reply", "said"), ann.types());
         JsonObject rooms = reply(ann);
@@ -533,7 +535,7 @@ class MembershipTest {
         String epoch = first.data("$reply").get("epoch").getAsString();
         first.cut();
         for (String room : List.of("a", "b", "c")) {
-            test.server.room(room).send(SAID, room);
+            test.server.connections().room(room).send(SAID, room);
         }
         asked.clear();
         TestPeer second = hello(resume(welcome, "'a':['" + epoch + "',0]") + ",'partial':true");
@@ -541,8 +543,8 @@ class MembershipTest {
         assertEquals(Set.of("a"), rooms(again));
         assertTrue(again.get("partial").getAsBoolean());
         assertEquals(List.of("said"), second.types());
-        second.received.clear();
-        test.server.room("b").send(SAID, "live");
+        second.clear();
+        test.server.connections().room("b").send(SAID, "live");
         test.settle();
         assertEquals(List.of(), second.types());
 
@@ -574,12 +576,12 @@ class MembershipTest {
             second.send("{'type':'$rejoin','ref':'1','data':{'rooms':{" + wish(name) + "}}}");
             assertEquals(1, reply(second).size());
         }
-        assertNull(second.closed);
+        assertNull(second.closed());
     }
 
     @ParameterizedTest
     @ValueSource(strings = {"", "@user", "a\\nERROR forged", "a\\u2028"})
-    void rejoinOfANameThatIsNoneReachesNoRule(String name) {
+    void rejoinOfInvalidNameReachesNoRule(String name) {
         TestPeer ann = hello("");
         ann.next("$welcome");
         String rooms = wish("a") + "," + wish(name);
@@ -628,7 +630,7 @@ class MembershipTest {
                 + "},'last':true}}");
         assertEquals(Set.of("b", "c"), refused(reply(ann)));
         assertEquals(Set.of("a"), session().rooms());
-        assertEquals(0, test.server.room("c").size());
+        assertEquals(0, test.server.connections().room("c").localMembers().size());
     }
 
     @Test
@@ -640,7 +642,7 @@ class MembershipTest {
                 + "},'last':true}}");
         assertEquals(Set.of("c"), refused(reply(ann)));
         assertEquals(Set.of("a", "b"), session().rooms());
-        test.server.room("a").send(SAID, "live");
+        test.server.connections().room("a").send(SAID, "live");
         test.settle();
         assertEquals(List.of("said"), ann.types());
     }

@@ -17,7 +17,6 @@ import java.time.Instant;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.AfterEach;
@@ -57,7 +56,7 @@ class PeerTest {
         if (token.endsWith("-for-10s")) {
             Instant end = Instant.ofEpochMilli(test.time.currentTimeMillis() + 10_000);
             return CompletableFuture.completedFuture(
-                    new Authentication(token.substring(0, token.indexOf('-')), Map.of(), end));
+                    Authentication.of(token.substring(0, token.indexOf('-'))).withExpiry(end));
         }
         return TestServer.byName(credentials);
     }
@@ -72,7 +71,7 @@ class PeerTest {
     void refusedMessageIsTakenAfterTheTimeThatItsErrorNames() {
         TestPeer page = test.plain("ann");
         page.send("{'type':'count','data':1}");
-        page.sendRaw("{\"type\":\"count\",\"data\":2}");
+        page.post("{'type':'count','data':2}");
         test.time.advance(Duration.ofMillis(5));
         long after = page.data("$error").get("retryAfterMs").getAsLong();
         test.time.advance(Duration.ofMillis(after - 5));
@@ -82,20 +81,20 @@ class PeerTest {
     }
 
     @Test
-    void nonsenseInAShortTimeClosesWheneverItBegins() {
+    void tooManyMalformedMessagesInAMinuteClose() {
         test.time.advance(Duration.ofHours(1));
         TestPeer ann = test.managed("ann");
         int most = Limits.defaults().badMessages();
         for (int i = 1; i < most; i++) {
             ann.send("{'type':17}");
         }
-        assertNull(ann.closed);
+        assertNull(ann.closed());
         ann.send("{'type':17}");
         assertEquals(CloseReason.PROTOCOL_ERROR, ann.closeCode());
     }
 
     @Test
-    void nonsenseNowAndThenIsTolerated() {
+    void occasionalMalformedMessagesAreTolerated() {
         TestPeer ann = test.managed("ann");
         for (int i = 0; i < 3 * Limits.defaults().badMessages(); i++) {
             ann.send("{'type':17}");
@@ -104,7 +103,7 @@ class PeerTest {
             test.time.advance(Duration.ofSeconds(30));
             ann.ping();
         }
-        assertNull(ann.closed);
+        assertNull(ann.closed());
     }
 
     @Test
@@ -116,7 +115,7 @@ class PeerTest {
     }
 
     @Test
-    void tokenThatHasExpiredClosesOtherwiseThanOneThatIsWrong() {
+    void expiredTokenAndInvalidTokenCloseWithTheirCodes() {
         TestPeer late = hello("expired", "client-0123456789");
         assertTrue(late.data("$error").get("retryable").getAsBoolean(), "with a fresh one");
         assertEquals(CloseReason.TOKEN_EXPIRED, late.closeCode());
@@ -133,11 +132,11 @@ class PeerTest {
         ann.send("{'type':'$auth','ref':'1','data':{'token':'ann-for-10s'}}");
         ann.next("$reply");
         test.time.advance(Duration.ofSeconds(9));
-        assertNull(ann.closed, "the first has ended, the second has not");
+        assertNull(ann.closed(), "the first has ended, the second has not");
         ann.send("{'type':'$auth','ref':'2','data':{'token':'ann'}}");
         ann.next("$reply");
         test.time.advance(Duration.ofSeconds(20));
-        assertNull(ann.closed, "the third has no end");
+        assertNull(ann.closed(), "the third has no end");
     }
 
     /** The close of a peer that does not read would wait for its answer. */
@@ -146,7 +145,7 @@ class PeerTest {
         TestPeer page = test.plain("ann");
         test.network.stallClients(true);
         for (int i = 0; i < 300; i++) {
-            page.sendRaw("{\"type\":\"$ping\"}");
+            page.post("{'type':'$ping'}");
         }
         test.settle();
         assertEquals(0, test.server.stats().connections());
@@ -166,9 +165,9 @@ class PeerTest {
     }
 
     @Test
-    void overloadIsToldAsWorthAnotherTryWithItsReason() {
+    void overloadIsReportedAsRetryableWithItsReason() {
         TestPeer early = hello("later", "client-0123456789");
-        for (int i = 0; i < 4 && early.closed == null; i++) {
+        for (int i = 0; i < 4 && early.closed() == null; i++) {
             early.send("{'type':'count','seq':" + (i + 1) + ",'data':1,'pad':'" + "x".repeat(5_000) + "'}");
         }
         JsonObject error = early.data("$error");
@@ -188,7 +187,7 @@ class PeerTest {
         for (int seq = 1; seq <= 4; seq++) {
             early.send("{'type':'count','seq':" + seq + ",'data':" + seq + "}");
         }
-        assertNull(early.closed);
+        assertNull(early.closed());
         unanswered.remove().complete(Authentication.of("ann"));
         test.time.advance(Duration.ofSeconds(1));
         assertEquals(List.of(1, 2, 3, 4), handled);
@@ -200,7 +199,7 @@ class PeerTest {
     }
 
     @Test
-    void closeOfWhomNobodyKnowsSaysWhatWasMissing() {
+    void closeBeforeHelloSaysWhatWasMissing() {
         TestPeer silent = test.connect("realtime.v1", "/ws");
         TestPeer page = test.connect("", "/ws?token=later");
         test.time.advance(Limits.defaults().helloTimeout().plusSeconds(1));
@@ -212,6 +211,6 @@ class PeerTest {
 
     private static String text(TestPeer peer) {
         assertEquals(peer.data("$error").get("closeCode").getAsInt(), peer.closeCode());
-        return Objects.requireNonNull(peer.closed).text();
+        return Objects.requireNonNull(peer.closed()).text();
     }
 }

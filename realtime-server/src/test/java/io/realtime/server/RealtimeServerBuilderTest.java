@@ -103,8 +103,8 @@ class RealtimeServerBuilderTest {
     void serverKeepsNothingOfItsBuilder() throws NoSuchAlgorithmException {
         changeEverything();
         TestPeer page = test.connect("", "/ws?token=eve", Map.of("Origin", "https://evil.example", "Host", "here"));
-        assertNotNull(page.failed, "its origin is not allowed");
-        assertNotNull(test.connect("", "/other?token=eve").failed, "there is no such path");
+        assertNotNull(page.failure(), "its origin is not allowed");
+        assertNotNull(test.connect("", "/other?token=eve").failure(), "there is no such path");
 
         TestPeer ann = test.connect(Protocol.SUBPROTOCOL, "/ws");
         test.time.advance(Duration.ofSeconds(1));
@@ -129,16 +129,16 @@ class RealtimeServerBuilderTest {
             ann.send("{'type':'$join','room':'" + room + "','ref':'2'}");
             ann.next("$reply");
         }
-        test.server.room("chat:1").send(SAY, "1");
-        test.server.room("chat:1").send(SAY, "2");
+        test.server.connections().room("chat:1").send(SAY, "1");
+        test.server.connections().room("chat:1").send(SAY, "2");
         test.time.advance(Duration.ofSeconds(2));
         ann.send("{'type':'$history','room':'chat:1','ref':'3'}");
         assertEquals(2, ann.data("$reply").getAsJsonArray("messages").size());
 
-        Session session = test.server.user("ann").sessions().get(0);
+        Session session = test.server.connections().user("ann").sessions().get(0);
         ann.cut();
         test.time.advance(Duration.ofSeconds(5));
-        assertEquals(List.of(session), test.server.user("ann").sessions());
+        assertEquals(List.of(session), test.server.connections().user("ann").sessions());
         assertEquals(List.of("first open"), told);
     }
 }

@@ -6,7 +6,6 @@ import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.google.gson.JsonObject;
-import io.realtime.CloseReason;
 import io.realtime.ErrorCode;
 import io.realtime.Event;
 import io.realtime.RealtimeException;
@@ -20,10 +19,8 @@ import io.realtime.server.internal.execution.Pool;
 import io.realtime.server.internal.session.ClientRecords;
 import io.realtime.server.internal.session.Refusals;
 import java.time.Duration;
-import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Objects;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 
@@ -33,12 +30,9 @@ class RefusalsTest {
     private static final Event<String> TEXT = Event.of("text", String.class);
     private static final Request<Integer, Integer> HALF = Request.of("half", Integer.class, Integer.class);
 
-    private final ArrayDeque<Runnable> held = new ArrayDeque<>();
-    private boolean holding;
     private final TestServer test = new TestServer(
             TestServer::byName,
-            builder -> builder.executor(this::execute)
-                    .limits(Limits.builder().inflight(4).build())
+            builder -> builder.limits(Limits.builder().inflight(4).build())
                     .on(COUNT, (session, message) -> {
                         if (message.data() < 0) {
                             throw new RealtimeException(ErrorCode.of("negative"), "no " + message.data());
@@ -50,24 +44,8 @@ class RefusalsTest {
 
     @AfterEach
     void close() {
-        release();
+        test.release();
         test.close();
-    }
-
-    private void execute(Runnable task) {
-        if (holding) {
-            held.add(task);
-        } else {
-            test.time.execute(task);
-        }
-    }
-
-    private void release() {
-        holding = false;
-        while (!held.isEmpty()) {
-            held.remove().run();
-        }
-        test.settle();
     }
 
     private static String count(long seq, int number) {
@@ -77,7 +55,7 @@ class RefusalsTest {
     /** The numbers of the refused messages of which a peer was told. */
     private static List<Long> refused(TestPeer peer) {
         List<Long> numbers = new ArrayList<>();
-        for (JsonObject frame : peer.received) {
+        for (JsonObject frame : peer.received()) {
             if (frame.get("type").getAsString().equals("$error")) {
                 numbers.add(frame.get("seq").getAsLong());
             }
@@ -86,7 +64,7 @@ class RefusalsTest {
     }
 
     private void goodbye(TestPeer peer) {
-        Objects.requireNonNull(peer.connection).close(new CloseReason(CloseReason.NORMAL, ""));
+        peer.close("");
         test.settle();
     }
 
@@ -97,7 +75,7 @@ class RefusalsTest {
     }
 
     @Test
-    void refusalInAnInboxThatIsGoneIsToldInTheNextSession() {
+    void refusalInALostInboxIsSentInTheNextSession() {
         TestPeer ann = test.managed("ann");
         ann.send(count(1, 7));
         ann.send(count(2, -7));
@@ -114,13 +92,13 @@ class RefusalsTest {
     }
 
     @Test
-    void refusalBehindTheGoodbyeOfItsClientIsToldInTheNextSession() {
+    void refusalAfterTheClientsCloseIsSentInTheNextSession() {
         TestPeer ann = test.managed("ann");
-        holding = true;
+        test.executor.hold();
         ann.send(count(1, -1));
         ann.send("{'type':'half','ref':'q','seq':2,'data':3}");
         goodbye(ann);
-        release();
+        test.release();
         TestPeer again = hello();
         assertEquals(2, again.data("$welcome").get("seq").getAsLong());
         assertEquals(List.of(1L, 2L), refused(again));
@@ -162,7 +140,7 @@ class RefusalsTest {
 
     /** Its client does not wait for an acknowledgement, and sends it once. */
     @Test
-    void refusalOfAMessageWithoutANumberIsToldOnce() {
+    void refusalOfAMessageWithoutANumberIsReportedOnce() {
         TestPeer ann = test.managed("ann");
         ann.send("{'type':'count','data':-1}");
         ann.next("$error");
@@ -171,7 +149,7 @@ class RefusalsTest {
     }
 
     @Test
-    void asManyAreToldAgainAsMayBeUnacknowledged() {
+    void unacknowledgedRefusalsAreRepeated() {
         TestPeer ann = test.managed("ann");
         for (int seq = 1; seq <= 6; seq++) {
             ann.send(count(seq, -seq));
@@ -213,7 +191,7 @@ class RefusalsTest {
     }
 
     @Test
-    void whatTheConnectionDoesNotHoldStandsInTheNewInbox() {
+    void refusalsBeyondTheConnectionWaitInTheInbox() {
         try (TestServer small = new TestServer(
                 TestServer::byName,
                 builder -> builder.limits(Limits.builder()
@@ -236,7 +214,7 @@ class RefusalsTest {
             TestPeer again = small.connect("realtime.v1", "/ws");
             again.send("{'type':'$hello','data':{'token':'ann','client':'client-of-ann-0123456789'}}");
             small.time.advance(Duration.ofSeconds(1));
-            assertNull(again.closed);
+            assertNull(again.closed());
             int before = again.types().indexOf("$welcome");
             assertTrue(before >= 1 && before < 3, again.types()::toString);
             assertEquals(20 - before, again.data("$welcome").get("answers").getAsInt());
@@ -246,7 +224,7 @@ class RefusalsTest {
 
     /** The client reads slowly what it has missed, and meanwhile its inbox forgets the rest. */
     @Test
-    void gapInTheInboxIsToldBehindTheRefusalsThatMayBeInIt() {
+    void gapInTheInboxIsToldAfterTheRefusalsThatMayBeInIt() {
         try (TestServer small = new TestServer(
                 TestServer::byName,
                 builder -> builder.limits(Limits.builder()
@@ -288,7 +266,7 @@ class RefusalsTest {
     }
 
     @Test
-    void theOneWithTheMostRefusalsLosesItsOwn() {
+    void clientWithMostRefusalsLosesItsOwn() {
         Refusals refusals = new Refusals(Integer.MAX_VALUE);
         ErrorData error = ErrorData.of(ErrorCode.INTERNAL, "no", false);
         ClientRecords records = new ClientRecords(
@@ -323,7 +301,7 @@ class RefusalsTest {
 
     /** Around the longest that may wait for a connection, the names and numbers that a frame gets included. */
     @Test
-    void errorOfAnyLengthIsTold() {
+    void errorOfAnyLengthIsReported() {
         try (TestServer small = new TestServer(
                 TestServer::byName,
                 builder -> builder.limits(Limits.builder()
@@ -337,9 +315,9 @@ class RefusalsTest {
             TestPeer ann = small.managed("ann");
             for (int length = 550; length <= 700; length++) {
                 ann.send("{'type':'half','ref':'q','seq':" + length + ",'data':" + length + "}");
-                assertEquals("odd", ann.data("$error").get("code").getAsString(), () -> "of " + ann.received);
+                assertEquals("odd", ann.data("$error").get("code").getAsString(), () -> "of " + ann.received());
             }
-            assertNull(ann.closed);
+            assertNull(ann.closed());
         }
     }
 }

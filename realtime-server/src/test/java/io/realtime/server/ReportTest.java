@@ -58,8 +58,8 @@ class ReportTest {
 
     @Test
     void failureOfAHandlerComesBeforeTheNextMessage() {
-        ann.sendRaw("{\"type\":\"say\",\"seq\":1,\"data\":\"broken\"}");
-        ann.sendRaw("{\"type\":\"say\",\"seq\":2,\"data\":\"next\"}");
+        ann.post("{'type':'say','seq':1,'data':'broken'}");
+        ann.post("{'type':'say','seq':2,'data':'next'}");
         test.settle();
         assertEquals(List.of("broken", "error broken", "next"), heard);
     }
@@ -85,7 +85,7 @@ class ReportTest {
     @Test
     void nothingIsHeardAfterTheEnd() {
         ann.send("{'type':'late','ref':'1','seq':1,'data':''}");
-        test.server.user("ann").sessions().iterator().next().disconnect("enough");
+        test.server.connections().user("ann").sessions().iterator().next().disconnect("enough");
         test.settle();
         late.completeExceptionally(new IllegalStateException("late"));
         test.settle();

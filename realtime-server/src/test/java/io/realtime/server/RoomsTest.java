@@ -62,7 +62,7 @@ class RoomsTest {
 
     @Test
     void historyOfAForgottenRoomSaysWhereItEnded() {
-        test.server.room("chat:1").send(SAID, "x");
+        test.server.connections().room("chat:1").send(SAID, "x");
         ann.send("{'type':'$history','room':'chat:1','ref':'h'}");
         JsonObject before = ann.data("$reply");
         test.time.advance(Duration.ofMinutes(2));
@@ -80,11 +80,11 @@ class RoomsTest {
         join("chat:1");
         join("chat:2");
         join("chat:3");
-        ann.received.clear();
+        ann.clear();
         join("chat:4");
         assertEquals("overloaded", ann.data("$error").get("code").getAsString());
         ann.send("{'type':'$leave','room':'chat:2','ref':'l'}");
-        ann.received.clear();
+        ann.clear();
         join("chat:4");
         assertNotNull(ann.data("$reply"));
     }
@@ -104,14 +104,15 @@ class RoomsTest {
         assertEquals("overloaded", second.data("$error").get("code").getAsString());
         bob.send("{'type':'$join','room':'b','ref':'1'}");
         assertNotNull(bob.data("$reply"));
-        Session session = strict.server.user("ann").sessions().iterator().next();
+        Session session =
+                strict.server.connections().user("ann").sessions().iterator().next();
         RealtimeException refused = assertThrows(RealtimeException.class, () -> session.join("c"));
         assertEquals(ErrorCode.OVERLOADED, refused.code());
-        strict.server.user("ann").disconnect("enough");
+        strict.server.connections().user("ann").disconnect("enough");
         strict.settle();
         TestPeer third = strict.plain("ann");
         third.send("{'type':'$join','room':'a','ref':'1'}");
-        third.received.clear();
+        third.clear();
         third.send("{'type':'$join','room':'b','ref':'2'}");
         assertNotNull(third.data("$reply"), "the rooms of sessions that are over do not count");
         strict.close();
@@ -119,31 +120,45 @@ class RoomsTest {
 
     @Test
     void messageThatWouldMakeARoomTooManyIsRefused() {
-        test.server.room("chat:1").send(SAID, "x");
-        test.server.room("chat:2").send(SAID, "x");
-        test.server.room("chat:3").send(SAID, "x");
+        test.server.connections().room("chat:1").send(SAID, "x");
+        test.server.connections().room("chat:2").send(SAID, "x");
+        test.server.connections().room("chat:3").send(SAID, "x");
         RealtimeException refused = assertThrows(
-                RealtimeException.class, () -> test.server.room("chat:4").send(SAID, "x"));
+                RealtimeException.class,
+                () -> test.server.connections().room("chat:4").send(SAID, "x"));
         assertEquals(ErrorCode.OVERLOADED, refused.code());
         assertTrue(refused.isRetryable());
-        assertNull(test.server.room("chat:4").send(TYPING, "x"), "nobody is there to receive it");
+        assertNull(test.server.connections().room("chat:4").send(TYPING, "x").join(), "nobody is there to receive it");
         String tooLong = "x".repeat(Limits.defaults().outboundBytes());
         RealtimeException tooBig = assertThrows(
-                RealtimeException.class, () -> test.server.room("chat:4").send(TYPING, tooLong));
+                RealtimeException.class,
+                () -> test.server.connections().room("chat:4").send(TYPING, tooLong));
         assertEquals(ErrorCode.TOO_BIG, tooBig.code(), "as if somebody were");
-        assertNotNull(test.server.room("chat:3").send(SAID, "y"));
-        assertNotNull(test.server.user("ann").inbox().send(SAID, "to a user"));
-        assertNotNull(test.server.user("bob").inbox().send(SAID, "to one who is away"));
-        assertNotNull(test.server.all().send(SAID, "to all"));
+        assertNotNull(test.server.connections().room("chat:3").send(SAID, "y").join());
+        assertNotNull(test.server
+                .connections()
+                .user("ann")
+                .inbox()
+                .send(SAID, "to a user")
+                .join());
+        assertNotNull(test.server
+                .connections()
+                .user("bob")
+                .inbox()
+                .send(SAID, "to one who is away")
+                .join());
+        assertNotNull(test.server.connections().everyone().send(SAID, "to all").join());
         test.settle();
         assertEquals(2, ann.types().stream().filter("said"::equals).count());
         test.time.advance(Duration.ofMinutes(2));
-        assertNotNull(test.server.room("chat:4").send(SAID, "x"), "the others ended with their messages");
+        assertNotNull(
+                test.server.connections().room("chat:4").send(SAID, "x").join(),
+                "the others ended with their messages");
     }
 
     @Test
-    void applicationsJoinBeyondTheLimitThrowsAndChangesNothing() {
-        Session session = test.server.user("ann").sessions().get(0);
+    void applicationsJoinBeyondLimitThrowsAndChangesNothing() {
+        Session session = test.server.connections().user("ann").sessions().get(0);
         session.join("chat:1");
         session.join("chat:2");
         session.join("chat:3");
@@ -158,7 +173,7 @@ class RoomsTest {
         assertEquals(before + 1, rooms());
         ann.send("{'type':'$leave','room':'chat:1','ref':'l'}");
         assertEquals(before, rooms());
-        test.server.room("chat:2").send(SAID, "x");
+        test.server.connections().room("chat:2").send(SAID, "x");
         assertEquals(before + 1, rooms());
         test.time.advance(Duration.ofSeconds(91));
         assertEquals(before, rooms());

@@ -28,10 +28,12 @@ import java.util.logging.SimpleFormatter;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.parallel.Isolated;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** No token and no session secret leaves the server by a log line, an error, a close or another peer's frame. */
+@Isolated("reads the log")
 class SecretsTest {
     private static final Event<String> SAY = Event.of("say", String.class);
     private static final String KEY = "0123456789abcdef0123456789abcdef";
@@ -126,7 +128,7 @@ class SecretsTest {
     private void assertNowhere(List<String> secrets) {
         String seen = log.text()
                 + peers.stream()
-                        .map(peer -> peer.received + " " + peer.closed + " " + peer.failed)
+                        .map(peer -> peer.received() + " " + peer.closed() + " " + peer.failure())
                         .toList();
         for (String secret : secrets) {
             assertFalse(seen.contains(secret), () -> secret + " in " + seen);
@@ -158,7 +160,7 @@ class SecretsTest {
         }
         assertTrue(peers.stream().anyMatch(peer -> peer.types().contains("$welcome")));
         assertTrue(
-                peers.stream().anyMatch(peer -> peer.closed != null && peer.closeCode() == CloseReason.UNAUTHORIZED));
+                peers.stream().anyMatch(peer -> peer.closed() != null && peer.closeCode() == CloseReason.UNAUTHORIZED));
         assertTrue(log.text().contains("token is invalid: the signature is not of this key"), log.text());
         assertNowhere(TOKENS);
     }
@@ -216,7 +218,7 @@ class SecretsTest {
     }
 
     @Test
-    void tokenThatAnAuthenticatorsFailureQuotesIsMaskedInTheLog() {
+    void tokenThatAuthenticatorsFailureQuotesIsMaskedInLog() {
         test.close();
         test = start(credentials -> {
             String token = String.valueOf(credentials.token());
@@ -236,7 +238,7 @@ class SecretsTest {
 
     @ParameterizedTest
     @ValueSource(strings = {"\\n", "\\r", "\\u001b[2J", "\\u0085", "\\u2028"})
-    void noPeerWritesLogLinesOfItsOwn(String control) {
+    void peerCannotForgeLogLines(String control) {
         TestPeer ann = hello(GOOD, "");
         String join = "{'type':'$join','ref':'1','room':'broken" + control + "2026-01-01 ERROR forged'}";
         assertEquals("bad_message", ann.errorOf(join));
@@ -249,7 +251,7 @@ class SecretsTest {
     }
 
     @Test
-    void sessionSecretsAreRandomAndOfNoUseInPart() {
+    void sessionSecretsAreRandomAndUselessInPart() {
         assertInstanceOf(SecureRandom.class, RealtimeServer.builder().random);
         String one = hello(GOOD, "").data("$welcome").get("session").getAsString();
         String two = hello(OF_BOB, "").data("$welcome").get("session").getAsString();

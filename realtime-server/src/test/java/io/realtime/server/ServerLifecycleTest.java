@@ -127,7 +127,7 @@ class ServerLifecycleTest {
     }
 
     @Test
-    void closeWaitsForAStartThatIsUnderWay() throws Exception {
+    void closeWaitsForAStartThatIsInProgress() throws Exception {
         CountDownLatch isStarting = new CountDownLatch(1);
         CountDownLatch mayStart = new CountDownLatch(1);
         doAnswer(start -> {
@@ -148,7 +148,7 @@ class ServerLifecycleTest {
     }
 
     @Test
-    void startThatFailsBehindTheBindFreesThePort() throws Exception {
+    void startThatFailsAfterTheBindFreesThePort() throws Exception {
         Scheduler time = mock(Scheduler.class);
         doThrow(new OutOfMemoryError("no thread, as the test wants")).when(time).schedule(any(), any());
         RealtimeServer server = RealtimeServer.builder()
@@ -207,7 +207,7 @@ class ServerLifecycleTest {
 
     /** As at the JVM's end. */
     @Test
-    void closeWithPatienceWaitsForNoStartAndNoCloser() throws Exception {
+    void closeWithGraceWaitsForNoStartAndNoOtherClose() throws Exception {
         CountDownLatch isStarting = new CountDownLatch(1);
         CountDownLatch mayStart = new CountDownLatch(1);
         CountDownLatch isStopping = new CountDownLatch(1);
@@ -395,8 +395,10 @@ class ServerLifecycleTest {
                     assertInstanceOf(RealtimeException.class, stream.ended.get(10, TimeUnit.SECONDS))
                             .code());
         }
-        for (Room room :
-                List.of(server.room("chat:1"), server.all(), server.user("ann").inbox())) {
+        for (Room room : List.of(
+                server.connections().room("chat:1"),
+                server.connections().everyone(),
+                server.connections().user("ann").inbox())) {
             assertEquals(
                     ErrorCode.CLOSED,
                     assertThrows(RealtimeException.class, () -> room.send(SAY, "x"))
@@ -404,7 +406,7 @@ class ServerLifecycleTest {
         }
         session.join("chat:1");
         assertEquals(0, server.stats().sessions());
-        assertEquals(0, server.room("chat:1").size());
+        assertEquals(0, server.connections().room("chat:1").localMembers().size());
     }
 
     private static ErrorCode codeOf(CompletableFuture<?> future) {

@@ -24,7 +24,6 @@ import java.util.ArrayList;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
-import java.util.Objects;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.UnaryOperator;
 import org.junit.jupiter.api.AfterEach;
@@ -87,7 +86,7 @@ class SessionBoundsTest {
 
     /** Closes for good: the session drains. */
     private void leave(TestPeer peer) {
-        Objects.requireNonNull(peer.connection).close(new CloseReason(CloseReason.NORMAL, "bye"));
+        peer.close("bye");
         test.settle();
     }
 
@@ -116,7 +115,7 @@ class SessionBoundsTest {
         hello("cid", 0).next("$welcome");
         assertEquals(2, sessions());
         assertTrue(isResumed("ann", 0, secret(ann)));
-        assertEquals(List.of(), test.server.user("bob").sessions());
+        assertEquals(List.of(), test.server.connections().user("bob").sessions());
     }
 
     @Test
@@ -137,8 +136,8 @@ class SessionBoundsTest {
         TestPeer ann = hello("ann", 0);
         TestPeer bob = hello("bob", 0);
         assertEquals(CloseReason.OVERLOADED, hello("cid", 0).closeCode());
-        assertNull(ann.closed);
-        assertNull(bob.closed);
+        assertNull(ann.closed());
+        assertNull(bob.closed());
         assertEquals(2, sessions());
         bob.cut();
         assertNotNull(hello("cid", 0).next("$welcome"));
@@ -207,7 +206,7 @@ class SessionBoundsTest {
         List<Integer> codes = new ArrayList<>();
         for (int i = 0; i < 20; i++) {
             TestPeer peer = hello("eve", i);
-            if (peer.closed == null) {
+            if (peer.closed() == null) {
                 sendMore(peer);
                 leave(peer);
             } else {
@@ -224,7 +223,7 @@ class SessionBoundsTest {
         List<TestPeer> peers = new ArrayList<>();
         for (int client = 0; client < count; client++) {
             TestPeer peer = hello("eve", client);
-            peer.sendRaw("{\"type\":\"note\",\"seq\":1,\"data\":\"" + client + "\"}");
+            peer.post("{'type':'note','seq':1,'data':'" + client + "'}");
             peers.add(peer);
         }
         test.settle();
@@ -265,7 +264,7 @@ class SessionBoundsTest {
         start(limits -> limits.ratePerUser(RateLimit.perMinute(60).withBurst(1)));
         holdSessions(50);
         int before = handled.size();
-        test.server.user("eve").disconnect("enough");
+        test.server.connections().user("eve").disconnect("enough");
         test.settle();
         TestPeer next = hello("eve", 99);
         say(next, 1);
@@ -303,7 +302,7 @@ class SessionBoundsTest {
             first.send("{'type':'note','seq':" + seq + ",'data':'" + seq + "'}");
         }
         assertEquals(CloseReason.OVERLOADED, hello("eve", 0).closeCode());
-        assertNull(first.closed);
+        assertNull(first.closed());
         assertEquals(1, sessions());
     }
 
@@ -331,13 +330,13 @@ class SessionBoundsTest {
     void evictedDrainingSessionLeavesItsRoomsAtOnce() {
         start(limits -> limits.sessions(1).rate(RateLimit.perMinute(1)));
         TestPeer ann = hello("ann", 0);
-        test.server.user("ann").sessions().get(0).join("hall");
+        test.server.connections().user("ann").sessions().get(0).join("hall");
         sendMore(ann);
         leave(ann);
         assertEquals(1, sessions());
         assertNotNull(hello("bob", 0).next("$welcome"));
         assertEquals(1, sessions());
-        assertEquals(0, test.server.room("hall").members().size());
+        assertEquals(0, test.server.connections().room("hall").localMembers().size());
         assertEquals(0, test.server.stats().waiting());
     }
 
@@ -345,7 +344,7 @@ class SessionBoundsTest {
     private ServerSession replaced() {
         TestPeer former = hello("ann", 0);
         ServerSession draining =
-                (ServerSession) test.server.user("ann").sessions().get(0);
+                (ServerSession) test.server.connections().user("ann").sessions().get(0);
         draining.join("hall");
         sendMore(former);
         return draining;
@@ -364,7 +363,7 @@ class SessionBoundsTest {
         assertNotNull(hello("bob", 0).next("$welcome"));
         assertEquals(2, sessions());
         assertTrue(draining.isOver());
-        assertNull(next.closed);
+        assertNull(next.closed());
         say(next, 4);
         test.time.advance(Duration.ofMinutes(5));
         assertEquals(List.of("1", "2", "3", "4"), handled);

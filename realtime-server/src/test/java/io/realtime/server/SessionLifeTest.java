@@ -12,10 +12,8 @@ import io.realtime.server.internal.TestServer;
 import io.realtime.server.internal.TestServer.TestPeer;
 import io.realtime.server.internal.session.ServerSession;
 import java.time.Duration;
-import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -29,15 +27,12 @@ class SessionLifeTest {
     private final List<String> life = new ArrayList<>();
     private final List<String> handled = new ArrayList<>();
     private final List<CompletableFuture<Authentication>> proofs = new ArrayList<>();
-    private final ArrayDeque<Runnable> held = new ArrayDeque<>();
     private final List<Throwable> failures = new ArrayList<>();
-    private boolean holding;
     private boolean checksSlowly;
     private Runnable onRule = () -> {};
     private final TestServer test = new TestServer(
             this::authenticate,
-            builder -> builder.executor(this::execute)
-                    .limits(Limits.builder()
+            builder -> builder.limits(Limits.builder()
                             .messageBytes(1_000)
                             .inflight(1)
                             .rate(RateLimit.none())
@@ -83,25 +78,9 @@ class SessionLifeTest {
         return proof;
     }
 
-    private void execute(Runnable task) {
-        if (holding) {
-            held.add(task);
-        } else {
-            test.time.execute(task);
-        }
-    }
-
-    private void release() {
-        holding = false;
-        while (!held.isEmpty()) {
-            held.remove().run();
-        }
-        test.settle();
-    }
-
     @AfterEach
     void close() {
-        release();
+        test.release();
         test.close();
     }
 
@@ -125,7 +104,7 @@ class SessionLifeTest {
     }
 
     private static void say(TestPeer peer, long seq, String text) {
-        peer.sendRaw("{\"type\":\"say\",\"seq\":" + seq + ",\"data\":\"" + text + "\"}");
+        peer.post("{'type':'say','seq':" + seq + ",'data':'" + text + "'}");
     }
 
     // ---------------------------------------------------------------- refused, and going on
@@ -135,13 +114,13 @@ class SessionLifeTest {
     void messageAfterARefusedEarlyOneIsNotTaken() {
         TestPeer ann = hello("ann", "");
         JsonObject welcome = ann.data("$welcome");
-        holding = true;
+        test.executor.hold();
         for (int seq = 1; seq <= 17; seq++) {
             say(ann, seq, (9 + seq) + "x".repeat(940));
         }
         test.settle();
         ann.cut();
-        holding = false;
+        test.executor.pass();
         checksSlowly = true;
         TestPeer again = hello("ann", of(welcome));
         say(again, 18, "27" + "x".repeat(900));
@@ -149,7 +128,7 @@ class SessionLifeTest {
         test.settle();
         prove(0);
         assertEquals(CloseReason.OVERLOADED, again.closeCode());
-        release();
+        test.release();
         assertEquals(17, handled.size(), handled::toString);
         assertFalse(handled.contains("28"), "its predecessor was refused");
         TestPeer third = hello("ann", of(welcome));
@@ -186,21 +165,21 @@ class SessionLifeTest {
         Session kicked = session();
         onRule = () -> {
             if (isUser) {
-                test.server.user("ann").disconnect("out");
+                test.server.connections().user("ann").disconnect("out");
             } else {
                 kicked.disconnect("out");
             }
         };
         TestPeer again = hello("ann", of(welcome));
         assertEquals(CloseReason.KICKED, again.closeCode());
-        assertEquals(List.of(), test.server.user("ann").sessions());
-        assertEquals(0, test.server.room("chat:1").size());
+        assertEquals(List.of(), test.server.connections().user("ann").sessions());
+        assertEquals(0, test.server.connections().room("chat:1").localMembers().size());
         assertEquals(List.of("open", "detach 1006", "close 4005 [chat:1]false"), life);
     }
 
     @ParameterizedTest
     @ValueSource(strings = {"user", "session", "manager"})
-    void kickOutlastsAnAuthenticationUnderWay(String how) {
+    void kickOutlastsAnAuthenticationInProgress(String how) {
         TestPeer ann = hello("ann", "");
         JsonObject welcome = ann.data("$welcome");
         checksSlowly = true;
@@ -208,9 +187,9 @@ class SessionLifeTest {
         TestPeer anew = hello("ann", "");
         TestPeer plain = test.connect("", "/ws?token=ann");
         switch (how) {
-            case "user" -> test.server.user("ann").disconnect("out");
+            case "user" -> test.server.connections().user("ann").disconnect("out");
             case "session" -> session().disconnect("out");
-            default -> test.server.connections().disconnectUser("ann", "out");
+            default -> test.server.connections().user("ann").disconnect("out");
         }
         assertEquals(0, test.server.stats().sessions());
         for (int i = 0; i < 3; i++) {
@@ -237,7 +216,7 @@ class SessionLifeTest {
         checksSlowly = true;
         for (int i = 0; i < 6; i++) {
             TestPeer barred = hello("ann", "");
-            test.server.user("ann").disconnect("out");
+            test.server.connections().user("ann").disconnect("out");
             prove(i);
             assertEquals(CloseReason.KICKED, barred.closeCode());
         }
@@ -264,24 +243,24 @@ class SessionLifeTest {
     }
 
     @Test
-    void othersUnderWayAreLetIn() {
+    void otherLoginsInProgressAreAdmitted() {
         checksSlowly = true;
         TestPeer bob = hello("bob", "");
-        test.server.user("ann").disconnect("out");
+        test.server.connections().user("ann").disconnect("out");
         proofs.get(0).complete(Authentication.of("bob"));
         test.settle();
         bob.next("$welcome");
-        assertNull(bob.closed);
+        assertNull(bob.closed());
     }
 
     @Test
     void kickedSessionThatIsHeldByItsRateEndsAtOnce() {
         TestPeer ann = hello("ann", "");
-        holding = true;
+        test.executor.hold();
         session().mailbox().offer(1, 0, () -> Duration.ofMinutes(9).toNanos(), () -> handled.add("held"));
         say(ann, 1, "10");
         test.settle();
-        release();
+        test.release();
         session().disconnect("out");
         test.settle();
         assertEquals(List.of("open", "close 4005 []false"), life, "not nine minutes later");
@@ -298,11 +277,11 @@ class SessionLifeTest {
             ann.send("{'type':'$join','room':'" + room + "','ref':'1'}");
         }
         Session session = session();
-        Objects.requireNonNull(ann.connection).close(new CloseReason(CloseReason.NORMAL, ""));
+        ann.close("");
         test.settle();
         assertEquals(List.of("open", "detach 1000", "close 1000 [chat:1, chat:2]false"), life);
         assertEquals("[chat:1, chat:2]", session.rooms().toString());
-        assertEquals(0, test.server.room("chat:1").size());
+        assertEquals(0, test.server.connections().room("chat:1").localMembers().size());
     }
 
     @Test
@@ -314,10 +293,10 @@ class SessionLifeTest {
     }
 
     @Test
-    void sessionThatIsRefusedIsNotHeardOf() {
+    void refusedSessionIsNotReportedToTheListener() {
         checksSlowly = true;
         hello("ann", "");
-        test.server.user("ann").disconnect("out");
+        test.server.connections().user("ann").disconnect("out");
         prove(0);
         assertEquals(List.of(), life);
         assertEquals(0, test.server.stats().sessions());
@@ -340,7 +319,7 @@ class SessionLifeTest {
     }
 
     @Test
-    void aHundredFailuresWaitForTheListenerAndTheRestIsInTheLog() {
+    void hundredFailuresWaitForListenerAndRestIsInLog() {
         hello("ann", "");
         for (int round = 0; round < 2; round++) { // and when those are heard there is room for more
             for (int i = 0; i < 101; i++) {

@@ -128,7 +128,7 @@ class SessionRacesTest {
                 }
                 seen.forEach(session -> session.disconnect("out"));
             });
-            server.user(user).disconnect("out");
+            server.connections().user(user).disconnect("out");
             settle();
             assertEquals(0, server.connections().sessionCount(), "round " + round);
             assertEquals(0, server.connections().userCount(), "round " + round);
@@ -143,11 +143,11 @@ class SessionRacesTest {
             Line plain = transport.open("token=" + user, null); // its token is being checked
             Line managed = transport.open("", "realtime.v1");
             managed.say("{'type':'$hello','data':{'token':'" + user + "','client':'c'}}");
-            server.user(user).disconnect("out");
-            List<Session> after = server.user(user).sessions();
+            server.connections().user(user).disconnect("out");
+            List<Session> after = server.connections().user(user).sessions();
             settle();
             assertEquals(List.of(), after, "round " + round);
-            assertEquals(List.of(), server.user(user).sessions(), "round " + round);
+            assertEquals(List.of(), server.connections().user(user).sessions(), "round " + round);
             for (Line line : List.of(plain, managed)) {
                 assertEquals(
                         CloseReason.KICKED, assertNotNullReason(line).code(), "round " + round + " " + line.received);
@@ -170,7 +170,7 @@ class SessionRacesTest {
             first.say(hello + "}}");
             settle();
             ServerSession session =
-                    (ServerSession) server.user("ann").sessions().get(0);
+                    (ServerSession) server.connections().user("ann").sessions().get(0);
             String resume = hello + ",'session':'" + session.secret() + "'}}";
             race(
                     first::abort,
@@ -181,7 +181,7 @@ class SessionRacesTest {
                         another.abort();
                     },
                     () -> session.disconnect("out"));
-            server.user("ann").disconnect("out");
+            server.connections().user("ann").disconnect("out");
             settle();
             assertEquals(0, server.connections().sessionCount());
         }
@@ -210,7 +210,7 @@ class SessionRacesTest {
                         List<Session> seen = List.of();
                         while (seen.isEmpty()) {
                             Thread.onSpinWait();
-                            seen = server.user(user).sessions();
+                            seen = server.connections().user(user).sessions();
                         }
                         seen.get(0).send(note, "for you");
                         CompletableFuture<String> unused = seen.get(0).request(ask, "and you?");
@@ -218,7 +218,7 @@ class SessionRacesTest {
             String all = line[0].received.toString();
             assertTrue(all.contains("for you"), "round " + round + " " + all);
             assertTrue(all.contains("and you?"), "round " + round + " " + all);
-            server.user(user).disconnect("out");
+            server.connections().user(user).disconnect("out");
         }
     }
 
@@ -229,7 +229,8 @@ class SessionRacesTest {
             String hello = "{'type':'$hello','data':{'token':'" + user + "','client':'c-" + user + "'";
             transport.open("", "realtime.v1").say(hello + "}}");
             settle();
-            ServerSession session = (ServerSession) server.user(user).sessions().get(0);
+            ServerSession session =
+                    (ServerSession) server.connections().user(user).sessions().get(0);
             for (int room = 0; room < 200; room++) { // attaching takes a while
                 session.join("r" + room);
             }
@@ -239,7 +240,7 @@ class SessionRacesTest {
             String resume = hello + ",'session':'" + session.secret() + "'}}";
             race(() -> resumed.say(resume), () -> anew.say(hello + "}}"), () -> newest.say(resume));
             assertNull(newest.closed.get(), "round " + round);
-            server.user(user).disconnect("out");
+            server.connections().user(user).disconnect("out");
             settle();
         }
     }
@@ -250,17 +251,19 @@ class SessionRacesTest {
             String user = "u" + round;
             transport.open("token=" + user, null);
             settle();
-            ServerSession session = (ServerSession) server.user(user).sessions().get(0);
+            ServerSession session =
+                    (ServerSession) server.connections().user(user).sessions().get(0);
             for (int room = 0; room < 50; room++) {
                 session.join("r" + room);
             }
             AtomicInteger listed = new AtomicInteger();
             Runnable disconnect = () -> {
-                server.user(user).disconnect("out");
+                server.connections().user(user).disconnect("out");
                 for (int room = 0; room < 50; room++) {
-                    listed.addAndGet(server.room("r" + room).size());
+                    listed.addAndGet(
+                            server.connections().room("r" + room).localMembers().size());
                 }
-                listed.addAndGet(server.user(user).sessions().size());
+                listed.addAndGet(server.connections().user(user).sessions().size());
             };
             race(disconnect, disconnect);
             assertEquals(0, listed.get(), "round " + round);

@@ -3,6 +3,7 @@ package io.realtime.server;
 import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertInstanceOf;
+import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertSame;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -28,6 +29,7 @@ import org.junit.jupiter.api.Test;
 /** What a session tells the application, and what it does for it. */
 class SessionTest {
     private static final Event<String> SAY = Event.of("say", String.class);
+    private static final Event<String> HINT = Event.ephemeral("hint", String.class);
     private static final Request<String, Integer> LENGTH = Request.of("length", String.class, Integer.class);
 
     private final List<Session> sessions = new ArrayList<>();
@@ -51,7 +53,7 @@ class SessionTest {
         }
         Map<String, Object> attributes = "ann".equals(credentials.token()) ? Map.of("name", "Ann") : Map.of();
         return CompletableFuture.completedFuture(
-                new Authentication(String.valueOf(credentials.token()), attributes, null));
+                new Authentication(String.valueOf(credentials.token()), attributes, Map.of(), null));
     }
 
     @AfterEach
@@ -90,8 +92,8 @@ class SessionTest {
         TestPeer bob = test.managed("bob");
         Session session = sessions.get(0);
         assertSame(test.server.connections(), session.connections());
-        session.everyone().send(SAY, "all");
-        session.inboxOf("bob").send(SAY, "bob");
+        session.connections().everyone().from(session).send(SAY, "all");
+        session.connections().user("bob").inbox().from(session).send(SAY, "bob");
         test.settle();
         JsonObject toAll = bob.next("say");
         assertEquals("all", toAll.get("data").getAsString());
@@ -104,6 +106,29 @@ class SessionTest {
     }
 
     @Test
+    void sendAnswersWithThePosition() {
+        test.managed("ann");
+        Session session = sessions.get(0);
+        assertEquals(1, session.send(SAY, "one").join().offset());
+        assertEquals(2, session.send(SAY, "two").join().offset());
+        assertEquals(1, session.user().send(SAY, "to the user").join().offset());
+        assertEquals(
+                1, session.connections().room("r").send(SAY, "to a room").join().offset());
+        assertNull(session.send(HINT, "in no log").join());
+        assertNull(session.user().send(HINT, "in no log").join());
+        assertTrue(test.server
+                .connections()
+                .sendToSession(session.id(), SAY, "three")
+                .join());
+        session.disconnect("bye");
+        assertNull(session.send(SAY, "too late").join());
+        assertFalse(test.server
+                .connections()
+                .sendToSession(session.id(), SAY, "too late")
+                .join());
+    }
+
+    @Test
     void disconnectEndsAPlainSession() {
         TestPeer page = test.plain("ann");
         sessions.get(0).disconnect("go away");
@@ -113,7 +138,7 @@ class SessionTest {
     }
 
     @Test
-    void disconnectBarsAResumeThatNamesNoClient() {
+    void disconnectRefusesResumeWithoutClientId() {
         String secret = secret(hello("/ws", "'token':'ann'"));
         checksSlowly = true;
         TestPeer back = hello("/ws", "'token':'ann'," + secret);
@@ -149,8 +174,8 @@ class SessionTest {
         hello("/ws", "'token':'cid'").next("$welcome");
         hello("/ws", "'token':'dan'").next("$welcome");
         assertEquals(3, test.server.stats().sessions());
-        assertEquals(List.of(), test.server.user("bob").sessions());
-        assertEquals(1, test.server.user("ann").sessions().size());
+        assertEquals(List.of(), test.server.connections().user("bob").sessions());
+        assertEquals(1, test.server.connections().user("ann").sessions().size());
     }
 
     @Test

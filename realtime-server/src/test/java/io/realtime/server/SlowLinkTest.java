@@ -75,13 +75,13 @@ class SlowLinkTest {
             test.time.advance(TIMEOUT.minusSeconds(1));
             listeners.get(0).onProgress(HeartbeatMonitor.PROGRESS_BYTES);
         }
-        assertNull(peer.closed);
+        assertNull(peer.closed());
     }
 
     @Test
     void trickleOfAMessageIsCutAtTheTimeout() {
         TestPeer peer = peerWhosePongsAreLate();
-        for (int i = 0; i < TIMEOUT.toSeconds() && peer.closed == null; i++) {
+        for (int i = 0; i < TIMEOUT.toSeconds() && peer.closed() == null; i++) {
             listeners.get(0).onProgress(1);
             test.time.advance(Duration.ofSeconds(1));
         }

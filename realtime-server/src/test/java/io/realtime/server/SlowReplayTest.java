@@ -48,7 +48,7 @@ class SlowReplayTest {
 
     private void publish(String room, int from, int to) {
         IntStream.rangeClosed(from, to)
-                .forEach(i -> test.server.room(room).send(SAID, "%04d".formatted(i) + "x".repeat(1000)));
+                .forEach(i -> test.server.connections().room(room).send(SAID, "%04d".formatted(i) + "x".repeat(1000)));
         test.settle();
     }
 
@@ -63,7 +63,7 @@ class SlowReplayTest {
     /** What the peer was sent of a room: offsets, and the types of what is no message. */
     private static List<String> told(TestPeer peer, String room) {
         List<String> told = new ArrayList<>();
-        peer.received.forEach(frame -> {
+        peer.received().forEach(frame -> {
             if (frame.has("room") && frame.get("room").getAsString().equals(room)) {
                 told.add(
                         frame.has("offset")
@@ -84,7 +84,7 @@ class SlowReplayTest {
     private TestPeer readerWhoseReplayIsUnderWay() {
         publish("a", 1, MESSAGES);
         TestPeer ann = test.managed("ann");
-        ann.received.clear();
+        ann.clear();
         test.network.stallClients(true);
         ann.send(join("a"));
         assertEquals(List.of(), told(ann, "a"));
@@ -177,7 +177,7 @@ class SlowReplayTest {
     }
 
     @Test
-    void disconnectDuringAReplayComesBehindIt() {
+    void disconnectDuringAReplayComesAfterIt() {
         TestPeer ann = readerWhoseReplayIsUnderWay();
         session().disconnect("bye");
         publish("a", MESSAGES + 1, MESSAGES + 1);
@@ -187,7 +187,7 @@ class SlowReplayTest {
     }
 
     @Test
-    void disconnectDuringTheReplayOfTheInboxComesBehindIt() {
+    void disconnectDuringTheReplayOfTheInboxComesAfterIt() {
         TestPeer before = test.connect(Protocol.SUBPROTOCOL, "/ws");
         before.send("{'type':'$hello','data':{'token':'ann','client':'client-of-ann-0123456789'}}");
         String epoch = before.data("$welcome")
@@ -221,7 +221,7 @@ class SlowReplayTest {
     }
 
     @Test
-    void replayOfAPeerThatDoesNotReadHoldsADisconnectUpForASecond() {
+    void unreadReplayDelaysADisconnectByASecond() {
         readerWhoseReplayIsUnderWay();
         session().disconnect("bye");
         test.time.advance(Duration.ofMillis(1_100));
@@ -259,7 +259,7 @@ class SlowReplayTest {
     }
 
     @Test
-    void roomLeftAfterACutReplayIsTold() {
+    void roomLeftAfterACutReplayIsReported() {
         cutDuringTheReplay();
         TestPeer ann = resumed();
         session().leave("a");
@@ -292,7 +292,7 @@ class SlowReplayTest {
 
     /** It is left before the session has let go of the connection that was evicted. */
     @Test
-    void roomLeftWithinTheResumeIsToldOnceTheEvictedIsClosed() {
+    void roomLeftWithinResumeIsReportedOnceEvictedIsClosed() {
         start(builder -> builder.executor(Runnable::run).listener(new SessionListener() {
             @Override
             public void onResume(Session session) {
@@ -310,7 +310,7 @@ class SlowReplayTest {
 
     /** The thread that asks how much waits loses its processor, with the answer in its hand. */
     @Test
-    void replayGoesOnThoughTheConnectionDrainedWhileItWasPausing() {
+    void replayGoesOnThoughConnectionDrainedWhileItWasPausing() {
         List<Runnable> meanwhile = new ArrayList<>();
         test.close();
         test = new TestServer(
@@ -337,7 +337,7 @@ class SlowReplayTest {
             test.network.stallClients(false);
             test.settle();
             test.network.stallClients(true);
-            test.server.user("ann").send(SAID, "small");
+            test.server.connections().user("ann").send(SAID, "small");
         });
         ann.send(join("r"));
         assertEquals(List.of(), meanwhile);

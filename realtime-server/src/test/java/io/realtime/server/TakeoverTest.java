@@ -74,7 +74,7 @@ class TakeoverTest {
         time.advance(Duration.ofMillis(20));
         List<Boolean> connected = new ArrayList<>();
         whileUnattached(former, () -> {
-            for (Session session : server.user("ann").sessions()) {
+            for (Session session : server.connections().user("ann").sessions()) {
                 connected.add(session.isConnected());
                 server.connections().sendToSession(session.id(), NOTE, "for you");
             }
@@ -114,7 +114,7 @@ class TakeoverTest {
         time.advance(Duration.ofMillis(20));
         assertEquals(List.of(), line.received);
         assertEquals(isManaged ? 1 : 0, server.stats().sessions());
-        server.user("ann").sessions().forEach(session -> assertFalse(session.isConnected()));
+        server.connections().user("ann").sessions().forEach(session -> assertFalse(session.isConnected()));
         time.advance(Duration.ofMinutes(5));
         assertEquals(0, server.stats().sessions());
     }
@@ -135,7 +135,7 @@ class TakeoverTest {
             proofs.get(0).complete(Authentication.of("ann"));
             test.settle();
             assertEquals(CloseReason.SESSION_REPLACED, stale.closeCode());
-            assertNull(newer.closed);
+            assertNull(newer.closed());
             assertEquals(1, test.server.stats().sessions());
         }
     }
@@ -157,8 +157,8 @@ class TakeoverTest {
             proofs.get(1).complete(Authentication.of("ann"));
             test.settle();
             assertEquals(CloseReason.SESSION_REPLACED, stale.closeCode());
-            assertNull(phone.closed);
-            assertNull(newer.closed);
+            assertNull(phone.closed());
+            assertNull(newer.closed());
             assertEquals(2, test.server.stats().sessions());
         }
     }

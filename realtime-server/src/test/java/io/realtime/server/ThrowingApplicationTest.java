@@ -64,7 +64,7 @@ class ThrowingApplicationTest {
     }
 
     @Test
-    void aFailureIsAnsweredAndAcknowledgedThoughTheListenerFailsTooWhenItIsTold() {
+    void failureIsAnsweredThoughTheListenerFailsToo() {
         TestPeer peer = test.managed("ann");
         assertEquals("internal", peer.errorOf("{'type':'fail','seq':1}"));
         peer.send("{'type':'echo','ref':'1','seq':2,'data':42}");
@@ -74,13 +74,13 @@ class ThrowingApplicationTest {
     }
 
     @Test
-    void aJoinRuleThatFailsAllowsNothing() {
+    void joinRuleThatFailsAllowsNothing() {
         ruleThrows.set(true);
         assertEquals("forbidden", test.plain("ann").errorOf("{'type':'$join','room':'r','ref':'1'}"));
     }
 
     @Test
-    void aJoinRuleThatFailsCostsAClientThatResumesTheRoomAlone() {
+    void joinRuleThatFailsCostsClientThatResumesRoomAlone() {
         TestPeer peer = test.connect("realtime.v1", "/ws");
         String hello = "{'type':'$hello','data':{'token':'ann','client':'client-of-ann-0123456789'";
         peer.send(hello + "}}");
@@ -97,7 +97,7 @@ class ThrowingApplicationTest {
     }
 
     @Test
-    void aReplyThatFailsWhileItIsWrittenIsAnswered() {
+    void replyThatFailsWhileItIsWrittenIsAnswered() {
         assertEquals("internal", test.plain("ann").errorOf("{'type':'lazy','ref':'1'}"));
     }
 }

@@ -51,7 +51,7 @@ class TooBigCallsTest {
         assertTrue(sinks.get(0).offer("item"));
         assertTrue(sinks.get(1).offer("item"));
         test.settle();
-        ann.received.clear();
+        ann.clear();
     }
 
     @AfterEach
@@ -60,7 +60,7 @@ class TooBigCallsTest {
     }
 
     private Session session() {
-        return test.server.user("ann").sessions().iterator().next();
+        return test.server.connections().user("ann").sessions().iterator().next();
     }
 
     private CompletableFuture<String> ask(String question) {
@@ -71,7 +71,7 @@ class TooBigCallsTest {
 
     private void assertStreamsGoOn() {
         test.time.advance(Duration.ofMillis(200)); // for acknowledgements
-        ann.received.clear();
+        ann.clear();
         for (StreamSink<String> sink : sinks) {
             assertFalse(sink.isCancelled());
             assertTrue(sink.offer("more"));
@@ -96,7 +96,7 @@ class TooBigCallsTest {
     @Test
     void itemThatIsTooLongEndsItsStreamAlone() {
         CompletableFuture<String> answer = ask("short");
-        ann.received.clear();
+        ann.clear();
         sinks.get(0).offer(LONG);
         test.settle();
         JsonObject error = ann.next("$error");
@@ -107,7 +107,7 @@ class TooBigCallsTest {
         assertTrue(sinks.remove(0).isCancelled());
         assertFalse(answer.isDone());
         test.time.advance(Duration.ofMillis(200));
-        ann.received.clear();
+        ann.clear();
         assertTrue(sinks.get(0).offer("more"));
         test.settle();
         assertEquals(List.of("$next"), ann.types());

@@ -1,6 +1,7 @@
 package io.realtime.server;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertNull;
 import static org.junit.jupiter.api.Assertions.assertThrows;
 import static org.junit.jupiter.api.Assertions.assertTrue;
@@ -53,13 +54,13 @@ class TooBigTest {
         TestPeer peer = small("");
         peer.send("{'type':'$join','room':'" + room + "','ref':'j'}");
         peer.next("$reply");
-        peer.received.clear();
+        peer.clear();
         return peer;
     }
 
     private void publish(String... texts) {
         for (String text : texts) {
-            test.server.room("r").send(SAID, text);
+            test.server.connections().room("r").send(SAID, text);
         }
         test.settle();
     }
@@ -77,12 +78,12 @@ class TooBigTest {
         TestPeer ann = smallIn("r");
         TestPeer bob = test.managed("bob");
         bob.send("{'type':'$join','room':'r','ref':'j'}");
-        bob.received.clear();
+        bob.clear();
         publish("a", LONG, "b");
         assertEquals(List.of("said", "$gap", "said"), ann.types());
         assertGap(ann.next("$gap"), "r", 2);
         assertEquals(List.of("said", "said", "said"), bob.types());
-        assertNull(ann.closed);
+        assertNull(ann.closed());
     }
 
     @Test
@@ -91,9 +92,10 @@ class TooBigTest {
         publish("a");
         ann.cut();
         publish("b", LONG, "c");
-        Position end = Objects.requireNonNull(test.server.room("r").send(SAID, "d"));
+        Position end = Objects.requireNonNull(
+                test.server.connections().room("r").send(SAID, "d").join());
         TestPeer again = small("");
-        again.received.clear();
+        again.clear();
         again.send("{'type':'$join','room':'r','ref':'j','data':{'since':['" + end.epoch() + "',1]}}");
         again.next("$reply");
         assertEquals(List.of("said", "$gap", "said", "said"), again.types());
@@ -103,17 +105,17 @@ class TooBigTest {
     @Test
     void binaryMessageThatIsTooLongIsAGap() {
         TestPeer ann = smallIn("r");
-        test.server.room("r").send(BYTES, ByteBuffer.wrap(new byte[3_000]));
+        test.server.connections().room("r").send(BYTES, ByteBuffer.wrap(new byte[3_000]));
         test.settle();
-        assertEquals(0, ann.binary.size());
+        assertFalse(ann.hasBinary());
         assertGap(ann.next("$gap"), "r", 1);
     }
 
     @Test
     void ephemeralMessageThatIsTooLongIsDropped() {
         TestPeer ann = smallIn("r");
-        test.server.room("r").send(TYPING, LONG);
-        test.server.room("r").send(TYPING, "short");
+        test.server.connections().room("r").send(TYPING, LONG);
+        test.server.connections().room("r").send(TYPING, "short");
         test.settle();
         assertEquals(List.of("typing"), ann.types());
     }
@@ -135,7 +137,7 @@ class TooBigTest {
     void historyLeavesOutWhatIsTooLong() {
         TestPeer ann = smallIn("r");
         publish("a", LONG, "b");
-        ann.received.clear();
+        ann.clear();
         ann.send("{'type':'$history','room':'r','ref':'h'}");
         List<Long> offsets = new ArrayList<>();
         for (JsonElement message : ann.data("$reply").getAsJsonArray("messages")) {
@@ -148,8 +150,9 @@ class TooBigTest {
     void messageThatIsTooBigMakesNoRoom() {
         String tooBig = "x".repeat(Limits.defaults().outboundBytes());
         long before = test.server.stats().logBytes();
-        for (Room room :
-                List.of(test.server.room("new"), test.server.user("nobody").inbox())) {
+        for (Room room : List.of(
+                test.server.connections().room("new"),
+                test.server.connections().user("nobody").inbox())) {
             RealtimeException refusal = assertThrows(RealtimeException.class, () -> room.send(SAID, tooBig));
             assertEquals(ErrorCode.TOO_BIG, refusal.code());
         }
@@ -162,13 +165,16 @@ class TooBigTest {
         String named = new Gson().toJson(room);
         String ref = "\u4e2d".repeat(64);
         TestPeer ann = small("");
-        ann.sendRaw("{\"type\":\"$join\",\"room\":" + named + ",\"ref\":\"j\"}");
+        ann.post("{'type':'$join','room':" + named + ",'ref':'j'}");
         test.settle();
-        test.server.room(room).send(SAID, "short");
-        test.server.room(room).send(SAID, "y".repeat(850)); // fits alone, but not with the envelope of the reply
+        test.server.connections().room(room).send(SAID, "short");
+        test.server
+                .connections()
+                .room(room)
+                .send(SAID, "y".repeat(850)); // fits alone, but not with the envelope of the reply
         test.settle();
-        ann.received.clear();
-        ann.sendRaw("{\"type\":\"$history\",\"room\":" + named + ",\"ref\":\"" + ref + "\"}");
+        ann.clear();
+        ann.post("{'type':'$history','room':" + named + ",'ref':'" + ref + "'}");
         test.settle();
         assertEquals(1, ann.data("$reply").getAsJsonArray("messages").size());
     }
@@ -177,7 +183,7 @@ class TooBigTest {
     void noReplyOfHistoryIsLongerThanTheClientTakes() {
         TestPeer ann = smallIn("r");
         publish("x".repeat(700), "x".repeat(700), "x".repeat(700));
-        ann.received.clear();
+        ann.clear();
         ann.send("{'type':'$history','room':'r','ref':'h','data':{'after':0}}");
         JsonObject page = ann.data("$reply");
         assertTrue(page.toString().length() <= 2_000, page::toString);

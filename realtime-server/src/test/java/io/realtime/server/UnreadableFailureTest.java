@@ -22,8 +22,10 @@ import java.util.logging.SimpleFormatter;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.parallel.Isolated;
 
 /** An exception that throws when it is asked for its message costs no answer, no slot and no later message. */
+@Isolated("reads the log")
 class UnreadableFailureTest {
     /** One of two objects that name each other. */
     private static final class Node {

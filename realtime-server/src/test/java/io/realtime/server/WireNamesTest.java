@@ -9,13 +9,10 @@ import io.realtime.Event;
 import io.realtime.Request;
 import io.realtime.server.internal.TestServer;
 import io.realtime.server.internal.TestServer.TestPeer;
-import io.realtime.spi.MessageBatch;
-import io.realtime.spi.WireMessage;
 import java.nio.ByteBuffer;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Objects;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -53,7 +50,7 @@ class WireNamesTest {
         byte[] bytes = header.replace('\'', '"').getBytes(StandardCharsets.UTF_8);
         ByteBuffer frame = ByteBuffer.allocate(3 + bytes.length);
         frame.put((byte) 1).putShort((short) bytes.length).put(bytes).flip();
-        Objects.requireNonNull(peer.connection).send(MessageBatch.of(WireMessage.binary(frame.array())));
+        peer.postBinary(frame.array());
     }
 
     @ParameterizedTest
@@ -68,7 +65,7 @@ class WireNamesTest {
         test.settle();
         assertEquals("b", ann.next("$error").get("ref").getAsString());
         assertEquals(List.of(), seen);
-        assertNull(ann.closed);
+        assertNull(ann.closed());
     }
 
     private static JsonObject refused(TestPeer peer, String json) {
@@ -117,9 +114,9 @@ class WireNamesTest {
     }
 
     @Test
-    void wordsOfAPeerAreOneLine() {
+    void textOfPeerIsLoggedInOneLine() {
         TestPeer ann = test.managed("ann");
-        var answer = test.server.user("ann").sessions().get(0).request(ASK, "?");
+        var answer = test.server.connections().user("ann").sessions().get(0).request(ASK, "?");
         test.settle();
         String ref = ann.next("ask").get("ref").getAsString();
         ann.send("{'type':'$error','seq':1,'ref':'" + ref + "','data':{'code':'no','message':'a\\nERROR forged'}}");

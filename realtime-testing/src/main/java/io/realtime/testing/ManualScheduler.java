@@ -1,5 +1,6 @@
 package io.realtime.testing;
 
+import com.google.errorprone.annotations.concurrent.GuardedBy;
 import io.realtime.spi.Scheduler;
 import java.time.Duration;
 import java.util.PriorityQueue;
@@ -19,13 +20,21 @@ public final class ManualScheduler implements Scheduler, Executor {
     private static final int MOST_TASKS = 10_000_000;
     private static final int FEW = 64;
 
-    // Guarded by this. A cancelled task stays until it is due or most tasks are cancelled, which avoids a search for
-    // each.
+    // A cancelled task stays until it is due or most tasks are cancelled, which avoids a search for each.
+    @GuardedBy("this")
     private final PriorityQueue<Task> tasks = new PriorityQueue<>();
-    private int pending; // guarded by this: the tasks that were not cancelled
-    private long nanos; // guarded by this
-    private long wallOffsetMillis = 1_700_000_000_000L; // guarded by this
-    private long sequence; // guarded by this
+    // The tasks that were not cancelled.
+    @GuardedBy("this")
+    private int pending;
+
+    @GuardedBy("this")
+    private long nanos;
+
+    @GuardedBy("this")
+    private long wallOffsetMillis = 1_700_000_000_000L;
+
+    @GuardedBy("this")
+    private long sequence;
 
     /** Creates a scheduler at an arbitrary fixed time. */
     public ManualScheduler() {}
@@ -78,6 +87,7 @@ public final class ManualScheduler implements Scheduler, Executor {
         }
     }
 
+    @GuardedBy("this")
     private void count(Task task, int change) {
         pending += change;
         if (task.owner != null) {
@@ -170,12 +180,13 @@ public final class ManualScheduler implements Scheduler, Executor {
     }
 
     private static final class Task implements Comparable<Task> {
-        // Guarded by the scheduler; changed only while the task is in no queue.
+        // Guarded by the scheduler, as is action. Changed only while the task is in no queue.
         private long due;
         private final long dueAtFirst; // before pauses of its process
         private final long order;
         private final @Nullable SimulatedProcess owner;
-        private @Nullable Runnable action; // guarded by the scheduler; null once it ran or was cancelled
+        // Null once it ran or was cancelled.
+        private @Nullable Runnable action;
 
         Task(long due, long order, @Nullable SimulatedProcess owner, Runnable action) {
             this.due = due;

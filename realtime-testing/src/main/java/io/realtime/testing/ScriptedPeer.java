@@ -1,5 +1,6 @@
 package io.realtime.testing;
 
+import com.google.errorprone.annotations.concurrent.GuardedBy;
 import com.google.gson.JsonElement;
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParseException;
@@ -33,13 +34,22 @@ public final class ScriptedPeer {
     private static final int MOST_BYTES = 1 << 20;
 
     private final ReentrantLock lock = new ReentrantLock();
-    private final List<Received> received = new ArrayList<>(); // guarded by lock
-    private @Nullable Connection connection; // guarded by lock
-    private @Nullable CloseReason closed; // guarded by lock
-    private @Nullable Exception failure; // guarded by lock
 
-    /** A message as received, and its type, or "" if it has none. */
-    private record Received(String text, String type) {}
+    @GuardedBy("lock")
+    private final List<Received> received = new ArrayList<>();
+
+    @GuardedBy("lock")
+    private @Nullable Connection connection;
+
+    @GuardedBy("lock")
+    private @Nullable CloseReason closed;
+
+    @GuardedBy("lock")
+    private @Nullable Exception failure;
+
+    /** A message as received, its type, or "" if it has none, and the payload of a binary message. */
+    private record Received(
+            String text, String type, @Nullable ByteBuffer payload) {}
 
     private ScriptedPeer() {}
 
@@ -81,6 +91,11 @@ public final class ScriptedPeer {
         return open().send(MessageBatch.of(WireMessage.binary(payload.clone())));
     }
 
+    /** Sends a WebSocket ping, which the server's transport answers. */
+    public void ping() {
+        open().ping();
+    }
+
     /** Begins the closing handshake; {@link #closed} shows when it is complete. */
     public void close(int code, String text) {
         open().close(new CloseReason(code, text));
@@ -105,6 +120,28 @@ public final class ScriptedPeer {
     public <T> T data(String type, Class<T> as) {
         String text = take(type);
         return read(String.valueOf(read(text, JsonObject.class).get("data")), as);
+    }
+
+    /**
+     * Takes the oldest binary message out of those received; all others stay.
+     *
+     * @return its payload, read-only
+     * @throws AssertionError if no binary message was received; the message says what was received instead
+     */
+    public ByteBuffer nextBinary() {
+        lock.lock();
+        try {
+            for (Iterator<Received> each = received.iterator(); each.hasNext(); ) {
+                ByteBuffer payload = each.next().payload();
+                if (payload != null) {
+                    each.remove();
+                    return payload.asReadOnlyBuffer();
+                }
+            }
+        } finally {
+            lock.unlock();
+        }
+        throw new AssertionError("no binary message was received by " + this);
     }
 
     private static <T> T read(String json, Class<T> as) {
@@ -254,12 +291,12 @@ public final class ScriptedPeer {
 
         @Override
         public void onText(String text) {
-            keep(new Received(text, typeOf(text)));
+            keep(new Received(text, typeOf(text), null));
         }
 
         @Override
         public void onBinary(ByteBuffer payload) {
-            keep(new Received("binary message of " + payload.remaining() + " bytes", ""));
+            keep(new Received("binary message of " + payload.remaining() + " bytes", "", payload));
         }
 
         private void keep(Received message) {

@@ -87,7 +87,7 @@ public abstract class ServerTransportContract extends ServerTransportFixture {
     }
 
     @Test
-    void aBatchLeavesWholeAndInOrder() throws Exception {
+    void batchLeavesWholeAndInOrder() throws Exception {
         ContractPeer peer = open();
         Accepted accepted = server.next();
         byte[] binary = new byte[300];
@@ -101,7 +101,7 @@ public abstract class ServerTransportContract extends ServerTransportFixture {
     }
 
     @Test
-    void oneEncodedBatchServesManyConnectionsAndTheSameOneAgain() throws Exception {
+    void oneEncodedBatchServesManyConnectionsAndSameOneAgain() throws Exception {
         MessageBatch batch =
                 MessageBatch.of(List.of(WireMessage.text(new byte[] {'a'}), WireMessage.text(new byte[] {'b'})), false);
         for (int i = 0; i < 3; i++) {
@@ -116,7 +116,7 @@ public abstract class ServerTransportContract extends ServerTransportFixture {
     }
 
     @Test
-    void queuedBatchesLeaveInOrderWithTheFlushOrWhatIsSentNext() throws Exception {
+    void queuedBatchesLeaveInOrderWithFlushOrWhatIsSentNext() throws Exception {
         ContractPeer peer = open();
         Accepted accepted = server.next();
         assertTrue(accepted.connection.queue(text("a")));
@@ -158,7 +158,7 @@ public abstract class ServerTransportContract extends ServerTransportFixture {
     // ---- bounds
 
     @Test
-    void whatASlowPeerDoesNotTakeIsBoundedRefusedAndThenDrained() throws Exception {
+    void outboundQueueOfSlowPeerIsBoundedAndDrains() throws Exception {
         ContractPeer peer = open();
         Accepted accepted = server.next();
         peer.pauseReading();
@@ -177,7 +177,7 @@ public abstract class ServerTransportContract extends ServerTransportFixture {
     }
 
     @Test
-    void aPeerThatDoesNotReadKeepsNobodyWaitingForTheTransport() throws Exception {
+    void peerThatDoesNotReadKeepsNobodyWaitingForTransport() throws Exception {
         ContractPeer peer = open();
         Accepted accepted = server.next();
         peer.pauseReading();
@@ -199,7 +199,7 @@ public abstract class ServerTransportContract extends ServerTransportFixture {
     }
 
     @Test
-    void aBatchBeyondTheBoundIsRefusedWhole() throws Exception {
+    void batchBeyondTheBoundIsRefusedWhole() throws Exception {
         ContractPeer peer = open();
         Accepted accepted = server.next();
         peer.text("upgraded");
@@ -230,7 +230,7 @@ public abstract class ServerTransportContract extends ServerTransportFixture {
     }
 
     @Test
-    void aMessageOfTheLimitIsTakenAndALongerOneClosesWith1009() throws Exception {
+    void messageOfLimitIsTakenAndLongerOneClosesWith1009() throws Exception {
         ContractPeer other = open();
         Accepted untouched = server.next();
         ContractPeer peer = open();
@@ -264,7 +264,7 @@ public abstract class ServerTransportContract extends ServerTransportFixture {
     // ---- the upgrade
 
     @Test
-    void theAcceptorSeesTheHandshake() throws Exception {
+    void acceptorSeesTheHandshake() throws Exception {
         open(
                 "/a%20b/ws?token=x&y=%3F?z",
                 Map.of("Origin", "https://example.org", "Authorization", "Bearer t", "X-Test", "1,2"), "");
@@ -284,7 +284,7 @@ public abstract class ServerTransportContract extends ServerTransportFixture {
     }
 
     @Test
-    void theSubprotocolIsWhatTheAcceptorChose() throws Exception {
+    void subprotocolIsWhatTheAcceptorChose() throws Exception {
         server.verdict = Upgrade.accept("realtime.v1");
         open("/", Map.of(), "realtime.v1").text("hello");
         Accepted accepted = server.next();
@@ -295,7 +295,7 @@ public abstract class ServerTransportContract extends ServerTransportFixture {
     }
 
     @Test
-    void aRefusedUpgradeIsAnsweredWithItsStatusAndOpensNothing() throws Exception {
+    void refusedUpgradeIsAnsweredWithItsStatusAndOpensNothing() throws Exception {
         for (int status : new int[] {400, 401, 403, 404, 503}) {
             server.verdict = Upgrade.refuse(status, "No Entry");
             String answer = assertThrows(IOException.class, this::open).getMessage();
@@ -326,7 +326,7 @@ public abstract class ServerTransportContract extends ServerTransportFixture {
     // ---- the end
 
     @Test
-    void theServerClosesBehindWhatItSentAndThePeersAnswerEndsIt() throws Exception {
+    void serverCloseFollowsSentMessages() throws Exception {
         ContractPeer peer = open();
         Accepted accepted = server.next();
         accepted.connection.send(text("last"));
@@ -341,7 +341,7 @@ public abstract class ServerTransportContract extends ServerTransportFixture {
     }
 
     @Test
-    void thePeerClosesWithItsCodeAndIsAnswered() throws Exception {
+    void peerClosesWithItsCodeAndIsAnswered() throws Exception {
         for (CloseReason reason :
                 List.of(new CloseReason(1000, ""), new CloseReason(4999, "bye"), new CloseReason(3000, "ü"))) {
             ContractPeer peer = open();
@@ -355,7 +355,7 @@ public abstract class ServerTransportContract extends ServerTransportFixture {
     }
 
     @Test
-    void aCodeThatMayNotBeSentIsLeftOut() throws Exception {
+    void codeThatMayNotBeSentIsLeftOut() throws Exception {
         for (int code : new int[] {CloseReason.NO_STATUS, CloseReason.ABNORMAL, 1015}) {
             ContractPeer peer = open();
             Accepted accepted = server.next();
@@ -366,7 +366,7 @@ public abstract class ServerTransportContract extends ServerTransportFixture {
     }
 
     @Test
-    void closesThatCrossEndTheConnectionOnceWithTheServersReason() throws Exception {
+    void closesThatCrossEndConnectionOnceWithServersReason() throws Exception {
         ContractPeer peer = open();
         Accepted accepted = server.next();
         accepted.connection.close(new CloseReason(4003, "forbidden"));
@@ -375,7 +375,7 @@ public abstract class ServerTransportContract extends ServerTransportFixture {
     }
 
     @Test
-    void whatAPeerSentBeforeItLeftIsHeard() throws Exception {
+    void bytesSentBeforeTheEndOfInputAreDelivered() throws Exception {
         for (int i = 0; i < 100; i++) {
             ContractPeer peer = open();
             Accepted accepted = server.next();
@@ -392,7 +392,7 @@ public abstract class ServerTransportContract extends ServerTransportFixture {
     }
 
     @Test
-    void aPeerThatLeavesWithoutAClosingHandshakeIsAbnormal() throws Exception {
+    void peerThatLeavesWithoutAClosingHandshakeIsAbnormal() throws Exception {
         ContractPeer peer = open();
         Accepted accepted = server.next();
         peer.cut();
@@ -414,7 +414,7 @@ public abstract class ServerTransportContract extends ServerTransportFixture {
     }
 
     @Test
-    void anAbortFromWithinACallIsHeardAfterIt() throws Exception {
+    void abortFromWithinACallIsHeardAfterIt() throws Exception {
         ContractPeer peer = open();
         Accepted accepted = server.next();
         accepted.onText = text -> accepted.connection.abort();
@@ -424,7 +424,7 @@ public abstract class ServerTransportContract extends ServerTransportFixture {
     }
 
     @Test
-    void aPeerThatVanishesIsCutOffWithinTheGraceOfACloseWhateverWaits() throws Exception {
+    void vanishedPeerIsCutWithinTheCloseGrace() throws Exception {
         ContractPeer idle = open();
         Accepted closed = server.next();
         ContractPeer full = open();
@@ -441,7 +441,7 @@ public abstract class ServerTransportContract extends ServerTransportFixture {
     }
 
     @Test
-    void aPeerThatVanishesIsAbortedAtOnceWhateverWaitsAndFreesItsRoom() throws Exception {
+    void vanishedPeerIsAbortedAtOnce() throws Exception {
         for (int i = 0; i < CONNECTIONS + 1; i++) {
             ContractPeer peer = open();
             Accepted accepted = server.next();
@@ -462,7 +462,7 @@ public abstract class ServerTransportContract extends ServerTransportFixture {
     // ---- start and stop
 
     @Test
-    void aTransportStartsOnceOnAPortThatItChose() throws Exception {
+    void transportStartsOnceOnAPortThatItChose() throws Exception {
         assertTrue(transport().port() > 0);
         assertNull(transport().problem());
         assertThrows(IllegalStateException.class, () -> transport().start(config(0), server));
@@ -471,7 +471,7 @@ public abstract class ServerTransportContract extends ServerTransportFixture {
     }
 
     @Test
-    void anAddressInUseFailsToStart() throws Exception {
+    void addressInUseFailsToStart() throws Exception {
         ServerTransport second = newTransport();
         assertThrows(IOException.class, () -> second.start(config(transport().port()), server));
         assertThrows(IllegalStateException.class, second::port);
@@ -538,7 +538,7 @@ public abstract class ServerTransportContract extends ServerTransportFixture {
     }
 
     @Test
-    void aTransportThatWasNotStartedHasNothingToStop() throws Exception {
+    void transportThatWasNotStartedHasNothingToStop() throws Exception {
         ServerTransport idle = newTransport();
         assertThrows(IllegalStateException.class, idle::port);
         assertNull(idle.problem());

@@ -1,5 +1,6 @@
 package io.realtime.testing;
 
+import com.google.errorprone.annotations.concurrent.GuardedBy;
 import io.realtime.spi.Scheduler;
 import java.time.Duration;
 import java.util.concurrent.CancellationException;
@@ -18,10 +19,14 @@ public final class SimulatedProcess implements Scheduler, Executor {
     private static final Duration LOOKS_EVERY = Duration.ofMillis(1);
 
     private final ManualScheduler time;
-    boolean alive = true; // guarded by time
-    int pending; // guarded by time
-    long pausedUntil; // guarded by time: in nanoseconds of its clock
-    private long jumpedMillis; // guarded by time
+    // Guarded by time, as are pending and pausedUntil.
+    boolean alive = true;
+    int pending;
+    // In nanoseconds of its clock.
+    long pausedUntil;
+
+    @GuardedBy("time")
+    private long jumpedMillis;
 
     SimulatedProcess(ManualScheduler time) {
         this.time = time;

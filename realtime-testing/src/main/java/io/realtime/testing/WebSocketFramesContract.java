@@ -149,7 +149,7 @@ abstract class WebSocketFramesContract extends ServerTransportContract {
     // ---- fragments
 
     @Test
-    void aMessageMayComeInFragmentsOfAByteWithAPingBetween() throws Exception {
+    void messageMayComeInFragmentsOfAByteWithAPingBetween() throws Exception {
         RawWebSocket client = openRaw();
         Accepted accepted = server.next();
         byte[] utf8 = "añ🎈b".repeat(10).getBytes(StandardCharsets.UTF_8);
@@ -168,7 +168,7 @@ abstract class WebSocketFramesContract extends ServerTransportContract {
     }
 
     @Test
-    void aFragmentMayBeEmpty() throws Exception {
+    void fragmentMayBeEmpty() throws Exception {
         RawWebSocket client = openRaw();
         Accepted accepted = server.next();
         client.frame(false, TEXT, NONE);
@@ -196,21 +196,21 @@ abstract class WebSocketFramesContract extends ServerTransportContract {
     }
 
     @Test
-    void aContinuationOfNothingClosesWith1002() throws Exception {
+    void continuationOfNothingClosesWith1002() throws Exception {
         assertClosesWith(1002, encode(true, CONTINUATION, ascii("a")));
         assertClosesWith(1002, encode(false, CONTINUATION, ascii("a")));
         assertClosesWith(1002, encode(true, CONTINUATION, NONE));
     }
 
     @Test
-    void aMessageWithinAMessageClosesWith1002() throws Exception {
+    void messageWithinAMessageClosesWith1002() throws Exception {
         assertClosesWith(1002, encode(false, TEXT, ascii("a")), encode(true, TEXT, ascii("b")));
         assertClosesWith(1002, encode(false, TEXT, ascii("a")), encode(false, BINARY, ascii("b")));
         assertClosesWith(1002, encode(false, BINARY, NONE), encode(true, BINARY, NONE));
     }
 
     @Test
-    void aControlFrameInFragmentsClosesWith1002() throws Exception {
+    void controlFrameInFragmentsClosesWith1002() throws Exception {
         for (int opcode : new int[] {CLOSE, PING, PONG}) {
             assertClosesWith(1002, encode(false, opcode, NONE));
         }
@@ -219,7 +219,7 @@ abstract class WebSocketFramesContract extends ServerTransportContract {
     // ---- lengths
 
     @Test
-    void aMessageOfTheLimitMayComeInFragmentsOfAByteAndOneMoreClosesWith1009() throws Exception {
+    void fragmentsOfOneByteUpToTheLimitAreTaken() throws Exception {
         RawWebSocket client = openRaw();
         Accepted accepted = server.next();
         client.send(repeat(MESSAGE_BYTES, i -> encode(i == MESSAGE_BYTES - 1, i == 0 ? BINARY : CONTINUATION, ONE)));
@@ -232,7 +232,7 @@ abstract class WebSocketFramesContract extends ServerTransportContract {
     }
 
     @Test
-    void aMessageMayHaveTenThousandEmptyFragments() throws Exception {
+    void messageMayHaveTenThousandEmptyFragments() throws Exception {
         RawWebSocket client = openRaw();
         Accepted accepted = server.next();
         client.send(repeat(10_000, i -> encode(false, i == 0 ? TEXT : CONTINUATION, NONE)));
@@ -241,7 +241,7 @@ abstract class WebSocketFramesContract extends ServerTransportContract {
     }
 
     @Test
-    void aFrameBeyondTheLimitIsRefusedBeforeItsPayloadComes() throws Exception {
+    void frameBeyondTheLimitIsRefusedBeforeItsPayloadComes() throws Exception {
         assertClosesWith(CloseReason.TOO_BIG, header(true, BINARY, MESSAGE_BYTES + 1));
         assertClosesWith(CloseReason.TOO_BIG, header(true, TEXT, Integer.MAX_VALUE));
         assertClosesWith(CloseReason.TOO_BIG, header(true, BINARY, 1L << 32)); // 0 as an int
@@ -253,7 +253,7 @@ abstract class WebSocketFramesContract extends ServerTransportContract {
     }
 
     @Test
-    void aLengthThatIsNegativeOrNotInItsShortestFormClosesWith1002() throws Exception {
+    void lengthThatIsNegativeOrNotInItsShortestFormClosesWith1002() throws Exception {
         assertClosesWith(1002, header(true, BINARY, Long.MIN_VALUE));
         assertClosesWith(1002, header(true, BINARY, -1));
         assertClosesWith(1002, new byte[] {(byte) 0x82, (byte) (0x80 | 126), 0, 125, 0, 0, 0, 0});
@@ -264,7 +264,7 @@ abstract class WebSocketFramesContract extends ServerTransportContract {
     // ---- reserved
 
     @Test
-    void aReservedBitClosesWith1002() throws Exception {
+    void reservedBitClosesWith1002() throws Exception {
         for (int bit : new int[] {0x40, 0x20, 0x10}) {
             for (int opcode : new int[] {TEXT, BINARY, PING, CLOSE}) {
                 assertClosesWith(1002, encode(true, bit | opcode, NONE));
@@ -274,7 +274,7 @@ abstract class WebSocketFramesContract extends ServerTransportContract {
     }
 
     @Test
-    void aReservedOpcodeClosesWith1002() throws Exception {
+    void reservedOpcodeClosesWith1002() throws Exception {
         for (int opcode : new int[] {0x3, 0x4, 0x5, 0x6, 0x7, 0xB, 0xC, 0xD, 0xE, 0xF}) {
             assertClosesWith(1002, encode(true, opcode, NONE));
             assertClosesWith(1002, encode(true, opcode, ascii("payload")));
@@ -282,7 +282,7 @@ abstract class WebSocketFramesContract extends ServerTransportContract {
     }
 
     @Test
-    void aFrameWithoutAMaskClosesWith1002() throws Exception {
+    void frameWithoutAMaskClosesWith1002() throws Exception {
         assertClosesWith(1002, new byte[] {(byte) 0x81, 1, 'a'});
         assertClosesWith(1002, new byte[] {(byte) 0x89, 0});
     }
@@ -352,7 +352,7 @@ abstract class WebSocketFramesContract extends ServerTransportContract {
     // ---- pings
 
     @Test
-    void aPingIsAnsweredWithWhatItBoreAndALongerOneClosesWith1002() throws Exception {
+    void pingIsAnsweredWithWhatItBoreAndLongerOneClosesWith1002() throws Exception {
         RawWebSocket client = openRaw();
         Accepted accepted = server.next();
         byte[] longest = new byte[125];
@@ -368,7 +368,7 @@ abstract class WebSocketFramesContract extends ServerTransportContract {
     }
 
     @Test
-    void aPongThatNobodyAskedForIsASignOfLife() throws Exception {
+    void unsolicitedPongIsActivity() throws Exception {
         RawWebSocket client = openRaw();
         Accepted accepted = server.next();
         client.frame(true, PONG, ascii("unasked"));
@@ -382,7 +382,7 @@ abstract class WebSocketFramesContract extends ServerTransportContract {
     // ---- closes
 
     @Test
-    void aCloseIsAnsweredWithItsCode() throws Exception {
+    void closeIsAnsweredWithItsCode() throws Exception {
         for (int code : new int[] {1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 3000, 3999, 4000, 4999}) {
             RawWebSocket client = openRaw();
             Accepted accepted = server.next();
@@ -394,7 +394,7 @@ abstract class WebSocketFramesContract extends ServerTransportContract {
     }
 
     @Test
-    void aCloseMayBeEmptyOrHaveTheLongestReason() throws Exception {
+    void closeMayBeEmptyOrHaveTheLongestReason() throws Exception {
         RawWebSocket empty = openRaw();
         Accepted accepted = server.next();
         empty.frame(true, CLOSE, NONE);
@@ -410,7 +410,7 @@ abstract class WebSocketFramesContract extends ServerTransportContract {
     }
 
     @Test
-    void aCloseThatIsNoneClosesWithItsOwnCode() throws Exception {
+    void closeThatIsNoneClosesWithItsOwnCode() throws Exception {
         for (int code : new int[] {0, 999, 1004, 1005, 1006, 1015, 1016, 1100, 2000, 2999, 5000, 65_535}) {
             assertClosesWith(1002, encode(true, CLOSE, new byte[] {(byte) (code >> 8), (byte) code}));
         }
@@ -419,7 +419,7 @@ abstract class WebSocketFramesContract extends ServerTransportContract {
     }
 
     @Test
-    void nothingBehindACloseIsHeard() throws Exception {
+    void framesAfterACloseAreIgnored() throws Exception {
         RawWebSocket client = openRaw();
         Accepted accepted = server.next();
         byte[] close = encode(true, CLOSE, new byte[] {3, (byte) 0xE8});
@@ -431,7 +431,7 @@ abstract class WebSocketFramesContract extends ServerTransportContract {
     }
 
     @Test
-    void aPeerThatReadsAndDoesNotAnswerACloseIsCut() throws Exception {
+    void peerThatReadsAndDoesNotAnswerACloseIsCut() throws Exception {
         RawWebSocket client = openRaw();
         Accepted accepted = server.next();
         accepted.connection.close(new CloseReason(4005, "kicked"));

@@ -52,7 +52,7 @@ public abstract class WebSocketServerTransportContract extends WebSocketFramesCo
     // ---- the upgrade
 
     @Test
-    void theAnswerProvesThatTheKeyWasRead() throws Exception {
+    void answerProvesThatTheKeyWasRead() throws Exception {
         String answer = connectRaw().upgrade("/", "Sec-WebSocket-Extensions: permessage-deflate");
         assertTrue(answer.contains("s3pPLMBiTxaQ9kYGzzhZRbK+xOo="), "the key's answer of RFC 6455 section 1.3");
         assertFalse(answer.contains("Sec-WebSocket-Extensions"));
@@ -71,7 +71,7 @@ public abstract class WebSocketServerTransportContract extends WebSocketFramesCo
     }
 
     @Test
-    void theAcceptorSeesWhereThePeerIsAndEveryValueOfAHeader() throws Exception {
+    void acceptorSeesWhereThePeerIsAndEveryValueOfAHeader() throws Exception {
         RawWebSocket client = connectRaw();
         client.upgrade("/", "X-Twice: 1", "x-twice: 2");
         Handshake handshake = server.next().handshake;
@@ -81,7 +81,7 @@ public abstract class WebSocketServerTransportContract extends WebSocketFramesCo
     }
 
     @Test
-    void aRefusedUpgradeIsHungUpOnBehindItsAnswer() throws Exception {
+    void refusedUpgradeIsClosedAfterItsAnswer() throws Exception {
         server.verdict = Upgrade.refuse(403, "No Entry");
         RawWebSocket client = connectRaw();
         client.sendUpgrade("/");
@@ -111,7 +111,7 @@ public abstract class WebSocketServerTransportContract extends WebSocketFramesCo
     }
 
     @Test
-    void whatAPeerTakesCountsOnlyAfterAWait() throws Exception {
+    void takenBytesCountOnlyAfterAWait() throws Exception {
         ContractPeer peer = open();
         Accepted accepted = server.next();
         accepted.connection.ping();
@@ -130,7 +130,7 @@ public abstract class WebSocketServerTransportContract extends WebSocketFramesCo
     }
 
     @Test
-    void anUpgradeInPiecesIsAccepted() throws Exception {
+    void upgradeInPiecesIsAccepted() throws Exception {
         RawWebSocket client = connectRaw();
         sendByteByByte(client, ascii(UPGRADE));
         assertTrue(client.readHead().startsWith("HTTP/1.1 101 "));
@@ -146,7 +146,7 @@ public abstract class WebSocketServerTransportContract extends WebSocketFramesCo
 
     /** Otherwise a listener that counts messages would treat a lost one as received. */
     @Test
-    void behindAMessageThatTheListenerFailedOnNoneIsHeard() throws Exception {
+    void noMessageIsDeliveredAfterAFailedOne() throws Exception {
         RawWebSocket client = connectRaw();
         client.upgrade("/");
         Accepted accepted = server.next();
@@ -167,7 +167,7 @@ public abstract class WebSocketServerTransportContract extends WebSocketFramesCo
     }
 
     @Test
-    void anUpgradeThatIsNotFinishedIsCutAtTheDeadline() throws Exception {
+    void upgradeThatIsNotFinishedIsCutAtTheDeadline() throws Exception {
         RawWebSocket silent = connectRaw();
         RawWebSocket halfway = connectRaw();
         halfway.send(ascii("GET / HTTP/1.1\r\nHost: x\r\n"));
@@ -187,7 +187,7 @@ public abstract class WebSocketServerTransportContract extends WebSocketFramesCo
     // ---- bounds
 
     @Test
-    void oneAddressHasItsShareOfTheConnectionsAndNotMore() throws Exception {
+    void connectionsOfOneAddressAreBounded() throws Exception {
         ServerTransport small = newTransport();
         small.start(config(0, HANDSHAKE_TIMEOUT, 2, CONNECTIONS), server);
         try {
@@ -205,7 +205,7 @@ public abstract class WebSocketServerTransportContract extends WebSocketFramesCo
     }
 
     @Test
-    void theUpgradeThatHasWaitedLongestMakesRoomForANewcomer() throws Exception {
+    void oldestUpgradeIsCutForANewConnection() throws Exception {
         ServerTransport small = newTransport();
         small.start(config(0, Duration.ofMinutes(1), CONNECTIONS, 2), server);
         try {
@@ -223,7 +223,7 @@ public abstract class WebSocketServerTransportContract extends WebSocketFramesCo
     // ---- callbacks that throw
 
     @Test
-    void aListenerThatThrowsHarmsNoOtherConnection() throws Exception {
+    void listenerThatThrowsHarmsNoOtherConnection() throws Exception {
         ContractPeer other = open();
         Accepted untouched = server.next();
         RawWebSocket client = openRaw();
@@ -238,7 +238,7 @@ public abstract class WebSocketServerTransportContract extends WebSocketFramesCo
     }
 
     @Test
-    void anAcceptorThatThrowsHarmsNobodyButItsNewcomer() throws Exception {
+    void throwingAcceptorEndsOnlyItsConnection() throws Exception {
         server.failsToDecide = new AssertionError("expected by the test: an acceptor that cannot decide");
         RawWebSocket undecided = connectRaw();
         undecided.sendUpgrade("/");
@@ -280,7 +280,7 @@ public abstract class WebSocketServerTransportContract extends WebSocketFramesCo
 
     /** The backlog takes longer to read than a peer may take that reads nothing. */
     @Test
-    void aCloseReachesAPeerThatReadsSlowlyBehindAllThatWaits() throws Exception {
+    void closeReachesAPeerThatReadsSlowlyAfterAllThatWaits() throws Exception {
         ServerTransport large = newTransport();
         ServerTransport.Config config = config(0);
         large.start(
@@ -333,7 +333,7 @@ public abstract class WebSocketServerTransportContract extends WebSocketFramesCo
     }
 
     @Test
-    void whatIsSentWhileAConnectionEndsReachesNobodyElse() throws Exception {
+    void bytesOfAnEndingConnectionReachNoOther() throws Exception {
         int peers = 4;
         int each = 150;
         AtomicInteger name = new AtomicInteger();
@@ -409,7 +409,7 @@ public abstract class WebSocketServerTransportContract extends WebSocketFramesCo
     // ---- resets
 
     @Test
-    void aResetWithinTheHeadOpensNothing() throws Exception {
+    void resetWithinTheHeadOpensNothing() throws Exception {
         for (int length : new int[] {0, 1, UPGRADE.length() / 2, UPGRADE.length() - 1}) {
             RawWebSocket client = connectRaw();
             client.send(Arrays.copyOf(ascii(UPGRADE), length));
@@ -420,7 +420,7 @@ public abstract class WebSocketServerTransportContract extends WebSocketFramesCo
     }
 
     @Test
-    void aResetRightBehindTheUpgradeIsHeardOnceIfItWasOpened() throws Exception {
+    void resetRightAfterTheUpgradeIsHeardOnceIfItWasOpened() throws Exception {
         for (int i = 0; i < CONNECTIONS / 2; i++) {
             RawWebSocket client = connectRaw();
             client.sendUpgrade("/");
@@ -437,7 +437,7 @@ public abstract class WebSocketServerTransportContract extends WebSocketFramesCo
     }
 
     @Test
-    void aResetWithinAFrameIsAbnormal() throws Exception {
+    void resetWithinAFrameIsAbnormal() throws Exception {
         byte[] frame = RawWebSocket.encode(true, RawWebSocket.TEXT, new byte[1_000]);
         for (int length : new int[] {1, 2, 5, 8, 500}) {
             RawWebSocket client = openRaw();
@@ -452,7 +452,7 @@ public abstract class WebSocketServerTransportContract extends WebSocketFramesCo
     }
 
     @Test
-    void aResetWithinAMessageInFragmentsIsAbnormal() throws Exception {
+    void resetWithinAMessageInFragmentsIsAbnormal() throws Exception {
         RawWebSocket client = openRaw();
         Accepted accepted = server.next();
         client.frame(false, RawWebSocket.TEXT, ascii("half"));
@@ -462,7 +462,7 @@ public abstract class WebSocketServerTransportContract extends WebSocketFramesCo
     }
 
     @Test
-    void aResetWhileTheServerSendsIsHeardOnce() throws Exception {
+    void resetWhileTheServerSendsIsHeardOnce() throws Exception {
         for (int round = 0; round < 10; round++) {
             RawWebSocket client = openRaw();
             Accepted accepted = server.next();

@@ -85,7 +85,7 @@ class DeliveryHistoryTest {
     }
 
     @Test
-    void clientsHaveNoOrderAmongThem() {
+    void messagesOfDifferentClientsAreUnordered() {
         history.sent("ann", "a");
         history.sent("bob", "a");
         history.handled("life 1", "bob", "a", false);
@@ -138,7 +138,7 @@ class DeliveryHistoryTest {
     }
 
     @Test
-    void whatIsHandledBehindANewerMessageIsReported() {
+    void whatIsHandledAfterANewerMessageIsReported() {
         sent("a", "b");
         history.gaveUp("ann", "a", "expired");
         handled("life 1", "b");
@@ -147,7 +147,7 @@ class DeliveryHistoryTest {
     }
 
     @Test
-    void whatIsHandledAgainBehindANewerMessageOfItsLifeIsReported() {
+    void whatIsHandledAgainAfterNewerMessageOfItsLifeIsReported() {
         sent("a", "b");
         handled("life 1", "a");
         handled("life 1", "b");
@@ -176,7 +176,7 @@ class DeliveryHistoryTest {
     }
 
     @Test
-    void olderMessageThatIsNeitherHandledNorGivenUpIsReportedInTheEnd() {
+    void olderMessageThatIsNeitherHandledNorGivenUpIsReportedInEnd() {
         sent("a", "b");
         handled("life 1", "b");
         history.acknowledged("ann", "b");
@@ -194,7 +194,7 @@ class DeliveryHistoryTest {
     }
 
     @Test
-    void messageThatNobodyHandledIsReportedInTheEndThoughItsSenderIsGone() {
+    void unhandledMessageOfAGoneSenderIsReportedInTheEnd() {
         sent("a");
         history.orphaned("ann", "a");
         history.settled();
@@ -202,7 +202,7 @@ class DeliveryHistoryTest {
     }
 
     @Test
-    void orphanThatIsHandledIsKeptAndNobodyNeedBeTold() {
+    void handledOrphanKeepsThePromise() {
         sent("a");
         history.orphaned("ann", "a");
         handledAgain("life 1", "a");
@@ -211,7 +211,7 @@ class DeliveryHistoryTest {
     }
 
     @Test
-    void messageThatWasGivenUpMayBeMissingAndHoldsUpNoOther() {
+    void messageThatWasGivenUpMayBeMissingAndDelaysNoOther() {
         sent("a", "b");
         history.gaveUp("ann", "a", "expired");
         handled("life 1", "b");
@@ -253,7 +253,7 @@ class DeliveryHistoryTest {
     }
 
     @Test
-    void memberThatIsNotToldWhereItBeginsIsLetInAtItsFirstMessage() {
+    void memberWithoutAPositionBeginsAtItsFirstMessage() {
         published("e1", "one", "two", "three");
         history.joined("bob", "r", null);
         delivered("e1", 2, "two");
@@ -263,7 +263,7 @@ class DeliveryHistoryTest {
     }
 
     @Test
-    void whatIsPublishedWhereAnotherStandsIsReported() {
+    void twoMessagesAtOneOffsetAreReported() {
         published("e1", "one");
         published("e1", "uno");
         assertBroken("r published two messages at " + at("e1", 1));
@@ -367,7 +367,7 @@ class DeliveryHistoryTest {
     }
 
     @Test
-    void otherMembersMissingMessagesAreTheirOwn() {
+    void missingMessagesAreReportedPerMember() {
         published("e1", "one");
         history.joined("bob", "r", at("e1", 0));
         history.joined("eve", "r", at("e1", 0));
@@ -411,7 +411,7 @@ class DeliveryHistoryTest {
     // ---------------------------------------------------------------- epochs
 
     @Test
-    void epochsThatFollowEachOtherAreKeptWhenTheGapIsTold() {
+    void epochsThatFollowEachOtherAreKeptWhenGapIsReported() {
         published("e1", "one", "two");
         history.joined("bob", "r", at("e1", 0));
         delivered("e1", 1, "one");
@@ -423,7 +423,7 @@ class DeliveryHistoryTest {
     }
 
     @Test
-    void gapWithinAnEpochExcusesWhatIsBeforeItAndNothingBehind() {
+    void gapWithinEpochExcusesWhatIsBeforeItAndNothingBehind() {
         published("e1", "one", "two", "three", "four");
         history.joined("bob", "r", at("e1", 0));
         history.gap("bob", "r", at("e1", 2));
@@ -432,7 +432,7 @@ class DeliveryHistoryTest {
     }
 
     @Test
-    void newerEpochThatAMemberWasNotToldOfIsReportedInTheEnd() {
+    void newerEpochThatMemberWasNotToldOfIsReportedInEnd() {
         published("e1", "one");
         history.joined("bob", "r", at("e1", 0));
         delivered("e1", 1, "one");
@@ -442,7 +442,7 @@ class DeliveryHistoryTest {
     }
 
     @Test
-    void memberThatWasToldOfAnEpochBeforeAnythingIsPublishedInItIsKept() {
+    void gapToAnEpochWithoutMessagesIsKept() {
         published("e1", "one");
         history.joined("bob", "r", at("e1", 1));
         history.gap("bob", "r", at("e2", 0));
@@ -451,7 +451,7 @@ class DeliveryHistoryTest {
     }
 
     @Test
-    void messagesThatReachedNoMemberOfTheNewestEpochAreNamedOldestFirst() {
+    void undeliveredMessagesOfTheNewestEpochAreNamedOldestFirst() {
         published("e1", "lost");
         published("e2", "one", "two", "three");
         history.joined("bob", "r", at("e2", 1));

@@ -141,7 +141,7 @@ class FaultProxyIT {
     }
 
     @Test
-    void delayHoldsEachDirectionAndKeepsTheOrderWhenItShrinks() throws Exception {
+    void delayHoldsEachDirectionAndKeepsOrderWhenItShrinks() throws Exception {
         Socket client = connect();
         Socket server = accept();
         Duration delay = Duration.ofMillis(60);
@@ -201,7 +201,7 @@ class FaultProxyIT {
     }
 
     @Test
-    void resetAfterCutsEachConnectionInTheMiddleUntilItIsLifted() throws Exception {
+    void resetAfterCutsEachConnectionInMiddleUntilItIsLifted() throws Exception {
         Socket open = connect();
         Socket openServer = accept();
         proxy.resetAfter(1000);
@@ -236,7 +236,7 @@ class FaultProxyIT {
     }
 
     @Test
-    void fullBufferIsBackPressure() throws Exception {
+    void fullBufferStopsReading() throws Exception {
         int most = 64 << 20; // far more than the systems' buffers and the proxy's
         try (SocketChannel client =
                 SocketChannel.open(new InetSocketAddress(InetAddress.getLoopbackAddress(), proxy.port()))) {
@@ -264,7 +264,7 @@ class FaultProxyIT {
     }
 
     @Test
-    void closeResetsWhatIsOpenReleasesThePortAndLeavesTheRestWithoutEffect() throws Exception {
+    void closeResetsConnectionsAndReleasesThePort() throws Exception {
         Socket client = connect();
         Socket server = accept();
         proxy.close();

@@ -79,7 +79,7 @@ class HeartbeatMonitorTest {
     }
 
     @Test
-    void progressOfAMessagePutsTheEndOffAndPingsGoOn() {
+    void progressOfMessagePostponesTheTimeout() {
         HeartbeatMonitor monitor = start(30_000, 60_000, 0);
         for (int i = 0; i < 5; i++) {
             advance(29_999);
@@ -95,7 +95,7 @@ class HeartbeatMonitorTest {
     }
 
     @Test
-    void whatThePeerTakesPutsTheEndOff() {
+    void bytesTakenByThePeerPostponeTheTimeout() {
         AtomicLong taken = new AtomicLong();
         HeartbeatMonitor unused = HeartbeatMonitor.start(
                 new Heartbeat(Duration.ofSeconds(30), Duration.ofSeconds(60)),
@@ -116,7 +116,7 @@ class HeartbeatMonitorTest {
     }
 
     @Test
-    void trickleBelowTheProgressIsNoSignOfLife() {
+    void progressBelowTheMinimumIsNotActivity() {
         HeartbeatMonitor monitor = start(30_000, 60_000, 0);
         for (int i = 0; i < 60; i++) {
             monitor.progressed(HeartbeatMonitor.PROGRESS_BYTES / 60);
@@ -126,7 +126,7 @@ class HeartbeatMonitorTest {
     }
 
     @Test
-    void whatArrivesResetsIt() {
+    void activityResetsTheTimeout() {
         HeartbeatMonitor monitor = start(30_000, 60_000, 0);
         advance(30_000);
         advance(5);
@@ -142,7 +142,7 @@ class HeartbeatMonitorTest {
     }
 
     @Test
-    void aPeerThatTalksIsNeverPinged() {
+    void peerThatTalksIsNeverPinged() {
         HeartbeatMonitor monitor = start(30_000, 60_000, 0);
         for (int i = 0; i < 1_000; i++) {
             advance(29_999);
@@ -153,7 +153,7 @@ class HeartbeatMonitorTest {
     }
 
     @Test
-    void aLongTimeoutLeavesTimeForSeveralPings() {
+    void longTimeoutLeavesTimeForSeveralPings() {
         start(30_000, 100_000, 0);
         advance(200_000);
         assertEquals(List.of("ping 30000", "ping 60000", "ping 90000", "dead 100000"), calls);
@@ -226,7 +226,7 @@ class HeartbeatMonitorTest {
     /** Timers come before what waits in the socket when the process goes on. */
     @ParameterizedTest
     @ValueSource(longs = {15_000, 15_001, 22_500, 29_999, 30_000, 33_000, 37_500, 45_000, 67_500, 90_000, 600_000})
-    void pauseBehindThePingLeavesTimeToAnswer(long pausedMs) {
+    void pauseAfterThePingLeavesTimeToAnswer(long pausedMs) {
         HeartbeatMonitor monitor = start(30_000, 60_000, 0);
         advance(30_000);
         resumesNanos = Duration.ofMillis(30_000 + pausedMs).toNanos();
@@ -242,7 +242,7 @@ class HeartbeatMonitorTest {
     }
 
     @Test
-    void deadPeerIsGivenUpAGraceAfterAPauseBehindThePing() {
+    void deadPeerIsGivenUpAGraceAfterAPauseAfterThePing() {
         start(30_000, 60_000, 0);
         advance(30_000);
         resumesNanos = Duration.ofSeconds(63).toNanos();

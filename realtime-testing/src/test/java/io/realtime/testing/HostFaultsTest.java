@@ -30,7 +30,7 @@ class HostFaultsTest extends NetworkFixture {
     }
 
     @Test
-    void aCrashOfAServerResetsItsConnectionsAndFreesItsPort() throws IOException {
+    void crashOfAServerResetsItsConnectionsAndFreesItsPort() throws IOException {
         connectAll();
         Connection dead = serverEnd().connection;
         clientEnd().connection.send(text("nobody reads it"));
@@ -58,7 +58,7 @@ class HostFaultsTest extends NetworkFixture {
     }
 
     @Test
-    void aCrashOfAClientResetsItsConnectionsAndSilencesItsAttempts() throws IOException {
+    void crashOfClientResetsItsConnectionsAndSilencesItsAttempts() throws IOException {
         connectAll();
         begin(server);
         begin(server).cancel();
@@ -79,7 +79,7 @@ class HostFaultsTest extends NetworkFixture {
     }
 
     @Test
-    void aVanishedServerIsSilentAndItsPeersFindOutThemselves() throws IOException {
+    void vanishedServerIsSilentAndItsPeersFindOutThemselves() throws IOException {
         connectAll();
         network.vanish(server);
         Connection connection = clientEnd().connection;
@@ -106,7 +106,7 @@ class HostFaultsTest extends NetworkFixture {
     }
 
     @Test
-    void aVanishedClientIsSilentAndItsPeersFindOutThemselves() throws IOException {
+    void vanishedClientIsSilentAndItsPeersFindOutThemselves() throws IOException {
         connectAll();
         clientEnd().connection.send(text("the last"));
         network.vanish(client);
@@ -122,7 +122,7 @@ class HostFaultsTest extends NetworkFixture {
     }
 
     @Test
-    void aResetMayOvertakeWhatTheDeadHadSent() {
+    void resetMayOvertakeWhatTheDeadHadSent() {
         connect();
         serverEnd().connection.send(text("in time"));
         link().latency(Duration.ofMillis(10));
@@ -134,7 +134,7 @@ class HostFaultsTest extends NetworkFixture {
     }
 
     @Test
-    void aCrashWhileClosingIsAResetForTheOther() {
+    void crashWhileClosingIsAResetForTheOther() {
         connect();
         serverEnd().connection.close(new CloseReason(CloseReason.KICKED, "enough"));
         clientEnd().connection.close(new CloseReason(CloseReason.NORMAL, "bye"));
@@ -145,7 +145,7 @@ class HostFaultsTest extends NetworkFixture {
     }
 
     @Test
-    void aServerThatCrashesBeforeItsAnswerArrivesFailsTheAttempt() {
+    void serverThatCrashesBeforeItsAnswerArrivesFailsAttempt() {
         network.latency(Duration.ofMillis(5));
         begin(server);
         advance(5);
@@ -157,7 +157,7 @@ class HostFaultsTest extends NetworkFixture {
     }
 
     @Test
-    void aTransportOfAnotherNetworkIsRefused() {
+    void transportOfAnotherNetworkIsRefused() {
         InMemoryNetwork other = new InMemoryNetwork(time);
         assertThrows(IllegalArgumentException.class, () -> other.crash(server));
         assertThrows(IllegalArgumentException.class, () -> other.vanish(server));
@@ -166,7 +166,7 @@ class HostFaultsTest extends NetworkFixture {
     }
 
     @Test
-    void whatReachesPausedHostIsHandedOverAtTheEndOfThePause() {
+    void whatReachesPausedHostIsHandedOverAtEndOfPause() {
         begin(server);
         advance(2);
         network.pause(server, Duration.ofMillis(10));

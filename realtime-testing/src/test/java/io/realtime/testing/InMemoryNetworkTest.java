@@ -19,7 +19,7 @@ import org.junit.jupiter.api.Test;
 
 class InMemoryNetworkTest extends NetworkFixture {
     @Test
-    void aConnectionTakesARoundTripAndShowsTheHandshake() {
+    void connectionTakesARoundTripAndShowsTheHandshake() {
         network.latency(Duration.ofMillis(5));
         begin(server);
         advance(9);
@@ -52,7 +52,7 @@ class InMemoryNetworkTest extends NetworkFixture {
     }
 
     @Test
-    void aPingIsActivityAtBothEnds() {
+    void pingIsActivityAtBothEnds() {
         connect();
         serverEnd().connection.ping();
         advance(2);
@@ -61,7 +61,7 @@ class InMemoryNetworkTest extends NetworkFixture {
     }
 
     @Test
-    void aRefusedConnectionFailsAndALaterOneDoesNot() {
+    void refusedConnectionFailsAndALaterOneDoesNot() {
         network.refuseConnections(true);
         begin(server);
         advance(2);
@@ -74,7 +74,7 @@ class InMemoryNetworkTest extends NetworkFixture {
     }
 
     @Test
-    void aRefusedUpgradeFailsWithItsStatus() {
+    void refusedUpgradeFailsWithItsStatus() {
         answer = ServerTransport.Upgrade.refuse(403, "Forbidden");
         begin(server);
         advance(2);
@@ -83,7 +83,7 @@ class InMemoryNetworkTest extends NetworkFixture {
     }
 
     @Test
-    void anAttemptThatWasCancelledIsSilent() {
+    void attemptThatWasCancelledIsSilent() {
         begin(server).cancel();
         advance(100);
         assertEquals(List.of(), failures);
@@ -92,7 +92,7 @@ class InMemoryNetworkTest extends NetworkFixture {
     }
 
     @Test
-    void aCutEndsBothSidesAndLosesWhatWasOnItsWay() {
+    void cutEndsBothSidesAndLosesWhatWasInFlight() {
         connect();
         clientEnd().connection.send(text("lost"));
         network.cutAll();
@@ -105,7 +105,7 @@ class InMemoryNetworkTest extends NetworkFixture {
     }
 
     @Test
-    void aBlackHoleSwallowsFramesPingsClosesAndConnections() {
+    void blackHoleSwallowsFramesPingsClosesAndConnections() {
         connect();
         network.blackHole(true);
         assertTrue(clientEnd().connection.send(text("x")));
@@ -124,7 +124,7 @@ class InMemoryNetworkTest extends NetworkFixture {
     }
 
     @Test
-    void whatWaitsIsBoundedAndItsEndIsTold() {
+    void whatWaitsIsBoundedAndItsEndIsReported() {
         connect();
         network.stallClients(true);
         Connection connection = serverEnd().connection;
@@ -149,7 +149,7 @@ class InMemoryNetworkTest extends NetworkFixture {
     }
 
     @Test
-    void aCloseBehindStalledFramesComesAfterThem() {
+    void closeFollowsStalledFrames() {
         connect();
         network.stallClients(true);
         serverEnd().connection.send(text("before"));
@@ -163,7 +163,7 @@ class InMemoryNetworkTest extends NetworkFixture {
     }
 
     @Test
-    void aStalledPeerThatNeverReadsIsCutOffAfterTheClose() {
+    void stalledPeerThatNeverReadsIsCutOffAfterTheClose() {
         connect();
         network.stallClients(true);
         serverEnd().connection.send(text("before"));
@@ -175,7 +175,7 @@ class InMemoryNetworkTest extends NetworkFixture {
     }
 
     @Test
-    void aServersCloseCodeReachesTheClientBehindWhatWasSent() {
+    void serversCloseCodeReachesTheClientAfterWhatWasSent() {
         connect();
         serverEnd().connection.send(text("last"));
         serverEnd().connection.close(new CloseReason(CloseReason.KICKED, "enough"));
@@ -190,7 +190,7 @@ class InMemoryNetworkTest extends NetworkFixture {
     }
 
     @Test
-    void aClientsCloseCodeReachesTheServer() {
+    void clientsCloseCodeReachesTheServer() {
         connect();
         clientEnd().connection.close(new CloseReason(CloseReason.NORMAL, "bye"));
         clientEnd().connection.close(new CloseReason(CloseReason.GOING_AWAY, "ignored"));
@@ -200,7 +200,7 @@ class InMemoryNetworkTest extends NetworkFixture {
     }
 
     @Test
-    void anAbortIsALossForThePeer() {
+    void abortIsALossForThePeer() {
         connect();
         clientEnd().connection.abort();
         assertEquals(List.of(), clientEnd().seen, "not on the caller's stack");
@@ -212,7 +212,7 @@ class InMemoryNetworkTest extends NetworkFixture {
     }
 
     @Test
-    void aPortIsTakenUntilTheServerStopsAccepting() throws IOException {
+    void portIsTakenUntilTheServerStopsAccepting() throws IOException {
         ServerTransport other = network.serverTransport();
         assertThrows(IllegalStateException.class, other::port);
         assertThrows(BindException.class, () -> start(other, server.port()));
@@ -224,7 +224,7 @@ class InMemoryNetworkTest extends NetworkFixture {
     }
 
     @Test
-    void aStopCutsThoseWhoDoNotReadWhenItsDrainIsOver() throws Exception {
+    void stopCutsThoseWhoDoNotReadWhenItsDrainIsOver() throws Exception {
         connect();
         network.stallClients(true);
         serverEnd().connection.send(text("stays"));
@@ -238,7 +238,7 @@ class InMemoryNetworkTest extends NetworkFixture {
     }
 
     @Test
-    void aCrashRightBehindAnAbortIsSilent() {
+    void crashRightAfterAnAbortIsSilent() {
         connect();
         serverEnd().connection.abort();
         network.crash(server);
@@ -248,7 +248,7 @@ class InMemoryNetworkTest extends NetworkFixture {
     }
 
     @Test
-    void aServerThatStopsClosesItsOwnConnectionsOnly() throws Exception {
+    void serverThatStopsClosesItsOwnConnectionsOnly() throws Exception {
         ServerTransport other = network.serverTransport();
         start(other, 0);
         connect();

@@ -74,7 +74,7 @@ class LinkFaultsTest extends NetworkFixture {
     }
 
     @Test
-    void aRangeOfLatenciesIsOrderedAndNotNegative() {
+    void rangeOfLatenciesIsOrderedAndNotNegative() {
         Random random = new Random(0);
         Duration one = Duration.ofMillis(1);
         assertThrows(IllegalArgumentException.class, () -> network.latency(one, Duration.ZERO, random));
@@ -85,7 +85,7 @@ class LinkFaultsTest extends NetworkFixture {
     }
 
     @Test
-    void theLatencyOfALinkIsItsAlone() {
+    void latencyOfALinkIsItsAlone() {
         connectTwo();
         link().latency(Duration.ofMillis(7));
         network.latency(Duration.ofMillis(3));
@@ -101,7 +101,7 @@ class LinkFaultsTest extends NetworkFixture {
     // ---- resets
 
     @Test
-    void aResetEndsOneLinkAtBothEnds() {
+    void resetEndsOneLinkAtBothEnds() {
         connectTwo();
         InMemoryNetwork.Link first = link();
         connected.get(0).connection.send(text("lost"));
@@ -131,7 +131,7 @@ class LinkFaultsTest extends NetworkFixture {
     }
 
     @Test
-    void aResetAfterSoManyBytesTearsTheFrameThatGoesBeyond() {
+    void resetAfterSoManyBytesTearsTheFrameThatGoesBeyond() {
         for (int bytes = 0; bytes <= 9; bytes++) {
             begin(server);
             advance(2);
@@ -159,7 +159,7 @@ class LinkFaultsTest extends NetworkFixture {
     }
 
     @Test
-    void aResetAfterSoManyBytesCountsAcrossBatches() {
+    void resetAfterSoManyBytesCountsAcrossBatches() {
         connect();
         link().resetAfter(Direction.TO_CLIENT, 10);
         serverEnd().connection.send(text("12345678"));
@@ -178,7 +178,7 @@ class LinkFaultsTest extends NetworkFixture {
     }
 
     @Test
-    void whoHasBegunToCloseKeepsItsReason() {
+    void closingEndKeepsItsReason() {
         connect();
         serverEnd().connection.close(new CloseReason(CloseReason.SLOW_CONSUMER, "slow"));
         link().reset();
@@ -189,7 +189,7 @@ class LinkFaultsTest extends NetworkFixture {
     // ---- silence
 
     @Test
-    void aHalfOpenDirectionSwallowsWhatIsSentFromThenOn() {
+    void halfOpenDirectionSwallowsWhatIsSentFromThenOn() {
         connect();
         clientEnd().connection.send(text("on its way"));
         link().halfOpen(Direction.TO_SERVER);
@@ -208,7 +208,7 @@ class LinkFaultsTest extends NetworkFixture {
     }
 
     @Test
-    void aHalfOpenLinkTellsNobodyOfCloseOrAbort() {
+    void halfOpenLinkTellsNobodyOfCloseOrAbort() {
         connectTwo();
         network.links().forEach(InMemoryNetwork.Link::halfOpen); // both directions
         accepted.get(0).connection.close(new CloseReason(CloseReason.HEARTBEAT_TIMEOUT, "dead"));
@@ -228,7 +228,7 @@ class LinkFaultsTest extends NetworkFixture {
     }
 
     @Test
-    void aConnectionThatLostSomethingInABlackHoleStaysSilentUntilItsReset() {
+    void connectionThroughABlackHoleStaysSilentUntilItsReset() {
         connectTwo();
         network.blackHole(true);
         connected.get(0).connection.send(text("lost"));
@@ -249,7 +249,7 @@ class LinkFaultsTest extends NetworkFixture {
     // ---- upgrades
 
     @Test
-    void aLostUpgradeLeavesAGhostUntilTheServerGivesItUp() {
+    void lostUpgradeLeavesAServerConnectionUntilItsTimeout() {
         network.loseUpgrades(true);
         Scheduler.Cancellable attempt = begin(server);
         advance(10);
@@ -277,7 +277,7 @@ class LinkFaultsTest extends NetworkFixture {
     }
 
     @Test
-    void aLostRefusalIsNotHeardOfEither() {
+    void lostRefusalIsNotHeardOfEither() {
         network.loseUpgrades(true);
         answer = ServerTransport.Upgrade.refuse(503, "Busy");
         begin(server);
@@ -287,7 +287,7 @@ class LinkFaultsTest extends NetworkFixture {
     }
 
     @Test
-    void whatTheServerSendsAtOnceComesBehindTheUpgrade() {
+    void whatTheServerSendsAtOnceComesAfterTheUpgrade() {
         begin(server);
         advance(1);
         assertEquals(1, accepted.size());
@@ -299,7 +299,7 @@ class LinkFaultsTest extends NetworkFixture {
     }
 
     @Test
-    void anAttemptThatIsGivenUpAfterTheServerOpenedResetsIt() {
+    void attemptThatIsGivenUpAfterTheServerOpenedResetsIt() {
         Scheduler.Cancellable attempt = begin(server);
         advance(1);
         attempt.cancel();
@@ -311,7 +311,7 @@ class LinkFaultsTest extends NetworkFixture {
     }
 
     @Test
-    void aResetBeforeTheClientHeardFailsTheAttempt() {
+    void resetBeforeTheClientHeardFailsTheAttempt() {
         begin(server);
         advance(1);
         link().reset();
@@ -322,7 +322,7 @@ class LinkFaultsTest extends NetworkFixture {
     }
 
     @Test
-    void aSubprotocolThatWasNotOfferedFailsTheAttempt() {
+    void subprotocolThatWasNotOfferedFailsTheAttempt() {
         answer = ServerTransport.Upgrade.accept(null);
         begin(server);
         advance(3);
@@ -334,7 +334,7 @@ class LinkFaultsTest extends NetworkFixture {
     // ---- limits
 
     @Test
-    void aMessageBeyondTheLimitClosesWith1009AndNothingBehindItIsHeard() {
+    void messageBeyondLimitClosesWith1009AndNothingAfterItIsHeard() {
         connect();
         Connection connection = clientEnd().connection;
         connection.send(text("x".repeat(MESSAGE)));
@@ -349,7 +349,7 @@ class LinkFaultsTest extends NetworkFixture {
     }
 
     @Test
-    void theClientsLimitHoldsForWhatTheServerSends() {
+    void clientsLimitHoldsForWhatTheServerSends() {
         connect();
         serverEnd().connection.send(batch("x", "y".repeat(MESSAGE + 1), "z"));
         advance(3);

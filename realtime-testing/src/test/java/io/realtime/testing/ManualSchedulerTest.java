@@ -62,7 +62,7 @@ class ManualSchedulerTest {
     }
 
     @Test
-    void aTaskThatWasCalledOffDoesNotRunNorWait() {
+    void taskThatWasCalledOffDoesNotRunNorWait() {
         Scheduler.Cancellable task = in(10, "a");
         in(10, "b");
         task.cancel();
@@ -74,7 +74,7 @@ class ManualSchedulerTest {
     }
 
     @Test
-    void aTaskMayCallOffAnotherThatIsDueToo() {
+    void taskMayCallOffAnotherThatIsDueToo() {
         var other = new ArrayList<Scheduler.Cancellable>();
         time.schedule(Duration.ofMillis(1), () -> other.forEach(Scheduler.Cancellable::cancel));
         other.add(in(1, "other"));
@@ -83,7 +83,7 @@ class ManualSchedulerTest {
     }
 
     @Test
-    void theWallClockFollowsAndMayJump() {
+    void wallClockFollowsAndMayJump() {
         long start = time.currentTimeMillis();
         in(10, "a");
         time.advance(Duration.ofMillis(7));
@@ -97,7 +97,7 @@ class ManualSchedulerTest {
     }
 
     @Test
-    void aDelayBeyondCountingIsNeverOver() {
+    void delayBeyondNanosecondsNeverElapses() {
         time.advance(Duration.ofDays(1));
         time.schedule(Duration.ofNanos(Long.MAX_VALUE), () -> ran.add("nanos"));
         time.schedule(Duration.ofSeconds(Long.MAX_VALUE), () -> ran.add("seconds"));
@@ -107,7 +107,7 @@ class ManualSchedulerTest {
     }
 
     @Test
-    void aTaskThatThrowsReachesTheTestAndLeavesTheRest() {
+    void taskThatThrowsReachesTheTestAndLeavesTheRest() {
         time.schedule(Duration.ofMillis(1), () -> {
             throw new IllegalStateException("broken");
         });
@@ -119,7 +119,7 @@ class ManualSchedulerTest {
     }
 
     @Test
-    void whatIsCalledOffInGreatNumberLeavesTheOthersInTheirOrder() {
+    void whatIsCalledOffInGreatNumberLeavesOthersInTheirOrder() {
         List<String> expected = new ArrayList<>();
         for (int i = 0; i < 1_000; i++) {
             String name = "t" + i;

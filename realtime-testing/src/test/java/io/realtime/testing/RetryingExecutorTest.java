@@ -15,7 +15,9 @@ import java.util.logging.LogRecord;
 import java.util.logging.Logger;
 import java.util.logging.SimpleFormatter;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.parallel.Isolated;
 
+@Isolated("reads the log")
 class RetryingExecutorTest {
     private final ManualScheduler time = new ManualScheduler();
     private final List<String> ran = new ArrayList<>();
@@ -153,14 +155,14 @@ class RetryingExecutorTest {
                 throw new StackOverflowError("as the test wants");
             }
         };
-        List<Runnable> taken = new ArrayList<>();
+        HeldExecutor taken = new HeldExecutor();
         RetryingExecutor second = new RetryingExecutor(
                 "test",
                 task -> {
                     if (free == 0) {
                         throw unreadable;
                     }
-                    taken.add(task);
+                    taken.execute(task);
                 },
                 time);
         free = 0;
@@ -172,13 +174,13 @@ class RetryingExecutorTest {
 
     @Test
     void whatIsRefusedAtTheEndAndAfterGoesToTheLastExecutor() {
-        List<Runnable> last = new ArrayList<>();
+        HeldExecutor last = new HeldExecutor();
         free = 0;
         executor.execute(() -> ran.add("a"));
-        executor.stop(last::add);
+        executor.stop(last);
         executor.execute(() -> ran.add("b"));
         assertEquals(List.of(), ran);
-        last.forEach(Runnable::run);
+        last.runAll();
         assertEquals(List.of("a", "b"), ran);
         free = 10;
         time.advance(Duration.ofSeconds(2));

@@ -43,7 +43,7 @@ class ScriptedPeerTest extends NetworkFixture {
     }
 
     @Test
-    void connectsAsAManagedOrAPlainClientOrAsItIsTold() {
+    void connectsAsAManagedOrAPlainClientOrAsItIsReported() {
         answer = ServerTransport.Upgrade.accept("realtime.v1");
         ScriptedPeer managed = ScriptedPeer.managed(client, uri());
         assertFalse(managed.isOpen());

@@ -40,7 +40,7 @@ class SimulatedProcessTest {
     }
 
     @Test
-    void aKilledProcessRunsNothingAndTheOthersGoOn() {
+    void killedProcessRunsNothingAndTheOthersGoOn() {
         in(process, 1, "dead");
         process.execute(() -> ran.add("dead"));
         in(other, 1, "other");
@@ -58,7 +58,7 @@ class SimulatedProcessTest {
     }
 
     @Test
-    void aTaskThatKillsItsProcessIsItsLast() {
+    void taskThatKillsItsProcessIsItsLast() {
         process.execute(() -> {
             in(process, 0, "before");
             process.kill();

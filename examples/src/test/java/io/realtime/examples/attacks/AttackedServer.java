@@ -150,7 +150,7 @@ final class AttackedServer {
         try {
             publisher.scheduleAtFixedRate(
                     () -> {
-                        server.room(room).send(NEWS, text);
+                        server.connections().room(room).send(NEWS, text);
                         left.countDown();
                     },
                     0,

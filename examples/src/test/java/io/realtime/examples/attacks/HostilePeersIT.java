@@ -28,6 +28,7 @@ import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.parallel.Isolated;
 import org.junit.jupiter.params.AfterParameterizedClassInvocation;
 import org.junit.jupiter.params.Parameter;
 import org.junit.jupiter.params.ParameterizedClass;
@@ -41,6 +42,7 @@ import org.junit.jupiter.params.provider.ValueSource;
 @Timeout(300)
 @ParameterizedClass(name = "{0}")
 @ValueSource(strings = {"java-websocket", "netty"})
+@Isolated("measures processes that need the machine")
 class HostilePeersIT {
     private static final int PROTOCOL = CloseReason.WEBSOCKET_PROTOCOL_ERROR;
     private static final int INVALID_UTF8 = 1007;
@@ -130,7 +132,7 @@ class HostilePeersIT {
     // ---- frames
 
     @Test
-    void aFrameThatAnnouncesMoreThanThereIsMemoryIsRefusedWith1009() throws Exception {
+    void frameThatAnnouncesMoreThanThereIsMemoryIsRefusedWith1009() throws Exception {
         byte[] header = ByteBuffer.allocate(14)
                 .put((byte) (0x80 | BINARY))
                 .put((byte) 0xFF)
@@ -269,7 +271,7 @@ class HostilePeersIT {
     }
 
     @Test
-    void aResetInTheMiddleOfAnythingEndsThatAlone() throws Exception {
+    void resetAtAnyPointEndsOnlyItsConnection() throws Exception {
         byte[] message = encode(
                 true, TEXT, "{\"type\":\"$join\",\"room\":\"middle\",\"ref\":\"1\"}".getBytes(StandardCharsets.UTF_8));
         byte[] say = encode(
@@ -305,7 +307,7 @@ class HostilePeersIT {
     // ---- messages
 
     @Test
-    void garbageIsRefusedMessageByMessageAndThenWith4000() throws Exception {
+    void garbageIsRefusedAndThenClosedWith4000() throws Exception {
         List<String> garbage = List.of(
                 "hello",
                 "",
@@ -357,7 +359,7 @@ class HostilePeersIT {
     }
 
     @Test
-    void handlersRulesAndListenersThatThrowEndNothing() throws Exception {
+    void throwingApplicationEndsNoConnection() throws Exception {
         List<String> ways = List.of("exception", "error", "linkage", "memory", "stack");
         int throwers = Scale.of(20, 200);
         int warnings = Integer.MAX_VALUE; // each failure is in the log

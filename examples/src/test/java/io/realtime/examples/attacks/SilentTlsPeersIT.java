@@ -9,9 +9,11 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.parallel.Isolated;
 
 /** As {@link HostilePeersIT}, of a server with TLS and a crowd that connects to it with TLS. */
 @Timeout(300)
+@Isolated("measures processes that need the machine")
 class SilentTlsPeersIT {
     /** The header of a record that holds a handshake of 16 KiB, and its first bytes: a client's hello that does not end. */
     private static final byte[] HELLO = {0x16, 0x03, 0x01, 0x40, 0x00, 0x01, 0x00, 0x3F, (byte) 0xFC};

@@ -16,7 +16,7 @@ import io.realtime.netty.NettyTransport;
 import io.realtime.server.Limits;
 import io.realtime.server.RealtimeServer;
 import io.realtime.server.Retention;
-import io.realtime.server.javawebsocket.JavaWebSocketTransport;
+import io.realtime.server.internal.transport.JavaWebSocketTransport;
 import io.realtime.spi.ServerTransport;
 import io.realtime.testing.FaultProxy;
 import java.net.URI;
@@ -29,6 +29,7 @@ import java.util.concurrent.ConcurrentLinkedQueue;
 import java.util.concurrent.TimeUnit;
 import java.util.stream.IntStream;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.parallel.Isolated;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
@@ -37,6 +38,7 @@ import org.junit.jupiter.params.provider.ValueSource;
  * connection is closed with 4102, and when the client is back it gets all that is retained, once and in order.
  */
 @Timeout(120)
+@Isolated("measures processes that need the machine")
 class SlowConsumerIT {
     private static final Event<String> NEWS = Event.of("news", String.class);
     private static final Event<String> TYPING = Event.ephemeral("typing", String.class);
@@ -56,7 +58,7 @@ class SlowConsumerIT {
 
     @ParameterizedTest
     @ValueSource(strings = {"java-websocket", "netty"})
-    void whatIsEphemeralGoesFirstAndNothingThatIsRetainedIsLost(String name) throws Exception {
+    void ephemeralMessagesAreDroppedFirstAndRetainedOnesKept(String name) throws Exception {
         ServerTransport real = name.equals("netty") ? new NettyTransport() : new JavaWebSocketTransport();
         WatchedTransport transport = new WatchedTransport(real);
         try (RealtimeServer server = start(transport);
@@ -133,8 +135,8 @@ class SlowConsumerIT {
     }
 
     private static void publish(RealtimeServer server, int number) {
-        server.room(ROOM).send(TYPING, number + TEXT);
-        server.room(ROOM).send(NEWS, number + TEXT);
+        server.connections().room(ROOM).send(TYPING, number + TEXT);
+        server.connections().room(ROOM).send(NEWS, number + TEXT);
     }
 
     private static int number(String text) {

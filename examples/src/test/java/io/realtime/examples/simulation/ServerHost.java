@@ -175,14 +175,20 @@ final class ServerHost {
         if (up == null) {
             return;
         }
-        Room to = up.server.room(room);
-        List<Session> members = to.members();
+        Room to = up.server.connections().room(room);
+        List<Session> members = to.localMembers();
         int how = random.nextInt(6);
         if (!members.isEmpty() && how == 0) {
             Session out = members.get(random.nextInt(members.size()));
-            publish(to.except(out), room, next(), ServerLife.leaving(out), Set.of(ServerLife.member(out)));
+            publish(to.except(out.id()), room, next(), ServerLife.leaving(out), Set.of(ServerLife.member(out)));
         } else if (how == 1) {
             up.publishToManaged(to, room, next());
+        } else if (how == 2) {
+            up.publishToTeam(to, room, next());
+        } else if (!members.isEmpty() && how == 3) {
+            Set<String> some =
+                    Set.of(members.get(random.nextInt(members.size())).id(), "of nobody");
+            publish(to.only(some), room, next(), new Wire.Audience(some, Set.of(), null, false), null);
         } else {
             publish(to, room, next(), Wire.Audience.EVERYONE, Set.of());
         }
@@ -191,14 +197,19 @@ final class ServerHost {
     void publishToUser(String user) {
         ServerLife up = atWork();
         if (up != null) {
-            publish(up.server.user(user).inbox(), "@user:" + user, next(), Wire.Audience.EVERYONE, Set.of());
+            publish(
+                    up.server.connections().user(user).inbox(),
+                    "@user:" + user,
+                    next(),
+                    Wire.Audience.EVERYONE,
+                    Set.of());
         }
     }
 
     void publishToAll() {
         ServerLife up = atWork();
         if (up != null) {
-            publish(up.server.all(), "@all", next(), Wire.Audience.EVERYONE, Set.of());
+            publish(up.server.connections().everyone(), "@all", next(), Wire.Audience.EVERYONE, Set.of());
         }
     }
 
@@ -250,9 +261,9 @@ final class ServerHost {
         ServerLife up = atWork();
         if (up != null) {
             simulation.trace("the server disconnects all of " + user);
-            up.server.user(user).sessions().forEach(session -> simulation.wire.kicked(session.id()));
+            up.server.connections().user(user).sessions().forEach(session -> simulation.wire.kicked(session.id()));
             simulation.wire.userKicked(user);
-            up.server.connections().disconnectUser(user, "kicked");
+            up.server.connections().user(user).disconnect("kicked");
         }
     }
 

@@ -28,6 +28,7 @@ import java.util.function.Supplier;
 /** One process of the server, with its application: what it answers, passes on, refuses, and how long that takes. */
 final class ServerLife {
     static final String MEMBER = "member";
+    private static final String TEAM = "team";
     private static final int MOST_BLOCKED = 6; // handlers at a time: each is a stack on the one thread there is
 
     private final Simulation simulation;
@@ -123,7 +124,10 @@ final class ServerLife {
                 ? Instant.ofEpochMilli(process.currentTimeMillis() + 3_000 + random.nextInt(10_000))
                 : null;
         CompletableFuture<Authentication> answer = new CompletableFuture<>();
-        Authentication proof = new Authentication(token[0], Map.of(MEMBER, token[1]), expires);
+        Authentication proof = Authentication.of(token[0])
+                .withAttribute(MEMBER, token[1])
+                .withTag(TEAM, team(token[0]))
+                .withExpiry(expires);
         int slow = random.nextInt(8) == 0 ? 8_000 : 500;
         process.schedule(
                 Duration.ofMillis(random.nextInt(4) == 0 ? random.nextInt(slow) : 0), () -> answer.complete(proof));
@@ -218,7 +222,7 @@ final class ServerLife {
         }
         Room to = session.room(room);
         if (note.leavesSenderOut()) {
-            host.publish(to.except(session), room, note, leaving(session), Set.of(member(session)));
+            host.publish(to.except(session.id()), room, note, leaving(session), Set.of(member(session)));
         } else if (note.isForManaged()) {
             publishToManaged(to, room, note);
         } else {
@@ -229,16 +233,27 @@ final class ServerLife {
     /** To those sessions that pass now; in its next session a member that passed may be left out. */
     void publishToManaged(Room to, String room, Note note) {
         Set<String> passed = new HashSet<>();
-        for (Session member : to.members()) {
+        for (Session member : to.localMembers()) {
             if (member.isManaged()) {
                 passed.add(member.id());
             }
         }
-        host.publish(to.filter(Session::isManaged), room, note, new Wire.Audience(passed, Set.of()), null);
+        host.publish(to.filter(Session::isManaged), room, note, new Wire.Audience(passed, Set.of(), null, true), null);
     }
 
     static Wire.Audience leaving(Session out) {
-        return new Wire.Audience(null, Set.of(out.id()));
+        return new Wire.Audience(null, Set.of(out.id()), null, false);
+    }
+
+    /** To the members of one team, those included who come later. */
+    void publishToTeam(Room to, String room, Note note) {
+        String team = team(String.valueOf(note.number()));
+        host.publish(to.having(TEAM, team), room, note, new Wire.Audience(null, Set.of(), team, false), null);
+    }
+
+    /** Returns the team of a user: one of two. */
+    static String team(String user) {
+        return user.hashCode() % 2 == 0 ? "even" : "odd";
     }
 
     static String member(Session session) {
@@ -246,9 +261,10 @@ final class ServerLife {
     }
 
     static Position send(Room room, Note note) {
-        Position at = note.isBinary()
-                ? room.send(Note.SAID_BYTES, ByteBuffer.wrap(note.bytes()))
-                : room.send(Note.SAID, note);
+        Position at = (note.isBinary()
+                        ? room.send(Note.SAID_BYTES, ByteBuffer.wrap(note.bytes()))
+                        : room.send(Note.SAID, note))
+                .join();
         if (at == null) {
             throw new IllegalStateException(note.text() + " is in no log");
         }

@@ -16,6 +16,7 @@ import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
+import org.junit.jupiter.api.parallel.Isolated;
 
 /**
  * The promises of {@code docs/delivery.md}, under every fault that the simulated network knows. Each seed is another
@@ -26,6 +27,7 @@ import org.junit.jupiter.api.condition.EnabledIfSystemProperty;
  * mvn verify -Dtest=SimulationTest -Dsurefire.failIfNoSpecifiedTests=false -Dsim.seed=17    (that one, with its trace)
  * </pre>
  */
+@Isolated("changes the level of the log")
 class SimulationTest {
     private static final Logger LOG = Logger.getLogger("io.realtime"); // rules and executors fail thousands of times
 
@@ -39,7 +41,7 @@ class SimulationTest {
         LOG.setLevel(null);
     }
 
-    private static final long SEEDS = Long.getLong("sim.seeds", 1000);
+    private static final long SEEDS = Long.getLong("sim.seeds", 300);
     private static final long FIRST = Long.getLong("sim.first", 0);
     private static final int SHOWN = 5;
     private static final int RUN_TWICE = 25; // of the seeds

@@ -27,12 +27,21 @@ import org.jspecify.annotations.Nullable;
  * only for a reason that is there.
  */
 final class Wire implements InMemoryNetwork.Tap {
-    /** Whom a message is for, by public session ids: only these, unless null, without those. */
-    record Audience(@Nullable Set<String> only, Set<String> except) {
-        static final Audience EVERYONE = new Audience(null, Set.of());
+    /**
+     * Whom a message is for, by public session ids and by team: only these, unless null, without those. One that a test
+     * has passed is meant as the member that it was then.
+     */
+    record Audience(
+            @Nullable Set<String> only,
+            Set<String> except,
+            @Nullable String team,
+            boolean isTested) {
+        static final Audience EVERYONE = new Audience(null, Set.of(), null, false);
 
-        boolean includes(String session) {
-            return (only == null || only.contains(session)) && !except.contains(session);
+        boolean includes(String session, String user) {
+            return (only == null || only.contains(session))
+                    && !except.contains(session)
+                    && (team == null || team.equals(ServerLife.team(user)));
         }
     }
 
@@ -317,7 +326,7 @@ final class Wire implements InMemoryNetwork.Tap {
         if (whom == null && key.equals(publishing)) {
             whom = audience;
         }
-        if (whom == null || !whom.includes(line.session)) {
+        if (whom == null || !whom.includes(line.session, line.user)) {
             broken(
                     line,
                     "it is sent " + offset + " of " + room + ", which is " + (whom == null ? "nothing" : "not for it"));
@@ -341,7 +350,7 @@ final class Wire implements InMemoryNetwork.Tap {
         for (Map.Entry<Long, Audience> entry :
                 log(key, place.epoch).subMap(place.offset, false, upTo, true).entrySet()) {
             // A session that passed a filter, left and joined again is another member.
-            if (entry.getValue().only() == null && entry.getValue().includes(line.session)) {
+            if (!entry.getValue().isTested() && entry.getValue().includes(line.session, line.user)) {
                 return entry.getKey();
             }
         }

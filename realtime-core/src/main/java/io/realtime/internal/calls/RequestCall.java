@@ -10,7 +10,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
 
 /** A request with one answer, which completes its future on the executor. */
-public final class RequestCall<R> implements Questions.Question {
+public final class RequestCall<R> implements OpenRequests.AnswerHandler {
     private final CompletableFuture<R> result;
     private final Payload replies;
     private final Executor executor;
@@ -24,13 +24,13 @@ public final class RequestCall<R> implements Questions.Question {
     }
 
     /** Sets the timeout, after which the request ends with {@code timeout} unless it was answered. */
-    public void within(Duration timeout, Scheduler scheduler, Questions questions, String ref) {
+    public void within(Duration timeout, Scheduler scheduler, OpenRequests requests, String ref) {
         timer = scheduler.schedule(
                 timeout,
-                () -> questions.fail(
+                () -> requests.fail(
                         ref, new RealtimeException(ErrorCode.TIMEOUT, "no answer within " + timeout, true, null)));
         // The request has ended meanwhile, or was refused, so nothing else cancels the timer.
-        if (questions.get(ref) == null) {
+        if (requests.get(ref) == null) {
             timer.cancel();
         }
     }

@@ -9,7 +9,7 @@ import java.util.concurrent.atomic.AtomicLong;
 /** The streams that one side of a session produces for the other, by their refs. Safe for use by many threads. */
 public final class Sources {
     /** The bound of the late credits that are expected: a window for each stream that the other side may have open. */
-    private static final long MOST_LATE = (long) Questions.MOST * StreamCall.WINDOW;
+    private static final long MOST_LATE = (long) OpenRequests.MOST * StreamCall.WINDOW;
 
     private final int most;
     private final ConcurrentHashMap<String, StreamSource<?>> open = new ConcurrentHashMap<>();
@@ -49,16 +49,16 @@ public final class Sources {
     }
 
     /**
-     * Grants credit to streams. Returns false if that is no {@linkplain StreamSource#grant progress} and cannot be
+     * Grants credit to streams. Returns false if that is no {@linkplain StreamSource#granted progress} and cannot be
      * explained as late credit. Late credit is legitimate: the receiver may not know yet that a stream is over, and it
      * sends at most one credit for each item.
      */
-    public boolean grant(Map<String, Long> streams) {
+    public boolean granted(Map<String, Long> streams) {
         boolean isProgress = false;
         for (Map.Entry<String, Long> stream : streams.entrySet()) {
             StreamSource<?> source = open.get(stream.getKey());
             Long upTo = stream.getValue();
-            isProgress |= source != null && upTo != null && source.grant(upTo);
+            isProgress |= source != null && upTo != null && source.granted(upTo);
         }
         return isProgress || late.getAndUpdate(known -> Math.max(0, known - 1)) > 0;
     }

@@ -14,7 +14,7 @@ import java.util.function.LongConsumer;
  * A request that is answered by a stream. The listener gets the items on the executor. When it returns, the producer
  * may send more.
  */
-public final class StreamCall<T> implements Questions.Question {
+public final class StreamCall<T> implements OpenRequests.AnswerHandler {
     /** How many items may be in flight; also the credit with which a stream begins. */
     public static final int WINDOW = 64;
 

@@ -1,5 +1,6 @@
 package io.realtime.internal.calls;
 
+import com.google.errorprone.annotations.concurrent.GuardedBy;
 import io.realtime.ErrorCode;
 import io.realtime.RealtimeException;
 import io.realtime.StreamSink;
@@ -45,23 +46,45 @@ public final class StreamSource<T> implements StreamSink<T> {
 
     private final ReentrantLock lock = new ReentrantLock();
     private final Condition changed = lock.newCondition();
-    private long granted = StreamCall.WINDOW; // guarded by lock
-    private long sent; // guarded by lock
-    // Guarded by lock: the items that the reader has handled, according to its credit.
+
+    @GuardedBy("lock")
+    private long granted = StreamCall.WINDOW;
+
+    @GuardedBy("lock")
+    private long sent;
+    // The items that the reader has handled, according to its credit.
+    @GuardedBy("lock")
     private long handled;
-    // Guarded by lock: the characters of each item from handled to sent.
+    // The characters of each item from handled to sent.
+    @GuardedBy("lock")
     private final int[] lengths = new int[StreamCall.WINDOW];
-    private long underWay; // guarded by lock: the sum of these
-    // Guarded by lock: the grants that were progress, at most one for each item.
+    // The sum of lengths.
+    @GuardedBy("lock")
+    private long underWay;
+    // The grants that were progress, at most one for each item.
+    @GuardedBy("lock")
     private long grants;
-    private boolean sending; // guarded by lock: a sender has the turn
-    private boolean over; // guarded by lock: nothing more is sent
-    private boolean cancelled; // guarded by lock
-    private @Nullable Thread worker; // guarded by lock: the thread on which the producer may wait
-    private @Nullable Runnable onReady; // guarded by lock
-    // Guarded by lock: the producer was told to wait, so onReady must run.
+    // A sender has the turn.
+    @GuardedBy("lock")
+    private boolean sending;
+    // Nothing more is sent.
+    @GuardedBy("lock")
+    private boolean over;
+
+    @GuardedBy("lock")
+    private boolean cancelled;
+    // The thread on which the producer may wait.
+    @GuardedBy("lock")
+    private @Nullable Thread worker;
+
+    @GuardedBy("lock")
+    private @Nullable Runnable onReady;
+    // The producer was told to wait, so onReady must run.
+    @GuardedBy("lock")
     private boolean owesReady;
-    private boolean running; // guarded by lock: onReady runs, or will run soon
+    // True while onReady runs, or will run soon.
+    @GuardedBy("lock")
+    private boolean running;
 
     /**
      * Creates the producing end.
@@ -111,6 +134,7 @@ public final class StreamSource<T> implements StreamSink<T> {
     @Override
     public void send(T item) {
         String json = items.write(item);
+        long number;
         lock.lock();
         try {
             while (!over && !mayTakeTurn()) {
@@ -118,18 +142,20 @@ public final class StreamSource<T> implements StreamSink<T> {
             }
             requireOpen();
             sending = true;
+            number = sent;
         } catch (InterruptedException interrupted) {
             Thread.currentThread().interrupt();
             throw new RealtimeException(ErrorCode.CANCELLED, "interrupted while it waited for the receiver");
         } finally {
             lock.unlock();
         }
-        sendInTurn(json);
+        sendInTurn(number, json);
     }
 
     @Override
     public boolean offer(T item) {
         String json = items.write(item);
+        long number;
         lock.lock();
         try {
             while (sending && !over) {
@@ -144,18 +170,19 @@ public final class StreamSource<T> implements StreamSink<T> {
                 return false;
             }
             sending = true;
+            number = sent;
         } finally {
             lock.unlock();
         }
-        sendInTurn(json);
+        sendInTurn(number, json);
         return true;
     }
 
-    private void sendInTurn(String json) {
+    private void sendInTurn(long number, String json) {
         boolean isSent = false;
         ErrorData error = ErrorData.of(ErrorCode.INTERNAL, "the stream failed", false);
         try {
-            outlet.item(sent, json); // sent changes only in a turn
+            outlet.item(number, json);
             isSent = true;
         } catch (RealtimeException refused) {
             error = ErrorData.of(refused);
@@ -164,7 +191,7 @@ public final class StreamSource<T> implements StreamSink<T> {
             // Even an Error must give the turn back, because the end of the stream waits for it.
             // After a failed item the stream ends, because the receiver must not take a later item for this one.
             if (isEndAfterTurn(json.length(), isSent)) {
-                outlet.over(sent, error);
+                outlet.over(number + 1, error);
             }
         }
     }
@@ -188,24 +215,28 @@ public final class StreamSource<T> implements StreamSink<T> {
         }
     }
 
-    private boolean mayTakeTurn() { // guarded by lock
+    @GuardedBy("lock")
+    private boolean mayTakeTurn() {
         return !sending && hasCredit();
     }
 
-    private boolean hasCredit() { // guarded by lock
+    @GuardedBy("lock")
+    private boolean hasCredit() {
         return sent < granted && underWay < StreamCall.WINDOW_LENGTH && outlet.hasRoom();
     }
 
     /**
      * Advances handled: the reader has handled all but the last {@link StreamCall#WINDOW} of the items that it granted.
      */
-    private void forgetHandled() { // guarded by lock
+    @GuardedBy("lock")
+    private void forgetHandled() {
         for (long upTo = Math.min(sent, granted - lengths.length); handled < upTo; handled++) {
             underWay -= lengths[(int) (handled % lengths.length)];
         }
     }
 
-    private void requireOpen() { // guarded by lock
+    @GuardedBy("lock")
+    private void requireOpen() {
         if (cancelled) {
             throw new RealtimeException(ErrorCode.CANCELLED, "the stream was cancelled");
         }
@@ -272,6 +303,7 @@ public final class StreamSource<T> implements StreamSink<T> {
     }
 
     private void finish(@Nullable ErrorData error) {
+        long count;
         lock.lock();
         try {
             while (sending) {
@@ -281,11 +313,12 @@ public final class StreamSource<T> implements StreamSink<T> {
                 return;
             }
             over = true;
+            count = sent;
             changed.signalAll();
         } finally {
             lock.unlock();
         }
-        outlet.over(sent, error);
+        outlet.over(count, error);
     }
 
     /**
@@ -293,7 +326,7 @@ public final class StreamSource<T> implements StreamSink<T> {
      * already as many grants as items: a peer that repeats small grants causes work without progress. Runs no code of
      * the application.
      */
-    public boolean grant(long upTo) {
+    public boolean granted(long upTo) {
         boolean isProgress;
         lock.lock();
         try {
@@ -375,7 +408,8 @@ public final class StreamSource<T> implements StreamSink<T> {
         executor.execute(this::runReady);
     }
 
-    private boolean isReadyOwed() { // guarded by lock
+    @GuardedBy("lock")
+    private boolean isReadyOwed() {
         return onReady != null && owesReady && (cancelled || (!over && hasCredit()));
     }
 

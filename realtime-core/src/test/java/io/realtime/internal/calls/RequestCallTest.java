@@ -35,7 +35,7 @@ class RequestCallTest {
     }
 
     private final ArrayDeque<Runnable> tasks = new ArrayDeque<>();
-    private final Questions questions = new Questions("");
+    private final OpenRequests requests = new OpenRequests("");
     private final Timers timers = new Timers();
 
     /** Timers that the test fires. */
@@ -64,8 +64,8 @@ class RequestCallTest {
     private <R> CompletableFuture<R> ask(Type type) {
         CompletableFuture<R> result = new CompletableFuture<>();
         RequestCall<R> call = new RequestCall<>(result, Json.payload(type), tasks::add);
-        assertTrue(questions.open("q", call));
-        call.within(TIMEOUT, timers, questions, "q");
+        assertTrue(requests.open("q", call));
+        call.within(TIMEOUT, timers, requests, "q");
         return result;
     }
 
@@ -76,7 +76,7 @@ class RequestCallTest {
     }
 
     private void reply(String json) {
-        questions.reply(Envelope.parse("{\"type\":\"$reply\",\"ref\":\"q\",\"data\":" + json + "}"));
+        requests.reply(Envelope.parse("{\"type\":\"$reply\",\"ref\":\"q\",\"data\":" + json + "}"));
     }
 
     private static Throwable failure(CompletableFuture<?> result) {
@@ -90,7 +90,7 @@ class RequestCallTest {
     }
 
     @Test
-    void theReplyCompletesItOnTheExecutorAndCallsTheTimerOff() {
+    void replyCompletesItOnTheExecutorAndCallsTheTimerOff() {
         CompletableFuture<Integer> result = ask(Integer.class);
         assertEquals(List.of(TIMEOUT), timers.delays);
         reply("7");
@@ -101,7 +101,7 @@ class RequestCallTest {
     }
 
     @Test
-    void aVoidReplyIsNull() {
+    void voidReplyIsNull() {
         CompletableFuture<Void> result = ask(Void.class);
         reply("null");
         run();
@@ -109,18 +109,18 @@ class RequestCallTest {
     }
 
     @Test
-    void theTimeoutEndsItAndALateReplyChangesNothing() {
+    void timeoutEndsItAndALateReplyChangesNothing() {
         CompletableFuture<Integer> result = ask(Integer.class);
         timers.set.get(0).run();
         reply("7");
         run();
         assertEquals(ErrorCode.TIMEOUT, code(result));
         assertTrue(((RealtimeException) failure(result)).isRetryable());
-        assertTrue(questions.isEmpty());
+        assertTrue(requests.isEmpty());
     }
 
     @Test
-    void aTimerThatFiresLateChangesNothing() {
+    void timerThatFiresLateChangesNothing() {
         CompletableFuture<Integer> result = ask(Integer.class);
         Runnable timer = timers.set.get(0);
         reply("7");
@@ -130,18 +130,18 @@ class RequestCallTest {
     }
 
     @Test
-    void noTimerIsLeftForAQuestionThatEndedBeforeItWasSet() {
+    void noTimerIsLeftForARequestThatEndedBeforeItWasSet() {
         CompletableFuture<Integer> result = new CompletableFuture<>();
         RequestCall<Integer> call = new RequestCall<>(result, Json.payload(Integer.class), tasks::add);
         call.failed(new RealtimeException(ErrorCode.OVERLOADED, "too many")); // refused, and not told of it yet
-        call.within(TIMEOUT, timers, questions, "q");
+        call.within(TIMEOUT, timers, requests, "q");
         assertEquals(List.of(), timers.set);
         run();
         assertEquals(ErrorCode.OVERLOADED, code(result));
     }
 
     @Test
-    void aReplyThatDoesNotFitFailsIt() {
+    void replyThatDoesNotFitFailsIt() {
         CompletableFuture<Integer> result = ask(Integer.class);
         reply("\"word\"");
         run();
@@ -149,7 +149,7 @@ class RequestCallTest {
     }
 
     @Test
-    void aReplyWhosePayloadThrowsFailsIt() {
+    void replyWhosePayloadThrowsFailsIt() {
         CompletableFuture<Picky> result = ask(Picky.class);
         reply("{\"x\":-1}");
         run();
@@ -157,22 +157,22 @@ class RequestCallTest {
     }
 
     @Test
-    void aStreamIsNoReply() {
+    void streamFrameForRequestFails() {
         CompletableFuture<Integer> result = ask(Integer.class);
-        questions.item(Envelope.parse("{\"type\":\"$next\",\"ref\":\"q\",\"index\":0,\"data\":1}"));
+        requests.item(Envelope.parse("{\"type\":\"$next\",\"ref\":\"q\",\"index\":0,\"data\":1}"));
         run();
         assertFalse(result.isDone());
-        questions.end(Envelope.parse("{\"type\":\"$end\",\"ref\":\"q\",\"index\":1}"));
+        requests.end(Envelope.parse("{\"type\":\"$end\",\"ref\":\"q\",\"index\":1}"));
         run();
         assertEquals(ErrorCode.BAD_MESSAGE, code(result));
         assertEquals(List.of(), timers.set);
     }
 
     @Test
-    void aFailureEndsItOnTheExecutorAndCallsTheTimerOff() {
+    void failureEndsItOnTheExecutorAndCallsTheTimerOff() {
         CompletableFuture<Integer> result = ask(Integer.class);
         RealtimeException why = new RealtimeException(ErrorCode.CLOSED, "closed");
-        questions.failAll(why);
+        requests.failAll(why);
         assertFalse(result.isDone());
         assertEquals(List.of(), timers.set);
         run();

@@ -52,7 +52,7 @@ class SourcesTest implements StreamSource.Receiver {
     }
 
     @Test
-    void aGrantReachesTheStreamsItNamesWhateverElseItSays() {
+    void grantReachesTheStreamsItNamesWhateverElseItSays() {
         StreamSource<Integer> a = source();
         StreamSource<Integer> b = source();
         sources.add("a", a);
@@ -65,15 +65,15 @@ class SourcesTest implements StreamSource.Receiver {
         nonsense.put("a", null);
         nonsense.put("b", -1L);
         nonsense.put("nobody", 100L);
-        assertFalse(sources.grant(nonsense));
-        assertFalse(sources.grant(Map.of()));
-        assertTrue(sources.grant(Map.of("nobody", 100L, "a", 65L, "b", 0L)));
+        assertFalse(sources.granted(nonsense));
+        assertFalse(sources.granted(Map.of()));
+        assertTrue(sources.granted(Map.of("nobody", 100L, "a", 65L, "b", 0L)));
         assertTrue(a.isReady());
         assertFalse(b.isReady());
     }
 
     @Test
-    void roomIsForAllAndACancelForOneOrAll() {
+    void roomReachesAllStreamsAndCancelOneOrAll() {
         StreamSource<Integer> a = source();
         StreamSource<Integer> b = source();
         sources.add("a", a);

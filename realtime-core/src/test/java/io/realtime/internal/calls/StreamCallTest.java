@@ -121,14 +121,14 @@ class StreamCallTest {
     }
 
     @Test
-    void aStreamOfNothingIsComplete() {
+    void emptyStreamCompletes() {
         end(0);
         run();
         assertEquals(List.of(complete), ends);
     }
 
     @Test
-    void theNextHalfOfAWindowIsAskedForAsTheListenerReturnsFromTheFirst() {
+    void creditIsGrantedAfterHalfAWindow() {
         arrive(0, 64);
         onItem = item -> {
             if (item == 31) {
@@ -148,7 +148,7 @@ class StreamCallTest {
     }
 
     @Test
-    void creditIsGivenForAQuarterOfAMillionCharactersAtTheLatest() {
+    void creditIsGivenForQuarterOfMillionCharactersAtLatest() {
         String padding = " ".repeat(StreamCall.WINDOW_LENGTH / 6);
         for (int i = 0; i < 7; i++) {
             call.item(next(i, i + padding));
@@ -159,7 +159,7 @@ class StreamCallTest {
     }
 
     @Test
-    void anItemBeyondTheCreditEndsTheStreamAndCancelsIt() {
+    void itemBeyondTheCreditEndsTheStreamAndCancelsIt() {
         arrive(0, 64);
         assertEquals(0, cancels);
         arrive(64, 65);
@@ -171,7 +171,7 @@ class StreamCallTest {
     }
 
     @Test
-    void aGapBetweenItemsEndsTheStreamAndCancelsIt() {
+    void gapBetweenItemsEndsTheStreamAndCancelsIt() {
         arrive(0, 2);
         run();
         arrive(3, 4);
@@ -184,7 +184,7 @@ class StreamCallTest {
     }
 
     @Test
-    void anItemThatComesTwiceOrWithoutANumberEndsTheStream() {
+    void itemThatComesTwiceOrWithoutANumberEndsTheStream() {
         arrive(0, 1);
         call.item(Envelope.parse("{\"type\":\"$next\",\"ref\":\"q\",\"data\":1}"));
         run();
@@ -193,7 +193,7 @@ class StreamCallTest {
     }
 
     @Test
-    void anEndThatCountsOtherItemsIsNoEnd() {
+    void endWithWrongCountFails() {
         arrive(0, 2);
         end(3);
         run();
@@ -202,7 +202,7 @@ class StreamCallTest {
     }
 
     @Test
-    void aListenerThatThrowsEndsTheStreamAndHearsWhatItThrew() {
+    void listenerThatThrowsEndsTheStreamAndHearsWhatItThrew() {
         AssertionError thrown = new AssertionError("unexpected");
         onItem = item -> {
             throw thrown;
@@ -217,7 +217,7 @@ class StreamCallTest {
     }
 
     @Test
-    void anItemThatDoesNotFitEndsTheStream() {
+    void itemThatDoesNotFitEndsTheStream() {
         call.item(next(0, "\"word\""));
         call.item(next(1, "1"));
         run();
@@ -228,7 +228,7 @@ class StreamCallTest {
     }
 
     @Test
-    void anItemIsNeverNull() {
+    void itemIsNeverNull() {
         call.item(next(0, "null"));
         run();
         assertEquals(ErrorCode.BAD_DATA, failure());
@@ -277,7 +277,7 @@ class StreamCallTest {
     }
 
     @Test
-    void aListenerThatCancelsAsksForNoMore() {
+    void listenerThatCancelsAsksForNoMore() {
         onItem = item -> {
             if (item == 31) {
                 call.cancel();
@@ -290,7 +290,7 @@ class StreamCallTest {
     }
 
     @Test
-    void anErrorEndsTheStreamBehindTheItemsBeforeIt() {
+    void errorEndsTheStreamAfterTheItemsBeforeIt() {
         arrive(0, 2);
         call.failed(new RealtimeException(ErrorCode.FORBIDDEN, "no"));
         call.cancel();
@@ -315,7 +315,7 @@ class StreamCallTest {
     }
 
     @Test
-    void aReplyIsNoStream() {
+    void replyFrameForStreamFails() {
         call.reply(Envelope.parse("{\"type\":\"$reply\",\"ref\":\"q\",\"data\":1}"));
         run();
         assertEquals(ErrorCode.BAD_MESSAGE, failure());

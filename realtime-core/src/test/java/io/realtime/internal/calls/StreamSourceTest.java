@@ -143,42 +143,42 @@ class StreamSourceTest {
     // ---- credit
 
     @Test
-    void aWindowOfItemsGoesUnaskedAndTheNextIsHeldUntilOneMoreIsGranted() throws Exception {
+    void windowOfItemsGoesUnaskedAndNextIsHeldUntilOneMoreIsGranted() throws Exception {
         sendAll(WINDOW);
         CompletableFuture<Void> next = startAndHold(() -> source.send(64));
         assertEquals(WINDOW, way.items.size());
-        assertTrue(source.grant(WINDOW + 1));
+        assertTrue(source.granted(WINDOW + 1));
         await(next);
         assertEquals("64=64", way.items.get(WINDOW));
         assertFalse(source.isReady());
     }
 
     @Test
-    void aGrantOfNoMoreThanBeforeChangesNothing() {
-        assertFalse(source.grant(WINDOW));
-        assertFalse(source.grant(0));
-        assertFalse(source.grant(-1));
-        assertFalse(source.grant(Long.MIN_VALUE));
-        source.grant(Long.MAX_VALUE);
-        assertFalse(source.grant(Long.MAX_VALUE));
+    void grantOfNoMoreThanBeforeChangesNothing() {
+        assertFalse(source.granted(WINDOW));
+        assertFalse(source.granted(0));
+        assertFalse(source.granted(-1));
+        assertFalse(source.granted(Long.MIN_VALUE));
+        source.granted(Long.MAX_VALUE);
+        assertFalse(source.granted(Long.MAX_VALUE));
         sendAll(3 * WINDOW);
         assertEquals(3 * WINDOW, way.items.size());
     }
 
     @Test
-    void noMoreGrantsAreProgressThanItemsWereSent() {
-        assertFalse(source.grant(WINDOW + 1), "nothing was sent");
+    void grantsBeyondSentItemsAreNoProgress() {
+        assertFalse(source.granted(WINDOW + 1), "nothing was sent");
         sendAll(2);
-        assertTrue(source.grant(WINDOW + 2));
-        assertTrue(source.grant(WINDOW + 3));
-        assertFalse(source.grant(WINDOW + 4));
+        assertTrue(source.granted(WINDOW + 2));
+        assertTrue(source.granted(WINDOW + 3));
+        assertFalse(source.granted(WINDOW + 4));
         sendAll(WINDOW + 2);
         assertEquals(WINDOW + 4, way.items.size(), "they count all the same");
-        assertTrue(source.grant(WINDOW + 5));
+        assertTrue(source.granted(WINDOW + 5));
     }
 
     @Test
-    void aSenderIsHeldWhileTheWayIsFull() throws Exception {
+    void senderIsHeldWhileTheWayIsFull() throws Exception {
         way.isFull = true;
         CompletableFuture<Void> held = startAndHold(() -> source.send(0));
         way.isFull = false;
@@ -188,7 +188,7 @@ class StreamSourceTest {
     }
 
     @Test
-    void aSenderThatIsHeldHearsOfTheCancel() {
+    void senderThatIsHeldHearsOfTheCancel() {
         sendAll(WINDOW);
         CompletableFuture<Void> held = startAndHold(() -> source.send(64));
         source.cancel();
@@ -197,7 +197,7 @@ class StreamSourceTest {
     }
 
     @Test
-    void aSenderThatIsHeldHearsThatAnotherHasEndedTheStream() {
+    void senderThatIsHeldHearsThatAnotherHasEndedTheStream() {
         sendAll(WINDOW);
         CompletableFuture<Void> held = startAndHold(() -> source.send(64));
         source.end();
@@ -206,7 +206,7 @@ class StreamSourceTest {
     }
 
     @Test
-    void anInterruptEndsTheWaitAndStaysWithTheThread() {
+    void interruptEndsTheWaitAndStaysWithTheThread() {
         sendAll(WINDOW);
         CompletableFuture<Boolean> wasInterrupted = new CompletableFuture<>();
         CompletableFuture<Void> held = startAndHold(() -> {
@@ -232,11 +232,11 @@ class StreamSourceTest {
         assertTrue(texts.offer(third), "there was room for a character");
         assertFalse(texts.isReady());
         assertFalse(texts.offer("short"));
-        texts.grant(WINDOW + 1);
+        texts.granted(WINDOW + 1);
         assertTrue(texts.offer("short"), "the first is handled");
         assertTrue(texts.offer(third));
         assertFalse(texts.offer("short"));
-        texts.grant(WINDOW + 3);
+        texts.granted(WINDOW + 3);
         assertTrue(texts.offer("short"), "the third, too");
         assertEquals(7, way.items.size());
         texts.cancel();
@@ -248,9 +248,9 @@ class StreamSourceTest {
         String half = "x".repeat(StreamCall.WINDOW_LENGTH / 2);
         for (int i = 0; i < 1_000; i++) {
             assertTrue(texts.offer(i % 7 == 0 ? half : "short"), "item " + i);
-            texts.grant(WINDOW + i); // all but the last
+            texts.granted(WINDOW + i); // all but the last
         }
-        texts.grant(1_000_000);
+        texts.granted(1_000_000);
         for (int i = 0; i < 100; i++) {
             assertTrue(texts.offer(half), "a reader that takes so many may be sent them");
         }
@@ -258,7 +258,7 @@ class StreamSourceTest {
     }
 
     @Test
-    void anOfferWithoutCreditIsRefusedAndNothingIsSent() {
+    void offerWithoutCreditIsRefusedAndNothingIsSent() {
         for (int i = 0; i < WINDOW; i++) {
             assertTrue(source.isReady());
             assertTrue(source.offer(i));
@@ -266,10 +266,10 @@ class StreamSourceTest {
         assertFalse(source.isReady());
         assertFalse(source.offer(64));
         assertEquals(WINDOW, way.items.size());
-        source.grant(WINDOW + 1);
+        source.granted(WINDOW + 1);
         assertTrue(source.offer(64));
         way.isFull = true;
-        source.grant(2 * WINDOW);
+        source.granted(2 * WINDOW);
         assertFalse(source.isReady());
         assertFalse(source.offer(65));
     }
@@ -283,7 +283,7 @@ class StreamSourceTest {
         assertEquals(0, runs.get(), "it runs on the executor");
         runTasks();
         assertEquals(1, runs.get());
-        source.grant(WINDOW + 1);
+        source.granted(WINDOW + 1);
         source.roomAgain();
         runTasks();
         assertEquals(1, runs.get(), "it could always send");
@@ -296,20 +296,20 @@ class StreamSourceTest {
         source.onReady(runs::incrementAndGet);
         runTasks();
         assertEquals(0, runs.get());
-        source.grant(WINDOW + 1);
-        source.grant(WINDOW + 2);
+        source.granted(WINDOW + 1);
+        source.granted(WINDOW + 2);
         runTasks();
         assertEquals(1, runs.get());
         assertTrue(source.offer(64));
         assertTrue(source.offer(65));
         assertFalse(source.offer(66));
-        source.grant(WINDOW + 3);
+        source.granted(WINDOW + 3);
         runTasks();
         assertEquals(2, runs.get());
     }
 
     @Test
-    void aProducerThatAsksIsReadyBeforeItOffersIsToldAgain() {
+    void producerThatAsksIsReadyBeforeItOffersIsToldAgain() {
         AtomicInteger next = new AtomicInteger();
         source.onReady(() -> {
             while (source.isReady()) {
@@ -318,11 +318,11 @@ class StreamSourceTest {
         });
         runTasks();
         assertEquals(WINDOW, way.items.size());
-        source.grant(WINDOW + 10);
+        source.granted(WINDOW + 10);
         runTasks();
         assertEquals(WINDOW + 10, way.items.size());
         way.isFull = true;
-        source.grant(2 * WINDOW);
+        source.granted(2 * WINDOW);
         runTasks();
         assertEquals(WINDOW + 10, way.items.size());
         way.isFull = false;
@@ -332,14 +332,14 @@ class StreamSourceTest {
     }
 
     @Test
-    void aProducerThatCountsItsItemsIsToldAgain() {
+    void producerThatCountsItsItemsIsToldAgain() {
         AtomicInteger runs = new AtomicInteger();
         source.onReady(runs::incrementAndGet);
         runTasks();
         for (int i = 0; i < WINDOW; i++) {
             assertTrue(source.offer(i));
         }
-        source.grant(2 * WINDOW);
+        source.granted(2 * WINDOW);
         runTasks();
         assertEquals(2, runs.get());
     }
@@ -363,7 +363,7 @@ class StreamSourceTest {
         await(isRunning);
         sendAll(WINDOW);
         assertFalse(source.offer(64));
-        source.grant(WINDOW + 1); // ready again, while it runs
+        source.granted(WINDOW + 1); // ready again, while it runs
         CompletableFuture<Void> second = start(this::runTasks);
         await(second);
         assertEquals(1, runs.get());
@@ -401,7 +401,7 @@ class StreamSourceTest {
         sendAll(WINDOW);
         source.onReady(runs::incrementAndGet);
         source.end();
-        source.grant(2 * WINDOW);
+        source.granted(2 * WINDOW);
         source.roomAgain();
         source.cancel();
         runTasks();
@@ -410,7 +410,7 @@ class StreamSourceTest {
     }
 
     @Test
-    void aReadyTaskThatThrowsEndsTheStreamAlone() {
+    void readyTaskThatThrowsEndsTheStreamAlone() {
         StackOverflowError thrown = new StackOverflowError("too deep");
         source.onReady(() -> {
             throw thrown;
@@ -423,10 +423,10 @@ class StreamSourceTest {
     // ---- order
 
     @Test
-    void itemsOfManySendersAreNumberedInTheOrderInWhichTheyGo() throws Exception {
+    void itemsOfManySendersAreNumberedInOrderInWhichTheyGo() throws Exception {
         int senders = 4;
         int each = 500;
-        source.grant((long) senders * each);
+        source.granted((long) senders * each);
         CyclicBarrier together = new CyclicBarrier(senders);
         List<CompletableFuture<Void>> done = new ArrayList<>();
         for (int s = 0; s < senders; s++) {
@@ -474,7 +474,7 @@ class StreamSourceTest {
     }
 
     @Test
-    void anOfferWaitsForTheTurnOfAnotherAndIsNotRefused() throws Exception {
+    void offerWaitsForTheTurnOfAnotherAndIsNotRefused() throws Exception {
         CountDownLatch isSending = new CountDownLatch(1);
         CountDownLatch maySend = new CountDownLatch(1);
         way.onItem = () -> {
@@ -493,7 +493,7 @@ class StreamSourceTest {
     // ---- ends
 
     @Test
-    void anItemThatIsRefusedEndsTheStreamWithWhatRefusedIt() {
+    void itemThatIsRefusedEndsTheStreamWithWhatRefusedIt() {
         source.send(0);
         way.onItem = () -> {
             throw new RealtimeException(ErrorCode.TOO_BIG, "too big");
@@ -512,7 +512,7 @@ class StreamSourceTest {
     }
 
     @Test
-    void whateverSendingAnItemThrowsTheTurnIsGivenBackAndTheStreamEnds() {
+    void failedSendReleasesTheTurnAndEndsTheStream() {
         way.onItem = () -> {
             throw new OutOfMemoryError("simulated");
         };
@@ -526,7 +526,7 @@ class StreamSourceTest {
     }
 
     @Test
-    void aProducerThatReturnsHasEndedTheStream() {
+    void producerThatReturnsHasEndedTheStream() {
         source.run(out -> {
             out.send(1);
             out.send(2);
@@ -536,7 +536,7 @@ class StreamSourceTest {
     }
 
     @Test
-    void aProducersRefusalIsWhatTheReceiverIsTold() {
+    void producersRefusalIsWhatTheReceiverIsReported() {
         source.run(out -> {
             throw new RealtimeException(ErrorCode.FORBIDDEN, "not for you");
         });
@@ -545,7 +545,7 @@ class StreamSourceTest {
     }
 
     @Test
-    void whatElseAProducerThrowsIsReportedAndNoneOfTheReceiversBusiness() {
+    void unexpectedProducerFailureIsReportedAndHidden() {
         NoClassDefFoundError thrown = new NoClassDefFoundError("com/secret/Thing");
         source.run(out -> {
             out.send(1);
@@ -556,7 +556,7 @@ class StreamSourceTest {
     }
 
     @Test
-    void anItemThatCannotBeWrittenEndsTheStreamOfAProducerThatDoesNotCatchIt() {
+    void unwritableItemEndsTheStreamOfItsProducer() {
         StreamSource<Object> any = new StreamSource<>(Json.payload(Double.class), way, tasks::add);
         any.run(out -> out.send(Double.NaN));
         assertEquals(1, way.ends.size());
@@ -565,7 +565,7 @@ class StreamSourceTest {
     }
 
     @Test
-    void aProducerOfAStreamThatIsCancelledAlreadyDoesNotRun() {
+    void producerOfAStreamThatIsCancelledAlreadyDoesNotRun() {
         source.cancel();
         AtomicInteger runs = new AtomicInteger();
         source.run(out -> runs.incrementAndGet());
@@ -575,7 +575,7 @@ class StreamSourceTest {
     }
 
     @Test
-    void aCancelInterruptsTheProducerWhateverItWaitsForAndLeavesItsThreadClean() throws Exception {
+    void cancelInterruptsTheProducerAndClearsItsThread() throws Exception {
         CountDownLatch isWaiting = new CountDownLatch(1);
         CompletableFuture<Boolean> isClean = new CompletableFuture<>();
         CompletableFuture<Void> run = start(() -> {
@@ -595,7 +595,7 @@ class StreamSourceTest {
     }
 
     @Test
-    void aCancelOfAStreamWhoseProducerHasReturnedInterruptsNobody() {
+    void cancelOfStreamWhoseProducerHasReturnedInterruptsNobody() {
         source.run(StreamSink::isReady);
         source.cancel();
         assertFalse(Thread.currentThread().isInterrupted());

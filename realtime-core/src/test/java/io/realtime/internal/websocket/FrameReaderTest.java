@@ -40,7 +40,7 @@ class FrameReaderTest {
     }
 
     @Test
-    void noMoreIsHeldThanTwiceWhatCameWhateverTheHeaderClaims() throws Exception {
+    void noMoreIsHeldThanTwiceWhatCameWhateverHeaderClaims() throws Exception {
         byte[] frame = HandMadeFrame.masked(true, HandMadeFrame.BINARY, new byte[LIMIT]);
         int header = frame.length - LIMIT;
         for (int i = 0; i < frame.length; i++) {
@@ -51,7 +51,7 @@ class FrameReaderTest {
     }
 
     @Test
-    void aViolationForgetsTheMessage() throws Exception {
+    void violationForgetsTheMessage() throws Exception {
         decode(HandMadeFrame.masked(false, HandMadeFrame.BINARY, new byte[LIMIT]));
         assertEquals(LIMIT, reader.held());
         byte[] oneMore = HandMadeFrame.masked(true, HandMadeFrame.CONTINUATION, ONE);

@@ -93,7 +93,7 @@ class FrameRulesTest {
         "88 84 00000000 1387 6f6b, closed 4999 ok",
         "89 80 00000000 88 80 00000000, activity; pongs 8a00; closed 1005 ",
     })
-    void legalFramesAreHeard(String bytes, String expected) throws Exception {
+    void legalFramesAreDelivered(String bytes, String expected) throws Exception {
         decode(reader, hex(bytes), 1_000);
         assertEquals(expected.trim(), String.join("; ", heard.all).trim());
         assertEquals(0, reader.held());

@@ -112,7 +112,7 @@ class BinaryEnvelopeTest {
     }
 
     @Test
-    void aPayloadMayBeEmpty() {
+    void payloadMayBeEmpty() {
         Envelope envelope = BinaryEnvelope.parse(frame("{\"type\":\"t\"}"));
         assertEquals(0, payload(envelope).remaining());
         assertEquals(12, envelope.length());
@@ -125,7 +125,7 @@ class BinaryEnvelopeTest {
     }
 
     @Test
-    void theLongestHeaderIsRead() {
+    void longestHeaderIsRead() {
         String header = "{\"type\":\"t\"" + " ".repeat(65535 - 12) + "}";
         Envelope envelope = BinaryEnvelope.parse(frame(header, 9));
         assertEquals("t", envelope.type());
@@ -133,7 +133,7 @@ class BinaryEnvelopeTest {
     }
 
     @Test
-    void thePayloadIsReadOnlyAndEveryReaderHasAPositionOfItsOwn() {
+    void payloadIsReadOnlyAndEveryReaderHasPositionOfItsOwn() {
         Envelope envelope = BinaryEnvelope.parse(frame("{\"type\":\"t\"}", 1, 2));
         assertEquals(1, payload(envelope).get());
         assertEquals(bytes(1, 2), payload(envelope));
@@ -141,7 +141,7 @@ class BinaryEnvelopeTest {
     }
 
     @Test
-    void aFrameIsReadFromItsPositionWhateverItsOrderAndNotMoved() {
+    void frameIsReadFromItsPositionWhateverItsOrderAndNotMoved() {
         ByteBuffer whole = frame("{\"type\":\"t\"}", 5);
         ByteBuffer shifted = ByteBuffer.allocate(whole.remaining() + 2)
                 .order(ByteOrder.LITTLE_ENDIAN)
@@ -168,7 +168,7 @@ class BinaryEnvelopeTest {
     }
 
     @Test
-    void theExampleOfTheProtocolPageIsWhatIsEncoded() {
+    void exampleOfTheProtocolPageIsWhatIsEncoded() {
         ByteBuffer example = bytes(
                 0x01, 0x00, 0x0F, 0x7b, 0x22, 0x74, 0x79, 0x70, 0x65, 0x22, 0x3a, 0x22, 0x66, 0x69, 0x6c, 0x65, 0x22,
                 0x7d, 0xCA, 0xFE);
@@ -177,14 +177,14 @@ class BinaryEnvelopeTest {
     }
 
     @Test
-    void aHeaderThatItsLengthCannotSayIsRefused() {
+    void headerThatItsLengthCannotSayIsRefused() {
         Outgoing header = Outgoing.of("t").from("x".repeat(65535)).rawData(bytes());
         var refused = assertThrows(IllegalArgumentException.class, header::frame);
         assertEquals("a header of 65557 bytes is longer than 65535", refused.getMessage());
     }
 
     @Test
-    void aLogAddsItsOffsetToTheHeader() {
+    void logAddsItsOffsetToTheHeader() {
         Outgoing outgoing = Outgoing.of("t").room("é").data(new byte[] {1, 0, -1}, byte[].class);
         int size = outgoing.length();
         for (long offset : new long[] {1, 9007199254740991L}) {
@@ -198,7 +198,7 @@ class BinaryEnvelopeTest {
     }
 
     @Test
-    void aHeaderThatGrowsTooLongIsRefused() {
+    void headerThatGrowsTooLongIsRefused() {
         Outgoing header = Outgoing.of("t").from("x".repeat(65535 - 22)).rawData(bytes(1));
         assertEquals(3 + 65535 + 1, header.frame().length());
         assertEquals(65535 + 13, header.length());
@@ -215,7 +215,7 @@ class BinaryEnvelopeTest {
     }
 
     @Test
-    void aBufferIsSentFromItsPositionToItsLimitAndNotMoved() {
+    void bufferIsSentFromItsPositionToItsLimitAndNotMoved() {
         ByteBuffer buffer = bytes(1, 2, 3, 4).order(ByteOrder.LITTLE_ENDIAN);
         buffer.position(1).limit(3);
         WireMessage frame = Outgoing.of("t").data(buffer, ByteBuffer.class).frame();
@@ -224,7 +224,7 @@ class BinaryEnvelopeTest {
     }
 
     @Test
-    void anArrayIsACopyAndABufferAViewThatIsReadOnly() {
+    void arrayIsACopyAndABufferAViewThatIsReadOnly() {
         ByteBuffer frame = frame("{\"type\":\"t\"}", 1, 2);
         Envelope envelope = BinaryEnvelope.parse(frame);
         byte[] first = envelope.data(byte[].class);
@@ -264,7 +264,7 @@ class BinaryEnvelopeTest {
     }
 
     @Test
-    void aServersHeaderMayNestAsDeepAsItsText() {
+    void serversHeaderMayNestAsDeepAsItsText() {
         String deep = "{\"type\":\"t\",\"x\":" + "[".repeat(34) + "]".repeat(34) + "}";
         assertThrows(MalformedException.class, () -> BinaryEnvelope.parse(frame(deep)));
         assertEquals("t", BinaryEnvelope.parseFromServer(frame(deep, 1)).type());

@@ -121,7 +121,7 @@ class EnvelopeDataTest {
     }
 
     @Test
-    void aPayloadCanBeReadAgain() {
+    void payloadCanBeReadAgain() {
         Envelope envelope = with("\"x\"");
         assertEquals("x", envelope.<String>data(String.class));
         assertEquals("x", envelope.<String>data(String.class));
@@ -202,7 +202,7 @@ class EnvelopeDataTest {
     }
 
     @Test
-    void aRefusalIsOneShortLineWhateverThePayloadHolds() {
+    void refusalIsOneShortLineWhateverThePayloadHolds() {
         // Gson itself names no key of a map before 2.15
         Payload counts = new Payloads(GsonCodec.create()).of(new TypeRef<Map<String, Integer>>() {}.type());
         assertEquals(
@@ -216,21 +216,21 @@ class EnvelopeDataTest {
     }
 
     @Test
-    void halfASurrogatePairIsRefusedBecauseNoFrameCouldCarryItOn() {
+    void halfSurrogatePairIsRefusedBecauseNoFrameCouldCarryItOn() {
         var refused =
                 assertThrows(PayloadException.class, () -> with("[\"\\ud83d\"]").data(JsonElement.class));
         assertEquals("$[0]: half a surrogate pair", refused.getMessage());
     }
 
     @Test
-    void thePlaceDoesNotDependOnWhereDataStandsInTheFrame() {
+    void placeDoesNotDependOnWhereDataStandsInTheFrame() {
         Envelope envelope = Envelope.parse("{\"x\":[{}],\"data\":{\"id\":[]},\"type\":\"t\"}");
         var refused = assertThrows(PayloadException.class, () -> envelope.data(Order.class));
         assertEquals("$.id: Expected a string but was BEGIN_ARRAY", refused.getMessage());
     }
 
     @Test
-    void aConstructorThatRefusesIsHeard() {
+    void messageOfRefusingConstructorIsReported() {
         assertEquals("text is blank", refusal("{\"text\":\" \"}", Checked.class));
         assertEquals("text is required", refusal("{}", Checked.class));
         assertEquals("text is required", refusal("{\"text\":null}", Checked.class));
@@ -238,7 +238,7 @@ class EnvelopeDataTest {
     }
 
     @Test
-    void aConstructorThatFailsOtherwiseTellsThePeerNothing() {
+    void constructorThatFailsOtherwiseTellsThePeerNothing() {
         assertEquals("$: the value does not fit", refusal("{\"text\":\"state\"}", Checked.class));
         assertEquals("$: the value does not fit", refusal("{}", Silent.class));
     }
@@ -306,7 +306,7 @@ class EnvelopeDataTest {
     }
 
     @Test
-    void aPositionIsAPair() {
+    void positionIsAPair() {
         assertEquals("[\"e1\",7]", written(new Position("e1", 7), Position.class));
         assertEquals(new Position("e1", 7), with("[\"e1\",7]").<Position>data(Position.class));
         for (String unfit :

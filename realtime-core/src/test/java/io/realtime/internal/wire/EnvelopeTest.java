@@ -35,6 +35,11 @@ class EnvelopeTest {
         return "{\"type\":\"t\",\"data\":" + "[".repeat(depth - 1) + "]".repeat(depth - 1) + "}";
     }
 
+    /** A frame, in which each single quote stands for a double quote, and why it is refused. */
+    private static Arguments row(String frame, String why) {
+        return arguments(frame.replace('\'', '"'), why);
+    }
+
     static Stream<Arguments> hostile() {
         return Stream.of(
                 arguments("", NOT_JSON),
@@ -42,126 +47,126 @@ class EnvelopeTest {
                 arguments("hello", NOT_JSON),
                 arguments("{", NOT_JSON),
                 arguments("}", NOT_JSON),
-                arguments("{\"type\":\"t\"", NOT_JSON),
-                arguments("{\"type\":\"t", NOT_JSON),
-                arguments("{\"type\":\"t\",}", NOT_JSON),
-                arguments("{\"type\"}", NOT_JSON),
-                arguments("{\"type\" \"t\"}", NOT_JSON),
-                arguments("{\"type\":\"t\";\"data\":1}", NOT_JSON),
-                arguments("{\"type\"=\"t\"}", NOT_JSON),
+                row("{'type':'t'", NOT_JSON),
+                row("{'type':'t", NOT_JSON),
+                row("{'type':'t',}", NOT_JSON),
+                row("{'type'}", NOT_JSON),
+                row("{'type' 't'}", NOT_JSON),
+                row("{'type':'t';'data':1}", NOT_JSON),
+                row("{'type'='t'}", NOT_JSON),
                 arguments("\u0000", NOT_JSON),
-                arguments("{\"type\":\"t\"}\u0000", NOT_ONE),
-                arguments("\uFEFF{\"type\":\"t\"}", NOT_JSON),
+                row("{'type':'t'}\u0000", NOT_ONE),
+                row("\uFEFF{'type':'t'}", NOT_JSON),
                 arguments(")]}'\n{\"type\":\"t\"}", NOT_JSON),
                 // not an object, or not one
                 arguments("[]", NOT_AN_OBJECT),
-                arguments("[{\"type\":\"t\"}]", NOT_AN_OBJECT),
+                row("[{'type':'t'}]", NOT_AN_OBJECT),
                 arguments("null", NOT_AN_OBJECT),
-                arguments("\"type\"", NOT_AN_OBJECT),
+                row("'type'", NOT_AN_OBJECT),
                 arguments("42", NOT_AN_OBJECT),
-                arguments("{\"type\":\"t\"}{\"type\":\"t\"}", NOT_ONE),
-                arguments("{\"type\":\"t\"} {}", NOT_ONE),
-                arguments("{\"type\":\"t\"}x", NOT_ONE),
-                arguments("{\"type\":\"t\"},", NOT_ONE),
-                arguments("{\"type\":\"t\"}]", NOT_ONE),
+                row("{'type':'t'}{'type':'t'}", NOT_ONE),
+                row("{'type':'t'} {}", NOT_ONE),
+                row("{'type':'t'}x", NOT_ONE),
+                row("{'type':'t'},", NOT_ONE),
+                row("{'type':'t'}]", NOT_ONE),
                 // JSON's friends
-                arguments("{type:\"t\"}", NOT_JSON),
+                row("{type:'t'}", NOT_JSON),
                 arguments("{'type':'t'}", NOT_JSON),
-                arguments("{\"type\":t}", NOT_JSON),
-                arguments("{\"type\":\"t\"/* c */}", NOT_JSON),
-                arguments("// c\n{\"type\":\"t\"}", NOT_JSON),
-                arguments("# c\n{\"type\":\"t\"}", NOT_JSON),
-                arguments("{\"type\":\"t\",\"data\":NaN}", NOT_JSON),
-                arguments("{\"type\":\"t\",\"data\":-Infinity}", NOT_JSON),
-                arguments("{\"type\":\"t\",\"data\":True}", NOT_JSON),
-                arguments("{\"type\":\"t\",\"data\":undefined}", NOT_JSON),
-                arguments("{\"type\":\"t\",\"data\":0x10}", NOT_JSON),
-                arguments("{\"type\":\"t\",\"data\":01}", NOT_JSON),
-                arguments("{\"type\":\"t\",\"data\":+1}", NOT_JSON),
-                arguments("{\"type\":\"t\",\"data\":.5}", NOT_JSON),
-                arguments("{\"type\":\"t\",\"data\":1.}", NOT_JSON),
-                arguments("{\"type\":\"t\",\"data\":1e}", NOT_JSON),
-                arguments("{\"type\":\"t\",\"data\":[1,]}", NOT_JSON),
-                arguments("{\"type\":\"t\",\"data\":[,1]}", NOT_JSON),
-                arguments("{\"type\":\"t\",\"data\":[1;2]}", NOT_JSON),
-                arguments("{\"type\":\"t\",\"data\":}", NOT_JSON),
-                arguments("{\"type\":\"t\",\"data\":\"\\x41\"}", NOT_JSON),
-                arguments("{\"type\":\"t\",\"data\":\"\\u12\"}", NOT_JSON),
-                arguments("{\"type\":\"t\",\"data\":\"\\u00zz\"}", NOT_JSON),
-                arguments("{\"type\":\"t\",\"data\":\"a\nb\"}", NOT_JSON),
-                arguments("{\"type\":\"t\",\"data\":\"a\tb\"}", NOT_JSON),
+                row("{'type':t}", NOT_JSON),
+                row("{'type':'t'/* c */}", NOT_JSON),
+                row("// c\n{'type':'t'}", NOT_JSON),
+                row("# c\n{'type':'t'}", NOT_JSON),
+                row("{'type':'t','data':NaN}", NOT_JSON),
+                row("{'type':'t','data':-Infinity}", NOT_JSON),
+                row("{'type':'t','data':True}", NOT_JSON),
+                row("{'type':'t','data':undefined}", NOT_JSON),
+                row("{'type':'t','data':0x10}", NOT_JSON),
+                row("{'type':'t','data':01}", NOT_JSON),
+                row("{'type':'t','data':+1}", NOT_JSON),
+                row("{'type':'t','data':.5}", NOT_JSON),
+                row("{'type':'t','data':1.}", NOT_JSON),
+                row("{'type':'t','data':1e}", NOT_JSON),
+                row("{'type':'t','data':[1,]}", NOT_JSON),
+                row("{'type':'t','data':[,1]}", NOT_JSON),
+                row("{'type':'t','data':[1;2]}", NOT_JSON),
+                row("{'type':'t','data':}", NOT_JSON),
+                row("{'type':'t','data':'\\x41'}", NOT_JSON),
+                row("{'type':'t','data':'\\u12'}", NOT_JSON),
+                row("{'type':'t','data':'\\u00zz'}", NOT_JSON),
+                row("{'type':'t','data':'a\nb'}", NOT_JSON),
+                row("{'type':'t','data':'a\tb'}", NOT_JSON),
                 arguments("{\"type\":\"t\",\"data\":[\"\\\\\",\"a\u0000b\"]}", NOT_JSON),
                 arguments("{\"type\":\"t\",\"x\":\"\\\"\u001f\"}", NOT_JSON),
-                arguments("{\"type\":\"t\",\"a\u0000b\":1}", NOT_JSON),
-                arguments("{\"type\":\"t\u0000\"}", NOT_JSON),
+                row("{'type':'t','a\u0000b':1}", NOT_JSON),
+                row("{'type':'t\u0000'}", NOT_JSON),
                 // nesting, also where nobody looks
                 arguments(nested(33), NOT_JSON),
                 arguments(nested(100_000), NOT_JSON),
                 arguments("[".repeat(100_000), NOT_JSON),
-                arguments("{\"type\":\"t\",\"x\":" + "{\"a\":".repeat(40) + "1" + "}".repeat(41), NOT_JSON),
+                row("{'type':'t','x':" + "{'a':".repeat(40) + "1" + "}".repeat(41), NOT_JSON),
                 // twice
-                arguments("{\"type\":\"t\",\"type\":\"t\"}", "field 'type' is repeated"),
-                arguments("{\"type\":\"t\",\"data\":1,\"data\":2}", "field 'data' is repeated"),
-                arguments("{\"type\":\"t\",\"data\":1,\"d\\u0061ta\":2}", "field 'data' is repeated"),
-                arguments("{\"type\":\"t\",\"x\":1,\"x\":2}", "field 'x' is repeated"),
+                row("{'type':'t','type':'t'}", "field 'type' is repeated"),
+                row("{'type':'t','data':1,'data':2}", "field 'data' is repeated"),
+                row("{'type':'t','data':1,'d\\u0061ta':2}", "field 'data' is repeated"),
+                row("{'type':'t','x':1,'x':2}", "field 'x' is repeated"),
                 // type
                 arguments("{}", NO_TYPE),
-                arguments("{\"Type\":\"t\"}", NO_TYPE),
-                arguments("{\"data\":{\"type\":\"t\"}}", NO_TYPE),
-                arguments("{\"type\":null}", "field 'type' is not a string"),
-                arguments("{\"type\":1}", "field 'type' is not a string"),
-                arguments("{\"type\":[\"t\"]}", "field 'type' is not a string"),
-                arguments("{\"type\":\"\"}", badType("")),
-                arguments("{\"type\":\"$\"}", badType("$")),
-                arguments("{\"type\":\"$$x\"}", badType("$$x")),
-                arguments("{\"type\":\"a b\"}", badType("a b")),
-                arguments("{\"type\":\"a\\nb\"}", badType("a?b")),
-                arguments("{\"type\":\"\\u0000\"}", badType("?")),
-                arguments("{\"type\":\"é\"}", badType("é")),
-                arguments("{\"type\":\"" + "x".repeat(129) + "\"}", badType("x".repeat(61) + "...")),
+                row("{'Type':'t'}", NO_TYPE),
+                row("{'data':{'type':'t'}}", NO_TYPE),
+                row("{'type':null}", "field 'type' is not a string"),
+                row("{'type':1}", "field 'type' is not a string"),
+                row("{'type':['t']}", "field 'type' is not a string"),
+                row("{'type':''}", badType("")),
+                row("{'type':'$'}", badType("$")),
+                row("{'type':'$$x'}", badType("$$x")),
+                row("{'type':'a b'}", badType("a b")),
+                row("{'type':'a\\nb'}", badType("a?b")),
+                row("{'type':'\\u0000'}", badType("?")),
+                row("{'type':'é'}", badType("é")),
+                row("{'type':'" + "x".repeat(129) + "'}", badType("x".repeat(61) + "...")),
                 // ref, room, from
-                arguments("{\"type\":\"t\",\"ref\":\"\"}", BAD_REF),
-                arguments("{\"type\":\"t\",\"ref\":\"" + "r".repeat(65) + "\"}", BAD_REF),
-                arguments("{\"type\":\"t\",\"ref\":\"a\\nb\"}", BAD_REF),
-                arguments("{\"type\":\"t\",\"ref\":\"\\u2028\"}", BAD_REF),
-                arguments("{\"type\":\"t\",\"room\":\"a\\nb\"}", BAD_ROOM),
-                arguments("{\"type\":\"t\",\"room\":\"a\\u0000\"}", BAD_ROOM),
-                arguments("{\"type\":\"t\",\"room\":\"\u007f\"}", BAD_ROOM),
-                arguments("{\"type\":\"t\",\"room\":\"\u0085\"}", BAD_ROOM),
-                arguments("{\"type\":\"t\",\"room\":\"\u2029\"}", BAD_ROOM),
-                arguments("{\"type\":\"t\",\"room\":\"" + "\uD83D\uDE00".repeat(64) + "x\"}", BAD_ROOM),
-                arguments("{\"type\":\"t\",\"ref\":1}", "field 'ref' is not a string"),
-                arguments("{\"type\":\"t\",\"ref\":null}", "field 'ref' is not a string"),
-                arguments("{\"type\":\"t\",\"ref\":{}}", "field 'ref' is not a string"),
-                arguments("{\"type\":\"t\",\"room\":\"\"}", BAD_ROOM),
-                arguments("{\"type\":\"t\",\"room\":\"" + "r".repeat(257) + "\"}", BAD_ROOM),
-                arguments("{\"type\":\"t\",\"room\":\"" + "é".repeat(129) + "\"}", BAD_ROOM),
-                arguments("{\"type\":\"t\",\"room\":false}", "field 'room' is not a string"),
-                arguments("{\"type\":\"t\",\"from\":7}", "field 'from' is not a string"),
-                arguments("{\"type\":\"t\",\"ref\":\"\\ud83d\"}", NOT_JSON),
-                arguments("{\"type\":\"t\",\"room\":\"\\ude00\\ud83d\"}", NOT_JSON),
-                arguments("{\"type\":\"t\",\"room\":\"a\\ud83db\"}", NOT_JSON),
-                arguments("{\"type\":\"t\",\"from\":\"\\udfff\"}", NOT_JSON),
+                row("{'type':'t','ref':''}", BAD_REF),
+                row("{'type':'t','ref':'" + "r".repeat(65) + "'}", BAD_REF),
+                row("{'type':'t','ref':'a\\nb'}", BAD_REF),
+                row("{'type':'t','ref':'\\u2028'}", BAD_REF),
+                row("{'type':'t','room':'a\\nb'}", BAD_ROOM),
+                row("{'type':'t','room':'a\\u0000'}", BAD_ROOM),
+                row("{'type':'t','room':'\u007f'}", BAD_ROOM),
+                row("{'type':'t','room':'\u0085'}", BAD_ROOM),
+                row("{'type':'t','room':'\u2029'}", BAD_ROOM),
+                row("{'type':'t','room':'" + "\uD83D\uDE00".repeat(64) + "x'}", BAD_ROOM),
+                row("{'type':'t','ref':1}", "field 'ref' is not a string"),
+                row("{'type':'t','ref':null}", "field 'ref' is not a string"),
+                row("{'type':'t','ref':{}}", "field 'ref' is not a string"),
+                row("{'type':'t','room':''}", BAD_ROOM),
+                row("{'type':'t','room':'" + "r".repeat(257) + "'}", BAD_ROOM),
+                row("{'type':'t','room':'" + "é".repeat(129) + "'}", BAD_ROOM),
+                row("{'type':'t','room':false}", "field 'room' is not a string"),
+                row("{'type':'t','from':7}", "field 'from' is not a string"),
+                row("{'type':'t','ref':'\\ud83d'}", NOT_JSON),
+                row("{'type':'t','room':'\\ude00\\ud83d'}", NOT_JSON),
+                row("{'type':'t','room':'a\\ud83db'}", NOT_JSON),
+                row("{'type':'t','from':'\\udfff'}", NOT_JSON),
                 // integers
-                arguments("{\"type\":\"t\",\"seq\":0}", BAD_SEQ),
-                arguments("{\"type\":\"t\",\"seq\":-1}", BAD_SEQ),
-                arguments("{\"type\":\"t\",\"seq\":-0}", BAD_SEQ),
-                arguments("{\"type\":\"t\",\"seq\":1.5}", BAD_SEQ),
-                arguments("{\"type\":\"t\",\"seq\":1.0}", BAD_SEQ),
-                arguments("{\"type\":\"t\",\"seq\":1e3}", BAD_SEQ),
-                arguments("{\"type\":\"t\",\"seq\":\"1\"}", BAD_SEQ),
-                arguments("{\"type\":\"t\",\"seq\":null}", BAD_SEQ),
-                arguments("{\"type\":\"t\",\"seq\":true}", BAD_SEQ),
-                arguments("{\"type\":\"t\",\"seq\":[1]}", BAD_SEQ),
-                arguments("{\"type\":\"t\",\"seq\":9007199254740992}", BAD_SEQ),
-                arguments("{\"type\":\"t\",\"seq\":9223372036854775808}", BAD_SEQ),
-                arguments("{\"type\":\"t\",\"seq\":1e999999999}", BAD_SEQ),
-                arguments("{\"type\":\"t\",\"seq\":" + "9".repeat(100_000) + "}", NOT_JSON),
-                arguments("{\"type\":\"t\",\"offset\":0}", "field 'offset' is not an integer from 1 to 2^53-1"),
-                arguments("{\"type\":\"t\",\"ts\":-1}", "field 'ts' is not an integer from 0 to 2^53-1"),
-                arguments("{\"type\":\"t\",\"redelivered\":1}", "field 'redelivered' is not a boolean"),
-                arguments("{\"type\":\"t\",\"redelivered\":\"true\"}", "field 'redelivered' is not a boolean"),
-                arguments("{\"type\":\"t\",\"redelivered\":null}", "field 'redelivered' is not a boolean"));
+                row("{'type':'t','seq':0}", BAD_SEQ),
+                row("{'type':'t','seq':-1}", BAD_SEQ),
+                row("{'type':'t','seq':-0}", BAD_SEQ),
+                row("{'type':'t','seq':1.5}", BAD_SEQ),
+                row("{'type':'t','seq':1.0}", BAD_SEQ),
+                row("{'type':'t','seq':1e3}", BAD_SEQ),
+                row("{'type':'t','seq':'1'}", BAD_SEQ),
+                row("{'type':'t','seq':null}", BAD_SEQ),
+                row("{'type':'t','seq':true}", BAD_SEQ),
+                row("{'type':'t','seq':[1]}", BAD_SEQ),
+                row("{'type':'t','seq':9007199254740992}", BAD_SEQ),
+                row("{'type':'t','seq':9223372036854775808}", BAD_SEQ),
+                row("{'type':'t','seq':1e999999999}", BAD_SEQ),
+                row("{'type':'t','seq':" + "9".repeat(100_000) + "}", NOT_JSON),
+                row("{'type':'t','offset':0}", "field 'offset' is not an integer from 1 to 2^53-1"),
+                row("{'type':'t','ts':-1}", "field 'ts' is not an integer from 0 to 2^53-1"),
+                row("{'type':'t','redelivered':1}", "field 'redelivered' is not a boolean"),
+                row("{'type':'t','redelivered':'true'}", "field 'redelivered' is not a boolean"),
+                row("{'type':'t','redelivered':null}", "field 'redelivered' is not a boolean"));
     }
 
     @ParameterizedTest
@@ -196,13 +201,13 @@ class EnvelopeTest {
     @ParameterizedTest
     @ValueSource(
             strings = {"{'type':'t','ref':'a\\nb'}", "{'type':'t','ref':''}", "{'type':'t','ref':7}", "[{'ref':'r'}]"})
-    void faultCarriesNoRefThatIsNone(String frame) {
+    void faultWithoutValidRefCarriesNone(String frame) {
         var refused = assertThrows(MalformedException.class, () -> Envelope.parse(frame.replace('\'', '"')));
         assertNull(refused.ref());
     }
 
     @Test
-    void firstOfTwoFaultsIsTold() {
+    void firstOfTwoFaultsIsReported() {
         var refused = assertThrows(
                 MalformedException.class,
                 () -> Envelope.parse("{\"type\":\"t\",\"room\":\"\",\"seq\":0,\"ref\":\"r\"}"));
@@ -210,7 +215,7 @@ class EnvelopeTest {
     }
 
     @Test
-    void aFieldWithALongNameIsNamedBriefly() {
+    void fieldWithALongNameIsNamedBriefly() {
         String name = "x".repeat(10_000);
         var refused = assertThrows(
                 MalformedException.class,
@@ -250,7 +255,7 @@ class EnvelopeTest {
 
     /** The lengths around those of the reader's buffer, with fields on both sides that are none of its business. */
     @Test
-    void aPayloadOfAnyLengthIsReadFromBetweenTheOtherFields() {
+    void payloadOfAnyLengthIsReadFromBetweenTheOtherFields() {
         for (int length : new int[] {0, 1, 1021, 1022, 1023, 1024, 1025, 2046, 2047, 2048, 50_000}) {
             String data = "é".repeat(length);
             Envelope envelope = Envelope.parse("{\"type\":\"t\",\"data\":\"" + data + "\",\"ref\":\"r\",\"seq\":7}");
@@ -260,7 +265,7 @@ class EnvelopeTest {
     }
 
     @Test
-    void theLongestNamesAreTaken() {
+    void longestNamesAreTaken() {
         Envelope envelope = Envelope.parse("{\"type\":\"" + "t".repeat(128) + "\",\"ref\":\"" + "é".repeat(64)
                 + "\",\"room\":\"" + "é".repeat(128) + "\"}");
         assertEquals(128, envelope.type().length());
@@ -293,7 +298,7 @@ class EnvelopeTest {
     }
 
     @Test
-    void aServersFrameMayNest35() {
+    void serversFrameMayNest35() {
         Envelope deepest = Envelope.parseFromServer(nested(35));
         JsonElement data = deepest.data(JsonElement.class);
         assertEquals("[".repeat(34) + "]".repeat(34), data.toString());
@@ -302,14 +307,14 @@ class EnvelopeTest {
     }
 
     @Test
-    void aMessageHasWhatTheEnvelopeHad() {
+    void messageHasWhatTheEnvelopeHad() {
         Envelope envelope = Envelope.parse("{\"type\":\"t\",\"data\":\"x\",\"room\":\"r\",\"offset\":3,"
                 + "\"from\":\"alice\",\"redelivered\":true}");
         var message = envelope.<String>message(Json.payload(String.class), "e1", 1_000);
         assertEquals("x", message.data());
         assertEquals("r", message.room());
         assertEquals(new Position("e1", 3), message.position());
-        assertEquals("alice", message.sender());
+        assertEquals("alice", message.from());
         assertEquals(Instant.ofEpochMilli(1_000), message.timestamp());
         assertTrue(message.isRedelivered());
         assertNull(envelope.<String>message(Json.payload(String.class), null, 1_000)
@@ -320,7 +325,7 @@ class EnvelopeTest {
     }
 
     @Test
-    void anErrorIsReadHoweverCarelessThePeer() {
+    void errorIsReadHoweverCarelessThePeer() {
         var error = Envelope.parse("{\"type\":\"$error\",\"data\":{\"code\":\"rate_limited\",\"message\":\"slow down\","
                         + "\"retryable\":true,\"retryAfterMs\":250,\"closeCode\":4101}}")
                 .error();

@@ -37,7 +37,7 @@ class FramesTest {
     }
 
     @Test
-    void anErrorFitsHoweverMuchItsThrowerHadToSay() {
+    void errorFitsHoweverMuchItsThrowerHadToSay() {
         ErrorData error = ErrorData.of(new RealtimeException(ErrorCode.of("long"), "x".repeat(1_000_000)));
         assertEquals(1_000, error.message().length());
         String whole = "two\nlines";

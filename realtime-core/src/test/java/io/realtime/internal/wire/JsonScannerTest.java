@@ -97,7 +97,7 @@ class JsonScannerTest {
                 "{\"a\":[[[[]]]]}",
                 "\"\\u\uFF11\uFF11\uFF11\uFF11\""
             })
-    void isNoJson(String text) {
+    void invalidJsonIsRefused(String text) {
         assertFalse(isJsonToUs(text));
     }
 
@@ -118,7 +118,7 @@ class JsonScannerTest {
     }
 
     @Test
-    void aKnownNameIsFoundByItsNumberAndAnyOtherIsRead() {
+    void knownNameIsFoundByItsNumberAndAnyOtherIsRead() {
         String[] known = {"type", "ty"};
         for (String name : List.of("type", "ty", "t", "types", "\\u0074ype", "")) {
             JsonScanner scanner = scan(" \"" + name + "\" : 1");
@@ -133,7 +133,7 @@ class JsonScannerTest {
     }
 
     @Test
-    void whatIsNoBooleanIsLeftWhereItIs() {
+    void nonBooleanIsNotConsumed() {
         for (String text : List.of("\"1\"", "null", "-x")) {
             JsonScanner scanner = scan(text);
             assertNull(scanner.bool());
@@ -157,7 +157,7 @@ class JsonScannerTest {
                 "[1]",
                 "{\"a\":1}"
             })
-    void whatIsNoIntegerIsGoneOver(String text) {
+    void nonIntegerIsSkipped(String text) {
         JsonScanner scanner = scan(text + " ");
         assertEquals(-1, scanner.integer());
         assertTrue(scanner.isAtEnd());

@@ -13,13 +13,13 @@ import org.junit.jupiter.params.provider.ValueSource;
 class NamesTest {
     @ParameterizedTest
     @ValueSource(strings = {"chat:42", "Ünïcode", "a b", "x@y", "$room", "\"", "\uD83D\uDE00"})
-    void aRoomMayHaveAnyText(String room) {
+    void roomMayHaveAnyText(String room) {
         assertNull(Names.roomFault(room));
         assertEquals(room, Names.requireRoom(room));
     }
 
     @Test
-    void aRoomHas256BytesAtMost() {
+    void roomHas256BytesAtMost() {
         assertNull(Names.roomFault("x".repeat(256)));
         assertNull(Names.roomFault("é".repeat(128)));
         assertEquals("room '" + "x".repeat(61) + "...' is longer than 256 bytes", Names.roomFault("x".repeat(257)));
@@ -39,7 +39,7 @@ class NamesTest {
     }
 
     @Test
-    void aRoomThatNoFrameCanCarryIsRefused() {
+    void roomThatNoFrameCanCarryIsRefused() {
         assertEquals("room 'a\uD83D' holds a control character or half a surrogate pair", Names.roomFault("a\uD83D"));
         assertEquals(
                 "room '\uDE00\uD83D' holds a control character or half a surrogate pair",
@@ -47,7 +47,7 @@ class NamesTest {
     }
 
     @Test
-    void aTypeMayBelongToTheProtocol() {
+    void typeMayBelongToTheProtocol() {
         assertTrue(Names.isType("$join"));
         assertTrue(Names.isType("chat.say"));
         assertTrue(Names.isType("$" + "x".repeat(127)));
@@ -59,7 +59,7 @@ class NamesTest {
     }
 
     @Test
-    void aLongTextIsCutForPeople() {
+    void longTextIsCutForPeople() {
         assertEquals(
                 "x".repeat(60) + "...",
                 Names.abbreviate("x".repeat(60) + "\uD83D\uDE00" + "x".repeat(10)),
@@ -69,7 +69,7 @@ class NamesTest {
     }
 
     @Test
-    void aTextForPeopleStaysOnItsLine() {
+    void textForPeopleStaysOnItsLine() {
         assertEquals("a??b?[2J?c??d é", Names.abbreviate("a\r\nb\u001b[2J\u0085c\u2028\u2029d é"));
     }
 }

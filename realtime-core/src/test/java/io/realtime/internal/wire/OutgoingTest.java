@@ -82,7 +82,7 @@ class OutgoingTest {
     }
 
     @Test
-    void aLogAddsItsOffsetWithoutEncodingAgain() {
+    void logAddsItsOffsetWithoutEncodingAgain() {
         Outgoing outgoing = Outgoing.of("t").room("é").data("x", String.class);
         int size = outgoing.length();
         String first = "{\"type\":\"t\",\"room\":\"é\",\"data\":\"x\",\"offset\":1}";
@@ -96,7 +96,7 @@ class OutgoingTest {
 
     /** A room that is gone is looked up again, and published to again. */
     @Test
-    void aSecondTimeItIsTheSame() {
+    void encodingTwiceGivesTheSameFrame() {
         Outgoing outgoing = Outgoing.of("t").data(1, Integer.class);
         WireMessage first = outgoing.frame();
         int size = outgoing.length();
@@ -107,19 +107,19 @@ class OutgoingTest {
     }
 
     @Test
-    void onlyAnEphemeralOneMayBeDropped() {
+    void onlyEphemeralMessageMayBeDropped() {
         assertTrue(Outgoing.ephemeral("t").isEphemeral());
         assertFalse(Outgoing.of("t").isEphemeral());
     }
 
     @Test
-    void aPayloadThatCannotBeWrittenIsRefused() {
+    void payloadThatCannotBeWrittenIsRefused() {
         assertThrows(PayloadException.class, () -> Outgoing.of("t").data(null, String.class));
         assertThrows(PayloadException.class, () -> Outgoing.of("t").data(Double.NaN, Double.class));
     }
 
     @Test
-    void aPayloadWithHalfASurrogatePairIsRefused() {
+    void payloadWithHalfASurrogatePairIsRefused() {
         Outgoing outgoing = Outgoing.of("t");
         assertThrows(PayloadException.class, () -> outgoing.data("a\uD83D", String.class));
         assertThrows(PayloadException.class, () -> outgoing.data(new JsonPrimitive("\uDE00é"), JsonElement.class));
@@ -132,7 +132,7 @@ class OutgoingTest {
 
     /** An error has to be told. */
     @Test
-    void anErrorWithHalfASurrogatePairInItsMessageIsWritten() {
+    void errorWithHalfASurrogatePairInItsMessageIsWritten() {
         ErrorData error = ErrorData.of(ErrorCode.INTERNAL, "no \uD83D", false);
         assertEquals(
                 "{\"type\":\"$error\",\"data\":{\"code\":\"internal\",\"message\":\"no ?\",\"retryable\":false}}",
@@ -197,7 +197,7 @@ class OutgoingTest {
 
     /** Cuts, doubles and flips characters of good frames: parse answers or refuses, and nothing else. */
     @Test
-    void aDamagedFrameIsRefusedOrReadNeverWorse() {
+    void damagedFrameIsRefusedOrReadNeverWorse() {
         int refused = 0;
         for (long seed = 1; seed <= 5_000; seed++) {
             var random = new Random(seed);

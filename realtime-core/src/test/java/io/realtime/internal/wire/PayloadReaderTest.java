@@ -134,7 +134,7 @@ class PayloadReaderTest {
                 "[[\"no string\"]]",
                 "{}",
             })
-    void whatAnAdapterLeavesUnreadOrBreaksTouchesNoOtherPayload(String json) {
+    void whatAdapterLeavesUnreadOrBreaksTouchesNoOtherPayload(String json) {
         for (int i = 0; i < 3; i++) {
             try {
                 read(json, Wayward.class);
@@ -156,13 +156,13 @@ class PayloadReaderTest {
     }
 
     @Test
-    void aPayloadIsReadByTheRulesThoughAnAdapterBentThemForTheOneBefore() {
+    void payloadIsReadByRulesThoughAdapterBentThemForOneBefore() {
         read("[\"is lenient\",7]", Wayward.class);
         assertThrows(PayloadException.class, () -> read("\"NaN\"", double.class));
     }
 
     @Test
-    void aFaultIsNamedByItsPlaceInItsOwnPayloadAndNotInWhatCameBefore() {
+    void faultIsNamedByItsPathInItsOwnPayload() {
         for (int i = 0; i < 3; i++) {
             assertEquals("$[2]", fault("[1,2,\"three\"]", NUMBERS));
             assertEquals("$.how", fault("{\"how\":1}", Plain.class));
@@ -172,7 +172,7 @@ class PayloadReaderTest {
     }
 
     @Test
-    void aPayloadMayEndAnywhereInTheReadersBuffer() {
+    void payloadMayEndAnywhereInTheReadersBuffer() {
         for (int length = 1000; length < 1050; length++) {
             String text = "x".repeat(length);
             assertEquals(text, read("\"" + text + "\"", String.class));

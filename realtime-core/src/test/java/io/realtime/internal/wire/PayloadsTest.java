@@ -99,7 +99,7 @@ class PayloadsTest {
     }
 
     @Test
-    void whatNestsTooDeepIsNotSent() {
+    void payloadNestedTooDeepIsNotSent() {
         String deepest = "[".repeat(31) + "]".repeat(31);
         written = (value, out) -> out.write(value.toString());
         assertEquals(deepest, payloads.of(String.class).write(deepest));
@@ -119,7 +119,7 @@ class PayloadsTest {
     }
 
     @Test
-    void nullIsNoPayload() {
+    void nullPayloadIsRefused() {
         read = text -> null;
         assertEquals("$: the value does not fit", refusal("1"));
         assertEquals("data is required", refusal("null"));

@@ -14,13 +14,13 @@ import org.junit.jupiter.params.provider.ValueSource;
 class Utf8Test {
     @ParameterizedTest
     @ValueSource(longs = {0, 1, 9, 10, 99, 100, 12_345, 9_007_199_254_740_991L, Long.MAX_VALUE})
-    void aNumberIsWrittenInDigits(long number) {
+    void numberIsWrittenInDigits(long number) {
         assertEquals(
                 "a" + number + "b", new Utf8().add("a").add(number).add("b").toString());
     }
 
     @Test
-    void whatIsBehindALengthIsForgotten() {
+    void truncationForgetsTheRest() {
         Utf8 text = new Utf8().add("kept");
         int kept = text.length();
         text.add("x".repeat(1000)).truncate(kept);

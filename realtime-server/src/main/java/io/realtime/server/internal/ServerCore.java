@@ -7,11 +7,11 @@ import io.realtime.server.internal.connection.PeerAcceptor;
 import io.realtime.server.internal.dispatch.Dispatcher;
 import io.realtime.server.internal.execution.Workers;
 import io.realtime.server.internal.room.LocalBroker;
-import io.realtime.server.internal.session.InFlight;
 import io.realtime.server.internal.session.Rules;
 import io.realtime.server.internal.session.ServerSession;
 import io.realtime.server.internal.session.SessionContext;
 import io.realtime.server.internal.session.SessionTable;
+import io.realtime.server.internal.session.UnfinishedWork;
 import io.realtime.spi.Scheduler;
 import java.time.Duration;
 import java.util.Collection;
@@ -42,9 +42,9 @@ public final class ServerCore {
                 scheduler,
                 workers,
                 broker,
-                new InFlight(this::sessions));
+                new UnfinishedWork(this::sessions));
         Rules rules = new Rules(context, config.joinRule(), config.sendRule(), config.lateSendRule(), workers.rules());
-        table = new SessionTable(context, rules, config.random(), this::connectionCount);
+        table = new SessionTable(context, rules, config.random());
         Map<String, Dispatcher.MessageHandler> handlers = new HashMap<>();
         Dispatcher dispatcher = new Dispatcher(context, rules, handlers);
         config.handlers().forEach((name, maker) -> handlers.put(name, maker.apply(dispatcher)));
@@ -70,10 +70,6 @@ public final class ServerCore {
 
     private Collection<ServerSession> sessions() {
         return table.sessions();
-    }
-
-    private int connectionCount() {
-        return acceptor.connectionCount();
     }
 
     public LocalBroker broker() {

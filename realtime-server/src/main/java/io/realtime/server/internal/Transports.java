@@ -1,6 +1,6 @@
 package io.realtime.server.internal;
 
-import io.realtime.server.javawebsocket.JavaWebSocketTransport;
+import io.realtime.server.internal.transport.JavaWebSocketTransport;
 import io.realtime.spi.ServerTransport;
 import java.util.Map;
 import java.util.ServiceLoader;

@@ -1,14 +1,14 @@
 package io.realtime.server.websocket;
 
+import com.google.errorprone.annotations.concurrent.GuardedBy;
+import io.realtime.server.internal.limits.Network;
 import io.realtime.spi.ServerTransport.Config;
-import java.net.Inet6Address;
-import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.time.Duration;
 import java.util.HashMap;
-import java.util.LinkedHashSet;
+import java.util.Iterator;
+import java.util.LinkedHashMap;
 import java.util.Map;
-import java.util.Set;
 import java.util.concurrent.locks.ReentrantLock;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -33,20 +33,27 @@ public final class Admission {
 
     private static final Logger LOG = LoggerFactory.getLogger(Admission.class);
     private static final Duration QUIET = Duration.ofMinutes(1);
-    private static final int NETWORK_BYTES = 8;
 
     private final int most;
     private final int mostPerAddress;
     private final int mostPending;
 
     private final ReentrantLock lock = new ReentrantLock();
-    private final Map<String, Integer> byAddress = new HashMap<>(); // Guarded by lock
-    // Oldest first. Guarded by lock.
-    private final Set<Place> pending = new LinkedHashSet<>();
-    private int open; // Guarded by lock
-    // Refusals since the last line in the log. Guarded by lock.
+
+    @GuardedBy("lock")
+    private final Map<String, Integer> byAddress = new HashMap<>();
+    // What cuts each connection whose upgrade is unfinished; oldest first.
+    @GuardedBy("lock")
+    private final Map<Place, Runnable> pending = new LinkedHashMap<>();
+
+    @GuardedBy("lock")
+    private int open;
+    // Refusals since the last line in the log.
+    @GuardedBy("lock")
     private long refused;
-    private long saidAt = System.nanoTime() - QUIET.toNanos(); // Guarded by lock
+
+    @GuardedBy("lock")
+    private long saidAt = System.nanoTime() - QUIET.toNanos();
 
     /** Creates an admission without connections. */
     public Admission(Config config) {
@@ -57,7 +64,7 @@ public final class Admission {
 
     /** Takes a place for a new connection. Returns null if a limit is reached. */
     public @Nullable Place enter(InetSocketAddress from) {
-        String address = network(from);
+        String address = Network.of(from);
         String why;
         long count;
         lock.lock();
@@ -90,9 +97,12 @@ public final class Admission {
     /** The place of an admitted connection, until it leaves. */
     public final class Place {
         private final String address;
-        private Runnable cut = () -> {}; // Guarded by lock
-        private boolean isUpgraded; // Guarded by lock
-        private boolean isLeft; // Guarded by lock
+
+        @GuardedBy("lock")
+        private boolean isUpgraded;
+
+        @GuardedBy("lock")
+        private boolean isLeft;
 
         private Place(String address) {
             this.address = address;
@@ -111,14 +121,13 @@ public final class Admission {
                 if (isLeft || isUpgraded) {
                     return;
                 }
-                cut = abort;
-                pending.add(this);
+                pending.put(this, abort);
                 if (pending.size() <= mostPending) {
                     return;
                 }
-                Place longest = pending.iterator().next();
-                pending.remove(longest);
-                oldest = longest.cut;
+                Iterator<Runnable> cuts = pending.values().iterator();
+                oldest = cuts.next();
+                cuts.remove();
             } finally {
                 lock.unlock();
             }
@@ -150,24 +159,5 @@ public final class Admission {
                 lock.unlock();
             }
         }
-    }
-
-    /** Returns what counts as one address: an IPv4 address, or an IPv6 /64 network. */
-    public static String network(InetSocketAddress remote) {
-        InetAddress address = remote.getAddress();
-        if (address == null) {
-            // The address is not resolved. No socket has such an address; it is a name in a simulated network.
-            return remote.getHostString();
-        }
-        if (!(address instanceof Inet6Address)) {
-            return address.getHostAddress();
-        }
-        byte[] bytes = address.getAddress();
-        StringBuilder network = new StringBuilder();
-        for (int i = 0; i < NETWORK_BYTES; i += 2) {
-            network.append(Integer.toHexString(((bytes[i] & 0xFF) << 8) | (bytes[i + 1] & 0xFF)))
-                    .append(':');
-        }
-        return network.append(":/64").toString();
     }
 }

@@ -11,18 +11,14 @@ import io.realtime.server.Authenticator;
 import io.realtime.server.Credentials;
 import io.realtime.server.RealtimeServer;
 import io.realtime.spi.ClientTransport;
-import io.realtime.spi.Connection;
-import io.realtime.spi.ConnectionListener;
-import io.realtime.spi.MessageBatch;
 import io.realtime.spi.ServerTransport;
-import io.realtime.spi.WireMessage;
+import io.realtime.testing.HeldExecutor;
 import io.realtime.testing.InMemoryNetwork;
 import io.realtime.testing.ManualScheduler;
+import io.realtime.testing.ScriptedPeer;
 import java.net.URI;
 import java.nio.ByteBuffer;
-import java.nio.charset.StandardCharsets;
 import java.time.Duration;
-import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
@@ -38,6 +34,10 @@ import org.jspecify.annotations.Nullable;
 public final class TestServer implements AutoCloseable {
     public final ManualScheduler time = new ManualScheduler();
     public final InMemoryNetwork network = new InMemoryNetwork(time);
+
+    /** Runs the server's handlers and rules, until the test holds them. */
+    public final HeldExecutor executor = HeldExecutor.passingTo(time);
+
     public final RealtimeServer server;
 
     public TestServer(@Nullable Authenticator authenticator, UnaryOperator<RealtimeServer.Builder> config) {
@@ -52,7 +52,7 @@ public final class TestServer implements AutoCloseable {
         RealtimeServer.Builder builder = RealtimeServer.builder()
                 .port(0)
                 .scheduler(time)
-                .executor(time)
+                .executor(executor)
                 .random(new Random(42))
                 .transport(edge.apply(network.serverTransport()));
         if (authenticator != null) {
@@ -89,18 +89,17 @@ public final class TestServer implements AutoCloseable {
     }
 
     public TestPeer connect(String subprotocol, String path, Map<String, String> headers) {
-        TestPeer peer = new TestPeer();
-        network.clientTransport()
-                .connect(
-                        new ClientTransport.Target(
-                                URI.create("ws://localhost:" + server.port() + path),
-                                headers,
-                                subprotocol,
-                                1 << 20,
-                                1 << 20),
-                        peer);
+        URI uri = URI.create("ws://localhost:" + server.port() + path);
+        TestPeer peer = new TestPeer(ScriptedPeer.connect(
+                network.clientTransport(), new ClientTransport.Target(uri, headers, subprotocol, 1 << 20, 1 << 20)));
         settle();
         return peer;
+    }
+
+    /** Runs the tasks that the executor holds and those that come from now on, and lets what they send arrive. */
+    public void release() {
+        executor.release();
+        settle();
     }
 
     /** Lets what is on its way arrive; shorter than any delay of the protocol. */
@@ -130,52 +129,65 @@ public final class TestServer implements AutoCloseable {
         time.advance(Duration.ofSeconds(10));
     }
 
-    /** A peer that records what it is sent. */
-    public final class TestPeer implements ClientTransport.Callback, ConnectionListener {
-        public final List<JsonObject> received = new ArrayList<>();
-        public final List<ByteBuffer> binary = new ArrayList<>();
+    /** A scripted peer in virtual time: what it sends has arrived, and been answered, when the method returns. */
+    public final class TestPeer {
+        private final ScriptedPeer peer;
 
-        @Nullable
-        public Connection connection;
+        private TestPeer(ScriptedPeer peer) {
+            this.peer = peer;
+        }
 
-        @Nullable
-        public CloseReason closed;
-
-        @Nullable
-        public Exception failed;
-
-        /** Sends JSON, with single quotes for double ones. */
+        /** Sends JSON, with single quotes for double ones, and lets it arrive. */
         public void send(String json) {
-            sendRaw(json.replace('\'', '"'));
+            post(json);
             settle();
         }
 
-        public void sendRaw(String json) {
-            if (connection == null) {
-                throw new AssertionError("not connected: " + failed);
-            }
-            connection.send(MessageBatch.of(WireMessage.text(json.getBytes(StandardCharsets.UTF_8))));
+        /** Sends JSON like {@link #send}, and does not let it arrive. */
+        public void post(String json) {
+            peer.send(json);
+        }
+
+        /** Sends a binary message, and does not let it arrive. */
+        public void postBinary(byte[] message) {
+            peer.sendBinary(message);
         }
 
         /** Takes the oldest frame of a type; what came before it stays. */
         public JsonObject next(String type) {
-            for (JsonObject frame : received) {
-                if (frame.get("type").getAsString().equals(type)) {
-                    received.remove(frame);
-                    return frame;
-                }
-            }
-            throw new AssertionError("no " + type + " among " + received + ", closed " + closed);
+            return peer.next(type, JsonObject.class);
         }
 
         public JsonObject data(String type) {
             return next(type).getAsJsonObject("data");
         }
 
+        /** Whether a binary message was received and not taken. */
+        public boolean hasBinary() {
+            return peer.types().contains("");
+        }
+
+        /** Takes the oldest binary message. */
+        public ByteBuffer nextBinary() {
+            return peer.nextBinary();
+        }
+
+        /** The types of the frames of JSON that were received and not taken. */
         public List<String> types() {
-            return received.stream()
-                    .map(frame -> frame.get("type").getAsString())
+            return peer.types().stream().filter(type -> !type.isEmpty()).toList();
+        }
+
+        /** The frames of JSON that were received and not taken. */
+        public List<JsonObject> received() {
+            return peer.received().stream()
+                    .filter(text -> text.startsWith("{"))
+                    .map(text -> JsonParser.parseString(text).getAsJsonObject())
                     .toList();
+        }
+
+        /** Discards what was received until now. */
+        public void clear() {
+            peer.clear();
         }
 
         /** The code of the error that answers this. */
@@ -184,57 +196,41 @@ public final class TestServer implements AutoCloseable {
             return data("$error").get("code").getAsString();
         }
 
+        /** Why the connection ended, or null if it has not. */
+        public @Nullable CloseReason closed() {
+            return peer.closed();
+        }
+
         public int closeCode() {
-            if (closed == null) {
-                throw new AssertionError("not closed; received " + received);
+            CloseReason reason = peer.closed();
+            if (reason == null) {
+                throw new AssertionError("not closed: " + peer);
             }
-            return closed.code();
+            return reason.code();
+        }
+
+        /** Why the attempt to connect failed, or null if it did not. */
+        public @Nullable Exception failure() {
+            return peer.failure();
         }
 
         public void ping() {
-            if (connection == null) {
-                throw new AssertionError("not connected: " + failed);
-            }
-            connection.ping();
+            peer.ping();
+        }
+
+        /** Begins the closing handshake. */
+        public void close(String text) {
+            peer.close(CloseReason.NORMAL, text);
         }
 
         public void cut() {
-            if (connection != null) {
-                connection.abort();
-            }
+            peer.abort();
             settle();
         }
 
         @Override
-        public ConnectionListener connected(Connection open) {
-            connection = open;
-            return this;
-        }
-
-        @Override
-        public void failed(Exception cause) {
-            failed = cause;
-        }
-
-        @Override
-        public void onText(String text) {
-            received.add(JsonParser.parseString(text).getAsJsonObject());
-        }
-
-        @Override
-        public void onBinary(ByteBuffer payload) {
-            binary.add(payload);
-        }
-
-        @Override
-        public void onActivity() {}
-
-        @Override
-        public void onDrained() {}
-
-        @Override
-        public void onClosed(CloseReason reason, boolean byPeer) {
-            closed = reason;
+        public String toString() {
+            return peer.toString();
         }
     }
 }

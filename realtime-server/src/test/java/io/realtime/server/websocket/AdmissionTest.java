@@ -22,7 +22,7 @@ class AdmissionTest {
     private final List<String> cut = new ArrayList<>();
 
     @Test
-    void oneAddressHasItsShareAndNotMore() {
+    void connectionsOfOneAddressAreBounded() {
         Admission.Place first = enter("192.0.2.1");
         enter("192.0.2.1");
         enter("192.0.2.1");
@@ -35,7 +35,7 @@ class AdmissionTest {
     }
 
     @Test
-    void allTogetherHaveTheirBound() {
+    void allConnectionsAreBounded() {
         Admission.Place last = enter("192.0.2.0");
         for (int i = 1; i < MOST; i++) {
             last = enter("192.0.2." + i);
@@ -46,7 +46,7 @@ class AdmissionTest {
     }
 
     @Test
-    void aNetworkOfIpv6IsOneAddress() {
+    void networkOfIpv6IsOneAddress() {
         enter("2001:db8:1:2::1");
         enter("2001:db8:1:2:ffff::2");
         enter("2001:db8:1:2::3");
@@ -55,7 +55,7 @@ class AdmissionTest {
     }
 
     @Test
-    void theUpgradeThatHasWaitedLongestMakesRoom() {
+    void oldestUpgradeIsCutForANewOne() {
         Admission.Place oldest = upgrading("192.0.2.1");
         Admission.Place quick = upgrading("192.0.2.2");
         quick.upgraded();
@@ -70,7 +70,7 @@ class AdmissionTest {
 
     /** Another thread may have read the request before the one that accepts is done. */
     @Test
-    void anUpgradeThatIsFinishedBeforeItsBeginIsNotedMakesNoRoom() {
+    void upgradeThatIsFinishedBeforeItsBeginIsNotedMakesNoRoom() {
         Admission.Place quick = enter("192.0.2.1");
         quick.upgraded();
         quick.upgrading(() -> cut.add("quick"));
@@ -80,7 +80,7 @@ class AdmissionTest {
     }
 
     @Test
-    void whoHasLeftIsNotUpgrading() {
+    void connectionThatLeftIsNotUpgrading() {
         Admission.Place gone = enter("192.0.2.1");
         gone.leave();
         gone.upgrading(() -> cut.add("gone"));

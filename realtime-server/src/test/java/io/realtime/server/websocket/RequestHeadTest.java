@@ -30,7 +30,7 @@ class RequestHeadTest {
     }
 
     @Test
-    void aHeadMayComeByteByByte() {
+    void headMayComeByteByByte() {
         RequestHead head = new RequestHead(HEAD.length());
         for (int i = 0; i < HEAD.length() - 1; i++) {
             assertNull(head.read(bytes(HEAD.substring(i, i + 1))));

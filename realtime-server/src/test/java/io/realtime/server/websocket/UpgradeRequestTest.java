@@ -33,7 +33,7 @@ class UpgradeRequestTest {
     @ParameterizedTest
     @ValueSource(
             strings = {"GET /a\nb HTTP/1.1", "GET /?a\rb HTTP/1.1", "GET /\u0000 HTTP/1.1", "GET /\u007F HTTP/1.1"})
-    void aTargetThatWouldBreakALineOfALogIsRefused(String requestLine) {
+    void targetThatWouldBreakALineOfALogIsRefused(String requestLine) {
         assertEquals(
                 400, assertThrows(Refused.class, () -> parse(requestLine, "")).status());
     }

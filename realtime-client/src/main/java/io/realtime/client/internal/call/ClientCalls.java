@@ -3,7 +3,7 @@ package io.realtime.client.internal.call;
 import io.realtime.RealtimeException;
 import io.realtime.client.internal.callback.CallbackDispatcher;
 import io.realtime.client.internal.outbox.Sender;
-import io.realtime.internal.calls.Questions;
+import io.realtime.internal.calls.OpenRequests;
 import io.realtime.internal.wire.Outgoing;
 import io.realtime.spi.Scheduler;
 import java.util.function.Predicate;
@@ -31,7 +31,7 @@ public final class ClientCalls {
             Scheduler scheduler,
             Predicate<Outgoing> connection,
             Runnable onAnswered) {
-        Questions requests = new Questions(name + "-");
+        OpenRequests requests = new OpenRequests(name + "-");
         this.messages = new CallMessages(sender, callbacks, scheduler, onAnswered);
         this.credit = new CreditReports(requests, scheduler, connection);
         this.outgoing = new OutgoingCalls(requests, sender, messages, credit, callbacks, scheduler);

@@ -1,7 +1,7 @@
 package io.realtime.client.internal.call;
 
 import io.realtime.client.internal.callback.CoalescedTask;
-import io.realtime.internal.calls.Questions;
+import io.realtime.internal.calls.OpenRequests;
 import io.realtime.internal.calls.StreamCall;
 import io.realtime.internal.wire.EntryBudget;
 import io.realtime.internal.wire.Outgoing;
@@ -31,7 +31,7 @@ final class CreditReports {
     /** How long such a report waits at most while a request is open. */
     private static final Duration READ_PAUSE = Duration.ofMillis(100);
 
-    private final Questions requests;
+    private final OpenRequests requests;
     private final Scheduler scheduler;
     private final Predicate<Outgoing> connection;
     private final CoalescedTask soon;
@@ -46,7 +46,7 @@ final class CreditReports {
     private Scheduler.@Nullable Cancellable timer;
 
     /** @param connection sends a frame; returns false when there is no connection, or it is full */
-    CreditReports(Questions requests, Scheduler scheduler, Predicate<Outgoing> connection) {
+    CreditReports(OpenRequests requests, Scheduler scheduler, Predicate<Outgoing> connection) {
         this.requests = requests;
         this.scheduler = scheduler;
         this.connection = connection;

@@ -215,7 +215,7 @@ public final class IncomingCalls {
     public void credit(Envelope frame) {
         Protocol.Credit credit = frame.data(Protocol.Credit.class);
         if (credit.streams() != null) {
-            sources.grant(credit.streams());
+            sources.granted(credit.streams());
         }
     }
 

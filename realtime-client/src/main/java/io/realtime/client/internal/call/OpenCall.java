@@ -4,7 +4,7 @@ import io.realtime.RealtimeException;
 import io.realtime.client.internal.callback.CallbackDispatcher;
 import io.realtime.client.internal.outbox.OutboxEntry;
 import io.realtime.client.internal.outbox.Sender;
-import io.realtime.internal.calls.Questions.Question;
+import io.realtime.internal.calls.OpenRequests.AnswerHandler;
 import io.realtime.internal.calls.StreamCall;
 import io.realtime.internal.wire.Envelope;
 import io.realtime.spi.Scheduler;
@@ -13,8 +13,8 @@ import java.util.concurrent.Executor;
 import org.jspecify.annotations.Nullable;
 
 /** An open request to the server, and the message that carries it. Safe for use by many threads. */
-final class OpenCall implements Question {
-    private final Question request;
+final class OpenCall implements AnswerHandler {
+    private final AnswerHandler request;
     // Runs what hands over the answer.
     private final Executor executor;
     private final Sender sender;
@@ -24,7 +24,12 @@ final class OpenCall implements Question {
     // Owned by the scheduler's thread. Whether a part of an answer has arrived.
     private boolean isAnswered;
 
-    OpenCall(Question request, Executor executor, Sender sender, CallbackDispatcher callbacks, Scheduler scheduler) {
+    OpenCall(
+            AnswerHandler request,
+            Executor executor,
+            Sender sender,
+            CallbackDispatcher callbacks,
+            Scheduler scheduler) {
         this.request = request;
         this.executor = executor;
         this.sender = sender;

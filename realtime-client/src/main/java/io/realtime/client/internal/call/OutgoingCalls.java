@@ -10,8 +10,8 @@ import io.realtime.Subscription;
 import io.realtime.client.internal.callback.CallbackDispatcher;
 import io.realtime.client.internal.callback.ClientFuture;
 import io.realtime.client.internal.outbox.Sender;
-import io.realtime.internal.calls.Questions;
-import io.realtime.internal.calls.Questions.Question;
+import io.realtime.internal.calls.OpenRequests;
+import io.realtime.internal.calls.OpenRequests.AnswerHandler;
 import io.realtime.internal.calls.RequestCall;
 import io.realtime.internal.calls.StreamCall;
 import io.realtime.internal.wire.Envelope;
@@ -30,7 +30,7 @@ import org.jspecify.annotations.Nullable;
  * through the session's inbox. Any thread asks; answers are handled on the scheduler's thread.
  */
 public final class OutgoingCalls {
-    private final Questions requests;
+    private final OpenRequests requests;
     private final Sender sender;
     private final CallMessages messages;
     private final CreditReports credit;
@@ -51,7 +51,7 @@ public final class OutgoingCalls {
     private record LostSession(long processed, long answers) {}
 
     OutgoingCalls(
-            Questions requests,
+            OpenRequests requests,
             Sender sender,
             CallMessages messages,
             CreditReports credit,
@@ -86,7 +86,7 @@ public final class OutgoingCalls {
     }
 
     private boolean withdraw(String ref, CompletableFuture<?> result) {
-        Question request = requests.get(ref);
+        AnswerHandler request = requests.get(ref);
         if (request == null || !requests.close(ref)) {
             return false;
         }
@@ -128,7 +128,7 @@ public final class OutgoingCalls {
      * @param executor on which the failure of the request is reported
      * @return null when the data does not fit; then the request has failed
      */
-    private @Nullable String json(@Nullable Object data, Payload by, Question request, Executor executor) {
+    private @Nullable String json(@Nullable Object data, Payload by, AnswerHandler request, Executor executor) {
         try {
             return by.write(data);
         } catch (PayloadException unfit) {
@@ -138,11 +138,11 @@ public final class OutgoingCalls {
         }
     }
 
-    private void send(String ref, String type, String json, Question request, Executor executor) {
+    private void send(String ref, String type, String json, AnswerHandler request, Executor executor) {
         OpenCall call = new OpenCall(request, executor, sender, callbacks, scheduler);
         CompletableFuture<Void> fate = new CompletableFuture<>();
         if (!requests.open(ref, call)) {
-            String why = Questions.MOST + " requests are open";
+            String why = OpenRequests.MOST + " requests are open";
             call.tell(new RealtimeException(ErrorCode.OVERLOADED, why, true, null));
             return;
         }
@@ -169,7 +169,7 @@ public final class OutgoingCalls {
     }
 
     private void cancel(String ref) {
-        Question request = requests.get(ref);
+        AnswerHandler request = requests.get(ref);
         if (requests.close(ref)) {
             // Otherwise it was refused, or the server has ended it.
             scheduler.schedule(Duration.ZERO, () -> {

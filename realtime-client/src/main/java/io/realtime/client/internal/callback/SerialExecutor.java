@@ -1,5 +1,6 @@
 package io.realtime.client.internal.callback;
 
+import com.google.errorprone.annotations.concurrent.GuardedBy;
 import io.realtime.internal.Steps;
 import java.util.ArrayDeque;
 import java.util.concurrent.Executor;
@@ -32,10 +33,14 @@ public final class SerialExecutor implements Executor {
     private final Executor substitute;
     private final Consumer<Runnable> later;
     private final ReentrantLock lock = new ReentrantLock();
-    private final ArrayDeque<Runnable> tasks = new ArrayDeque<>(); // Guarded by lock.
+
+    @GuardedBy("lock")
+    private final ArrayDeque<Runnable> tasks = new ArrayDeque<>();
+
     private final AtomicLong submitted = new AtomicLong(); // Written under lock.
     private final AtomicLong begun = new AtomicLong(); // Written under lock.
-    // Guarded by lock. Whether a turn has begun, or an executor has accepted it.
+    // Whether a turn has begun, or an executor has accepted it.
+    @GuardedBy("lock")
     private boolean running;
     // Whether the delegate rejected the last turn.
     private volatile boolean refused;

@@ -51,6 +51,8 @@ public final class ClientEngine {
         this.disconnection = new Disconnection(thread, scheduler, callbacks, session, reconnection);
         this.reconnecting = new CoalescedTask(thread::post, reconnection::reconnectNow);
         this.changingNetwork = new CoalescedTask(thread::post, reconnection::networkChanged);
+        // Last: the first task that this schedules may run at once on the scheduler's thread.
+        session.sender.restore();
     }
 
     private ServerConnection newConnection() {

@@ -66,7 +66,6 @@ final class ClientSession {
     /**
      * @param onDelivered called on any thread when something may be delivered that a disconnect waits for
      * @param onAsked called before a message may be sent that the application sent outside its callbacks
-     * @throws IllegalStateException when the outbox's file has served a client before
      */
     ClientSession(
             ClientConfig config,
@@ -92,7 +91,6 @@ final class ClientSession {
         this.inboxAcks = new InboxAcks(scheduler, this::sendInboxAck, callbacks::error);
         OutboxFile file = config.outboxFile();
         this.clientId = file == null ? Ids.secret(config.random()) : file.clientId();
-        sender.restore();
     }
 
     // Connections

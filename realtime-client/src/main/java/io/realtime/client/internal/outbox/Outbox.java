@@ -1,5 +1,6 @@
 package io.realtime.client.internal.outbox;
 
+import com.google.errorprone.annotations.concurrent.GuardedBy;
 import io.realtime.ErrorCode;
 import io.realtime.RealtimeException;
 import io.realtime.client.OutboxLimits;
@@ -22,14 +23,22 @@ final class Outbox {
     private final OutboxLimits limits;
     private final boolean stores;
     private final ReentrantLock lock = new ReentrantLock();
-    private final OutboxQueues queues; // Guarded by lock.
-    private long lastSeq; // Guarded by lock.
-    private boolean closed; // Guarded by lock.
-    // Guarded by lock. Whether no message may be sent, because the file does not name the user or is gone.
+
+    @GuardedBy("lock")
+    private final OutboxQueues queues;
+
+    @GuardedBy("lock")
+    private long lastSeq;
+
+    @GuardedBy("lock")
+    private boolean closed;
+    // Whether no message may be sent, because the file does not name the user or is gone.
+    @GuardedBy("lock")
     private boolean held;
     // The longest message that this client sends: half of its outboundBytes.
     private final int ownBytes;
-    // Guarded by lock. The longest message that the server accepts.
+    // The longest message that the server accepts.
+    @GuardedBy("lock")
     private int serverBytes = Integer.MAX_VALUE;
 
     /**
@@ -79,6 +88,7 @@ final class Outbox {
     }
 
     /** Numbers and adds a new message, or adds a restored one; if it is refused, adds it to the dropped ones. */
+    @GuardedBy("lock")
     private void takeIn(OutboxEntry entry, List<Dropped> dropped) {
         RealtimeException refusal = refusal(entry);
         while (refusal == null && !fits(entry)) {
@@ -102,6 +112,7 @@ final class Outbox {
         }
     }
 
+    @GuardedBy("lock")
     private @Nullable RealtimeException refusal(OutboxEntry entry) {
         if (closed) {
             return closed();
@@ -117,11 +128,13 @@ final class Outbox {
         return null;
     }
 
+    @GuardedBy("lock")
     private boolean fits(OutboxEntry entry) {
         return queues.size() < limits.messages() && queues.bytes() + entry.cost() <= limits.bytes();
     }
 
     /** Returns true if there are enough bytes for the message after all others that are not in flight are dropped. */
+    @GuardedBy("lock")
     private boolean fitsWithoutOthers(OutboxEntry entry) {
         return queues.bytesUnderWay() + entry.cost() <= limits.bytes();
     }
@@ -130,6 +143,7 @@ final class Outbox {
         return new RealtimeException(ErrorCode.OVERLOADED, message, true, null);
     }
 
+    @GuardedBy("lock")
     private RealtimeException tooBig(OutboxEntry entry) {
         String limit = serverBytes < ownBytes
                 ? "the server takes " + serverBytes
@@ -137,8 +151,14 @@ final class Outbox {
         return new RealtimeException(ErrorCode.TOO_BIG, "the message has " + entry.wireLength() + " bytes, " + limit);
     }
 
+    @GuardedBy("lock")
     private boolean isTooBig(OutboxEntry entry) {
-        return entry.wireLength() > Math.min(serverBytes, ownBytes);
+        return entry.wireLength() > longest();
+    }
+
+    @GuardedBy("lock")
+    private int longest() {
+        return Math.min(serverBytes, ownBytes);
     }
 
     /**
@@ -220,7 +240,8 @@ final class Outbox {
         try {
             serverBytes = newServerBytes;
             List<Dropped> dropped = new ArrayList<>();
-            for (OutboxEntry entry : queues.removeWaiting(this::isTooBig)) {
+            int longest = longest();
+            for (OutboxEntry entry : queues.removeWaiting(entry -> entry.wireLength() > longest)) {
                 dropped.add(new Dropped(entry, tooBig(entry)));
             }
             return dropped;

@@ -40,19 +40,21 @@ public final class OutboxEntry {
     final long createdMillis;
     final boolean restored;
     private final WireMessage body;
-    // Guarded by the outbox's lock until it has a value.
+
+    // The fields from here on are guarded by the outbox's lock.
+
+    // Does not change any more once it has a value; then it is read without the lock.
     long seq;
-    Stage stage = Stage.NEW; // Guarded by the outbox's lock.
-    boolean admitted; // Guarded by the outbox's lock.
-    boolean everSent; // Guarded by the outbox's lock.
-    // Guarded by the outbox's lock. Whether it is on a connection, or about to be.
+    Stage stage = Stage.NEW;
+    boolean admitted;
+    boolean everSent;
+    // Whether it is on a connection, or about to be.
     boolean underWay;
-    // Guarded by the outbox's lock. Whether it leaves the outbox as soon as it is not in flight.
+    // Whether it leaves the outbox as soon as it is not in flight.
     boolean givenUp;
-    // Guarded by the outbox's lock. On the monotonic clock, minus the machine's sleep since then.
+    // On the monotonic clock, minus the machine's sleep since then.
     long created;
-    // Guarded by the outbox's lock. By how much the wall clock was ahead of the monotonic clock at the last
-    // welcome.
+    // By how much the wall clock was ahead of the monotonic clock at the last welcome.
     long wallAhead;
 
     /**

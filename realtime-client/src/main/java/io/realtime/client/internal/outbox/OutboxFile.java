@@ -1,5 +1,6 @@
 package io.realtime.client.internal.outbox;
 
+import com.google.errorprone.annotations.concurrent.GuardedBy;
 import io.realtime.ErrorCode;
 import io.realtime.RealtimeException;
 import io.realtime.client.FileOutbox;
@@ -45,15 +46,23 @@ public final class OutboxFile {
     private final ReentrantLock disk = new ReentrantLock();
 
     private final ReentrantLock lock = new ReentrantLock();
-    private @Nullable Client client; // Guarded by lock.
+
+    @GuardedBy("lock")
+    private @Nullable Client client;
+
     private volatile boolean closed; // Set under lock.
-    // Guarded by lock. The owner that the file is to have, until this is on the disk.
+    // The owner that the file is to have, until this is on the disk.
+    @GuardedBy("lock")
     private @Nullable Owner newOwner;
-    // Guarded by disk. Whether the last run of the writer failed.
+    // Whether the last run of the writer failed.
+    @GuardedBy("disk")
     private boolean isFailing;
-    // Guarded by lock. Why a message was lost since the last sync.
+    // Why a message was lost since the last sync.
+    @GuardedBy("lock")
     private @Nullable RealtimeException lost;
-    private List<CompletableFuture<Void>> syncs = new ArrayList<>(); // Guarded by lock.
+
+    @GuardedBy("lock")
+    private List<CompletableFuture<Void>> syncs = new ArrayList<>();
 
     /** How many futures of {@link #sync} may wait for the disk. */
     private static final int MOST_SYNCS = 1_000;
@@ -379,6 +388,7 @@ public final class OutboxFile {
     private record Outcome(boolean hasChanged, @Nullable RealtimeException failure, List<Outbox.Dropped> dropped) {}
 
     /** Writes the changes to the file. */
+    @GuardedBy("disk")
     private Outcome store(Outbox outbox, Outbox.Changes changes, @Nullable Owner owner) {
         RealtimeException failure = null;
         List<Outbox.Dropped> dropped = Collections.emptyList();
@@ -419,6 +429,7 @@ public final class OutboxFile {
         return owner == null || journal.isOwnedBy(owner.user(), owner.clientId());
     }
 
+    @GuardedBy("disk")
     private RealtimeException failed(Throwable thrown) {
         if (isFailing) {
             LOG.debug("'{}' could not be written", file, thrown);

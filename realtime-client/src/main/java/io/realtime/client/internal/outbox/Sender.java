@@ -232,12 +232,16 @@ public final class Sender {
             if (entry.seq() > 0) {
                 // It was not refused.
                 scheduler.schedule(Duration.ZERO, () -> {
-                    posted.decrementAndGet();
+                    boolean isLast = posted.decrementAndGet() == 0;
                     if (isAsked) {
                         context.onAsked();
                     }
                     outbox.admit(entry);
-                    pumpLater();
+                    if (isLast) {
+                        pump();
+                    } else {
+                        pumpLater();
+                    }
                 });
                 isPosted = true;
             }
@@ -332,8 +336,8 @@ public final class Sender {
     // On the scheduler's thread
 
     /**
-     * Pumps after everything that was posted until now. So the messages whose tasks wait behind this one leave in one
-     * write, and a thread that sends without a break does not keep the others from being sent.
+     * Pumps after everything that was posted until now; called while more messages wait for this thread. So they leave
+     * in one write, and a thread that sends without a break does not keep the others from being sent.
      */
     private void pumpLater() {
         if (!pumpPosted) {

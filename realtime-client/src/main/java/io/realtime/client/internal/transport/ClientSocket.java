@@ -1,5 +1,6 @@
 package io.realtime.client.internal.transport;
 
+import com.google.errorprone.annotations.concurrent.GuardedBy;
 import io.realtime.spi.ClientTransport;
 import java.io.FilterOutputStream;
 import java.io.IOException;
@@ -36,8 +37,12 @@ final class ClientSocket extends Socket {
     private final Dialer dialer = new Dialer(Socket::new, Dialer.STAGGER_MILLIS);
     private final CountDownLatch freed = new CountDownLatch(1);
     private final Object lock = new Object();
-    private @Nullable Socket raw; // Guarded by lock.
-    private boolean cut; // Guarded by lock.
+
+    @GuardedBy("lock")
+    private @Nullable Socket raw;
+
+    @GuardedBy("lock")
+    private boolean cut;
     // The raw socket, or TLS over it.
     private volatile @Nullable Socket stream;
 

@@ -1,5 +1,6 @@
 package io.realtime.client.internal.transport;
 
+import com.google.errorprone.annotations.concurrent.GuardedBy;
 import io.realtime.CloseReason;
 import io.realtime.internal.Steps;
 import io.realtime.internal.Texts;
@@ -56,7 +57,9 @@ final class DialAttempt extends WebSocketClient implements Connection, FrameRead
     private final AtomicInteger waiting = new AtomicInteger();
 
     private final ReentrantLock sending = new ReentrantLock();
-    private boolean owesDrained; // Guarded by sending.
+
+    @GuardedBy("sending")
+    private boolean owesDrained;
     // Owned by the writing thread.
     private boolean upgradeSent;
     // The reason in the peer's close frame. Written by the reading thread.
@@ -65,9 +68,14 @@ final class DialAttempt extends WebSocketClient implements Connection, FrameRead
     /** Held while the listener is called, since two threads call it. */
     private final ReentrantLock telling = new ReentrantLock();
 
-    private @Nullable ConnectionListener listener; // Guarded by telling.
-    private boolean over; // Guarded by telling.
-    private @Nullable Exception problem; // Guarded by telling.
+    @GuardedBy("telling")
+    private @Nullable ConnectionListener listener;
+
+    @GuardedBy("telling")
+    private boolean over;
+
+    @GuardedBy("telling")
+    private @Nullable Exception problem;
 
     DialAttempt(
             ClientTransport.Target target,
@@ -126,11 +134,16 @@ final class DialAttempt extends WebSocketClient implements Connection, FrameRead
 
     @Override
     public void onOpen(ServerHandshake answer) {
-        tell(() -> {
+        telling.lock();
+        try {
             if (!over) {
                 listener = callback.connected(this);
             }
-        });
+        } catch (Throwable failure) {
+            failed(failure);
+        } finally {
+            telling.unlock();
+        }
     }
 
     /** Reads the frames of one read of the socket. */
@@ -190,7 +203,12 @@ final class DialAttempt extends WebSocketClient implements Connection, FrameRead
 
     @Override
     public void onError(Exception failure) {
-        tell(() -> problem = problem == null ? failure : problem);
+        telling.lock();
+        try {
+            problem = problem == null ? failure : problem;
+        } finally {
+            telling.unlock();
+        }
     }
 
     @Override
@@ -210,7 +228,8 @@ final class DialAttempt extends WebSocketClient implements Connection, FrameRead
             // For other codes a close frame may be on its way.
             socket.cut();
         }
-        tell(() -> {
+        telling.lock();
+        try {
             if (over) {
                 return;
             }
@@ -225,7 +244,11 @@ final class DialAttempt extends WebSocketClient implements Connection, FrameRead
                 why = why.isEmpty() ? draft.whatCame() : Texts.line(why, MOST_WORDS);
                 callback.failed(new IOException("cannot connect to " + target + ": " + why, cause));
             }
-        });
+        } catch (Throwable failure) {
+            failed(failure);
+        } finally {
+            telling.unlock();
+        }
     }
 
     /**
@@ -242,23 +265,21 @@ final class DialAttempt extends WebSocketClient implements Connection, FrameRead
     }
 
     private void tell(Told what) {
-        tell(() -> {
+        telling.lock();
+        try {
             if (listener != null && !over) {
                 what.tell(listener);
             }
-        });
-    }
-
-    private void tell(Runnable what) {
-        telling.lock();
-        try {
-            what.run();
         } catch (Throwable failure) {
-            // A failure of the listener must not end the library's threads.
-            Steps.log(LOG, "the listener of " + target + " failed", failure);
+            failed(failure);
         } finally {
             telling.unlock();
         }
+    }
+
+    /** Logs a failure of the listener, which must not end the library's threads. */
+    private void failed(Throwable failure) {
+        Steps.log(LOG, "the listener of " + target + " failed", failure);
     }
 
     /** Counts written bytes; on the writing thread, after each frame. */

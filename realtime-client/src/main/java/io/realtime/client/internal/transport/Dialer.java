@@ -1,5 +1,6 @@
 package io.realtime.client.internal.transport;
 
+import com.google.errorprone.annotations.concurrent.GuardedBy;
 import java.io.IOException;
 import java.net.ConnectException;
 import java.net.InetAddress;
@@ -37,12 +38,21 @@ class Dialer {
     // The last lock to be taken: nothing blocks under it.
     private final ReentrantLock lock = new ReentrantLock();
     private final Condition news = lock.newCondition();
-    private final Set<Socket> underWay = new LinkedHashSet<>(); // Guarded by lock.
-    private @Nullable Socket winner; // Guarded by lock.
-    // Guarded by lock. The first failure; the others are suppressed in it.
+
+    @GuardedBy("lock")
+    private final Set<Socket> underWay = new LinkedHashSet<>();
+
+    @GuardedBy("lock")
+    private @Nullable Socket winner;
+    // The first failure; the others are suppressed in it.
+    @GuardedBy("lock")
     private @Nullable IOException failure;
-    private boolean isNextDue = true; // Guarded by lock.
-    private boolean over; // Guarded by lock.
+
+    @GuardedBy("lock")
+    private boolean isNextDue = true;
+
+    @GuardedBy("lock")
+    private boolean over;
 
     Dialer(Supplier<Socket> sockets, long staggerMillis) {
         this.sockets = sockets;

@@ -4,9 +4,9 @@ import static org.junit.jupiter.api.Assertions.assertEquals;
 import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
+import io.realtime.testing.HeldExecutor;
 import io.realtime.testing.ManualScheduler;
 import java.time.Duration;
-import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.Executor;
@@ -18,7 +18,7 @@ import org.junit.jupiter.params.provider.MethodSource;
 
 class SerialExecutorTest {
     private final ManualScheduler time = new ManualScheduler();
-    private final ArrayDeque<Runnable> taken = new ArrayDeque<>();
+    private final HeldExecutor taken = new HeldExecutor();
     private final List<Integer> ran = new ArrayList<>();
 
     private static Executor failing(Throwable failure) {
@@ -42,11 +42,9 @@ class SerialExecutorTest {
     @MethodSource("failures")
     void taskThatExecutorRefusesRunsOnSubstituteInOrder(Throwable failure) {
         SerialExecutor serial =
-                new SerialExecutor(failing(failure), taken::add, again -> time.schedule(Duration.ZERO, again));
+                new SerialExecutor(failing(failure), taken, again -> time.schedule(Duration.ZERO, again));
         IntStream.range(0, 100).forEach(i -> serial.execute(() -> ran.add(i)));
-        while (!taken.isEmpty()) {
-            taken.remove().run();
-        }
+        taken.runAll();
         assertEquals(IntStream.range(0, 100).boxed().toList(), ran);
     }
 
@@ -57,7 +55,7 @@ class SerialExecutorTest {
             if (!isUp[0]) {
                 throw new OutOfMemoryError("unable to create native thread");
             }
-            taken.add(task);
+            taken.execute(task);
         };
         SerialExecutor serial =
                 new SerialExecutor(sometimes, sometimes, again -> time.schedule(Duration.ofMillis(100), again));
@@ -68,11 +66,11 @@ class SerialExecutorTest {
         isUp[0] = true;
         time.advance(Duration.ofMillis(100));
         assertEquals(1, taken.size());
-        taken.remove().run();
+        taken.runNext();
         assertEquals(List.of(1, 2), ran);
         time.advance(Duration.ofSeconds(1));
         assertEquals(0, time.pending());
-        assertTrue(taken.isEmpty());
+        assertTrue(taken.size() == 0);
     }
 
     @Test
@@ -92,23 +90,23 @@ class SerialExecutorTest {
     @Test
     void turnThatExecutorTookAndRefusedRunsOnce() {
         Executor both = task -> {
-            taken.add(task);
+            taken.execute(task);
             throw new IllegalStateException("taken all the same");
         };
-        SerialExecutor serial = new SerialExecutor(both, taken::add, again -> {});
+        SerialExecutor serial = new SerialExecutor(both, taken, again -> {});
         serial.execute(() -> {
             ran.add(1);
             serial.execute(() -> ran.add(3));
-            taken.remove().run(); // the second copy, on a thread beside this one, say
+            taken.runNext(); // the second copy, on a thread beside this one, say
             ran.add(2);
         });
-        taken.remove().run();
+        taken.runNext();
         assertEquals(List.of(1, 2, 3), ran);
     }
 
     @Test
-    void executorKnowsWhoRunsItsTasks() {
-        SerialExecutor serial = new SerialExecutor(taken::add, Runnable::run, again -> {});
+    void executorTellsWhetherItsTaskRuns() {
+        SerialExecutor serial = new SerialExecutor(taken, Runnable::run, again -> {});
         SerialExecutor other = new SerialExecutor(Runnable::run, Runnable::run, again -> {});
         serial.execute(() -> {
             assertTrue(serial.isRunningHere());
@@ -118,7 +116,7 @@ class SerialExecutorTest {
             ran.add(1);
         });
         assertFalse(serial.isRunningHere());
-        taken.remove().run();
+        taken.runNext();
         assertFalse(serial.isRunningHere());
         assertEquals(List.of(1), ran);
     }
@@ -176,16 +174,16 @@ class SerialExecutorTest {
 
     @Test
     void executorRunsOthersBetweenTurns() {
-        SerialExecutor serial = new SerialExecutor(taken::add, Runnable::run, again -> {});
+        SerialExecutor serial = new SerialExecutor(taken, Runnable::run, again -> {});
         IntStream.range(0, 100).forEach(i -> serial.execute(() -> ran.add(i)));
-        taken.remove().run();
+        taken.runNext();
         assertEquals(32, ran.size());
         assertEquals(1, taken.size());
     }
 
     @Test
     void interruptOfTaskReachesNoOtherTask() {
-        SerialExecutor serial = new SerialExecutor(taken::add, Runnable::run, again -> {});
+        SerialExecutor serial = new SerialExecutor(taken, Runnable::run, again -> {});
         List<Boolean> interrupted = new ArrayList<>();
         for (int i = 0; i < 3; i++) {
             serial.execute(() -> {
@@ -193,7 +191,7 @@ class SerialExecutorTest {
                 Thread.currentThread().interrupt();
             });
         }
-        taken.remove().run();
+        taken.runNext();
         assertTrue(Thread.interrupted()); // the thread of the caller stays interrupted
         assertEquals(List.of(false, false, false), interrupted);
     }

@@ -108,7 +108,7 @@ class OutboxTest {
     }
 
     @Test
-    void messagesOnTheirWayCountAgainstTheNumberOfMessages() {
+    void messagesInFlightCountAgainstTheNumberOfMessages() {
         Outbox two = outbox(
                 OutboxLimits.builder()
                         .messages(2)
@@ -143,7 +143,7 @@ class OutboxTest {
     }
 
     @Test
-    void longestMessageIsHalfOfWhatTheConnectionHoldsOrWhatTheServerTakes() {
+    void longestMessageIsHalfOfWhatConnectionHoldsOrWhatServerTakes() {
         int most = 4_000 - entry(0).wireLength();
         assertNull(outbox.tooBigOrNull(entry(most)));
         RealtimeException own = outbox.tooBigOrNull(entry(most + 1));
@@ -182,7 +182,7 @@ class OutboxTest {
     }
 
     @Test
-    void whatDidNotLeaveWaitsAgainInItsPlace() {
+    void unsentMessagesKeepTheirOrder() {
         OutboxEntry one = add(outbox, 1);
         OutboxEntry two = add(outbox, 1);
         List<OutboxEntry> unsent = outbox.unsent(100, MANY, MANY);
@@ -198,7 +198,7 @@ class OutboxTest {
     }
 
     @Test
-    void messageThatIsGivenUpOnItsWayLeavesWithItsConnection() {
+    void messageDroppedInFlightEndsWithItsConnection() {
         OutboxEntry one = send(outbox, 1);
         assertTrue(outbox.giveUp(one));
         assertFalse(outbox.giveUp(one));
@@ -228,7 +228,7 @@ class OutboxTest {
     }
 
     @Test
-    void longestOnItsWayIsTheFirstOfTheLongest() {
+    void longestInFlightIsTheFirstOfTheLongest() {
         assertNull(outbox.longestInflight());
         send(outbox, 5);
         OutboxEntry longest = send(outbox, 50);
@@ -237,7 +237,7 @@ class OutboxTest {
     }
 
     @Test
-    void heldOutboxLetsNothingLeave() {
+    void heldOutboxSendsNothing() {
         OutboxEntry one = add(outbox, 1);
         assertFalse(outbox.isHeld());
         outbox.hold(true);
@@ -264,7 +264,7 @@ class OutboxTest {
     // ---- age, and the end
 
     @Test
-    void messageAgesWhileTheMachineSleepsByWhatBothClocksSay() {
+    void messageAgesWhileMachineSleepsByWhatBothClocksSay() {
         Outbox hour = outbox(OutboxLimits.builder().maxAge(Duration.ofHours(1)).build(), false);
         add(hour, 1);
         long minute = Duration.ofMinutes(1).toNanos();
@@ -291,7 +291,7 @@ class OutboxTest {
     }
 
     @Test
-    void messageOfAnEarlierProcessIsAsOldAsTheServersClockSays() {
+    void messageOfEarlierProcessIsAsOldAsServersClockSays() {
         Outbox hour = outbox(OutboxLimits.builder().maxAge(Duration.ofHours(1)).build(), true);
         long wall = Duration.ofDays(20_000).toMillis();
         long begin = Duration.ofDays(1).toNanos();

@@ -43,7 +43,7 @@ class DialerTest {
     }
 
     @Test
-    void deadAddressesBeforeAGoodOneAreOvertaken() throws Exception {
+    void unreachableAddressesAreOvertaken() throws Exception {
         Socket connected = new Dialer(this::line, 1).connect(v4(100, 101, 102, 200), 80);
         assertEquals("200", connected.toString());
         assertFalse(connected.isClosed());
@@ -96,7 +96,7 @@ class DialerTest {
     }
 
     @Test
-    void noMoreThanSixAttemptsAreUnderWay() throws Exception {
+    void noMoreThanSixAttemptsAreInProgress() throws Exception {
         Dialer dialer = new Dialer(this::line, 0);
         CompletableFuture<Throwable> failed = inBackground(dialer, v4(100, 101, 102, 103, 104, 105, 106, 107));
         while (dead.size() < Dialer.MOST_UNDER_WAY) {
@@ -129,7 +129,7 @@ class DialerTest {
     }
 
     @Test
-    void familiesTakeTurnsBeginningWithTheFirst() throws Exception {
+    void addressFamiliesAlternate() throws Exception {
         InetAddress a6 = InetAddress.getByName("2001:db8::1");
         InetAddress b6 = InetAddress.getByName("2001:db8::2");
         InetAddress c6 = InetAddress.getByName("2001:db8::3");

@@ -11,7 +11,7 @@ import io.realtime.server.Credentials;
 import io.realtime.server.RealtimeServer;
 import io.realtime.server.internal.execution.Pool;
 import io.realtime.server.internal.execution.Workers;
-import io.realtime.server.websocket.Admission;
+import io.realtime.server.internal.limits.Network;
 import io.realtime.spi.Handshake;
 import io.realtime.spi.Scheduler;
 import java.net.URLDecoder;
@@ -71,7 +71,7 @@ final class Authentications {
             Credentials credentials,
             BooleanSupplier isGone,
             BiConsumer<@Nullable Authentication, @Nullable RealtimeException> answer) {
-        String address = Admission.network(credentials.handshake().remote());
+        String address = Network.of(credentials.handshake().remote());
         return workers.authentication().execute(address, () -> {
             if (isGone.getAsBoolean()) {
                 return;

@@ -1,18 +1,16 @@
 package io.realtime.server.internal.connection;
 
+import com.google.errorprone.annotations.concurrent.GuardedBy;
 import com.google.gson.JsonElement;
 import io.realtime.CloseReason;
 import io.realtime.ErrorCode;
-import io.realtime.Heartbeat;
 import io.realtime.PayloadException;
 import io.realtime.RealtimeException;
-import io.realtime.internal.HeartbeatMonitor;
 import io.realtime.internal.Steps;
 import io.realtime.internal.wire.BinaryEnvelope;
 import io.realtime.internal.wire.Envelope;
 import io.realtime.internal.wire.ErrorData;
 import io.realtime.internal.wire.MalformedException;
-import io.realtime.internal.wire.Names;
 import io.realtime.internal.wire.Outgoing;
 import io.realtime.internal.wire.Protocol;
 import io.realtime.server.Authentication;
@@ -20,9 +18,8 @@ import io.realtime.server.Credentials;
 import io.realtime.server.Limits;
 import io.realtime.server.internal.execution.Bursts;
 import io.realtime.server.internal.execution.Mailbox;
-import io.realtime.server.internal.execution.Pool;
-import io.realtime.server.internal.session.Admissions;
 import io.realtime.server.internal.session.ClientRecords;
+import io.realtime.server.internal.session.LoginBars;
 import io.realtime.server.internal.session.ServerSession;
 import io.realtime.server.internal.session.SessionConnection;
 import io.realtime.server.internal.session.SessionContext;
@@ -31,7 +28,6 @@ import io.realtime.spi.Connection;
 import io.realtime.spi.ConnectionListener;
 import io.realtime.spi.Handshake;
 import io.realtime.spi.MessageBatch;
-import io.realtime.spi.Scheduler;
 import io.realtime.spi.WireMessage;
 import java.nio.ByteBuffer;
 import java.time.Duration;
@@ -39,12 +35,8 @@ import java.time.Instant;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
 import java.util.Queue;
-import java.util.Set;
-import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
-import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.BiConsumer;
 import java.util.function.BooleanSupplier;
@@ -56,28 +48,9 @@ import org.jspecify.annotations.Nullable;
  * ServerSession}, and is then the way in and out for that session.
  *
  * <p>The {@link ConnectionListener} methods run on the transport's I/O thread of this connection, one at a time; they
- * decode and hand over. {@link #send} may be called on any thread. Fields are guarded by {@link #lock} unless they say
- * otherwise.
+ * decode and hand over. {@link #send} may be called on any thread.
  */
 public final class Peer implements ConnectionListener, SessionConnection, Bursts.Flushed {
-    /**
-     * The codes of the error that a peer is sent before a close, since a browser sees only the close code and reason.
-     */
-    private static final Map<Integer, ErrorCode> WORDS = Map.ofEntries(
-            Map.entry(CloseReason.UNAUTHORIZED, ErrorCode.UNAUTHORIZED),
-            Map.entry(CloseReason.PROTOCOL_ERROR, ErrorCode.BAD_MESSAGE),
-            Map.entry(CloseReason.FORBIDDEN, ErrorCode.FORBIDDEN),
-            Map.entry(CloseReason.KICKED, ErrorCode.of("kicked")),
-            Map.entry(CloseReason.SESSION_REPLACED, ErrorCode.of("session_replaced")),
-            Map.entry(CloseReason.OVERLOADED, ErrorCode.OVERLOADED),
-            Map.entry(CloseReason.HELLO_TIMEOUT, ErrorCode.of("hello_timeout")),
-            Map.entry(CloseReason.HEARTBEAT_TIMEOUT, ErrorCode.of("heartbeat_timeout")),
-            Map.entry(CloseReason.TOO_MANY_SESSIONS, ErrorCode.of("too_many_sessions")),
-            Map.entry(CloseReason.RATE_LIMITED, ErrorCode.RATE_LIMITED),
-            Map.entry(CloseReason.IDLE, ErrorCode.of("idle")),
-            Map.entry(CloseReason.DRAINING, ErrorCode.of("draining")),
-            Map.entry(CloseReason.TOKEN_EXPIRED, ErrorCode.TOKEN_EXPIRED));
-
     /** The bytes that a peer may send before it is authenticated, in one message and in all of them together. */
     private static final int EARLY_BYTES = Protocol.MOST_HELLO_BYTES;
 
@@ -104,40 +77,38 @@ public final class Peer implements ConnectionListener, SessionConnection, Bursts
     private final long number;
     private final boolean managed;
     private final InboundGuard guard;
-    private final HeartbeatMonitor heartbeat;
-    // Counts messages only.
-    private final @Nullable HeartbeatMonitor idle;
+    private final PeerLiveness liveness;
 
     private final ReentrantLock lock = new ReentrantLock();
+    private final Deadline deadline;
+    private final TokenCheck tokenCheck;
+    private final DrainWaiters drainWaiters;
     // The longest message that the client accepts. Set before the welcome.
     private volatile int messageBytes = Integer.MAX_VALUE;
     private volatile Phase phase; // written under lock
     // Messages that arrived before the welcome.
-    private @Nullable Queue<Envelope> early; // guarded by lock
+    @GuardedBy("lock")
+    private @Nullable Queue<Envelope> early;
     // Bytes of these messages, those of $hello included.
-    private long earlySize; // guarded by lock
+    @GuardedBy("lock")
+    private long earlySize;
     // The maximum of earlySize. After authentication it is what a mailbox holds.
-    private long mostEarly = EARLY_BYTES; // guarded by lock
+    @GuardedBy("lock")
+    private long mostEarly = EARLY_BYTES;
     // Null after the welcome.
-    private @Nullable List<Runnable> onWelcome = new ArrayList<>(0); // guarded by lock
-    // Of the handshake, later of the token.
-    private Scheduler.Cancellable deadline = () -> {}; // guarded by lock
-    // Distinguishes the newest deadline from one that comes too late.
-    private int deadlines; // guarded by lock
-    private @Nullable CloseReason closed; // guarded by lock
+    @GuardedBy("lock")
+    private @Nullable List<Runnable> onWelcome = new ArrayList<>(0);
+
+    @GuardedBy("lock")
+    private @Nullable CloseReason closed;
     // The client said that it does not come back.
-    private boolean isForGood; // guarded by lock
-    // A token is being checked.
-    private boolean isAuthenticating; // guarded by lock
-    // Of the newest check of a token.
-    private Pool.@Nullable Ticket authentication; // guarded by lock
-    // At most one entry for each room of the session.
-    private List<Runnable> paused = List.of(); // guarded by lock
+    @GuardedBy("lock")
+    private boolean isForGood;
 
     // Set once, after authentication.
     private volatile @Nullable ServerSession session;
     // Set once, when authentication begins.
-    private volatile Admissions.@Nullable Ticket admission;
+    private volatile LoginBars.@Nullable Ticket admission;
 
     public Peer(PeerAcceptor acceptor, Connection connection, Handshake handshake, boolean managed) {
         this.acceptor = acceptor;
@@ -148,39 +119,15 @@ public final class Peer implements ConnectionListener, SessionConnection, Bursts
         this.managed = managed;
         this.guard = new InboundGuard(context.limits(), context.scheduler().nanoTime());
         this.phase = managed ? Phase.HELLO : Phase.AUTHENTICATING;
-        this.heartbeat = HeartbeatMonitor.start(
-                acceptor.heartbeat(),
-                acceptor.random().nextDouble(),
-                context.scheduler(),
-                connection::taken,
-                // After a pause of the process many pings are due at once.
-                () -> context.workers().execute(connection::ping),
-                () -> context.workers()
-                        .execute(() -> close(new CloseReason(
-                                CloseReason.HEARTBEAT_TIMEOUT,
-                                "nothing heard for "
-                                        + acceptor.heartbeat().timeout().toMillis() + " ms"))));
-        Duration idleTimeout = context.limits().idleTimeout();
-        this.idle = idleTimeout.isZero()
-                ? null
-                : HeartbeatMonitor.start(
-                        new Heartbeat(idleTimeout.dividedBy(2), idleTimeout),
-                        0,
-                        context.scheduler(),
-                        () -> {},
-                        () -> context.workers()
-                                .execute(() -> close(new CloseReason(
-                                        CloseReason.IDLE, "no message for " + idleTimeout.toMillis() + " ms"))));
-        lock.lock();
-        try {
-            closeAfter(
-                    context.limits().helloTimeout(),
-                    new CloseReason(
-                            CloseReason.HELLO_TIMEOUT,
-                            managed ? "no $hello, or no answer to it, in time" : "not authenticated in time"));
-        } finally {
-            lock.unlock();
-        }
+        this.deadline = new Deadline(this, context, lock);
+        this.tokenCheck = new TokenCheck(this, acceptor, lock);
+        this.drainWaiters = new DrainWaiters(context.workers(), lock);
+        this.liveness = new PeerLiveness(this, connection, acceptor);
+        deadline.set(
+                context.limits().helloTimeout(),
+                new CloseReason(
+                        CloseReason.HELLO_TIMEOUT,
+                        managed ? "no $hello, or no answer to it, in time" : "not authenticated in time"));
     }
 
     @Override
@@ -195,7 +142,7 @@ public final class Peer implements ConnectionListener, SessionConnection, Bursts
     }
 
     /** Lets an authenticated peer send as much as a session may. */
-    private void trust() {
+    void trust() {
         lock.lock();
         try {
             mostEarly = context.mailboxBytes();
@@ -214,7 +161,7 @@ public final class Peer implements ConnectionListener, SessionConnection, Bursts
         if (!managed) {
             Protocol.Hello hello =
                     new Protocol.Hello(Authentications.tokenOf(handshake), null, null, null, null, null, null, null);
-            authenticate(hello, () -> hello);
+            handle(hello, () -> hello);
         }
     }
 
@@ -232,7 +179,7 @@ public final class Peer implements ConnectionListener, SessionConnection, Bursts
 
     private void decode(Supplier<Envelope> parser) {
         // Also while closing: the close has its reason already.
-        heartbeat.received();
+        liveness.received();
         if (isClosing()) {
             // A refused message is retransmitted, so the messages after it must be too.
             return;
@@ -261,22 +208,19 @@ public final class Peer implements ConnectionListener, SessionConnection, Bursts
         }
     }
 
-    private boolean isClosing() {
+    boolean isClosing() {
         return phase.compareTo(Phase.CLOSING) >= 0;
     }
 
     @Override
     public void onActivity() {
-        heartbeat.received();
+        liveness.received();
         mayPing();
     }
 
     @Override
     public void onProgress(int bytes) {
-        heartbeat.progressed(bytes);
-        if (idle != null && !isClosing()) {
-            idle.progressed(bytes);
-        }
+        liveness.progressed(bytes, isClosing());
     }
 
     private void receive(Envelope envelope) {
@@ -305,11 +249,7 @@ public final class Peer implements ConnectionListener, SessionConnection, Bursts
                 return;
             }
         }
-        if (idle != null
-                && !envelope.type().equals(Protocol.PING)
-                && !envelope.type().equals(Protocol.ACK)) {
-            idle.received();
-        }
+        liveness.received(envelope);
         ServerSession known = session;
         if (now == Phase.HELLO && isHello) {
             hello(envelope);
@@ -322,7 +262,8 @@ public final class Peer implements ConnectionListener, SessionConnection, Bursts
         }
     }
 
-    /** Keeps a message until the welcome. Returns false when no more may wait. The caller holds the lock. */
+    /** Keeps a message until the welcome. Returns false when no more may wait. */
+    @GuardedBy("lock")
     private boolean keep(Envelope envelope) {
         early = early == null ? new ArrayDeque<>() : early;
         earlySize += envelope.length() + EARLY_OVERHEAD;
@@ -334,7 +275,7 @@ public final class Peer implements ConnectionListener, SessionConnection, Bursts
             Protocol.Hello hello = envelope.data(Protocol.Hello.class);
             Integer most = hello.messageBytes();
             messageBytes = most == null ? Integer.MAX_VALUE : Math.max(TooBig.LEAST, most);
-            authenticate(hello, () -> envelope.data(Protocol.Hello.class));
+            handle(hello, () -> envelope.data(Protocol.Hello.class));
         } catch (RealtimeException unfit) {
             close(new CloseReason(CloseReason.PROTOCOL_ERROR, "$hello: " + unfit.getMessage()));
         }
@@ -504,245 +445,23 @@ public final class Peer implements ConnectionListener, SessionConnection, Bursts
 
     // ---------------------------------------------------------------- authentication and admission
 
-    /**
-     * Authenticates the peer, and admits it.
-     *
-     * @param again reads the {@code $hello} again. Its positions take ten times the space of their text, so they are
-     *     not kept meanwhile
-     */
-    private void authenticate(Protocol.Hello hello, Supplier<Protocol.Hello> again) {
-        String client = hello.client();
-        if (client != null && (client.length() > 128 || !Names.isLine(client, Integer.MAX_VALUE))) {
-            close(new CloseReason(
-                    CloseReason.PROTOCOL_ERROR,
-                    "$hello: client is not 1 to 128 characters without control characters"));
-            return;
-        }
-        Admissions.Ticket mine = context.admissions().begin();
+    private void handle(Protocol.Hello hello, Supplier<Protocol.Hello> again) {
+        LoginBars.Ticket mine = context.admissions().begin();
         admission = mine;
-        SessionOpener opener = new SessionOpener(this, managed, acceptor, mine);
-        authenticate(new Credentials(hello.token(), hello.client(), handshake), (proof, refusal) -> {
-            if (proof == null) {
-                refuse(refusal);
-            } else {
-                try {
-                    admit(again.get(), proof, opener);
-                } catch (Throwable failure) {
-                    failed(failure, opener, null);
-                }
-            }
-        });
+        new HelloHandler(this, managed, acceptor, mine).handle(hello, again);
     }
 
-    /**
-     * Checks a token, one at a time. A token that a session refreshes is refused with {@code timeout} when its check
-     * takes longer than {@link Limits#helloTimeout}.
-     *
-     * @param answer gets the authentication or the refusal; it is not called when the connection is gone before the
-     *     authenticator was asked
-     * @return false when another token is being checked
-     */
     @Override
     public boolean authenticate(
             Credentials credentials, BiConsumer<@Nullable Authentication, @Nullable RealtimeException> answer) {
-        lock.lock();
-        try {
-            if (isAuthenticating) {
-                return false;
-            }
-            isAuthenticating = true;
-        } finally {
-            lock.unlock();
-        }
-        Check check = new Check(answer);
-        // Without a session, the handshake has a deadline of its own.
-        if (session != null) {
-            check.setDeadline();
-        }
-        Pool.Ticket ticket = acceptor.authentications().authenticate(credentials, this::isClosing, check::answered);
-        boolean isGone;
-        lock.lock();
-        try {
-            authentication = ticket;
-            isGone = closed != null;
-        } finally {
-            lock.unlock();
-        }
-        if (isGone) {
-            ticket.cancel();
-        }
-        return true;
-    }
-
-    /** The check of one token. It is answered once. */
-    private final class Check {
-        private final BiConsumer<@Nullable Authentication, @Nullable RealtimeException> answer;
-        private final AtomicBoolean isAnswered = new AtomicBoolean();
-        // Set before the check begins.
-        private Scheduler.Cancellable deadline = () -> {};
-
-        Check(BiConsumer<@Nullable Authentication, @Nullable RealtimeException> answer) {
-            this.answer = answer;
-        }
-
-        void setDeadline() {
-            RealtimeException late = new RealtimeException(ErrorCode.TIMEOUT, "not authenticated in time", true, null);
-            deadline = context.scheduler()
-                    .schedule(
-                            context.limits().helloTimeout(),
-                            () -> context.workers().execute(() -> answered(null, late)));
-        }
-
-        void answered(@Nullable Authentication proof, @Nullable RealtimeException refusal) {
-            if (!isAnswered.compareAndSet(false, true)) {
-                return;
-            }
-            deadline.cancel();
-            lock.lock();
-            try {
-                isAuthenticating = false;
-            } finally {
-                lock.unlock();
-            }
-            answer.accept(proof, refusal);
-        }
-    }
-
-    private void refuse(@Nullable RealtimeException refusal) {
-        boolean expired = refusal != null && refusal.code().equals(ErrorCode.TOKEN_EXPIRED);
-        String why = refusal == null ? "refused" : Steps.message(refusal);
-        close(new CloseReason(expired ? CloseReason.TOKEN_EXPIRED : CloseReason.UNAUTHORIZED, why));
-    }
-
-    /** Finds the session to resume, and asks the join rule about its rooms. */
-    private void admit(Protocol.Hello hello, Authentication proof, SessionOpener opener) {
-        if (isClosing()) {
-            // A closing peer must not count as a resumption, nor must the rules be asked for it.
-            return;
-        }
-        SessionOpener.Result found = opener.find(hello, proof);
-        if (found instanceof SessionOpener.Refused refused) {
-            close(refused.reason());
-            return;
-        }
-        ServerSession resumed = ((SessionOpener.Found) found).resumed();
-        if (resumed == null) {
-            admit(hello, proof, opener, null, Set.of());
-            return;
-        }
-        lock.lock();
-        try {
-            // Rules have a timeout of their own.
-            deadline.cancel();
-            deadlines++;
-        } finally {
-            lock.unlock();
-        }
-        CompletableFuture<?> unused = acceptor.rules()
-                .forbidden(resumed, resumed.memberships().unplacedRooms())
-                .thenAccept(
-                        forbidden -> context.workers().execute(() -> admit(hello, proof, opener, resumed, forbidden)));
-    }
-
-    /**
-     * Gives this connection a session and sends the welcome. Runs on the server's executor.
-     *
-     * @param resumed the session to resume, or null for a new one
-     * @param forbidden rooms that the session may no longer be in
-     */
-    private void admit(
-            Protocol.Hello hello,
-            Authentication proof,
-            SessionOpener opener,
-            @Nullable ServerSession resumed,
-            Set<String> forbidden) {
-        try {
-            if (context.state().isDraining()) {
-                close(new CloseReason(CloseReason.DRAINING, "server is draining"));
-                return;
-            }
-            if (isClosing()) {
-                // The client has given this connection up. It must not take the session from the client's next one.
-                return;
-            }
-            SessionOpener.Result result = opener.open(hello, proof, resumed, forbidden);
-            if (result instanceof SessionOpener.Opened opened) {
-                welcome(opened, proof.expiresAt());
-            } else if (result instanceof SessionOpener.Refused refused) {
-                close(refused.reason());
-            }
-        } catch (Throwable failure) {
-            failed(failure, opener, resumed);
-        }
-    }
-
-    /**
-     * Handles a failed admission, for example out of memory. Closes the connection at once, and ends a session that was
-     * made for it.
-     */
-    private void failed(Throwable failure, SessionOpener opener, @Nullable ServerSession resumed) {
-        Steps.log(context.log(), this + " could not be let in", failure);
-        CloseReason reason = new CloseReason(CloseReason.INTERNAL_ERROR, "internal error");
-        close(reason);
-        opener.abandon(reason);
-        if (resumed != null) {
-            resumed.detached(this, reason, false);
-        }
-    }
-
-    private void welcome(SessionOpener.Opened opened, @Nullable Instant expiresAt) {
-        ServerSession mine = opened.session();
-        expireAt(expiresAt);
-        // Before the peer can know that it is authenticated.
-        trust();
-        if (!opened.isResumed()) {
-            // Before anybody knows the session's secret, so that onOpen comes first.
-            mine.opened();
-        }
-        Protocol.RoomPosition inbox = opened.attached().rooms().get(Names.SESSION);
-        if (!opened.isResumed() || (inbox != null && inbox.isLost())) {
-            mine.tellRefusals(this);
-        }
-        send(welcomeFrame(opened, expiresAt), () -> {
-            if (become(mine)) {
-                mine.welcomed(this);
-            }
-        });
-    }
-
-    private WireMessage welcomeFrame(SessionOpener.Opened opened, @Nullable Instant expiresAt) {
-        ServerSession of = opened.session();
-        Protocol.Ack processed = of.welcome(this);
-        Protocol.Welcome welcome = new Protocol.Welcome(
-                of.secret(),
-                of.user().id(),
-                opened.isResumed(),
-                processed.seq(),
-                processed.answers(),
-                opened.isKnown(),
-                opened.attached().rooms(),
-                opened.attached().isPartial() ? true : null,
-                new Protocol.HeartbeatMs(
-                        acceptor.heartbeat().interval().toMillis(),
-                        acceptor.heartbeat().timeout().toMillis()),
-                new Protocol.LimitsData(
-                        context.limits().messageBytes(),
-                        context.limits().inflight(),
-                        context.inflightBytes(),
-                        context.sessionTtl().toMillis()),
-                new Protocol.Spread(acceptor.spreadMs()),
-                expiresAt == null ? null : expiresAt.toEpochMilli());
-        return Outgoing.of(Protocol.WELCOME)
-                .ts(context.scheduler().currentTimeMillis())
-                .data(welcome, Protocol.Welcome.class)
-                .frame();
+        return tokenCheck.begin(credentials, session != null, answer);
     }
 
     /**
      * Sets the session, runs what waited for the welcome, and delivers the early messages. Returns false when the
      * connection was closed meanwhile.
      */
-    private boolean become(ServerSession mine) {
+    boolean become(ServerSession mine) {
         session = mine;
         endAdmission();
         CloseReason gone;
@@ -796,46 +515,23 @@ public final class Peer implements ConnectionListener, SessionConnection, Bursts
         task.run();
     }
 
-    /**
-     * Closes with 4300 at this time; null means never. Replaces the deadline of the handshake, or of an earlier token.
-     */
-    @Override
-    public void expireAt(@Nullable Instant end) {
-        lock.lock();
-        try {
-            deadline.cancel();
-            deadlines++;
-            if (end == null || closed != null) {
-                return;
-            }
-            long wait = Math.max(0, end.toEpochMilli() - context.scheduler().currentTimeMillis());
-            closeAfter(Duration.ofMillis(wait), new CloseReason(CloseReason.TOKEN_EXPIRED, "token expired"));
-        } finally {
-            lock.unlock();
-        }
+    /** Returns when the connection is closed at the latest: the end of the handshake, later that of the token. */
+    Deadline deadline() {
+        return deadline;
     }
 
-    /** Sets the deadline. One that fires too late to be cancelled does nothing. The caller holds the lock. */
-    private void closeAfter(Duration wait, CloseReason reason) {
-        int number = deadlines;
-        deadline = context.scheduler().schedule(wait, () -> {
-            boolean isMissed;
-            lock.lock();
-            try {
-                isMissed = deadlines == number && phase.compareTo(Phase.CLOSING) < 0;
-                phase = isMissed ? Phase.CLOSING : phase;
-            } finally {
-                lock.unlock();
-            }
-            if (isMissed) {
-                // Many deadlines may be due at once.
-                context.workers().execute(() -> close(reason));
-            }
-        });
+    @Override
+    public void expireAt(@Nullable Instant end) {
+        if (end == null) {
+            deadline.clear();
+            return;
+        }
+        long wait = Math.max(0, end.toEpochMilli() - context.scheduler().currentTimeMillis());
+        deadline.set(Duration.ofMillis(wait), new CloseReason(CloseReason.TOKEN_EXPIRED, "token expired"));
     }
 
     private void endAdmission() {
-        Admissions.Ticket mine = admission;
+        LoginBars.Ticket mine = admission;
         if (mine != null) {
             context.admissions().end(mine);
         }
@@ -897,25 +593,12 @@ public final class Peer implements ConnectionListener, SessionConnection, Bursts
         return messageBytes;
     }
 
-    /** Returns a batch in which an error replaces each message that is too long for the client. */
-    private MessageBatch whatFits(MessageBatch batch) {
-        ServerSession of = session;
-        List<WireMessage> frames = new ArrayList<>();
-        for (WireMessage frame : batch.frames()) {
-            WireMessage fitting =
-                    of == null || frame.length() <= messageBytes ? frame : TooBig.instead(frame, of, messageBytes);
-            if (fitting != null) {
-                frames.add(fitting);
-            }
-        }
-        return MessageBatch.of(frames, batch.isEphemeral());
-    }
-
     private void send(MessageBatch whole, boolean isHeld) {
         // The first comparison is for speed: in a room of a thousand members, messageBytes is not in the processor's
         // caches.
         boolean fits = whole.longest() <= TooBig.LEAST || whole.longest() <= messageBytes;
-        MessageBatch batch = fits ? whole : whatFits(whole);
+        ServerSession of = session;
+        MessageBatch batch = fits || of == null ? whole : TooBig.replaceIn(whole, of, messageBytes);
         if (batch.frames().isEmpty()) {
             return;
         }
@@ -950,18 +633,8 @@ public final class Peer implements ConnectionListener, SessionConnection, Bursts
 
     @Override
     public boolean awaitDrained(Runnable proceed) {
-        if (!isCrowded()) {
+        if (!isCrowded() || !drainWaiters.add(proceed)) {
             return false;
-        }
-        lock.lock();
-        try {
-            if (phase == Phase.CLOSED) {
-                return false;
-            }
-            paused = paused.isEmpty() ? new ArrayList<>() : paused;
-            paused.add(proceed);
-        } finally {
-            lock.unlock();
         }
         if (!isCrowded()) {
             // Drained in between. What waits now may be too little for another call of onDrained.
@@ -981,23 +654,7 @@ public final class Peer implements ConnectionListener, SessionConnection, Bursts
         if (known != null && known.hasCalls()) {
             known.calls().roomAgain();
         }
-        proceed();
-    }
-
-    /** Resumes the tasks that wait in {@link #awaitDrained}. */
-    private void proceed() {
-        List<Runnable> waiting;
-        lock.lock();
-        try {
-            waiting = paused;
-            paused = List.of();
-        } finally {
-            lock.unlock();
-        }
-        if (!waiting.isEmpty()) {
-            // One after the other: all at once could be more than the connection holds.
-            context.workers().execute(() -> Steps.each(waiting, Runnable::run));
-        }
+        drainWaiters.resume();
     }
 
     static WireMessage error(ErrorData error, @Nullable String ref, long seq) {
@@ -1012,20 +669,23 @@ public final class Peer implements ConnectionListener, SessionConnection, Bursts
     @Override
     public void close(CloseReason reason) {
         enter(Phase.CLOSING);
-        ErrorCode word = WORDS.get(reason.code());
-        if (word != null) {
-            boolean retryable = reason.code() >= 4100;
-            ErrorData why = new ErrorData(word.value(), reason.text(), retryable, null, reason.code());
+        ErrorData why = CloseErrors.of(reason);
+        if (why != null) {
             // A failure to send does not prevent the close.
             Steps.run(() -> connection.send(MessageBatch.of(error(why, null, 0))));
         }
         connection.close(reason);
     }
 
+    /** Accepts no more messages. Returns false when the connection was closing already. */
+    boolean beginClosing() {
+        return enter(Phase.CLOSING);
+    }
+
     /** Stops accepting messages, since the connection is about to close. */
     @Override
     public void takeNoMore() {
-        enter(Phase.CLOSING);
+        beginClosing();
     }
 
     /** Closes after all that the session, if there is one, was to be told until now. */
@@ -1053,25 +713,19 @@ public final class Peer implements ConnectionListener, SessionConnection, Bursts
     @Override
     public void onClosed(CloseReason reason, boolean byPeer) {
         boolean forGood = byPeer && reason.code() == CloseReason.NORMAL;
-        heartbeat.stop();
-        if (idle != null) {
-            idle.stop();
-        }
-        Pool.Ticket unanswered;
+        liveness.stop();
         lock.lock();
         try {
             enter(Phase.CLOSED);
             closed = reason;
             isForGood = forGood;
             early = null;
-            deadline.cancel();
-            unanswered = authentication;
+            deadline.stop();
+            drainWaiters.close();
         } finally {
             lock.unlock();
         }
-        if (unanswered != null) {
-            unanswered.cancel();
-        }
+        tokenCheck.cancel();
         acceptor.gone(this);
         endAdmission();
         ServerSession mine = session;
@@ -1079,7 +733,7 @@ public final class Peer implements ConnectionListener, SessionConnection, Bursts
             mine.detached(this, reason, forGood);
         }
         // Tasks that waited mostly find that the session has left this connection, and end.
-        proceed();
+        drainWaiters.resume();
     }
 
     /** Returns a hash of the number, as {@link Session#hashCode} does. */

@@ -5,8 +5,8 @@ import io.realtime.RealtimeException;
 import io.realtime.internal.Ids;
 import io.realtime.internal.wire.Protocol;
 import io.realtime.server.Authentication;
-import io.realtime.server.internal.session.Admissions;
 import io.realtime.server.internal.session.ClientRecords;
+import io.realtime.server.internal.session.LoginBars;
 import io.realtime.server.internal.session.Memberships;
 import io.realtime.server.internal.session.ServerSession;
 import io.realtime.server.internal.session.SessionContext;
@@ -30,11 +30,11 @@ final class SessionOpener {
     private final SessionContext context;
     private final SessionTable table;
     // Of the connection: a disconnect that comes meanwhile bars it.
-    private final Admissions.Ticket admission;
+    private final LoginBars.Ticket admission;
     // The new session that was made for the connection.
     private @Nullable ServerSession fresh;
 
-    SessionOpener(Peer peer, boolean managed, PeerAcceptor acceptor, Admissions.Ticket admission) {
+    SessionOpener(Peer peer, boolean managed, PeerAcceptor acceptor, LoginBars.Ticket admission) {
         this.peer = peer;
         this.managed = managed;
         this.context = acceptor.context();
@@ -149,14 +149,14 @@ final class SessionOpener {
     }
 
     /** Returns the keys under which a disconnect may have barred this new session. */
-    private static List<Admissions.Key> names(Protocol.Hello hello, Authentication proof) {
-        List<Admissions.Key> names = new ArrayList<>();
-        names.add(Admissions.Key.user(proof.user()));
+    private static List<LoginBars.Key> names(Protocol.Hello hello, Authentication proof) {
+        List<LoginBars.Key> names = new ArrayList<>();
+        names.add(LoginBars.Key.user(proof.user()));
         if (hello.client() != null) {
-            names.add(Admissions.Key.client(proof.user(), hello.client()));
+            names.add(LoginBars.Key.client(proof.user(), hello.client()));
         }
         if (hello.session() != null && hello.session().length() >= Ids.NAME) {
-            names.add(Admissions.Key.session(hello.session().substring(0, Ids.NAME)));
+            names.add(LoginBars.Key.session(hello.session().substring(0, Ids.NAME)));
         }
         return names;
     }

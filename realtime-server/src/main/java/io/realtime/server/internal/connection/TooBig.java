@@ -10,7 +10,10 @@ import io.realtime.internal.wire.Outgoing;
 import io.realtime.internal.wire.Protocol;
 import io.realtime.server.internal.room.RoomChannel;
 import io.realtime.server.internal.session.ServerSession;
+import io.realtime.spi.MessageBatch;
 import io.realtime.spi.WireMessage;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
@@ -24,8 +27,20 @@ final class TooBig {
 
     private TooBig() {}
 
+    /** Returns a batch in which an error replaces each message that is longer than the client accepts. */
+    static MessageBatch replaceIn(MessageBatch batch, ServerSession session, int messageBytes) {
+        List<WireMessage> frames = new ArrayList<>();
+        for (WireMessage frame : batch.frames()) {
+            WireMessage fitting = frame.length() <= messageBytes ? frame : instead(frame, session, messageBytes);
+            if (fitting != null) {
+                frames.add(fitting);
+            }
+        }
+        return MessageBatch.of(frames, batch.isEphemeral());
+    }
+
     /** Returns a frame that says what is missing. Returns null for a message that is in no log and answers nothing. */
-    static @Nullable WireMessage instead(WireMessage frame, ServerSession session, int messageBytes) {
+    private static @Nullable WireMessage instead(WireMessage frame, ServerSession session, int messageBytes) {
         Envelope message = frame.isText()
                 ? Envelope.parseFromServer(frame.asText())
                 : BinaryEnvelope.parseFromServer(frame.payload());

@@ -179,8 +179,8 @@ public final class Dispatcher {
      * session was resumed.
      */
     private Continuation rejoin(ServerSession session, SessionConnection peer, Envelope envelope) {
-        Protocol.RejoinRequest question = envelope.received(Json.payload(Protocol.RejoinRequest.class));
-        Map<String, Protocol.Join> wishes = question.rooms() == null ? Map.of() : question.rooms();
+        Protocol.RejoinRequest request = envelope.received(Json.payload(Protocol.RejoinRequest.class));
+        Map<String, Protocol.Join> wishes = request.rooms() == null ? Map.of() : request.rooms();
         for (String room : wishes.keySet()) {
             String fault = Names.roomFault(room);
             if (fault != null) {
@@ -196,7 +196,7 @@ public final class Dispatcher {
             Set<String> allowed = new HashSet<>(asked);
             allowed.removeAll(forbidden.join());
             session.memberships()
-                    .rejoin(peer, envelope.ref(), wishes, allowed, excess, Boolean.TRUE.equals(question.last()));
+                    .rejoin(peer, envelope.ref(), wishes, allowed, excess, Boolean.TRUE.equals(request.last()));
             return null;
         });
     }
@@ -296,7 +296,7 @@ public final class Dispatcher {
         return new RealtimeException(ErrorCode.BAD_DATA, fault);
     }
 
-    /** Returns the error that the sender is sent. The log and the listener get the full failure. */
+    /** Returns the error that the client is sent. The log and the listener get the full failure. */
     private ErrorData report(ServerSession session, String type, Throwable failure) {
         ErrorData refusal = ErrorData.refusal(failure);
         if (refusal != null) {
@@ -366,7 +366,7 @@ public final class Dispatcher {
                         envelope.<T>received(payload),
                         room,
                         null,
-                        // Never the sender that the envelope claims.
+                        // Never whom the envelope claims to be from.
                         session.user().id(),
                         Instant.ofEpochMilli(context.scheduler().currentTimeMillis()),
                         envelope.isRedelivered()));
@@ -381,27 +381,27 @@ public final class Dispatcher {
     }
 
     public <Q, R> MessageHandler request(Request<Q, R> request, RequestHandler<Q, R> handler) {
-        Payload questions = context.payloads().of(request.type());
+        Payload requests = context.payloads().of(request.type());
         Payload replies = context.payloads().of(request.replyType());
         return begun((session, envelope) -> {
             String ref = requireRef(envelope);
-            reply(session, ref, replies, handler.handle(session, envelope.<Q>received(questions)));
+            reply(session, ref, replies, handler.handle(session, envelope.<Q>received(requests)));
             return null;
         });
     }
 
     public <Q, R> MessageHandler asyncRequest(Request<Q, R> request, RequestHandler.Async<Q, R> handler) {
-        Payload questions = context.payloads().of(request.type());
+        Payload requests = context.payloads().of(request.type());
         Payload replies = context.payloads().of(request.replyType());
         return begun((session, envelope) -> {
             String ref = requireRef(envelope);
-            Q question = envelope.received(questions);
+            Q data = envelope.received(requests);
             // Copied, so that a request that waits for its answer does not retain its frame.
             long seq = envelope.seq();
             AnswerLimit.Count answers = session.calls().beginAnswer();
             CompletionStage<R> later;
             try {
-                later = Objects.requireNonNull(handler.handle(session, question), "the handler's stage");
+                later = Objects.requireNonNull(handler.handle(session, data), "the handler's stage");
             } catch (Throwable failure) {
                 answers.end();
                 throw failure;
@@ -442,24 +442,24 @@ public final class Dispatcher {
     }
 
     public <Q, T> MessageHandler stream(StreamRequest<Q, T> request, StreamHandler<Q, T> handler) {
-        Payload questions = context.payloads().of(request.type());
+        Payload requests = context.payloads().of(request.type());
         Payload items = context.payloads().of(request.itemType());
         return begun((session, envelope) -> {
-            Q question = envelope.received(questions);
+            Q data = envelope.received(requests);
             StreamSource<T> source = session.calls().begin(requireRef(envelope), items);
-            produce(session.userId(), () -> source.run(out -> handler.handle(session, question, out)), source);
+            produce(session.userId(), () -> source.run(out -> handler.handle(session, data, out)), source);
             return null;
         });
     }
 
     public <Q, T> MessageHandler asyncStream(StreamRequest<Q, T> request, StreamHandler.Async<Q, T> handler) {
-        Payload questions = context.payloads().of(request.type());
+        Payload requests = context.payloads().of(request.type());
         Payload items = context.payloads().of(request.itemType());
         return begun((session, envelope) -> {
-            Q question = envelope.received(questions);
+            Q data = envelope.received(requests);
             StreamSource<T> source = session.calls().begin(requireRef(envelope), items);
             try {
-                handler.handle(session, question, source);
+                handler.handle(session, data, source);
             } catch (Throwable failure) {
                 // The application's code failed. An Error, too, ends only this stream.
                 source.fail(failure);

@@ -1,5 +1,6 @@
 package io.realtime.server.internal.execution;
 
+import com.google.errorprone.annotations.concurrent.GuardedBy;
 import io.realtime.internal.Steps;
 import io.realtime.spi.Scheduler;
 import java.time.Duration;
@@ -87,7 +88,9 @@ public final class Bursts {
         private final @Nullable Burst outer = CURRENT.get();
         // A leaf: no other lock is taken under it.
         private final ReentrantLock lock = new ReentrantLock();
-        private Set<Flushed> owing = Set.of(); // Guarded by lock
+
+        @GuardedBy("lock")
+        private Set<Flushed> owing = Set.of();
         // True while another message waits after the current one. Used by the burst's thread alone.
         private boolean hasMore;
 

@@ -1,5 +1,6 @@
 package io.realtime.server.internal.execution;
 
+import com.google.errorprone.annotations.concurrent.GuardedBy;
 import io.realtime.internal.Steps;
 import io.realtime.spi.Scheduler;
 import java.time.Duration;
@@ -39,10 +40,14 @@ public final class Mailbox implements Runnable {
     private final long maxSize;
     private final ReentrantLock lock;
     // Null when no task waits and none runs.
-    private @Nullable Deque<Task> tasks; // guarded by lock
+    @GuardedBy("lock")
+    private @Nullable Deque<Task> tasks;
     // How many of the waiting tasks are the peer's.
-    private int offered; // guarded by lock
-    private long size; // guarded by lock
+    @GuardedBy("lock")
+    private int offered;
+
+    @GuardedBy("lock")
+    private long size;
     // While true, a task that was just added will be run.
     private volatile boolean scheduled; // written under lock
     // Written by the running thread, which clears it before another may run. So a thread never reads itself by mistake.
@@ -50,13 +55,16 @@ public final class Mailbox implements Runnable {
     // Only the running thread uses it: another task waited when it took the last one.
     private boolean burstGoesOn;
     // Set while the next task waits for its turn by the rate limit.
-    private Scheduler.@Nullable Cancellable hold; // guarded by lock
+    @GuardedBy("lock")
+    private Scheduler.@Nullable Cancellable hold;
     // The number of the newest hold, which its timer knows.
-    private int holds; // guarded by lock
+    @GuardedBy("lock")
+    private int holds;
     // Only the running thread uses it: the stage that its task waits for.
     private @Nullable Pause pause;
     // Waits for its stage; all other tasks wait for it.
-    private @Nullable Task paused; // guarded by lock
+    @GuardedBy("lock")
+    private @Nullable Task paused;
     // A peer's task that was taken and has not begun, or DROPPED. Set under the lock. The running thread clears it.
     private volatile @Nullable Task current;
 
@@ -150,10 +158,8 @@ public final class Mailbox implements Runnable {
         return new Discarded(count, least);
     }
 
-    /**
-     * Drops the task that was taken or waits for its stage. Returns null when it has begun, or there is none. The
-     * caller holds the lock.
-     */
+    /** Drops the task that was taken or waits for its stage. Returns null when it has begun, or there is none. */
+    @GuardedBy("lock")
     private @Nullable Task takeBack() {
         Task taken = paused;
         if (taken != null && taken.seq != POSTED) {
@@ -165,7 +171,8 @@ public final class Mailbox implements Runnable {
         return taken != null && !isDropped() && CURRENT.compareAndSet(this, taken, DROPPED) ? taken : null;
     }
 
-    /** Ends a hold: the held task asks for its turn again when the mailbox is woken. The caller holds the lock. */
+    /** Ends a hold: the held task asks for its turn again when the mailbox is woken. */
+    @GuardedBy("lock")
     private void endHold() {
         if (hold != null) {
             hold.cancel();
@@ -245,12 +252,14 @@ public final class Mailbox implements Runnable {
         return true;
     }
 
-    private void count(Task task) { // guarded by lock
+    @GuardedBy("lock")
+    private void count(Task task) {
         offered += task.seq == POSTED ? 0 : 1;
         size += task.cost;
     }
 
-    private void forget(Task task) { // guarded by lock
+    @GuardedBy("lock")
+    private void forget(Task task) {
         offered -= task.seq == POSTED ? 0 : 1;
         size -= task.cost;
     }

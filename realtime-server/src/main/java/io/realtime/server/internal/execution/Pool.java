@@ -1,5 +1,6 @@
 package io.realtime.server.internal.execution;
 
+import com.google.errorprone.annotations.concurrent.GuardedBy;
 import io.realtime.internal.RetryingExecutor;
 import io.realtime.internal.Steps;
 import io.realtime.spi.Scheduler;
@@ -41,12 +42,15 @@ public final class Pool {
     // This lock and the fields that it guards are used by a bounded pool only. It is a leaf: no other lock is taken
     // under it.
     private final ReentrantLock lock = new ReentrantLock();
-    // The owners with a task that runs or waits. Guarded by lock.
+    // The owners with a task that runs or waits.
+    @GuardedBy("lock")
     private final Map<Object, Lane> lanes = new HashMap<>();
-    // The owners with a task that waits, next first. Guarded by lock. None of them may begin a task while the lock is
-    // free, so no newer task overtakes an older one of its owner. Only a thread that is given back changes that.
+    // The owners with a task that waits, next first. None of them may begin a task while the lock is free, so no newer
+    // task overtakes an older one of its owner. Only a thread that is given back changes that.
+    @GuardedBy("lock")
     private final Set<Lane> queue = new LinkedHashSet<>();
-    // Guarded by lock.
+
+    @GuardedBy("lock")
     private int busy;
 
     // Used by watch, on the timer thread.
@@ -130,19 +134,22 @@ public final class Pool {
 
     /**
      * Returns whether an owner may begin a task. An owner without a thread may take the last one; any other may hold
-     * only as many as are free. Guarded by lock.
+     * only as many as are free.
      */
+    @GuardedBy("lock")
     private boolean mayBegin(Lane lane) {
         int free = threads - busy;
         return free > 0 && (lane.running == 0 || lane.running < free);
     }
 
+    @GuardedBy("lock")
     private void begin(Lane lane) {
         lane.running++;
         busy++;
     }
 
-    /** Removes an owner that has no task. Guarded by lock. */
+    /** Removes an owner that has no task. */
+    @GuardedBy("lock")
     private void release(Lane lane) {
         if (lane.running == 0 && lane.waiting.isEmpty()) {
             lanes.remove(lane.owner);
@@ -175,7 +182,8 @@ public final class Pool {
         return next;
     }
 
-    /** Begins the next task that may begin. Returns null if there is none. Guarded by lock. */
+    /** Begins the next task that may begin. Returns null if there is none. */
+    @GuardedBy("lock")
     private @Nullable Task poll() {
         Lane lane = firstThatMayBegin();
         if (lane == null) {
@@ -194,8 +202,9 @@ public final class Pool {
 
     /**
      * Returns the first owner that may begin a task, or null. Skips only owners that hold threads; there are few of
-     * them. Guarded by lock.
+     * them.
      */
+    @GuardedBy("lock")
     private @Nullable Lane firstThatMayBegin() {
         if (queue.isEmpty() || busy == threads) {
             return null;

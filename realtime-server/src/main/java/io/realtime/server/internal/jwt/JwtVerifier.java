@@ -93,7 +93,7 @@ public final class JwtVerifier {
         if (fault != null) {
             throw refused("sub " + fault);
         }
-        return new Authentication(user, Map.of(), end(verified));
+        return Authentication.of(user).withExpiry(end(verified));
     }
 
     private DecodedJWT verify(String token) {

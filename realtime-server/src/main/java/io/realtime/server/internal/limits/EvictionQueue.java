@@ -1,5 +1,6 @@
 package io.realtime.server.internal.limits;
 
+import com.google.errorprone.annotations.concurrent.GuardedBy;
 import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.Iterator;
@@ -18,11 +19,15 @@ import org.jspecify.annotations.Nullable;
  */
 public final class EvictionQueue<T> {
     private final ReentrantLock lock = new ReentrantLock();
-    // The entries of each user, oldest first. Guarded by lock.
+    // The entries of each user, oldest first.
+    @GuardedBy("lock")
     private final Map<String, Set<T>> entries = new HashMap<>();
-    // The users with at least 2^i entries and fewer than 2^(i+1), at index i. Guarded by lock.
+    // The users with at least 2^i entries and fewer than 2^(i+1), at index i.
+    @GuardedBy("lock")
     private final List<Set<String>> users = new ArrayList<>();
-    private int size; // Guarded by lock
+
+    @GuardedBy("lock")
+    private int size;
 
     /** Adds an entry of a user, unless it is present. */
     public void add(String user, T entry) {
@@ -71,7 +76,8 @@ public final class EvictionQueue<T> {
         }
     }
 
-    /** Updates the tables after an entry was removed. Guarded by lock. */
+    /** Updates the tables after an entry was removed. */
+    @GuardedBy("lock")
     private void removed(String user, Set<T> own) {
         if (own.isEmpty()) {
             entries.remove(user);
@@ -89,7 +95,8 @@ public final class EvictionQueue<T> {
         }
     }
 
-    /** Updates the tables after a user's number of entries has changed. Guarded by lock. */
+    /** Updates the tables after a user's number of entries has changed. */
+    @GuardedBy("lock")
     private void move(String user, int before, int now) {
         size += now - before;
         int from = rank(before);

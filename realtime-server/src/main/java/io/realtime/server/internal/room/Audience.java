@@ -1,102 +1,195 @@
 package io.realtime.server.internal.room;
 
+import io.realtime.server.Session;
+import io.realtime.server.internal.room.Members.MemberLink;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collection;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Objects;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The members of a room to whom a message is addressed. It is kept with the log entry, so that a replay respects it. It
- * is therefore small, and equals the next message's audience if the same members are meant. Immutable.
+ * The members of a room to whom a message is addressed: those that meet all of its conditions. It is kept with the log
+ * entry, so that a replay respects it. It is therefore small, and equals the next message's audience if the conditions
+ * are the same. The ids and tags in it need not be those of members. Immutable.
  */
-abstract class Audience {
-    static final Audience EVERYONE = new Audience() {
-        @Override
-        boolean includes(String session, Members.@Nullable MemberLink member) {
-            return true;
-        }
+final class Audience {
+    static final Audience EVERYONE = new Audience(null, Set.of(), List.of(), null);
 
-        @Override
-        int weight() {
-            return 0;
+    // The ids of which a session must have one; null for any.
+    private final @Nullable Set<String> only;
+    // The ids of which a session may have none.
+    private final Set<String> except;
+    // The tags that a session must have, all of them.
+    private final List<Tag> tags;
+    // The seats of which a member must have one; null for any.
+    private final @Nullable Seats seats;
+    private final int weight;
+
+    private record Tag(String name, String value) {}
+
+    private Audience(@Nullable Set<String> only, Set<String> except, List<Tag> tags, @Nullable Seats seats) {
+        this.only = only;
+        this.except = except;
+        this.tags = tags;
+        this.seats = seats;
+        this.weight = 32 + weight(only) + weight(except) + weightOfTags() + (seats == null ? 0 : seats.weight());
+    }
+
+    // ---------------------------------------------------------------- conditions
+
+    /** Returns this audience without these sessions. */
+    Audience except(Collection<String> ids) {
+        return ids.isEmpty() ? this : new Audience(only, union(except, ids), tags, seats);
+    }
+
+    /** Returns those of these sessions that are in this audience. */
+    Audience only(Collection<String> ids) {
+        Set<String> both = new HashSet<>(ids);
+        if (only != null) {
+            both.retainAll(only);
         }
-    };
+        return new Audience(Set.copyOf(both), except, tags, seats);
+    }
+
+    /** Returns those of this audience that have a tag. */
+    Audience having(String tag, String value) {
+        List<Tag> all = new ArrayList<>(tags);
+        all.add(new Tag(tag, value));
+        return new Audience(only, except, all.stream().distinct().toList(), seats);
+    }
 
     /**
-     * Returns whether the message is addressed to a session.
+     * Returns those of this audience that have one of these seats, and had it at this moment.
      *
-     * @param session the session's public id
+     * @param bits one bit for each seat
+     */
+    Audience seated(long moment, long[] bits) {
+        return new Audience(only, except, tags, new Seats(moment, bits));
+    }
+
+    private static Set<String> union(Set<String> some, Collection<String> more) {
+        Set<String> all = new HashSet<>(some);
+        all.addAll(more);
+        return Set.copyOf(all);
+    }
+
+    // ---------------------------------------------------------------- members
+
+    /**
+     * Returns whether the message is addressed to a session, by the tags that it has now.
+     *
      * @param member the session's link to the room; null if it is not a member
      */
-    abstract boolean includes(String session, Members.@Nullable MemberLink member);
+    boolean includes(Session session, @Nullable MemberLink member) {
+        return isNamed(session) && (seats == null || (member != null && seats.include(member)));
+    }
+
+    /** Returns whether a session meets the conditions on its id and its tags. */
+    boolean isNamed(Session session) {
+        if ((only != null && !only.contains(session.id())) || (!except.isEmpty() && except.contains(session.id()))) {
+            return false;
+        }
+        // By index: this runs for each member and message, and an iterator is an object.
+        for (int i = 0; i < tags.size(); i++) {
+            Tag tag = tags.get(i);
+            if (!tag.value.equals(session.tags().get(tag.name))) {
+                return false;
+            }
+        }
+        return true;
+    }
+
+    /** Returns whether there are no conditions. */
+    boolean isEveryone() {
+        return only == null && except.isEmpty() && tags.isEmpty() && seats == null;
+    }
+
+    /** Returns the ids of which a session must have one; null for any. */
+    @Nullable
+    Set<String> only() {
+        return only;
+    }
+
+    /** Returns the ids of the sessions that are not addressed, if all others are; null if there are other conditions. */
+    @Nullable
+    Set<String> allBut() {
+        return only == null && tags.isEmpty() && seats == null ? except : null;
+    }
+
+    /** Returns whether the message may be addressed to a session that does not exist yet. */
+    boolean mayIncludeNewSessions() {
+        return only == null && seats == null;
+    }
+
+    // ---------------------------------------------------------------- in the log
 
     /** Returns what keeping the audience costs, in bytes of heap. */
-    abstract int weight();
-
-    /**
-     * Returns an audience of everyone but these sessions. The sessions are named by their public ids, and need not be
-     * members.
-     */
-    static Audience except(Set<String> sessions) {
-        return sessions.isEmpty() ? EVERYONE : new Except(sessions);
+    int weight() {
+        return weight;
     }
 
-    private static final class Except extends Audience {
-        private final Set<String> sessions;
-
-        Except(Set<String> sessions) {
-            this.sessions = sessions;
-        }
-
-        @Override
-        boolean includes(String session, Members.@Nullable MemberLink member) {
-            return !sessions.contains(session);
-        }
-
-        @Override
-        int weight() {
+    private static int weight(@Nullable Set<String> ids) {
+        int bytes = ids == null ? 0 : weightOf(ids.size());
+        for (String id : ids == null ? Set.<String>of() : ids) {
             // After its session is over, only the log keeps an id in memory.
-            return 48 + 72 * sessions.size();
+            bytes += (int) LocalBroker.weight(id);
         }
-
-        @Override
-        public boolean equals(Object other) {
-            return other instanceof Except that && sessions.equals(that.sessions);
-        }
-
-        @Override
-        public int hashCode() {
-            return sessions.hashCode();
-        }
+        return bytes;
     }
 
-    /** Some of the members at one moment: one bit for each seat. A member that took its seat later is not included. */
-    static final class Only extends Audience {
+    private int weightOfTags() {
+        int bytes = weightOf(tags.size());
+        for (Tag tag : tags) {
+            bytes += 24 + (int) (LocalBroker.weight(tag.name) + LocalBroker.weight(tag.value));
+        }
+        return bytes;
+    }
+
+    /** Returns the cost of an immutable set, or about that of a list, without its elements. */
+    private static int weightOf(int size) {
+        return size == 0 ? 0 : size < 3 ? 24 : 40 + 8 * size;
+    }
+
+    @Override
+    public boolean equals(Object other) {
+        return other instanceof Audience that
+                && Objects.equals(only, that.only)
+                && except.equals(that.except)
+                && tags.equals(that.tags)
+                && Objects.equals(seats, that.seats);
+    }
+
+    @Override
+    public int hashCode() {
+        return Objects.hash(only, except, tags, seats);
+    }
+
+    /** Some of the seats at one moment: one bit for each. A member that took its seat later does not count. */
+    private static final class Seats {
         private final long moment;
         // The number of the first word. The words before it and after the last one are zero.
         private final int first;
         private final long[] words;
 
-        /**
-         * Creates an audience.
-         *
-         * @param moment the moment of the room's {@link Members}
-         * @param seats one bit for each seat
-         */
-        Only(long moment, long[] seats) {
+        Seats(long moment, long[] bits) {
             int from = 0;
-            int to = seats.length;
-            while (from < to && seats[from] == 0) {
+            int to = bits.length;
+            while (from < to && bits[from] == 0) {
                 from++;
             }
-            while (from < to && seats[to - 1] == 0) {
+            while (from < to && bits[to - 1] == 0) {
                 to--;
             }
             this.moment = moment;
             this.first = from;
-            this.words = Arrays.copyOfRange(seats, from, to);
+            this.words = Arrays.copyOfRange(bits, from, to);
         }
 
-        boolean includes(Members.MemberLink member) {
+        boolean include(MemberLink member) {
             int word = (member.seat >> 6) - first;
             return word >= 0
                     && word < words.length
@@ -104,19 +197,13 @@ abstract class Audience {
                     && member.seatedAt <= moment;
         }
 
-        @Override
-        boolean includes(String session, Members.@Nullable MemberLink member) {
-            return member != null && includes(member);
-        }
-
-        @Override
         int weight() {
             return 48 + 8 * words.length;
         }
 
         @Override
         public boolean equals(Object other) {
-            return other instanceof Only that
+            return other instanceof Seats that
                     && moment == that.moment
                     && first == that.first
                     && Arrays.equals(words, that.words);

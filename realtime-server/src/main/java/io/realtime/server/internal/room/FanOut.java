@@ -1,7 +1,7 @@
 package io.realtime.server.internal.room;
 
+import com.google.errorprone.annotations.concurrent.GuardedBy;
 import io.realtime.internal.Steps;
-import io.realtime.server.Session;
 import io.realtime.server.internal.room.Members.MemberLink;
 import io.realtime.spi.MessageBatch;
 import io.realtime.spi.WireMessage;
@@ -9,7 +9,9 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
+import java.util.Comparator;
 import java.util.List;
+import java.util.Set;
 import java.util.concurrent.Executor;
 import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
@@ -26,7 +28,7 @@ import org.slf4j.LoggerFactory;
  * <p>A flusher hands out everything that was pending when it began, and a bounded amount of what others publish
  * meanwhile. Then it passes the flush on: to a publisher that waits because too much is pending, or to the executor.
  *
- * <p>Fields are guarded by the room's lock unless their comment says otherwise. No frame is sent under it.
+ * <p>No frame is sent under the room's lock.
  */
 final class FanOut {
     private static final Logger LOG = LoggerFactory.getLogger(FanOut.class);
@@ -47,17 +49,28 @@ final class FanOut {
     private final Condition flushed;
     private final Runnable caughtUp = this::caughtUp;
 
+    @GuardedBy("lock")
     private List<WireMessage> pending = new ArrayList<>(0);
     // Of the pending batch: which member is not to receive which message.
+    @GuardedBy("lock")
     private long[] skips = NO_SKIPS;
     // How many elements of skips are used.
+    @GuardedBy("lock")
     private int skipped;
+
+    @GuardedBy("lock")
     private boolean pendingEphemeral;
     // The size of the pending batch.
+    @GuardedBy("lock")
     private int batchBytes;
     // The size of all deliveries. The pending batch is small beside them and not included.
+    @GuardedBy("lock")
     private long waitingBytes;
+
+    @GuardedBy("lock")
     private final ArrayDeque<Delivery> deliveries = new ArrayDeque<>(0);
+
+    @GuardedBy("lock")
     private boolean flushing;
     // Used by the flusher alone, without the lock.
     private Delivery current = Delivery.NONE;
@@ -86,7 +99,9 @@ final class FanOut {
      * Waits until the pending messages are within their bound, or flushes them if no other thread does. Releases the
      * lock meanwhile.
      */
+    @SuppressWarnings("GuardedBy")
     void awaitRoom() {
+        assert lock.isHeldByCurrentThread();
         while (waitingBytes > MAX_WAITING_BYTES) {
             if (flushing) {
                 flushed.awaitUninterruptibly();
@@ -102,21 +117,27 @@ final class FanOut {
     }
 
     /** Adds a message for the members that are live now. */
-    void add(WireMessage frame, boolean ephemeral, Audience audience, List<Session> except) {
+    @SuppressWarnings("GuardedBy")
+    void add(WireMessage frame, boolean ephemeral, Audience audience) {
+        assert lock.isHeldByCurrentThread();
         if (members.live().length == 0) {
             return;
         }
-        if (audience instanceof Audience.Only some) {
-            closeBatch();
-            MessageBatch alone = MessageBatch.of(Collections.singletonList(frame), ephemeral);
-            deliver(new Delivery(alone, members.live(), some, NO_SKIPS));
+        Set<String> except = audience.allBut();
+        if (except == null) {
+            MemberLink[] targets = targets(audience.only());
+            if (targets.length > 0) {
+                closeBatch();
+                MessageBatch alone = MessageBatch.of(Collections.singletonList(frame), ephemeral);
+                deliver(new Delivery(alone, targets, audience, NO_SKIPS));
+            }
             return;
         }
         boolean isFull = batchBytes + frame.length() > mostBatchBytes;
         if (!pending.isEmpty() && (isFull || pendingEphemeral != ephemeral)) {
             closeBatch();
         }
-        for (Session session : except) {
+        for (String session : except) {
             MemberLink link = members.get(session);
             if (link != null && link.phase == Members.MemberPhase.LIVE) {
                 if (skipped == skips.length) {
@@ -132,8 +153,22 @@ final class FanOut {
         batchBytes += frame.length();
     }
 
+    /** Returns the live members, or those of them that have one of these ids, in the same order. */
+    private MemberLink[] targets(@Nullable Set<String> ids) {
+        MemberLink[] live = members.live();
+        return ids == null
+                ? live
+                : ids.stream()
+                        .map(members::get)
+                        .filter(link -> link != null && link.phase == Members.MemberPhase.LIVE)
+                        .sorted(Comparator.comparingInt(link -> link.place))
+                        .toArray(MemberLink[]::new);
+    }
+
     /** Binds the pending batch to the members that are live now. Call it before a change of the live members. */
+    @SuppressWarnings("GuardedBy")
     void closeBatch() {
+        assert lock.isHeldByCurrentThread();
         if (!pending.isEmpty()) {
             long[] left = skipped == 0 ? NO_SKIPS : Arrays.copyOf(skips, skipped);
             deliver(new Delivery(MessageBatch.of(pending, pendingEphemeral), members.live(), null, left));
@@ -144,6 +179,7 @@ final class FanOut {
         }
     }
 
+    @GuardedBy("lock")
     private void deliver(Delivery delivery) {
         Delivery before = deliveries.peekLast();
         boolean isShared = before != null && before.targets == delivery.targets;
@@ -366,7 +402,8 @@ final class FanOut {
 
         final MemberLink[] targets;
         private final MessageBatch batch;
-        private final Audience.@Nullable Only only;
+        // Null if all targets receive the batch, apart from the skips.
+        private final @Nullable Audience audience;
         // In ascending order.
         private final long[] skips;
         // Runs after the delivery was handed out.
@@ -375,12 +412,12 @@ final class FanOut {
         // The index of the next skip. Used by the flusher alone.
         private int next;
 
-        Delivery(MessageBatch batch, MemberLink[] targets, Audience.@Nullable Only only, long[] skips) {
+        Delivery(MessageBatch batch, MemberLink[] targets, @Nullable Audience audience, long[] skips) {
             this.batch = batch;
             this.targets = targets;
-            this.only = only;
+            this.audience = audience;
             this.skips = skips;
-            this.weight = DELIVERY + batch.bytes() + 8L * skips.length + (only == null ? 0 : only.weight());
+            this.weight = DELIVERY + batch.bytes() + 8L * skips.length + (audience == null ? 0 : audience.weight());
             Arrays.sort(skips);
         }
 
@@ -404,8 +441,8 @@ final class FanOut {
          */
         @Nullable
         MessageBatch batchFor(MemberLink target, int place) {
-            if (only != null) {
-                return only.includes(target) ? batch : null;
+            if (audience != null) {
+                return audience.includes(target.session, target) ? batch : null;
             }
             while (next < skips.length && skips[next] < skip(place, 0)) {
                 next++;

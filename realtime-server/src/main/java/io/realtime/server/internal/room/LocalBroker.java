@@ -1,5 +1,6 @@
 package io.realtime.server.internal.room;
 
+import com.google.errorprone.annotations.concurrent.GuardedBy;
 import io.realtime.ErrorCode;
 import io.realtime.Position;
 import io.realtime.RealtimeException;
@@ -52,13 +53,18 @@ public final class LocalBroker {
     private final int batchBytes;
     private final int mostBytes;
     private final ReentrantLock endsLock = new ReentrantLock();
-    // The ends of removed logs, by key. Guarded by endsLock.
+    // The ends of removed logs, by key.
+    @GuardedBy("endsLock")
     private final Map<String, Position> ends = new HashMap<>();
-    // What the ends cost. Guarded by endsLock.
+    // What the ends cost.
+    @GuardedBy("endsLock")
     private long endsBytes;
+
     private final Position origin;
-    // The epoch of new logs. Guarded by endsLock.
+    // The epoch of new logs.
+    @GuardedBy("endsLock")
     private String epoch;
+
     private volatile Scheduler.Cancellable sweep = () -> {};
     private volatile boolean stopped;
 
@@ -346,6 +352,7 @@ public final class LocalBroker {
         }
     }
 
+    @GuardedBy("endsLock")
     private void chargeEnds(long bytes) {
         endsBytes += bytes;
         budget.chargeFixed(bytes);
@@ -437,6 +444,10 @@ public final class LocalBroker {
      */
     int batchBytes() {
         return batchBytes;
+    }
+
+    long currentTimeMillis() {
+        return scheduler.currentTimeMillis();
     }
 
     long nanoTime() {

@@ -1,5 +1,6 @@
 package io.realtime.server.internal.room;
 
+import com.google.errorprone.annotations.concurrent.GuardedBy;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.locks.ReentrantLock;
@@ -117,8 +118,11 @@ final class LogBudget {
         private final AtomicLong bytes = new AtomicLong();
         // The number of logs that hold something.
         private final AtomicInteger logs = new AtomicInteger();
-        // Guarded by lock, as is last.
+
+        @GuardedBy("lock")
         private final @Nullable RoomLog[] first = new RoomLog[CLASSES];
+
+        @GuardedBy("lock")
         private final @Nullable RoomLog[] last = new RoomLog[CLASSES];
 
         private Group(int quarters) {
@@ -176,6 +180,7 @@ final class LogBudget {
             }
         }
 
+        @GuardedBy("lock")
         private void unlink(RoomLog log) {
             int at = log.listed;
             if (at < 0) {

@@ -1,6 +1,5 @@
 package io.realtime.server.internal.room;
 
-import io.realtime.server.Session;
 import io.realtime.spi.MessageBatch;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -21,7 +20,8 @@ public final class Members {
     static final MemberLink[] NOBODY = new MemberLink[0];
     private static final int[] NO_SEATS = new int[0];
 
-    private final Map<Subscriber, MemberLink> links = new LinkedHashMap<>(4);
+    // By the id of the session.
+    private final Map<String, MemberLink> links = new LinkedHashMap<>(4);
     // Null if it must be computed again.
     private MemberLink @Nullable [] live;
     // Null if it must be computed again.
@@ -54,9 +54,11 @@ public final class Members {
             }
         };
 
-        final Subscriber session;
+        public final Subscriber session;
         final int seat;
         final long seatedAt;
+        // When the session became a member, in milliseconds of the server's clock.
+        public final long since;
         // Written under the lock. NOWHERE after its connection is lost.
         volatile MemberConnection outlet;
         MemberPhase phase;
@@ -76,12 +78,13 @@ public final class Members {
         @Nullable
         Runnable behind;
 
-        private MemberLink(Subscriber session, @Nullable MemberConnection outlet, int seat, long seatedAt) {
+        private MemberLink(Subscriber session, @Nullable MemberConnection outlet, int seat, long seatedAt, long since) {
             this.session = session;
             this.outlet = outlet == null ? NOWHERE : outlet;
             this.phase = outlet == null ? MemberPhase.DETACHED : MemberPhase.NEW;
             this.seat = seat;
             this.seatedAt = seatedAt;
+            this.since = since;
         }
 
         /** Ends the replay. Returns what runs after it, or null. */
@@ -147,16 +150,12 @@ public final class Members {
     }
 
     @Nullable
-    MemberLink get(Session session) {
+    MemberLink get(String session) {
         return links.get(session);
     }
 
     Collection<MemberLink> links() {
         return links.values();
-    }
-
-    List<Session> sessions() {
-        return new ArrayList<>(links.keySet());
     }
 
     Snapshot snapshot() {
@@ -168,13 +167,13 @@ public final class Members {
         return known;
     }
 
-    /** Gives a session a new link. It replaces an earlier link of the session and keeps its seat. */
-    MemberLink link(Subscriber session, @Nullable MemberConnection outlet) {
-        MemberLink before = links.get(session);
+    /** Gives a session a new link. It replaces an earlier link of the session, and keeps its seat and its beginning. */
+    MemberLink link(Subscriber session, @Nullable MemberConnection outlet, long now) {
+        MemberLink before = links.get(session.id());
         MemberLink link = before != null
-                ? new MemberLink(session, outlet, before.seat, before.seatedAt)
-                : new MemberLink(session, outlet, freeSeats > 0 ? free[--freeSeats] : seats++, ++moment);
-        links.put(session, link);
+                ? new MemberLink(session, outlet, before.seat, before.seatedAt, before.since)
+                : new MemberLink(session, outlet, freeSeats > 0 ? free[--freeSeats] : seats++, ++moment, now);
+        links.put(session.id(), link);
         if (before == null) {
             snapshot = null;
         } else {
@@ -186,7 +185,7 @@ public final class Members {
     /** Removes a member. Returns its link, or null if the session is not a member. */
     @Nullable
     MemberLink remove(Subscriber session) {
-        MemberLink link = links.remove(session);
+        MemberLink link = links.remove(session.id());
         if (link == null) {
             return null;
         }

@@ -1,50 +1,40 @@
 package io.realtime.server.internal.room;
 
 import io.realtime.server.Session;
-import java.util.HashSet;
-import java.util.List;
-import java.util.Set;
+import java.util.Collection;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /**
- * The recipients of a message as its sender names them: all members, all without some, or those that pass a test.
- * Immutable.
+ * The recipients of a message as the application names them: all members, or those that meet conditions on their ids
+ * and tags and pass a test. Immutable.
  */
 public final class Recipients {
-    public static final Recipients EVERYONE = new Recipients(List.of(), null);
+    public static final Recipients EVERYONE = new Recipients(Audience.EVERYONE, null);
 
-    private final List<Session> except;
+    private final Audience named;
     private final @Nullable Predicate<? super Session> filter;
-    // The ids of the sessions that are left out.
-    private final Set<String> ids;
-    private final Audience others;
 
-    private Recipients(List<Session> except, @Nullable Predicate<? super Session> filter) {
-        Set<String> left = new HashSet<>();
-        for (Session session : except) {
-            left.add(session.id());
-        }
-        this.except = except;
+    private Recipients(Audience named, @Nullable Predicate<? super Session> filter) {
+        this.named = named;
         this.filter = filter;
-        this.ids = Set.copyOf(left);
-        this.others = Audience.except(ids);
     }
 
-    public Recipients except(Session... sessions) {
-        Set<Session> all = new HashSet<>(except);
-        all.addAll(List.of(sessions));
-        return new Recipients(List.copyOf(all), filter);
+    public Recipients except(Collection<String> sessions) {
+        return new Recipients(named.except(sessions), filter);
+    }
+
+    public Recipients only(Collection<String> sessions) {
+        return new Recipients(named.only(sessions), filter);
+    }
+
+    public Recipients having(String tag, String value) {
+        return new Recipients(named.having(tag, value), filter);
     }
 
     public Recipients filter(Predicate<? super Session> test) {
         Predicate<? super Session> before = filter;
-        return new Recipients(except, before == null ? test : s -> before.test(s) && test.test(s));
-    }
-
-    /** Returns the sessions that do not receive the message. */
-    List<Session> except() {
-        return except;
+        return new Recipients(named, before == null ? test : s -> before.test(s) && test.test(s));
     }
 
     /** Returns whether a test decides. If true, call {@link #among} for each message. */
@@ -56,21 +46,21 @@ public final class Recipients {
     Audience among(Members.Snapshot members) {
         Predicate<? super Session> test = filter;
         if (test == null) {
-            return others;
+            return named;
         }
         long[] seats = new long[(members.seats() + 63) >> 6];
         for (int i = 0; i < members.size(); i++) {
             Session session = members.session(i);
-            if (test.test(session) && (ids.isEmpty() || !ids.contains(session.id()))) {
+            if (named.isNamed(session) && test.test(session)) {
                 int seat = members.seat(i);
                 seats[seat >> 6] |= 1L << seat;
             }
         }
-        return new Audience.Only(members.moment(), seats);
+        return named.seated(members.moment(), seats);
     }
 
     /** Returns the audience of a message if no test decides. */
-    Audience others() {
-        return others;
+    Audience untested() {
+        return named;
     }
 }

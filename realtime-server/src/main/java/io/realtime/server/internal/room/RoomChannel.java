@@ -1,5 +1,6 @@
 package io.realtime.server.internal.room;
 
+import com.google.errorprone.annotations.concurrent.GuardedBy;
 import io.realtime.Position;
 import io.realtime.RealtimeException;
 import io.realtime.internal.Steps;
@@ -8,7 +9,6 @@ import io.realtime.internal.wire.Names;
 import io.realtime.internal.wire.Outgoing;
 import io.realtime.internal.wire.Protocol;
 import io.realtime.server.Retention;
-import io.realtime.server.Session;
 import io.realtime.server.internal.execution.Bursts;
 import io.realtime.server.internal.room.Members.MemberLink;
 import io.realtime.server.internal.room.Members.MemberPhase;
@@ -18,6 +18,7 @@ import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.locks.ReentrantLock;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -30,8 +31,7 @@ import org.slf4j.LoggerFactory;
  * position ({@code REPLAYING}), and is {@code LIVE} when it has reached the top. Only live links receive batches. A
  * message published during a replay is therefore in the log that the replay reads, and the replay sends it in order.
  *
- * <p>Every field is guarded by {@link #lock} unless its comment says otherwise. No frame is sent and no application
- * code is called under the lock.
+ * <p>No frame is sent and no application code is called under the lock.
  */
 public final class RoomChannel implements LogBudget.Owner, Bursts.Flushed {
     private static final Logger LOG = LoggerFactory.getLogger(RoomChannel.class);
@@ -60,15 +60,22 @@ public final class RoomChannel implements LogBudget.Owner, Bursts.Flushed {
 
     private final LocalBroker broker;
     private final ReentrantLock lock = new ReentrantLock();
+
+    @GuardedBy("lock")
     private final RoomLog log;
     // Created for the first member, as is fanOut.
+    @GuardedBy("lock")
     private @Nullable Members members;
-    // Written under the lock; read without it.
-    private volatile @Nullable FanOut fanOut;
+
+    private volatile @Nullable FanOut fanOut; // written under lock
+
+    @GuardedBy("lock")
     private boolean dead;
     // Each message up to this offset has reached a session that it is addressed to.
+    @GuardedBy("lock")
     private long acknowledged;
     // Charged to the budget for the room and its members: by the broker and in enter. Refunded in remove and die.
+    @GuardedBy("lock")
     private long charged;
 
     /**
@@ -102,7 +109,7 @@ public final class RoomChannel implements LogBudget.Owner, Bursts.Flushed {
     @Nullable
     public Position publish(Outgoing message, Recipients to) {
         WireMessage ready = message.isEphemeral() ? message.frame() : null;
-        Audience audience = to.isTested() ? to.among(snapshot()) : to.others();
+        Audience audience = to.isTested() ? to.among(snapshot()) : to.untested();
         Position position = null;
         FanOut out;
         boolean isOver;
@@ -123,7 +130,7 @@ public final class RoomChannel implements LogBudget.Owner, Bursts.Flushed {
                 frame = ready;
             }
             if (out != null) {
-                out.add(frame, ready != null, audience, to.except());
+                out.add(frame, ready != null, audience);
             }
             isOver = dieIfUnused();
         } finally {
@@ -183,15 +190,17 @@ public final class RoomChannel implements LogBudget.Owner, Bursts.Flushed {
             requireAlive();
             MemberLink before = linkOf(session);
             if (before == null) {
-                // Stays true if enter throws.
-                isOver = true;
-                enter(session);
-                isOver = false;
+                try {
+                    enter(session);
+                } catch (RuntimeException | Error refused) {
+                    isOver = dieIfUnused();
+                    throw refused;
+                }
             }
             Members crowd = crowd();
             closeBatch();
             log.trim(broker.nanoTime());
-            MemberLink link = crowd.link(session, outlet);
+            MemberLink link = crowd.link(session, outlet, broker.currentTimeMillis());
             String lost = since == null ? null : whyLost(since, epoch, log.floor(), log.top());
             boolean recovered = since != null && lost == null;
             if (since != null && lost == null) {
@@ -216,7 +225,6 @@ public final class RoomChannel implements LogBudget.Owner, Bursts.Flushed {
             Protocol.RoomPosition at = new Protocol.RoomPosition(epoch, link.cursor, recovered, lost);
             return new LocalBroker.JoinChange(this, link, isSameConnection ? before : null, at);
         } finally {
-            isOver = isOver && dieIfUnused();
             lock.unlock();
             if (isOver) {
                 broker.forget(this);
@@ -230,6 +238,7 @@ public final class RoomChannel implements LogBudget.Owner, Bursts.Flushed {
      * top of the log. On another connection it is where the member's delivery began: its client does not know of the
      * room, or it would name a position.
      */
+    @GuardedBy("lock")
     private long owedFrom(MemberLink before, @Nullable MemberConnection outlet) {
         if (before.outlet != outlet) {
             return before.begun;
@@ -272,12 +281,14 @@ public final class RoomChannel implements LogBudget.Owner, Bursts.Flushed {
         return out != null && out.awaitDelivery(proceed);
     }
 
+    @GuardedBy("lock")
     private void enter(Subscriber session) {
         long bytes = members == null ? CROWD + MEMBER : MEMBER;
         broker.enter(name, session, bytes);
         charged += bytes;
     }
 
+    @GuardedBy("lock")
     private Members crowd() {
         Members known = members;
         if (known == null) {
@@ -288,6 +299,7 @@ public final class RoomChannel implements LogBudget.Owner, Bursts.Flushed {
         return known;
     }
 
+    @GuardedBy("lock")
     private void closeBatch() {
         FanOut out = fanOut;
         if (out != null) {
@@ -295,10 +307,12 @@ public final class RoomChannel implements LogBudget.Owner, Bursts.Flushed {
         }
     }
 
+    @GuardedBy("lock")
     private @Nullable MemberLink linkOf(Subscriber session) {
-        return members == null ? null : members.get(session);
+        return members == null ? null : members.get(session.id());
     }
 
+    @GuardedBy("lock")
     private boolean hasMembers() {
         return members != null && !members.isEmpty();
     }
@@ -348,10 +362,12 @@ public final class RoomChannel implements LogBudget.Owner, Bursts.Flushed {
      * Returns whether a session's acknowledgement covers a message: it is addressed to the session, or no other member
      * could still receive it.
      */
+    @GuardedBy("lock")
     private boolean passes(Audience audience, Subscriber session, @Nullable MemberLink link) {
-        return audience.includes(session.id(), link)
-                || (audience instanceof Audience.Only some
-                        && (members == null || members.links().stream().noneMatch(some::includes)));
+        return audience.includes(session, link)
+                || (!audience.mayIncludeNewSessions()
+                        && (members == null
+                                || members.links().stream().noneMatch(any -> audience.includes(any.session, any))));
     }
 
     /**
@@ -459,7 +475,7 @@ public final class RoomChannel implements LogBudget.Owner, Bursts.Flushed {
                         break;
                     }
                     link.cursor++;
-                    if (entry.audience().includes(link.session.id(), link)) {
+                    if (entry.audience().includes(link.session, link)) {
                         frames.add(entry.frame());
                         bytes += entry.frame().length();
                     }
@@ -480,10 +496,8 @@ public final class RoomChannel implements LogBudget.Owner, Bursts.Flushed {
         return !isOver;
     }
 
-    /**
-     * Adds why messages were refused, if the gap may hide that. Every refusal in the log has been kept by then. Guarded
-     * by lock.
-     */
+    /** Adds why messages were refused, if the gap may hide that. Every refusal in the log has been kept by then. */
+    @GuardedBy("lock")
     private void addRefusals(MemberLink link, List<WireMessage> to) {
         if (name.equals(Names.SESSION)) {
             for (Subscriber.RefusalNotice refusal : link.session.refusals(link.refusalsTold, broker.batchBytes())) {
@@ -548,10 +562,11 @@ public final class RoomChannel implements LogBudget.Owner, Bursts.Flushed {
         }
     }
 
-    public List<Session> members() {
+    /** Returns a copy of the set of the members' links. */
+    public List<MemberLink> members() {
         lock.lock();
         try {
-            return members == null ? List.of() : members.sessions();
+            return members == null ? List.of() : List.copyOf(members.links());
         } finally {
             lock.unlock();
         }
@@ -601,7 +616,7 @@ public final class RoomChannel implements LogBudget.Owner, Bursts.Flushed {
             while (taken < entries.size()) {
                 RoomLog.LogEntry entry = entries.get(forwards ? taken : entries.size() - 1 - taken);
                 int length = BinaryEnvelope.historyLength(entry.frame());
-                boolean isTaken = length <= longest && entry.audience().includes(reader.id(), link);
+                boolean isTaken = length <= longest && entry.audience().includes(reader, link);
                 if (bytes > 0 && isTaken && bytes + length > Math.min(maxBytes, longest)) {
                     break;
                 }
@@ -636,24 +651,32 @@ public final class RoomChannel implements LogBudget.Owner, Bursts.Flushed {
 
     /** Trims the log by age. */
     void sweep() {
-        upkeep(() -> log.trim(broker.nanoTime()));
+        upkeep(kept -> kept.trim(broker.nanoTime()));
     }
 
     @Override
     public void evict(long share) {
-        upkeep(() -> log.giveUp(share));
+        upkeep(kept -> kept.giveUp(share));
     }
 
     /** Ends the inbox of a session that is over: drops everything and refuses later messages. */
     public void kill() {
-        upkeep(this::die);
-    }
-
-    private void upkeep(Runnable change) {
         lock.lock();
         try {
             if (!dead) {
-                change.run();
+                die();
+            }
+        } finally {
+            lock.unlock();
+        }
+        broker.forget(this);
+    }
+
+    private void upkeep(Consumer<RoomLog> change) {
+        lock.lock();
+        try {
+            if (!dead) {
+                change.accept(log);
                 dieIfUnused();
             }
             if (!dead) {
@@ -669,6 +692,7 @@ public final class RoomChannel implements LogBudget.Owner, Bursts.Flushed {
      * Ends the room if it has neither members nor messages. If it returns true, the caller makes the broker forget the
      * room.
      */
+    @GuardedBy("lock")
     private boolean dieIfUnused() {
         if (dead || hasMembers() || log.size() > 0) {
             return false;
@@ -677,6 +701,7 @@ public final class RoomChannel implements LogBudget.Owner, Bursts.Flushed {
         return true;
     }
 
+    @GuardedBy("lock")
     private void die() {
         dead = true;
         log.retire();
@@ -698,6 +723,7 @@ public final class RoomChannel implements LogBudget.Owner, Bursts.Flushed {
         }
     }
 
+    @GuardedBy("lock")
     private void requireAlive() {
         if (dead) {
             throw new GoneException();

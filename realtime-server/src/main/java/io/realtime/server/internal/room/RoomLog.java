@@ -111,7 +111,7 @@ final class RoomLog {
         }
         int at = place(size);
         long added = ENTRY + (frame.length() + 7L) / 8 * 8;
-        if (audience != Audience.EVERYONE) {
+        if (!audience.isEveryone()) {
             added += keep(audience, at);
         }
         ring[at] = frame;

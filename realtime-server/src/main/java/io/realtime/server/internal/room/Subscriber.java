@@ -1,14 +1,25 @@
 package io.realtime.server.internal.room;
 
+import io.realtime.server.Member;
 import io.realtime.server.Session;
 import io.realtime.server.User;
 import io.realtime.spi.WireMessage;
+import java.time.Instant;
 import java.util.List;
 
 /** What a room knows of a session that is in it. */
 public interface Subscriber extends Session {
     /** Returns the id of the user, without creating a {@link User}. */
     String userId();
+
+    /**
+     * Returns what others see of the session as a member of a room.
+     *
+     * @param since when it became a member, in milliseconds of the server's clock
+     */
+    default Member member(long since) {
+        return new Member(id(), userId(), tags(), isConnected(), Instant.ofEpochMilli(since));
+    }
 
     /** Notes that the log of the session's own inbox has lost messages that the client has not received. */
     void inboxLost();

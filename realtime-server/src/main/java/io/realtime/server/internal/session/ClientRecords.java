@@ -1,5 +1,6 @@
 package io.realtime.server.internal.session;
 
+import com.google.errorprone.annotations.concurrent.GuardedBy;
 import io.realtime.server.internal.execution.Mailbox;
 import io.realtime.server.internal.limits.EvictionQueue;
 import io.realtime.spi.Scheduler;
@@ -32,9 +33,11 @@ public final class ClientRecords {
     private final Consumer<ClientRecord> onForgotten;
     private final ReentrantLock lock = new ReentrantLock();
     // Bounded by the number of sessions.
-    private final Map<Key, ClientRecord> used = new HashMap<>(); // guarded by lock
+    @GuardedBy("lock")
+    private final Map<Key, ClientRecord> used = new HashMap<>();
     // In order, the one that is unused for longest first.
-    private final Map<Key, ClientRecord> unused = new LinkedHashMap<>(); // guarded by lock
+    @GuardedBy("lock")
+    private final Map<Key, ClientRecord> unused = new LinkedHashMap<>();
     // The unused records.
     private final EvictionQueue<Key> evictions = new EvictionQueue<>(); // changed under lock
 
@@ -114,6 +117,7 @@ public final class ClientRecords {
     }
 
     /** Removes some expired records: more than become unused meanwhile, but not all, since others wait for the lock. */
+    @GuardedBy("lock")
     private void forgetOld() {
         Iterator<ClientRecord> oldest = unused.values().iterator();
         for (int i = 0; i < MOST_FORGOTTEN && oldest.hasNext(); i++) {
@@ -166,15 +170,19 @@ public final class ClientRecords {
         private final Mailbox mailbox;
         // The mailbox uses it too.
         private final ReentrantLock lock = new ReentrantLock();
-        private long received; // guarded by lock
+
+        @GuardedBy("lock")
+        private long received;
         // Written in the mailbox.
         private volatile long processed;
         // The number of the client's newest connection.
-        private long newest; // guarded by lock
+        @GuardedBy("lock")
+        private long newest;
         // The client's current session.
         private volatile @Nullable ServerSession session; // written under lock
-        private int uses; // guarded by the table's lock
-        private long unusedSince; // guarded by the table's lock
+        // Guarded by the table's lock, as is unusedSince.
+        private int uses;
+        private long unusedSince;
 
         private ClientRecord(@Nullable Key key, String user, BiFunction<String, ReentrantLock, Mailbox> mailboxes) {
             this.key = key;

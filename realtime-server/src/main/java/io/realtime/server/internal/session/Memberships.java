@@ -1,5 +1,6 @@
 package io.realtime.server.internal.session;
 
+import com.google.errorprone.annotations.concurrent.GuardedBy;
 import io.realtime.ErrorCode;
 import io.realtime.Position;
 import io.realtime.RealtimeException;
@@ -28,7 +29,7 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The rooms that one session is in, its inboxes included. It joins and leaves them, links them to a new connection, and
- * announces each change. Guarded by the session's lock: methods take it, unless they say that the caller holds it.
+ * announces each change. Guarded by the session's lock: methods take it, unless they assert that the caller holds it.
  */
 public final class Memberships {
     /** The bytes of {@code $welcome} that may describe the application's rooms. */
@@ -45,17 +46,22 @@ public final class Memberships {
     // By wire name. Immutable with at most one entry, else concurrent.
     private volatile Map<String, RoomChannel> rooms = Map.of(); // written under lock
     // At the end of the session: the rooms that it has not left yet.
-    private List<RoomChannel> leaving = List.of(); // guarded by lock
+    @GuardedBy("lock")
+    private List<RoomChannel> leaving = List.of();
     // Rooms that the application has put the session in.
-    private Set<String> placed = Set.of(); // guarded by lock
+    @GuardedBy("lock")
+    private Set<String> placed = Set.of();
     // The rooms that the session was in at its end.
     private volatile Set<String> lastRooms = Set.of(); // written once, under lock
     // Rooms that the connection was not told of yet.
-    private Set<String> unlinked = Set.of(); // guarded by lock
+    @GuardedBy("lock")
+    private Set<String> unlinked = Set.of();
     // Rooms that a request of an older connection may not join.
-    private Set<String> turnedOut = Set.of(); // guarded by lock
+    @GuardedBy("lock")
+    private Set<String> turnedOut = Set.of();
     // How many rooms $rejoin may still name, in addition to the unlinked ones.
-    private long rejoins; // guarded by lock
+    @GuardedBy("lock")
+    private long rejoins;
 
     /** @param lock the session's */
     Memberships(
@@ -89,11 +95,13 @@ public final class Memberships {
 
     /** Notes that the session is over. The caller holds the lock. */
     void end() {
+        assert lock.isHeldByCurrentThread();
         lastRooms = now();
     }
 
     /** Returns what each room is handing over to the session now. The caller holds the lock. */
     List<LocalBroker.Change> deliveries() {
+        assert lock.isHeldByCurrentThread();
         return rooms.values().stream().map(room -> room.delivery(session)).toList();
     }
 
@@ -106,7 +114,9 @@ public final class Memberships {
      * Empties the table of rooms. Returns those that the session must still be taken out of, until {@link #left}. The
      * caller holds the lock.
      */
+    @SuppressWarnings("GuardedBy")
     List<RoomChannel> leaveAll() {
+        assert lock.isHeldByCurrentThread();
         if (!rooms.isEmpty()) {
             leaving = List.copyOf(rooms.values());
             rooms = Map.of();
@@ -115,7 +125,9 @@ public final class Memberships {
     }
 
     /** Notes that the session was taken out of all rooms. The caller holds the lock. */
+    @SuppressWarnings("GuardedBy")
     void left() {
+        assert lock.isHeldByCurrentThread();
         leaving = List.of();
     }
 
@@ -154,7 +166,9 @@ public final class Memberships {
      *
      * @param idle gets the rooms that deliver nothing to the connection
      */
+    @SuppressWarnings("GuardedBy")
     Attached attach(ServerSession.ResumeRequest claim, List<RoomChannel> idle) {
+        assert lock.isHeldByCurrentThread();
         List<LocalBroker.JoinChange> links = new ArrayList<>();
         boolean isFirst = !rooms.containsKey(Names.ALL);
         Map<String, Protocol.RoomPosition> states = new LinkedHashMap<>();
@@ -256,11 +270,12 @@ public final class Memberships {
             if (session.isOver()) {
                 return;
             }
-            wishes.forEach((name, wish) -> {
-                Protocol.Join own = wish == null ? new Protocol.Join(null, null) : wish;
+            for (Map.Entry<String, Protocol.@Nullable Join> wish : wishes.entrySet()) {
+                String name = wish.getKey();
+                Protocol.Join own = wish.getValue() == null ? new Protocol.Join(null, null) : wish.getValue();
                 boolean isAllowed = allowed.contains(name) || rooms.containsKey(name);
                 decisions.add(excess.contains(name) ? tooMany(asker, name) : decide(asker, name, own, isAllowed));
-            });
+            }
             if (session.connection() != asker) {
                 return;
             }
@@ -275,7 +290,9 @@ public final class Memberships {
             });
             if (isLast) {
                 rejoins = 0;
-                new ArrayList<>(unlinked).forEach(this::begin);
+                for (String name : new ArrayList<>(unlinked)) {
+                    begin(name);
+                }
             }
         } finally {
             lock.unlock();
@@ -283,7 +300,8 @@ public final class Memberships {
         announcements.send();
     }
 
-    /** Begins the delivery of a room that the connection was not told of. The caller holds the lock. */
+    /** Begins the delivery of a room that the connection was not told of. */
+    @GuardedBy("lock")
     private void begin(String name) {
         try {
             announceJoined(link(session.connection(), name, null, 0), null);
@@ -351,7 +369,8 @@ public final class Memberships {
         }
     }
 
-    /** Decides about a request to join, and carries it out. The caller holds the lock. */
+    /** Decides about a request to join, and carries it out. */
+    @GuardedBy("lock")
     private Decision decide(SessionConnection asker, String name, Protocol.Join wish, boolean isAllowed) {
         boolean isIn = rooms.containsKey(name);
         boolean isCurrent = session.connection() == asker;
@@ -383,7 +402,8 @@ public final class Memberships {
         }
     }
 
-    /** Refuses a room of {@code $rejoin} that is one too many. The caller holds the lock. */
+    /** Refuses a room of {@code $rejoin} that is one too many. */
+    @GuardedBy("lock")
     private Decision tooMany(SessionConnection asker, String name) {
         String why = "$rejoin names more rooms than a session may be in";
         return refusal(name, ErrorCode.OVERLOADED, why, session.connection() == asker ? exit(name) : null);
@@ -393,7 +413,8 @@ public final class Memberships {
         return new Decision(name, null, ErrorData.of(code, why, false), left);
     }
 
-    /** Returns how many of the application's rooms the session is in. The caller holds the lock. */
+    /** Returns how many of the application's rooms the session is in. */
+    @GuardedBy("lock")
     private int countRooms() {
         int count = rooms.size();
         for (String inbox : List.of(Names.SESSION, Names.USER, Names.ALL)) {
@@ -418,6 +439,7 @@ public final class Memberships {
         announcements.send();
     }
 
+    @GuardedBy("lock")
     private LocalBroker.JoinChange link(
             @Nullable SessionConnection to, String name, @Nullable Position since, int history) {
         LocalBroker.JoinChange joined = context.broker().link(name, name, session, to, since, history);
@@ -426,6 +448,7 @@ public final class Memberships {
         return joined;
     }
 
+    @GuardedBy("lock")
     private void put(RoomChannel room) {
         if (rooms.isEmpty()) {
             rooms = Map.of(room.name, room);
@@ -434,6 +457,7 @@ public final class Memberships {
         }
     }
 
+    @GuardedBy("lock")
     private Map<String, RoomChannel> manyRooms() {
         if (!(rooms instanceof ConcurrentHashMap)) {
             rooms = new ConcurrentHashMap<>(rooms);
@@ -453,7 +477,8 @@ public final class Memberships {
         }
     }
 
-    /** Takes the session out of a room. Returns null when the session was not in it. The caller holds the lock. */
+    /** Takes the session out of a room. Returns null when the session was not in it. */
+    @GuardedBy("lock")
     private LocalBroker.@Nullable LeaveChange exit(String name) {
         RoomChannel room = rooms.containsKey(name) ? manyRooms().remove(name) : null;
         if (!placed.isEmpty()) {
@@ -466,16 +491,15 @@ public final class Memberships {
         return null;
     }
 
+    @GuardedBy("lock")
     private void noLongerUnlinked(String name) {
         if (!unlinked.isEmpty()) {
             unlinked.remove(name);
         }
     }
 
-    /**
-     * Returns the application's rooms that the session is in, those of {@code first} before the others. The caller
-     * holds the lock.
-     */
+    /** Returns the application's rooms that the session is in, those of {@code first} before the others. */
+    @GuardedBy("lock")
     private Set<String> named(Set<String> first) {
         Set<String> names = new LinkedHashSet<>(first);
         names.retainAll(rooms.keySet());
@@ -496,6 +520,7 @@ public final class Memberships {
         };
     }
 
+    @GuardedBy("lock")
     private Protocol.RoomPosition relink(String name, @Nullable Position since, List<LocalBroker.JoinChange> links) {
         // Only a managed client can say what it has seen. So what the user's devices have not seen waits for one.
         int history = session.isManaged() && name.equals(Names.USER) ? RoomChannel.UNREAD : 0;
@@ -572,7 +597,8 @@ public final class Memberships {
         return RoomChannel.emptyPage(begin, query);
     }
 
-    /** Adds an announcement. Without a connection it does nothing: the next welcome tells all. The caller holds the lock. */
+    /** Adds an announcement. Without a connection it does nothing: the next welcome tells all. */
+    @GuardedBy("lock")
     private void announce(List<? extends LocalBroker.Change> before, Consumer<SessionConnection> what) {
         SessionConnection to = session.connection();
         if (to != null) {
@@ -580,6 +606,7 @@ public final class Memberships {
         }
     }
 
+    @GuardedBy("lock")
     private void announceJoined(LocalBroker.JoinChange joined, @Nullable String ref) {
         SessionConnection to = session.connection();
         if (to != null) {

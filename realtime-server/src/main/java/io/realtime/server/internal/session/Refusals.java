@@ -1,5 +1,6 @@
 package io.realtime.server.internal.session;
 
+import com.google.errorprone.annotations.concurrent.GuardedBy;
 import io.realtime.internal.wire.ErrorData;
 import io.realtime.server.internal.limits.EvictionQueue;
 import java.util.ArrayDeque;
@@ -25,7 +26,9 @@ public final class Refusals {
     private final int mostOfOne;
     private final ReentrantLock lock = new ReentrantLock();
     // Of each client the oldest first.
-    private final Map<ClientRecords.ClientRecord, Deque<Refusal>> kept = new HashMap<>(); // guarded by lock
+    @GuardedBy("lock")
+    private final Map<ClientRecords.ClientRecord, Deque<Refusal>> kept = new HashMap<>();
+
     private final EvictionQueue<Refusal> evictions = new EvictionQueue<>(); // changed under lock
 
     /** @param mostOfOne how many are kept for one client */
@@ -69,7 +72,8 @@ public final class Refusals {
         }
     }
 
-    private void forget(Refusal refusal) { // guarded by lock
+    @GuardedBy("lock")
+    private void forget(Refusal refusal) {
         evictions.remove(refusal.user, refusal);
         kept.computeIfPresent(refusal.client, (key, own) -> {
             own.remove(refusal);

@@ -1,5 +1,6 @@
 package io.realtime.server.internal.session;
 
+import com.google.errorprone.annotations.concurrent.GuardedBy;
 import io.realtime.CloseReason;
 import io.realtime.internal.Steps;
 import io.realtime.internal.wire.Outgoing;
@@ -27,12 +28,17 @@ final class RoomAnnouncements {
     private final Object session;
     private final ReentrantLock lock;
     // The connection that is told. It stays until the close that ends the session.
-    private @Nullable SessionConnection receiver; // guarded by lock
+    @GuardedBy("lock")
+    private @Nullable SessionConnection receiver;
     // The connection may be told.
-    private boolean isWelcomed; // guarded by lock
+    @GuardedBy("lock")
+    private boolean isWelcomed;
     // The connection that a thread is telling now.
-    private @Nullable SessionConnection sending; // guarded by lock
-    private @Nullable Deque<Announcement> waiting; // guarded by lock
+    @GuardedBy("lock")
+    private @Nullable SessionConnection sending;
+
+    @GuardedBy("lock")
+    private @Nullable Deque<Announcement> waiting;
 
     /**
      * @param session named in the log
@@ -60,30 +66,41 @@ final class RoomAnnouncements {
         }
     }
 
-    /** Begins anew with a connection; null for none. Nothing is sent before its {@link #welcomed}. Guarded by lock. */
+    /**
+     * Begins anew with a connection; null for none. Nothing is sent before its {@link #welcomed}. The caller holds the
+     * lock.
+     */
+    @SuppressWarnings("GuardedBy")
     void attach(@Nullable SessionConnection connection) {
+        assert lock.isHeldByCurrentThread();
         receiver = connection;
         isWelcomed = false;
         sending = null;
         waiting = null;
     }
 
-    /** Notes that the connection was sent its welcome. Guarded by lock. */
+    /** Notes that the connection was sent its welcome. The caller holds the lock. */
+    @SuppressWarnings("GuardedBy")
     void welcomed() {
+        assert lock.isHeldByCurrentThread();
         isWelcomed = true;
     }
 
-    /** Returns whether the connection was sent its welcome. Guarded by lock. */
+    /** Returns whether the connection was sent its welcome. The caller holds the lock. */
+    @SuppressWarnings("GuardedBy")
     boolean isWelcomed() {
+        assert lock.isHeldByCurrentThread();
         return isWelcomed;
     }
 
     /**
-     * Adds an announcement for this connection. Guarded by lock.
+     * Adds an announcement for this connection. The caller holds the lock.
      *
      * @param before changes whose remaining messages the session gets first
      */
+    @SuppressWarnings("GuardedBy")
     void add(SessionConnection to, List<? extends LocalBroker.Change> before, Consumer<SessionConnection> what) {
+        assert lock.isHeldByCurrentThread();
         if (waiting == null) {
             waiting = new ArrayDeque<>();
         }
@@ -99,7 +116,7 @@ final class RoomAnnouncements {
 
     /**
      * Announces a join, in the reply to {@code ref} or, when that is null, in {@code $joined}. The delivery begins after
-     * it. Guarded by lock.
+     * it. The caller holds the lock.
      */
     void addJoined(SessionConnection to, LocalBroker.JoinChange joined, @Nullable String ref) {
         add(to, List.of(joined), connection -> {
@@ -118,7 +135,7 @@ final class RoomAnnouncements {
         });
     }
 
-    /** Announces a leave, in {@code $left}. Guarded by lock. */
+    /** Announces a leave, in {@code $left}. The caller holds the lock. */
     void addLeft(SessionConnection to, LocalBroker.LeaveChange left) {
         add(to, List.of(left), connection -> {
             RoomChannel room = left.room();

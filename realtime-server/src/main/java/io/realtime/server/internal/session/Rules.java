@@ -1,5 +1,6 @@
 package io.realtime.server.internal.session;
 
+import com.google.errorprone.annotations.concurrent.GuardedBy;
 import io.realtime.Event;
 import io.realtime.internal.Steps;
 import io.realtime.internal.wire.Names;
@@ -60,7 +61,7 @@ public final class Rules {
         JoinRule.Async rule = joinRule;
         return rule == null || rooms.isEmpty()
                 ? CompletableFuture.completedFuture(Set.copyOf(rooms))
-                : new Question(session, rule, rooms).ask();
+                : new RoomsCheck(session, rule, rooms).ask();
     }
 
     /** Returns whether {@link #maySendLater} must be asked instead of {@link #maySend}. */
@@ -122,20 +123,27 @@ public final class Rules {
     }
 
     /** The rooms of one request, which a few workers ask the rule about. */
-    private final class Question {
+    private final class RoomsCheck {
         private final ServerSession session;
         private final JoinRule.Async rule;
         private final CompletableFuture<Set<String>> result = new CompletableFuture<>();
-        // Guards the fields that follow.
+        private final int most;
         private final ReentrantLock lock = new ReentrantLock();
+
+        @GuardedBy("lock")
         private final Queue<String> unasked;
+
         // Rooms that are forbidden or not answered yet.
+        @GuardedBy("lock")
         private final Set<String> forbidden;
+
+        @GuardedBy("lock")
         private int unanswered;
 
-        Question(ServerSession session, JoinRule.Async rule, Collection<String> rooms) {
+        RoomsCheck(ServerSession session, JoinRule.Async rule, Collection<String> rooms) {
             this.session = session;
             this.rule = rule;
+            this.most = Math.min(AT_ONCE, rooms.size());
             this.unasked = new ArrayDeque<>(rooms);
             this.forbidden = new HashSet<>(rooms);
             this.unanswered = rooms.size();
@@ -144,7 +152,7 @@ public final class Rules {
         CompletableFuture<Set<String>> ask() {
             within(result, this::late);
             List<Pool.Ticket> workers = new ArrayList<>();
-            for (int count = Math.min(AT_ONCE, unanswered); count > 0; count--) {
+            for (int count = most; count > 0; count--) {
                 workers.add(threads.execute(session.userId(), this::work));
             }
             // Rules may hold the threads for longer than the request lasts.

@@ -6,8 +6,8 @@ import io.realtime.Request;
 import io.realtime.StreamListener;
 import io.realtime.StreamRequest;
 import io.realtime.Subscription;
-import io.realtime.internal.calls.Questions;
-import io.realtime.internal.calls.Questions.Question;
+import io.realtime.internal.calls.OpenRequests;
+import io.realtime.internal.calls.OpenRequests.AnswerHandler;
 import io.realtime.internal.calls.RequestCall;
 import io.realtime.internal.calls.Sources;
 import io.realtime.internal.calls.StreamCall;
@@ -30,7 +30,7 @@ import org.jspecify.annotations.Nullable;
 public final class ServerCalls {
     private final SessionContext context;
     private final ServerSession session;
-    private final Questions questions;
+    private final OpenRequests requests;
     private final Sources sources;
     private final AnswerLimit.Count answers;
     // The mailbox's thread, while it hands a frame to a stream.
@@ -39,7 +39,7 @@ public final class ServerCalls {
     ServerCalls(SessionContext context, ServerSession session) {
         this.context = context;
         this.session = session;
-        this.questions = new Questions(session.id() + "-");
+        this.requests = new OpenRequests(session.id() + "-");
         this.sources = new Sources(context.limits().streamsPerSession());
         this.answers = context.lateAnswers().of(session.userId());
     }
@@ -51,7 +51,7 @@ public final class ServerCalls {
             return CompletableFuture.failedFuture(gone());
         }
         CompletableFuture<R> result = new CompletableFuture<>();
-        String ref = questions.newRef();
+        String ref = requests.newRef();
         RequestCall<R> call = new RequestCall<>(result, context.payloads().of(request.replyType()), this::execute);
         ask(
                 ref,
@@ -59,12 +59,12 @@ public final class ServerCalls {
                 Outgoing.of(request.name())
                         .ref(ref)
                         .data(data, context.payloads().of(request.type())));
-        call.within(timeout, context.scheduler(), questions, ref);
+        call.within(timeout, context.scheduler(), requests, ref);
         return result;
     }
 
     <Q, T> Subscription stream(StreamRequest<Q, T> request, Q data, StreamListener<? super T> listener) {
-        String ref = questions.newRef();
+        String ref = requests.newRef();
         StreamCall<T> call = new StreamCall<>(
                 listener,
                 context.payloads().of(request.itemType()),
@@ -72,7 +72,7 @@ public final class ServerCalls {
                 upTo -> session.tell(Outgoing.of(Protocol.CREDIT)
                         .data(new Protocol.Credit(null, Map.of(ref, upTo)), Protocol.Credit.class)),
                 () -> {
-                    questions.close(ref);
+                    requests.close(ref);
                     session.tell(Outgoing.of(Protocol.CANCEL).ref(ref));
                 },
                 failure -> context.report(session, "a stream's listener failed", failure));
@@ -104,10 +104,10 @@ public final class ServerCalls {
         }
     }
 
-    private void ask(String ref, Question question, Outgoing frame) {
-        if (!questions.open(ref, question)) {
-            String why = Questions.MOST + " requests to this session are open";
-            question.failed(new RealtimeException(ErrorCode.OVERLOADED, why, true, null));
+    private void ask(String ref, AnswerHandler request, Outgoing frame) {
+        if (!requests.open(ref, request)) {
+            String why = OpenRequests.MOST + " requests to this session are open";
+            request.failed(new RealtimeException(ErrorCode.OVERLOADED, why, true, null));
             return;
         }
         boolean isAsked = false;
@@ -117,11 +117,11 @@ public final class ServerCalls {
         } finally {
             if (!isAsked) {
                 // For example the request is too big. The caller gets the exception.
-                questions.close(ref);
+                requests.close(ref);
             }
         }
         if (session.hasEnded()) {
-            questions.fail(ref, gone());
+            requests.fail(ref, gone());
         }
     }
 
@@ -138,7 +138,7 @@ public final class ServerCalls {
      */
     public void answeredAtOnce(Envelope frame) {
         boolean isAnswer = frame.type().equals(Protocol.REPLY) || frame.type().equals(Protocol.ERROR);
-        if (isAnswer && frame.ref() != null && questions.get(frame.ref()) instanceof RequestCall) {
+        if (isAnswer && frame.ref() != null && requests.get(frame.ref()) instanceof RequestCall) {
             take(frame);
         }
     }
@@ -155,10 +155,10 @@ public final class ServerCalls {
 
     private void take(Envelope frame) {
         switch (frame.type()) {
-            case Protocol.REPLY -> questions.reply(frame);
-            case Protocol.NEXT -> questions.item(frame);
-            case Protocol.END -> questions.end(frame);
-            default -> questions.fail(frame.ref(), frame.error().exception());
+            case Protocol.REPLY -> requests.reply(frame);
+            case Protocol.NEXT -> requests.item(frame);
+            case Protocol.END -> requests.end(frame);
+            default -> requests.fail(frame.ref(), frame.error().exception());
         }
     }
 
@@ -205,7 +205,7 @@ public final class ServerCalls {
 
     /** Handles credit of the client. Returns false when it grants no more than before. Called on an I/O thread. */
     boolean grant(Map<String, Long> streams) {
-        return sources.grant(streams);
+        return sources.granted(streams);
     }
 
     /** Cancels a stream, for the client. Called on any thread. */
@@ -215,7 +215,7 @@ public final class ServerCalls {
 
     /** Fails a request that the client was not sent, for this reason. */
     public void fail(String ref, RealtimeException why) {
-        questions.fail(ref, why);
+        requests.fail(ref, why);
     }
 
     /** Notes that there may be room for items again. */
@@ -228,8 +228,8 @@ public final class ServerCalls {
         sources.cancelAll();
         RealtimeException why = new RealtimeException(
                 ErrorCode.CONNECTION_LOST, "some of what was sent to the client is lost", true, null);
-        questions.forEach((ref, question) -> {
-            if (questions.fail(ref, why) && question instanceof StreamCall) {
+        requests.forEach((ref, request) -> {
+            if (requests.fail(ref, why) && request instanceof StreamCall) {
                 // The request may have arrived, or may arrive yet.
                 session.tell(Outgoing.of(Protocol.CANCEL).ref(ref));
             }
@@ -240,7 +240,7 @@ public final class ServerCalls {
     void over() {
         answers.over();
         sources.cancelAll();
-        questions.failAll(gone());
+        requests.failAll(gone());
     }
 
     /** The receiver of a stream's items, which sends them to the client. */

@@ -4,12 +4,18 @@ import io.realtime.Event;
 import io.realtime.Position;
 import io.realtime.internal.wire.Names;
 import io.realtime.internal.wire.Outgoing;
+import io.realtime.server.Member;
+import io.realtime.server.MemberCount;
 import io.realtime.server.Room;
 import io.realtime.server.Session;
+import io.realtime.server.internal.limits.Tags;
+import io.realtime.server.internal.room.Members.MemberLink;
 import io.realtime.server.internal.room.Recipients;
 import io.realtime.server.internal.room.RoomChannel;
+import java.util.Collection;
 import java.util.List;
 import java.util.concurrent.Callable;
+import java.util.concurrent.CompletableFuture;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
@@ -19,27 +25,28 @@ final class ServerRoom implements Room {
     // The room's key in the broker, or the user's id.
     private final String key;
     private final String name;
-    private final @Nullable ServerSession sender;
+    // The id of the user whom messages are from; null for the server.
+    private final @Nullable String from;
     private final Recipients to;
 
-    private ServerRoom(SessionContext context, String key, String name, @Nullable ServerSession sender, Recipients to) {
+    private ServerRoom(SessionContext context, String key, String name, @Nullable String from, Recipients to) {
         this.context = context;
         this.key = key;
         this.name = name;
-        this.sender = sender;
+        this.from = from;
         this.to = to;
     }
 
-    static ServerRoom named(SessionContext context, String name, @Nullable ServerSession sender) {
-        return new ServerRoom(context, Names.requireRoom(name), name, sender, Recipients.EVERYONE);
+    static ServerRoom named(SessionContext context, String name, @Nullable String from) {
+        return new ServerRoom(context, Names.requireRoom(name), name, from, Recipients.EVERYONE);
     }
 
-    static ServerRoom inbox(SessionContext context, String user, @Nullable ServerSession sender) {
-        return new ServerRoom(context, user, Names.USER, sender, Recipients.EVERYONE);
+    static ServerRoom inbox(SessionContext context, String user) {
+        return new ServerRoom(context, user, Names.USER, null, Recipients.EVERYONE);
     }
 
-    static ServerRoom everyone(SessionContext context, @Nullable ServerSession sender) {
-        return new ServerRoom(context, Names.ALL, Names.ALL, sender, Recipients.EVERYONE);
+    static ServerRoom everyone(SessionContext context) {
+        return new ServerRoom(context, Names.ALL, Names.ALL, null, Recipients.EVERYONE);
     }
 
     @Override
@@ -48,26 +55,47 @@ final class ServerRoom implements Room {
     }
 
     @Override
-    public Room except(Session... sessions) {
-        return new ServerRoom(context, key, name, sender, to.except(sessions));
+    public Room from(Session session) {
+        return new ServerRoom(context, key, name, session.user().id(), to);
+    }
+
+    @Override
+    public Room except(Collection<String> sessionIds) {
+        return to(to.except(sessionIds));
+    }
+
+    @Override
+    public Room only(Collection<String> sessionIds) {
+        return to(to.only(sessionIds));
+    }
+
+    @Override
+    public Room having(String tag, String value) {
+        Tags.require(tag, value);
+        return to(to.having(tag, value));
     }
 
     @Override
     public Room filter(Predicate<? super Session> test) {
-        return new ServerRoom(context, key, name, sender, to.filter(test));
+        return to(to.filter(test));
+    }
+
+    private Room to(Recipients fewer) {
+        return new ServerRoom(context, key, name, from, fewer);
     }
 
     @Override
-    public <T> @Nullable Position send(Event<T> event, T data) {
+    public <T> CompletableFuture<@Nullable Position> send(Event<T> event, T data) {
         context.state().requireOpen();
         Outgoing message = event.isEphemeral() ? Outgoing.ephemeral(event.name()) : Outgoing.of(event.name());
         message.room(name)
-                .from(sender == null ? null : sender.user().id())
+                .from(from)
                 .ts(context.scheduler().currentTimeMillis())
                 .data(data, context.payloads().of(event.type()));
-        return isInbox()
+        Position position = isInbox()
                 ? context.broker().publish(() -> context.inboxes().awake(key), message, to)
                 : context.broker().publish(key, name, message, to);
+        return CompletableFuture.completedFuture(position);
     }
 
     private boolean isInbox() {
@@ -80,21 +108,32 @@ final class ServerRoom implements Room {
     }
 
     @Override
-    public List<Session> members() {
-        if (isInbox()) {
-            return List.copyOf(context.inboxes().sessions(key));
-        }
-        RoomChannel room = context.broker().find(key);
-        return room == null ? List.of() : room.members();
+    public CompletableFuture<List<Member>> members() {
+        List<Member> members = isInbox()
+                ? context.inboxes().sessions(key).stream()
+                        .map(session -> session.member(session.since()))
+                        .toList()
+                : links().stream().map(link -> link.session.member(link.since)).toList();
+        return CompletableFuture.completedFuture(members);
     }
 
     @Override
-    public int size() {
-        if (isInbox()) {
-            return context.inboxes().size(key);
-        }
+    public List<Session> localMembers() {
+        return isInbox()
+                ? List.copyOf(context.inboxes().sessions(key))
+                : links().stream().<Session>map(link -> link.session).toList();
+    }
+
+    @Override
+    public CompletableFuture<MemberCount> count() {
+        List<Session> members = localMembers();
+        int online = (int) members.stream().filter(Session::isConnected).count();
+        return CompletableFuture.completedFuture(new MemberCount(online, members.size()));
+    }
+
+    private List<MemberLink> links() {
         RoomChannel room = context.broker().find(key);
-        return room == null ? 0 : room.size();
+        return room == null ? List.of() : room.members();
     }
 
     @Override

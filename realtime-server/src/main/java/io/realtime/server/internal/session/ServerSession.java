@@ -1,5 +1,6 @@
 package io.realtime.server.internal.session;
 
+import com.google.errorprone.annotations.concurrent.GuardedBy;
 import io.realtime.CloseReason;
 import io.realtime.ErrorCode;
 import io.realtime.Event;
@@ -23,6 +24,7 @@ import io.realtime.server.Session;
 import io.realtime.server.SessionListener;
 import io.realtime.server.User;
 import io.realtime.server.internal.execution.Mailbox;
+import io.realtime.server.internal.limits.Tags;
 import io.realtime.server.internal.limits.TokenBucket;
 import io.realtime.server.internal.room.Recipients;
 import io.realtime.server.internal.room.RoomChannel;
@@ -78,16 +80,25 @@ public final class ServerSession implements Subscriber {
     private final Mailbox mailbox;
     private final SessionRate rate;
     private final ClientRecords.@Nullable ClientRecord record;
+    private final long since;
 
     // An idle session does not need all of these. They are created on first use, since a server has many sessions.
     private final ReentrantLock lock = new ReentrantLock();
     // Changes only before the session is in the tables.
     private long number;
-    private @Nullable TokenBucket resumptions; // guarded by lock
-    private @Nullable Map<String, Object> attributes; // guarded by lock
+
+    @GuardedBy("lock")
+    private @Nullable TokenBucket resumptions;
+
+    @GuardedBy("lock")
+    private @Nullable Map<String, Object> attributes;
+
+    // Immutable; written under lock.
+    private volatile Map<String, String> tags;
+
     private final Memberships memberships;
     private final RoomAnnouncements announcements;
-    private final SessionProgress progress;
+    private final SessionAcks progress;
     private volatile @Nullable ServerCalls calls; // written once, under lock
     private volatile @Nullable SessionConnection peer; // written under lock
     private volatile Handshake handshake; // written under lock
@@ -95,20 +106,28 @@ public final class ServerSession implements Subscriber {
     // The reason that was decided first.
     private volatile @Nullable CloseReason ended; // written under lock
     // Completes when the connection that ends with the session is closed.
-    private CompletableFuture<Void> lastClose = NO_CLOSE; // guarded by lock
+    @GuardedBy("lock")
+    private CompletableFuture<Void> lastClose = NO_CLOSE;
     // The session was disconnected, perhaps after it had ended.
     private volatile boolean isKicked; // written under lock
     // The listener is told of the session.
-    private boolean isAnnounced; // guarded by lock
+    @GuardedBy("lock")
+    private boolean isAnnounced;
     // The session is no longer in the server's tables.
-    private boolean isForgotten; // guarded by lock
+    @GuardedBy("lock")
+    private boolean isForgotten;
     // The session counts against limits.sessions.
-    private boolean hasPlace; // guarded by lock
-    private Scheduler.Cancellable expiry = () -> {}; // guarded by lock
+    @GuardedBy("lock")
+    private boolean hasPlace;
+
+    @GuardedBy("lock")
+    private Scheduler.Cancellable expiry = () -> {};
     // How many connections were lost. Distinguishes the newest expiry from one that comes too late.
-    private int losses; // guarded by lock
+    @GuardedBy("lock")
+    private int losses;
     // Failures that the listener was not called with yet.
-    private int unheard; // guarded by lock
+    @GuardedBy("lock")
+    private int unheard;
 
     /**
      * The states of a session's life, which passes through them in this order only. What the listener is told goes into
@@ -166,11 +185,13 @@ public final class ServerSession implements Subscriber {
         this.announcements = new RoomAnnouncements(context, this, lock);
         this.memberships = new Memberships(
                 context, this, lock, announcements, table.rules().hasJoinRule());
-        this.progress = new SessionProgress(context, this, lock);
+        this.progress = new SessionAcks(context, this, lock);
         this.rate = new SessionRate(context, userId);
         this.managed = managed;
         this.record = record;
         this.handshake = handshake;
+        this.since = context.scheduler().currentTimeMillis();
+        this.tags = authentication.tags();
         if (!authentication.attributes().isEmpty()) {
             this.attributes = new ConcurrentHashMap<>(authentication.attributes());
         }
@@ -218,6 +239,31 @@ public final class ServerSession implements Subscriber {
     }
 
     @Override
+    public Map<String, String> tags() {
+        return tags;
+    }
+
+    @Override
+    public void tag(String name, String value) {
+        lock.lock();
+        try {
+            tags = Tags.with(tags, name, value);
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    @Override
+    public void untag(String name) {
+        lock.lock();
+        try {
+            tags = Tags.without(tags, name);
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    @Override
     public Set<String> rooms() {
         return memberships.names();
     }
@@ -232,17 +278,7 @@ public final class ServerSession implements Subscriber {
         if (!isIn(name) || name.startsWith("@")) {
             throw new RealtimeException(ErrorCode.FORBIDDEN, "not a member of room '" + Names.abbreviate(name) + "'");
         }
-        return ServerRoom.named(context, name, this);
-    }
-
-    @Override
-    public Room inboxOf(String userId) {
-        return ServerRoom.inbox(context, userId, this);
-    }
-
-    @Override
-    public Room everyone() {
-        return ServerRoom.everyone(context, this);
+        return ServerRoom.named(context, name, userId);
     }
 
     @Override
@@ -261,9 +297,15 @@ public final class ServerSession implements Subscriber {
     }
 
     @Override
-    public <T> void send(Event<T> event, T data) {
+    public <T> CompletableFuture<@Nullable Position> send(Event<T> event, T data) {
+        return CompletableFuture.completedFuture(publish(event, data));
+    }
+
+    /** Sends a message of the application. Returns its position; null when it is in no log. */
+    @Nullable
+    <T> Position publish(Event<T> event, T data) {
         Outgoing message = event.isEphemeral() ? Outgoing.ephemeral(event.name()) : Outgoing.of(event.name());
-        toInbox(message.room(Names.SESSION)
+        return toInbox(message.room(Names.SESSION)
                 .ts(context.scheduler().currentTimeMillis())
                 .data(data, context.payloads().of(event.type())));
     }
@@ -286,10 +328,10 @@ public final class ServerSession implements Subscriber {
     @Override
     public void disconnect(String text) {
         CloseReason kicked = new CloseReason(CloseReason.KICKED, text);
-        context.admissions().bar(Admissions.Key.session(id), kicked);
+        context.admissions().bar(LoginBars.Key.session(id), kicked);
         String client = record == null ? null : record.client();
         if (client != null) {
-            context.admissions().bar(Admissions.Key.client(userId, client), kicked);
+            context.admissions().bar(LoginBars.Key.client(userId, client), kicked);
         }
         end(kicked, EndReason.AT_ONCE);
         ServerSession newest = record == null ? null : record.session();
@@ -329,6 +371,11 @@ public final class ServerSession implements Subscriber {
     public boolean isSecret(String claimed) {
         return MessageDigest.isEqual(
                 secret().getBytes(StandardCharsets.UTF_8), claimed.getBytes(StandardCharsets.UTF_8));
+    }
+
+    /** Returns when the session began, in milliseconds of the server's clock. */
+    long since() {
+        return since;
     }
 
     /** Returns the rooms that the session is in. */
@@ -458,7 +505,9 @@ public final class ServerSession implements Subscriber {
     }
 
     /** Releases the session's place, if it has one. The caller holds the lock. */
+    @SuppressWarnings("GuardedBy")
     public void leavePlace(Semaphore places) {
+        assert lock.isHeldByCurrentThread();
         if (hasPlace) {
             places.release();
         }
@@ -485,6 +534,7 @@ public final class ServerSession implements Subscriber {
      * Puts a call of the listener into the mailbox, so that the order of calls is the order of what happened. The
      * caller holds the lock, and wakes the mailbox afterwards.
      */
+    @GuardedBy("lock")
     private void inform(Consumer<SessionListener> what) {
         if (isAnnounced) {
             mailbox.enqueue(() -> what.accept(context.listener()));
@@ -646,10 +696,10 @@ public final class ServerSession implements Subscriber {
      * Makes the close the last thing that the connection is told. Before it come what rooms are handing over, and an
      * acknowledgement of all messages that were handled until now. The answers to these are in the inbox, and are
      * handed over first. What a handler finishes later is not acknowledged, since its answer may not reach the client.
-     * The caller holds the lock.
      *
      * @return begins the close, without the lock; the close takes {@link #CLOSE_LATEST} at most
      */
+    @GuardedBy("lock")
     private Runnable closeTask(SessionConnection last, CloseReason reason) {
         boolean isTold = announcements.isWelcomed() && record != null && record.session() == this;
         Protocol.Ack handled = progress.now();
@@ -662,7 +712,7 @@ public final class ServerSession implements Subscriber {
                 Steps.run(
                         () -> {
                             if (isOwed) {
-                                last.send(SessionProgress.frame(handled));
+                                last.send(SessionAcks.frame(handled));
                             }
                         },
                         () -> last.close(reason),
@@ -687,8 +737,9 @@ public final class ServerSession implements Subscriber {
 
     /**
      * Enters a later state. Returns false when the session is in that state or a later one already. The listener is
-     * told of the first end only. The caller holds the lock.
+     * told of the first end only.
      */
+    @GuardedBy("lock")
     private boolean enter(Life next, CloseReason reason) {
         if (next.compareTo(life) <= 0) {
             return false;
@@ -984,17 +1035,18 @@ public final class ServerSession implements Subscriber {
         }
     }
 
-    private void toInbox(Outgoing message) {
+    private @Nullable Position toInbox(Outgoing message) {
         context.broker().requireSendable(message.length());
         RoomChannel inbox = memberships.inbox();
         if (inbox == null) {
             // The session is over.
-            return;
+            return null;
         }
         try {
-            inbox.publish(message, Recipients.EVERYONE);
+            return inbox.publish(message, Recipients.EVERYONE);
         } catch (RoomChannel.GoneException ended) {
             context.log().debug("{} ended before a message for it", this);
+            return null;
         }
     }
 

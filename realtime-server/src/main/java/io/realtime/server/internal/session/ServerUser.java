@@ -2,11 +2,14 @@ package io.realtime.server.internal.session;
 
 import io.realtime.CloseReason;
 import io.realtime.Event;
+import io.realtime.Position;
 import io.realtime.internal.Steps;
 import io.realtime.server.Room;
 import io.realtime.server.Session;
 import io.realtime.server.User;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
+import org.jspecify.annotations.Nullable;
 
 /** The implementation of {@link User}. */
 final class ServerUser implements User {
@@ -34,19 +37,19 @@ final class ServerUser implements User {
     }
 
     @Override
-    public <T> void send(Event<T> event, T data) {
-        inbox().send(event, data);
+    public <T> CompletableFuture<@Nullable Position> send(Event<T> event, T data) {
+        return inbox().send(event, data);
     }
 
     @Override
     public Room inbox() {
-        return ServerRoom.inbox(context, id, null);
+        return ServerRoom.inbox(context, id);
     }
 
     @Override
     public void disconnect(String text) {
         CloseReason kicked = new CloseReason(CloseReason.KICKED, text);
-        context.admissions().bar(Admissions.Key.user(id), kicked);
+        context.admissions().bar(LoginBars.Key.user(id), kicked);
         Steps.each(context.inboxes().sessions(id), session -> session.end(kicked, ServerSession.EndReason.AT_ONCE));
     }
 

@@ -26,7 +26,7 @@ import org.slf4j.LoggerFactory;
 public final class SessionContext {
     private static final Logger LOG = LoggerFactory.getLogger(RealtimeServer.class);
     // About the longest name of a room.
-    private static final int MOST_QUESTION_BYTES = 1024;
+    private static final int MOST_REQUEST_BYTES = 1024;
 
     private final Limits limits;
     private final Duration sessionTtl;
@@ -35,15 +35,15 @@ public final class SessionContext {
     private final Scheduler scheduler;
     private final Workers workers;
     private final LocalBroker broker;
-    private final InFlight inFlight;
+    private final UnfinishedWork inFlight;
     private final Inboxes inboxes;
     private final Bursts bursts;
-    private final Acknowledgements acknowledgements;
+    private final AckTimer acknowledgements;
     private final Refusals refusals;
     private final AnswerLimit lateAnswers;
     private final TokenBuckets userRates;
     private final RoomTurns turns = new RoomTurns();
-    private final Admissions admissions = new Admissions();
+    private final LoginBars admissions = new LoginBars();
     private final ServerState state = new ServerState();
     private final AtomicLong numbers = new AtomicLong();
     private final LongAdder waiting = new LongAdder();
@@ -56,7 +56,7 @@ public final class SessionContext {
             Scheduler scheduler,
             Workers workers,
             LocalBroker broker,
-            InFlight inFlight) {
+            UnfinishedWork inFlight) {
         this.limits = limits;
         this.sessionTtl = sessionTtl;
         this.listener = listener;
@@ -67,7 +67,7 @@ public final class SessionContext {
         this.inFlight = inFlight;
         this.inboxes = new Inboxes(broker);
         this.bursts = new Bursts(scheduler, workers::execute);
-        this.acknowledgements = new Acknowledgements(scheduler, workers::execute);
+        this.acknowledgements = new AckTimer(scheduler, workers::execute);
         this.refusals = new Refusals(limits.inflight());
         this.lateAnswers = new AnswerLimit(limits.requestsPerSession());
         this.userRates = new TokenBuckets(limits.ratePerUser(), scheduler);
@@ -105,7 +105,7 @@ public final class SessionContext {
     }
 
     /** Returns the handlers, and the answers, that the application has not finished. */
-    public InFlight inFlight() {
+    public UnfinishedWork inFlight() {
         return inFlight;
     }
 
@@ -113,7 +113,7 @@ public final class SessionContext {
         return inboxes;
     }
 
-    Acknowledgements acknowledgements() {
+    AckTimer acknowledgements() {
         return acknowledgements;
     }
 
@@ -133,7 +133,7 @@ public final class SessionContext {
         return turns;
     }
 
-    public Admissions admissions() {
+    public LoginBars admissions() {
         return admissions;
     }
 
@@ -159,7 +159,7 @@ public final class SessionContext {
      * each of the longest.
      */
     public long mailboxBytes() {
-        return 16L * limits.messageBytes() + (long) MOST_QUESTION_BYTES * limits.inflight();
+        return 16L * limits.messageBytes() + (long) MOST_REQUEST_BYTES * limits.inflight();
     }
 
     /** Returns how many bytes of messages a client may have in flight: half of those that a mailbox holds. */

@@ -10,8 +10,8 @@ import io.realtime.server.ConnectionManager;
 import io.realtime.server.Limits;
 import io.realtime.server.SessionOverflow;
 import io.realtime.server.internal.limits.EvictionQueue;
+import io.realtime.server.internal.limits.Network;
 import io.realtime.server.internal.limits.TokenBuckets;
-import io.realtime.server.websocket.Admission;
 import io.realtime.spi.Handshake;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -22,7 +22,6 @@ import java.util.Map;
 import java.util.Random;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Semaphore;
-import java.util.function.IntSupplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -47,8 +46,7 @@ public final class SessionTable {
     private final TokenBuckets failedResumptions;
     private final ConnectionManager connections;
 
-    /** @param connectionCount returns how many connections are open, unauthenticated ones included */
-    public SessionTable(SessionContext context, Rules rules, Random random, IntSupplier connectionCount) {
+    public SessionTable(SessionContext context, Rules rules, Random random) {
         this.context = context;
         this.rules = rules;
         this.random = random;
@@ -60,7 +58,7 @@ public final class SessionTable {
                 context.refusals()::forget);
         this.places = new Semaphore(context.limits().sessions());
         this.failedResumptions = new TokenBuckets(context.limits().failedResumptionsPerAddress(), context.scheduler());
-        this.connections = new ServerConnections(context, this, connectionCount);
+        this.connections = new ServerConnectionManager(context, this);
     }
 
     Rules rules() {
@@ -94,6 +92,12 @@ public final class SessionTable {
 
     public int sessionCount() {
         return sessionsById.size();
+    }
+
+    /** Returns how many sessions have a connection. */
+    public int online() {
+        // The sizes are of slightly different moments.
+        return Math.max(0, sessionsById.size() - detached.size());
     }
 
     /** Returns how many users have a session. */
@@ -153,7 +157,7 @@ public final class SessionTable {
                 && session.userId().equals(user);
         if (!isTheirs && !context.limits().failedResumptionsPerAddress().isNone()) {
             // The session exists, so this is not a client that comes back after a restart of the server.
-            String address = Admission.network(handshake.remote());
+            String address = Network.of(handshake.remote());
             long now = context.scheduler().nanoTime();
             if (failedResumptions.untilNext(address, now) > 0) {
                 throw new RealtimeException(

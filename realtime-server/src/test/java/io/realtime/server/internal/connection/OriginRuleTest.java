@@ -21,7 +21,7 @@ class OriginRuleTest {
     private final OriginRule sameHost = new OriginRule(Set.of(), false);
 
     @Test
-    void whatIsNoBrowserNamesNoOriginAndIsLetIn() {
+    void clientWithoutOriginIsAdmitted() {
         assertTrue(allows(sameHost, null, "example.org"));
         assertTrue(allows(sameHost, null, null));
     }
@@ -43,7 +43,7 @@ class OriginRuleTest {
         "https://[2001:DB8::A],[2001:db8::a]:8443",
         "http://[::ffff:10.0.0.1],[::ffff:10.0.0.1]",
     })
-    void pagesOfTheServersOwnHostAreLetIn(String origin, String host) {
+    void pagesOfTheServersOwnHostAreAdmitted(String origin, String host) {
         assertTrue(allows(sameHost, origin, host));
     }
 
@@ -101,7 +101,7 @@ class OriginRuleTest {
                 "https://EXAMPLE.ORG\u212a",
                 "https://example.org\u3002", // an ideographic full stop
             })
-    void noOtherPageIsLetIn(String origin) {
+    void pageOfAnotherHostIsRefused(String origin) {
         assertFalse(allows(sameHost, origin, "example.org"));
         assertFalse(allows(sameHost, origin, "example.org:443"));
     }
@@ -118,7 +118,7 @@ class OriginRuleTest {
         "https://[::1%eth0],[::1%eth0]",
         "https://[],[]",
     })
-    void namesThatOnlyLookAlikeAreNotTheSame(String origin, String host) {
+    void similarOriginsAreRefused(String origin, String host) {
         assertFalse(allows(sameHost, origin, host));
     }
 
@@ -135,14 +135,14 @@ class OriginRuleTest {
                 "https://example.org,user@example.org",
                 "https://example.org,https://example.org",
             })
-    void hostThatNamesNoHostIsNobodys(String originAndHost) {
+    void invalidHostAdmitsNoOrigin(String originAndHost) {
         int comma = originAndHost.indexOf(',');
         String host = originAndHost.substring(comma + 1).replace("'", "");
         assertFalse(allows(sameHost, originAndHost.substring(0, comma), host));
     }
 
     @Test
-    void withoutAHostOnlyTheAllowedPagesAreLetIn() {
+    void withoutAHostOnlyTheAllowedPagesAreAdmitted() {
         assertFalse(allows(sameHost, "https://example.org", null));
         assertTrue(allows(allowing("https://example.org"), "https://example.org", null));
     }
@@ -168,7 +168,7 @@ class OriginRuleTest {
         "file://,file://,true",
         "file://,null,false",
     })
-    void pagesThatTheApplicationAllowsAreLetInByTheirWholeOrigin(String allowed, String origin, boolean accepted) {
+    void pagesThatApplicationAllowsAreAdmittedByTheirWholeOrigin(String allowed, String origin, boolean accepted) {
         assertEquals(accepted, allows(allowing(allowed), origin, "server.example"));
     }
 
@@ -189,7 +189,7 @@ class OriginRuleTest {
                 "https://app.example:port",
                 "://app.example",
             })
-    void originThatNoBrowserSendsIsRefusedInTheConfiguration(String origin) {
+    void originThatNoBrowserSendsIsRefusedInConfiguration(String origin) {
         RealtimeServer.Builder builder = RealtimeServer.builder();
         IllegalArgumentException refusal =
                 assertThrows(IllegalArgumentException.class, () -> builder.allowOrigin(origin));
@@ -197,7 +197,7 @@ class OriginRuleTest {
     }
 
     @Test
-    void everyPageIsLetInWhereAnyIsAllowed() {
+    void everyPageIsAdmittedWhereAnyIsAllowed() {
         OriginRule any = new OriginRule(Set.of(), true);
         for (String origin : new String[] {"https://evil.com", "null", "", "x, y"}) {
             assertTrue(allows(any, origin, "example.org"));

@@ -9,7 +9,7 @@ import io.realtime.RealtimeException;
 import io.realtime.internal.calls.StreamSource;
 import io.realtime.internal.wire.ErrorData;
 import io.realtime.internal.wire.Json;
-import java.util.ArrayDeque;
+import io.realtime.testing.HeldExecutor;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
@@ -19,8 +19,8 @@ import org.junit.jupiter.api.Test;
 
 /** A publisher in the test's hands, and the true way of its items. */
 class PublisherStreamTest implements StreamSource.Receiver, Flow.Subscription {
-    private final ArrayDeque<Runnable> tasks = new ArrayDeque<>();
-    private final StreamSource<Double> out = new StreamSource<>(Json.payload(Double.class), this, tasks::add);
+    private final HeldExecutor tasks = new HeldExecutor();
+    private final StreamSource<Double> out = new StreamSource<>(Json.payload(Double.class), this, tasks);
     private final List<Double> items = new ArrayList<>();
     private final List<String> ends = new ArrayList<>();
     private final List<Throwable> reports = new ArrayList<>();
@@ -65,9 +65,7 @@ class PublisherStreamTest implements StreamSource.Receiver, Flow.Subscription {
     }
 
     private void run() {
-        while (!tasks.isEmpty()) {
-            tasks.remove().run();
-        }
+        tasks.runAll();
     }
 
     private Flow.Subscriber<? super Double> subscriber() {
@@ -113,7 +111,7 @@ class PublisherStreamTest implements StreamSource.Receiver, Flow.Subscription {
         subscribe();
         fill();
         assertEquals(64, requests.size());
-        out.grant(65);
+        out.granted(65);
         run();
         assertEquals(65, requests.size());
         publish(64);
@@ -122,7 +120,7 @@ class PublisherStreamTest implements StreamSource.Receiver, Flow.Subscription {
     }
 
     @Test
-    void aPublisherThatAnswersWithinTheRequestIsFollowedToItsEnd() {
+    void publisherThatAnswersWithinRequestIsFollowedToItsEnd() {
         double[] next = {0};
         onRequest = () -> {
             if (next[0] < 1_000) {
@@ -134,10 +132,10 @@ class PublisherStreamTest implements StreamSource.Receiver, Flow.Subscription {
         subscribe();
         for (long upTo = 96; items.size() < 1_000; upTo += 32) {
             assertEquals(upTo - 32, items.size());
-            out.grant(upTo);
+            out.granted(upTo);
             run();
         }
-        out.grant(2_000);
+        out.granted(2_000);
         run();
         assertEquals(List.of("end 1000"), ends);
         assertEquals(999.0, items.get(999));
@@ -145,24 +143,24 @@ class PublisherStreamTest implements StreamSource.Receiver, Flow.Subscription {
     }
 
     @Test
-    void theEndWaitsForTheItemBeforeIt() {
+    void endWaitsForTheItemBeforeIt() {
         subscribe();
         fill();
-        out.grant(65);
+        out.granted(65);
         run();
         out.send(-1.0); // by somebody else, who takes the place
         publish(64);
         subscriber().onComplete();
         run();
         assertEquals(List.of(), ends);
-        out.grant(66);
+        out.granted(66);
         run();
         assertEquals(64.0, items.get(65));
         assertEquals(List.of("end 66"), ends);
     }
 
     @Test
-    void aCancelledStreamCancelsTheSubscription() {
+    void cancelledStreamCancelsTheSubscription() {
         subscribe();
         publish(1);
         out.cancel();
@@ -176,7 +174,7 @@ class PublisherStreamTest implements StreamSource.Receiver, Flow.Subscription {
     }
 
     @Test
-    void aPublisherThatFailsEndsTheStream() {
+    void publisherThatFailsEndsTheStream() {
         subscribe();
         publish(1);
         IllegalStateException thrown = new IllegalStateException("broken");
@@ -187,7 +185,7 @@ class PublisherStreamTest implements StreamSource.Receiver, Flow.Subscription {
     }
 
     @Test
-    void aPublisherThatIgnoresDemandEndsTheStreamAndIsReportedOnce() {
+    void publisherThatIgnoresDemandEndsStreamAndIsReportedOnce() {
         subscribe();
         fill();
         publish(64); // the stream takes nothing, and has one to keep
@@ -201,7 +199,7 @@ class PublisherStreamTest implements StreamSource.Receiver, Flow.Subscription {
     }
 
     @Test
-    void anItemThatTheReceiverCannotTakeEndsTheStreamAndTheSubscription() {
+    void itemThatReceiverCannotTakeEndsStreamAndSubscription() {
         subscribe();
         refusesItems = true;
         publish(1);
@@ -212,7 +210,7 @@ class PublisherStreamTest implements StreamSource.Receiver, Flow.Subscription {
     }
 
     @Test
-    void anItemThatCannotBeWrittenEndsTheStreamAndTheSubscription() {
+    void itemThatCannotBeWrittenEndsStreamAndSubscription() {
         subscribe();
         publish(Double.NaN);
         assertEquals(1, ends.size(), ends.toString());
@@ -222,7 +220,7 @@ class PublisherStreamTest implements StreamSource.Receiver, Flow.Subscription {
     }
 
     @Test
-    void aSubscriptionThatThrowsEndsTheStream() {
+    void subscriptionThatThrowsEndsTheStream() {
         onRequest = () -> {
             throw new IllegalStateException("broken");
         };
@@ -232,7 +230,7 @@ class PublisherStreamTest implements StreamSource.Receiver, Flow.Subscription {
     }
 
     @Test
-    void aSecondSubscriptionIsCancelled() {
+    void secondSubscriptionIsCancelled() {
         subscribe();
         int[] second = {0};
         subscriber().onSubscribe(new Flow.Subscription() {

@@ -21,9 +21,9 @@ import io.realtime.server.internal.room.Recipients;
 import io.realtime.server.internal.room.Subscriber;
 import io.realtime.spi.MessageBatch;
 import io.realtime.spi.ServerTransport;
+import io.realtime.testing.HeldExecutor;
 import io.realtime.testing.ManualScheduler;
 import java.time.Duration;
-import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
@@ -42,15 +42,14 @@ class BurstsTest {
 
     private final ManualScheduler time = new ManualScheduler();
     private final List<Throwable> failures = new ArrayList<>();
-    private final ArrayDeque<Runnable> executor = new ArrayDeque<>();
+    private final HeldExecutor executor = new HeldExecutor();
     private final Bursts bursts = new Bursts(time, Runnable::run);
-    private final Mailbox mailbox =
-            new Mailbox(pool(executor::add), "ann", time, bursts, 1000, 1000, new ReentrantLock());
+    private final Mailbox mailbox = new Mailbox(pool(executor), "ann", time, bursts, 1000, 1000, new ReentrantLock());
     private final LocalBroker broker =
             new LocalBroker(time, Runnable::run, new Random(1), room -> Retention.defaults(), Limits.defaults());
 
     @Test
-    void aBurstLeavesInOneBatchPerRoom() {
+    void burstLeavesInOneBatchPerRoom() {
         List<Integer> a = member("a");
         List<Integer> b = member("b");
         for (String room : List.of("a", "b", "a", "a")) {
@@ -62,7 +61,7 @@ class BurstsTest {
     }
 
     @Test
-    void aMessageWithNoneBehindItLeavesWhileItsHandlerStillRuns() {
+    void lastMessageOfBurstIsSentWhileItsHandlerRuns() {
         List<Integer> a = member("a");
         post(() -> {
             publish("a");
@@ -74,7 +73,7 @@ class BurstsTest {
     }
 
     @Test
-    void aHandlerThatTakesLongHoldsBackForAMillisecondOnly() {
+    void handlerThatTakesLongHoldsBackForAMillisecondOnly() {
         List<Integer> a = member("a");
         post(() -> {
             publish("a");
@@ -107,7 +106,7 @@ class BurstsTest {
     }
 
     @Test
-    void aTaskThatFailsTakesNothingWithIt() {
+    void failedTaskLosesNoHeldMessages() {
         List<Integer> a = member("a");
         mailbox.post(() -> {
             publish("a");
@@ -119,7 +118,7 @@ class BurstsTest {
     }
 
     @Test
-    void aTurnThatWaitsForTheRateLimitHoldsBackNothing() {
+    void turnThatWaitsForTheRateLimitHoldsBackNothing() {
         List<Integer> a = member("a");
         post(() -> publish("a"));
         mailbox.offer(1, 0, () -> 1_000_000_000, () -> {});
@@ -143,7 +142,7 @@ class BurstsTest {
     }
 
     @Test
-    void manyRoomsDoNotPileUp() {
+    void heldMessagesOfManyRoomsAreBounded() {
         List<List<Integer>> members =
                 IntStream.range(0, 100).mapToObj(i -> member("r" + i)).toList();
         post(() -> {
@@ -157,7 +156,7 @@ class BurstsTest {
 
     /** A mailbox that is run inside another, by an executor that runs at once, has a burst of its own. */
     @Test
-    void burstsNest() {
+    void nestedBurstsAreSeparate() {
         List<Integer> a = member("a");
         List<Integer> b = member("b");
         Mailbox inner = new Mailbox(pool(Runnable::run), "ann", time, bursts, 1000, 1000, new ReentrantLock());
@@ -177,7 +176,7 @@ class BurstsTest {
     }
 
     @Test
-    void whatIsHeldBackGoesBeforeTheSessionsEnd() {
+    void heldMessagesAreSentBeforeTheSessionEnds() {
         try (TestServer test = new TestServer(
                 TestServer::byName,
                 builder -> builder.on(SAY, (session, message) -> {
@@ -185,12 +184,12 @@ class BurstsTest {
                     session.disconnect("enough");
                 }))) {
             TestPeer peer = test.managed("alice");
-            peer.sendRaw("{\"type\":\"say\",\"seq\":1,\"data\":\"last\"}");
-            peer.sendRaw("{\"type\":\"say\",\"seq\":2,\"data\":\"too late\"}");
+            peer.post("{'type':'say','seq':1,'data':'last'}");
+            peer.post("{'type':'say','seq':2,'data':'too late'}");
             test.settle();
             assertEquals("last", peer.next("said").get("data").getAsString());
-            assertNotNull(peer.closed);
-            assertEquals(CloseReason.KICKED, peer.closed.code());
+            assertNotNull(peer.closed());
+            assertEquals(CloseReason.KICKED, peer.closed().code());
         }
     }
 
@@ -206,7 +205,7 @@ class BurstsTest {
                 writes.calls.clear();
                 for (String type : List.of("ask", "ask", last)) {
                     String ref = type.equals("ask") ? ",\"ref\":\"r\"" : "";
-                    peer.sendRaw("{\"type\":\"" + type + "\"" + ref + ",\"data\":\"text\"}");
+                    peer.post("{'type':'" + type + "'" + ref + ",'data':'text'}");
                 }
                 test.settle();
                 String third = last.equals("ask") ? "send" : "flush";
@@ -217,7 +216,7 @@ class BurstsTest {
     }
 
     @Test
-    void connectionThatASlowHandlerAnsweredOnIsFlushedAfterAMillisecond() {
+    void replyOfASlowHandlerIsFlushedAfterAMillisecond() {
         List<String> flushes = new ArrayList<>();
         Bursts.Flushed connection = () -> flushes.add("flush");
         post(() -> {
@@ -252,9 +251,7 @@ class BurstsTest {
     }
 
     private void run() {
-        for (Runnable next = executor.poll(); next != null; next = executor.poll()) {
-            next.run();
-        }
+        executor.runAll();
         failures.forEach(failure -> fail(failure));
     }
 

@@ -98,7 +98,7 @@ class MailboxTest {
     }
 
     @Test
-    void aTaskWaitsForItsTurnAndThoseBehindItWithIt() {
+    void taskThatWaitsForItsTurnDelaysLaterTasks() {
         Mailbox mailbox = mailbox(2, 1000);
         long begin = executor.nanoTime();
         Mailbox.Turn inASecond = () -> Math.max(0, begin + 1_000_000_000L - executor.nanoTime());
@@ -121,7 +121,7 @@ class MailboxTest {
     }
 
     @Test
-    void whatTheServerPostsTakesNoPlaceOfThePeers() {
+    void postedTasksDoNotCountAgainstThePeer() {
         Mailbox mailbox = mailbox(2, 10);
         for (int i = 0; i < 5; i++) {
             mailbox.post(() -> ran.add("own"));
@@ -331,7 +331,7 @@ class MailboxTest {
     }
 
     @Test
-    void dropKeepsTheActionBehindDroppedTasks() {
+    void dropKeepsTheActionAfterDroppedTasks() {
         Mailbox mailbox = mailbox();
         mailbox.post(() -> ran.add("task"));
         mailbox.whenPassed(() -> ran.add("first"));

@@ -181,7 +181,7 @@ class PoolTest {
     }
 
     @Test
-    void noOwnerWaitsThatMayBegin() {
+    void ownerThatMayBeginDoesNotWait() {
         for (int seed = 0; seed < 300; seed++) {
             Steps steps = new Steps(seed);
             steps.run();

@@ -62,7 +62,7 @@ class WorkersTest {
     }
 
     @Test
-    void blockedHandlersHoldUpNothingElse() throws Exception {
+    void blockedHandlersDelayNothingElse() throws Exception {
         for (int i = 0; i < 4 * Workers.THREADS; i++) { // of many users, so all threads
             workers.handlers().execute("user" + i, this::block);
         }
@@ -76,7 +76,7 @@ class WorkersTest {
     }
 
     @Test
-    void blockedAuthenticationHoldsUpNoHandler() throws Exception {
+    void blockedAuthenticationDelaysNoHandler() throws Exception {
         for (int i = 0; i < 2 * Workers.THREADS; i++) {
             workers.authentication().execute("10.0.0." + i, this::block);
         }

@@ -44,7 +44,7 @@ class TokenBucketTest {
     }
 
     @Test
-    void aMinutesWorthAtOnce() {
+    void minutesWorthAtOnce() {
         TokenBucket bucket = new TokenBucket(RateLimit.perMinute(100), 0);
         for (int i = 0; i < 100; i++) {
             assertEquals(0, bucket.take(0));

@@ -56,7 +56,7 @@ class LocalBrokerTest {
 
     private static Subscriber session() {
         Subscriber session = Mockito.mock(Subscriber.class);
-        Mockito.when(session.id()).thenReturn("some session");
+        Mockito.when(session.id()).thenReturn("session " + System.identityHashCode(session));
         Mockito.when(session.userId()).thenReturn("some user");
         return session;
     }
@@ -86,7 +86,7 @@ class LocalBrokerTest {
 
     /** Two threads that find the same dead room: the slower one must not take the new room away. */
     @Test
-    void joinIntoADeadRoomGoesToTheRoomThatFollowedIt() {
+    void joinIntoAnEndedRoomGoesToItsSuccessor() {
         LocalBroker broker = broker(NONE, 1 << 20);
         LocalBroker.JoinChange first = join(broker, "r", session());
         RoomChannel dead = first.room();
@@ -123,7 +123,7 @@ class LocalBrokerTest {
 
     /** 120 bytes for the end of a log with a short name; a sixteenth of the budget is for ends. */
     @Test
-    void endsMayFillTheirPartOfTheBudgetExactly() {
+    void endsOfLogsFillTheirShareExactly() {
         LocalBroker broker = broker(NONE, 16 * 1_200);
         for (int i = 0; i < 10; i++) {
             assertNotNull(publish(broker, "r" + i));
@@ -168,7 +168,7 @@ class LocalBrokerTest {
     }
 
     @Test
-    void membersAreMadeRoomForByLogs() {
+    void logsAreEvictedForMembers() {
         long budget = 100_000;
         LocalBroker broker = broker(Retention.defaults(), budget);
         for (int i = 0; i < 1_000; i++) {
@@ -202,7 +202,7 @@ class LocalBrokerTest {
     }
 
     @Test
-    void eachInboxIsPaidForByItsOwnPart() {
+    void floodEvictsOnlyLogsOfItsOwnKind() {
         for (String[] part :
                 List.of(new String[] {Names.USER, Names.SESSION}, new String[] {Names.SESSION, "r"}, new String[] {
                     "r", Names.USER

@@ -20,12 +20,15 @@ import java.util.Random;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.function.LongSupplier;
+import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.parallel.Isolated;
 import org.mockito.Mockito;
 
 /** What the budget counts is what the heap holds. */
 @Timeout(120)
+@Isolated("measures the heap")
 class RoomCostTest {
     private final LocalBroker broker = new LocalBroker(
             new ManualScheduler(),
@@ -121,18 +124,30 @@ class RoomCostTest {
                 long[] bits = new long[20];
                 bits[i % 20] = 1;
                 bits[7] = i;
-                log.append(
-                        WireMessage.text(new byte[50]),
-                        i % 2 == 0 ? Audience.except(Set.of(Ids.name(random))) : new Audience.Only(5, bits),
-                        0);
+                log.append(WireMessage.text(new byte[50]), audience(i % 6, bits), 0);
             }
         });
+    }
+
+    private Audience audience(int kind, long[] bits) {
+        return switch (kind) {
+            case 0 -> Audience.EVERYONE.except(Set.of(Ids.name(random)));
+            case 1 -> Audience.EVERYONE.only(ids(3));
+            case 2 -> Audience.EVERYONE.having(Ids.name(random), Ids.name(random) + "é安");
+            case 3 -> Audience.EVERYONE.only(ids(20)).except(ids(5)).having("role", Ids.name(random));
+            default -> Audience.EVERYONE.seated(5, bits);
+        };
+    }
+
+    private List<String> ids(int count) {
+        return Stream.generate(() -> Ids.name(random)).limit(count).toList();
     }
 
     @Test
     void roomWithOneMemberIsCounted() {
         Subscriber session =
                 Mockito.mock(Subscriber.class, Mockito.withSettings().stubOnly());
+        Mockito.when(session.id()).thenReturn("some session");
         Mockito.when(session.userId()).thenReturn("some user");
         check(() -> {
             for (int i = 0; i < 20_000; i++) {
@@ -148,6 +163,7 @@ class RoomCostTest {
             for (int i = 0; i < sessions.length; i++) {
                 sessions[i] =
                         Mockito.mock(Subscriber.class, Mockito.withSettings().stubOnly());
+                Mockito.when(sessions[i].id()).thenReturn(Ids.name(random));
                 Mockito.when(sessions[i].userId()).thenReturn("some user");
                 join("before", sessions[i]); // a mock keeps its last call: so it was the same before what is measured
             }

@@ -60,8 +60,12 @@ class RoomLogTest {
                 }
                 default -> {
                     WireMessage frame = WireMessage.text(new byte[random.nextInt(200)]);
-                    Audience audience =
-                            random.nextBoolean() ? Audience.EVERYONE : Audience.except(Set.of("s" + random.nextInt(3)));
+                    Audience audience = switch (random.nextInt(6)) {
+                        case 0 -> Audience.EVERYONE.except(Set.of("s" + random.nextInt(3)));
+                        case 1 -> Audience.EVERYONE.only(Set.of("s" + random.nextInt(3)));
+                        case 2 -> Audience.EVERYONE.having("role", "r" + random.nextInt(3));
+                        default -> Audience.EVERYONE;
+                    };
                     log.append(frame, audience, now);
                     top++;
                     list.removeIf(kept -> kept.nanoTime - oldest < 0);
@@ -69,7 +73,7 @@ class RoomLogTest {
                     drop(list, list.size() - messages);
                     int surplus = list.size() - log.size();
                     if (surplus > 0) {
-                        int needed = list.get(surplus - 1).frame.length() + 200;
+                        int needed = list.get(surplus - 1).frame.length() + 300;
                         assertTrue(log.bytes() + needed > bytes, "seed " + seed + " dropped more than it had to");
                         drop(list, surplus);
                     }
@@ -117,7 +121,7 @@ class RoomLogTest {
         long[] seats = new long[1_000_000 / 64];
         for (int i = 0; i < 100; i++) {
             Arrays.fill(seats, i < 99 ? 1 : 2);
-            log.append(WireMessage.text(new byte[100]), new Audience.Only(5, seats), 0);
+            log.append(WireMessage.text(new byte[100]), Audience.EVERYONE.seated(5, seats), 0);
         }
         assertEquals(100, log.size());
         assertTrue(log.bytes() < 2 * 130_000 + 100 * 250, log.bytes() + " bytes");

@@ -84,7 +84,7 @@ class ClientRecordsTest {
     }
 
     @Test
-    void beyondTheBoundTheLongestUnusedIsForgotten() {
+    void leastRecentlyUsedRecordIsEvicted() {
         for (String client : new String[] {"a", "b", "c"}) {
             openAndClose(client);
             time.advance(Duration.ofSeconds(1));
@@ -97,7 +97,7 @@ class ClientRecordsTest {
     }
 
     @Test
-    void aUserWithManyClientsForgetsItsOwn() {
+    void userWithManyClientsForgetsItsOwn() {
         ClientRecords bounded = new ClientRecords(
                 time,
                 5,
@@ -143,10 +143,10 @@ class ClientRecordsTest {
         try (TestServer test = new TestServer(TestServer::byName, builder -> builder)) {
             test.plain("one");
             test.plain("two");
-            ServerSession one =
-                    (ServerSession) test.server.user("one").sessions().get(0);
-            ServerSession two =
-                    (ServerSession) test.server.user("two").sessions().get(0);
+            ServerSession one = (ServerSession)
+                    test.server.connections().user("one").sessions().get(0);
+            ServerSession two = (ServerSession)
+                    test.server.connections().user("two").sessions().get(0);
             assertNull(record.take(one, 1));
             assertEquals(Claim.GRANTED, record.claim(one, 3));
             assertEquals(Claim.GRANTED, record.claim(one, 3));

@@ -58,7 +58,7 @@ class InboxesTest {
 
     @Test
     @Timeout(60)
-    void everySessionGetsWhatIsPublishedBehindThePlaceThatItWasTold() throws Exception {
+    void sessionGetsMessagesAfterItsInboxPosition() throws Exception {
         CyclicBarrier barrier = new CyclicBarrier(3);
         for (int round = 0; round < ROUNDS; round++) {
             String user = "user-" + round;
@@ -71,7 +71,7 @@ class InboxesTest {
                     pool.submit(() -> {
                         barrier.await();
                         for (int i = 0; i < NOTES; i++) {
-                            server.user(user).send(NOTE, i);
+                            server.connections().user(user).send(NOTE, i);
                         }
                         return null;
                     }),
@@ -94,7 +94,7 @@ class InboxesTest {
                         device.offsets(),
                         device.name + " of round " + round);
             }
-            assertEquals(3, server.user(user).sessions().size());
+            assertEquals(3, server.connections().user(user).sessions().size());
         }
     }
 
@@ -102,17 +102,18 @@ class InboxesTest {
     void firstMessageMayBeOneThatIsInNoLog() {
         Device device = new Device("ann", "phone");
         device.hello();
-        server.user("ann").send(HINT, 1);
+        server.connections().user("ann").send(HINT, 1);
         assertEquals(List.of("$welcome", "hint"), device.types());
     }
 
     @Test
-    void inboxThatSleepsHasItsMembers() {
+    void idleInboxKeepsItsMembers() {
         Device device = new Device("ann", "phone");
         device.hello();
-        assertEquals(1, server.user("ann").inbox().size());
-        assertEquals(1, server.user("ann").inbox().members().size());
-        server.user("ann")
+        assertEquals(1, server.connections().user("ann").inbox().localMembers().size());
+        assertEquals(1, server.connections().user("ann").inbox().localMembers().size());
+        server.connections()
+                .user("ann")
                 .inbox()
                 .filter(session -> session.user().id().equals("ann"))
                 .send(NOTE, 1);

@@ -60,7 +60,7 @@ class RulesTest {
     void serve() {
         when(context.limits()).thenReturn(Limits.defaults());
         when(context.scheduler()).thenReturn(time);
-        when(context.inFlight()).thenReturn(new InFlight(List::of));
+        when(context.inFlight()).thenReturn(new UnfinishedWork(List::of));
         when(context.log()).thenReturn(NOPLogger.NOP_LOGGER);
         when(ann.userId()).thenReturn("ann");
     }
