@@ -15,6 +15,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
+import java.util.stream.Collectors;
 import java.util.stream.StreamSupport;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
@@ -293,12 +294,32 @@ class AudienceTest {
         test.settle();
         assertFalse(ann.peer.next("said").has("from"), "a view does not change the room");
         bob.peer.send("{'type':'$leave','room':'hall','ref':'l'}");
-        hall.from(bob.session()).send(SAID, "from one who is no member");
+        hall.from(bob.session()).send(SAID, "from a session that is not a member");
         test.settle();
         assertEquals("bob", ann.peer.next("said").get("from").getAsString());
     }
 
     // ---------------------------------------------------------------- members
+
+    @Test
+    void membersOfAnInboxAreInTheOrderInWhichTheyBegan() {
+        List<String> began = new ArrayList<>();
+        User ann = test.server.connections().user("ann");
+        for (int i = 0; i < 40; i++) {
+            Set<String> before = ann.sessions().stream().map(Session::id).collect(Collectors.toSet());
+            test.connect("", "/ws?token=ann%2Fguest");
+            test.settle();
+            ann.sessions().stream()
+                    .map(Session::id)
+                    .filter(id -> !before.contains(id))
+                    .forEach(began::add);
+        }
+        assertEquals(40, began.size());
+        assertEquals(
+                began,
+                ann.inbox().members().join().stream().map(Member::sessionId).toList());
+        assertEquals(began, ann.inbox().localMembers().stream().map(Session::id).toList());
+    }
 
     @Test
     void membersAreThoseOnlineAndThoseKept() {

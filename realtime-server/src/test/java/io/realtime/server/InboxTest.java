@@ -152,6 +152,33 @@ class InboxTest {
     }
 
     @Test
+    void messageSentBeforeItsTagWasSetIsHeldForLaterDevices() {
+        TestPeer phone = device("phone");
+        Session session = test.server.connections().sessions().iterator().next();
+        test.server.connections().user("ann").inbox().having("kind", "laptop").send(NOTE, "for laptops");
+        note("for all");
+        acknowledge(phone, 2);
+        session.tag("kind", "laptop");
+        note("more");
+        assertEquals(List.of("for all", "more"), notes(phone));
+        acknowledge(phone, 3);
+        assertEquals(List.of("for all", "more"), notes(device("tablet")), "no device has got the first");
+    }
+
+    @Test
+    void messageSentAfterItsTagWasSetIsAcknowledged() {
+        TestPeer phone = device("phone");
+        Session session = test.server.connections().sessions().iterator().next();
+        note("for all");
+        session.tag("kind", "laptop");
+        test.server.connections().user("ann").inbox().having("kind", "laptop").send(NOTE, "for laptops");
+        test.settle();
+        assertEquals(List.of("for all", "for laptops"), notes(phone));
+        acknowledge(phone, 2);
+        assertEquals(List.of(), notes(device("tablet")));
+    }
+
+    @Test
     void filteredMessageHoldsAcknowledgementWhileItsDeviceMayCome() {
         TestPeer phone = device("phone");
         Session ofPhone = test.server.connections().sessions().iterator().next();

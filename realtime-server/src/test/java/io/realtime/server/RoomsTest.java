@@ -145,7 +145,7 @@ class RoomsTest {
                 .connections()
                 .user("bob")
                 .inbox()
-                .send(SAID, "to one who is away")
+                .send(SAID, "to a user without a session")
                 .join());
         assertNotNull(test.server.connections().everyone().send(SAID, "to all").join());
         test.settle();

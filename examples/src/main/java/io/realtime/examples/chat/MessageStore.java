@@ -24,7 +24,8 @@ final class MessageStore {
     record Stored(Posted message, boolean isNew) {}
 
     /**
-     * Stores a message once: the author's client repeats it with the same id. The author has then read it.
+     * Stores a message. If the author's client sends it again with the same id, it is not stored again. It counts as
+     * read by its author.
      *
      * @throws io.realtime.RealtimeException with {@code conflict} if the author used the id for another message
      */

@@ -103,6 +103,11 @@ final class Audience {
         return true;
     }
 
+    /** Returns whether a session's tags decide. */
+    boolean isTagged() {
+        return !tags.isEmpty();
+    }
+
     /** Returns whether there are no conditions. */
     boolean isEveryone() {
         return only == null && except.isEmpty() && tags.isEmpty() && seats == null;

@@ -349,7 +349,7 @@ public final class RoomChannel implements LogBudget.Owner, Bursts.Flushed {
             long before = acknowledged;
             long last = Math.min(offset, log.top());
             MemberLink link = linkOf(session);
-            while (acknowledged < last && passes(log.audience(acknowledged + 1), session, link)) {
+            while (acknowledged < last && passes(acknowledged + 1, session, link)) {
                 acknowledged++;
             }
             return acknowledged > before;
@@ -359,12 +359,14 @@ public final class RoomChannel implements LogBudget.Owner, Bursts.Flushed {
     }
 
     /**
-     * Returns whether a session's acknowledgement covers a message: it is addressed to the session, or no other member
+     * Returns whether a session's acknowledgement covers a message: it was handed to the session, or no other member
      * could still receive it.
      */
     @GuardedBy("lock")
-    private boolean passes(Audience audience, Subscriber session, @Nullable MemberLink link) {
-        return audience.includes(session, link)
+    private boolean passes(long offset, Subscriber session, @Nullable MemberLink link) {
+        Audience audience = log.audience(offset);
+        boolean isCertain = !audience.isTagged() || offset > session.tagsChangedAt();
+        return (isCertain && audience.includes(session, link))
                 || (!audience.mayIncludeNewSessions()
                         && (members == null
                                 || members.links().stream().noneMatch(any -> audience.includes(any.session, any))));

@@ -6,6 +6,7 @@ import io.realtime.internal.wire.Names;
 import io.realtime.server.internal.room.LocalBroker;
 import io.realtime.server.internal.room.RoomChannel;
 import java.util.Collection;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
@@ -74,10 +75,20 @@ public final class Inboxes {
         });
     }
 
-    /** Returns a copy of a user's sessions. */
+    /** Returns a copy of a user's sessions, in the order in which they began. */
     public List<ServerSession> sessions(String user) {
         Inbox inbox = inboxes.get(user);
-        return inbox == null ? List.of() : List.copyOf(inbox.sessions);
+        return inbox == null
+                ? List.of()
+                : inbox.sessions.stream()
+                        .sorted(Comparator.comparingLong(ServerSession::number))
+                        .toList();
+    }
+
+    /** Returns the offset of the newest message in a user's inbox; 0 if the inbox is not a room. */
+    long end(String user) {
+        RoomChannel room = broker.find(key(user));
+        return room == null ? 0 : room.end().offset();
     }
 
     /** Returns how many sessions a user has. */

@@ -95,6 +95,8 @@ public final class ServerSession implements Subscriber {
 
     // Immutable; written under lock.
     private volatile Map<String, String> tags;
+    // Written under lock.
+    private volatile long tagsChangedAt;
 
     private final Memberships memberships;
     private final RoomAnnouncements announcements;
@@ -247,7 +249,7 @@ public final class ServerSession implements Subscriber {
     public void tag(String name, String value) {
         lock.lock();
         try {
-            tags = Tags.with(tags, name, value);
+            changeTags(Tags.with(tags, name, value));
         } finally {
             lock.unlock();
         }
@@ -257,10 +259,25 @@ public final class ServerSession implements Subscriber {
     public void untag(String name) {
         lock.lock();
         try {
-            tags = Tags.without(tags, name);
+            changeTags(Tags.without(tags, name));
         } finally {
             lock.unlock();
         }
+    }
+
+    @GuardedBy("lock")
+    private void changeTags(Map<String, String> changed) {
+        if (changed.equals(tags)) {
+            return;
+        }
+        tags = changed;
+        // Afterwards: a message behind this end is handed over by the new tags.
+        tagsChangedAt = context.inboxes().end(userId());
+    }
+
+    @Override
+    public long tagsChangedAt() {
+        return tagsChangedAt;
     }
 
     @Override
