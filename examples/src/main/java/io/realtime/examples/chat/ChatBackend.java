@@ -50,7 +50,7 @@ public final class ChatBackend implements AutoCloseable {
      * published when the server is closed stays in the database for the next process.
      */
     public void publishTo(RealtimeServer server) {
-        publishTo(new ServerPublisher(server));
+        publishTo(new ServerPublisher(server.connections()));
     }
 
     void publishTo(OutboxRelay.Publisher publisher) {
