@@ -2,10 +2,13 @@ package io.realtime.examples.chat;
 
 import com.zaxxer.hikari.HikariConfig;
 import com.zaxxer.hikari.HikariDataSource;
+import com.zaxxer.hikari.SQLExceptionOverride;
 import io.realtime.ErrorCode;
 import io.realtime.RealtimeException;
 import java.sql.Connection;
 import java.sql.SQLException;
+import java.sql.SQLNonTransientConnectionException;
+import java.sql.SQLRecoverableException;
 import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicBoolean;
@@ -74,11 +77,26 @@ final class Database implements AutoCloseable {
         config.setTransactionIsolation("TRANSACTION_READ_COMMITTED");
         config.setConnectionTimeout(PATIENCE_MS);
         config.setValidationTimeout(PATIENCE_MS);
+        config.setExceptionOverride(new BrokenConnections());
         if (url.startsWith("jdbc:postgresql:")) {
             // Without it a query to a host that is gone waits for as long as TCP does.
             config.addDataSourceProperty("socketTimeout", POSTGRESQL_PATIENCE_SECONDS);
         }
         return config;
+    }
+
+    /**
+     * Says which failures end a connection. The pool knows by itself the codes of some databases, and otherwise tests only
+     * connections that were not used for half a second. Without this it would hand out a connection that H2 has closed
+     * for as long as requests keep coming.
+     */
+    private static final class BrokenConnections implements SQLExceptionOverride {
+        @java.lang.Override
+        public Override adjudicate(SQLException failure) {
+            boolean isBroken =
+                    failure instanceof SQLNonTransientConnectionException || failure instanceof SQLRecoverableException;
+            return isBroken ? Override.MUST_EVICT : Override.CONTINUE_EVICT;
+        }
     }
 
     private static RealtimeException cannotOpen(RuntimeException failure) {
