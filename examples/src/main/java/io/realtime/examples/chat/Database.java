@@ -92,10 +92,10 @@ final class Database implements AutoCloseable {
      */
     private static final class BrokenConnections implements SQLExceptionOverride {
         @java.lang.Override
-        public Override adjudicate(SQLException failure) {
+        public SQLExceptionOverride.Override adjudicate(SQLException failure) {
             boolean isBroken =
                     failure instanceof SQLNonTransientConnectionException || failure instanceof SQLRecoverableException;
-            return isBroken ? Override.MUST_EVICT : Override.CONTINUE_EVICT;
+            return isBroken ? SQLExceptionOverride.Override.MUST_EVICT : SQLExceptionOverride.Override.CONTINUE_EVICT;
         }
     }
 
