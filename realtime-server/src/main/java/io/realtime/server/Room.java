@@ -50,8 +50,9 @@ public interface Room {
     Room only(Collection<String> sessionIds);
 
     /**
-     * Returns a view whose messages are delivered only to members that have this tag. A member's tags are tested when
-     * the message is handed to it: at once while it has a connection, else when it resumes, joins or reads the history.
+     * Returns a view whose messages are delivered only to members that have this tag when the message is sent. Later
+     * changes do not count: neither for members without a connection, which receive it later, nor in the history. For
+     * a session that begins after the message was sent, its first tags count.
      *
      * @throws IllegalArgumentException when no session can have the tag; see {@link Session#tag}
      */

@@ -54,6 +54,8 @@ public interface Session {
 
     /**
      * Sets a tag, which stays with the session when a connection is lost. Replaces the value of a tag with this name.
+     * The change counts for messages that are sent after this method returns. A session remembers its last 8 versions
+     * of tags; the oldest one counts for all messages before it.
      *
      * @param name 1 to 64 of {@code A-Z a-z 0-9 _ . : / -}
      * @param value one line of 1 to 255 bytes in UTF-8

@@ -26,8 +26,11 @@ import org.junit.jupiter.api.Timeout;
 class AudienceTest {
     private static final Event<String> SAID = Event.of("said", String.class);
 
+    private Runnable turn = () -> {};
     private final TestServer test = new TestServer(
-            AudienceTest::authenticate, builder -> builder.allowJoin((session, room) -> room.equals("hall")));
+            AudienceTest::authenticate,
+            builder -> builder.allowJoin((session, room) -> room.equals("hall"))
+                    .on(Event.of("turn", String.class), (session, message) -> turn.run()));
     private final Room hall = test.server.connections().room("hall");
 
     /** The token is {@code user/role}. */
@@ -172,7 +175,7 @@ class AudienceTest {
     }
 
     @Test
-    void tagSelectsByWhatAMemberHasAtItsReplay() {
+    void tagSelectsByWhatAMemberHadWhenTheMessageWasSent() {
         Device ann = new Device("ann", "editor");
         Device bob = new Device("bob", "guest");
         ann.peer.cut();
@@ -182,10 +185,28 @@ class AudienceTest {
         bob.session().tag("role", "editor");
         ann.resume("editor");
         bob.resume("guest");
-        assertEquals(List.of(), ann.said());
-        assertEquals(List.of("editors"), bob.said());
+        assertEquals(List.of("editors"), ann.said());
+        assertEquals(List.of(), bob.said());
+        assertEquals(List.of("editors"), ann.history());
+        assertEquals(List.of(), bob.history());
         assertEquals(Map.of(), ann.session().tags(), "a resume changes no tag");
         assertEquals(Map.of("role", "editor"), bob.session().tags());
+    }
+
+    @Test
+    void tagThatIsRemovedAfterTheSendDoesNotCount() {
+        Device ann = new Device("ann", "editor");
+        Device bob = new Device("bob", "guest");
+        // What a handler sends is delivered when it returns.
+        turn = () -> {
+            hall.having("role", "editor").send(SAID, "to ann");
+            ann.session().untag("role");
+            bob.session().tag("role", "editor");
+            hall.having("role", "editor").send(SAID, "to bob");
+        };
+        ann.peer.send("{'type':'turn','seq':1,'data':''}");
+        assertEquals(List.of("to ann"), ann.said());
+        assertEquals(List.of("to bob"), bob.said());
     }
 
     @Test
@@ -229,7 +250,7 @@ class AudienceTest {
         assertEquals(List.of("ann"), ann.history());
         ann.session().tag("role", "guest");
         ann.peer.clear();
-        assertEquals(List.of(), ann.history(), "it has the tag no more");
+        assertEquals(List.of("ann"), ann.history(), "it had the tag when the message was sent");
         cid.session().tag("role", "editor");
         assertEquals(List.of(), cid.history(), "it did not pass the filter");
     }

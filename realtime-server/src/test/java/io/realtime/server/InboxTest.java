@@ -179,6 +179,34 @@ class InboxTest {
     }
 
     @Test
+    void messageWhoseTagWasRemovedAfterItsDeliveryIsAcknowledged() {
+        TestPeer phone = device("phone");
+        Session session = test.server.connections().sessions().iterator().next();
+        session.tag("kind", "laptop");
+        test.server.connections().user("ann").inbox().having("kind", "laptop").send(NOTE, "for laptops");
+        test.settle();
+        assertEquals(List.of("for laptops"), notes(phone));
+        session.untag("kind");
+        acknowledge(phone, 1);
+        assertEquals(List.of(), notes(device("tablet")));
+    }
+
+    @Test
+    void messageOlderThanTheKeptTagsIsHeldForLaterDevices() {
+        TestPeer phone = device("phone");
+        Session session = test.server.connections().sessions().iterator().next();
+        session.tag("kind", "laptop");
+        test.server.connections().user("ann").inbox().having("kind", "laptop").send(NOTE, "for laptops");
+        note("for all");
+        assertEquals(List.of("for laptops", "for all"), notes(phone));
+        for (int i = 0; i < 20; i++) {
+            session.tag("page", "page " + i);
+        }
+        acknowledge(phone, 2);
+        assertEquals(List.of("for all"), notes(device("tablet")), "it is not known whether the phone has got the first");
+    }
+
+    @Test
     void filteredMessageHoldsAcknowledgementWhileItsDeviceMayCome() {
         TestPeer phone = device("phone");
         Session ofPhone = test.server.connections().sessions().iterator().next();

@@ -184,11 +184,11 @@ final class ServerHost {
         } else if (how == 1) {
             up.publishToManaged(to, room, next());
         } else if (how == 2) {
-            up.publishToTeam(to, room, next());
+            up.publishToTeam(to, room, next(), anySession());
         } else if (!members.isEmpty() && how == 3) {
             Set<String> some =
                     Set.of(members.get(random.nextInt(members.size())).id(), "of nobody");
-            publish(to.only(some), room, next(), new Wire.Audience(some, Set.of(), null, false), null);
+            publish(to.only(some), room, next(), new Wire.Audience(some, Set.of(), null, 0, false), null);
         } else {
             publish(to, room, next(), Wire.Audience.EVERYONE, Set.of());
         }

@@ -24,6 +24,7 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
 import java.util.concurrent.RejectedExecutionException;
 import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 
 /** One process of the server, with its application: what it answers, passes on, refuses, and how long that takes. */
 final class ServerLife {
@@ -238,17 +239,32 @@ final class ServerLife {
                 passed.add(member.id());
             }
         }
-        host.publish(to.filter(Session::isManaged), room, note, new Wire.Audience(passed, Set.of(), null, true), null);
+        host.publish(to.filter(Session::isManaged), room, note, new Wire.Audience(passed, Set.of(), null, 0, true), null);
     }
 
     static Wire.Audience leaving(Session out) {
-        return new Wire.Audience(null, Set.of(out.id()), null, false);
+        return new Wire.Audience(null, Set.of(out.id()), null, 0, false);
     }
 
-    /** To the members of one team, those included who come later. */
-    void publishToTeam(Room to, String room, Note note) {
+    /** To the members of one team, those included who come later. Before, or after, a session changes its team. */
+    void publishToTeam(Room to, String room, Note note, @Nullable Session mover) {
         String team = team(String.valueOf(note.number()));
-        host.publish(to.having(TEAM, team), room, note, new Wire.Audience(null, Set.of(), team, false), null);
+        boolean moves = mover != null && random.nextBoolean();
+        if (moves && random.nextBoolean()) {
+            changeTeam(mover);
+            moves = false;
+        }
+        host.publish(to.having(TEAM, team), room, note, simulation.wire.ofTeam(team), null);
+        if (moves) {
+            changeTeam(mover);
+        }
+    }
+
+    private void changeTeam(Session session) {
+        String other = "odd".equals(session.tags().get(TEAM)) ? "even" : "odd";
+        if (simulation.wire.changesTeam(session.id(), other)) {
+            session.tag(TEAM, other);
+        }
     }
 
     /** Returns the team of a user: one of two. */

@@ -11,6 +11,7 @@ import io.realtime.testing.InMemoryNetwork.Direction;
 import io.realtime.testing.InMemoryNetwork.Link;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
@@ -28,24 +29,20 @@ import org.jspecify.annotations.Nullable;
  */
 final class Wire implements InMemoryNetwork.Tap {
     /**
-     * Whom a message is for, by public session ids and by team: only these, unless null, without those. One that a test
-     * has passed is meant as the member that it was then.
+     * Whom a message is for, by public session ids and by the teams of a moment: only these, unless null, without those.
+     * One that a test has passed is meant as the member that it was then.
      */
     record Audience(
             @Nullable Set<String> only,
             Set<String> except,
             @Nullable String team,
+            long moment,
             boolean isTested) {
-        static final Audience EVERYONE = new Audience(null, Set.of(), null, false);
-
-        boolean includes(String session, String user) {
-            return (only == null || only.contains(session))
-                    && !except.contains(session)
-                    && (team == null || team.equals(ServerLife.team(user)));
-        }
+        static final Audience EVERYONE = new Audience(null, Set.of(), null, 0, false);
     }
 
     private static final int MOST_HELLO = 16 * 1024;
+    private static final int MOST_CHANGES = 7;
     private static final int PUBLIC_ID = 12; // of a session's secret, which begins with it
 
     private final Simulation simulation;
@@ -56,6 +53,8 @@ final class Wire implements InMemoryNetwork.Tap {
     private final Map<String, Long> usersKicked = new HashMap<>(); // when
     private final Map<String, Line> unhandled = new HashMap<>(); // messages of plain clients
     private final List<Line> draining = new ArrayList<>();
+    private final Map<String, NavigableMap<Long, String>> teams = new HashMap<>(); // of sessions that have changed theirs
+    private long changesOfTeam;
     private long events;
     private String publishing = "";
     private Audience audience = Audience.EVERYONE;
@@ -326,7 +325,7 @@ final class Wire implements InMemoryNetwork.Tap {
         if (whom == null && key.equals(publishing)) {
             whom = audience;
         }
-        if (whom == null || !whom.includes(line.session, line.user)) {
+        if (whom == null || !isFor(line, whom)) {
             broken(
                     line,
                     "it is sent " + offset + " of " + room + ", which is " + (whom == null ? "nothing" : "not for it"));
@@ -350,11 +349,38 @@ final class Wire implements InMemoryNetwork.Tap {
         for (Map.Entry<Long, Audience> entry :
                 log(key, place.epoch).subMap(place.offset, false, upTo, true).entrySet()) {
             // A session that passed a filter, left and joined again is another member.
-            if (!entry.getValue().isTested() && entry.getValue().includes(line.session, line.user)) {
+            if (!entry.getValue().isTested() && isFor(line, entry.getValue())) {
                 return entry.getKey();
             }
         }
         return null;
+    }
+
+    private boolean isFor(Line line, Audience whom) {
+        return (whom.only == null || whom.only.contains(line.session))
+                && !whom.except.contains(line.session)
+                && (whom.team == null || whom.team.equals(team(line, whom.moment)));
+    }
+
+    private String team(Line line, long moment) {
+        Map.Entry<Long, String> change =
+                teams.getOrDefault(line.session, Collections.emptyNavigableMap()).floorEntry(moment);
+        return change == null ? ServerLife.team(line.user) : change.getValue();
+    }
+
+    /** A session changes its team. Returns false if it has done so too often for a server to remember. */
+    boolean changesTeam(String session, String team) {
+        NavigableMap<Long, String> changes = teams.computeIfAbsent(session, id -> new TreeMap<>());
+        if (changes.size() == MOST_CHANGES) {
+            return false;
+        }
+        changes.put(++changesOfTeam, team);
+        return true;
+    }
+
+    /** Returns the audience of a message to a team as it is now. */
+    Audience ofTeam(String team) {
+        return new Audience(null, Set.of(), team, changesOfTeam, false);
     }
 
     private static String key(Line line, String room) {

@@ -7,6 +7,7 @@ import java.util.Arrays;
 import java.util.Collection;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
@@ -17,7 +18,7 @@ import org.jspecify.annotations.Nullable;
  * are the same. The ids and tags in it need not be those of members. Immutable.
  */
 final class Audience {
-    static final Audience EVERYONE = new Audience(null, Set.of(), List.of(), null);
+    static final Audience EVERYONE = new Audience(null, Set.of(), List.of(), 0, null);
 
     // The ids of which a session must have one; null for any.
     private final @Nullable Set<String> only;
@@ -25,25 +26,29 @@ final class Audience {
     private final Set<String> except;
     // The tags that a session must have, all of them.
     private final List<Tag> tags;
+    // The moment of the tags that count, by the TagClock.
+    private final long moment;
     // The seats of which a member must have one; null for any.
     private final @Nullable Seats seats;
     private final int weight;
 
     private record Tag(String name, String value) {}
 
-    private Audience(@Nullable Set<String> only, Set<String> except, List<Tag> tags, @Nullable Seats seats) {
+    private Audience(
+            @Nullable Set<String> only, Set<String> except, List<Tag> tags, long moment, @Nullable Seats seats) {
         this.only = only;
         this.except = except;
         this.tags = tags;
+        this.moment = moment;
         this.seats = seats;
-        this.weight = 32 + weight(only) + weight(except) + weightOfTags() + (seats == null ? 0 : seats.weight());
+        this.weight = 40 + weight(only) + weight(except) + weightOfTags() + (seats == null ? 0 : seats.weight());
     }
 
     // ---------------------------------------------------------------- conditions
 
     /** Returns this audience without these sessions. */
     Audience except(Collection<String> ids) {
-        return ids.isEmpty() ? this : new Audience(only, union(except, ids), tags, seats);
+        return ids.isEmpty() ? this : new Audience(only, union(except, ids), tags, moment, seats);
     }
 
     /** Returns those of these sessions that are in this audience. */
@@ -52,14 +57,14 @@ final class Audience {
         if (only != null) {
             both.retainAll(only);
         }
-        return new Audience(Set.copyOf(both), except, tags, seats);
+        return new Audience(Set.copyOf(both), except, tags, moment, seats);
     }
 
     /** Returns those of this audience that have a tag. */
     Audience having(String tag, String value) {
         List<Tag> all = new ArrayList<>(tags);
         all.add(new Tag(tag, value));
-        return new Audience(only, except, all.stream().distinct().toList(), seats);
+        return new Audience(only, except, all.stream().distinct().toList(), moment, seats);
     }
 
     /**
@@ -68,7 +73,13 @@ final class Audience {
      * @param bits one bit for each seat
      */
     Audience seated(long moment, long[] bits) {
-        return new Audience(only, except, tags, new Seats(moment, bits));
+        return new Audience(only, except, tags, this.moment, new Seats(moment, bits));
+    }
+
+    /** Returns this audience by the tags that members have now. */
+    Audience now(TagClock clock) {
+        long now = tags.isEmpty() ? moment : clock.now();
+        return now == moment ? this : new Audience(only, except, tags, now, seats);
     }
 
     private static Set<String> union(Set<String> some, Collection<String> more) {
@@ -80,32 +91,37 @@ final class Audience {
     // ---------------------------------------------------------------- members
 
     /**
-     * Returns whether the message is addressed to a session, by the tags that it has now.
+     * Returns whether the message is addressed to a session.
      *
      * @param member the session's link to the room; null if it is not a member
      */
-    boolean includes(Session session, @Nullable MemberLink member) {
-        return isNamed(session) && (seats == null || (member != null && seats.include(member)));
+    boolean includes(Subscriber session, @Nullable MemberLink member) {
+        return meets(session, tags.isEmpty() ? Map.of() : session.tagHistory().at(moment))
+                && (seats == null || (member != null && seats.include(member)));
     }
 
-    /** Returns whether a session meets the conditions on its id and its tags. */
+    /** Returns whether a session meets the conditions on its id and its tags, by the tags that it has now. */
     boolean isNamed(Session session) {
+        return meets(session, tags.isEmpty() ? Map.of() : session.tags());
+    }
+
+    private boolean meets(Session session, Map<String, String> has) {
         if ((only != null && !only.contains(session.id())) || (!except.isEmpty() && except.contains(session.id()))) {
             return false;
         }
         // By index: this runs for each member and message, and an iterator is an object.
         for (int i = 0; i < tags.size(); i++) {
             Tag tag = tags.get(i);
-            if (!tag.value.equals(session.tags().get(tag.name))) {
+            if (!tag.value.equals(has.get(tag.name))) {
                 return false;
             }
         }
         return true;
     }
 
-    /** Returns whether a session's tags decide. */
-    boolean isTagged() {
-        return !tags.isEmpty();
+    /** Returns whether {@link #includes} has always answered the same for this session. */
+    boolean isCertainOf(Subscriber session) {
+        return tags.isEmpty() || session.tagHistory().isKept(moment);
     }
 
     /** Returns whether there are no conditions. */
@@ -165,12 +181,13 @@ final class Audience {
                 && Objects.equals(only, that.only)
                 && except.equals(that.except)
                 && tags.equals(that.tags)
+                && moment == that.moment
                 && Objects.equals(seats, that.seats);
     }
 
     @Override
     public int hashCode() {
-        return Objects.hash(only, except, tags, seats);
+        return Objects.hash(only, except, tags, moment, seats);
     }
 
     /** Some of the seats at one moment: one bit for each. A member that took its seat later does not count. */

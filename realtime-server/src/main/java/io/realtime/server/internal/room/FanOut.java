@@ -97,7 +97,7 @@ final class FanOut {
 
     /**
      * Waits until the pending messages are within their bound, or flushes them if no other thread does. Releases the
-     * lock meanwhile.
+     * lock meanwhile. Then {@link #live} needs no memory until the members change.
      */
     @SuppressWarnings("GuardedBy")
     void awaitRoom() {
@@ -114,9 +114,16 @@ final class FanOut {
                 lock.lock();
             }
         }
+        members.live();
     }
 
-    /** Adds a message for the members that are live now. */
+    /** Returns the members that are live now. */
+    MemberLink[] live() {
+        assert lock.isHeldByCurrentThread();
+        return members.live();
+    }
+
+    /** Adds a message for the members that are live now. If it throws, for example out of memory, some lack the message. */
     @SuppressWarnings("GuardedBy")
     void add(WireMessage frame, boolean ephemeral, Audience audience) {
         assert lock.isHeldByCurrentThread();
@@ -171,8 +178,10 @@ final class FanOut {
         assert lock.isHeldByCurrentThread();
         if (!pending.isEmpty()) {
             long[] left = skipped == 0 ? NO_SKIPS : Arrays.copyOf(skips, skipped);
+            // Before the delivery: an error between them would deliver the batch twice.
+            List<WireMessage> next = new ArrayList<>(0);
             deliver(new Delivery(MessageBatch.of(pending, pendingEphemeral), members.live(), null, left));
-            pending = new ArrayList<>(0);
+            pending = next;
             skips = NO_SKIPS;
             skipped = 0;
             batchBytes = 0;

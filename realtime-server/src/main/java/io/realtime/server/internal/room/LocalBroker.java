@@ -45,6 +45,7 @@ public final class LocalBroker {
     private final AtomicInteger named = new AtomicInteger();
     private final LogBudget budget;
     private final RoomsPerUser roomsPerUser;
+    private final TagClock tagClock = new TagClock();
     private final Scheduler scheduler;
     private final Executor executor;
     private final Random random;
@@ -444,6 +445,10 @@ public final class LocalBroker {
      */
     int batchBytes() {
         return batchBytes;
+    }
+
+    public TagClock tagClock() {
+        return tagClock;
     }
 
     long currentTimeMillis() {

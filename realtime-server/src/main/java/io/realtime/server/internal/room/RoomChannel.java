@@ -109,9 +109,11 @@ public final class RoomChannel implements LogBudget.Owner, Bursts.Flushed {
     @Nullable
     public Position publish(Outgoing message, Recipients to) {
         WireMessage ready = message.isEphemeral() ? message.frame() : null;
-        Audience audience = to.isTested() ? to.among(snapshot()) : to.untested();
+        Audience audience = (to.isTested() ? to.among(snapshot()) : to.untested()).now(broker.tagClock());
         Position position = null;
         FanOut out;
+        MemberLink[] lacking = Members.NOBODY;
+        Throwable failure = null;
         boolean isOver;
         lock.lock();
         try {
@@ -130,13 +132,25 @@ public final class RoomChannel implements LogBudget.Owner, Bursts.Flushed {
                 frame = ready;
             }
             if (out != null) {
-                out.add(frame, ready != null, audience);
+                try {
+                    out.add(frame, ready != null, audience);
+                } catch (Throwable broken) {
+                    failure = broken;
+                    lacking = out.live();
+                }
             }
             isOver = dieIfUnused();
         } finally {
             lock.unlock();
         }
         try {
+            for (MemberLink link : lacking) {
+                // It must not continue without the message. A managed client resumes, and reads it from the log.
+                link.outlet.abort();
+            }
+            if (failure != null) {
+                Steps.log(LOG, "room " + name + " could not deliver a message", failure);
+            }
             if (out != null && !Bursts.defer(this)) {
                 out.flush();
             }
@@ -144,9 +158,9 @@ public final class RoomChannel implements LogBudget.Owner, Bursts.Flushed {
                 broker.forget(this);
             }
             broker.budget().relieve();
-        } catch (Throwable failure) {
+        } catch (Throwable broken) {
             // The message is in the log. A publisher that saw an exception would send it again.
-            Steps.log(LOG, "after a message to room " + name, failure);
+            Steps.log(LOG, "after a message to room " + name, broken);
         }
         return position;
     }
@@ -365,8 +379,7 @@ public final class RoomChannel implements LogBudget.Owner, Bursts.Flushed {
     @GuardedBy("lock")
     private boolean passes(long offset, Subscriber session, @Nullable MemberLink link) {
         Audience audience = log.audience(offset);
-        boolean isCertain = !audience.isTagged() || offset > session.tagsChangedAt();
-        return (isCertain && audience.includes(session, link))
+        return (audience.isCertainOf(session) && audience.includes(session, link))
                 || (!audience.mayIncludeNewSessions()
                         && (members == null
                                 || members.links().stream().noneMatch(any -> audience.includes(any.session, any))));

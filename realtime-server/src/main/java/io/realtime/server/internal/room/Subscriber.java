@@ -21,11 +21,8 @@ public interface Subscriber extends Session {
         return new Member(id(), userId(), tags(), isConnected(), Instant.ofEpochMilli(since));
     }
 
-    /**
-     * Returns where the user's inbox ended when the session's tags last changed. A message up to there may have been
-     * handed over, or not, by earlier tags. 0 if the tags never changed.
-     */
-    long tagsChangedAt();
+    /** Returns the session's tags, now and earlier. */
+    TagHistory tagHistory();
 
     /** Notes that the log of the session's own inbox has lost messages that the client has not received. */
     void inboxLost();

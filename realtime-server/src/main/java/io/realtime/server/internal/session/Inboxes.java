@@ -85,12 +85,6 @@ public final class Inboxes {
                         .toList();
     }
 
-    /** Returns the offset of the newest message in a user's inbox; 0 if the inbox is not a room. */
-    long end(String user) {
-        RoomChannel room = broker.find(key(user));
-        return room == null ? 0 : room.end().offset();
-    }
-
     /** Returns how many sessions a user has. */
     public int size(String user) {
         Inbox inbox = inboxes.get(user);

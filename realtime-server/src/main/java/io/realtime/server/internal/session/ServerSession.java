@@ -29,6 +29,7 @@ import io.realtime.server.internal.limits.TokenBucket;
 import io.realtime.server.internal.room.Recipients;
 import io.realtime.server.internal.room.RoomChannel;
 import io.realtime.server.internal.room.Subscriber;
+import io.realtime.server.internal.room.TagHistory;
 import io.realtime.spi.Handshake;
 import io.realtime.spi.Scheduler;
 import io.realtime.spi.WireMessage;
@@ -93,10 +94,8 @@ public final class ServerSession implements Subscriber {
     @GuardedBy("lock")
     private @Nullable Map<String, Object> attributes;
 
-    // Immutable; written under lock.
-    private volatile Map<String, String> tags;
     // Written under lock.
-    private volatile long tagsChangedAt;
+    private volatile TagHistory tags;
 
     private final Memberships memberships;
     private final RoomAnnouncements announcements;
@@ -193,7 +192,7 @@ public final class ServerSession implements Subscriber {
         this.record = record;
         this.handshake = handshake;
         this.since = context.scheduler().currentTimeMillis();
-        this.tags = authentication.tags();
+        this.tags = TagHistory.of(authentication.tags());
         if (!authentication.attributes().isEmpty()) {
             this.attributes = new ConcurrentHashMap<>(authentication.attributes());
         }
@@ -242,6 +241,11 @@ public final class ServerSession implements Subscriber {
 
     @Override
     public Map<String, String> tags() {
+        return tags.tags();
+    }
+
+    @Override
+    public TagHistory tagHistory() {
         return tags;
     }
 
@@ -249,7 +253,7 @@ public final class ServerSession implements Subscriber {
     public void tag(String name, String value) {
         lock.lock();
         try {
-            changeTags(Tags.with(tags, name, value));
+            changeTags(Tags.with(tags.tags(), name, value));
         } finally {
             lock.unlock();
         }
@@ -259,7 +263,7 @@ public final class ServerSession implements Subscriber {
     public void untag(String name) {
         lock.lock();
         try {
-            changeTags(Tags.without(tags, name));
+            changeTags(Tags.without(tags.tags(), name));
         } finally {
             lock.unlock();
         }
@@ -267,17 +271,10 @@ public final class ServerSession implements Subscriber {
 
     @GuardedBy("lock")
     private void changeTags(Map<String, String> changed) {
-        if (changed.equals(tags)) {
-            return;
+        TagHistory before = tags;
+        if (!changed.equals(before.tags())) {
+            context.broker().tagClock().advance(moment -> tags = before.with(changed, moment));
         }
-        tags = changed;
-        // Afterwards: a message behind this end is handed over by the new tags.
-        tagsChangedAt = context.inboxes().end(userId());
-    }
-
-    @Override
-    public long tagsChangedAt() {
-        return tagsChangedAt;
     }
 
     @Override

@@ -6,6 +6,7 @@ import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.google.gson.JsonParser;
+import io.realtime.Position;
 import io.realtime.internal.wire.Outgoing;
 import io.realtime.server.Limits;
 import io.realtime.server.Retention;
@@ -51,6 +52,7 @@ class FanOutTest {
         int batches;
         int longestBatch; // in bytes
         boolean lags;
+        int aborts;
         Runnable onSend = () -> {};
         private volatile @Nullable Runnable proceed;
 
@@ -87,6 +89,11 @@ class FanOutTest {
             return false;
         }
 
+        @Override
+        public void abort() {
+            aborts++;
+        }
+
         void catchUp() {
             Runnable held = Objects.requireNonNull(proceed);
             lags = false;
@@ -109,7 +116,27 @@ class FanOutTest {
         Mockito.when(session.id()).thenReturn("session " + System.identityHashCode(session));
         Mockito.when(session.userId()).thenReturn("some user");
         Mockito.when(session.tags()).thenReturn(Map.of());
+        Mockito.when(session.tagHistory()).thenReturn(TagHistory.of(Map.of()));
         return session;
+    }
+
+    @Test
+    void messageThatCannotBeAddedEndsTheConnectionsThatLackIt() {
+        LocalBroker broker = broker(executor);
+        Member ann = new Member().join(broker);
+        Member bob = new Member().join(broker);
+        Audience audience = Mockito.spy(Audience.EVERYONE);
+        Mockito.when(audience.allBut()).thenThrow(new OutOfMemoryError("as requested"));
+        Recipients to = Mockito.mock(Recipients.class);
+        Mockito.when(to.untested()).thenReturn(audience);
+        publish(broker, Recipients.EVERYONE);
+        Position at = broker.publish("r", "r", Outgoing.of("e"), to);
+        assertEquals(2, Objects.requireNonNull(at).offset(), "the message is in the log, and is not to be sent again");
+        assertEquals(1, ann.aborts);
+        assertEquals(1, bob.aborts);
+        assertEquals(List.of(1L), bob.offsets);
+        publish(broker, Recipients.EVERYONE);
+        assertEquals(List.of(1L, 2L, 3L), new Member().join(broker, 10).offsets);
     }
 
     /** Many members who are not looked at. */
@@ -217,7 +244,9 @@ class FanOutTest {
         List<List<Long>> meant = new ArrayList<>();
         for (int i = 0; i < 5 + random.nextInt(100); i++) {
             Member member = new Member();
-            Mockito.when(member.session.tags()).thenReturn(Map.of("team", "team" + random.nextInt(3)));
+            Map<String, String> tags = Map.of("team", "team" + random.nextInt(3));
+            Mockito.when(member.session.tags()).thenReturn(tags);
+            Mockito.when(member.session.tagHistory()).thenReturn(TagHistory.of(tags));
             members.add(member.join(broker));
             meant.add(new ArrayList<>());
         }
