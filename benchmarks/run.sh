@@ -3,7 +3,7 @@
 # that compares servers the others are built too, as far as Maven and Node can be had here: the table says what is left out.
 set -eu
 cd "$(dirname "$0")/.."
-mvn -B -ntp -q -Dstyle.color=never -pl benchmarks -am package -DskipTests
+mvn -B -ntp -q -Dstyle.color=never -Pbenchmarks -pl benchmarks -am package -DskipTests
 case " $* " in
 *\ fanout\ * | *\ latency\ * | *\ echo* | *\ connect\ * | *\ slow\ *)
     mvn -B -ntp -q -Dstyle.color=never -f benchmarks/peers/pom.xml package >&2 || echo "The servers on other Java libraries could not be built." >&2

@@ -203,7 +203,8 @@ class InboxTest {
             session.tag("page", "page " + i);
         }
         acknowledge(phone, 2);
-        assertEquals(List.of("for all"), notes(device("tablet")), "it is not known whether the phone has got the first");
+        assertEquals(
+                List.of("for all"), notes(device("tablet")), "it is not known whether the phone has got the first");
     }
 
     @Test

@@ -239,7 +239,8 @@ final class ServerLife {
                 passed.add(member.id());
             }
         }
-        host.publish(to.filter(Session::isManaged), room, note, new Wire.Audience(passed, Set.of(), null, 0, true), null);
+        host.publish(
+                to.filter(Session::isManaged), room, note, new Wire.Audience(passed, Set.of(), null, 0, true), null);
     }
 
     static Wire.Audience leaving(Session out) {

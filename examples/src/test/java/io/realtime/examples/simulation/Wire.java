@@ -53,7 +53,8 @@ final class Wire implements InMemoryNetwork.Tap {
     private final Map<String, Long> usersKicked = new HashMap<>(); // when
     private final Map<String, Line> unhandled = new HashMap<>(); // messages of plain clients
     private final List<Line> draining = new ArrayList<>();
-    private final Map<String, NavigableMap<Long, String>> teams = new HashMap<>(); // of sessions that have changed theirs
+    private final Map<String, NavigableMap<Long, String>> teams =
+            new HashMap<>(); // of sessions that have changed theirs
     private long changesOfTeam;
     private long events;
     private String publishing = "";
@@ -363,8 +364,8 @@ final class Wire implements InMemoryNetwork.Tap {
     }
 
     private String team(Line line, long moment) {
-        Map.Entry<Long, String> change =
-                teams.getOrDefault(line.session, Collections.emptyNavigableMap()).floorEntry(moment);
+        Map.Entry<Long, String> change = teams.getOrDefault(line.session, Collections.emptyNavigableMap())
+                .floorEntry(moment);
         return change == null ? ServerLife.team(line.user) : change.getValue();
     }
 
