@@ -8,6 +8,7 @@ import io.realtime.ErrorCode;
 import io.realtime.client.World.Say;
 import io.realtime.spi.Scheduler;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
@@ -23,6 +24,7 @@ class ClientSchedulerFailureTest extends ClientSendFixture {
     private final class FailingScheduler implements Scheduler {
         int failsAfter = -1;
         boolean isShut;
+        Runnable beforeFailure = () -> {};
 
         @Override
         public long nanoTime() {
@@ -42,6 +44,7 @@ class ClientSchedulerFailureTest extends ClientSendFixture {
         @Override
         public Cancellable schedule(Duration delay, Runnable task) {
             if (isShut || failsAfter-- == 0) {
+                beforeFailure.run();
                 throw new RejectedExecutionException("no memory for a task");
             }
             return world.time.schedule(delay, () -> attempt(task));
@@ -72,6 +75,23 @@ class ClientSchedulerFailureTest extends ClientSendFixture {
         CompletableFuture<Void> sent = say("two");
         world.settle();
         assertDone(sent);
+    }
+
+    @Test
+    void messageBehindOneThatTheSchedulerRefusesIsSent() {
+        FailingScheduler scheduler = new FailingScheduler();
+        world.use(world.builder().scheduler(scheduler));
+        world.connected();
+        List<CompletableFuture<Void>> sent = new ArrayList<>();
+        scheduler.beforeFailure = () -> {
+            sent.add(say("two"));
+            world.settle();
+        };
+        scheduler.failsAfter = 0;
+        scheduler.attempt(() -> sent.add(say("one")));
+        assertEquals(1, sent.size());
+        world.settle();
+        assertDone(sent.get(0));
     }
 
     @Test

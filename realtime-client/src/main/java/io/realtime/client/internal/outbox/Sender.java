@@ -113,7 +113,7 @@ public final class Sender {
         this.scheduler = scheduler;
         this.callbacks = callbacks;
         this.context = context;
-        this.progress = new CoalescedTask(task -> scheduler.schedule(Duration.ZERO, task), context::onProgress);
+        this.progress = new CoalescedTask(task -> scheduler.schedule(Duration.ZERO, task), this::progressed);
         this.mostPosted = (long) limits.messages() + MOST_GIVEN_UP;
         this.file = file;
         this.outboundBytes = outboundBytes;
@@ -248,8 +248,10 @@ public final class Sender {
         } finally {
             if (!isPosted) {
                 posted.decrementAndGet();
-                // A message that was added would wait for ever, and so would all later ones.
-                outbox.giveUp(entry);
+                if (entry.seq() > 0) {
+                    // It would wait for ever, and so would all later ones.
+                    giveUp(entry);
+                }
             }
         }
     }
@@ -355,6 +357,12 @@ public final class Sender {
         if (file != null) {
             file.wake();
         }
+    }
+
+    /** Messages may have left the outbox: later ones may be sent. */
+    private void progressed() {
+        context.onProgress();
+        pump();
     }
 
     private void sendEphemeral(OutboxEntry entry) {
