@@ -272,6 +272,22 @@ test('a server with another database is begun with anew', async () => {
   assert.deepEqual(texts('chat:lobby'), ['new']);
 });
 
+test('messages that come before the answer about their conversation stay', async () => {
+  server.post('chat:lobby', 'bob', 'one');
+  await opened();
+  const {ask} = chat.link;
+  chat.link.ask = async frame => {
+    const answered = await ask.call(chat.link, frame);
+    if (frame.type === 'open') live(server.post('chat:lobby', 'bob', 'two'));
+    return answered;
+  };
+  chat.visible = false;
+  await chat.welcome();
+  assert.deepEqual(texts('chat:lobby'), ['one', 'two']);
+  assert.equal(chat.conversation('chat:lobby').unread, 2);
+  assert.deepEqual(asked('page').length, 1, 'nothing is loaded again');
+});
+
 test('a room that refuses says why, and is not opened', async () => {
   chat.conversation('chat:staff');
   const ask = chat.link.ask;

@@ -47,6 +47,7 @@ final class DemoPage implements AutoCloseable {
     private final DemoServer demo;
     private final int socketPort;
     private final Map<String, Asset> assets;
+    private final Map<String, HttpHandler> apis;
 
     static {
         // Headers and body are two writes: with Nagle's algorithm the second one waits for the client's
@@ -61,6 +62,7 @@ final class DemoPage implements AutoCloseable {
             HttpServer http, List<Asset> assets, Map<String, HttpHandler> apis, int socketPort, DemoServer demo) {
         this.http = http;
         this.assets = assets.stream().collect(Collectors.toUnmodifiableMap(Asset::path, Function.identity()));
+        this.apis = Map.copyOf(apis);
         this.socketPort = socketPort;
         this.demo = demo;
         this.executor = Executors.newFixedThreadPool(THREADS, task -> {
@@ -70,16 +72,6 @@ final class DemoPage implements AutoCloseable {
         });
         http.setExecutor(executor);
         http.createContext("/", this::serve);
-        apis.forEach((path, api) -> http.createContext(path, exchange -> {
-            try (exchange) {
-                secure(exchange.getResponseHeaders());
-                if (isForeign(exchange)) {
-                    refuse(exchange, 421, FOREIGN);
-                } else {
-                    api.handle(exchange);
-                }
-            }
-        }));
     }
 
     /**
@@ -139,8 +131,11 @@ final class DemoPage implements AutoCloseable {
             String path = exchange.getRequestURI().getPath();
             String method = exchange.getRequestMethod();
             Asset asset = assets.get(path);
+            HttpHandler api = apis.get(path);
             if (isForeign(exchange)) {
                 refuse(exchange, 421, FOREIGN);
+            } else if (api != null) {
+                api.handle(exchange);
             } else if (asset == null && !"/token".equals(path)) {
                 refuse(exchange, 404, "there is nothing at this address");
             } else if (asset == null && method.equals("POST")) {

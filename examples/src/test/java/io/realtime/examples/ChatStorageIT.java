@@ -407,6 +407,13 @@ class ChatStorageIT {
             HttpResponse<String> get =
                     HTTP.send(HttpRequest.newBuilder(address).build(), HttpResponse.BodyHandlers.ofString());
             assertProblem(405, "Method Not Allowed", "bad_method", get);
+            for (String other : List.of("api/messagesX", "api/messages/1", "api/messages/")) {
+                HttpRequest request =
+                        HttpRequest.newBuilder(URI.create(chat.page + other)).build();
+                assertEquals(
+                        404,
+                        HTTP.send(request, HttpResponse.BodyHandlers.discarding()).statusCode());
+            }
             HttpResponse<String> form = HTTP.send(
                     HttpRequest.newBuilder(address)
                             .header("Authorization", "Bearer " + tokens.token("ada"))

@@ -67,9 +67,10 @@ export class Chat {
     if (life !== this.life) return;
     const names = rooms.filter(({joined}) => joined === life).map(({name}) => name);
     for (let start = 0; start === 0 || start < names.length; start += PAGE) {
+      const ends = new Map([...this.conversations.values()].map(({name, end}) => [name, end]));
       const summaries = await this.persist(life, {type: 'open', data: {rooms: names.slice(start, start + PAGE)}});
       if (life !== this.life || !this.link.open) return;
-      summaries?.forEach(summary => this.compare(summary)); // if it was refused, the others go on
+      summaries?.forEach(summary => this.compare(summary, ends)); // if it was refused, the others go on
     }
     // Rooms that another page of the user has opened.
     const others = [...this.conversations.values()].filter(each => this.needsJoin(each) && !conversations.includes(each));
@@ -83,9 +84,10 @@ export class Chat {
     this.on.changed();
   }
 
-  compare({conversation, last, read}) {
+  /** @param ends where the windows ended when this was asked for; live messages may have come since */
+  compare({conversation, last, read}, ends) {
     const known = this.conversation(conversation);
-    if (last < known.end) known.forget(); // the server has another database now
+    if (last < (ends.get(conversation) ?? 0)) known.forget(); // the server has another database now
     if (read < known.read && known.read <= last) this.tellRead(known); // the connection was lost before it was told
     known.learn({last, read});
   }
