@@ -17,9 +17,10 @@ public final class Message<T> {
     private final @Nullable String from;
     private final Instant timestamp;
     private final boolean redelivered;
+    private final @Nullable String trace;
 
     /**
-     * Creates a message; applications call this in tests of their own handlers.
+     * Creates a message without a trace context; applications call this in tests of their own handlers.
      *
      * @param room see {@link #room()}
      * @param position see {@link #position()}
@@ -32,12 +33,25 @@ public final class Message<T> {
             @Nullable String from,
             Instant timestamp,
             boolean redelivered) {
+        this(data, room, position, from, timestamp, redelivered, null);
+    }
+
+    /** Creates a message with all that it may have. */
+    public Message(
+            T data,
+            @Nullable String room,
+            @Nullable Position position,
+            @Nullable String from,
+            Instant timestamp,
+            boolean redelivered,
+            @Nullable String trace) {
         this.data = data;
         this.room = room;
         this.position = position;
         this.from = from;
         this.timestamp = Objects.requireNonNull(timestamp, "timestamp");
         this.redelivered = redelivered;
+        this.trace = trace;
     }
 
     /**
@@ -93,6 +107,15 @@ public final class Message<T> {
      */
     public boolean isRedelivered() {
         return redelivered;
+    }
+
+    /**
+     * Returns the trace context that the sender has set, usually a {@code traceparent} of W3C Trace Context; null when
+     * there is none. It is 1 to 128 of {@code A-Z a-z 0-9 _ . : / -}; whether it is a valid {@code traceparent} is not
+     * checked. On a server it is what a client claims.
+     */
+    public @Nullable String trace() {
+        return trace;
     }
 
     @Override

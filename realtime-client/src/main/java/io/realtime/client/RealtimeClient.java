@@ -37,6 +37,7 @@ import java.util.TreeMap;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.Executor;
 import java.util.function.Consumer;
+import java.util.function.Supplier;
 import javax.net.ssl.SSLSocketFactory;
 import org.jspecify.annotations.Nullable;
 
@@ -333,6 +334,7 @@ public final class RealtimeClient implements AutoCloseable {
         private @Nullable Scheduler scheduler;
         private @Nullable Random random;
         private @Nullable PayloadCodec codec;
+        private @Nullable Supplier<@Nullable String> traces;
         private ClientListener listener = new ClientListener() {};
 
         private Builder(URI server) {
@@ -518,6 +520,18 @@ public final class RealtimeClient implements AutoCloseable {
             return this;
         }
 
+        /**
+         * Sets what returns the trace context of the messages that the application sends; default: none. It is asked
+         * for each event and each request, on the thread that sends, and returns a {@code traceparent} of W3C Trace
+         * Context, or null. The server gets it as {@link Message#trace}. What it throws, and a context that is not 1 to
+         * 128 of {@code A-Z a-z 0-9 _ . : / -}, is reported to {@link ClientListener#onError}; the message is sent
+         * without. An {@link #outboxFile} does not keep the context.
+         */
+        public Builder trace(Supplier<@Nullable String> current) {
+            this.traces = Objects.requireNonNull(current, "current");
+            return this;
+        }
+
         /** Sets the listener for everything except messages; default: none. */
         public Builder listener(ClientListener other) {
             this.listener = Objects.requireNonNull(other, "other");
@@ -566,7 +580,8 @@ public final class RealtimeClient implements AutoCloseable {
                     connectTimeout,
                     carrier,
                     threads.scheduler(),
-                    random == null ? new SecureRandom() : random);
+                    random == null ? new SecureRandom() : random,
+                    traces);
             ClientEngine engine = new ClientEngine(config, callbacks);
             return new RealtimeClient(engine, callbacks, threads, target.toString());
         }

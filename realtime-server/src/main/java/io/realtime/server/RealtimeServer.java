@@ -39,8 +39,11 @@ import java.net.InetSocketAddress;
 import java.nio.file.Path;
 import java.security.SecureRandom;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Random;
@@ -467,6 +470,10 @@ public final class RealtimeServer implements AutoCloseable {
         private JoinRule.@Nullable Async joinRule;
         private SendRule sendRule = SendRule.MEMBERS;
         private SendRule.@Nullable Async lateSendRule;
+        private @Nullable UnhandledMessageHandler unhandled;
+        private final List<Interceptor> interceptors = new ArrayList<>();
+        private final Map<String, RateLimit> rates = new HashMap<>();
+        private final Map<String, Integer> maxBytes = new HashMap<>();
         private Limits limits = Limits.defaults();
         private Retention retention = Retention.defaults();
         private Retention inboxRetention = Retention.inboxDefaults();
@@ -629,6 +636,93 @@ public final class RealtimeServer implements AutoCloseable {
             Objects.requireNonNull(source, "source");
             return onStreamAsync(
                     request, (session, data, out) -> PublisherStream.subscribe(source.open(session, data), out));
+        }
+
+        /**
+         * Sets the handler of the messages whose name has no other handler; default none. Without one they are refused
+         * with {@code no_handler}, and dropped if they ask for no answer. The send rule is asked first, as for an event
+         * of raw JSON with the message's name.
+         */
+        public Builder onUnhandled(UnhandledMessageHandler handler) {
+            this.unhandled = Objects.requireNonNull(handler, "handler");
+            return this;
+        }
+
+        /**
+         * Adds an interceptor around logins, joins, the handling of messages, and publishes; default none. The first
+         * one added is the outermost.
+         */
+        public Builder intercept(Interceptor interceptor) {
+            interceptors.add(Objects.requireNonNull(interceptor, "interceptor"));
+            return this;
+        }
+
+        /**
+         * Limits how often each session may send this event, in addition to {@link Limits#ratePerSession}; default no
+         * limit. Messages beyond it are treated as those beyond the session's limit. A plain client's are refused with
+         * {@code rate_limited}. A managed client's wait for their turn, and so do all messages that it sent later.
+         *
+         * @throws IllegalArgumentException when the event has a rate already
+         */
+        public Builder limit(Event<?> event, RateLimit rate) {
+            return limit(event.name(), rate);
+        }
+
+        /** Limits how often each session may send this request, like {@link #limit(Event, RateLimit)}. */
+        public Builder limit(Request<?, ?> request, RateLimit rate) {
+            return limit(request.name(), rate);
+        }
+
+        /** Limits how often each session may request this stream, like {@link #limit(Event, RateLimit)}. */
+        public Builder limit(StreamRequest<?, ?> request, RateLimit rate) {
+            return limit(request.name(), rate);
+        }
+
+        private Builder limit(String name, RateLimit rate) {
+            return once(rates, name, Objects.requireNonNull(rate, "rate"));
+        }
+
+        /**
+         * Refuses this event with {@code too_big} when its payload is longer; default only {@link Limits#messageBytes}.
+         * A message that is refused counts as processed.
+         *
+         * @param most the longest payload in bytes: of JSON as the client wrote it, in UTF-8; at least 1
+         * @throws IllegalArgumentException when the number is not positive, or the event has one already
+         */
+        public Builder maxBytes(Event<?> event, int most) {
+            return maxBytes(event.name(), most);
+        }
+
+        /** Refuses this request when its payload is longer, like {@link #maxBytes(Event, int)}. */
+        public Builder maxBytes(Request<?, ?> request, int most) {
+            return maxBytes(request.name(), most);
+        }
+
+        /** Refuses this request for a stream when its payload is longer, like {@link #maxBytes(Event, int)}. */
+        public Builder maxBytes(StreamRequest<?, ?> request, int most) {
+            return maxBytes(request.name(), most);
+        }
+
+        private Builder maxBytes(String name, int most) {
+            if (most < 1) {
+                throw new IllegalArgumentException("maxBytes " + most + " of '" + name + "' is not at least 1");
+            }
+            return once(maxBytes, name, most);
+        }
+
+        private <T> Builder once(Map<String, T> known, String name, T limit) {
+            if (known.putIfAbsent(name, limit) != null) {
+                throw new IllegalArgumentException("'" + name + "' has the limit " + known.get(name) + " already");
+            }
+            return this;
+        }
+
+        private void requireHandler(Set<String> limited) {
+            for (String name : limited) {
+                if (!handlers.containsKey(name)) {
+                    throw new IllegalStateException("'" + name + "' has a limit, and no handler");
+                }
+            }
         }
 
         private Builder register(String name, Function<Dispatcher, Dispatcher.MessageHandler> handler) {
@@ -803,14 +897,16 @@ public final class RealtimeServer implements AutoCloseable {
          *
          * @throws IllegalArgumentException when the {@link #codec} refuses a type of a contract that has a handler
          * @throws IllegalStateException when neither an authenticator nor {@link #anonymous} was set, when no transport
-         *     has the name that was given, when there are several transports and no name was given, or when a library
-         *     that the server needs is missing or too old
+         *     has the name that was given, when there are several transports and no name was given, when an event or a
+         *     request has a limit and no handler, or when a library that the server needs is missing or too old
          */
         public RealtimeServer build() {
             if (authenticator == null && !isAnonymous) {
                 throw new IllegalStateException(
                         "no authenticator: call authenticator(...), or anonymous() to let everyone in");
             }
+            requireHandler(rates.keySet());
+            requireHandler(maxBytes.keySet());
             StrictJson.requireGson();
             return new RealtimeServer(new ServerConfig(
                     host == null ? new InetSocketAddress(port) : new InetSocketAddress(host, port),
@@ -821,6 +917,10 @@ public final class RealtimeServer implements AutoCloseable {
                     sendRule,
                     lateSendRule,
                     handlers,
+                    unhandled,
+                    interceptors,
+                    rates,
+                    maxBytes,
                     listener,
                     limits,
                     retention,

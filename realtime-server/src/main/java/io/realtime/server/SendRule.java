@@ -11,7 +11,8 @@ public interface SendRule {
 
     /**
      * Returns whether the session may send the event to the room. Called before the event's handler, on its thread. A
-     * rule that throws refuses the message.
+     * rule that throws refuses the message: with the code and message of a {@link io.realtime.RealtimeException}, else
+     * with {@code internal}.
      */
     boolean allows(Session session, Event<?> event, String room);
 
@@ -22,7 +23,8 @@ public interface SendRule {
          * Begins to decide. Called on the handler's thread.
          *
          * @return completes with whether the session may send the event to the room; a failure, null, or no answer
-         *     within {@link Limits#ruleTimeout} refuses the message
+         *     within {@link Limits#ruleTimeout} refuses the message, with the code and message of a {@link
+         *     io.realtime.RealtimeException} or with {@code forbidden}
          */
         CompletionStage<Boolean> allows(Session session, Event<?> event, String room);
     }

@@ -5,6 +5,7 @@ import io.realtime.Position;
 import io.realtime.RealtimeException;
 import io.realtime.server.Authentication;
 import io.realtime.server.Credentials;
+import io.realtime.server.Interceptor;
 import io.realtime.server.RealtimeServer;
 import io.realtime.server.Room;
 import io.realtime.server.SendRule;
@@ -56,7 +57,7 @@ final class ServerLife {
         this.transport = simulation.network.serverTransport();
         this.perSession = new Rates(simulation.setup.limits().ratePerSession());
         this.perUser = new Rates(simulation.setup.limits().ratePerUser());
-        this.server = RealtimeServer.builder()
+        RealtimeServer.Builder builder = RealtimeServer.builder()
                 .port(port)
                 .authenticator(this::authenticate)
                 .allowJoin(this::mayJoin)
@@ -73,9 +74,12 @@ final class ServerLife {
                 .random(new Random(random.nextLong()))
                 .scheduler(process)
                 .executor(dawdling())
-                .transport(transport)
-                .build()
-                .start();
+                .transport(transport);
+        if (simulation.setup.threads() > 0) {
+            // It passes everything on, so what is promised must hold.
+            builder.intercept(new Interceptor() {}).intercept(new Interceptor() {});
+        }
+        this.server = builder.build().start();
     }
 
     /** Handlers that dawdle: what was received is often not yet processed when something breaks. */

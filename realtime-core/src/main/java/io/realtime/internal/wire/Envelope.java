@@ -21,7 +21,7 @@ import org.jspecify.annotations.Nullable;
  */
 public final class Envelope {
     private static final String[] FIELDS = {
-        "type", "data", "ref", "seq", "room", "offset", "from", "ts", "index", "redelivered"
+        "type", "data", "ref", "seq", "room", "offset", "from", "ts", "index", "redelivered", "trace"
     };
 
     private final String text;
@@ -33,6 +33,7 @@ public final class Envelope {
     private @Nullable String ref;
     private @Nullable String room;
     private @Nullable String from;
+    private @Nullable String trace;
     private long seq;
     private long offset;
     private long index = -1;
@@ -42,6 +43,20 @@ public final class Envelope {
     private Envelope(String text, @Nullable ByteBuffer payload) {
         this.text = text;
         this.payload = payload;
+    }
+
+    private Envelope(Envelope of, String text, @Nullable ByteBuffer payload) {
+        this(text, payload);
+        type = of.type;
+        ref = of.ref;
+        room = of.room;
+        from = of.from;
+        trace = of.trace;
+        seq = of.seq;
+        offset = of.offset;
+        index = of.index;
+        ts = of.ts;
+        redelivered = of.redelivered;
     }
 
     /**
@@ -167,6 +182,14 @@ public final class Envelope {
                 room = value;
             }
             case "from" -> from = string(name, in);
+            case "trace" -> {
+                String value = string(name, in);
+                if (!Names.isTrace(value)) {
+                    throw new MalformedException(
+                            "field 'trace' is not 1 to " + Names.MAX_TRACE + " of A-Z a-z 0-9 _ . : / -");
+                }
+                trace = value;
+            }
             case "seq" -> seq = integer(name, 1, in);
             case "offset" -> offset = integer(name, 1, in);
             case "index" -> index = integer(name, 0, in);
@@ -227,6 +250,11 @@ public final class Envelope {
         return from;
     }
 
+    /** Returns the trace context, or null if there is none. */
+    public @Nullable String trace() {
+        return trace;
+    }
+
     /** Returns the client's number of the message, or 0 if there is none. */
     public long seq() {
         return seq;
@@ -259,6 +287,20 @@ public final class Envelope {
         return text.length() + (payload == null ? 0 : payload.remaining());
     }
 
+    /** Returns the length of the payload in bytes; of JSON as it was written, in UTF-8. */
+    public long dataBytes() {
+        if (payload != null) {
+            return payload.remaining();
+        }
+        long bytes = 0;
+        for (int i = dataFrom; i < dataTo; i++) {
+            char c = text.charAt(i);
+            // A surrogate is half of four bytes.
+            bytes += c < 0x80 ? 1 : c < 0x800 || Character.isSurrogate(c) ? 2 : 3;
+        }
+        return bytes;
+    }
+
     /** Returns the payload of a binary frame, read-only, with its own position; null for a text frame. */
     public @Nullable ByteBuffer payload() {
         return payload == null ? null : payload.duplicate();
@@ -267,6 +309,61 @@ public final class Envelope {
     /** Returns whether there is a JSON payload other than null. */
     public boolean hasData() {
         return hasData;
+    }
+
+    /**
+     * Returns the JSON payload as it was written; {@code null} if there is none.
+     *
+     * @throws IllegalStateException if the payload is bytes
+     */
+    public String json() {
+        if (payload != null) {
+            throw new IllegalStateException("the payload of '" + type + "' is bytes, not JSON");
+        }
+        return hasData ? text.substring(dataFrom, dataTo).stripTrailing() : "null";
+    }
+
+    /**
+     * Returns this envelope with another payload.
+     *
+     * @throws IllegalArgumentException if it is not one JSON value, or nests too deep for a frame
+     */
+    public Envelope withJson(String json) {
+        Envelope changed = new Envelope(this, json, null);
+        try {
+            // The envelope is one level.
+            JsonScanner in = new JsonScanner(json, Json.MAX_NESTING - 1);
+            changed.hasData = in.peek() != 'n';
+            changed.dataFrom = in.position();
+            in.value();
+            changed.dataTo = in.position();
+            if (in.isAtEnd()) {
+                return changed;
+            }
+        } catch (JsonScanner.NotJsonException | MalformedException unfit) {
+            throw notJson(unfit);
+        }
+        throw notJson(null);
+    }
+
+    private static IllegalArgumentException notJson(@Nullable Throwable cause) {
+        return new IllegalArgumentException(
+                "a payload must hold one JSON value (RFC 8259), nested at most " + (Json.MAX_NESTING - 1) + " deep",
+                cause);
+    }
+
+    /**
+     * Returns this envelope with another payload; bytes are copied.
+     *
+     * @throws PayloadException if the value cannot be written
+     */
+    public Envelope withData(Object value, Payload by) {
+        if (!Bytes.is(by.type())) {
+            return withJson(by.write(value));
+        }
+        ByteBuffer copy = ByteBuffer.allocate(Bytes.of(value, by.type()).remaining());
+        copy.put(Bytes.of(value, by.type())).flip();
+        return new Envelope(this, "", copy.asReadOnlyBuffer());
     }
 
     /**
@@ -333,7 +430,8 @@ public final class Envelope {
     public <T> Message<T> message(Payload by, @Nullable String epoch, long timestampMillis) {
         T payload = data(by);
         Position position = epoch == null || offset == 0 ? null : new Position(epoch, offset);
-        return new Message<>(payload, room, position, from, Instant.ofEpochMilli(timestampMillis), redelivered);
+        return new Message<>(
+                payload, room, position, from, Instant.ofEpochMilli(timestampMillis), redelivered, trace);
     }
 
     /** Returns the fields only: the payload may hold a token. */

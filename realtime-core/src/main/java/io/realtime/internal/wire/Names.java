@@ -12,6 +12,9 @@ public final class Names {
     /** The longest {@code ref}, in characters. */
     public static final int MAX_REF = 64;
 
+    /** The longest trace context, in characters; a {@code traceparent} of version 00 has 55. */
+    public static final int MAX_TRACE = 128;
+
     /** The longest room name, in bytes of UTF-8. */
     public static final int MAX_ROOM_BYTES = 256;
     // As long as an OpenID Connect subject.
@@ -47,6 +50,16 @@ public final class Names {
                     what + " '" + abbreviate(name) + "' is not 1 to " + max + " of A-Z a-z 0-9 _ . : / -");
         }
         return name;
+    }
+
+    /** Returns the trace context; refuses one that an envelope cannot carry. */
+    public static String requireTrace(String trace) {
+        return requireName("trace", trace, MAX_TRACE);
+    }
+
+    /** Returns whether an envelope may carry this trace context. */
+    static boolean isTrace(String trace) {
+        return isName(trace, 0, MAX_TRACE);
     }
 
     /** Returns the name; refuses one that an application must not use for a room. */

@@ -48,6 +48,11 @@ public final class Outgoing {
         return string("from", user);
     }
 
+    /** Sets the trace context; null for none. */
+    public Outgoing trace(@Nullable String trace) {
+        return string("trace", trace);
+    }
+
     /** Sets the client's number of the message; 0 for none. */
     public Outgoing seq(long seq) {
         return seq == 0 ? this : number("seq", seq);

@@ -10,6 +10,7 @@ import static org.junit.jupiter.params.provider.Arguments.arguments;
 import com.google.gson.JsonElement;
 import io.realtime.ErrorCode;
 import io.realtime.Position;
+import java.nio.charset.StandardCharsets;
 import java.time.Instant;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
@@ -237,6 +238,55 @@ class EnvelopeTest {
         assertEquals("alice", envelope.from());
         assertEquals(5, envelope.ts());
         assertEquals("hi", envelope.<String>data(String.class));
+    }
+
+    @Test
+    void traceIsBounded() {
+        String longest = "x".repeat(128);
+        assertEquals(longest, Envelope.parse("{\"type\":\"t\",\"trace\":\"" + longest + "\"}").trace());
+        String tooLong = "\"" + longest + "x\"";
+        for (String bad : new String[] {"\"\"", tooLong, "\"a b\"", "\"a\\nb\"", "\"é\"", "7", "null"}) {
+            var refused = assertThrows(
+                    MalformedException.class, () -> Envelope.parse("{\"type\":\"t\",\"trace\":" + bad + "}"), bad);
+            assertTrue(refused.getMessage().startsWith("field 'trace' is not "), refused.getMessage());
+        }
+    }
+
+    @Test
+    void otherPayloadLeavesTheFields() {
+        Envelope envelope = Envelope.parse("{\"type\":\"t\",\"ref\":\"r\",\"room\":\"a\",\"seq\":7,\"from\":\"f\","
+                + "\"trace\":\"x\",\"ts\":5,\"index\":2,\"offset\":3,\"redelivered\":true,\"data\":[1 , 2] }");
+        assertEquals("[1 , 2]", envelope.json());
+        Envelope changed = envelope.withJson(" {\"a\":1} ");
+        assertEquals(envelope.toString(), changed.toString());
+        assertEquals("{\"a\":1}", changed.json().strip());
+        assertEquals("f", changed.from());
+        assertEquals("x", changed.trace());
+        assertEquals(5, changed.ts());
+        assertEquals(2, changed.index());
+        assertTrue(changed.isRedelivered());
+        assertEquals("{\"a\":1}", changed.<JsonElement>data(JsonElement.class).toString());
+        assertEquals("null", envelope.withJson("null").json());
+        assertFalse(envelope.withJson("null").hasData());
+    }
+
+    @Test
+    void otherPayloadIsOneJsonValueThatFitsIntoAFrame() {
+        Envelope envelope = Envelope.parse("{\"type\":\"t\"}");
+        String deepest = "[".repeat(31) + "]".repeat(31);
+        assertEquals(deepest, envelope.withJson(deepest).json());
+        for (String bad : new String[] {"", " ", "1 2", "{", "[" + deepest + "]", "NaN", "\"a\nb\""}) {
+            assertThrows(IllegalArgumentException.class, () -> envelope.withJson(bad), bad);
+        }
+    }
+
+    @Test
+    void payloadIsMeasuredInUtf8() {
+        for (String json : new String[] {"1", "\"a\"", "\"é\"", "\"€\"", "\"\uD83D\uDE00\"", "[1, 2]"}) {
+            Envelope envelope = Envelope.parse("{\"type\":\"t\",\"data\":" + json + "}");
+            assertEquals(json.getBytes(StandardCharsets.UTF_8).length, envelope.dataBytes(), json);
+        }
+        assertEquals(0, Envelope.parse("{\"type\":\"t\"}").dataBytes());
     }
 
     @Test

@@ -2,11 +2,13 @@ package io.realtime.server.internal;
 
 import io.realtime.internal.wire.Names;
 import io.realtime.internal.wire.Payloads;
+import io.realtime.server.JoinRule;
 import io.realtime.server.Retention;
 import io.realtime.server.internal.connection.PeerAcceptor;
 import io.realtime.server.internal.dispatch.Dispatcher;
 import io.realtime.server.internal.execution.Workers;
 import io.realtime.server.internal.room.LocalBroker;
+import io.realtime.server.internal.session.Middleware;
 import io.realtime.server.internal.session.Rules;
 import io.realtime.server.internal.session.ServerSession;
 import io.realtime.server.internal.session.SessionContext;
@@ -34,6 +36,7 @@ public final class ServerCore {
     public ServerCore(ServerConfig config, Scheduler scheduler, Workers workers) {
         broker = new LocalBroker(
                 scheduler, workers::execute, config.random(), name -> retentionOf(name, config), config.limits());
+        Middleware middleware = new Middleware(config.interceptors());
         context = new SessionContext(
                 config.limits(),
                 config.sessionTtl(),
@@ -42,18 +45,24 @@ public final class ServerCore {
                 scheduler,
                 workers,
                 broker,
-                new UnfinishedWork(this::sessions));
-        Rules rules = new Rules(context, config.joinRule(), config.sendRule(), config.lateSendRule(), workers.rules());
-        table = new SessionTable(context, rules, config.random());
+                new UnfinishedWork(this::sessions),
+                middleware,
+                config.rates());
+        JoinRule.Async joinRule = middleware.aroundJoins(config.joinRule());
+        Rules rules = new Rules(context, joinRule, config.sendRule(), config.lateSendRule(), workers.rules());
+        table = new SessionTable(context, config.random());
         Map<String, Dispatcher.MessageHandler> handlers = new HashMap<>();
-        Dispatcher dispatcher = new Dispatcher(context, rules, handlers);
+        Dispatcher dispatcher = new Dispatcher(context, rules, handlers, config.unhandled());
         config.handlers().forEach((name, maker) -> handlers.put(name, maker.apply(dispatcher)));
+        config.maxBytes()
+                .forEach((name, most) ->
+                        handlers.computeIfPresent(name, (key, handler) -> Dispatcher.atMost(most, handler)));
         acceptor = new PeerAcceptor(
                 config.path(),
                 config.origins(),
                 config.heartbeat(),
                 config.random(),
-                config.authenticator(),
+                middleware.aroundLogins(config.authenticator()),
                 context,
                 table,
                 rules,

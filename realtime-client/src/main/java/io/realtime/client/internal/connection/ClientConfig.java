@@ -9,6 +9,7 @@ import io.realtime.spi.ClientTransport;
 import io.realtime.spi.Scheduler;
 import java.time.Duration;
 import java.util.Random;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /** The configuration of a client; immutable except for the objects that it names. */
@@ -23,4 +24,5 @@ public record ClientConfig(
         Duration connectTimeout,
         ClientTransport transport,
         Scheduler scheduler,
-        Random random) {}
+        Random random,
+        @Nullable Supplier<@Nullable String> traces) {}

@@ -83,6 +83,7 @@ final class ClientSession {
                 config.outbox(),
                 config.outboxFile(),
                 config.target().outboundBytes(),
+                config.traces(),
                 new SendContext(onDelivered, onAsked));
         this.rooms = new Rooms(callbacks, scheduler, sender::isDone, this::retryRoomsLater);
         this.history = new HistoryReader(callbacks, scheduler, this::sendNow);

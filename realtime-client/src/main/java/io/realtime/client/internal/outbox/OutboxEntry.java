@@ -40,6 +40,8 @@ public final class OutboxEntry {
     final long createdMillis;
     final boolean restored;
     private final WireMessage body;
+    // The field of the trace context, or empty. It ends with this process, so no file keeps it.
+    private final String traced;
 
     // The fields from here on are guarded by the outbox's lock.
 
@@ -69,7 +71,20 @@ public final class OutboxEntry {
             CompletableFuture<Void> result,
             long created,
             long createdMillis) {
-        this(name, room, ref, message, result, created, createdMillis, 0);
+        this(name, room, ref, message, null, result, created, createdMillis);
+    }
+
+    /** @param trace the trace context, or null */
+    OutboxEntry(
+            String name,
+            @Nullable String room,
+            @Nullable String ref,
+            Outgoing message,
+            @Nullable String trace,
+            CompletableFuture<Void> result,
+            long created,
+            long createdMillis) {
+        this(name, room, ref, message, trace, result, created, createdMillis, 0);
     }
 
     /**
@@ -82,6 +97,7 @@ public final class OutboxEntry {
                 stored.room(),
                 null,
                 stored.message(),
+                null,
                 new CompletableFuture<>(),
                 nanoTime,
                 stored.createdMillis(),
@@ -94,6 +110,7 @@ public final class OutboxEntry {
             @Nullable String room,
             @Nullable String ref,
             Outgoing message,
+            @Nullable String trace,
             CompletableFuture<Void> result,
             long created,
             long createdMillis,
@@ -108,6 +125,8 @@ public final class OutboxEntry {
         this.createdMillis = createdMillis;
         this.wallAhead = ahead(createdMillis, created);
         this.body = message.frame();
+        // It needs no escaping.
+        this.traced = trace == null ? "" : ",\"trace\":\"" + trace + "\"";
     }
 
     static long ahead(long wallMillis, long nanoTime) {
@@ -120,11 +139,11 @@ public final class OutboxEntry {
     }
 
     int wireLength() {
-        return body.length() + SUFFIX;
+        return body.length() + SUFFIX + traced.length();
     }
 
     long cost() {
-        return (long) body.length() + OVERHEAD;
+        return (long) body.length() + traced.length() + OVERHEAD;
     }
 
     /** Returns the number; 0 for a message that was never in the outbox. */
@@ -171,6 +190,6 @@ public final class OutboxEntry {
     WireMessage frame() {
         // An ephemeral message has no number.
         String number = seq == 0 ? "" : ",\"seq\":" + seq;
-        return Outgoing.extend(body, number + (everSent ? ",\"redelivered\":true" : ""));
+        return Outgoing.extend(body, traced + number + (everSent ? ",\"redelivered\":true" : ""));
     }
 }

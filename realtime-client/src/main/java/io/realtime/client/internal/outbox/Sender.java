@@ -11,6 +11,7 @@ import io.realtime.client.internal.callback.CallbackDispatcher;
 import io.realtime.client.internal.callback.ClientFuture;
 import io.realtime.client.internal.callback.CoalescedTask;
 import io.realtime.internal.Steps;
+import io.realtime.internal.wire.Names;
 import io.realtime.internal.wire.Outgoing;
 import io.realtime.spi.MessageBatch;
 import io.realtime.spi.Scheduler;
@@ -22,6 +23,7 @@ import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Supplier;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -58,6 +60,7 @@ public final class Sender {
     private final AtomicInteger posted = new AtomicInteger();
     private final long mostPosted;
     private final AtomicInteger ephemeralPosted = new AtomicInteger();
+    private final @Nullable Supplier<@Nullable String> traces;
     private final CoalescedTask progress;
     // Whether a timer runs to try the file again.
     private final AtomicBoolean retries = new AtomicBoolean();
@@ -102,6 +105,7 @@ public final class Sender {
     /**
      * @param file keeps the messages too, or null
      * @param outboundBytes how many bytes may wait in a connection
+     * @param traces returns the trace context of a message; null for none
      */
     public Sender(
             Scheduler scheduler,
@@ -109,6 +113,7 @@ public final class Sender {
             OutboxLimits limits,
             @Nullable OutboxFile file,
             int outboundBytes,
+            @Nullable Supplier<@Nullable String> traces,
             Context context) {
         this.scheduler = scheduler;
         this.callbacks = callbacks;
@@ -117,6 +122,7 @@ public final class Sender {
         this.mostPosted = (long) limits.messages() + MOST_GIVEN_UP;
         this.file = file;
         this.outboundBytes = outboundBytes;
+        this.traces = traces;
         this.outbox = new Outbox(limits, file != null, outboundBytes);
         this.expiry = new OutboxExpiry(scheduler, outbox, this::expire);
     }
@@ -182,7 +188,7 @@ public final class Sender {
             result.completeExceptionally(unfit);
             return result;
         }
-        OutboxEntry entry = entry(event.name(), room, null, message, result);
+        OutboxEntry entry = entry(event.name(), room, null, message, trace(), result);
         if (event.isEphemeral()) {
             postEphemeral(entry);
         } else {
@@ -198,25 +204,52 @@ public final class Sender {
      * @return the message, which has the number 0 if it was refused at once
      */
     public OutboxEntry request(String type, String ref, String json, CompletableFuture<Void> fate) {
-        return send(type, ref, -1, json, fate, !callbacks.isRunningHere());
+        return send(type, ref, -1, json, trace(), fate, !callbacks.isRunningHere());
     }
 
     /** Like {@link #request}, for an answer to a request. */
     public OutboxEntry answer(String type, String ref, long index, String json, CompletableFuture<Void> fate) {
-        return send(type, ref, index, json, fate, false);
+        return send(type, ref, index, json, null, fate, false);
     }
 
     private OutboxEntry send(
-            String type, String ref, long index, String json, CompletableFuture<Void> fate, boolean isAsked) {
+            String type,
+            String ref,
+            long index,
+            String json,
+            @Nullable String trace,
+            CompletableFuture<Void> fate,
+            boolean isAsked) {
         Outgoing message = Outgoing.of(type).ref(ref).index(index).rawData(json);
-        OutboxEntry entry = entry(type, null, ref, message, fate);
+        OutboxEntry entry = entry(type, null, ref, message, trace, fate);
         sendReliable(entry, isAsked);
         return entry;
     }
 
     private OutboxEntry entry(
-            String type, @Nullable String room, @Nullable String ref, Outgoing message, CompletableFuture<Void> fate) {
-        return new OutboxEntry(type, room, ref, message, fate, scheduler.nanoTime(), scheduler.currentTimeMillis());
+            String type,
+            @Nullable String room,
+            @Nullable String ref,
+            Outgoing message,
+            @Nullable String trace,
+            CompletableFuture<Void> fate) {
+        return new OutboxEntry(
+                type, room, ref, message, trace, fate, scheduler.nanoTime(), scheduler.currentTimeMillis());
+    }
+
+    /** Returns the trace context of what the application sends now. A failure is reported, and costs no message. */
+    private @Nullable String trace() {
+        if (traces == null) {
+            return null;
+        }
+        try {
+            String trace = traces.get();
+            return trace == null ? null : Names.requireTrace(trace);
+        } catch (Throwable failure) {
+            // Whatever the application's code throws.
+            callbacks.error(failure);
+            return null;
+        }
     }
 
     private void sendReliable(OutboxEntry entry, boolean isAsked) {

@@ -91,7 +91,8 @@ final class HelloHandler {
         peer.deadline().clear();
         CompletableFuture<?> unused = acceptor.rules()
                 .forbidden(resumed, resumed.memberships().unplacedRooms())
-                .thenAccept(forbidden -> context.workers().execute(() -> open(hello, proof, resumed, forbidden)));
+                .thenAccept(forbidden ->
+                        context.workers().execute(() -> open(hello, proof, resumed, forbidden.keySet())));
     }
 
     /**

@@ -4,6 +4,8 @@ import io.realtime.server.Limits;
 import io.realtime.server.RateLimit;
 import io.realtime.server.internal.limits.TokenBucket;
 import java.time.Duration;
+import java.util.HashMap;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -24,8 +26,8 @@ final class InboundGuard {
     private int badMessages;
     private long badMessagesSince;
     private int duplicates;
-    // For refused messages. Created on first use.
-    private @Nullable TokenBucket patience;
+    // For refused messages, by the limit that they exceed. Created on first use.
+    private @Nullable Map<RateLimit, TokenBucket> patience;
 
     InboundGuard(Limits limits, long now) {
         this.limits = limits;
@@ -59,8 +61,8 @@ final class InboundGuard {
     /** Returns whether one more message above this rate may be refused, instead of closing the peer. */
     boolean mayExceed(RateLimit rate, long now) {
         if (patience == null) {
-            patience = new TokenBucket(rate, now);
+            patience = new HashMap<>();
         }
-        return patience.take(now) == 0;
+        return patience.computeIfAbsent(rate, key -> new TokenBucket(key, now)).take(now) == 0;
     }
 }

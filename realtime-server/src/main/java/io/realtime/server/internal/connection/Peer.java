@@ -310,7 +310,7 @@ public final class Peer implements ConnectionListener, SessionConnection, Bursts
             return;
         }
         context.countWaiting(1);
-        Mailbox.Turn turn = record == null ? Mailbox.AT_ONCE : to.rate();
+        Mailbox.Turn turn = record == null ? Mailbox.AT_ONCE : to.rate().turn(envelope.type());
         BooleanSupplier offer = () -> to.isOpen()
                 && to.mailbox()
                         .offer(
@@ -345,7 +345,7 @@ public final class Peer implements ConnectionListener, SessionConnection, Bursts
                     // The session has ended and closes the connection. The client retransmits.
                     enter(Phase.CLOSING);
                 } else if (to.mailbox().isHeld()) {
-                    wentOnAbove(to.rate().slowest());
+                    wentOnAbove(to.rate().slowest(null));
                 } else {
                     close(overloaded(context.limits()));
                 }
@@ -358,11 +358,11 @@ public final class Peer implements ConnectionListener, SessionConnection, Bursts
      * it got too many.
      */
     private boolean isWithinRate(ServerSession of, Envelope envelope) {
-        long wait = of.rate().tryTake();
+        long wait = of.rate().tryTake(envelope.type());
         if (wait == 0) {
             return true;
         }
-        SessionRate.Named rate = of.rate().slowest();
+        SessionRate.Named rate = of.rate().slowest(envelope.type());
         if (!guard.mayExceed(rate.limit(), context.scheduler().nanoTime())) {
             wentOnAbove(rate);
             return false;

@@ -1,5 +1,6 @@
 package io.realtime.server.internal.dispatch;
 
+import com.google.gson.JsonElement;
 import io.realtime.ErrorCode;
 import io.realtime.Event;
 import io.realtime.Message;
@@ -19,18 +20,19 @@ import io.realtime.internal.wire.Payload;
 import io.realtime.internal.wire.Protocol;
 import io.realtime.server.Credentials;
 import io.realtime.server.EventHandler;
+import io.realtime.server.Interceptor;
 import io.realtime.server.RequestHandler;
 import io.realtime.server.StreamHandler;
+import io.realtime.server.UnhandledMessageHandler;
 import io.realtime.server.internal.limits.AnswerLimit;
 import io.realtime.server.internal.room.RoomChannel;
+import io.realtime.server.internal.session.ReceivedMessage;
 import io.realtime.server.internal.session.Rules;
 import io.realtime.server.internal.session.ServerSession;
 import io.realtime.server.internal.session.SessionConnection;
 import io.realtime.server.internal.session.SessionContext;
 import java.time.Instant;
-import java.util.ArrayList;
-import java.util.HashSet;
-import java.util.List;
+import java.util.LinkedHashSet;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
@@ -49,11 +51,20 @@ public final class Dispatcher {
     private final SessionContext context;
     private final Rules rules;
     private final Map<String, MessageHandler> handlers;
+    private final Interceptor.@Nullable Handling interceptors;
+    // Of messages that have no other.
+    private final @Nullable MessageHandler fallback;
 
-    public Dispatcher(SessionContext context, Rules rules, Map<String, MessageHandler> handlers) {
+    public Dispatcher(
+            SessionContext context,
+            Rules rules,
+            Map<String, MessageHandler> handlers,
+            @Nullable UnhandledMessageHandler unhandled) {
         this.context = context;
         this.rules = rules;
         this.handlers = handlers;
+        this.interceptors = context.middleware().handling();
+        this.fallback = unhandled == null ? null : unhandled(unhandled);
     }
 
     /**
@@ -166,10 +177,10 @@ public final class Dispatcher {
         Protocol.Join wish = envelope.hasData()
                 ? envelope.received(Json.payload(Protocol.Join.class))
                 : new Protocol.Join(null, null);
-        CompletableFuture<Set<String>> forbidden = rules.forbidden(session, Set.of(room));
+        CompletableFuture<Map<String, ErrorData>> forbidden = rules.forbidden(session, Set.of(room));
         return new Continuation(forbidden, () -> {
             session.memberships()
-                    .join(peer, envelope.ref(), room, wish, forbidden.join().isEmpty());
+                    .join(peer, envelope.ref(), room, wish, forbidden.join().get(room));
             return null;
         });
     }
@@ -188,15 +199,13 @@ public final class Dispatcher {
             }
         }
         Set<String> excess = session.memberships().takeRejoins(peer, wishes.keySet());
-        List<String> asked = new ArrayList<>(wishes.keySet());
+        Set<String> asked = new LinkedHashSet<>(wishes.keySet());
         asked.removeAll(excess);
         asked.removeIf(session::isIn);
-        CompletableFuture<Set<String>> forbidden = rules.forbidden(session, asked);
+        CompletableFuture<Map<String, ErrorData>> forbidden = rules.forbidden(session, asked);
         return new Continuation(forbidden, () -> {
-            Set<String> allowed = new HashSet<>(asked);
-            allowed.removeAll(forbidden.join());
-            session.memberships()
-                    .rejoin(peer, envelope.ref(), wishes, allowed, excess, Boolean.TRUE.equals(request.last()));
+            boolean isLast = Boolean.TRUE.equals(request.last());
+            session.memberships().rejoin(peer, envelope.ref(), wishes, asked, forbidden.join(), excess, isLast);
             return null;
         });
     }
@@ -210,17 +219,23 @@ public final class Dispatcher {
             readHistory(session, peer, envelope, room);
             return null;
         }
-        CompletableFuture<Set<String>> forbidden = room.startsWith("@")
-                ? CompletableFuture.completedFuture(Set.of(room))
-                : rules.forbidden(session, Set.of(room));
+        if (room.startsWith("@")) {
+            throw noReader(room);
+        }
+        CompletableFuture<Map<String, ErrorData>> forbidden = rules.forbidden(session, Set.of(room));
         return new Continuation(forbidden, () -> {
-            if (!forbidden.join().isEmpty()) {
-                throw new RealtimeException(
-                        ErrorCode.FORBIDDEN, "reading '" + Names.abbreviate(room) + "' is not allowed");
+            ErrorData refusal = forbidden.join().get(room);
+            if (refusal != null) {
+                throw Rules.isPlain(refusal) ? noReader(room) : refusal(refusal);
             }
             readHistory(session, peer, envelope, room);
             return null;
         });
+    }
+
+    private static RealtimeException noReader(String room) {
+        return new RealtimeException(
+                ErrorCode.FORBIDDEN, "reading '" + Names.abbreviate(room) + "' is not allowed");
     }
 
     private void readHistory(ServerSession session, SessionConnection peer, Envelope envelope, String room) {
@@ -270,6 +285,7 @@ public final class Dispatcher {
 
     private @Nullable Continuation application(ServerSession session, Envelope envelope) throws Exception {
         MessageHandler handler = handlers.get(envelope.type());
+        handler = handler == null ? fallback : handler;
         if (handler == null) {
             if (envelope.ref() == null && envelope.seq() == 0) {
                 return null;
@@ -324,60 +340,110 @@ public final class Dispatcher {
         Continuation handle(ServerSession session, Envelope envelope) throws Exception;
     }
 
+    /** Returns a handler that refuses messages whose payload is longer than this. */
+    public static MessageHandler atMost(int bytes, MessageHandler handler) {
+        return (session, envelope) -> {
+            long length = envelope.dataBytes();
+            if (length > bytes) {
+                throw new RealtimeException(
+                        ErrorCode.TOO_BIG,
+                        "the payload of '" + envelope.type() + "' has " + length + " bytes; at most " + bytes
+                                + " are allowed");
+            }
+            return handler.handle(session, envelope);
+        };
+    }
+
     public <T> MessageHandler event(Event<T> event, EventHandler<T> handler) {
         Payload payload = context.payloads().of(event.type());
+        return ruled(event, (session, envelope) -> {
+            handler.handle(
+                    session,
+                    new Message<>(
+                            envelope.<T>received(payload),
+                            envelope.room(),
+                            null,
+                            // Never whom the envelope claims to be from.
+                            session.user().id(),
+                            Instant.ofEpochMilli(context.scheduler().currentTimeMillis()),
+                            envelope.isRedelivered(),
+                            envelope.trace()));
+            return null;
+        });
+    }
+
+    /** Returns the handler of messages that have no other. To the send rule they are events of raw JSON. */
+    private MessageHandler unhandled(UnhandledMessageHandler handler) {
+        return ruled(null, (session, envelope) -> {
+            handler.handle(ReceivedMessage.unhandled(session, envelope, context.payloads()));
+            return null;
+        });
+    }
+
+    /**
+     * Returns a handler that asks the send rule first, and answers a message with a ref.
+     *
+     * @param contract the event; null for one of raw JSON, with the message's name
+     */
+    private MessageHandler ruled(@Nullable Event<?> contract, ReceivedMessage.Target target) {
         return (session, envelope) -> {
             String room = envelope.room();
-            boolean isInbox = room != null && room.startsWith("@");
-            if (room != null && !isInbox && rules.sendsLater()) {
-                CompletableFuture<Boolean> answer = rules.maySendLater(session, event, room);
+            if (room == null) {
+                handle(session, envelope, target, null);
+                return null;
+            }
+            Event<?> event = contract == null ? Event.of(envelope.type(), JsonElement.class) : contract;
+            boolean isInbox = room.startsWith("@");
+            if (!isInbox && rules.sendsLater()) {
+                CompletableFuture<@Nullable ErrorData> answer = rules.maySendLater(session, event, room);
                 return new Continuation(answer, () -> {
-                    handle(event, payload, handler, session, envelope, answer.join());
+                    handle(session, envelope, target, answer.join());
                     return null;
                 });
             }
-            boolean isAllowed = room == null || (!isInbox && rules.maySend(session, event, room));
-            handle(event, payload, handler, session, envelope, isAllowed);
+            boolean isAllowed = !isInbox && rules.maySend(session, event, room);
+            handle(session, envelope, target, isAllowed ? null : Rules.sendRefusal(event, room));
             return null;
         };
     }
 
-    private <T> void handle(
-            Event<T> event,
-            Payload payload,
-            EventHandler<T> handler,
-            ServerSession session,
-            Envelope envelope,
-            boolean isAllowed)
+    private void handle(
+            ServerSession session, Envelope envelope, ReceivedMessage.Target target, @Nullable ErrorData refusal)
             throws Exception {
         if (!session.mailbox().begin()) {
             return;
         }
-        String room = envelope.room();
-        if (!isAllowed) {
-            throw new RealtimeException(
-                    ErrorCode.FORBIDDEN,
-                    "sending '" + event.name() + "' to room '" + Names.abbreviate(String.valueOf(room))
-                            + "' is not allowed");
+        if (refusal != null) {
+            throw refusal(refusal);
         }
-        handler.handle(
-                session,
-                new Message<>(
-                        envelope.<T>received(payload),
-                        room,
-                        null,
-                        // Never whom the envelope claims to be from.
-                        session.user().id(),
-                        Instant.ofEpochMilli(context.scheduler().currentTimeMillis()),
-                        envelope.isRedelivered()));
+        intercepted(session, envelope, target);
         if (envelope.ref() != null) {
             session.answer(Outgoing.of(Protocol.REPLY).ref(envelope.ref()).rawData("null"));
         }
     }
 
+    private static RealtimeException refusal(ErrorData refusal) {
+        return new RealtimeException(
+                ErrorCode.of(refusal.code()), refusal.message(), refusal.retryable(), null);
+    }
+
+    private void intercepted(ServerSession session, Envelope envelope, ReceivedMessage.Target target)
+            throws Exception {
+        if (interceptors == null) {
+            target.handle(session, envelope);
+        } else {
+            ReceivedMessage.handle(interceptors, session, envelope, context.payloads(), target);
+        }
+    }
+
     /** Returns a handler that is not called with a dropped message. For messages without a rule. */
-    private static MessageHandler begun(MessageHandler handler) {
-        return (session, envelope) -> session.mailbox().begin() ? handler.handle(session, envelope) : null;
+    private MessageHandler begun(ReceivedMessage.Target target) {
+        return (session, envelope) -> {
+            if (session.mailbox().begin()) {
+                intercepted(session, envelope, target);
+            }
+            return null;
+        };
     }
 
     public <Q, R> MessageHandler request(Request<Q, R> request, RequestHandler<Q, R> handler) {
@@ -415,7 +481,7 @@ public final class Dispatcher {
                     context.inFlight().endAnswer();
                 }
             });
-            return null;
+            return later;
         });
     }
 

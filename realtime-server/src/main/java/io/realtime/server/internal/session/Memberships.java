@@ -42,7 +42,6 @@ public final class Memberships {
     private final ServerSession session;
     private final ReentrantLock lock;
     private final RoomAnnouncements announcements;
-    private final boolean hasJoinRule;
     // By wire name. Immutable with at most one entry, else concurrent.
     private volatile Map<String, RoomChannel> rooms = Map.of(); // written under lock
     // At the end of the session: the rooms that it has not left yet.
@@ -68,13 +67,11 @@ public final class Memberships {
             SessionContext context,
             ServerSession session,
             ReentrantLock lock,
-            RoomAnnouncements announcements,
-            boolean hasJoinRule) {
+            RoomAnnouncements announcements) {
         this.context = context;
         this.session = session;
         this.lock = lock;
         this.announcements = announcements;
-        this.hasJoinRule = hasJoinRule;
     }
 
     /** Returns whether the session is in the room, or has this inbox. Takes no lock. */
@@ -228,15 +225,21 @@ public final class Memberships {
      * <p>A connection that is no longer the session's gets no answer, and changes nothing that a later connection was
      * told. But the session becomes a member, for the messages that it sent after the request, unless a resume has
      * since found that it may not join.
+     *
+     * @param refusal why the session may not join; null if it may
      */
     public void join(
-            SessionConnection asker, @Nullable String ref, String name, Protocol.Join wish, boolean isAllowed) {
+            SessionConnection asker,
+            @Nullable String ref,
+            String name,
+            Protocol.Join wish,
+            @Nullable ErrorData refusal) {
         lock.lock();
         try {
             if (session.isOver()) {
                 return;
             }
-            Decision decision = decide(asker, name, wish, isAllowed);
+            Decision decision = decide(asker, name, wish, refusal);
             ErrorData error = decision.error;
             if (decision.joined != null) {
                 announceJoined(decision.joined, ref);
@@ -253,7 +256,8 @@ public final class Memberships {
     /**
      * Handles {@code $rejoin}: many joins with one answer.
      *
-     * @param allowed the rooms that the session was not in and may join
+     * @param asked the rooms that the session was not in, which the rule was asked about
+     * @param forbidden those of them that it may not join, and why
      * @param excess the rooms that are refused because they are {@linkplain #takeRejoins too many}
      * @param isLast whether the connection is then told, by {@code $joined}, of rooms that the client did not name
      */
@@ -261,7 +265,8 @@ public final class Memberships {
             SessionConnection asker,
             @Nullable String ref,
             Map<String, Protocol.@Nullable Join> wishes,
-            Set<String> allowed,
+            Set<String> asked,
+            Map<String, ErrorData> forbidden,
             Set<String> excess,
             boolean isLast) {
         List<Decision> decisions = new ArrayList<>();
@@ -273,8 +278,9 @@ public final class Memberships {
             for (Map.Entry<String, Protocol.@Nullable Join> wish : wishes.entrySet()) {
                 String name = wish.getKey();
                 Protocol.Join own = wish.getValue() == null ? new Protocol.Join(null, null) : wish.getValue();
-                boolean isAllowed = allowed.contains(name) || rooms.containsKey(name);
-                decisions.add(excess.contains(name) ? tooMany(asker, name) : decide(asker, name, own, isAllowed));
+                boolean isAllowed = rooms.containsKey(name) || (asked.contains(name) && !forbidden.containsKey(name));
+                ErrorData refusal = isAllowed ? null : forbidden.getOrDefault(name, Rules.NO);
+                decisions.add(excess.contains(name) ? tooMany(asker, name) : decide(asker, name, own, refusal));
             }
             if (session.connection() != asker) {
                 return;
@@ -371,15 +377,14 @@ public final class Memberships {
 
     /** Decides about a request to join, and carries it out. */
     @GuardedBy("lock")
-    private Decision decide(SessionConnection asker, String name, Protocol.Join wish, boolean isAllowed) {
+    private Decision decide(
+            SessionConnection asker, String name, Protocol.Join wish, @Nullable ErrorData refusal) {
         boolean isIn = rooms.containsKey(name);
         boolean isCurrent = session.connection() == asker;
         // Requests of older connections came before this one.
         turnedOut = isCurrent ? Set.of() : turnedOut;
-        if (!isAllowed && !placed.contains(name)) {
-            String why =
-                    hasJoinRule ? "joining is not allowed" : "no rule says who may join: the server has no allowJoin";
-            return refusal(name, ErrorCode.FORBIDDEN, why, isCurrent ? exit(name) : null);
+        if (refusal != null && !placed.contains(name)) {
+            return new Decision(name, null, refusal, isCurrent ? exit(name) : null);
         }
         int most = context.limits().roomsPerSession();
         if (!isIn && countRooms() >= most) {

@@ -1,8 +1,11 @@
 package io.realtime.server.internal.session;
 
 import com.google.errorprone.annotations.concurrent.GuardedBy;
+import io.realtime.ErrorCode;
 import io.realtime.Event;
+import io.realtime.RealtimeException;
 import io.realtime.internal.Steps;
+import io.realtime.internal.wire.ErrorData;
 import io.realtime.internal.wire.Names;
 import io.realtime.server.JoinRule;
 import io.realtime.server.Limits;
@@ -13,11 +16,11 @@ import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.Collection;
-import java.util.HashSet;
+import java.util.HashMap;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.Queue;
-import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.locks.ReentrantLock;
@@ -26,11 +29,16 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * The application's rules. The join rule is asked about the rooms of one request a few at a time, within {@link
- * Limits#ruleTimeout} for all of them. A rule that fails, or has not answered by then, means no.
+ * Limits#ruleTimeout} for all of them. A rule that fails, or has not answered by then, means no. One that fails with a
+ * {@link RealtimeException} refuses with its code.
  */
 public final class Rules {
     /** For how many rooms of one request the join rule is asked at a time. */
     private static final int AT_ONCE = 32;
+
+    static final ErrorData NO = ErrorData.of(ErrorCode.FORBIDDEN, "joining is not allowed", false);
+    static final ErrorData NO_RULE = ErrorData.of(
+            ErrorCode.FORBIDDEN, "no rule says who may join: the server has no allowJoin", false);
 
     private final SessionContext context;
     private final JoinRule.@Nullable Async joinRule;
@@ -52,16 +60,21 @@ public final class Rules {
         this.threads = threads;
     }
 
-    boolean hasJoinRule() {
-        return joinRule != null;
-    }
-
-    /** Returns those of these rooms that the session may not join. Each room is named once. Completes on any thread. */
-    public CompletableFuture<Set<String>> forbidden(ServerSession session, Collection<String> rooms) {
+    /**
+     * Returns those of these rooms that the session may not join, and the errors that say why. Each room is named once.
+     * Completes on any thread.
+     */
+    public CompletableFuture<Map<String, ErrorData>> forbidden(ServerSession session, Collection<String> rooms) {
         JoinRule.Async rule = joinRule;
         return rule == null || rooms.isEmpty()
-                ? CompletableFuture.completedFuture(Set.copyOf(rooms))
+                ? CompletableFuture.completedFuture(all(rooms, NO_RULE))
                 : new RoomsCheck(session, rule, rooms).ask();
+    }
+
+    private static Map<String, ErrorData> all(Collection<String> rooms, ErrorData error) {
+        Map<String, ErrorData> all = new HashMap<>();
+        rooms.forEach(room -> all.put(room, error));
+        return all;
     }
 
     /** Returns whether {@link #maySendLater} must be asked instead of {@link #maySend}. */
@@ -73,19 +86,32 @@ public final class Rules {
         return sendRule.allows(session, event, room);
     }
 
-    /** Returns whether the session may send to the room. Completes on any thread. */
-    public CompletableFuture<Boolean> maySendLater(ServerSession session, Event<?> event, String room) {
+    /** Returns why the session may not send to the room; null if it may. Completes on any thread. */
+    public CompletableFuture<@Nullable ErrorData> maySendLater(ServerSession session, Event<?> event, String room) {
         String what = "the send rule for '" + event.name() + "' to room '" + Names.abbreviate(room) + "'";
         SendRule.Async rule = Objects.requireNonNull(lateSendRule);
-        CompletableFuture<Boolean> answer = ask(session, what, () -> rule.allows(session, event, room));
+        ErrorData no = sendRefusal(event, room);
+        CompletableFuture<@Nullable ErrorData> answer =
+                ask(session, what, no, () -> rule.allows(session, event, room));
         if (!answer.isDone()) {
             within(answer, () -> {
-                if (answer.complete(false)) {
+                if (answer.complete(no)) {
                     late(session, what);
                 }
             });
         }
         return answer;
+    }
+
+    /** Returns whether the join rule has said no, and nothing more. */
+    public static boolean isPlain(ErrorData refusal) {
+        return refusal.equals(NO) || refusal.equals(NO_RULE);
+    }
+
+    /** Returns the error for a message that the send rule does not allow. */
+    public static ErrorData sendRefusal(Event<?> event, String room) {
+        String why = "sending '" + event.name() + "' to room '" + Names.abbreviate(room) + "' is not allowed";
+        return ErrorData.of(ErrorCode.FORBIDDEN, why, false);
     }
 
     private void within(CompletableFuture<?> result, Runnable late) {
@@ -103,30 +129,47 @@ public final class Rules {
                         context.limits().ruleTimeout());
     }
 
-    /** Calls a rule. A failure is reported, and means no. */
-    private CompletableFuture<Boolean> ask(
-            ServerSession session, String what, Supplier<CompletionStage<Boolean>> rule) {
-        CompletableFuture<Boolean> answer = new CompletableFuture<>();
+    /**
+     * Calls a rule. A failure that is no refusal is reported, and means no.
+     *
+     * @return completes with null for yes, else with the error that says why not
+     */
+    private CompletableFuture<@Nullable ErrorData> ask(
+            ServerSession session, String what, ErrorData no, Supplier<CompletionStage<Boolean>> rule) {
+        CompletableFuture<@Nullable ErrorData> answer = new CompletableFuture<>();
         try {
             Steps.whenComplete(context.inFlight().askHere(session, rule), (yes, failure) -> {
-                answer.complete(failure == null && yes != null && yes);
                 if (failure != null) {
-                    context.report(session, what + " failed", failure);
+                    refuse(answer, session, what, no, failure);
+                } else {
+                    answer.complete(yes != null && yes ? null : no);
                 }
             });
         } catch (Throwable failure) {
             // An Error, too, must not leave the request without an answer.
-            answer.complete(false);
-            context.report(session, what + " failed", failure);
+            refuse(answer, session, what, no, failure);
         }
         return answer;
+    }
+
+    private void refuse(
+            CompletableFuture<@Nullable ErrorData> answer,
+            ServerSession session,
+            String what,
+            ErrorData no,
+            Throwable failure) {
+        ErrorData refusal = ErrorData.refusal(failure);
+        answer.complete(refusal == null ? no : refusal);
+        if (refusal == null) {
+            context.report(session, what + " failed", failure);
+        }
     }
 
     /** The rooms of one request, which a few workers ask the rule about. */
     private final class RoomsCheck {
         private final ServerSession session;
         private final JoinRule.Async rule;
-        private final CompletableFuture<Set<String>> result = new CompletableFuture<>();
+        private final CompletableFuture<Map<String, ErrorData>> result = new CompletableFuture<>();
         private final int most;
         private final ReentrantLock lock = new ReentrantLock();
 
@@ -135,7 +178,7 @@ public final class Rules {
 
         // Rooms that are forbidden or not answered yet.
         @GuardedBy("lock")
-        private final Set<String> forbidden;
+        private final Map<String, ErrorData> forbidden;
 
         @GuardedBy("lock")
         private int unanswered;
@@ -145,11 +188,11 @@ public final class Rules {
             this.rule = rule;
             this.most = Math.min(AT_ONCE, rooms.size());
             this.unasked = new ArrayDeque<>(rooms);
-            this.forbidden = new HashSet<>(rooms);
+            this.forbidden = all(rooms, NO);
             this.unanswered = rooms.size();
         }
 
-        CompletableFuture<Set<String>> ask() {
+        CompletableFuture<Map<String, ErrorData>> ask() {
             within(result, this::late);
             List<Pool.Ticket> workers = new ArrayList<>();
             for (int count = most; count > 0; count--) {
@@ -167,10 +210,11 @@ public final class Rules {
             while ((room = next()) != null) {
                 String asked = room;
                 String what = "the join rule for room '" + Names.abbreviate(asked) + "'";
-                CompletableFuture<Boolean> answer = Rules.this.ask(session, what, () -> rule.allows(session, asked));
+                CompletableFuture<@Nullable ErrorData> answer =
+                        Rules.this.ask(session, what, NO, () -> rule.allows(session, asked));
                 if (!answer.isDone()) {
-                    CompletableFuture<?> unused = answer.thenAccept(yes -> {
-                        answered(asked, yes);
+                    CompletableFuture<?> unused = answer.thenAccept(error -> {
+                        answered(asked, error);
                         if (!result.isDone()) {
                             threads.execute(session.userId(), this::work);
                         }
@@ -190,15 +234,17 @@ public final class Rules {
             }
         }
 
-        private void answered(String room, boolean yes) {
-            Set<String> all;
+        private void answered(String room, @Nullable ErrorData error) {
+            Map<String, ErrorData> all;
             lock.lock();
             try {
-                if (yes) {
+                if (error == null) {
                     forbidden.remove(room);
+                } else {
+                    forbidden.put(room, error);
                 }
                 unanswered--;
-                all = unanswered == 0 ? new HashSet<>(forbidden) : null;
+                all = unanswered == 0 ? new HashMap<>(forbidden) : null;
             } finally {
                 lock.unlock();
             }
@@ -208,11 +254,11 @@ public final class Rules {
         }
 
         private void late() {
-            Set<String> rest;
+            Map<String, ErrorData> rest;
             int missing;
             lock.lock();
             try {
-                rest = new HashSet<>(forbidden);
+                rest = new HashMap<>(forbidden);
                 missing = unanswered;
             } finally {
                 lock.unlock();

@@ -49,7 +49,7 @@ public final class ServerConnectionManager implements ConnectionManager {
     public <T> CompletableFuture<Boolean> sendToSession(String sessionId, Event<T> event, T data) {
         ServerSession found = table.session(sessionId);
         if (found != null) {
-            found.publish(event, data);
+            CompletableFuture<?> unused = found.send(event, data);
         }
         return CompletableFuture.completedFuture(found != null);
     }

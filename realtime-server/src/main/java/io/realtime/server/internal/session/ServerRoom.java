@@ -4,6 +4,7 @@ import io.realtime.Event;
 import io.realtime.Position;
 import io.realtime.internal.wire.Names;
 import io.realtime.internal.wire.Outgoing;
+import io.realtime.server.Interceptor;
 import io.realtime.server.Member;
 import io.realtime.server.MemberCount;
 import io.realtime.server.Room;
@@ -87,15 +88,29 @@ final class ServerRoom implements Room {
     @Override
     public <T> CompletableFuture<@Nullable Position> send(Event<T> event, T data) {
         context.state().requireOpen();
+        Interceptor.Publishing chain = context.middleware().publishing();
+        return chain == null
+                ? CompletableFuture.completedFuture(publish(event, data, null))
+                : chain.publish(new Publication(
+                        name,
+                        isInbox() ? key : null,
+                        event,
+                        data,
+                        from,
+                        null,
+                        it -> publish(it.event(), it.data(), it.trace())));
+    }
+
+    private @Nullable Position publish(Event<?> event, @Nullable Object data, @Nullable String trace) {
         Outgoing message = event.isEphemeral() ? Outgoing.ephemeral(event.name()) : Outgoing.of(event.name());
         message.room(name)
                 .from(from)
+                .trace(trace)
                 .ts(context.scheduler().currentTimeMillis())
                 .data(data, context.payloads().of(event.type()));
-        Position position = isInbox()
+        return isInbox()
                 ? context.broker().publish(() -> context.inboxes().awake(key), message, to)
                 : context.broker().publish(key, name, message, to);
-        return CompletableFuture.completedFuture(position);
     }
 
     private boolean isInbox() {

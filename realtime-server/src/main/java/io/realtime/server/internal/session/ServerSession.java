@@ -18,6 +18,7 @@ import io.realtime.internal.wire.Outgoing;
 import io.realtime.internal.wire.Protocol;
 import io.realtime.server.Authentication;
 import io.realtime.server.ConnectionManager;
+import io.realtime.server.Interceptor;
 import io.realtime.server.RateLimit;
 import io.realtime.server.Room;
 import io.realtime.server.Session;
@@ -184,8 +185,7 @@ public final class ServerSession implements Subscriber {
         this.secret = secret;
         this.userId = authentication.user();
         this.announcements = new RoomAnnouncements(context, this, lock);
-        this.memberships = new Memberships(
-                context, this, lock, announcements, table.rules().hasJoinRule());
+        this.memberships = new Memberships(context, this, lock, announcements);
         this.progress = new SessionAcks(context, this, lock);
         this.rate = new SessionRate(context, userId);
         this.managed = managed;
@@ -312,14 +312,23 @@ public final class ServerSession implements Subscriber {
 
     @Override
     public <T> CompletableFuture<@Nullable Position> send(Event<T> event, T data) {
-        return CompletableFuture.completedFuture(publish(event, data));
+        Interceptor.Publishing chain = context.middleware().publishing();
+        return chain == null
+                ? CompletableFuture.completedFuture(publish(event, data, null))
+                : chain.publish(new Publication(
+                        Names.SESSION,
+                        userId,
+                        event,
+                        data,
+                        null,
+                        null,
+                        it -> publish(it.event(), it.data(), it.trace())));
     }
 
-    /** Sends a message of the application. Returns its position; null when it is in no log. */
-    @Nullable
-    <T> Position publish(Event<T> event, T data) {
+    private @Nullable Position publish(Event<?> event, @Nullable Object data, @Nullable String trace) {
         Outgoing message = event.isEphemeral() ? Outgoing.ephemeral(event.name()) : Outgoing.of(event.name());
         return toInbox(message.room(Names.SESSION)
+                .trace(trace)
                 .ts(context.scheduler().currentTimeMillis())
                 .data(data, context.payloads().of(event.type())));
     }

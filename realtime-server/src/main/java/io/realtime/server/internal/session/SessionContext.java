@@ -4,6 +4,7 @@ import io.realtime.internal.Steps;
 import io.realtime.internal.wire.Names;
 import io.realtime.internal.wire.Payloads;
 import io.realtime.server.Limits;
+import io.realtime.server.RateLimit;
 import io.realtime.server.RealtimeServer;
 import io.realtime.server.SessionListener;
 import io.realtime.server.internal.execution.Bursts;
@@ -16,6 +17,7 @@ import io.realtime.server.internal.room.RoomChannel;
 import io.realtime.server.internal.room.RoomTurns;
 import io.realtime.spi.Scheduler;
 import java.time.Duration;
+import java.util.Map;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.concurrent.locks.ReentrantLock;
@@ -36,6 +38,8 @@ public final class SessionContext {
     private final Workers workers;
     private final LocalBroker broker;
     private final UnfinishedWork inFlight;
+    private final Middleware middleware;
+    private final Map<String, RateLimit> rates;
     private final Inboxes inboxes;
     private final Bursts bursts;
     private final AckTimer acknowledgements;
@@ -56,7 +60,9 @@ public final class SessionContext {
             Scheduler scheduler,
             Workers workers,
             LocalBroker broker,
-            UnfinishedWork inFlight) {
+            UnfinishedWork inFlight,
+            Middleware middleware,
+            Map<String, RateLimit> rates) {
         this.limits = limits;
         this.sessionTtl = sessionTtl;
         this.listener = listener;
@@ -65,6 +71,8 @@ public final class SessionContext {
         this.workers = workers;
         this.broker = broker;
         this.inFlight = inFlight;
+        this.middleware = middleware;
+        this.rates = rates;
         this.inboxes = new Inboxes(broker);
         this.bursts = new Bursts(scheduler, workers::execute);
         this.acknowledgements = new AckTimer(scheduler, workers::execute);
@@ -109,6 +117,11 @@ public final class SessionContext {
         return inFlight;
     }
 
+    /** Returns the application's interceptors. */
+    public Middleware middleware() {
+        return middleware;
+    }
+
     Inboxes inboxes() {
         return inboxes;
     }
@@ -123,6 +136,11 @@ public final class SessionContext {
 
     AnswerLimit lateAnswers() {
         return lateAnswers;
+    }
+
+    /** Returns the limits of single events and requests, by their names. */
+    Map<String, RateLimit> rates() {
+        return rates;
     }
 
     TokenBuckets userRates() {

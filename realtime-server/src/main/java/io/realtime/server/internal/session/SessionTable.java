@@ -35,7 +35,6 @@ public final class SessionTable {
     private static final int SESSIONS_PER_CLIENT = 4;
 
     private final SessionContext context;
-    private final Rules rules;
     private final Random random;
     private final ClientRecords records;
     private final Map<String, ServerSession> sessionsById = new ConcurrentHashMap<>();
@@ -46,9 +45,8 @@ public final class SessionTable {
     private final TokenBuckets failedResumptions;
     private final ConnectionManager connections;
 
-    public SessionTable(SessionContext context, Rules rules, Random random) {
+    public SessionTable(SessionContext context, Random random) {
         this.context = context;
-        this.rules = rules;
         this.random = random;
         this.records = new ClientRecords(
                 context.scheduler(),
@@ -59,10 +57,6 @@ public final class SessionTable {
         this.places = new Semaphore(context.limits().sessions());
         this.failedResumptions = new TokenBuckets(context.limits().failedResumptionsPerAddress(), context.scheduler());
         this.connections = new ServerConnectionManager(context, this);
-    }
-
-    Rules rules() {
-        return rules;
     }
 
     public ClientRecords records() {

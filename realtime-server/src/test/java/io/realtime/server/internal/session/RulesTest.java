@@ -8,6 +8,7 @@ import static org.mockito.Mockito.when;
 
 import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
+import io.realtime.internal.wire.ErrorData;
 import io.realtime.internal.wire.Protocol;
 import io.realtime.server.Limits;
 import io.realtime.server.RealtimeServer;
@@ -20,6 +21,7 @@ import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.Queue;
 import java.util.Set;
@@ -68,9 +70,9 @@ class RulesTest {
     @Test
     void questionThatIsTooLateWaitsForNoThread() {
         for (int i = 0; i < 100; i++) {
-            CompletableFuture<Set<String>> forbidden = rules.forbidden(ann, Set.of("a", "b", "c"));
+            CompletableFuture<Map<String, ErrorData>> forbidden = rules.forbidden(ann, Set.of("a", "b", "c"));
             time.advance(Duration.ofSeconds(6));
-            assertEquals(Set.of("a", "b", "c"), forbidden.join());
+            assertEquals(Set.of("a", "b", "c"), forbidden.join().keySet());
         }
         assertTrue(pool.waiting() <= 2, () -> pool.waiting() + " wait"); // those that hold a thread of the executor's
     }
@@ -140,10 +142,10 @@ class RulesTest {
 
     @Test
     void answerThatIsTooLateTakesNoThread() {
-        CompletableFuture<Set<String>> forbidden = rules.forbidden(ann, Set.of("a", "b"));
+        CompletableFuture<Map<String, ErrorData>> forbidden = rules.forbidden(ann, Set.of("a", "b"));
         threads.remove().run();
         time.advance(Duration.ofSeconds(6));
-        assertEquals(Set.of("a", "b"), forbidden.join());
+        assertEquals(Set.of("a", "b"), forbidden.join().keySet());
         threads.clear();
         answers.get(0).complete(true);
         assertEquals(0, threads.size());
