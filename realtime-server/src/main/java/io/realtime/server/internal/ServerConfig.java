@@ -4,8 +4,10 @@ import io.realtime.Heartbeat;
 import io.realtime.server.Authenticator;
 import io.realtime.server.JoinRule;
 import io.realtime.server.Limits;
+import io.realtime.server.PresenceRule;
 import io.realtime.server.RealtimeServer;
 import io.realtime.server.Retention;
+import io.realtime.server.RoomListener;
 import io.realtime.server.SendRule;
 import io.realtime.server.SessionListener;
 import io.realtime.server.internal.connection.OriginRule;
@@ -16,6 +18,7 @@ import io.realtime.spi.ServerTransport;
 import io.realtime.spi.Tls;
 import java.net.InetSocketAddress;
 import java.time.Duration;
+import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.concurrent.Executor;
@@ -26,6 +29,7 @@ import org.jspecify.annotations.Nullable;
  * The configuration of a server. {@link RealtimeServer.Builder#build} copies it from the builder, so later changes of
  * the builder do not affect a server. Immutable, except for the objects that it refers to.
  *
+ * @param roomListener null for none
  * @param isDaemon true if the JVM may end while the server runs
  * @param closeOnShutdown the grace of a close when the JVM ends; null for no close
  * @param executor runs handlers; null for one of the server's own
@@ -41,7 +45,9 @@ public record ServerConfig(
         SendRule.@Nullable Async lateSendRule,
         Map<String, Function<Dispatcher, Dispatcher.MessageHandler>> handlers,
         SessionListener listener,
+        @Nullable RoomListener roomListener,
         Limits limits,
+        List<PresenceRule> presence,
         Retention retention,
         Retention inboxRetention,
         Heartbeat heartbeat,
@@ -56,5 +62,6 @@ public record ServerConfig(
         Random random) {
     public ServerConfig {
         handlers = Map.copyOf(handlers);
+        presence = List.copyOf(presence);
     }
 }

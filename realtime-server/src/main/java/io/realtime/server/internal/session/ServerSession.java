@@ -100,6 +100,7 @@ public final class ServerSession implements Subscriber {
 
     private final Memberships memberships;
     private final RoomAnnouncements announcements;
+    private final RoomEvents roomEvents;
     private final SessionAcks progress;
     private volatile @Nullable ServerCalls calls; // written once, under lock
     private volatile @Nullable SessionConnection peer; // written under lock
@@ -185,8 +186,6 @@ public final class ServerSession implements Subscriber {
         this.secret = secret;
         this.userId = authentication.user();
         this.announcements = new RoomAnnouncements(context, this, lock);
-        this.memberships = new Memberships(
-                context, this, lock, announcements, table.rules().hasJoinRule());
         this.progress = new SessionAcks(context, this, lock);
         this.rate = new SessionRate(context, userId);
         this.managed = managed;
@@ -198,6 +197,9 @@ public final class ServerSession implements Subscriber {
             this.attributes = new ConcurrentHashMap<>(authentication.attributes());
         }
         this.mailbox = record == null ? context.newMailbox(userId, new ReentrantLock()) : record.mailbox();
+        this.roomEvents = new RoomEvents(context.roomListener(), mailbox, lock);
+        this.memberships = new Memberships(
+                context, this, lock, announcements, roomEvents, table.rules().hasJoinRule());
     }
 
     // ---------------------------------------------------------------- for applications
@@ -273,6 +275,7 @@ public final class ServerSession implements Subscriber {
         tags = changed;
         // Afterwards: a message behind this end is handed over by the new tags.
         tagsChangedAt = context.inboxes().end(userId());
+        memberships.tagsChanged();
     }
 
     @Override
@@ -540,6 +543,7 @@ public final class ServerSession implements Subscriber {
             if (life == Life.OPEN) {
                 isAnnounced = true;
                 inform(listener -> listener.onOpen(this));
+                roomEvents.opened();
             }
         } finally {
             lock.unlock();
@@ -778,6 +782,7 @@ public final class ServerSession implements Subscriber {
             try {
                 leaveAll(reason);
                 if (isTold) {
+                    memberships.tellEnd();
                     context.listener().onClose(this, reason);
                 }
             } finally {
