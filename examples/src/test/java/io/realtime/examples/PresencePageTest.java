@@ -48,7 +48,8 @@ class PresencePageTest {
                 .anonymous()
                 .allowJoin((session, room) -> true)
                 // @start server
-                .presence(PresenceRule.forRooms("chat:")) // a grace of 15 s, up to 1,000 members, 4 announcements a second
+                .presence(PresenceRule.forRooms(
+                        "chat:")) // a grace of 15 s, up to 1,000 members, 4 announcements a second
                 // @end
                 // @start listener
                 .roomListener(new RoomListener() {

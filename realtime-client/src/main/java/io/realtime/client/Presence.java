@@ -30,8 +30,7 @@ public final class Presence {
         COUNTS
     }
 
-    private Presence(
-            Kind kind, Collection<RoomMember> members, int online, int sessions, @Nullable RoomMember self) {
+    private Presence(Kind kind, Collection<RoomMember> members, int online, int sessions, @Nullable RoomMember self) {
         this.kind = kind;
         for (RoomMember member : members) {
             this.members.put(member.sessionId(), member);

@@ -13,8 +13,7 @@ import java.util.List;
  * @param changed members whose connection, tags or state have changed, as they are now
  * @param left members that are no longer there, as they were before
  */
-public record PresenceChange(
-        Presence now, List<RoomMember> joined, List<RoomMember> changed, List<RoomMember> left) {
+public record PresenceChange(Presence now, List<RoomMember> joined, List<RoomMember> changed, List<RoomMember> left) {
     /** Creates a change; applications call this in their tests. The lists are copied. */
     public PresenceChange {
         joined = Collections.unmodifiableList(new ArrayList<>(joined));

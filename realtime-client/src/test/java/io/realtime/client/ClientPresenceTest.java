@@ -105,9 +105,11 @@ class ClientPresenceTest {
         snapshot(5, "a", "secret");
         expect("MEMBERS +a,secret ~ -");
         assertEquals("secret", room().presence().self().orElseThrow().sessionId());
-        assertEquals(List.of("u-a", "u-secret"), List.copyOf(room().presence().byUser().keySet()));
-        send("'version':6,'before':5,'joined':[" + member("b") + "],'changed':[" + member("a").replace("true", "false")
-                + "],'left':['secret']");
+        assertEquals(
+                List.of("u-a", "u-secret"),
+                List.copyOf(room().presence().byUser().keySet()));
+        send("'version':6,'before':5,'joined':[" + member("b") + "],'changed':["
+                + member("a").replace("true", "false") + "],'left':['secret']");
         expect("MEMBERS +b ~a? -secret");
         assertEquals(1, room().presence().online());
         assertEquals(2, room().presence().sessions());
@@ -141,7 +143,9 @@ class ClientPresenceTest {
         send("'version':7,'before':6,'left':['b','a']");
         world.settle();
         assertTrue(told.size() <= 2, told.toString());
-        assertEquals(List.of("c"), room().presence().members().stream().map(RoomMember::sessionId).toList());
+        assertEquals(
+                List.of("c"),
+                room().presence().members().stream().map(RoomMember::sessionId).toList());
     }
 
     @Test

@@ -25,7 +25,8 @@ class PresenceTest {
 
     private static TestServer start(PresenceRule rule) {
         return new TestServer(
-                TestServer::byName, builder -> builder.allowJoin((session, room) -> !room.equals("a-secret"))
+                TestServer::byName,
+                builder -> builder.allowJoin((session, room) -> !room.equals("a-secret"))
                         .presence(rule));
     }
 

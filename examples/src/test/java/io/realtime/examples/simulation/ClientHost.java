@@ -590,7 +590,8 @@ final class ClientHost {
             if (change.now().kind() == Presence.Kind.COUNTS) {
                 seen.clear();
             }
-            boolean isWhole = Set.copyOf(seen.values()).equals(Set.copyOf(change.now().members()));
+            boolean isWhole =
+                    Set.copyOf(seen.values()).equals(Set.copyOf(change.now().members()));
             if (!isNew || !isOther || !isGone || !isWhole) {
                 simulation.history.broken(member + " is told of " + change + " in " + room + ", and has " + seen);
             }
@@ -634,9 +635,8 @@ final class ClientHost {
                 case UNKNOWN -> !isIn;
                 case COUNTS -> isIn && known.online() == connected.size() && known.sessions() == members.size();
                 case MEMBERS -> {
-                    Set<String> told = known.members().stream()
-                            .map(RoomMember::sessionId)
-                            .collect(Collectors.toSet());
+                    Set<String> told =
+                            known.members().stream().map(RoomMember::sessionId).collect(Collectors.toSet());
                     String state = known.self().map(RoomMember::state).orElse(null);
                     yield isIn
                             && told.equals(connected)

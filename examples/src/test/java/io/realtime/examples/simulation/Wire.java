@@ -376,10 +376,8 @@ final class Wire implements InMemoryNetwork.Tap {
     /** Checks that a connection was told who is in a room now. Nobody has just been lost. */
     private void requirePresent(Line line, String room, Shown shown) {
         List<Session> members = simulation.server.members(room);
-        Set<String> connected = members.stream()
-                .filter(Session::isConnected)
-                .map(Session::id)
-                .collect(Collectors.toSet());
+        Set<String> connected =
+                members.stream().filter(Session::isConnected).map(Session::id).collect(Collectors.toSet());
         boolean isTrue = shown.online == null
                 ? shown.members.keySet().equals(connected)
                 : shown.online == connected.size() && Objects.equals(shown.sessions, members.size());

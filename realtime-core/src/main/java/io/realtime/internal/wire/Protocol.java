@@ -166,7 +166,8 @@ public final class Protocol {
      * @param watch whether the client is to be told of the room's presence; null changes nothing
      * @param state what others see of the session in this room; empty for nothing, null changes nothing
      */
-    public record PresenceRequest(@Nullable Boolean watch, @Nullable String state) {}
+    public record PresenceRequest(
+            @Nullable Boolean watch, @Nullable String state) {}
 
     /**
      * The payload of a server's {@code $presence}: a snapshot with {@code members}, counts with {@code online} and

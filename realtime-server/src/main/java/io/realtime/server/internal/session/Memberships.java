@@ -429,7 +429,8 @@ public final class Memberships {
     @GuardedBy("lock")
     private Decision tooMany(SessionConnection asker, String name) {
         String why = "$rejoin names more rooms than a session may be in";
-        return refusal(name, ErrorCode.OVERLOADED, why, session.connection() == asker ? exit(name, LeaveCause.REFUSED) : null);
+        return refusal(
+                name, ErrorCode.OVERLOADED, why, session.connection() == asker ? exit(name, LeaveCause.REFUSED) : null);
     }
 
     private static Decision refusal(String name, ErrorCode code, String why, LocalBroker.@Nullable LeaveChange left) {

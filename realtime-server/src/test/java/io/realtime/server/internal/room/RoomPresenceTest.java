@@ -40,10 +40,9 @@ class RoomPresenceTest extends RoomChannelFixture {
     private final LocalBroker broker = broker(PresenceRule.forRooms("").withMostMembers(100), 1L << 30);
 
     private LocalBroker broker(PresenceRule rule, long bytes) {
-        Limits limits =
-                Limits.builder().logBytes(bytes).roomsPerUser(1_000_000).build();
-        LocalBroker made = new LocalBroker(
-                time, Runnable::run, new Random(1), room -> Retention.none(), List.of(rule), limits);
+        Limits limits = Limits.builder().logBytes(bytes).roomsPerUser(1_000_000).build();
+        LocalBroker made =
+                new LocalBroker(time, Runnable::run, new Random(1), room -> Retention.none(), List.of(rule), limits);
         brokers.add(made);
         return made;
     }
@@ -54,17 +53,20 @@ class RoomPresenceTest extends RoomChannelFixture {
 
     /** A session, and what its connection is sent. */
     private static final class Person implements MemberConnection {
-        final Subscriber session = Mockito.mock(Subscriber.class, Mockito.withSettings().stubOnly());
+        final Subscriber session =
+                Mockito.mock(Subscriber.class, Mockito.withSettings().stubOnly());
         final Map<String, PresentMember> shown = new HashMap<>();
         final List<String> wrong = new ArrayList<>();
         volatile boolean isConnected = true;
         volatile boolean isCrowded;
+
         @Nullable
         Runnable proceed;
 
         long version;
         int snapshots;
         int frames;
+
         @Nullable
         Integer online;
 
