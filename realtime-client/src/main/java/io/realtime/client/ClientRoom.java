@@ -6,7 +6,10 @@ import io.realtime.Subscription;
 import io.realtime.client.internal.callback.CallbackDispatcher;
 import io.realtime.client.internal.connection.ClientEngine;
 import io.realtime.internal.Durations;
+import io.realtime.internal.wire.Outgoing;
+import io.realtime.internal.wire.Protocol;
 import java.time.Duration;
+import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Consumer;
 
@@ -121,6 +124,55 @@ public final class ClientRoom {
      */
     public Subscription onReload(Reload hook) {
         return callbacks.onReload(name, hook);
+    }
+
+    /**
+     * Returns who is in the room, as the listeners of {@link #onPresence} were told last. Unknown while the room has no
+     * listener. In a callback it is what the callback was told of; on other threads it may be older than what the
+     * server has sent. Without a connection it remains as it was.
+     */
+    public Presence presence() {
+        return engine.presence(name);
+    }
+
+    /**
+     * Calls the listener when the presence of the room changes: who is here, with which tags and state, and who is away
+     * because its connection is lost. The server tells it while the room is joined and has a listener, if the server's
+     * application has presence for the room; otherwise the listener is not called.
+     *
+     * <p>The listener runs on the callback executor. The first call has all members as {@code joined}, this client's own
+     * session included. Each further call has the differences to the call before. Changes that were undone meanwhile are
+     * not reported. So after a lost connection one call says what has changed, and a slow listener is called less often
+     * instead of later. When the room is left, the last call says that the presence is unknown and everybody has left.
+     *
+     * <p>The server announces changes with a delay of up to 250 ms by default, so there is no order between them and the
+     * messages of the room. A member may be shown before or after its messages. What the listener throws is reported to
+     * {@link ClientListener#onError}.
+     *
+     * @return removes the listener when closed
+     */
+    public Subscription onPresence(Consumer<? super PresenceChange> listener) {
+        return engine.onPresence(name, Objects.requireNonNull(listener, "listener"));
+    }
+
+    /**
+     * Sets what other members see of this client in the room, for example "typing" or a status as JSON. The state is
+     * kept while the client is not in the room or not connected, and is set again in each new session, until another one
+     * replaces it. Others see only the newest one. The server refuses it in a room without presence, which {@link
+     * ClientListener#onError} reports if the room is joined already.
+     *
+     * @param state up to 1,024 characters; empty for no state
+     * @throws IllegalArgumentException when it is longer
+     * @throws io.realtime.PayloadException when it has half a surrogate pair
+     */
+    public void setState(String state) {
+        if (state.length() > Protocol.MOST_STATE) {
+            throw new IllegalArgumentException(
+                    "a state of " + state.length() + " characters is longer than " + Protocol.MOST_STATE);
+        }
+        // Refuses what cannot be sent.
+        Outgoing.of(Protocol.PRESENCE).data(state, String.class);
+        engine.setState(name, state);
     }
 
     /**

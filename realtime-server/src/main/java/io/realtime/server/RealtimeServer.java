@@ -475,6 +475,7 @@ public final class RealtimeServer implements AutoCloseable {
         private final Map<String, RateLimit> rates = new HashMap<>();
         private final Map<String, Integer> maxBytes = new HashMap<>();
         private Limits limits = Limits.defaults();
+        private final List<PresenceRule> presence = new ArrayList<>();
         private Retention retention = Retention.defaults();
         private Retention inboxRetention = Retention.inboxDefaults();
         private Heartbeat heartbeat = Heartbeat.defaults();
@@ -483,6 +484,7 @@ public final class RealtimeServer implements AutoCloseable {
         private @Nullable Duration closeOnShutdown;
         private @Nullable PayloadCodec codec;
         private SessionListener listener = new SessionListener() {};
+        private @Nullable RoomListener roomListener;
         Random random = new SecureRandom();
 
         private Builder() {}
@@ -738,6 +740,12 @@ public final class RealtimeServer implements AutoCloseable {
             return this;
         }
 
+        /** Sets the listener of joins and leaves; default none. */
+        public Builder roomListener(RoomListener observer) {
+            this.roomListener = Objects.requireNonNull(observer, "roomListener");
+            return this;
+        }
+
         /** Sets the codec, which maps payloads between Java and JSON; default {@link GsonCodec#create}. */
         public Builder codec(PayloadCodec mapping) {
             this.codec = Objects.requireNonNull(mapping, "codec");
@@ -747,6 +755,16 @@ public final class RealtimeServer implements AutoCloseable {
         /** Sets the limits of what one peer may use; default {@link Limits#defaults}. */
         public Builder limits(Limits bounds) {
             this.limits = bounds;
+            return this;
+        }
+
+        /**
+         * Adds a rule for the presence of rooms: their members may ask who is here, and are told of each change. They
+         * see user, tags, state and connection of each other's sessions. The first rule that covers a room counts;
+         * without one a room has no presence, which is the default.
+         */
+        public Builder presence(PresenceRule rule) {
+            this.presence.add(Objects.requireNonNull(rule, "presence"));
             return this;
         }
 
@@ -922,7 +940,9 @@ public final class RealtimeServer implements AutoCloseable {
                     rates,
                     maxBytes,
                     listener,
+                    roomListener,
                     limits,
+                    presence,
                     retention,
                     inboxRetention,
                     heartbeat,

@@ -97,6 +97,9 @@ public interface Room {
     /**
      * Returns the members, in the order in which they became members. Sessions that are kept without a connection are
      * included. The conditions of the view do not matter. The future that is returned is complete.
+     *
+     * <p>Clients are shown something else if the room has presence: a member without a connection is hidden after a
+     * {@linkplain PresenceRule#grace grace}.
      */
     CompletableFuture<List<Member>> members();
 

@@ -12,8 +12,12 @@ import io.realtime.client.FileOutbox;
 import io.realtime.client.Gap;
 import io.realtime.client.JoinResult;
 import io.realtime.client.OutboxLimits;
+import io.realtime.client.Presence;
+import io.realtime.client.PresenceChange;
 import io.realtime.client.RealtimeClient;
+import io.realtime.client.RoomMember;
 import io.realtime.client.Substitutes;
+import io.realtime.server.Session;
 import io.realtime.spi.ClientTransport;
 import io.realtime.testing.SimulatedProcess;
 import java.io.IOException;
@@ -25,13 +29,18 @@ import java.time.Duration;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashSet;
+import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Random;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionStage;
 import java.util.concurrent.Executor;
 import java.util.concurrent.RejectedExecutionException;
+import java.util.function.Consumer;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /** A device of a user: runs a client, kills it, and runs the next one. */
@@ -47,6 +56,7 @@ final class ClientHost {
     private final Set<String> joined = new LinkedHashSet<>();
     private final Map<String, Integer> turns = new HashMap<>();
     private final Map<String, Gap> lastGaps = new HashMap<>();
+    private final Map<String, String> states = new HashMap<>(); // that it has set, by room
     private final Set<String> safe = new HashSet<>(); // of the unsettled: those on the disk
     private final Set<String> orphans = new HashSet<>(); // what the file of a dead process holds, or may hold
     private int lives;
@@ -100,6 +110,7 @@ final class ClientHost {
         user = nextUser == null ? user : nextUser;
         nextUser = null;
         isKnown = false;
+        states.clear();
         rename(name + (char) ('a' + (lives - 1) % 26) + (lives > 26 ? String.valueOf(lives) : ""));
         transport = simulation.network.clientTransport();
         RealtimeClient.Builder builder = Substitutes.of(
@@ -136,6 +147,7 @@ final class ClientHost {
             delivered(thisLife, said, Note.of(bytes));
             maybeBlock(life);
         });
+        watched().forEach(room -> made.room(room).onPresence(new Onlooker(thisLife, room)));
         simulation.trace(member + " starts");
         begin();
         if (simulation.setup.reloads()) {
@@ -192,6 +204,7 @@ final class ClientHost {
 
     private void accountIsSwitched(String newUser) {
         readsNoMore(member);
+        states.clear();
         user = newUser;
         nextUser = null;
         rename(nextMember());
@@ -548,6 +561,93 @@ final class ClientHost {
                             .forEach(room -> simulation.history.joined(member, room, null));
                 }
                 simulation.error(member, failure);
+            }
+        }
+    }
+
+    /** Applies differences, and compares the result with what the client knows. */
+    private final class Onlooker implements Consumer<PresenceChange> {
+        private final int life;
+        private final String room;
+        private final Map<String, RoomMember> seen = new HashMap<>();
+
+        Onlooker(int life, String room) {
+            this.life = life;
+            this.room = room;
+        }
+
+        @Override
+        public void accept(PresenceChange change) {
+            if (life != lives || !isUp()) {
+                return;
+            }
+            boolean isNew = change.joined().stream().allMatch(one -> seen.put(one.sessionId(), one) == null);
+            boolean isOther = change.changed().stream().allMatch(one -> {
+                RoomMember before = seen.put(one.sessionId(), one);
+                return before != null && !before.equals(one);
+            });
+            boolean isGone = change.left().stream().allMatch(one -> one.equals(seen.remove(one.sessionId())));
+            if (change.now().kind() == Presence.Kind.COUNTS) {
+                seen.clear();
+            }
+            boolean isWhole =
+                    Set.copyOf(seen.values()).equals(Set.copyOf(change.now().members()));
+            if (!isNew || !isOther || !isGone || !isWhole) {
+                simulation.history.broken(member + " is told of " + change + " in " + room + ", and has " + seen);
+            }
+            maybeBlock(Objects.requireNonNull(process));
+        }
+    }
+
+    private List<String> watched() {
+        return Stream.concat(simulation.setup.rooms().stream(), Simulation.SHARED.stream())
+                .filter(simulation.setup::hasPresence)
+                .toList();
+    }
+
+    /** Says something of itself in a room. */
+    void setState(String room) {
+        RealtimeClient up = client;
+        if (up != null && nextUser == null && simulation.setup.hasPresence(room)) {
+            states.put(room, "s" + random.nextInt(3));
+            up.room(room).setState(states.get(room));
+        }
+    }
+
+    /** Checks that the client knows who is in the rooms that it is in, itself included. */
+    void requirePresent() {
+        RealtimeClient up = client;
+        if (up == null) {
+            return;
+        }
+        for (String room : watched()) {
+            Presence known = up.room(room).presence();
+            List<Session> members = simulation.server.members(room);
+            Set<String> connected = members.stream()
+                    .filter(Session::isConnected)
+                    .map(Session::id)
+                    .collect(Collectors.toSet());
+            boolean isIn = members.stream()
+                    .anyMatch(session -> session.isConnected()
+                            && session.isManaged()
+                            && ServerLife.member(session).equals(member));
+            boolean isTrue = switch (known.kind()) {
+                case UNKNOWN -> !isIn;
+                case COUNTS -> isIn && known.online() == connected.size() && known.sessions() == members.size();
+                case MEMBERS -> {
+                    Set<String> told =
+                            known.members().stream().map(RoomMember::sessionId).collect(Collectors.toSet());
+                    String state = known.self().map(RoomMember::state).orElse(null);
+                    yield isIn
+                            && told.equals(connected)
+                            && known.self().isPresent()
+                            && (Objects.equals(state, states.get(room)) || !simulation.setup.keepsAll());
+                }
+            };
+            if (!isTrue) {
+                simulation.history.broken(member + " knows of " + known + " " + known.members() + " in " + room
+                        + ", and there are " + connected + " of " + members.size() + "; its state there is "
+                        + states.get(room));
             }
         }
     }

@@ -165,10 +165,12 @@ final class PlainHost {
 
         void ask(String type, String room) {
             String ref = "q" + ++questions;
+            String data = "";
             if (type.equals(Protocol.JOIN)) {
                 rooms.add(room);
+                data = simulation.setup.hasPresence(room) ? ",\"data\":{\"presence\":true}" : "";
             }
-            send(ref, "{\"type\":\"" + type + "\",\"room\":\"" + room + "\",\"ref\":\"" + ref + "\"}");
+            send(ref, "{\"type\":\"" + type + "\",\"room\":\"" + room + "\",\"ref\":\"" + ref + "\"" + data + "}");
         }
 
         void say(int filler) {

@@ -293,6 +293,12 @@ final class ServerHost {
         }
     }
 
+    /** Returns the members of a room. */
+    List<Session> members(String room) {
+        RealtimeServer up = server();
+        return up == null ? List.of() : up.connections().room(room).localMembers();
+    }
+
     /** Returns where each session is. */
     Map<String, Set<String>> rooms() {
         Map<String, Set<String>> rooms = new HashMap<>();

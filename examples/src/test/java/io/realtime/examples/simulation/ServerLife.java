@@ -57,8 +57,11 @@ final class ServerLife {
         this.transport = simulation.network.serverTransport();
         this.perSession = new Rates(simulation.setup.limits().ratePerSession());
         this.perUser = new Rates(simulation.setup.limits().ratePerUser());
-        RealtimeServer.Builder builder = RealtimeServer.builder()
-                .port(port)
+        RealtimeServer.Builder builder = RealtimeServer.builder();
+        if (simulation.setup.presence() != null) {
+            builder.presence(simulation.setup.presence());
+        }
+        builder.port(port)
                 .authenticator(this::authenticate)
                 .allowJoin(this::mayJoin)
                 .allowSend(simulation.setup.joinsAreRefused() ? (session, event, room) -> true : SendRule.MEMBERS)

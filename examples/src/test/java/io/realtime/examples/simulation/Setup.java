@@ -2,12 +2,14 @@ package io.realtime.examples.simulation;
 
 import io.realtime.Heartbeat;
 import io.realtime.server.Limits;
+import io.realtime.server.PresenceRule;
 import io.realtime.server.RateLimit;
 import io.realtime.server.Retention;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
+import org.jspecify.annotations.Nullable;
 
 /** How the server and the clients of one seed are configured: mostly generous, sometimes so tight that bounds are met. */
 record Setup(
@@ -35,7 +37,8 @@ record Setup(
         boolean lags,
         int threads,
         boolean rejects,
-        boolean clientsAreBusy) {
+        boolean clientsAreBusy,
+        @Nullable PresenceRule presence) {
     private static final Retention ALL = new Retention(100_000, Duration.ofHours(1));
 
     static Setup of(Random random) {
@@ -85,7 +88,20 @@ record Setup(
                 random.nextInt(4) == 0,
                 random.nextInt(4) == 0 ? 1 + random.nextInt(4) : 0,
                 random.nextInt(6) == 0,
-                random.nextInt(6) == 0);
+                random.nextInt(6) == 0,
+                random.nextInt(3) == 0 ? null : presence(random));
+    }
+
+    private static PresenceRule presence(Random random) {
+        return PresenceRule.forRooms("chat:1", "chat:2", "shared:")
+                .withGrace(Duration.ofMillis(random.nextInt(3) * 2_000L))
+                .withMostMembers(random.nextInt(2) == 0 ? 1_000 : 1 + random.nextInt(5))
+                .withInterval(Duration.ofMillis(10 + random.nextInt(500)));
+    }
+
+    /** Returns whether clients ask who is in a room. */
+    boolean hasPresence(String room) {
+        return presence != null && presence.covers(room);
     }
 
     private static Limits limits(Random random, int messageBytes, int logBytes, int roomsPerSession) {

@@ -144,6 +144,7 @@ final class Simulation {
                 .filter(Objects::nonNull)
                 .forEach(Asking::requireSettled);
         plainClients.forEach(PlainHost::requireSettled);
+        clients.forEach(ClientHost::requirePresent);
         for (String user : USERS) {
             checkInbox(user);
         }
@@ -176,6 +177,7 @@ final class Simulation {
             case 8 -> server.ask();
             case 5 -> anyClient().leave(anyRoom());
             case 6, 7 -> anyClient().join(anyRoom());
+            case 9 -> anyClient().setState(anyRoom());
             default -> {}
         }
     }

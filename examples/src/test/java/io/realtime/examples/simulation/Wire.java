@@ -4,6 +4,8 @@ import io.realtime.CloseReason;
 import io.realtime.internal.wire.BinaryEnvelope;
 import io.realtime.internal.wire.Envelope;
 import io.realtime.internal.wire.Protocol;
+import io.realtime.internal.wire.Protocol.PresentMember;
+import io.realtime.server.Session;
 import io.realtime.spi.MessageBatch;
 import io.realtime.spi.WireMessage;
 import io.realtime.testing.InMemoryNetwork;
@@ -18,8 +20,10 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.NavigableMap;
+import java.util.Objects;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -69,6 +73,7 @@ final class Wire implements InMemoryNetwork.Tap {
         final Link link;
         final Map<String, String> questions = new HashMap<>(); // the protocol's own, by ref
         final Map<String, Place> rooms = new LinkedHashMap<>();
+        final Map<String, Shown> presences = new LinkedHashMap<>();
         final Map<String, Integer> waiting =
                 new LinkedHashMap<>(); // of a plain client: the length of what is not handled
         long begun;
@@ -106,6 +111,18 @@ final class Wire implements InMemoryNetwork.Tap {
             this.epoch = epoch;
             this.offset = offset;
         }
+    }
+
+    /** Who is in a room, as a connection was told. */
+    private static final class Shown {
+        final Map<String, PresentMember> members = new LinkedHashMap<>();
+        long version;
+        // The counts, while only these are told.
+        @Nullable
+        Integer online;
+
+        @Nullable
+        Integer sessions;
     }
 
     // ---------------------------------------------------------------- what the application says
@@ -243,7 +260,9 @@ final class Wire implements InMemoryNetwork.Tap {
         switch (envelope.type()) {
             case Protocol.WELCOME -> welcome(line, envelope.data(Protocol.Welcome.class));
             case Protocol.JOINED -> joined(line, String.valueOf(room), envelope.data(Protocol.JoinReply.class));
-            case Protocol.LEFT -> line.rooms.remove(room);
+            case Protocol.LEFT -> left(line, room);
+            case Protocol.PRESENCE ->
+                presence(line, String.valueOf(room), envelope.data(Protocol.PresenceNotice.class));
             case Protocol.GAP -> {
                 Protocol.GapNotice gap = envelope.data(Protocol.GapNotice.class);
                 if (!"@session".equals(room)) {
@@ -262,13 +281,13 @@ final class Wire implements InMemoryNetwork.Tap {
                             .rooms()
                             .forEach((name, rejoined) -> rejoined(line, name, rejoined));
                 } else if (Protocol.LEAVE.equals(question)) {
-                    line.rooms.remove(room);
+                    left(line, room);
                 }
             }
             case Protocol.ERROR -> {
                 String question = ref == null ? null : line.questions.remove(ref);
                 if (Protocol.JOIN.equals(question)) {
-                    line.rooms.remove(room);
+                    left(line, room);
                 } else if (ref != null && question == null) {
                     handled(ref);
                 }
@@ -305,7 +324,68 @@ final class Wire implements InMemoryNetwork.Tap {
         if (rejoined.error() == null && epoch != null) {
             line.rooms.put(room, new Place(epoch, rejoined.offset()));
         } else {
-            line.rooms.remove(room);
+            left(line, room);
+        }
+    }
+
+    private static void left(Line line, @Nullable String room) {
+        line.rooms.remove(room);
+        line.presences.remove(room);
+    }
+
+    /** Differences continue from what the connection was told last, and each is one. */
+    private void presence(Line line, String room, Protocol.PresenceNotice notice) {
+        Shown shown = line.presences.computeIfAbsent(room, name -> new Shown());
+        if (!line.rooms.containsKey(room)) {
+            broken(line, "it is told who is in " + room + ", where it is not");
+        }
+        if (notice.version() < shown.version) {
+            broken(line, "the presence of " + room + " goes back from " + shown.version + " to " + notice.version());
+        }
+        shown.online = notice.online();
+        shown.sessions = notice.sessions();
+        if (notice.before() == null) {
+            shown.members.clear();
+            orEmpty(notice.members()).forEach(member -> shown.members.put(member.session(), member));
+        } else if (notice.before() != shown.version) {
+            broken(line, "it is told differences from " + notice.before() + ", and is at " + shown.version);
+        }
+        for (PresentMember member : orEmpty(notice.joined())) {
+            if (shown.members.put(member.session(), member) != null) {
+                broken(line, "it is told twice that " + member + " has joined " + room);
+            }
+        }
+        for (PresentMember member : orEmpty(notice.changed())) {
+            PresentMember before = shown.members.put(member.session(), member);
+            if (before == null || before.equals(member)) {
+                broken(line, "it is told that " + member + " has changed from " + before);
+            }
+        }
+        for (String session : orEmpty(notice.left())) {
+            if (shown.members.remove(session) == null) {
+                broken(line, "it is told that " + session + " has left " + room + ", where it was not");
+            }
+        }
+        shown.version = notice.version();
+    }
+
+    private static <T> List<T> orEmpty(@Nullable List<T> list) {
+        return list == null ? List.of() : list;
+    }
+
+    /** Checks that a connection was told who is in a room now. Nobody has just been lost. */
+    private void requirePresent(Line line, String room, Shown shown) {
+        List<Session> members = simulation.server.members(room);
+        Set<String> connected =
+                members.stream().filter(Session::isConnected).map(Session::id).collect(Collectors.toSet());
+        boolean isTrue = shown.online == null
+                ? shown.members.keySet().equals(connected)
+                : shown.online == connected.size() && Objects.equals(shown.sessions, members.size());
+        if (!isTrue) {
+            broken(
+                    line,
+                    "it was told that " + shown.members.keySet() + " or " + shown.online + " of " + shown.sessions
+                            + " are in " + room + ", and that is " + connected + " of " + members.size());
         }
     }
 
@@ -461,6 +541,7 @@ final class Wire implements InMemoryNetwork.Tap {
                 if (!told.equals(is)) {
                     broken(line, "it was told that it is in " + told + ", and is in " + is);
                 }
+                line.presences.forEach((room, shown) -> requirePresent(line, room, shown));
             }
         }
     }

@@ -17,6 +17,7 @@ public final class Protocol {
     public static final String JOIN = "$join";
     public static final String REJOIN = "$rejoin";
     public static final String LEAVE = "$leave";
+    public static final String PRESENCE = "$presence";
     public static final String JOINED = "$joined";
     public static final String LEFT = "$left";
     public static final String HISTORY = "$history";
@@ -34,6 +35,9 @@ public final class Protocol {
 
     /** The longest {@code $hello}, token and positions included, in bytes. */
     public static final int MOST_HELLO_BYTES = 16 * 1024;
+
+    /** The longest state of a session in a room, in characters. */
+    public static final int MOST_STATE = 1024;
 
     private Protocol() {}
 
@@ -107,8 +111,22 @@ public final class Protocol {
     /** Over how many milliseconds clients that lost this server spread their reconnects. */
     public record Spread(long spreadMs) {}
 
-    /** The payload of {@code $join}. */
-    public record Join(@Nullable Position since, @Nullable Integer history) {}
+    /**
+     * The payload of {@code $join}.
+     *
+     * @param presence whether the client is to be told of the room's presence; null changes nothing
+     * @param state what others see of the session in this room; null changes nothing
+     */
+    public record Join(
+            @Nullable Position since,
+            @Nullable Integer history,
+            @Nullable Boolean presence,
+            @Nullable String state) {
+        /** Creates the payload of a join that says nothing of presence. */
+        public Join(@Nullable Position since, @Nullable Integer history) {
+            this(since, history, null, null);
+        }
+    }
 
     /** The reply to {@code $join}. */
     public record JoinReply(
@@ -141,6 +159,41 @@ public final class Protocol {
 
     /** The position in a room when the session left it. */
     public record LeaveReply(String epoch, long offset) {}
+
+    /**
+     * The payload of a client's {@code $presence}. With {@code watch} true, or with neither, a snapshot follows.
+     *
+     * @param watch whether the client is to be told of the room's presence; null changes nothing
+     * @param state what others see of the session in this room; empty for nothing, null changes nothing
+     */
+    public record PresenceRequest(
+            @Nullable Boolean watch, @Nullable String state) {}
+
+    /**
+     * The payload of a server's {@code $presence}: a snapshot with {@code members}, counts with {@code online} and
+     * {@code sessions}, or else differences.
+     *
+     * @param version the version of the presence that the frame leads to
+     * @param before of differences: the version that they begin from
+     */
+    public record PresenceNotice(
+            long version,
+            @Nullable Long before,
+            @Nullable List<PresentMember> members,
+            @Nullable List<PresentMember> joined,
+            @Nullable List<PresentMember> changed,
+            @Nullable List<String> left,
+            @Nullable Integer online,
+            @Nullable Integer sessions) {}
+
+    /** What members of a room see of one of them; {@code since} is in milliseconds of the server's clock. */
+    public record PresentMember(
+            String session,
+            String user,
+            @Nullable Map<String, String> tags,
+            boolean connected,
+            long since,
+            @Nullable String state) {}
 
     /** The payload of {@code $history}. */
     public record HistoryRequest(

@@ -5,9 +5,11 @@ import io.realtime.server.Authenticator;
 import io.realtime.server.Interceptor;
 import io.realtime.server.JoinRule;
 import io.realtime.server.Limits;
+import io.realtime.server.PresenceRule;
 import io.realtime.server.RateLimit;
 import io.realtime.server.RealtimeServer;
 import io.realtime.server.Retention;
+import io.realtime.server.RoomListener;
 import io.realtime.server.SendRule;
 import io.realtime.server.SessionListener;
 import io.realtime.server.UnhandledMessageHandler;
@@ -30,6 +32,7 @@ import org.jspecify.annotations.Nullable;
  * The configuration of a server. {@link RealtimeServer.Builder#build} copies it from the builder, so later changes of
  * the builder do not affect a server. Immutable, except for the objects that it refers to.
  *
+ * @param roomListener null for none
  * @param isDaemon true if the JVM may end while the server runs
  * @param closeOnShutdown the grace of a close when the JVM ends; null for no close
  * @param unhandled gets the messages that have no handler; null to refuse them
@@ -53,7 +56,9 @@ public record ServerConfig(
         Map<String, RateLimit> rates,
         Map<String, Integer> maxBytes,
         SessionListener listener,
+        @Nullable RoomListener roomListener,
         Limits limits,
+        List<PresenceRule> presence,
         Retention retention,
         Retention inboxRetention,
         Heartbeat heartbeat,
@@ -71,5 +76,6 @@ public record ServerConfig(
         interceptors = List.copyOf(interceptors);
         rates = Map.copyOf(rates);
         maxBytes = Map.copyOf(maxBytes);
+        presence = List.copyOf(presence);
     }
 }

@@ -35,12 +35,18 @@ public final class ServerCore {
 
     public ServerCore(ServerConfig config, Scheduler scheduler, Workers workers) {
         broker = new LocalBroker(
-                scheduler, workers::execute, config.random(), name -> retentionOf(name, config), config.limits());
+                scheduler,
+                workers::execute,
+                config.random(),
+                name -> retentionOf(name, config),
+                config.presence(),
+                config.limits());
         Middleware middleware = new Middleware(config.interceptors());
         context = new SessionContext(
                 config.limits(),
                 config.sessionTtl(),
                 config.listener(),
+                config.roomListener(),
                 new Payloads(config.codec()),
                 scheduler,
                 workers,

@@ -341,6 +341,16 @@ public final class CallbackDispatcher {
         tell(failure);
     }
 
+    /** Calls a listener of the application; on the executor only. What it throws is logged and reported. */
+    public <T> void call(Consumer<? super T> listener, T event, String what) {
+        try {
+            listener.accept(event);
+        } catch (Throwable failure) {
+            Steps.log(LOG, what + " failed", failure);
+            tell(failure);
+        }
+    }
+
     public void state(ConnectionState state) {
         executor.execute(() -> listener.onState(state));
     }

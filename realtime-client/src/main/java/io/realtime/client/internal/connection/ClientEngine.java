@@ -1,10 +1,13 @@
 package io.realtime.client.internal.connection;
 
 import io.realtime.CloseReason;
+import io.realtime.Subscription;
 import io.realtime.client.ConnectionState;
 import io.realtime.client.HistoryPage;
 import io.realtime.client.HistoryQuery;
 import io.realtime.client.JoinResult;
+import io.realtime.client.Presence;
+import io.realtime.client.PresenceChange;
 import io.realtime.client.internal.call.ClientCalls;
 import io.realtime.client.internal.callback.CallbackDispatcher;
 import io.realtime.client.internal.callback.CoalescedTask;
@@ -16,6 +19,7 @@ import java.time.Duration;
 import java.util.Map;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.function.Consumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -36,6 +40,7 @@ public final class ClientEngine {
     private final Disconnection disconnection;
     private final CoalescedTask reconnecting;
     private final CoalescedTask changingNetwork;
+    private final CoalescedTask syncingPresence;
     // Rooms to leave although the futures of these calls were refused, with the last number sent before.
     private final Map<String, Long> unansweredLeaves = new ConcurrentHashMap<>();
 
@@ -50,6 +55,7 @@ public final class ClientEngine {
         this.router = new FrameRouter(scheduler, callbacks, thread, session, reconnection);
         this.disconnection = new Disconnection(thread, scheduler, callbacks, session, reconnection);
         this.reconnecting = new CoalescedTask(thread::post, reconnection::reconnectNow);
+        this.syncingPresence = new CoalescedTask(thread::post, session.rooms.presences()::syncAll);
         this.changingNetwork = new CoalescedTask(thread::post, reconnection::networkChanged);
         // Last: the first task that this schedules may run at once on the scheduler's thread.
         session.sender.restore();
@@ -165,6 +171,27 @@ public final class ClientEngine {
             session.history.ask(room, query, result);
         });
         return result;
+    }
+
+    /** Returns who is in a room, as its listeners were told last. */
+    public Presence presence(String room) {
+        return session.rooms.presences().of(room);
+    }
+
+    /** Calls a listener when another presence of a room is known. */
+    public Subscription onPresence(String room, Consumer<? super PresenceChange> listener) {
+        Runnable remove = session.rooms.presences().listen(room, listener);
+        syncingPresence.post();
+        return () -> {
+            remove.run();
+            syncingPresence.post();
+        };
+    }
+
+    /** Sets what others see of this client in a room. */
+    public void setState(String room, String state) {
+        session.rooms.presences().setState(room, state);
+        syncingPresence.post();
     }
 
     /** Makes the next attempt now if the client waits for one, or for a token. */

@@ -187,6 +187,7 @@ final class ClientSession {
         Map<String, Protocol.RoomPosition> states = states(welcome);
         // Before the messages, which may be for these rooms.
         rooms.welcomed(
+                welcome.session(),
                 welcome.resumed(),
                 states,
                 Boolean.TRUE.equals(welcome.partial()),

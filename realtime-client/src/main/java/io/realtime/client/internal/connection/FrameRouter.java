@@ -189,6 +189,8 @@ final class FrameRouter {
                 session.rooms.taken(requireRoom(frame));
                 session.sender.pump();
             }
+            case Protocol.PRESENCE ->
+                session.rooms.presence(requireRoom(frame), frame.data(Protocol.PresenceNotice.class));
             case Protocol.GAP -> takeGap(frame);
             case Protocol.GOODBYE -> takeGoodbye(from, frame);
             case Protocol.PING -> pong(from, frame);

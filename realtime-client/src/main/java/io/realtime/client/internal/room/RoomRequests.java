@@ -22,7 +22,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class RoomRequests {
     /** How many bytes {@code $rejoin} and its answer may need for a room, beside its name and its epoch. */
-    private static final int WISH_BYTES = 64;
+    private static final int WISH_BYTES = 96;
 
     private static final int ANSWER_BYTES = 200;
 
@@ -45,6 +45,11 @@ final class RoomRequests {
     private int mostInFlight = 1;
     private Predicate<Outgoing> connection = RoomRequests::offline;
     private long lastRef;
+    private final Presences presences;
+
+    RoomRequests(Presences presences) {
+        this.presences = presences;
+    }
 
     /** An open request about many rooms. */
     private record Rejoin(String ref, List<TrackedRoom> rooms) {}
@@ -115,7 +120,8 @@ final class RoomRequests {
             returning.remove(room);
             send(room, TrackedRoom.Wish.LEFT, Outgoing.of(Protocol.LEAVE));
         } else if (room.isToJoin() && !returning.contains(room)) {
-            send(room, TrackedRoom.Wish.JOINED, Outgoing.of(Protocol.JOIN).data(room.join(), Protocol.Join.class));
+            Protocol.Join join = presences.join(room.name, room.join());
+            send(room, TrackedRoom.Wish.JOINED, Outgoing.of(Protocol.JOIN).data(join, Protocol.Join.class));
         }
     }
 
@@ -158,13 +164,15 @@ final class RoomRequests {
         returning.removeIf(room -> !room.isToJoin());
         for (TrackedRoom room : returning) {
             Position position = room.position;
-            int length = WISH_BYTES + (position == null ? 0 : EntryBudget.length(position.epoch()));
+            int length = WISH_BYTES
+                    + EntryBudget.length(presences.state(room.name))
+                    + (position == null ? 0 : EntryBudget.length(position.epoch()));
             boolean fits = request.take(room.name, length);
             fits &= answer.take(room.name, ANSWER_BYTES);
             if (!fits && !named.isEmpty()) {
                 break;
             }
-            wishes.put(room.name, room.join());
+            wishes.put(room.name, presences.join(room.name, room.join()));
             named.add(room);
         }
         boolean isLast = named.size() == returning.size();

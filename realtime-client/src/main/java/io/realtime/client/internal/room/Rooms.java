@@ -49,7 +49,8 @@ public final class Rooms {
     // Rooms to leave once messages for them are processed.
     private final Set<TrackedRoom> staying = new LinkedHashSet<>();
     private final Map<String, TrackedRoom> rooms = new LinkedHashMap<>();
-    private final RoomRequests requests = new RoomRequests();
+    private final Presences presences;
+    private final RoomRequests requests;
 
     /**
      * @param isDone returns whether every message up to a number has its outcome
@@ -60,6 +61,19 @@ public final class Rooms {
         this.scheduler = scheduler;
         this.isDone = isDone;
         this.retryLater = retryLater;
+        this.presences = new Presences(callbacks, this::isSettled);
+        this.requests = new RoomRequests(presences);
+    }
+
+    /** Returns the presence of the rooms. */
+    public Presences presences() {
+        return presences;
+    }
+
+    /** Returns true if the session is in the room, and no request about that is open. */
+    private boolean isSettled(String name) {
+        TrackedRoom room = rooms.get(name);
+        return room != null && room.joined && room.ref == null;
     }
 
     // What the application wants
@@ -145,6 +159,7 @@ public final class Rooms {
             }
             forget(room.name);
         }
+        presences.userChanged();
     }
 
     // Connections
@@ -180,11 +195,13 @@ public final class Rooms {
     /**
      * Handles an open session: takes over the server's positions, and asks for what is missing.
      *
+     * @param session the secret of the session
      * @param isPartial whether the session is in more rooms than the states name
      * @param longestRequest in bytes
      * @param longestAnswer in bytes
      */
     public void welcomed(
+            String session,
             boolean resumed,
             Map<String, Protocol.RoomPosition> states,
             boolean isPartial,
@@ -192,6 +209,7 @@ public final class Rooms {
             int longestRequest,
             int longestAnswer,
             Predicate<Outgoing> newConnection) {
+        presences.welcomed(session, resumed, newConnection);
         // Another session has another inbox.
         TrackedRoom inbox = resumed ? null : rooms.remove(Names.SESSION);
         for (Map.Entry<String, Protocol.RoomPosition> entry : states.entrySet()) {
@@ -249,6 +267,7 @@ public final class Rooms {
     /** Forgets the requests: no answer comes. */
     public void connectionLost() {
         requests.connectionLost(rooms.values());
+        presences.connectionLost();
     }
 
     /** Sends again the requests that could not be sent, or were refused for now. */
@@ -257,12 +276,16 @@ public final class Rooms {
         for (TrackedRoom room : new ArrayList<>(rooms.values())) {
             requests.sync(room);
         }
+        presences.syncAll();
     }
 
     // Answers and notices of the server
 
     /** Handles an answer. Returns false if it answers no request about a room. */
     public boolean reply(Envelope answer) {
+        if (presences.answered(answer)) {
+            return true;
+        }
         List<TrackedRoom> many = requests.takeRejoin(answer);
         if (many != null) {
             rejoined(many, answer);
@@ -322,6 +345,10 @@ public final class Rooms {
 
     /** Handles an error. Returns false if it answers no request about a room. */
     public boolean error(Envelope answer, RemoteException failure) {
+        if (presences.answered(answer)) {
+            callbacks.error(failure);
+            return true;
+        }
         List<TrackedRoom> many = requests.takeRejoin(answer);
         if (many != null) {
             for (TrackedRoom room : many) {
@@ -351,6 +378,7 @@ public final class Rooms {
     private void failed(TrackedRoom room, RemoteException failure) {
         if (room.joining.isEmpty() && failure.isRetryable()) {
             callbacks.error(failure);
+            presences.refused(room.name);
             if (++room.refusals <= MOST_REFUSALS) {
                 requests.refusedForNow(room);
             }
@@ -364,7 +392,7 @@ public final class Rooms {
      * Returns how many requests the server has not answered yet; they count like messages that it has not processed.
      */
     public int requestsInFlight() {
-        return requests.inFlight();
+        return requests.inFlight() + presences.inFlight();
     }
 
     /** Returns true if no message may be sent, since it may be for a room that the session is not in yet. */
@@ -386,6 +414,7 @@ public final class Rooms {
             begin = move(room, data.epoch(), data.offset(), lost, data.reason());
         }
         room.joining.complete(new JoinResult(begin, data.recovered(), data.reason(), data.members()));
+        presences.joined(room.name);
     }
 
     private void refused(TrackedRoom room, RealtimeException failure) {
@@ -410,6 +439,7 @@ public final class Rooms {
             room.position = null;
             room.firstTime = true;
             callbacks.left(room.name);
+            presences.left(room.name);
             return;
         }
         room.leaving.complete(null);
@@ -433,6 +463,7 @@ public final class Rooms {
             room.joined = true;
             room.firstTime = false;
             requests.joinedByServer(room);
+            presences.sync(name);
         }
         Position own = room.position;
         boolean goesOn = own == null || (own.epoch().equals(place.epoch()) && own.offset() >= place.offset());
@@ -453,6 +484,14 @@ public final class Rooms {
             return;
         }
         out(room, new RealtimeException(ErrorCode.CLOSED, "the server took the session out of the room"));
+    }
+
+    /** Handles {@code $presence}. What comes after the room was left is ignored. */
+    public void presence(String name, Protocol.PresenceNotice notice) {
+        TrackedRoom room = rooms.get(name);
+        if (room != null && room.joined) {
+            presences.take(name, notice);
+        }
     }
 
     /** Handles a gap in a room's log. */
@@ -543,5 +582,6 @@ public final class Rooms {
             requests.forget(room);
         }
         callbacks.left(name);
+        presences.left(name);
     }
 }

@@ -146,6 +146,7 @@ public final class Dispatcher {
                 return rejoin(session, peer, envelope);
             }
             case Protocol.LEAVE -> session.memberships().leave(peer, envelope.ref(), named(envelope));
+            case Protocol.PRESENCE -> presence(session, peer, envelope);
             case Protocol.HISTORY -> {
                 return history(session, peer, envelope);
             }
@@ -177,6 +178,7 @@ public final class Dispatcher {
         Protocol.Join wish = envelope.hasData()
                 ? envelope.received(Json.payload(Protocol.Join.class))
                 : new Protocol.Join(null, null);
+        requireState(wish.state());
         CompletableFuture<Map<String, ErrorData>> forbidden = rules.forbidden(session, Set.of(room));
         return new Continuation(forbidden, () -> {
             session.memberships()
@@ -198,6 +200,9 @@ public final class Dispatcher {
                 throw bad(fault);
             }
         }
+        for (Protocol.Join wish : wishes.values()) {
+            requireState(wish == null ? null : wish.state());
+        }
         Set<String> excess = session.memberships().takeRejoins(peer, wishes.keySet());
         Set<String> asked = new LinkedHashSet<>(wishes.keySet());
         asked.removeAll(excess);
@@ -208,6 +213,24 @@ public final class Dispatcher {
             session.memberships().rejoin(peer, envelope.ref(), wishes, asked, forbidden.join(), excess, isLast);
             return null;
         });
+    }
+
+    private static void presence(ServerSession session, SessionConnection peer, Envelope envelope) {
+        String room = named(envelope);
+        Protocol.PresenceRequest wish = envelope.hasData()
+                ? envelope.received(Json.payload(Protocol.PresenceRequest.class))
+                : new Protocol.PresenceRequest(null, null);
+        requireState(wish.state());
+        session.memberships().presence(peer, room, wish);
+        if (envelope.ref() != null) {
+            answer(peer, Outgoing.of(Protocol.REPLY).ref(envelope.ref()).room(room));
+        }
+    }
+
+    private static void requireState(@Nullable String state) {
+        if (state != null && state.length() > Protocol.MOST_STATE) {
+            throw bad("a state of " + state.length() + " characters is longer than " + Protocol.MOST_STATE);
+        }
     }
 
     private @Nullable Continuation history(ServerSession session, SessionConnection peer, Envelope envelope) {

@@ -10,10 +10,12 @@ import io.realtime.internal.wire.Names;
 import io.realtime.internal.wire.Outgoing;
 import io.realtime.internal.wire.Protocol;
 import io.realtime.server.Limits;
+import io.realtime.server.PresenceRule;
 import io.realtime.server.Retention;
 import io.realtime.spi.Scheduler;
 import java.time.Duration;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.concurrent.ConcurrentHashMap;
@@ -50,6 +52,7 @@ public final class LocalBroker {
     private final Executor executor;
     private final Random random;
     private final Function<String, Retention> retention;
+    private final List<PresenceRule> presence;
     private final int mostRooms;
     private final int batchBytes;
     private final int mostBytes;
@@ -69,22 +72,35 @@ public final class LocalBroker {
     private volatile Scheduler.Cancellable sweep = () -> {};
     private volatile boolean stopped;
 
-    /**
-     * Creates a broker without rooms.
-     *
-     * @param executor runs sweeps, and flushes that no publisher continues
-     * @param retention returns the retention of a room, by its name on the wire
-     */
+    /** Creates a broker without rooms, which will have no presence. */
     public LocalBroker(
             Scheduler scheduler,
             Executor executor,
             Random random,
             Function<String, Retention> retention,
             Limits limits) {
+        this(scheduler, executor, random, retention, List.of(), limits);
+    }
+
+    /**
+     * Creates a broker without rooms.
+     *
+     * @param executor runs sweeps, announcements of presence, and flushes that no publisher continues
+     * @param retention returns the retention of a room, by its name on the wire
+     * @param presence the first that covers a room is its rule
+     */
+    public LocalBroker(
+            Scheduler scheduler,
+            Executor executor,
+            Random random,
+            Function<String, Retention> retention,
+            List<PresenceRule> presence,
+            Limits limits) {
         this.scheduler = scheduler;
         this.executor = executor;
         this.random = random;
         this.retention = retention;
+        this.presence = List.copyOf(presence);
         this.budget = new LogBudget(limits.logBytes());
         this.roomsPerUser = new RoomsPerUser(limits.roomsPerUser());
         this.mostRooms = limits.rooms();
@@ -271,6 +287,17 @@ public final class LocalBroker {
         }
     }
 
+    /**
+     * Charges for what a member of an application's room says of itself.
+     *
+     * @throws RealtimeException with {@code overloaded} if all rooms and members cost too much
+     */
+    void chargeState(long bytes) {
+        if (!budget.chargePlaces(bytes)) {
+            throw overloaded(NO_PLACE);
+        }
+    }
+
     /** Records that a session is no longer a member of a room. */
     void exit(String name, Subscriber session) {
         if (!isInbox(name)) {
@@ -437,6 +464,22 @@ public final class LocalBroker {
 
     Executor executor() {
         return executor;
+    }
+
+    /** Runs a task later, on the executor. */
+    Scheduler.Cancellable schedule(Duration delay, Runnable task) {
+        return scheduler.schedule(delay, () -> executor.execute(task));
+    }
+
+    /** Returns the rule of a room's presence, or null if it has none. */
+    @Nullable
+    PresenceRule presenceRule(String name) {
+        for (PresenceRule rule : presence) {
+            if (rule.covers(name)) {
+                return rule;
+            }
+        }
+        return null;
     }
 
     /**

@@ -10,6 +10,11 @@ public interface MemberConnection {
     /** Accepts a batch. If it cannot, it ends the connection, unless the batch may be dropped. */
     void send(MessageBatch batch);
 
+    /** Returns the length of the longest message that the client accepts. */
+    default int messageBytes() {
+        return Integer.MAX_VALUE;
+    }
+
     /** Ends the connection at once. It has missed a batch, and later ones must not arrive without it. */
     default void abort() {}
 

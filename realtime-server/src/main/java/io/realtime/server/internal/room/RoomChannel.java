@@ -8,6 +8,7 @@ import io.realtime.internal.wire.BinaryEnvelope;
 import io.realtime.internal.wire.Names;
 import io.realtime.internal.wire.Outgoing;
 import io.realtime.internal.wire.Protocol;
+import io.realtime.server.PresenceRule;
 import io.realtime.server.Retention;
 import io.realtime.server.internal.execution.Bursts;
 import io.realtime.server.internal.room.Members.MemberLink;
@@ -59,13 +60,17 @@ public final class RoomChannel implements LogBudget.Owner, Bursts.Flushed {
     public final String epoch;
 
     private final LocalBroker broker;
+    private final @Nullable PresenceRule presenceRule;
     private final ReentrantLock lock = new ReentrantLock();
 
     @GuardedBy("lock")
     private final RoomLog log;
-    // Created for the first member, as is fanOut.
+    // Created for the first member, as are presence and fanOut.
     @GuardedBy("lock")
     private @Nullable Members members;
+    // Null if the room has no rule for it.
+    @GuardedBy("lock")
+    private @Nullable RoomPresence presence;
 
     private volatile @Nullable FanOut fanOut; // written under lock
 
@@ -88,6 +93,7 @@ public final class RoomChannel implements LogBudget.Owner, Bursts.Flushed {
         this.name = name;
         this.epoch = begin.epoch();
         this.broker = broker;
+        this.presenceRule = broker.presenceRule(name);
         this.log = new RoomLog(retention, begin.offset(), broker.groupOf(name), this);
         this.acknowledged = begin.offset();
         this.charged = costOf(key);
@@ -227,6 +233,9 @@ public final class RoomChannel implements LogBudget.Owner, Bursts.Flushed {
                     link.cursor = Math.min(link.cursor, owedFrom(before, outlet));
                 }
             }
+            if (presence != null) {
+                presence.linked(link);
+            }
             link.begun = since == null && before != null ? Math.min(before.begun, link.cursor) : link.cursor;
             boolean isSameConnection = before != null && before.outlet == outlet;
             if (before != null) {
@@ -297,7 +306,7 @@ public final class RoomChannel implements LogBudget.Owner, Bursts.Flushed {
 
     @GuardedBy("lock")
     private void enter(Subscriber session) {
-        long bytes = members == null ? CROWD + MEMBER : MEMBER;
+        long bytes = (members == null ? CROWD + MEMBER : MEMBER) + (presenceRule == null ? 0 : RoomPresence.MEMBER);
         broker.enter(name, session, bytes);
         charged += bytes;
     }
@@ -308,6 +317,7 @@ public final class RoomChannel implements LogBudget.Owner, Bursts.Flushed {
         if (known == null) {
             known = new Members();
             members = known;
+            presence = presenceRule == null ? null : new RoomPresence(name, presenceRule, known, broker, lock);
             fanOut = new FanOut(name, known, broker.executor(), broker.batchBytes(), lock);
         }
         return known;
@@ -424,6 +434,9 @@ public final class RoomChannel implements LogBudget.Owner, Bursts.Flushed {
             }
             link.phase = MemberPhase.REPLAYING;
             link.replays = true;
+            if (presence != null && linkOf(link.session) == link) {
+                presence.started(link);
+            }
         } finally {
             lock.unlock();
         }
@@ -534,6 +547,11 @@ public final class RoomChannel implements LogBudget.Owner, Bursts.Flushed {
                 link.outlet = MemberLink.NOWHERE;
                 // The next connection must not wait for the end of this one's replay.
                 link.replays = false;
+                if (presence != null) {
+                    presence.detached(link);
+                }
+            } else if (presence != null && link != null) {
+                presence.changed(link);
             }
         } finally {
             lock.unlock();
@@ -554,8 +572,9 @@ public final class RoomChannel implements LogBudget.Owner, Bursts.Flushed {
             if (link != null) {
                 link.until = log.top();
                 broker.exit(name, session);
-                broker.refund(name, MEMBER);
-                charged -= MEMBER;
+                long refund = MEMBER + (presence == null ? 0 : presence.removed(link));
+                broker.refund(name, refund);
+                charged -= refund;
             }
             isOver = dieIfUnused();
         } finally {
@@ -591,6 +610,65 @@ public final class RoomChannel implements LogBudget.Owner, Bursts.Flushed {
         lock.lock();
         try {
             return members == null ? 0 : members.size();
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    // ---------------------------------------------------------------- presence
+
+    /**
+     * Begins or ends to tell a member who is here. It is told when the delivery to its connection has begun. Returns
+     * false if the room has no presence, or the session is not a member.
+     */
+    public boolean watchPresence(Subscriber session, boolean isWanted) {
+        lock.lock();
+        try {
+            MemberLink link = linkOf(session);
+            if (presence == null || link == null) {
+                return false;
+            }
+            presence.watch(link, isWanted);
+            return true;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /**
+     * Sets what others see of a member; an empty state is none. Returns false if the room has no presence, or the
+     * session is not a member.
+     *
+     * @throws RealtimeException with {@code overloaded} if all rooms and members cost too much
+     */
+    public boolean setState(Subscriber session, String state) {
+        lock.lock();
+        try {
+            MemberLink link = linkOf(session);
+            if (presence == null || link == null) {
+                return false;
+            }
+            long bytes = presence.stateCost(link, state);
+            broker.chargeState(bytes);
+            charged += bytes;
+            presence.state(link, state);
+            return true;
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Notes that others may see other tags of a session than before. */
+    public void tagsChanged(Subscriber session) {
+        if (presenceRule == null) {
+            return;
+        }
+        lock.lock();
+        try {
+            MemberLink link = linkOf(session);
+            if (presence != null && link != null) {
+                presence.changed(link);
+            }
         } finally {
             lock.unlock();
         }
@@ -732,7 +810,8 @@ public final class RoomChannel implements LogBudget.Owner, Bursts.Flushed {
             }
             int count = members == null ? 0 : members.size();
             long crowd = members == null ? 0 : CROWD;
-            return costOf(key) + crowd + (long) MEMBER * count + log.bytes();
+            long shown = presence == null ? 0 : presence.cost();
+            return costOf(key) + crowd + (long) MEMBER * count + shown + log.bytes();
         } finally {
             lock.unlock();
         }

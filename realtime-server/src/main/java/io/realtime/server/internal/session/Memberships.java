@@ -10,6 +10,8 @@ import io.realtime.internal.wire.ErrorData;
 import io.realtime.internal.wire.Names;
 import io.realtime.internal.wire.Outgoing;
 import io.realtime.internal.wire.Protocol;
+import io.realtime.server.RoomListener.JoinCause;
+import io.realtime.server.RoomListener.LeaveCause;
 import io.realtime.server.internal.room.LocalBroker;
 import io.realtime.server.internal.room.RoomChannel;
 import java.util.ArrayList;
@@ -42,6 +44,7 @@ public final class Memberships {
     private final ServerSession session;
     private final ReentrantLock lock;
     private final RoomAnnouncements announcements;
+    private final RoomEvents events;
     // By wire name. Immutable with at most one entry, else concurrent.
     private volatile Map<String, RoomChannel> rooms = Map.of(); // written under lock
     // At the end of the session: the rooms that it has not left yet.
@@ -67,11 +70,13 @@ public final class Memberships {
             SessionContext context,
             ServerSession session,
             ReentrantLock lock,
-            RoomAnnouncements announcements) {
+            RoomAnnouncements announcements,
+            RoomEvents events) {
         this.context = context;
         this.session = session;
         this.lock = lock;
         this.announcements = announcements;
+        this.events = events;
     }
 
     /** Returns whether the session is in the room, or has this inbox. Takes no lock. */
@@ -128,26 +133,35 @@ public final class Memberships {
         leaving = List.of();
     }
 
+    /** Tells the listener of what it was not told yet, and that the session has left all rooms; in the mailbox. */
+    void tellEnd() {
+        events.tellAll();
+        for (String room : new TreeSet<>(lastRooms)) {
+            events.tell(listener -> listener.onLeave(session, room, LeaveCause.SESSION_ENDED));
+        }
+    }
+
     /** Puts the session in a room, for the application. */
     void place(String room) {
         lock.lock();
         try {
             if (!rooms.containsKey(room) && !session.isOver()) {
                 announceJoined(link(session.connection(), room, null, 0), null);
+                joined(room, JoinCause.SERVER);
             }
             placed = placed.isEmpty() ? new HashSet<>() : placed;
             placed.add(room);
         } finally {
             lock.unlock();
         }
-        announcements.send();
+        changed();
     }
 
     /** Takes the session out of a room, for the application. */
     void remove(String room) {
         lock.lock();
         try {
-            LocalBroker.LeaveChange gone = exit(room);
+            LocalBroker.LeaveChange gone = exit(room, LeaveCause.SERVER);
             SessionConnection to = session.connection();
             if (gone != null && to != null) {
                 announcements.addLeft(to, gone);
@@ -155,7 +169,7 @@ public final class Memberships {
         } finally {
             lock.unlock();
         }
-        announcements.send();
+        changed();
     }
 
     /**
@@ -194,7 +208,7 @@ public final class Memberships {
             if (claim.forbidden().contains(name) && !placed.contains(name)) {
                 turnedOut = turnedOut.isEmpty() ? new HashSet<>() : turnedOut;
                 turnedOut.add(name);
-                idle.add(Objects.requireNonNull(exit(name)).room());
+                idle.add(Objects.requireNonNull(exit(name, LeaveCause.REFUSED)).room());
                 if (fits) {
                     states.put(name, new Protocol.RoomPosition("", 0, false, "unauthorized"));
                 }
@@ -250,7 +264,7 @@ public final class Memberships {
         } finally {
             lock.unlock();
         }
-        announcements.send();
+        changed();
     }
 
     /**
@@ -303,7 +317,7 @@ public final class Memberships {
         } finally {
             lock.unlock();
         }
-        announcements.send();
+        changed();
     }
 
     /** Begins the delivery of a room that the connection was not told of. */
@@ -384,7 +398,7 @@ public final class Memberships {
         // Requests of older connections came before this one.
         turnedOut = isCurrent ? Set.of() : turnedOut;
         if (refusal != null && !placed.contains(name)) {
-            return new Decision(name, null, refusal, isCurrent ? exit(name) : null);
+            return new Decision(name, null, refusal, isCurrent ? exit(name, LeaveCause.REFUSED) : null);
         }
         int most = context.limits().roomsPerSession();
         if (!isIn && countRooms() >= most) {
@@ -396,14 +410,23 @@ public final class Memberships {
             boolean isLate = !isCurrent && (isIn || turnedOut.contains(name));
             LocalBroker.JoinChange joined =
                     isCurrent ? link(asker, name, wish.since(), history) : isLate ? null : link(null, name, null, 0);
+            if (!isIn && joined != null) {
+                joined(name, JoinCause.CLIENT);
+            }
+            if (isCurrent && wish.presence() != null) {
+                joined.room().watchPresence(session, wish.presence());
+            }
+            if (isCurrent && wish.state() != null) {
+                joined.room().setState(session, wish.state());
+            }
             return new Decision(name, isCurrent ? joined : null, null, null);
         } catch (RealtimeException tooMany) {
             // The server has too many rooms. The other rooms of a $rejoin are not affected.
-            return new Decision(name, null, ErrorData.of(tooMany), isCurrent ? exit(name) : null);
+            return new Decision(name, null, ErrorData.of(tooMany), isCurrent ? exit(name, LeaveCause.REFUSED) : null);
         } catch (RuntimeException | Error broken) {
             Steps.log(context.log(), session + " could not join a room", broken);
             ErrorData error = ErrorData.of(ErrorCode.INTERNAL, "the room could not be joined", false);
-            return new Decision(name, null, error, isCurrent ? exit(name) : null);
+            return new Decision(name, null, error, isCurrent ? exit(name, LeaveCause.REFUSED) : null);
         }
     }
 
@@ -411,7 +434,8 @@ public final class Memberships {
     @GuardedBy("lock")
     private Decision tooMany(SessionConnection asker, String name) {
         String why = "$rejoin names more rooms than a session may be in";
-        return refusal(name, ErrorCode.OVERLOADED, why, session.connection() == asker ? exit(name) : null);
+        return refusal(
+                name, ErrorCode.OVERLOADED, why, session.connection() == asker ? exit(name, LeaveCause.REFUSED) : null);
     }
 
     private static Decision refusal(String name, ErrorCode code, String why, LocalBroker.@Nullable LeaveChange left) {
@@ -435,13 +459,47 @@ public final class Memberships {
             if (session.connection() != asker) {
                 return;
             }
-            LocalBroker.LeaveChange gone = exit(name);
+            LocalBroker.LeaveChange gone = exit(name, LeaveCause.CLIENT);
             Outgoing reply = Outgoing.of(Protocol.REPLY).ref(ref).room(name);
             announce(gone == null ? List.of() : List.of(gone), to -> to.send(reply.frame()));
         } finally {
             lock.unlock();
         }
-        announcements.send();
+        changed();
+    }
+
+    /**
+     * Handles {@code $presence}. A wish to be told counts for this connection only, and for those that resume the
+     * session.
+     *
+     * @throws RealtimeException with {@code forbidden} if the session is not in the room, or the room has no presence;
+     *     with {@code overloaded} if there is no memory for the state
+     */
+    public void presence(SessionConnection asker, String name, Protocol.PresenceRequest wish) {
+        Boolean watch = wish.watch() == null && wish.state() == null ? Boolean.TRUE : wish.watch();
+        lock.lock();
+        try {
+            RoomChannel room = name.startsWith("@") ? null : rooms.get(name);
+            boolean isKnown = room != null;
+            if (room != null && watch != null && session.connection() == asker) {
+                isKnown = room.watchPresence(session, watch);
+            }
+            if (room != null && wish.state() != null) {
+                isKnown &= room.setState(session, wish.state());
+            }
+            if (!isKnown) {
+                throw new RealtimeException(
+                        ErrorCode.FORBIDDEN, "no presence of room '" + Names.abbreviate(name) + "' for this session");
+            }
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** Notes that the session's tags have changed. The caller holds the lock. */
+    void tagsChanged() {
+        assert lock.isHeldByCurrentThread();
+        rooms.forEach((name, room) -> room.tagsChanged(session));
     }
 
     @GuardedBy("lock")
@@ -484,16 +542,31 @@ public final class Memberships {
 
     /** Takes the session out of a room. Returns null when the session was not in it. */
     @GuardedBy("lock")
-    private LocalBroker.@Nullable LeaveChange exit(String name) {
+    private LocalBroker.@Nullable LeaveChange exit(String name, LeaveCause cause) {
         RoomChannel room = rooms.containsKey(name) ? manyRooms().remove(name) : null;
         if (!placed.isEmpty()) {
             placed.remove(name);
         }
         if (room != null) {
             noLongerUnlinked(name);
+            if (!session.isOver()) {
+                // Otherwise the end of the session tells it.
+                events.add(listener -> listener.onLeave(session, name, cause));
+            }
             return room.remove(session);
         }
         return null;
+    }
+
+    @GuardedBy("lock")
+    private void joined(String name, JoinCause cause) {
+        events.add(listener -> listener.onJoin(session, name, cause));
+    }
+
+    /** Tells the client, and the listener, of changes; called without the lock. */
+    private void changed() {
+        announcements.send();
+        events.wake();
     }
 
     @GuardedBy("lock")

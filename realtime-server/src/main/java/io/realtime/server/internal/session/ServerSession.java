@@ -100,6 +100,7 @@ public final class ServerSession implements Subscriber {
 
     private final Memberships memberships;
     private final RoomAnnouncements announcements;
+    private final RoomEvents roomEvents;
     private final SessionAcks progress;
     private volatile @Nullable ServerCalls calls; // written once, under lock
     private volatile @Nullable SessionConnection peer; // written under lock
@@ -185,7 +186,6 @@ public final class ServerSession implements Subscriber {
         this.secret = secret;
         this.userId = authentication.user();
         this.announcements = new RoomAnnouncements(context, this, lock);
-        this.memberships = new Memberships(context, this, lock, announcements);
         this.progress = new SessionAcks(context, this, lock);
         this.rate = new SessionRate(context, userId);
         this.managed = managed;
@@ -197,6 +197,8 @@ public final class ServerSession implements Subscriber {
             this.attributes = new ConcurrentHashMap<>(authentication.attributes());
         }
         this.mailbox = record == null ? context.newMailbox(userId, new ReentrantLock()) : record.mailbox();
+        this.roomEvents = new RoomEvents(context.roomListener(), mailbox, lock);
+        this.memberships = new Memberships(context, this, lock, announcements, roomEvents);
     }
 
     // ---------------------------------------------------------------- for applications
@@ -274,6 +276,7 @@ public final class ServerSession implements Subscriber {
         TagHistory before = tags;
         if (!changed.equals(before.tags())) {
             context.broker().tagClock().advance(moment -> tags = before.with(changed, moment));
+            memberships.tagsChanged();
         }
     }
 
@@ -546,6 +549,7 @@ public final class ServerSession implements Subscriber {
             if (life == Life.OPEN) {
                 isAnnounced = true;
                 inform(listener -> listener.onOpen(this));
+                roomEvents.opened();
             }
         } finally {
             lock.unlock();
@@ -784,6 +788,7 @@ public final class ServerSession implements Subscriber {
             try {
                 leaveAll(reason);
                 if (isTold) {
+                    memberships.tellEnd();
                     context.listener().onClose(this, reason);
                 }
             } finally {

@@ -18,9 +18,6 @@ public interface SessionConnection extends MemberConnection {
 
     Handshake handshake();
 
-    /** Returns the length of the longest message that the client accepts. */
-    int messageBytes();
-
     /** Returns how many bytes wait for the client. */
     long outboundBytes();
 

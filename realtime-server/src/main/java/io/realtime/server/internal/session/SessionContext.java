@@ -6,6 +6,7 @@ import io.realtime.internal.wire.Payloads;
 import io.realtime.server.Limits;
 import io.realtime.server.RateLimit;
 import io.realtime.server.RealtimeServer;
+import io.realtime.server.RoomListener;
 import io.realtime.server.SessionListener;
 import io.realtime.server.internal.execution.Bursts;
 import io.realtime.server.internal.execution.Mailbox;
@@ -21,6 +22,7 @@ import java.util.Map;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.LongAdder;
 import java.util.concurrent.locks.ReentrantLock;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -33,6 +35,7 @@ public final class SessionContext {
     private final Limits limits;
     private final Duration sessionTtl;
     private final SessionListener listener;
+    private final @Nullable RoomListener roomListener;
     private final Payloads payloads;
     private final Scheduler scheduler;
     private final Workers workers;
@@ -56,6 +59,7 @@ public final class SessionContext {
             Limits limits,
             Duration sessionTtl,
             SessionListener listener,
+            @Nullable RoomListener roomListener,
             Payloads payloads,
             Scheduler scheduler,
             Workers workers,
@@ -66,6 +70,7 @@ public final class SessionContext {
         this.limits = limits;
         this.sessionTtl = sessionTtl;
         this.listener = listener;
+        this.roomListener = roomListener;
         this.payloads = payloads;
         this.scheduler = scheduler;
         this.workers = workers;
@@ -92,6 +97,12 @@ public final class SessionContext {
 
     SessionListener listener() {
         return listener;
+    }
+
+    /** Returns who is told of joins and leaves, or null. */
+    @Nullable
+    RoomListener roomListener() {
+        return roomListener;
     }
 
     /** Returns the mapping of the payloads of the application's contracts. */
