@@ -158,7 +158,7 @@ public final class ClientRoom {
     /**
      * Sets what other members see of this client in the room, for example "typing" or a status as JSON. The state is
      * kept while the client is not in the room or not connected, and is set again in each new session, until another one
-     * replaces it. Others see only the newest one. The server refuses it in a room without presence, which {@link
+     * replaces it, or until a welcome names another user. Others see only the newest one. The server refuses it in a room without presence, which {@link
      * ClientListener#onError} reports if the room is joined already.
      *
      * @param state up to 1,024 characters; empty for no state

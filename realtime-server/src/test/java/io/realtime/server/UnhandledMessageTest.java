@@ -73,7 +73,7 @@ class UnhandledMessageTest extends ChatServerFixture {
     @Test
     void frameOfTheProtocolIsNeverUnhandled() {
         TestPeer ann = ann();
-        assertEquals("unknown_type", ann.errorOf("{'type':'$presence','ref':'1','room':'chat:1'}"));
+        assertEquals("unknown_type", ann.errorOf("{'type':'$nonsense','ref':'1','room':'chat:1'}"));
         assertEquals(List.of(), caught);
     }
 

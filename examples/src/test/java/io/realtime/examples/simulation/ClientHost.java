@@ -57,6 +57,7 @@ final class ClientHost {
     private final Map<String, Integer> turns = new HashMap<>();
     private final Map<String, Gap> lastGaps = new HashMap<>();
     private final Map<String, String> states = new HashMap<>(); // that it has set, by room
+    private boolean mayForgetStates; // those that it set before the first welcome, which named another user than its file
     private final Set<String> safe = new HashSet<>(); // of the unsettled: those on the disk
     private final Set<String> orphans = new HashSet<>(); // what the file of a dead process holds, or may hold
     private int lives;
@@ -111,6 +112,7 @@ final class ClientHost {
         nextUser = null;
         isKnown = false;
         states.clear();
+        mayForgetStates = false;
         rename(name + (char) ('a' + (lives - 1) % 26) + (lives > 26 ? String.valueOf(lives) : ""));
         transport = simulation.network.clientTransport();
         RealtimeClient.Builder builder = Substitutes.of(
@@ -504,6 +506,10 @@ final class ClientHost {
             CloseReason reason = state.reason();
             closes += state.status() == Status.CLOSED ? 1 : 0;
             if (isAlive()) {
+                if (reason != null && reason.text().equals("another user")) {
+                    states.clear();
+                    mayForgetStates = true;
+                }
                 simulation.trace(member + " is " + state);
                 isKnown |= state.status() == Status.OPEN;
                 if (nextUser != null && state.status() == Status.OPEN) {
@@ -641,7 +647,9 @@ final class ClientHost {
                     yield isIn
                             && told.equals(connected)
                             && known.self().isPresent()
-                            && (Objects.equals(state, states.get(room)) || !simulation.setup.keepsAll());
+                            && (Objects.equals(state, states.get(room))
+                                    || (mayForgetStates && !states.containsKey(room))
+                                    || !simulation.setup.keepsAll());
                 }
             };
             if (!isTrue) {
