@@ -33,6 +33,14 @@ public interface User {
     @CanIgnoreReturnValue
     <T> CompletableFuture<@Nullable Position> send(Event<T> event, T data);
 
+    /**
+     * Sends like {@link #send(Event, Object)}, once for each key: see {@link Room#send(Event, Object, String)}.
+     *
+     * @return the position of the first message with this key
+     */
+    @CanIgnoreReturnValue
+    <T> CompletableFuture<Position> send(Event<T> event, T data, String key);
+
     /** Returns the user's inbox as a room, for a view of it, such as {@link Room#from} or {@link Room#except}. */
     Room inbox();
 

@@ -176,6 +176,7 @@ final class Simulation {
             case 8 -> server.ask();
             case 5 -> anyClient().leave(anyRoom());
             case 6, 7 -> anyClient().join(anyRoom());
+            case 9 -> server.rule(anyRoom());
             default -> {}
         }
     }

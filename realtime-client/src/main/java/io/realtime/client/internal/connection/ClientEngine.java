@@ -1,9 +1,9 @@
 package io.realtime.client.internal.connection;
 
 import io.realtime.CloseReason;
+import io.realtime.HistoryPage;
+import io.realtime.HistoryQuery;
 import io.realtime.client.ConnectionState;
-import io.realtime.client.HistoryPage;
-import io.realtime.client.HistoryQuery;
 import io.realtime.client.JoinResult;
 import io.realtime.client.internal.call.ClientCalls;
 import io.realtime.client.internal.callback.CallbackDispatcher;

@@ -146,14 +146,18 @@ public final class Memberships {
         announcements.send();
     }
 
-    /** Takes the session out of a room, for the application. */
-    void remove(String room) {
+    /**
+     * Takes the session out of a room, for the application.
+     *
+     * @param reason for the client, or null
+     */
+    void remove(String room, @Nullable String reason) {
         lock.lock();
         try {
             LocalBroker.LeaveChange gone = exit(room);
             SessionConnection to = session.connection();
             if (gone != null && to != null) {
-                announcements.addLeft(to, gone);
+                announcements.addLeft(to, gone, reason);
             }
         } finally {
             lock.unlock();

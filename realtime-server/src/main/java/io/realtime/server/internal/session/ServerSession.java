@@ -310,7 +310,12 @@ public final class ServerSession implements Subscriber {
 
     @Override
     public void leave(String room) {
-        memberships.remove(Names.requireRoom(room));
+        memberships.remove(Names.requireRoom(room), null);
+    }
+
+    @Override
+    public void leave(String room, String reason) {
+        memberships.remove(room, reason);
     }
 
     @Override

@@ -42,6 +42,11 @@ final class ServerUser implements User {
     }
 
     @Override
+    public <T> CompletableFuture<Position> send(Event<T> event, T data, String key) {
+        return inbox().send(event, data, key);
+    }
+
+    @Override
     public Room inbox() {
         return ServerRoom.inbox(context, id);
     }
