@@ -152,6 +152,14 @@ class RoomsPageTest {
     }
 
     @Test
+    void userJoinsWithEveryDevice() {
+        ConnectionManager connections = server.connections();
+        String id = connections.sessions().iterator().next().user().id();
+        connections.user(id).join("team:7");
+        assertTrue(connections.sessions().iterator().next().isIn("team:7"));
+    }
+
+    @Test
     void pageShowsThisCode() throws IOException {
         ShownCode.assertStandsIn(
                 "docs/rooms.md",

@@ -45,6 +45,21 @@ public interface User {
     Room inbox();
 
     /**
+     * Puts every session of the user in a room, as {@link Session#join} does, and each further one when it begins. That
+     * lasts until {@link #leave}, or until the user has no session on this server, those included that are kept without
+     * a connection. Does nothing when the user has none. A session that begins and may not be in so many rooms begins
+     * without some of them, which is logged.
+     *
+     * @throws io.realtime.RealtimeException with {@code overloaded} when {@link Limits#rooms}, {@link
+     *     Limits#roomsPerUser} or the rooms' half of {@link Limits#logBytes} allow no more for one of the sessions. The
+     *     others are in the room; {@link #leave} undoes it
+     */
+    void join(String room);
+
+    /** Takes every session of the user out of a room, however it came there, and puts no further one in. */
+    void leave(String room);
+
+    /**
      * Disconnects every session of the user for good, with 4005 and this text, as {@link Session#disconnect} does. When
      * this returns, no login that began before gets a session of the user, however long its token is still being
      * checked. A later login is a new login, also on a connection that was opened before. So refuse the user in the

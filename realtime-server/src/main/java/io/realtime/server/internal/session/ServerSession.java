@@ -318,6 +318,11 @@ public final class ServerSession implements Subscriber {
         memberships.remove(room, reason);
     }
 
+    /** Puts the session in a room, or takes it out, as is decided for all sessions of its user. */
+    void follow(String room) {
+        memberships.follow(room);
+    }
+
     @Override
     public <T> CompletableFuture<@Nullable Position> send(Event<T> event, T data) {
         return CompletableFuture.completedFuture(publish(event, data));
