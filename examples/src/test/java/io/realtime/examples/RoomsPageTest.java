@@ -1,6 +1,7 @@
 package io.realtime.examples;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.realtime.Event;
@@ -8,12 +9,14 @@ import io.realtime.HistoryPage;
 import io.realtime.HistoryQuery;
 import io.realtime.Position;
 import io.realtime.client.ClientListener;
+import io.realtime.client.ConnectionState;
 import io.realtime.client.RealtimeClient;
 import io.realtime.server.ConnectionManager;
 import io.realtime.server.RealtimeServer;
 import io.realtime.server.Room;
 import io.realtime.server.RoomSummary;
 import io.realtime.server.RoomsPage;
+import io.realtime.server.Session;
 import io.realtime.testing.InMemoryNetwork;
 import io.realtime.testing.ManualScheduler;
 import java.io.IOException;
@@ -55,6 +58,7 @@ class RoomsPageTest {
     /** What the client shows. */
     private static final class View {
         final List<String> lines = new ArrayList<>();
+        final List<ConnectionState> states = new ArrayList<>();
 
         void remove(String room, Position position) {
             lines.add(room + " without " + position.offset());
@@ -81,6 +85,11 @@ class RoomsPageTest {
             @Override
             public void onRemoved(String room, @Nullable String reason) {
                 view.lines.add(room + " ended: " + reason);
+            }
+
+            @Override
+            public void onState(ConnectionState state) {
+                view.states.add(state);
             }
         };
     }
@@ -149,6 +158,23 @@ class RoomsPageTest {
         settle();
         assertEquals("chat:42 ended: the auction is over", view.lines.get(3));
         assertEquals(List.of(), room.localMembers());
+    }
+
+    @Test
+    void sessionIsMovedAndThenClosedWithACodeOfTheApplication() {
+        Session session = server.connections().sessions().iterator().next();
+        session.reconnect(Duration.ofSeconds(5));
+        settle();
+        assertFalse(client.isConnected());
+        time.advance(Duration.ofSeconds(6));
+        assertTrue(client.isConnected());
+        assertEquals(session, server.connections().sessions().iterator().next());
+        session.close(4507, "plan expired");
+        settle();
+        time.advance(Duration.ofMinutes(5));
+        ConnectionState last = view.states.get(view.states.size() - 1);
+        assertEquals(ConnectionState.Status.CLOSED, last.status());
+        assertEquals("4507 plan expired", String.valueOf(last.reason()));
     }
 
     @Test
