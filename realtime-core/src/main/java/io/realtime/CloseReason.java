@@ -54,6 +54,8 @@ public record CloseReason(int code, String text) {
     public static final int IDLE = 4108;
     /** The server drains; reconnect to another server. */
     public static final int DRAINING = 4200;
+    /** The application asks the client to connect again. */
+    public static final int RECONNECT = 4201;
     /** The token expired. */
     public static final int TOKEN_EXPIRED = 4300;
 
@@ -71,6 +73,11 @@ public record CloseReason(int code, String text) {
         while (text.getBytes(StandardCharsets.UTF_8).length > MAX_TEXT_BYTES) {
             text = text.substring(0, text.offsetByCodePoints(text.length(), -1));
         }
+    }
+
+    /** Returns whether the code is one that applications may use as their own: 4500 to 4999. */
+    public boolean isOfApplication() {
+        return code >= 4500 && code <= 4999;
     }
 
     /** Returns code and text for a log, with a space for each character that is not printable. */

@@ -7,8 +7,8 @@ import static org.junit.jupiter.api.Assertions.assertNotNull;
 
 import io.realtime.Backoff;
 import io.realtime.Event;
+import io.realtime.HistoryQuery;
 import io.realtime.client.FileOutbox;
-import io.realtime.client.HistoryQuery;
 import io.realtime.client.RealtimeClient;
 import io.realtime.server.Authentication;
 import io.realtime.server.Limits;

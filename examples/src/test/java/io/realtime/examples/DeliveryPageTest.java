@@ -5,9 +5,9 @@ import static org.junit.jupiter.api.Assertions.assertNotNull;
 import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.realtime.Event;
+import io.realtime.HistoryQuery;
 import io.realtime.client.ClientRoom;
 import io.realtime.client.FileOutbox;
-import io.realtime.client.HistoryQuery;
 import io.realtime.client.RealtimeClient;
 import io.realtime.server.Authentication;
 import io.realtime.server.Limits;

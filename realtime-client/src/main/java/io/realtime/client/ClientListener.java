@@ -1,5 +1,8 @@
 package io.realtime.client;
 
+import io.realtime.Position;
+import org.jspecify.annotations.Nullable;
+
 /**
  * A listener for everything that happens to a client except messages. Every method runs on the client's callback
  * executor, in order with the message handlers and one at a time. What a method throws is logged.
@@ -29,4 +32,21 @@ public interface ClientListener {
      * runs after this; load there if the messages that follow must wait for it.
      */
     default void onGap(Gap gap) {}
+
+    /**
+     * Called when the server deleted a message of a room, so that the application removes it too. The message was handed
+     * over before, if it was for this client; the client may have read it in the history as well, or never. In a room
+     * whose {@linkplain ClientRoom#onReload reload hook} runs, this waits with the messages.
+     *
+     * @param position the position of the message
+     */
+    default void onDeleted(String room, Position position) {}
+
+    /**
+     * Called when the server took this client out of a room. It is not joined again; to join it, call {@link
+     * ClientRoom#join}.
+     *
+     * @param reason why the server's application closed the room; null if it took only this client out
+     */
+    default void onRemoved(String room, @Nullable String reason) {}
 }

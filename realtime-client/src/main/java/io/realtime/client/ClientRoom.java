@@ -1,6 +1,8 @@
 package io.realtime.client;
 
 import io.realtime.Event;
+import io.realtime.HistoryPage;
+import io.realtime.HistoryQuery;
 import io.realtime.Message;
 import io.realtime.Subscription;
 import io.realtime.client.internal.callback.CallbackDispatcher;

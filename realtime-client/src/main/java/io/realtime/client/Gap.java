@@ -10,10 +10,10 @@ import java.util.Objects;
  *     session, to everyone
  * @param position the position after which the messages are complete: the loaded state must hold everything up to it
  * @param reason why, in the protocol's words: {@code epoch} (the log is another one: the server restarted, or the
- *     session is a new one), {@code trimmed} (the log no longer has them), {@code limit} (more than the server
- *     replays), {@code ahead} (the server has less than it had), {@code unauthorized} (the room is left, and nothing
- *     follows), {@code too_big} (the message at this position is longer than this client accepts); {@link #OVERFLOW};
- *     or {@link #USER_CHANGED}
+ *     session is a new one), {@code trimmed} (the log no longer has them), {@code purged} (the server deleted all
+ *     messages), {@code limit} (more than the server replays), {@code ahead} (the server has less than it had), {@code
+ *     unauthorized} (the room is left, and nothing follows), {@code too_big} (the message at this position is longer
+ *     than this client accepts); {@link #OVERFLOW}; or {@link #USER_CHANGED}
  */
 public record Gap(String room, Position position, String reason) {
     /** The {@link #reason} when more messages arrived during a {@link Reload} than are held back. */

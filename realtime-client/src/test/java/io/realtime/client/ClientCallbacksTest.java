@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import com.google.gson.JsonElement;
 import io.realtime.CloseReason;
 import io.realtime.Event;
+import io.realtime.HistoryQuery;
 import io.realtime.PayloadException;
 import io.realtime.Position;
 import io.realtime.Request;

@@ -10,6 +10,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 import io.realtime.CloseReason;
 import io.realtime.ConnectionException;
 import io.realtime.ErrorCode;
+import io.realtime.HistoryQuery;
 import io.realtime.StreamRequest;
 import io.realtime.client.ConnectionState.Status;
 import io.realtime.client.World.Say;

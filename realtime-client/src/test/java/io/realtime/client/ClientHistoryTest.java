@@ -8,6 +8,8 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.realtime.ErrorCode;
 import io.realtime.Event;
+import io.realtime.HistoryPage;
+import io.realtime.HistoryQuery;
 import io.realtime.Message;
 import io.realtime.Position;
 import io.realtime.RealtimeException;

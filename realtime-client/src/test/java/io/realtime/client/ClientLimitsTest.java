@@ -10,6 +10,7 @@ import io.realtime.Backoff;
 import io.realtime.CloseReason;
 import io.realtime.ErrorCode;
 import io.realtime.Event;
+import io.realtime.HistoryQuery;
 import io.realtime.RealtimeException;
 import io.realtime.Request;
 import io.realtime.StreamListener;

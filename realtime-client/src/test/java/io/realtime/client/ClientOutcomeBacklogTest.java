@@ -7,6 +7,7 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import io.realtime.ErrorCode;
 import io.realtime.Event;
+import io.realtime.HistoryQuery;
 import io.realtime.PayloadException;
 import io.realtime.RealtimeException;
 import io.realtime.Request;

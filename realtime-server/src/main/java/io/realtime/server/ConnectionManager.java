@@ -5,6 +5,7 @@ import io.realtime.Event;
 import java.util.Collection;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The access to all that are connected: by session, by user, by room, or all. The cost of an operation does not grow
@@ -26,6 +27,20 @@ public interface ConnectionManager {
      * @throws IllegalArgumentException when the name is empty, longer than 256 bytes, or begins with {@code @}
      */
     Room room(String name);
+
+    /**
+     * Returns a part of the list of this server's rooms, sorted by name ({@link String#compareTo}), without inboxes and
+     * {@code @all}. A room is listed while it has a member or a message. Rooms that exist throughout are listed once,
+     * whatever begins and ends while the pages are read. A page costs no more than its own rooms. The future that is
+     * returned is complete.
+     *
+     * @param prefix the beginning of the names; empty for all rooms
+     * @param after the name after which the page begins: of the last room of the page before, or null for the first
+     *     page
+     * @param limit how many rooms at most, 1 to {@value RoomsPage#MOST}
+     * @throws IllegalArgumentException when the limit is not 1 to {@value RoomsPage#MOST}
+     */
+    CompletableFuture<RoomsPage> rooms(String prefix, @Nullable String after, int limit);
 
     /** Returns {@code @all}, the room of every session. */
     Room everyone();

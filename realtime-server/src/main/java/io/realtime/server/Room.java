@@ -2,6 +2,8 @@ package io.realtime.server;
 
 import com.google.errorprone.annotations.CanIgnoreReturnValue;
 import io.realtime.Event;
+import io.realtime.HistoryPage;
+import io.realtime.HistoryQuery;
 import io.realtime.Position;
 import java.util.Collection;
 import java.util.List;
@@ -82,6 +84,62 @@ public interface Room {
     <T> CompletableFuture<@Nullable Position> send(Event<T> event, T data);
 
     /**
+     * Publishes a message like {@link #send(Event, Object)}, once for each key. While the log keeps the first message
+     * with this key, another call publishes nothing and returns the position of the first. So a caller that does not
+     * know whether its call succeeded may repeat it. The first message wins, whatever event, data, sender or receivers
+     * a later call names, and also when it was {@linkplain #delete deleted}. Keys belong to the room, whichever view is
+     * used. They take part of the log's bytes, and are forgotten with their messages: a log whose {@link Retention}
+     * keeps nothing remembers no key.
+     *
+     * @param key one line of 1 to 255 bytes in UTF-8
+     * @return the position of the first message with this key
+     * @throws IllegalArgumentException when the event is ephemeral, or the key is not so
+     * @throws io.realtime.PayloadException when the data cannot be written
+     * @throws io.realtime.RealtimeException as {@link #send(Event, Object)} does
+     */
+    @CanIgnoreReturnValue
+    <T> CompletableFuture<Position> send(Event<T> event, T data, String key);
+
+    /**
+     * Deletes a message from the log, whomever it is addressed to. Nobody who joins, resumes or reads the history later
+     * gets it. All other positions stay as they are. Members are told by {@code $deleted}, which is {@code onDeleted} of
+     * a client's listener, after they got the message: at once, or when they resume. The notice takes a position of the
+     * log. The client's application removes what it shows. The future that is returned is complete.
+     *
+     * @return true when the message was deleted; false when the log does not have it, or no longer
+     */
+    @CanIgnoreReturnValue
+    CompletableFuture<Boolean> delete(Position position);
+
+    /**
+     * Deletes all messages of the log. Members stay, and are told to load the room again: a live one by a gap with the
+     * reason {@code purged}, one that resumes later, also from the very end, by {@code trimmed}. The epoch stays, and
+     * offsets continue. The future that is returned is complete.
+     *
+     * @return the position where the log now stands
+     * @throws io.realtime.RealtimeException with {@code overloaded} when the room does not exist, and {@link
+     *     Limits#rooms} or {@link Limits#logBytes} allow no further room, and with {@code closed} when the server is
+     *     closed
+     */
+    @CanIgnoreReturnValue
+    CompletableFuture<Position> purge();
+
+    /**
+     * Closes the room: every member leaves it and is told why, then the log is {@linkplain #purge purged}. The name
+     * stays free: a session that joins while this runs, or later, is in the room again. A managed client that is away
+     * asks to join again when it returns. So refuse the room in the join rule first if it must stay closed. The future
+     * that is returned is complete.
+     *
+     * @param reason one line of 1 to 255 bytes in UTF-8, for the members
+     * @return the position where the log now stands
+     * @throws IllegalStateException when this is an inbox or {@code @all}
+     * @throws IllegalArgumentException when the reason is not so
+     * @throws io.realtime.RealtimeException as {@link #purge} does
+     */
+    @CanIgnoreReturnValue
+    CompletableFuture<Position> close(String reason);
+
+    /**
      * Runs a task while no other task of this room runs. Tasks run in the order of the calls, each on its calling
      * thread, which waits. So when tasks store a message and then {@link #send} it, what is stored has the order of the
      * room, whichever threads call: see {@code docs/database.md}. Sends outside of tasks do not wait. All views of a
@@ -93,6 +151,15 @@ public interface Room {
      * @throws Exception what the task throws
      */
     <T extends @Nullable Object> T serially(Callable<T> task) throws Exception;
+
+    /**
+     * Reads a part of the room's log: every message, whomever it is addressed to. The conditions of the view do not
+     * matter. A page ends at the query's limit, or earlier at a quarter of {@link Limits#outboundBytes}, and {@link
+     * HistoryPage#next} continues. Reading makes no room: one that does not exist has an empty page.
+     *
+     * @return complete. Failed with {@code epoch} when the query's position belongs to another log
+     */
+    CompletableFuture<HistoryPage> history(HistoryQuery query);
 
     /**
      * Returns the members, in the order in which they became members. Sessions that are kept without a connection are

@@ -143,6 +143,28 @@ public interface Session {
     <Q, T> Subscription stream(StreamRequest<Q, T> request, Q data, StreamListener<? super T> listener);
 
     /**
+     * Closes the connection, and asks the client to come back on another one: behind a load balancer that may be one to
+     * another server. A managed client is told a window by {@code $goodbye}, resumes its session if it comes back here,
+     * and sends again what was not acknowledged. A plain client's session ends, as with each lost connection. The close
+     * has the code 4201. Does nothing when there is no connection.
+     *
+     * @param within the client returns after a random time up to this; at most 1 h, and zero for at once
+     * @throws IllegalArgumentException when the time is negative or longer than 1 h
+     */
+    void reconnect(Duration within);
+
+    /**
+     * Ends the session for good like {@link #disconnect}, with a close code of the application's own. The client does
+     * not reconnect, and its application is told the code and the reason: a managed client of this project is then
+     * {@code CLOSED} with them.
+     *
+     * @param code 4500 to 4999
+     * @param reason not secret; longer than 123 bytes in UTF-8 it is cut
+     * @throws IllegalArgumentException when the code is not 4500 to 4999
+     */
+    void close(int code, String reason);
+
+    /**
      * Ends the session for good, with 4005 and this text; the client does not reconnect. When this returns, the session
      * is in no room, and no login of its client that began before gets a session. Messages that no handler has begun
      * with are neither handled nor acknowledged. A handler that runs continues to its end.

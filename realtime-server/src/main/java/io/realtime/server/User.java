@@ -33,8 +33,31 @@ public interface User {
     @CanIgnoreReturnValue
     <T> CompletableFuture<@Nullable Position> send(Event<T> event, T data);
 
+    /**
+     * Sends like {@link #send(Event, Object)}, once for each key: see {@link Room#send(Event, Object, String)}.
+     *
+     * @return the position of the first message with this key
+     */
+    @CanIgnoreReturnValue
+    <T> CompletableFuture<Position> send(Event<T> event, T data, String key);
+
     /** Returns the user's inbox as a room, for a view of it, such as {@link Room#from} or {@link Room#except}. */
     Room inbox();
+
+    /**
+     * Puts every session of the user in a room, as {@link Session#join} does, and each further one when it begins. That
+     * lasts until {@link #leave}, or until the user has no session on this server, those included that are kept without
+     * a connection. Does nothing when the user has none. A session that begins and may not be in so many rooms begins
+     * without some of them, which is logged.
+     *
+     * @throws io.realtime.RealtimeException with {@code overloaded} when {@link Limits#rooms}, {@link
+     *     Limits#roomsPerUser} or the rooms' half of {@link Limits#logBytes} allow no more for one of the sessions. The
+     *     others are in the room; {@link #leave} undoes it
+     */
+    void join(String room);
+
+    /** Takes every session of the user out of a room, however it came there, and puts no further one in. */
+    void leave(String room);
 
     /**
      * Disconnects every session of the user for good, with 4005 and this text, as {@link Session#disconnect} does. When

@@ -156,6 +156,18 @@ public final class DeliveryHistory {
         log(room).newestEpoch = at.epoch();
     }
 
+    /** Records that the server deleted a message: no member needs to get it from now on. */
+    public void deleted(String room, Position at) {
+        note(() -> String.format("%s deletes %s", room, at));
+        log(room).epoch(at.epoch()).computeIfPresent(at.offset(), (offset, entry) -> new Entry(entry.message, null));
+    }
+
+    /** Records that a member's application was told that a message was deleted: it must not get the message later. */
+    public void toldDeleted(String member, String room, Position at) {
+        note(() -> String.format("%s is told that %s of %s is deleted", member, at, room));
+        member(member, room).toldDeleted.add(at);
+    }
+
     /**
      * Records that a member begins to read a room.
      *
@@ -207,6 +219,9 @@ public final class DeliveryHistory {
             return;
         }
         entry.reached = true;
+        if (reader.toldDeleted.contains(at)) {
+            broken(String.format("%s got %s of %s, of which it was told that it is deleted", member, message, room));
+        }
         if (!reader.isReading) {
             broken(String.format("%s got %s of %s, which it does not read", member, message, room));
         }
@@ -426,6 +441,7 @@ public final class DeliveryHistory {
     private static final class Member {
         final String member;
         final String room;
+        final Set<Position> toldDeleted = new HashSet<>();
         boolean isReading;
 
         @Nullable

@@ -56,6 +56,30 @@ class DeliveryHistoryTest {
         assertEquals(List.of(), history.broken());
     }
 
+    // ---------------------------------------------------------------- deleted messages
+
+    @Test
+    void deletedMessageNeedsToReachNobody() {
+        history.joined("bob", "r", at("e", 0));
+        published("e", "m1", "m2");
+        history.deleted("r", at("e", 1));
+        delivered("e", 2, "m2");
+        history.settled();
+        assertKept();
+    }
+
+    @Test
+    void deletedMessageMayStillArriveBeforeItsNoticeOnly() {
+        history.joined("bob", "r", at("e", 0));
+        published("e", "m1", "m2");
+        history.deleted("r", at("e", 1));
+        delivered("e", 1, "m1");
+        history.deleted("r", at("e", 2));
+        history.toldDeleted("bob", "r", at("e", 2));
+        delivered("e", 2, "m2");
+        assertBroken("bob got m2 of r, of which it was told that it is deleted");
+    }
+
     // ---------------------------------------------------------------- from clients to the server
 
     @Test

@@ -547,6 +547,13 @@ final class ClientHost {
         }
 
         @Override
+        public void onDeleted(String room, Position position) {
+            if (isAlive() && !Simulation.isShared(room)) {
+                simulation.history.toldDeleted(member, log(room), position);
+            }
+        }
+
+        @Override
         public void onDropped(DroppedMessage message) {
             Note note = message.name().equals(Note.SAY.name())
                     ? message.data(Note.SAY)

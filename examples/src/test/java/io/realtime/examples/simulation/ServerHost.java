@@ -31,6 +31,7 @@ final class ServerHost {
     private int closes; // under way: the next server may begin meanwhile
     private long atWorkSince; // on the network's clock, which may be ahead of now
     private final Map<String, Position> ends = new HashMap<>();
+    private final RoomRuler ruler;
 
     @Nullable
     ServerLife life;
@@ -39,6 +40,7 @@ final class ServerHost {
         this.simulation = simulation;
         this.random = simulation.random;
         this.port = port;
+        this.ruler = new RoomRuler(simulation, this);
     }
 
     /** Returns where the log of a room ends, as far as anyone knows. */
@@ -54,7 +56,7 @@ final class ServerHost {
      */
     void publish(Room to, String room, Note note, Wire.Audience audience, @Nullable Set<String> optionalFor) {
         simulation.wire.publishes(room, audience);
-        Position at = ServerLife.send(to, note);
+        Position at = ruler.send(to, note);
         simulation.wire.published(room, at.epoch(), at.offset());
         if (Simulation.isShared(room)) {
             simulation.trace(room + " publishes " + note.text() + " at " + at); // the wire alone knows who is in it
@@ -63,7 +65,16 @@ final class ServerHost {
         } else {
             simulation.history.published(room, at, note.text(), optionalFor);
         }
-        ends.put(room, at);
+        ruler.published(room, at);
+        moved(room, at);
+    }
+
+    /** Notes that a log ends at another place, which must be a later one. */
+    void moved(String room, Position end) {
+        Position before = ends.put(room, end);
+        if (before != null && before.epoch().equals(end.epoch()) && before.offset() >= end.offset()) {
+            simulation.history.broken(String.format("%s went from %s to %s", room, before, end));
+        }
     }
 
     boolean isUp() {
@@ -297,6 +308,14 @@ final class ServerHost {
     List<Session> members(String room) {
         RealtimeServer up = server();
         return up == null ? List.of() : up.connections().room(room).localMembers();
+    }
+
+    /** The application deletes messages, purges a room, or closes one. */
+    void rule(String room) {
+        ServerLife up = atWork();
+        if (up != null) {
+            ruler.act(up.server, room, Simulation.SHARED.get(random.nextInt(Simulation.SHARED.size())));
+        }
     }
 
     /** Returns where each session is. */

@@ -1,5 +1,6 @@
 package io.realtime.examples.simulation;
 
+import io.realtime.Event;
 import io.realtime.Message;
 import io.realtime.Position;
 import io.realtime.RealtimeException;
@@ -284,14 +285,20 @@ final class ServerLife {
         return String.valueOf(session.attributes().get(MEMBER));
     }
 
-    static Position send(Room room, Note note) {
-        Position at = (note.isBinary()
-                        ? room.send(Note.SAID_BYTES, ByteBuffer.wrap(note.bytes()))
-                        : room.send(Note.SAID, note))
-                .join();
+    /** Publishes, with a key or with null for none. */
+    static Position send(Room room, Note note, @Nullable String key) {
+        Position at = note.isBinary()
+                ? send(room, Note.SAID_BYTES, ByteBuffer.wrap(note.bytes()), key)
+                : send(room, Note.SAID, note, key);
         if (at == null) {
             throw new IllegalStateException(note.text() + " is in no log");
         }
         return at;
+    }
+
+    private static <T> @Nullable Position send(Room room, Event<T> event, T data, @Nullable String key) {
+        return key == null
+                ? room.send(event, data).join()
+                : room.send(event, data, key).join();
     }
 }

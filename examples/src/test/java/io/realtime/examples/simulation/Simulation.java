@@ -170,7 +170,7 @@ final class Simulation {
             anyClient().move();
             server.publish(SHARED.get(random.nextInt(SHARED.size())));
         }
-        switch (random.nextInt(10)) {
+        switch (random.nextInt(11)) {
             case 0, 1, 2 -> server.publish(anyRoom());
             case 3 -> server.publishToUser(USERS.get(random.nextInt(USERS.size())));
             case 4 -> server.publishToAll();
@@ -178,6 +178,7 @@ final class Simulation {
             case 5 -> anyClient().leave(anyRoom());
             case 6, 7 -> anyClient().join(anyRoom());
             case 9 -> anyClient().setState(anyRoom());
+            case 10 -> server.rule(anyRoom());
             default -> {}
         }
     }

@@ -1,6 +1,7 @@
 package io.realtime.examples.simulation;
 
 import io.realtime.CloseReason;
+import io.realtime.Position;
 import io.realtime.internal.wire.BinaryEnvelope;
 import io.realtime.internal.wire.Envelope;
 import io.realtime.internal.wire.Protocol;
@@ -52,6 +53,7 @@ final class Wire implements InMemoryNetwork.Tap {
     private final Simulation simulation;
     private final Map<Link, Line> lines = new LinkedHashMap<>();
     private final Map<String, NavigableMap<Long, Audience>> logs = new HashMap<>(); // by room and epoch
+    private final Map<String, Long> deleted = new HashMap<>(); // when, by room, epoch and offset
     private final Set<String> kicked = new HashSet<>(); // sessions
     private final Set<String> mayBeKicked = new HashSet<>();
     private final Map<String, Long> usersKicked = new HashMap<>(); // when
@@ -105,11 +107,13 @@ final class Wire implements InMemoryNetwork.Tap {
     /** How far a connection was sent a room. */
     private static final class Place {
         final String epoch;
+        final long begun;
         long offset;
 
-        Place(String epoch, long offset) {
+        Place(String epoch, long offset, long begun) {
             this.epoch = epoch;
             this.offset = offset;
+            this.begun = begun;
         }
     }
 
@@ -136,6 +140,20 @@ final class Wire implements InMemoryNetwork.Tap {
     void published(String room, String epoch, long offset) {
         log(room, epoch).put(offset, audience);
         publishing = "";
+    }
+
+    void publishesNothing() {
+        publishing = "";
+    }
+
+    /** The application has deleted a message: who comes from now on is not to get it. */
+    void deleted(String room, Position at) {
+        NavigableMap<Long, Audience> log = log(room, at.epoch());
+        Audience whom = log.get(at.offset());
+        if (whom != null) {
+            log.put(at.offset(), new Audience(whom.only, whom.except, whom.team, whom.moment, true));
+        }
+        deleted.put(room + " " + at, ++events);
     }
 
     /** The application has ended a session for good. */
@@ -263,13 +281,14 @@ final class Wire implements InMemoryNetwork.Tap {
             case Protocol.LEFT -> left(line, room);
             case Protocol.PRESENCE ->
                 presence(line, String.valueOf(room), envelope.data(Protocol.PresenceNotice.class));
+            case Protocol.DELETED -> message(line, String.valueOf(room), envelope.offset());
             case Protocol.GAP -> {
                 Protocol.GapNotice gap = envelope.data(Protocol.GapNotice.class);
                 if (!"@session".equals(room)) {
                     if (!line.rooms.containsKey(room)) {
                         broken(line, "it is told of a gap in " + room + ", where it is not");
                     }
-                    line.rooms.put(room, new Place(gap.epoch(), gap.offset()));
+                    line.rooms.put(room, new Place(gap.epoch(), gap.offset(), ++events));
                 }
             }
             case Protocol.REPLY -> {
@@ -304,7 +323,7 @@ final class Wire implements InMemoryNetwork.Tap {
         line.user = String.valueOf(welcome.user());
         welcome.rooms().forEach((room, state) -> {
             if (!room.equals("@session") && !"unauthorized".equals(state.reason())) {
-                line.rooms.put(room, new Place(state.epoch(), state.offset()));
+                line.rooms.put(room, new Place(state.epoch(), state.offset(), ++events));
             }
         });
         if (kicked.contains(line.session)) {
@@ -315,14 +334,14 @@ final class Wire implements InMemoryNetwork.Tap {
         }
     }
 
-    private static void joined(Line line, String room, Protocol.JoinReply at) {
-        line.rooms.put(room, new Place(at.epoch(), at.offset()));
+    private void joined(Line line, String room, Protocol.JoinReply at) {
+        line.rooms.put(room, new Place(at.epoch(), at.offset(), ++events));
     }
 
-    private static void rejoined(Line line, String room, Protocol.Rejoined rejoined) {
+    private void rejoined(Line line, String room, Protocol.Rejoined rejoined) {
         String epoch = rejoined.epoch();
         if (rejoined.error() == null && epoch != null) {
-            line.rooms.put(room, new Place(epoch, rejoined.offset()));
+            line.rooms.put(room, new Place(epoch, rejoined.offset(), ++events));
         } else {
             left(line, room);
         }
@@ -410,6 +429,10 @@ final class Wire implements InMemoryNetwork.Tap {
             broken(
                     line,
                     "it is sent " + offset + " of " + room + ", which is " + (whom == null ? "nothing" : "not for it"));
+        }
+        Long gone = deleted.get(key + " " + new Position(place.epoch, offset));
+        if (gone != null && gone < place.begun) {
+            broken(line, "it is sent " + offset + " of " + room + ", which was deleted before it came");
         }
         if (offset <= place.offset) {
             broken(line, "it is sent " + offset + " of " + room + " behind " + place.offset);

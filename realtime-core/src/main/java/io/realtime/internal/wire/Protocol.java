@@ -31,6 +31,7 @@ public final class Protocol {
     public static final String CREDIT = "$credit";
     public static final String CANCEL = "$cancel";
     public static final String GAP = "$gap";
+    public static final String DELETED = "$deleted";
     public static final String GOODBYE = "$goodbye";
 
     /** The longest {@code $hello}, token and positions included, in bytes. */
@@ -157,8 +158,13 @@ public final class Protocol {
             int members,
             @Nullable ErrorData error) {}
 
-    /** The position in a room when the session left it. */
-    public record LeaveReply(String epoch, long offset) {}
+    /**
+     * The position in a room when the session left it.
+     *
+     * @param reason why the application closed the room, or null
+     */
+    public record LeaveReply(
+            String epoch, long offset, @Nullable String reason) {}
 
     /**
      * The payload of a client's {@code $presence}. With {@code watch} true, or with neither, a snapshot follows.
@@ -241,6 +247,9 @@ public final class Protocol {
 
     /** A gap in a live room; the messages that follow are after {@code offset}. */
     public record GapNotice(String epoch, long offset, String reason) {}
+
+    /** The message at {@code offset} was deleted from the room's log. */
+    public record DeletedNotice(long offset) {}
 
     /** The server drains. */
     public record Goodbye(Retry retry) {}

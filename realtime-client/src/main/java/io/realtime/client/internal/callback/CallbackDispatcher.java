@@ -3,6 +3,7 @@ package io.realtime.client.internal.callback;
 import io.realtime.Event;
 import io.realtime.EventBus;
 import io.realtime.Message;
+import io.realtime.Position;
 import io.realtime.RealtimeException;
 import io.realtime.Subscription;
 import io.realtime.client.ClientListener;
@@ -14,6 +15,7 @@ import io.realtime.internal.Steps;
 import io.realtime.internal.Texts;
 import io.realtime.internal.wire.Envelope;
 import io.realtime.internal.wire.Payloads;
+import io.realtime.internal.wire.Protocol;
 import io.realtime.spi.Scheduler;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -307,6 +309,10 @@ public final class CallbackDispatcher {
      */
     public boolean hand(Inbound message) {
         String type = message.envelope().type();
+        if (type.equals(Protocol.DELETED)) {
+            tellDeleted(message);
+            return true;
+        }
         Event<?> event = everywhere.event(type);
         if (event == null) {
             LOG.debug("no handler for '{}'", type);
@@ -372,6 +378,11 @@ public final class CallbackDispatcher {
         executor.execute(() -> tellGap(gap));
     }
 
+    /** Reports that the server took the session out of a room. */
+    public void removed(String room, @Nullable String reason) {
+        executor.execute(() -> listener.onRemoved(room, reason));
+    }
+
     /** Ends the reload of a room that is not joined any more. */
     public void left(String room) {
         executor.execute(() -> reloads.left(room));
@@ -409,6 +420,19 @@ public final class CallbackDispatcher {
 
     public void fail(CompletableFuture<?> result, Throwable failure) {
         outcomes.tell(OutcomeBacklog.FAILURE_BYTES, () -> result.completeExceptionally(failure));
+    }
+
+    private void tellDeleted(Inbound notice) {
+        String room = notice.envelope().room();
+        try {
+            Protocol.DeletedNotice data = notice.envelope().data(Protocol.DeletedNotice.class);
+            if (room != null && notice.epoch() != null) {
+                listener.onDeleted(room, new Position(notice.epoch(), data.offset()));
+            }
+        } catch (Throwable failure) {
+            // Logged like every failure of the listener; the inbox must continue. Or the notice is malformed.
+            Steps.log(LOG, "a deletion in room '" + room + "' could not be told", failure);
+        }
     }
 
     /** Calls the listener with a gap; on the executor only. */

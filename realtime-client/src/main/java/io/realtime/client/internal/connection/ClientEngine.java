@@ -1,10 +1,10 @@
 package io.realtime.client.internal.connection;
 
 import io.realtime.CloseReason;
+import io.realtime.HistoryPage;
+import io.realtime.HistoryQuery;
 import io.realtime.Subscription;
 import io.realtime.client.ConnectionState;
-import io.realtime.client.HistoryPage;
-import io.realtime.client.HistoryQuery;
 import io.realtime.client.JoinResult;
 import io.realtime.client.Presence;
 import io.realtime.client.PresenceChange;

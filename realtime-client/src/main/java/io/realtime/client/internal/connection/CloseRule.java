@@ -28,7 +28,8 @@ enum CloseRule {
 
     private static CloseRule ofRange(int code) {
         return switch (code / 100) {
-            case 40 -> STOP;
+            // From 4500 on the codes are the application's.
+            case 40, 45, 46, 47, 48, 49 -> STOP;
             case 42 -> MOVE;
             case 43 -> TOKEN;
             default -> BACKOFF;

@@ -15,6 +15,7 @@ import io.realtime.internal.wire.Outgoing;
 import io.realtime.internal.wire.Protocol;
 import io.realtime.spi.Scheduler;
 import java.time.Duration;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -102,7 +103,7 @@ final class FrameRouter {
         if (!session.rooms.isNew(frame)) {
             return false;
         }
-        boolean delivered = !frame.isProtocol() && frame.ref() == null;
+        boolean delivered = isDelivered(frame);
         try {
             if (delivered) {
                 deliver(frame);
@@ -125,6 +126,17 @@ final class FrameRouter {
             session.calls.arrived(frame.offset(), frame.length());
         }
         return delivered;
+    }
+
+    /**
+     * Returns whether a frame takes its turn among the handlers' messages. A deletion does: it comes after the message
+     * that it is about, also during a reload.
+     */
+    private boolean isDelivered(Envelope frame) {
+        if (!frame.type().equals(Protocol.DELETED)) {
+            return !frame.isProtocol() && frame.ref() == null;
+        }
+        return session.rooms.epoch(frame.room()) != null;
     }
 
     private void deliver(Envelope frame) {
@@ -186,7 +198,7 @@ final class FrameRouter {
                 session.sender.pump();
             }
             case Protocol.LEFT -> {
-                session.rooms.taken(requireRoom(frame));
+                session.rooms.taken(requireRoom(frame), whyRemoved(frame));
                 session.sender.pump();
             }
             case Protocol.PRESENCE ->
@@ -206,6 +218,14 @@ final class FrameRouter {
             throw nonsense("'" + frame.type() + "' without a room");
         }
         return room;
+    }
+
+    private static @Nullable String whyRemoved(Envelope frame) {
+        if (!frame.hasData()) {
+            return null;
+        }
+        Protocol.LeaveReply left = frame.data(Protocol.LeaveReply.class);
+        return left.reason();
     }
 
     private void takeGap(Envelope frame) {

@@ -2,14 +2,15 @@ package io.realtime.client.internal.room;
 
 import com.google.gson.JsonElement;
 import io.realtime.ErrorCode;
+import io.realtime.HistoryPage;
+import io.realtime.HistoryQuery;
 import io.realtime.PayloadException;
 import io.realtime.Position;
 import io.realtime.RealtimeException;
-import io.realtime.client.HistoryPage;
-import io.realtime.client.HistoryQuery;
 import io.realtime.client.internal.callback.CallbackDispatcher;
 import io.realtime.internal.wire.BinaryEnvelope;
 import io.realtime.internal.wire.Envelope;
+import io.realtime.internal.wire.LogPage;
 import io.realtime.internal.wire.Outgoing;
 import io.realtime.internal.wire.Protocol;
 import io.realtime.spi.Scheduler;

@@ -474,7 +474,7 @@ public final class Rooms {
      * Handles {@code $left}: the server removed the session from a room. What the application asked for meanwhile comes
      * after that.
      */
-    public void taken(String name) {
+    public void taken(String name, @Nullable String reason) {
         TrackedRoom room = rooms.get(name);
         if (room == null || room.ref != null) {
             return;
@@ -484,6 +484,7 @@ public final class Rooms {
             return;
         }
         out(room, new RealtimeException(ErrorCode.CLOSED, "the server took the session out of the room"));
+        callbacks.removed(name, reason);
     }
 
     /** Handles {@code $presence}. What comes after the room was left is ignored. */

@@ -21,14 +21,16 @@ final class CloseErrors {
             Map.entry(CloseReason.RATE_LIMITED, ErrorCode.RATE_LIMITED),
             Map.entry(CloseReason.IDLE, ErrorCode.of("idle")),
             Map.entry(CloseReason.DRAINING, ErrorCode.of("draining")),
+            Map.entry(CloseReason.RECONNECT, ErrorCode.of("reconnect")),
             Map.entry(CloseReason.TOKEN_EXPIRED, ErrorCode.TOKEN_EXPIRED));
 
     private CloseErrors() {}
 
     /** Returns the error that says why; null for a reason that has none. */
     static @Nullable ErrorData of(CloseReason reason) {
-        ErrorCode code = CODES.get(reason.code());
-        boolean isRetryable = reason.code() >= 4100;
+        // A close by the application is a kick, whatever the code.
+        ErrorCode code = CODES.get(reason.isOfApplication() ? CloseReason.KICKED : reason.code());
+        boolean isRetryable = reason.code() >= 4100 && !reason.isOfApplication();
         return code == null ? null : new ErrorData(code.value(), reason.text(), isRetryable, null, reason.code());
     }
 }

@@ -114,6 +114,7 @@ final class SessionOpener {
             return refused(made, barred);
         }
         replaceOlder(made);
+        made.memberships().inherit();
         Memberships.Attached attached = made.attach(claim);
         if (attached == null) {
             CloseReason why = made.ended();

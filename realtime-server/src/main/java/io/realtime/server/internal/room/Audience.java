@@ -19,6 +19,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class Audience {
     static final Audience EVERYONE = new Audience(null, Set.of(), List.of(), 0, null);
+    static final Audience NOBODY = new Audience(Set.of(), Set.of(), List.of(), 0, null);
 
     // The ids of which a session must have one; null for any.
     private final @Nullable Set<String> only;

@@ -12,13 +12,17 @@ import io.realtime.internal.wire.Protocol;
 import io.realtime.server.Limits;
 import io.realtime.server.PresenceRule;
 import io.realtime.server.Retention;
+import io.realtime.server.RoomSummary;
+import io.realtime.server.RoomsPage;
 import io.realtime.spi.Scheduler;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ConcurrentSkipListMap;
 import java.util.concurrent.Executor;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.ReentrantLock;
@@ -43,6 +47,8 @@ public final class LocalBroker {
     private static final int MOST_BATCH_BYTES = 64 * 1024;
 
     private final ConcurrentHashMap<String, RoomChannel> rooms = new ConcurrentHashMap<>();
+    // The application's rooms by name. Changed within the computations of the table of rooms.
+    private final ConcurrentSkipListMap<String, RoomChannel> sorted = new ConcurrentSkipListMap<>();
     // The rooms that count against limits.rooms.
     private final AtomicInteger named = new AtomicInteger();
     private final LogBudget budget;
@@ -136,12 +142,21 @@ public final class LocalBroker {
      */
     @Nullable
     public Position publish(String key, String name, Outgoing message, Recipients to) {
+        return publish(key, name, message, to, null);
+    }
+
+    /**
+     * Like {@link #publish(String, String, Outgoing, Recipients)}, but once for each idempotency key while the log keeps
+     * its message.
+     */
+    @Nullable
+    public Position publish(String key, String name, Outgoing message, Recipients to, @Nullable String once) {
         if (message.isEphemeral() && find(key) == null) {
             requireSendable(message.length());
             // A room that does not exist has no members to receive it.
             return null;
         }
-        return publish(() -> room(key, name, null), message, to);
+        return publish(() -> room(key, name, null), message, to, once);
     }
 
     /**
@@ -149,12 +164,27 @@ public final class LocalBroker {
      * message creates no room.
      */
     @Nullable
-    public Position publish(Supplier<RoomChannel> found, Outgoing message, Recipients to) {
+    public Position publish(Supplier<RoomChannel> found, Outgoing message, Recipients to, @Nullable String once) {
         requireSendable(message.length());
         while (true) {
             RoomChannel room = found.get();
             try {
-                return room.publish(message, to);
+                return room.publish(message, to, once);
+            } catch (RoomChannel.GoneException raced) {
+                forget(room);
+            }
+        }
+    }
+
+    /**
+     * Drops all messages of the room that {@code found} returns: see {@link RoomChannel#purge}. The room must exist for
+     * that: readers of its forgotten log must be told, too.
+     */
+    public Position purge(Supplier<RoomChannel> found) {
+        while (true) {
+            RoomChannel room = found.get();
+            try {
+                return room.purge();
             } catch (RoomChannel.GoneException raced) {
                 forget(room);
             }
@@ -246,7 +276,11 @@ public final class LocalBroker {
                     Retention kept = retention.apply(name);
                     count(k, name);
                     Position end = begin(k, name);
-                    return new RoomChannel(k, kept, told == null ? end : told, this, name);
+                    RoomChannel made = new RoomChannel(k, kept, told == null ? end : told, this, name);
+                    if (!isInbox(name)) {
+                        sorted.put(k, made);
+                    }
+                    return made;
                 });
     }
 
@@ -256,14 +290,14 @@ public final class LocalBroker {
      */
     private void count(String key, String name) {
         if (isInbox(name)) {
-            budget.chargeFixed(RoomChannel.costOf(key));
+            budget.chargeFixed(RoomChannel.costOf(key, name));
             return;
         }
         if (named.incrementAndGet() > mostRooms) {
             named.decrementAndGet();
             throw overloaded("there are " + mostRooms + " rooms, as limits.rooms allows");
         }
-        if (!budget.chargePlaces(RoomChannel.costOf(key))) {
+        if (!budget.chargePlaces(RoomChannel.costOf(key, name))) {
             named.decrementAndGet();
             throw overloaded(NO_PLACE);
         }
@@ -315,7 +349,7 @@ public final class LocalBroker {
     }
 
     /** Returns whether a room is an inbox or {@code @all}. A session is in few of these. */
-    private static boolean isInbox(String name) {
+    static boolean isInbox(String name) {
         return name.startsWith("@");
     }
 
@@ -414,6 +448,27 @@ public final class LocalBroker {
         return rooms.get(key);
     }
 
+    /** Returns a part of the list of the application's rooms, as {@code ConnectionManager.rooms} describes it. */
+    public RoomsPage list(String prefix, @Nullable String after, int limit) {
+        boolean isAfter = after != null && after.compareTo(prefix) >= 0;
+        List<RoomSummary> page = new ArrayList<>();
+        // Names with a common prefix follow each other.
+        for (RoomChannel room : sorted.tailMap(isAfter && after != null ? after : prefix, !isAfter)
+                .values()) {
+            if (!room.name.startsWith(prefix)) {
+                break;
+            }
+            RoomSummary summary = room.summary();
+            if (summary != null && page.size() == limit) {
+                return new RoomsPage(page, true);
+            }
+            if (summary != null) {
+                page.add(summary);
+            }
+        }
+        return new RoomsPage(page, false);
+    }
+
     /** Flushes all rooms, including what handlers have published and a burst holds back. */
     public void flush() {
         Steps.each(rooms.values(), RoomChannel::flush);
@@ -510,6 +565,7 @@ public final class LocalBroker {
             }
             if (!isInbox(room.name)) {
                 named.decrementAndGet();
+                sorted.remove(key);
             }
             if (!room.name.equals(Names.SESSION)) {
                 // Not for a session's inbox: its key is never used again.

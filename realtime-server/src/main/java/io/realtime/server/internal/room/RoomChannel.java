@@ -10,6 +10,7 @@ import io.realtime.internal.wire.Outgoing;
 import io.realtime.internal.wire.Protocol;
 import io.realtime.server.PresenceRule;
 import io.realtime.server.Retention;
+import io.realtime.server.RoomSummary;
 import io.realtime.server.internal.execution.Bursts;
 import io.realtime.server.internal.room.Members.MemberLink;
 import io.realtime.server.internal.room.Members.MemberPhase;
@@ -41,6 +42,8 @@ public final class RoomChannel implements LogBudget.Owner, Bursts.Flushed {
     // The costs of a room besides its log, in bytes of heap. They were measured: see RoomCostTest. ROOM is without the
     // room's key.
     private static final int ROOM = 240;
+    // An entry of the sorted table of the application's rooms.
+    private static final int LISTED = 36;
     // What a room needs for its first member, without that member.
     private static final int CROWD = 360;
     // A member's link, its entries in two tables and its element of an array.
@@ -96,12 +99,12 @@ public final class RoomChannel implements LogBudget.Owner, Bursts.Flushed {
         this.presenceRule = broker.presenceRule(name);
         this.log = new RoomLog(retention, begin.offset(), broker.groupOf(name), this);
         this.acknowledged = begin.offset();
-        this.charged = costOf(key);
+        this.charged = costOf(key, name);
     }
 
     /** Returns the cost of a room without members and messages. */
-    static long costOf(String key) {
-        return ROOM + LocalBroker.weight(key);
+    static long costOf(String key, String name) {
+        return ROOM + LocalBroker.weight(key) + (LocalBroker.isInbox(name) ? 0 : LISTED);
     }
 
     // ---------------------------------------------------------------- publishing
@@ -114,12 +117,20 @@ public final class RoomChannel implements LogBudget.Owner, Bursts.Flushed {
      */
     @Nullable
     public Position publish(Outgoing message, Recipients to) {
+        return publish(message, to, null);
+    }
+
+    /**
+     * Like {@link #publish(Outgoing, Recipients)}, but once for each key while the log keeps its message: then returns
+     * the position of the first message.
+     */
+    @Nullable
+    public Position publish(Outgoing message, Recipients to, @Nullable String key) {
         WireMessage ready = message.isEphemeral() ? message.frame() : null;
         Audience audience = (to.isTested() ? to.among(snapshot()) : to.untested()).now(broker.tagClock());
         Position position = null;
         FanOut out;
-        MemberLink[] lacking = Members.NOBODY;
-        Throwable failure = null;
+        Undelivered lost;
         boolean isOver;
         lock.lock();
         try {
@@ -128,34 +139,54 @@ public final class RoomChannel implements LogBudget.Owner, Bursts.Flushed {
                 out.awaitRoom();
             }
             requireAlive();
+            long known = key == null ? 0 : log.offsetOf(key, broker.nanoTime());
+            if (known > 0) {
+                return new Position(epoch, known);
+            }
             WireMessage frame;
             if (ready == null) {
                 long offset = log.top() + 1;
                 frame = message.frame(offset);
-                log.append(frame, audience, broker.nanoTime());
+                log.append(frame, audience, broker.nanoTime(), key);
                 position = new Position(epoch, offset);
             } else {
                 frame = ready;
             }
-            if (out != null) {
-                try {
-                    out.add(frame, ready != null, audience);
-                } catch (Throwable broken) {
-                    failure = broken;
-                    lacking = out.live();
-                }
-            }
+            lost = deliver(out, frame, ready != null, audience);
             isOver = dieIfUnused();
         } finally {
             lock.unlock();
         }
-        try {
-            for (MemberLink link : lacking) {
-                // It must not continue without the message. A managed client resumes, and reads it from the log.
-                link.outlet.abort();
+        published(out, lost, isOver);
+        return position;
+    }
+
+    /** A message that is in the log, and could not be added to the delivery: some of these members lack it. */
+    private record Undelivered(MemberLink[] members, Throwable cause) {}
+
+    /** Adds a message to the delivery. Returns null, or why that failed, for example out of memory. */
+    @GuardedBy("lock")
+    private @Nullable Undelivered deliver(
+            @Nullable FanOut out, WireMessage frame, boolean isEphemeral, Audience audience) {
+        if (out != null) {
+            try {
+                out.add(frame, isEphemeral, audience);
+            } catch (Throwable failure) {
+                return new Undelivered(out.live(), failure);
             }
-            if (failure != null) {
-                Steps.log(LOG, "room " + name + " could not deliver a message", failure);
+        }
+        return null;
+    }
+
+    /** Delivers what was added to the log, and does what its size requires. */
+    private void published(@Nullable FanOut out, @Nullable Undelivered lost, boolean isOver) {
+        try {
+            if (lost != null) {
+                for (MemberLink link : lost.members) {
+                    // It must not continue without the message. A managed client resumes, and reads it from the log.
+                    link.outlet.abort();
+                }
+                Steps.log(LOG, "room " + name + " could not deliver a message", lost.cause);
             }
             if (out != null && !Bursts.defer(this)) {
                 out.flush();
@@ -168,7 +199,83 @@ public final class RoomChannel implements LogBudget.Owner, Bursts.Flushed {
             // The message is in the log. A publisher that saw an exception would send it again.
             Steps.log(LOG, "after a message to room " + name, broken);
         }
-        return position;
+    }
+
+    // ---------------------------------------------------------------- deleting
+
+    /**
+     * Deletes a message. Its place in the log stays. Members are told by {@code $deleted}, which is in the log itself:
+     * so each reader is told after it got the message, also one that comes back later.
+     *
+     * @return false if the log does not have the message
+     */
+    public boolean delete(Position at) {
+        FanOut out;
+        Undelivered lost = null;
+        boolean isDeleted;
+        boolean isOver;
+        lock.lock();
+        try {
+            out = fanOut;
+            if (out != null) {
+                out.awaitRoom();
+            }
+            if (dead) {
+                return false;
+            }
+            log.trim(broker.nanoTime());
+            isDeleted = at.epoch().equals(epoch) && log.delete(at.offset());
+            if (isDeleted) {
+                WireMessage notice = Outgoing.of(Protocol.DELETED)
+                        .room(name)
+                        .data(new Protocol.DeletedNotice(at.offset()), Protocol.DeletedNotice.class)
+                        .frame(log.top() + 1);
+                log.append(notice, Audience.EVERYONE, broker.nanoTime());
+                lost = deliver(out, notice, false, Audience.EVERYONE);
+            }
+            isOver = dieIfUnused();
+        } finally {
+            lock.unlock();
+        }
+        published(out, lost, isOver);
+        return isDeleted;
+    }
+
+    /**
+     * Drops all messages, and skips an offset. So every position from before is lost: readers that come back are told
+     * {@code trimmed}. Live members are told by {@code $gap}.
+     *
+     * @return the position where the log stands
+     * @throws GoneException if the room was removed meanwhile; look it up again
+     */
+    public Position purge() {
+        FanOut out;
+        Undelivered lost;
+        Position end;
+        boolean isOver;
+        lock.lock();
+        try {
+            out = fanOut;
+            if (out != null) {
+                out.awaitRoom();
+            }
+            requireAlive();
+            log.purge();
+            end = new Position(epoch, log.top());
+            lost = deliver(out, gap(end.offset(), "purged"), false, Audience.EVERYONE);
+            isOver = dieIfUnused();
+        } finally {
+            lock.unlock();
+        }
+        published(out, lost, isOver);
+        return end;
+    }
+
+    private WireMessage gap(long offset, String reason) {
+        return Outgoing.of(Protocol.GAP)
+                .room(name)
+                .data(new Protocol.GapNotice(epoch, offset, reason), Protocol.GapNotice.class)
+                .frame();
     }
 
     /** Delivers what is pending. Does nothing if another thread is flushing: that thread delivers it. */
@@ -490,10 +597,7 @@ public final class RoomChannel implements LogBudget.Owner, Bursts.Flushed {
                 if (frames.isEmpty()) {
                     isLost = true;
                     link.cursor = end;
-                    frames.add(Outgoing.of(Protocol.GAP)
-                            .room(name)
-                            .data(new Protocol.GapNotice(epoch, end, "trimmed"), Protocol.GapNotice.class)
-                            .frame());
+                    frames.add(gap(end, "trimmed"));
                 }
             } else {
                 int bytes = 0;
@@ -679,17 +783,18 @@ public final class RoomChannel implements LogBudget.Owner, Bursts.Flushed {
     /**
      * Returns a piece of the log, oldest first, without messages that are not addressed to this session.
      *
+     * @param reader null for the server itself, which reads every message
      * @param maxBytes the most bytes of the messages in the reply; a single message may exceed it
      * @param longest the most bytes of the messages in the reply in any case: a longer message, which the reader
      *     would refuse, is left out
      */
-    public Page page(Subscriber reader, Protocol.HistoryRequest query, int maxBytes, int longest) {
+    public Page page(@Nullable Subscriber reader, Protocol.HistoryRequest query, int maxBytes, int longest) {
         Long after = query.after();
         int limit = Math.max(1, Math.min(query.limit() == null ? 100 : query.limit(), 1000));
         lock.lock();
         try {
             log.trim(broker.nanoTime());
-            MemberLink link = linkOf(reader);
+            MemberLink link = reader == null ? null : linkOf(reader);
             long from;
             long to;
             if (after != null) {
@@ -709,7 +814,9 @@ public final class RoomChannel implements LogBudget.Owner, Bursts.Flushed {
             while (taken < entries.size()) {
                 RoomLog.LogEntry entry = entries.get(forwards ? taken : entries.size() - 1 - taken);
                 int length = BinaryEnvelope.historyLength(entry.frame());
-                boolean isTaken = length <= longest && entry.audience().includes(reader, link);
+                boolean isTaken = length <= longest
+                        && entry.isMessage()
+                        && (reader == null || entry.audience().includes(reader, link));
                 if (bytes > 0 && isTaken && bytes + length > Math.min(maxBytes, longest)) {
                     break;
                 }
@@ -739,6 +846,18 @@ public final class RoomChannel implements LogBudget.Owner, Bursts.Flushed {
 
     /** The answer to {@code $history}, as {@link Protocol.History} describes it. */
     public record Page(String epoch, List<WireMessage> messages, boolean more, long next, long floor) {}
+
+    /** Returns what {@code ConnectionManager.rooms} says of the room; null if it has ended. */
+    @Nullable
+    RoomSummary summary() {
+        lock.lock();
+        try {
+            int count = members == null ? 0 : members.size();
+            return dead ? null : new RoomSummary(name, count, log.size(), new Position(epoch, log.top()));
+        } finally {
+            lock.unlock();
+        }
+    }
 
     // ---------------------------------------------------------------- maintenance, called by the broker
 
@@ -811,7 +930,7 @@ public final class RoomChannel implements LogBudget.Owner, Bursts.Flushed {
             int count = members == null ? 0 : members.size();
             long crowd = members == null ? 0 : CROWD;
             long shown = presence == null ? 0 : presence.cost();
-            return costOf(key) + crowd + (long) MEMBER * count + shown + log.bytes();
+            return costOf(key, name) + crowd + (long) MEMBER * count + shown + log.bytes();
         } finally {
             lock.unlock();
         }

@@ -1,9 +1,15 @@
 package io.realtime.server.internal.room;
 
+import io.realtime.internal.wire.Protocol;
 import io.realtime.server.Retention;
 import io.realtime.spi.WireMessage;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.Iterator;
+import java.util.LinkedHashMap;
 import java.util.List;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -23,10 +29,19 @@ final class RoomLog {
     private static final int SLOT = 20;
     // The headers of the arrays.
     private static final int ARRAYS = 32;
+    // A table of keys without its keys; an entry of it, its offset and its slot.
+    private static final int KEYS = 64;
+    private static final int KEY = 72;
     private static final int MOST_GIVEN = 256;
     private static final @Nullable WireMessage[] NOTHING = new WireMessage[0];
     private static final @Nullable Audience[] NOBODY = new Audience[0];
     private static final long[] NO_MARKS = new long[0];
+
+    // In place of a message that was deleted.
+    private static final WireMessage DELETED = WireMessage.text(new byte[0]);
+    private static final LogEntry GONE = new LogEntry(DELETED, Audience.NOBODY);
+    // How the frame begins that says so.
+    private static final byte[] NOTICE = ("{\"type\":\"" + Protocol.DELETED + '"').getBytes(StandardCharsets.US_ASCII);
 
     private final Retention retention;
     private final LogBudget.Group budget;
@@ -36,6 +51,10 @@ final class RoomLog {
     private @Nullable Audience[] audiences = NOBODY;
     // Parallel to ring: the time of each entry, then its weight.
     private long[] marks = NO_MARKS;
+    // The offsets of the kept messages that have a key, in ascending order; null if there are none.
+    private @Nullable Map<String, Long> keys;
+    // How many keys the table has had since it was made: it does not shrink.
+    private int mostKeys;
     private int head;
     private int size;
     private long top;
@@ -87,17 +106,26 @@ final class RoomLog {
 
     /** Returns how many bytes of heap the entries take; 0 if there are none. */
     long bytes() {
-        return ring.length == 0 ? 0 : weight + ARRAYS + (long) SLOT * ring.length + audienceBytes();
+        return ring.length == 0 ? 0 : weight + ARRAYS + (long) SLOT * ring.length + audienceBytes() + keysBytes();
     }
 
     private int audienceBytes() {
         return audiences.length == 0 ? 0 : 16 + 4 * audiences.length;
     }
 
+    private int keysBytes() {
+        return keys == null ? 0 : KEYS;
+    }
+
     /**
      * Appends the entry with the offset {@code top() + 1}. The entry is kept even if it alone exceeds the retention.
      */
     void append(WireMessage frame, Audience audience, long nanoTime) {
+        append(frame, audience, nanoTime, null);
+    }
+
+    /** Like {@link #append(WireMessage, Audience, long)}, with a key that no entry has, or null for none. */
+    void append(WireMessage frame, Audience audience, long nanoTime, @Nullable String key) {
         if (retention.messages() == 0 || retention.bytes() == 0) {
             top++;
             return;
@@ -110,7 +138,7 @@ final class RoomLog {
             resize(ring.length == 0 ? 1 : Math.max(4, 2 * ring.length));
         }
         int at = place(size);
-        long added = ENTRY + (frame.length() + 7L) / 8 * 8;
+        long added = weightOf(frame) + (key == null ? 0 : KEY + LocalBroker.weight(key));
         if (!audience.isEveryone()) {
             added += keep(audience, at);
         }
@@ -120,10 +148,80 @@ final class RoomLog {
         weight += added;
         size++;
         top++;
+        if (key != null) {
+            keep(key);
+        }
         while (size > 1 && bytes() > retention.bytes()) {
             dropOldest();
         }
         settle();
+    }
+
+    private static long weightOf(WireMessage frame) {
+        return ENTRY + (frame.length() + 7L) / 8 * 8;
+    }
+
+    /** Keeps the key of the newest entry. */
+    private void keep(String key) {
+        Map<String, Long> known = keys == null ? new LinkedHashMap<>() : keys;
+        known.put(key, top);
+        keys = known;
+        mostKeys = Math.max(mostKeys, known.size());
+    }
+
+    /** Drops the key of the entry that was just dropped, if it has one. */
+    private void dropKey(Map<String, Long> known) {
+        Iterator<Long> offsets = known.values().iterator();
+        if (offsets.next() > floor()) {
+            return;
+        }
+        offsets.remove();
+        if (known.size() <= mostKeys / 4) {
+            mostKeys = known.size();
+            keys = known.isEmpty() ? null : new LinkedHashMap<>(known);
+        }
+    }
+
+    /** Returns the offset of the kept entry that has this key; 0 if none has. Drops entries that are too old. */
+    long offsetOf(String key, long nanoTime) {
+        trim(nanoTime);
+        Long offset = keys == null ? null : keys.get(key);
+        return offset == null ? 0 : offset;
+    }
+
+    /**
+     * Removes the message at an offset. Its place stays, with its key, until it is dropped. Returns false if there is
+     * no message of the application, or no longer one.
+     */
+    boolean delete(long offset) {
+        if (offset <= floor() || offset > top) {
+            return false;
+        }
+        int at = place((int) (offset - floor() - 1));
+        WireMessage frame = ring[at];
+        if (frame == null || frame == DELETED || isNotice(frame)) {
+            return false;
+        }
+        ring[at] = DELETED;
+        // The audience stays: the next message may share it.
+        marks[2 * at + 1] -= weightOf(frame);
+        weight -= weightOf(frame);
+        settle();
+        return true;
+    }
+
+    /** Drops every entry, and skips an offset: a reader that had read all has missed something, too. */
+    void purge() {
+        clear();
+        top++;
+    }
+
+    /** Returns whether an entry says that another one was deleted. */
+    static boolean isNotice(WireMessage frame) {
+        ByteBuffer payload = frame.payload();
+        return frame.isText()
+                && payload.remaining() > NOTICE.length
+                && payload.slice().limit(NOTICE.length).equals(ByteBuffer.wrap(NOTICE));
     }
 
     /**
@@ -220,6 +318,9 @@ final class RoomLog {
         if (frame == null) {
             throw new IllegalStateException("no entry at " + index + " of " + size);
         }
+        if (frame == DELETED) {
+            return GONE;
+        }
         Audience audience = audiences.length == 0 ? null : audiences[at];
         return new LogEntry(frame, audience == null ? Audience.EVERYONE : audience);
     }
@@ -244,6 +345,9 @@ final class RoomLog {
         }
         head = place(1);
         size--;
+        if (keys != null) {
+            dropKey(keys);
+        }
     }
 
     /** Frees the memory that an emptied log does not need. */
@@ -278,6 +382,11 @@ final class RoomLog {
         head = 0;
     }
 
-    /** One message in the log. */
-    record LogEntry(WireMessage frame, Audience audience) {}
+    /** One message in the log. A deleted one is addressed to nobody. */
+    record LogEntry(WireMessage frame, Audience audience) {
+        /** Returns whether a reader of the history is to get it, if it is addressed to that reader. */
+        boolean isMessage() {
+            return frame != DELETED && !isNotice(frame);
+        }
+    }
 }

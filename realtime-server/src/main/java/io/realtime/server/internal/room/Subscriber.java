@@ -24,6 +24,9 @@ public interface Subscriber extends Session {
     /** Returns the session's tags, now and earlier. */
     TagHistory tagHistory();
 
+    /** Takes the session out of a room and tells its client why. Does nothing if it is not in the room. */
+    void leave(String room, String reason);
+
     /** Notes that the log of the session's own inbox has lost messages that the client has not received. */
     void inboxLost();
 

@@ -1,6 +1,8 @@
 package io.realtime.server.internal.session;
 
+import io.realtime.ErrorCode;
 import io.realtime.Position;
+import io.realtime.RealtimeException;
 import io.realtime.internal.Steps;
 import io.realtime.internal.wire.Names;
 import io.realtime.server.internal.room.LocalBroker;
@@ -32,9 +34,10 @@ public final class Inboxes {
      *
      * @param sessions a single session, or a set that is changed when there are several
      * @param begin where sessions that are not linked were told that the inbox begins; null if there are none
+     * @param rooms the rooms that each further session is put in; immutable when empty
      */
     private record Inbox(
-            Collection<ServerSession> sessions, @Nullable Position begin) {}
+            Collection<ServerSession> sessions, @Nullable Position begin, Set<String> rooms) {}
 
     public Inboxes(LocalBroker broker) {
         this.broker = broker;
@@ -50,7 +53,7 @@ public final class Inboxes {
         inboxes.compute(session.userId(), (user, known) -> {
             session.renumber();
             if (known == null) {
-                return new Inbox(List.of(session), null);
+                return new Inbox(List.of(session), null, Set.of());
             }
             Collection<ServerSession> sessions = known.sessions;
             if (!(sessions instanceof Set)) {
@@ -58,8 +61,45 @@ public final class Inboxes {
                 sessions.addAll(known.sessions);
             }
             sessions.add(session);
-            return new Inbox(sessions, known.begin);
+            return new Inbox(sessions, known.begin, known.rooms);
         });
+    }
+
+    /**
+     * Notes that each further session of a user is put in a room. Does nothing if the user has no session.
+     *
+     * @throws RealtimeException with {@code overloaded} if these are too many rooms
+     */
+    void join(String user, String room, int most) {
+        inboxes.computeIfPresent(user, (id, known) -> {
+            Set<String> rooms = known.rooms.isEmpty() ? ConcurrentHashMap.newKeySet() : known.rooms;
+            if (rooms.size() >= most && !rooms.contains(room)) {
+                throw new RealtimeException(
+                        ErrorCode.OVERLOADED,
+                        "a user is in " + most + " rooms, as limits.roomsPerUser allows",
+                        true,
+                        null);
+            }
+            rooms.add(room);
+            return new Inbox(known.sessions, known.begin, rooms);
+        });
+    }
+
+    /** Ends that. */
+    void leave(String user, String room) {
+        inboxes.computeIfPresent(user, (id, known) -> {
+            if (!known.rooms.contains(room)) {
+                return known;
+            }
+            known.rooms.remove(room);
+            return known.rooms.isEmpty() ? new Inbox(known.sessions, known.begin, Set.of()) : known;
+        });
+    }
+
+    /** Returns the rooms that each further session of a user is put in. */
+    Set<String> rooms(String user) {
+        Inbox inbox = inboxes.get(user);
+        return inbox == null ? Set.of() : inbox.rooms;
     }
 
     public void remove(ServerSession session) {
@@ -109,7 +149,7 @@ public final class Inboxes {
                 return known;
             }
             begin[0] = known.begin != null ? known.begin : broker.end(key);
-            return new Inbox(known.sessions, begin[0]);
+            return new Inbox(known.sessions, begin[0], known.rooms);
         });
         return begin[0];
     }
@@ -139,7 +179,7 @@ public final class Inboxes {
         if (inbox != null && begin != null) {
             Steps.each(inbox.sessions, session -> session.memberships().wake(Names.USER, begin));
             inboxes.computeIfPresent(
-                    user, (id, now) -> broker.find(key(user)) == room ? new Inbox(now.sessions, null) : now);
+                    user, (id, now) -> broker.find(key(user)) == room ? new Inbox(now.sessions, null, now.rooms) : now);
         }
         return room;
     }

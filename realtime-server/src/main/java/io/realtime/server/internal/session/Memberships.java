@@ -157,14 +157,43 @@ public final class Memberships {
         changed();
     }
 
-    /** Takes the session out of a room, for the application. */
-    void remove(String room) {
+    /**
+     * Puts the session in a room, or takes it out, as the application has decided for the sessions of its user. Threads
+     * that change the decision meanwhile call this too: the last of them finds that it holds.
+     */
+    void follow(String room) {
+        boolean isPlaced;
+        do {
+            isPlaced = context.inboxes().rooms(session.userId()).contains(room);
+            if (isPlaced) {
+                place(room);
+            } else {
+                remove(room, null);
+            }
+        } while (isPlaced != context.inboxes().rooms(session.userId()).contains(room));
+    }
+
+    /** Puts a session that begins in the rooms of its user's sessions, before it has a connection. */
+    public void inherit() {
+        try {
+            context.inboxes().rooms(session.userId()).forEach(this::follow);
+        } catch (RealtimeException tooMany) {
+            Steps.warn(context.log(), session + " begins without some rooms of its user", tooMany);
+        }
+    }
+
+    /**
+     * Takes the session out of a room, for the application.
+     *
+     * @param reason for the client, or null
+     */
+    void remove(String room, @Nullable String reason) {
         lock.lock();
         try {
             LocalBroker.LeaveChange gone = exit(room, LeaveCause.SERVER);
             SessionConnection to = session.connection();
             if (gone != null && to != null) {
-                announcements.addLeft(to, gone);
+                announcements.addLeft(to, gone, reason);
             }
         } finally {
             lock.unlock();

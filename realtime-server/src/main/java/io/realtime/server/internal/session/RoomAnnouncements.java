@@ -135,11 +135,11 @@ final class RoomAnnouncements {
         });
     }
 
-    /** Announces a leave, in {@code $left}. The caller holds the lock. */
-    void addLeft(SessionConnection to, LocalBroker.LeaveChange left) {
+    /** Announces a leave, in {@code $left}, with a reason or null. The caller holds the lock. */
+    void addLeft(SessionConnection to, LocalBroker.LeaveChange left, @Nullable String reason) {
         add(to, List.of(left), connection -> {
             RoomChannel room = left.room();
-            Protocol.LeaveReply data = new Protocol.LeaveReply(room.epoch, left.link().until);
+            Protocol.LeaveReply data = new Protocol.LeaveReply(room.epoch, left.link().until, reason);
             connection.send(Outgoing.of(Protocol.LEFT)
                     .room(room.name)
                     .data(data, Protocol.LeaveReply.class)

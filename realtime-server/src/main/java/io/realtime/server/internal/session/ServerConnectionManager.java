@@ -3,12 +3,14 @@ package io.realtime.server.internal.session;
 import io.realtime.Event;
 import io.realtime.server.ConnectionManager;
 import io.realtime.server.Room;
+import io.realtime.server.RoomsPage;
 import io.realtime.server.Session;
 import io.realtime.server.User;
 import java.util.Collection;
 import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
+import org.jspecify.annotations.Nullable;
 
 /** The implementation of {@link ConnectionManager}, over the tables of the context. */
 public final class ServerConnectionManager implements ConnectionManager {
@@ -38,6 +40,14 @@ public final class ServerConnectionManager implements ConnectionManager {
     @Override
     public Room room(String name) {
         return ServerRoom.named(context, name, null);
+    }
+
+    @Override
+    public CompletableFuture<RoomsPage> rooms(String prefix, @Nullable String after, int limit) {
+        if (limit < 1 || limit > RoomsPage.MOST) {
+            throw new IllegalArgumentException("limit " + limit + " is not 1 to " + RoomsPage.MOST);
+        }
+        return CompletableFuture.completedFuture(context.broker().list(prefix, after, limit));
     }
 
     @Override

@@ -1,7 +1,10 @@
 package io.realtime.server.internal.session;
 
 import io.realtime.Event;
+import io.realtime.HistoryPage;
+import io.realtime.HistoryQuery;
 import io.realtime.Position;
+import io.realtime.internal.Steps;
 import io.realtime.internal.wire.Names;
 import io.realtime.internal.wire.Outgoing;
 import io.realtime.server.Interceptor;
@@ -15,6 +18,7 @@ import io.realtime.server.internal.room.Recipients;
 import io.realtime.server.internal.room.RoomChannel;
 import java.util.Collection;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CompletableFuture;
 import java.util.function.Predicate;
@@ -22,6 +26,9 @@ import org.jspecify.annotations.Nullable;
 
 /** The implementation of {@link Room}: a view of a room in the broker. */
 final class ServerRoom implements Room {
+    // Of a key and of a reason.
+    private static final int MOST_BYTES = 255;
+
     private final SessionContext context;
     // The room's key in the broker, or the user's id.
     private final String key;
@@ -87,10 +94,30 @@ final class ServerRoom implements Room {
 
     @Override
     public <T> CompletableFuture<@Nullable Position> send(Event<T> event, T data) {
+        return publish(event, data, null);
+    }
+
+    @Override
+    public <T> CompletableFuture<Position> send(Event<T> event, T data, String key) {
+        if (event.isEphemeral()) {
+            throw new IllegalArgumentException(event + " is ephemeral: no log remembers its key");
+        }
+        requireLine("key", key);
+        return publish(event, data, key).thenApply(Objects::requireNonNull);
+    }
+
+    private static void requireLine(String what, String text) {
+        if (!Names.isLine(text, MOST_BYTES)) {
+            throw new IllegalArgumentException(
+                    what + " '" + Names.abbreviate(text) + "' is not one line of 1 to " + MOST_BYTES + " bytes");
+        }
+    }
+
+    private <T> CompletableFuture<@Nullable Position> publish(Event<T> event, T data, @Nullable String once) {
         context.state().requireOpen();
         Interceptor.Publishing chain = context.middleware().publishing();
         return chain == null
-                ? CompletableFuture.completedFuture(publish(event, data, null))
+                ? CompletableFuture.completedFuture(publish(event, data, once, null))
                 : chain.publish(new Publication(
                         name,
                         isInbox() ? key : null,
@@ -98,10 +125,11 @@ final class ServerRoom implements Room {
                         data,
                         from,
                         null,
-                        it -> publish(it.event(), it.data(), it.trace())));
+                        it -> publish(it.event(), it.data(), once, it.trace())));
     }
 
-    private @Nullable Position publish(Event<?> event, @Nullable Object data, @Nullable String trace) {
+    private @Nullable Position publish(
+            Event<?> event, @Nullable Object data, @Nullable String once, @Nullable String trace) {
         Outgoing message = event.isEphemeral() ? Outgoing.ephemeral(event.name()) : Outgoing.of(event.name());
         message.room(name)
                 .from(from)
@@ -109,8 +137,8 @@ final class ServerRoom implements Room {
                 .ts(context.scheduler().currentTimeMillis())
                 .data(data, context.payloads().of(event.type()));
         return isInbox()
-                ? context.broker().publish(() -> context.inboxes().awake(key), message, to)
-                : context.broker().publish(key, name, message, to);
+                ? context.broker().publish(() -> context.inboxes().awake(key), message, to, once)
+                : context.broker().publish(key, name, message, to, once);
     }
 
     private boolean isInbox() {
@@ -118,8 +146,45 @@ final class ServerRoom implements Room {
     }
 
     @Override
+    public CompletableFuture<Boolean> delete(Position position) {
+        RoomChannel room = context.broker().find(channelKey());
+        return CompletableFuture.completedFuture(room != null && room.delete(position));
+    }
+
+    @Override
+    public CompletableFuture<Position> purge() {
+        context.state().requireOpen();
+        return CompletableFuture.completedFuture(context.broker().purge(this::channel));
+    }
+
+    @Override
+    public CompletableFuture<Position> close(String reason) {
+        if (name.startsWith("@")) {
+            throw new IllegalStateException("'" + name + "' cannot be closed");
+        }
+        requireLine("reason", reason);
+        Steps.each(links(), link -> link.session.leave(name, reason));
+        return purge();
+    }
+
+    @Override
     public <T extends @Nullable Object> T serially(Callable<T> task) throws Exception {
-        return context.turns().take(isInbox() ? Inboxes.key(key) : key, task);
+        return context.turns().take(channelKey(), task);
+    }
+
+    @Override
+    public CompletableFuture<HistoryPage> history(HistoryQuery query) {
+        return RoomHistory.read(context, channelKey(), name, query);
+    }
+
+    /** Returns the room; makes it if it does not exist. */
+    private RoomChannel channel() {
+        return isInbox() ? context.inboxes().awake(key) : context.broker().room(key, name, null);
+    }
+
+    /** Returns the room's key in the broker. */
+    private String channelKey() {
+        return isInbox() ? Inboxes.key(key) : key;
     }
 
     @Override

@@ -61,6 +61,7 @@ public final class ServerSession implements Subscriber {
 
     private static final Duration CLOSE_LATEST = Duration.ofSeconds(1);
     private static final Duration REQUEST_TIMEOUT = Duration.ofSeconds(10);
+    private static final Duration LONGEST_RETURN = Duration.ofHours(1);
     private static final CloseReason TAKEN_OVER =
             new CloseReason(CloseReason.SESSION_REPLACED, "a newer connection took over the session");
 
@@ -310,7 +311,17 @@ public final class ServerSession implements Subscriber {
 
     @Override
     public void leave(String room) {
-        memberships.remove(Names.requireRoom(room));
+        memberships.remove(Names.requireRoom(room), null);
+    }
+
+    @Override
+    public void leave(String room, String reason) {
+        memberships.remove(room, reason);
+    }
+
+    /** Puts the session in a room, or takes it out, as is decided for all sessions of its user. */
+    void follow(String room) {
+        memberships.follow(room);
     }
 
     @Override
@@ -352,8 +363,36 @@ public final class ServerSession implements Subscriber {
     }
 
     @Override
+    public void reconnect(Duration within) {
+        if (within.isNegative() || within.compareTo(LONGEST_RETURN) > 0) {
+            throw new IllegalArgumentException("within " + within + " is not 0 to " + LONGEST_RETURN);
+        }
+        SessionConnection to = peer;
+        if (to == null) {
+            return;
+        }
+        Protocol.Goodbye data = new Protocol.Goodbye(new Protocol.Retry(0, within.toMillis()));
+        WireMessage goodbye =
+                Outgoing.of(Protocol.GOODBYE).data(data, Protocol.Goodbye.class).frame();
+        to.whenWelcomed(() -> to.send(goodbye));
+        close(to, new CloseReason(CloseReason.RECONNECT, "the server asks to connect again"));
+    }
+
+    @Override
+    public void close(int code, String reason) {
+        CloseReason own = new CloseReason(code, reason);
+        if (!own.isOfApplication()) {
+            throw new IllegalArgumentException("code " + code + " is not 4500 to 4999");
+        }
+        disconnect(own);
+    }
+
+    @Override
     public void disconnect(String text) {
-        CloseReason kicked = new CloseReason(CloseReason.KICKED, text);
+        disconnect(new CloseReason(CloseReason.KICKED, text));
+    }
+
+    private void disconnect(CloseReason kicked) {
         context.admissions().bar(LoginBars.Key.session(id), kicked);
         String client = record == null ? null : record.client();
         if (client != null) {
@@ -678,7 +717,7 @@ public final class ServerSession implements Subscriber {
             isFirst = enter(how == EndReason.DRAIN ? Life.DRAINING : Life.OVER, reason);
             close = isFirst && last != null ? closeTask(last, reason) : () -> {};
             // Set after the close has read what it will acknowledge: all of that was answered.
-            isKicked |= reason.code() == CloseReason.KICKED;
+            isKicked |= reason.code() == CloseReason.KICKED || reason.isOfApplication();
             if (isFirst) {
                 peer = null;
             }

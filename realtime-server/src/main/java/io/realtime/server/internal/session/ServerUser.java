@@ -3,7 +3,9 @@ package io.realtime.server.internal.session;
 import io.realtime.CloseReason;
 import io.realtime.Event;
 import io.realtime.Position;
+import io.realtime.RealtimeException;
 import io.realtime.internal.Steps;
+import io.realtime.internal.wire.Names;
 import io.realtime.server.Room;
 import io.realtime.server.Session;
 import io.realtime.server.User;
@@ -42,8 +44,40 @@ final class ServerUser implements User {
     }
 
     @Override
+    public <T> CompletableFuture<Position> send(Event<T> event, T data, String key) {
+        return inbox().send(event, data, key);
+    }
+
+    @Override
     public Room inbox() {
         return ServerRoom.inbox(context, id);
+    }
+
+    @Override
+    public void join(String room) {
+        context.inboxes().join(id, Names.requireRoom(room), context.limits().roomsPerUser());
+        follow(room);
+    }
+
+    @Override
+    public void leave(String room) {
+        context.inboxes().leave(id, Names.requireRoom(room));
+        follow(room);
+    }
+
+    /** Has every session follow the decision about a room, and then throws what one of them has thrown. */
+    private void follow(String room) {
+        RealtimeException refused = null;
+        for (ServerSession session : context.inboxes().sessions(id)) {
+            try {
+                session.follow(room);
+            } catch (RealtimeException full) {
+                refused = full;
+            }
+        }
+        if (refused != null) {
+            throw refused;
+        }
     }
 
     @Override

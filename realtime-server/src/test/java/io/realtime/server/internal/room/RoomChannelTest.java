@@ -160,7 +160,8 @@ class RoomChannelTest extends RoomChannelFixture {
         Position at = broker.publish(
                 () -> found.isEmpty() ? broker.room("r", "r", null) : found.remove(),
                 Outgoing.of("e"),
-                Recipients.EVERYONE);
+                Recipients.EVERYONE,
+                null);
         assertEquals(2, Objects.requireNonNull(at).offset());
         assertEquals(2, Objects.requireNonNull(broker.find("r")).end().offset(), "in the log that readers find");
         broker.stop();

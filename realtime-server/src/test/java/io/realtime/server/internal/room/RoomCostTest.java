@@ -112,6 +112,17 @@ class RoomCostTest {
     }
 
     @Test
+    void messageWithKeyIsCounted() {
+        check(() -> {
+            for (int i = 0; i < 40_000; i++) {
+                String room = "room" + made++ / 700;
+                Outgoing message = Outgoing.of("e").rawData("1");
+                assertNotNull(broker.publish(room, "r", message, Recipients.EVERYONE, Ids.name(random)));
+            }
+        });
+    }
+
+    @Test
     void messageForSomeIsCounted() {
         LogBudget budget = new LogBudget(1 << 20);
         List<RoomLog> logs = new ArrayList<>();

@@ -1,25 +1,22 @@
-package io.realtime.client;
+package io.realtime;
 
-import io.realtime.Event;
-import io.realtime.Message;
-import io.realtime.Position;
 import java.util.List;
 
 /**
- * A part of a room's log, as {@link ClientRoom#history} read it. Immutable. Only the client makes them; an application
- * may implement this in a test of its own code.
+ * A part of a room's log, as {@code history} of a client's or a server's room read it. Immutable. Only the library makes
+ * them; an application may implement this in a test of its own code.
  */
 public interface HistoryPage {
     /**
      * Returns the messages of one event, oldest first, without those of other events. A message whose payload does not
-     * fit is left out and reported to {@link ClientListener#onError}, as when it arrives live.
+     * fit is left out. A client reports it to its listener's {@code onError}, as when it arrives live; a server logs it.
      */
     <T> List<Message<T>> messages(Event<T> event);
 
     /**
      * Returns the position up to which the reader now knows the log. For {@code after} it is the end of this page.
      * Otherwise it is the position of the page's newest message, of any event, or the beginning of the log if the page
-     * is empty. A {@link Reload} that loads the newest page completes with it.
+     * is empty. A client's reload hook that loads the newest page completes with it.
      */
     Position position();
 

@@ -1,22 +1,18 @@
-package io.realtime.client.internal.room;
+package io.realtime.internal.wire;
 
 import io.realtime.Event;
+import io.realtime.HistoryPage;
+import io.realtime.HistoryQuery;
 import io.realtime.Message;
 import io.realtime.PayloadException;
 import io.realtime.Position;
 import io.realtime.RealtimeException;
-import io.realtime.client.HistoryPage;
-import io.realtime.client.HistoryQuery;
-import io.realtime.internal.wire.Envelope;
-import io.realtime.internal.wire.Payload;
-import io.realtime.internal.wire.Payloads;
-import io.realtime.internal.wire.Protocol;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.function.Consumer;
 
 /** A part of a room's log, checked against the query that it answers. Immutable. */
-final class LogPage implements HistoryPage {
+public final class LogPage implements HistoryPage {
     private final HistoryQuery query;
     private final Protocol.History answer;
     private final List<Envelope> messages;
@@ -24,10 +20,15 @@ final class LogPage implements HistoryPage {
     private final Consumer<Throwable> errors;
 
     /**
+     * Creates a page.
+     *
+     * @param answer the answer without its messages
+     * @param messages those of the answer
+     * @param errors gets what is wrong with a message that does not fit its event
      * @throws RealtimeException when the messages do not match the query or are not in order, or the next page would
      *     not advance
      */
-    LogPage(
+    public LogPage(
             HistoryQuery query,
             Protocol.History answer,
             List<Envelope> messages,

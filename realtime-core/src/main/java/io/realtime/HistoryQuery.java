@@ -1,6 +1,5 @@
-package io.realtime.client;
+package io.realtime;
 
-import io.realtime.Position;
 import org.jspecify.annotations.Nullable;
 
 /**

@@ -1,0 +1,13 @@
+package io.realtime.server;
+
+import io.realtime.Position;
+
+/**
+ * What {@link ConnectionManager#rooms} says of a room at one moment.
+ *
+ * @param name the room's name
+ * @param members how many sessions are in it, those included that are kept without a connection
+ * @param messages how many places its log keeps: messages, deleted ones, and the notices of their deletion
+ * @param end the position of the newest message that was ever published to it
+ */
+public record RoomSummary(String name, int members, int messages, Position end) {}
