@@ -61,13 +61,13 @@ public final class PeerAcceptor implements ServerTransport.Acceptor {
     @Override
     public ServerTransport.Upgrade upgrade(Handshake handshake) {
         if (context.state().isDraining()) {
-            return ServerTransport.Upgrade.refuse(503, "Service Unavailable");
+            return refuse("draining", 503, "Service Unavailable");
         }
         if (!handshake.path().equals(path)) {
-            return ServerTransport.Upgrade.refuse(404, "Not Found");
+            return refuse("path", 404, "Not Found");
         }
         if (!origins.allows(handshake)) {
-            return ServerTransport.Upgrade.refuse(403, "Forbidden");
+            return refuse("origin", 403, "Forbidden");
         }
         List<String> offered = handshake.subprotocols();
         if (offered.isEmpty()) {
@@ -75,7 +75,17 @@ public final class PeerAcceptor implements ServerTransport.Acceptor {
         }
         return offered.contains(Protocol.SUBPROTOCOL)
                 ? ServerTransport.Upgrade.accept(Protocol.SUBPROTOCOL)
-                : ServerTransport.Upgrade.refuse(400, "Bad Request");
+                : refuse("subprotocol", 400, "Bad Request");
+    }
+
+    private ServerTransport.Upgrade refuse(String cause, int status, String reason) {
+        context.counters().refusedConnection(cause);
+        return ServerTransport.Upgrade.refuse(status, reason);
+    }
+
+    @Override
+    public void refused() {
+        context.counters().refusedConnection("limit");
     }
 
     @Override
@@ -83,6 +93,7 @@ public final class PeerAcceptor implements ServerTransport.Acceptor {
         boolean managed = handshake.subprotocols().contains(Protocol.SUBPROTOCOL);
         Peer peer = new Peer(this, connection, handshake, managed);
         peers.add(peer);
+        context.counters().connected();
         try {
             peer.begin();
         } catch (Throwable failure) {

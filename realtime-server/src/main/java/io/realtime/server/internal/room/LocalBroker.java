@@ -11,10 +11,14 @@ import io.realtime.internal.wire.Outgoing;
 import io.realtime.internal.wire.Protocol;
 import io.realtime.server.Limits;
 import io.realtime.server.Retention;
+import io.realtime.server.internal.stats.Counters;
 import io.realtime.spi.Scheduler;
 import java.time.Duration;
+import java.util.Comparator;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
+import java.util.PriorityQueue;
 import java.util.Random;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.Executor;
@@ -44,6 +48,7 @@ public final class LocalBroker {
     // The rooms that count against limits.rooms.
     private final AtomicInteger named = new AtomicInteger();
     private final LogBudget budget;
+    private final Counters counters = new Counters();
     private final RoomsPerUser roomsPerUser;
     private final Scheduler scheduler;
     private final Executor executor;
@@ -376,6 +381,11 @@ public final class LocalBroker {
         };
     }
 
+    /** Returns what this node counts. The other parts of the server count there too. */
+    public Counters counters() {
+        return counters;
+    }
+
     LogBudget budget() {
         return budget;
     }
@@ -386,6 +396,24 @@ public final class LocalBroker {
         return rooms.get(key);
     }
 
+    /**
+     * Returns the application's rooms with a prefix, in the order of their names: at most {@code limit} of those after a
+     * name. Visits all rooms, and takes no room's lock.
+     */
+    public List<RoomChannel> page(String prefix, String after, int limit) {
+        Comparator<RoomChannel> byName = Comparator.comparing(room -> room.name);
+        PriorityQueue<RoomChannel> first = new PriorityQueue<>(byName.reversed());
+        for (RoomChannel room : rooms.values()) {
+            if (!isInbox(room.name) && room.name.startsWith(prefix) && room.name.compareTo(after) > 0) {
+                first.add(room);
+                if (first.size() > limit) {
+                    first.poll();
+                }
+            }
+        }
+        return first.stream().sorted(byName).toList();
+    }
+
     /** Flushes all rooms, including what handlers have published and a burst holds back. */
     public void flush() {
         Steps.each(rooms.values(), RoomChannel::flush);
@@ -393,6 +421,16 @@ public final class LocalBroker {
 
     public int size() {
         return rooms.size();
+    }
+
+    /** Returns how many rooms count against {@code limits.rooms}. */
+    public int namedRooms() {
+        return named.get();
+    }
+
+    /** Returns which share rooms and their members take of what they may take, from 0 to 1. */
+    public double placesShare() {
+        return budget.placesShare();
     }
 
     /** Returns the cost of all rooms, members and logs, from the account. */
@@ -472,6 +510,7 @@ public final class LocalBroker {
     }
 
     private void sweep() {
+        counters.mark();
         Steps.each(rooms.values(), RoomChannel::sweep);
         budget.relieve();
     }

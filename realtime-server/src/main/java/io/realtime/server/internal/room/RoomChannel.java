@@ -203,6 +203,11 @@ public final class RoomChannel implements LogBudget.Owner, Bursts.Flushed {
             MemberLink link = crowd.link(session, outlet, broker.currentTimeMillis());
             String lost = since == null ? null : whyLost(since, epoch, log.floor(), log.top());
             boolean recovered = since != null && lost == null;
+            if (lost != null) {
+                broker.counters().gap();
+            } else if (since != null && since.offset() < log.top()) {
+                broker.counters().replayBegins();
+            }
             if (since != null && lost == null) {
                 link.cursor = since.offset();
             } else if (history == UNREAD) {
@@ -294,7 +299,7 @@ public final class RoomChannel implements LogBudget.Owner, Bursts.Flushed {
         if (known == null) {
             known = new Members();
             members = known;
-            fanOut = new FanOut(name, known, broker.executor(), broker.batchBytes(), lock);
+            fanOut = new FanOut(name, known, broker.executor(), broker.batchBytes(), broker.counters(), lock);
         }
         return known;
     }
@@ -463,6 +468,7 @@ public final class RoomChannel implements LogBudget.Owner, Bursts.Flushed {
                 addRefusals(link, frames);
                 if (frames.isEmpty()) {
                     isLost = true;
+                    broker.counters().gap();
                     link.cursor = end;
                     frames.add(Outgoing.of(Protocol.GAP)
                             .room(name)
@@ -487,7 +493,10 @@ public final class RoomChannel implements LogBudget.Owner, Bursts.Flushed {
             lock.unlock();
         }
         if (!frames.isEmpty()) {
-            link.outlet.send(MessageBatch.of(frames, false));
+            MessageBatch batch = MessageBatch.of(frames, false);
+            link.outlet.send(batch);
+            broker.counters().sent(frames.size(), batch.bytes());
+            broker.counters().replayed(frames.size());
         }
         if (isLost && name.equals(Names.SESSION)) {
             link.session.inboxLost();
@@ -569,6 +578,19 @@ public final class RoomChannel implements LogBudget.Owner, Bursts.Flushed {
         lock.lock();
         try {
             return members == null ? List.of() : List.copyOf(members.links());
+        } finally {
+            lock.unlock();
+        }
+    }
+
+    /** What a room holds: its members, the offset of its newest message, and the messages that its log keeps. */
+    public record Size(int members, long top, int messages, long bytes) {}
+
+    /** Returns what the room holds now. */
+    public Size measure() {
+        lock.lock();
+        try {
+            return new Size(members == null ? 0 : members.size(), log.top(), log.size(), log.bytes());
         } finally {
             lock.unlock();
         }
@@ -658,7 +680,11 @@ public final class RoomChannel implements LogBudget.Owner, Bursts.Flushed {
 
     @Override
     public void evict(long share) {
-        upkeep(kept -> kept.giveUp(share));
+        upkeep(kept -> {
+            int before = kept.size();
+            kept.giveUp(share);
+            broker.counters().evictedMessages(before - kept.size());
+        });
     }
 
     /** Ends the inbox of a session that is over: drops everything and refuses later messages. */

@@ -391,7 +391,7 @@ public final class ServerSession implements Subscriber {
     }
 
     /** Returns when the session began, in milliseconds of the server's clock. */
-    long since() {
+    public long since() {
         return since;
     }
 
@@ -685,6 +685,9 @@ public final class ServerSession implements Subscriber {
                 leaveAll(reason);
             }
             return;
+        }
+        if (how == EndReason.EVICT || how == EndReason.EXCESS) {
+            context.counters().evictedSession();
         }
         mailbox.wake();
         close.run();
