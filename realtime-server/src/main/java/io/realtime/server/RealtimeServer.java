@@ -197,6 +197,11 @@ public final class RealtimeServer implements AutoCloseable {
         return transport.port();
     }
 
+    /** Returns what people who operate the server see and do. */
+    public Admin admin() {
+        return new Admin(core);
+    }
+
     /** Returns the access to sessions, users and rooms. */
     public ConnectionManager connections() {
         return core.table().connections();
