@@ -11,6 +11,8 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.logging.Level;
+import java.util.logging.Logger;
 import org.openjdk.jmh.results.BenchmarkResult;
 import org.openjdk.jmh.results.RunResult;
 import org.openjdk.jmh.runner.Runner;
@@ -26,6 +28,9 @@ import org.openjdk.jmh.util.Statistics;
  * Markdown.
  */
 public final class Main {
+    // Kept, since the JDK forgets loggers that nobody holds. A line for each session would be measured too.
+    private static final Logger SESSIONS = Logger.getLogger("io.realtime.server.Session");
+
     private static final int FORKS = 2;
     private static final TimeValue ITERATION = TimeValue.milliseconds(300);
     private static final int SESSIONS = 20_000;
@@ -46,6 +51,7 @@ public final class Main {
      * @throws Exception if a benchmark fails
      */
     public static void main(String[] names) throws Exception {
+        SESSIONS.setLevel(Level.WARNING);
         Main main = new Main(System.out);
         List<String> wanted = new ArrayList<>(List.of(names));
         wanted.removeIf(name -> name.startsWith("--"));
@@ -97,8 +103,8 @@ public final class Main {
      */
     private void retention() throws RunnerException {
         print("### Retention: 120-byte messages to a room of 1,000 members\n");
-        print(
-                "| publishers | msg/s without a log, median | with the log, median | ratio, median | its quartiles | pairs |");
+        print("| publishers | msg/s without a log, median | with the log, median | ratio, median | its quartiles |"
+                + " pairs |");
         print("| --- | --- | --- | --- | --- | --- |");
         for (int threads = 1; threads <= 2; threads++) {
             List<Double> with = new ArrayList<>();
@@ -175,8 +181,8 @@ public final class Main {
 
     private void resume() throws RunnerException {
         print("### Resuming: from `$hello` to the last missed message\n");
-        print(
-                "| messages in the log | other sessions | missed | µs, median | 10 %% below | 90 %% below | to the first row |");
+        print("| messages in the log | other sessions | missed | µs, median | 10 %% below | 90 %% below | to the"
+                + " first row |");
         print("| --- | --- | --- | --- | --- | --- | --- |");
         double base = 0;
         for (Case each : List.of(

@@ -400,6 +400,10 @@ public final class RealtimeServer implements AutoCloseable {
         Steps.run(this::refuseNew);
         if (isBound) {
             Steps.run(
+                    () -> LOG.atInfo()
+                            .addKeyValue("connections", core.acceptor().connectionCount())
+                            .addKeyValue("sessions", core.table().sessionCount())
+                            .log("the server closes"),
                     transport::stopAccepting,
                     this::sayGoodbye,
                     this::awaitHandlers,
@@ -422,6 +426,9 @@ public final class RealtimeServer implements AutoCloseable {
                 this::stopScheduler,
                 core.context().state()::close);
         become(State.CLOSED);
+        if (isBound) {
+            Steps.run(() -> LOG.info("the server is closed"));
+        }
     }
 
     private void refuseNew() {
