@@ -81,6 +81,14 @@ class StatsTest extends ChatServerFixture {
     }
 
     @Test
+    void connectionAboveTheLimitIsCounted() {
+        start(builder -> builder.limits(Limits.builder().connections(1).build()));
+        test.plain("ann");
+        assertNotNull(test.connect("", "/ws?token=bob").failure());
+        assertEquals(Map.of("limit", 1L), stats().refusedConnections());
+    }
+
+    @Test
     void refusedMessagesAreCountedByCode() {
         TestPeer ann = test.plain("ann");
         ann.send("{'type':'fail','ref':'1'}");
