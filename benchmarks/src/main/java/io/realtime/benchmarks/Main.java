@@ -103,8 +103,8 @@ public final class Main {
      */
     private void retention() throws RunnerException {
         print("### Retention: 120-byte messages to a room of 1,000 members\n");
-        print("| publishers | msg/s without a log, median | with the log, median | ratio, median | its quartiles |"
-                + " pairs |");
+        print(
+                "| publishers | msg/s without a log, median | with the log, median | ratio, median | its quartiles | pairs |");
         print("| --- | --- | --- | --- | --- | --- |");
         for (int threads = 1; threads <= 2; threads++) {
             List<Double> with = new ArrayList<>();
@@ -181,8 +181,8 @@ public final class Main {
 
     private void resume() throws RunnerException {
         print("### Resuming: from `$hello` to the last missed message\n");
-        print("| messages in the log | other sessions | missed | µs, median | 10 %% below | 90 %% below | to the"
-                + " first row |");
+        print(
+                "| messages in the log | other sessions | missed | µs, median | 10 %% below | 90 %% below | to the first row |");
         print("| --- | --- | --- | --- | --- | --- | --- |");
         double base = 0;
         for (Case each : List.of(
