@@ -11,6 +11,8 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Map;
 import java.util.TreeMap;
+import java.util.logging.Level;
+import java.util.logging.Logger;
 import org.openjdk.jmh.results.BenchmarkResult;
 import org.openjdk.jmh.results.RunResult;
 import org.openjdk.jmh.runner.Runner;
@@ -26,6 +28,9 @@ import org.openjdk.jmh.util.Statistics;
  * Markdown.
  */
 public final class Main {
+    // Kept, since the JDK forgets loggers that nobody holds. A line for each session would be measured too.
+    private static final Logger SESSIONS = Logger.getLogger("io.realtime.server.Session");
+
     private static final int FORKS = 2;
     private static final TimeValue ITERATION = TimeValue.milliseconds(300);
     private static final int SESSIONS = 20_000;
@@ -46,6 +51,7 @@ public final class Main {
      * @throws Exception if a benchmark fails
      */
     public static void main(String[] names) throws Exception {
+        SESSIONS.setLevel(Level.WARNING);
         Main main = new Main(System.out);
         List<String> wanted = new ArrayList<>(List.of(names));
         wanted.removeIf(name -> name.startsWith("--"));

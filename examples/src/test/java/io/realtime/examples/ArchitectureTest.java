@@ -139,6 +139,8 @@ class ArchitectureTest {
             .definedBy("io.realtime.server.internal.limits..")
             .layer("transport")
             .definedBy("io.realtime.server.internal.transport..")
+            .layer("stats")
+            .definedBy("io.realtime.server.internal.stats..")
             .whereLayer("core")
             .mayNotBeAccessedByAnyLayer()
             .whereLayer("transport")
@@ -156,7 +158,9 @@ class ArchitectureTest {
             .whereLayer("execution")
             .mayOnlyBeAccessedByLayers("core", "connection", "dispatch", "session", "room")
             .whereLayer("limits")
-            .mayOnlyBeAccessedByLayers("core", "connection", "dispatch", "session", "room");
+            .mayOnlyBeAccessedByLayers("core", "connection", "dispatch", "session", "room")
+            .whereLayer("stats")
+            .mayNotAccessAnyLayer();
 
     /** The public package is for applications: what is in it and public may be named by them. */
     @ArchTest

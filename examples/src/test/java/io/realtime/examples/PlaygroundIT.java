@@ -16,6 +16,9 @@ import io.realtime.Subscription;
 import io.realtime.client.RealtimeClient;
 import io.realtime.examples.Chat.Count;
 import java.net.URI;
+import java.net.http.HttpClient;
+import java.net.http.HttpRequest;
+import java.net.http.HttpResponse;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -69,6 +72,17 @@ class PlaygroundIT {
         try (Peer demo = new Peer(url, run.shown("token demo (eyJ\\S+)"))) {
             assertEquals(json("{'user':'demo','attributes':{}}"), demo.reply("whoami", null, "{}"));
         }
+    }
+
+    @Test
+    void adminEndpointsListenWhereItSays() throws Exception {
+        try (Run other = new Run("playground", "--admin-port", "0")) {
+            URI health = URI.create(other.shown("admin (http://127\\.0\\.0\\.1:\\d+)") + "/health");
+            HttpResponse<String> answer = HttpClient.newHttpClient()
+                    .send(HttpRequest.newBuilder(health).build(), HttpResponse.BodyHandlers.ofString());
+            assertEquals(200, answer.statusCode(), answer.body());
+        }
+        assertFalse(run.out().contains("admin"), "off by default");
     }
 
     @Test

@@ -101,6 +101,12 @@ public interface ServerTransport {
 
         /** Handles an accepted connection; returns its listener. */
         ConnectionListener open(Connection connection, Handshake handshake);
+
+        /**
+         * Notes that a connection was refused, because {@link Config#connections} or {@link
+         * Config#connectionsPerAddress} allow no more. The default does nothing.
+         */
+        default void refused() {}
     }
 
     /**

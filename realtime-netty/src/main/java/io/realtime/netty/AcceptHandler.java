@@ -71,6 +71,7 @@ final class AcceptHandler extends ChannelInboundHandlerAdapter {
             InetSocketAddress remote = channel.remoteAddress();
             place = remote == null ? null : admission.enter(remote);
             if (place == null) {
+                acceptor.refused();
                 channel.unsafe().closeForcibly();
                 return;
             }

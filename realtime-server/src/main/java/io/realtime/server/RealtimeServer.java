@@ -16,6 +16,7 @@ import io.realtime.internal.SystemScheduler;
 import io.realtime.internal.wire.Names;
 import io.realtime.internal.wire.StrictJson;
 import io.realtime.server.internal.Grace;
+import io.realtime.server.internal.HealthChecks;
 import io.realtime.server.internal.JvmLifecycle;
 import io.realtime.server.internal.ServerConfig;
 import io.realtime.server.internal.ServerCore;
@@ -29,6 +30,7 @@ import io.realtime.server.internal.execution.Mailbox;
 import io.realtime.server.internal.execution.Workers;
 import io.realtime.server.internal.session.ServerSession;
 import io.realtime.server.internal.session.UnfinishedWork;
+import io.realtime.server.internal.stats.Counters;
 import io.realtime.spi.MessageBatch;
 import io.realtime.spi.PayloadCodec;
 import io.realtime.spi.Scheduler;
@@ -197,16 +199,27 @@ public final class RealtimeServer implements AutoCloseable {
         return transport.port();
     }
 
+    /** Returns what people who operate the server see and do. */
+    public Admin admin() {
+        return new Admin(core);
+    }
+
     /** Returns the access to sessions, users and rooms. */
     public ConnectionManager connections() {
         return core.table().connections();
     }
 
-    /** Returns what the server holds now. Reads counters, and returns immediately. */
+    /**
+     * Returns what the server holds now, and what it has counted since it began. Reads counters, asks no session and no
+     * room, and returns immediately.
+     */
     public ServerStats stats() {
+        Counters counters = core.broker().counters();
+        int sessions = core.table().sessionCount();
         return new ServerStats(
                 core.acceptor().connectionCount(),
-                core.table().sessionCount(),
+                sessions,
+                Math.min(sessions, core.table().online()),
                 core.table().userCount(),
                 core.broker().size(),
                 core.broker().logBytes(),
@@ -214,7 +227,40 @@ public final class RealtimeServer implements AutoCloseable {
                 core.context().waiting(),
                 workers.handlers().busy() + workers.callbacks().busy(),
                 workers.handlers().waiting() + workers.callbacks().waiting(),
-                workers.refused());
+                workers.refused(),
+                counters.traffic(),
+                counters.recovery(),
+                counters.evictions(),
+                counters.refusedConnections(),
+                counters.refusedMessages(),
+                counters.closes(),
+                counters.queueWaits(),
+                counters.handlerTimes());
+    }
+
+    /**
+     * Returns whether the server works, and what is wrong when it does not; {@link ServerHealth.Reason} lists what is
+     * checked. It is DOWN before {@link #start} and from the beginning of {@link #close} on. Reads counters, and returns
+     * immediately.
+     */
+    public ServerHealth health() {
+        State now;
+        lock.lock();
+        try {
+            now = state;
+        } finally {
+            lock.unlock();
+        }
+        return switch (now) {
+            case STARTED -> new HealthChecks(core, transport, workers).run();
+            case NEW, STARTING -> down("not_started", "the server is not started");
+            case CLOSING -> down("closing", "the server closes");
+            case CLOSED -> down("closed", "the server is closed");
+        };
+    }
+
+    private static ServerHealth down(String code, String text) {
+        return ServerHealth.of(List.of(new ServerHealth.Reason(code, ServerHealth.Status.DOWN, text)));
     }
 
     /** Counts {@link ServerStats#logBytes} again, room by room. For tests, while nothing else happens. */
@@ -356,6 +402,10 @@ public final class RealtimeServer implements AutoCloseable {
         Steps.run(this::refuseNew);
         if (isBound) {
             Steps.run(
+                    () -> LOG.atInfo()
+                            .addKeyValue("connections", core.acceptor().connectionCount())
+                            .addKeyValue("sessions", core.table().sessionCount())
+                            .log("the server closes"),
                     transport::stopAccepting,
                     this::sayGoodbye,
                     this::awaitHandlers,
@@ -378,6 +428,9 @@ public final class RealtimeServer implements AutoCloseable {
                 this::stopScheduler,
                 core.context().state()::close);
         become(State.CLOSED);
+        if (isBound) {
+            Steps.run(() -> LOG.info("the server is closed"));
+        }
     }
 
     private void refuseNew() {

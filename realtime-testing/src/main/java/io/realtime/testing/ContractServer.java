@@ -33,6 +33,7 @@ final class ContractServer implements ServerTransport.Acceptor {
     private final Patience patience;
     private final BlockingQueue<Accepted> waiting = new LinkedBlockingQueue<>();
     private final Queue<Accepted> all = new ConcurrentLinkedQueue<>();
+    final AtomicInteger refused = new AtomicInteger();
     volatile Upgrade verdict = Upgrade.accept(null);
     volatile @Nullable Error failsToDecide;
     volatile @Nullable Error failsToOpen;
@@ -47,6 +48,11 @@ final class ContractServer implements ServerTransport.Acceptor {
     public Upgrade upgrade(Handshake handshake) {
         throwUnlessNull(failsToDecide);
         return verdict;
+    }
+
+    @Override
+    public void refused() {
+        refused.incrementAndGet();
     }
 
     @Override

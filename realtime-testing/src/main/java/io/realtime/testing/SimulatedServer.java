@@ -53,6 +53,7 @@ final class SimulatedServer implements ServerTransport {
             throw new IllegalStateException("not started");
         }
         if (open >= config.connections()) {
+            acceptor.refused();
             attempt.refused(new IOException("connection closed: the server has as many as it takes"));
             return;
         }

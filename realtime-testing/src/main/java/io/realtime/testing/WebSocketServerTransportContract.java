@@ -196,6 +196,7 @@ public abstract class WebSocketServerTransportContract extends WebSocketFramesCo
             Accepted accepted = server.next();
             connectRaw(small).upgrade("/");
             assertThrows(IOException.class, () -> connectRaw(small).upgrade("/"));
+            assertEquals(1, server.refused.get());
             first.close();
             assertTrue(accepted.next().startsWith("closed 1006"));
             connectRaw(small).upgrade("/");

@@ -12,6 +12,8 @@ import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStreamReader;
 import java.nio.charset.Charset;
+import java.util.logging.Level;
+import java.util.logging.Logger;
 
 /**
  * This library on the named transport, with the default retention; without retention if the second argument is {@code
@@ -19,6 +21,9 @@ import java.nio.charset.Charset;
  * prints what it holds.
  */
 public final class Realtime {
+    // Kept, since the JDK forgets loggers that nobody holds. A line for each session would be measured too.
+    private static final Logger SESSIONS = Logger.getLogger("io.realtime.server.Session");
+
     /** The secret that signs the tokens of the load. It protects nothing. */
     public static final String SECRET = "a secret of at least 32 bytes for load only";
 
@@ -30,6 +35,7 @@ public final class Realtime {
     private Realtime() {}
 
     public static void main(String[] arguments) throws IOException {
+        SESSIONS.setLevel(Level.WARNING);
         boolean isLogged = arguments.length < 2 || !arguments[1].equals("none");
         Limits limits = Limits.builder()
                 .connections(MANY)

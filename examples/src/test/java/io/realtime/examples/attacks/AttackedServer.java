@@ -1,6 +1,10 @@
 package io.realtime.examples.attacks;
 
 import com.google.gson.Gson;
+import com.google.gson.GsonBuilder;
+import com.google.gson.TypeAdapter;
+import com.google.gson.stream.JsonReader;
+import com.google.gson.stream.JsonWriter;
 import io.realtime.CloseReason;
 import io.realtime.Event;
 import io.realtime.Request;
@@ -73,6 +77,21 @@ final class AttackedServer {
             @Nullable String problem,
             Map<Integer, Integer> closed) {}
 
+    /** Writes and reads a status. */
+    static final Gson GSON = new GsonBuilder()
+            .registerTypeAdapter(Duration.class, new TypeAdapter<Duration>() {
+                @Override
+                public void write(JsonWriter out, Duration time) throws IOException {
+                    out.value(time.toNanos());
+                }
+
+                @Override
+                public Duration read(JsonReader in) throws IOException {
+                    return Duration.ofNanos(in.nextLong());
+                }
+            })
+            .create();
+
     private final RealtimeServer server;
     private final Map<Integer, Integer> closed = new ConcurrentHashMap<>();
     private final AtomicInteger warnings = new AtomicInteger();
@@ -121,8 +140,8 @@ final class AttackedServer {
         for (String line = in.readLine(); line != null; line = in.readLine()) {
             String[] words = line.split(" ", -1);
             switch (words[0]) {
-                case "status" -> Child.print(new Gson().toJson(status(false)));
-                case "collect" -> Child.print(new Gson().toJson(status(true)));
+                case "status" -> Child.print(GSON.toJson(status(false)));
+                case "collect" -> Child.print(GSON.toJson(status(true)));
                 case "broadcast" -> {
                     broadcast(words[1], Integer.parseInt(words[2]), Integer.parseInt(words[3]));
                     Child.print("done");

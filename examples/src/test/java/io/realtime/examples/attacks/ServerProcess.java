@@ -1,6 +1,5 @@
 package io.realtime.examples.attacks;
 
-import com.google.gson.Gson;
 import io.realtime.examples.Child;
 import io.realtime.examples.attacks.AttackedServer.Status;
 import java.io.IOException;
@@ -41,12 +40,12 @@ final class ServerProcess implements AutoCloseable {
     }
 
     Status status() throws IOException, InterruptedException {
-        return new Gson().fromJson(ask("status"), Status.class);
+        return AttackedServer.GSON.fromJson(ask("status"), Status.class);
     }
 
     /** Returns the status behind a garbage collection. */
     Status collect() throws IOException, InterruptedException {
-        return new Gson().fromJson(ask("collect"), Status.class);
+        return AttackedServer.GSON.fromJson(ask("collect"), Status.class);
     }
 
     /** Has it publish so many messages of 1 KiB to a room, and waits until it has. */

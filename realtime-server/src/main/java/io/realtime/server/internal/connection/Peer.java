@@ -169,11 +169,13 @@ public final class Peer implements ConnectionListener, SessionConnection, Bursts
 
     @Override
     public void onText(String text) {
+        context.counters().received(text.length());
         decode(() -> Envelope.parse(text));
     }
 
     @Override
     public void onBinary(ByteBuffer payload) {
+        context.counters().received(payload.remaining());
         decode(() -> BinaryEnvelope.parse(payload));
     }
 
@@ -310,14 +312,10 @@ public final class Peer implements ConnectionListener, SessionConnection, Bursts
             return;
         }
         context.countWaiting(1);
+        long now = context.scheduler().nanoTime();
         Mailbox.Turn turn = record == null ? Mailbox.AT_ONCE : to.rate().turn(envelope.type());
         BooleanSupplier offer = () -> to.isOpen()
-                && to.mailbox()
-                        .offer(
-                                envelope.length(),
-                                envelope.seq(),
-                                turn,
-                                () -> acceptor.dispatcher().dispatch(to, this, envelope));
+                && to.mailbox().offer(envelope.length(), envelope.seq(), turn, () -> dispatch(to, envelope, now));
         ClientRecords.ClientRecord.Receipt receipt;
         if (record == null || envelope.seq() == 0) {
             receipt = offer.getAsBoolean()
@@ -353,6 +351,12 @@ public final class Peer implements ConnectionListener, SessionConnection, Bursts
         }
     }
 
+    /** Handles a message that was received at this time, by the monotonic clock. Runs in the session's mailbox. */
+    private void dispatch(ServerSession to, Envelope envelope, long receivedAt) {
+        context.counters().queueWait().record(context.scheduler().nanoTime() - receivedAt);
+        acceptor.dispatcher().dispatch(to, this, envelope);
+    }
+
     /**
      * Returns whether a message of a plain client is within the rate. If not, the peer is sent an error, or closed when
      * it got too many.
@@ -367,6 +371,7 @@ public final class Peer implements ConnectionListener, SessionConnection, Bursts
             wentOnAbove(rate);
             return false;
         }
+        context.counters().refusedMessage(ErrorCode.RATE_LIMITED.value());
         long retryAfterMs = TimeUnit.NANOSECONDS.toMillis(wait) + 1;
         send(error(
                 new ErrorData(ErrorCode.RATE_LIMITED.value(), "more messages than " + rate, true, retryAfterMs, null),
@@ -434,6 +439,7 @@ public final class Peer implements ConnectionListener, SessionConnection, Bursts
 
     /** Sends the peer an error for a malformed message. Closes the peer after too many of them. */
     private void bad(MalformedException fault) {
+        context.counters().refusedMessage(ErrorCode.BAD_MESSAGE.value());
         boolean isTolerated = guard.mayBeBad(context.scheduler().nanoTime());
         if (phase == Phase.HELLO || !isTolerated) {
             close(new CloseReason(CloseReason.PROTOCOL_ERROR, fault.getMessage()));
@@ -546,7 +552,7 @@ public final class Peer implements ConnectionListener, SessionConnection, Bursts
     @Override
     public void send(WireMessage frame) {
         boolean isHeld = Bursts.isHolding();
-        send(MessageBatch.of(frame), isHeld);
+        send(counted(frame), isHeld);
         if (isHeld) {
             // After the frame is queued: from here on any thread may flush.
             Bursts.defer(this);
@@ -562,7 +568,7 @@ public final class Peer implements ConnectionListener, SessionConnection, Bursts
      */
     @Override
     public void send(WireMessage frame, Runnable begin) {
-        send(MessageBatch.of(frame), true);
+        send(counted(frame), true);
         try {
             begin.run();
         } finally {
@@ -570,6 +576,13 @@ public final class Peer implements ConnectionListener, SessionConnection, Bursts
                 flush();
             }
         }
+    }
+
+    /** Counts a frame of this connection. Rooms count what they send. */
+    private MessageBatch counted(WireMessage frame) {
+        MessageBatch batch = MessageBatch.of(frame);
+        context.counters().sent(1, batch.bytes());
+        return batch;
     }
 
     @Override
@@ -713,6 +726,7 @@ public final class Peer implements ConnectionListener, SessionConnection, Bursts
     @Override
     public void onClosed(CloseReason reason, boolean byPeer) {
         boolean forGood = byPeer && reason.code() == CloseReason.NORMAL;
+        context.counters().closed(reason, byPeer);
         liveness.stop();
         lock.lock();
         try {

@@ -2,6 +2,7 @@ package io.realtime.server.internal.connection;
 
 import io.realtime.CloseReason;
 import io.realtime.Heartbeat;
+import io.realtime.internal.LogLimit;
 import io.realtime.internal.wire.Protocol;
 import io.realtime.server.Authenticator;
 import io.realtime.server.internal.dispatch.Dispatcher;
@@ -12,6 +13,7 @@ import io.realtime.spi.Connection;
 import io.realtime.spi.ConnectionListener;
 import io.realtime.spi.Handshake;
 import io.realtime.spi.ServerTransport;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
@@ -33,6 +35,7 @@ public final class PeerAcceptor implements ServerTransport.Acceptor {
     private final SessionTable table;
     private final Rules rules;
     private final Dispatcher dispatcher;
+    private final LogLimit refusals = new LogLimit(10, Duration.ofMinutes(1));
     private final Set<Peer> peers = ConcurrentHashMap.newKeySet();
     // Completes when the server is closing and no connection is open.
     private final CompletableFuture<Void> left = new CompletableFuture<>();
@@ -61,13 +64,13 @@ public final class PeerAcceptor implements ServerTransport.Acceptor {
     @Override
     public ServerTransport.Upgrade upgrade(Handshake handshake) {
         if (context.state().isDraining()) {
-            return ServerTransport.Upgrade.refuse(503, "Service Unavailable");
+            return refuse(handshake, "draining", 503, "Service Unavailable");
         }
         if (!handshake.path().equals(path)) {
-            return ServerTransport.Upgrade.refuse(404, "Not Found");
+            return refuse(handshake, "path", 404, "Not Found");
         }
         if (!origins.allows(handshake)) {
-            return ServerTransport.Upgrade.refuse(403, "Forbidden");
+            return refuse(handshake, "origin", 403, "Forbidden");
         }
         List<String> offered = handshake.subprotocols();
         if (offered.isEmpty()) {
@@ -75,7 +78,26 @@ public final class PeerAcceptor implements ServerTransport.Acceptor {
         }
         return offered.contains(Protocol.SUBPROTOCOL)
                 ? ServerTransport.Upgrade.accept(Protocol.SUBPROTOCOL)
-                : ServerTransport.Upgrade.refuse(400, "Bad Request");
+                : refuse(handshake, "subprotocol", 400, "Bad Request");
+    }
+
+    private ServerTransport.Upgrade refuse(Handshake handshake, String cause, int status, String reason) {
+        context.counters().refusedConnection(cause);
+        int before = refusals.tryAcquire(context.scheduler().nanoTime());
+        if (before >= 0) {
+            context.log()
+                    .atInfo()
+                    .addKeyValue("cause", cause)
+                    .addKeyValue("address", handshake.remote().getHostString())
+                    .addKeyValue("suppressed", before)
+                    .log("refused a connection");
+        }
+        return ServerTransport.Upgrade.refuse(status, reason);
+    }
+
+    @Override
+    public void refused() {
+        context.counters().refusedConnection("limit");
     }
 
     @Override
@@ -83,6 +105,7 @@ public final class PeerAcceptor implements ServerTransport.Acceptor {
         boolean managed = handshake.subprotocols().contains(Protocol.SUBPROTOCOL);
         Peer peer = new Peer(this, connection, handshake, managed);
         peers.add(peer);
+        context.counters().connected();
         try {
             peer.begin();
         } catch (Throwable failure) {

@@ -114,8 +114,12 @@ public final class Dispatcher {
 
     private @Nullable Continuation attempt(
             ServerSession session, SessionConnection peer, Envelope envelope, Step step) {
+        long begun = nanoTime();
+        boolean isDone = true;
         try {
-            return step.run();
+            Continuation pause = step.run();
+            isDone = pause == null;
+            return pause;
         } catch (Throwable failure) {
             // An Error of one handler must not cost the session its next message.
             ErrorData error = report(session, envelope.type(), failure);
@@ -123,7 +127,15 @@ public final class Dispatcher {
                 answer(session, peer, envelope, error);
             }
             return null;
+        } finally {
+            if (isDone && !envelope.isProtocol()) {
+                context.counters().handlerTime().record(nanoTime() - begun);
+            }
         }
+    }
+
+    private long nanoTime() {
+        return context.scheduler().nanoTime();
     }
 
     /** The handling of a message, or one part of it. */
@@ -338,6 +350,7 @@ public final class Dispatcher {
     /** Returns the error that the client is sent. The log and the listener get the full failure. */
     private ErrorData report(ServerSession session, String type, Throwable failure) {
         ErrorData refusal = ErrorData.refusal(failure);
+        context.counters().refusedMessage(refusal == null ? ErrorCode.INTERNAL.value() : refusal.code());
         if (refusal != null) {
             return refusal;
         }

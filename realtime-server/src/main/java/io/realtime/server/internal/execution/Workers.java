@@ -54,6 +54,9 @@ public final class Workers {
     private final List<Pool> watched;
     private volatile Scheduler.Cancellable watch = () -> {};
     private volatile @Nullable String problem;
+    private volatile Wait longest = new Wait(Duration.ZERO, "");
+    // When the timer has run last, by the scheduler's monotonic clock.
+    private volatile long watchedAt;
 
     /**
      * Creates the pools.
@@ -181,6 +184,7 @@ public final class Workers {
 
     /** Begins to watch how long tasks wait. */
     public void start() {
+        watchedAt = scheduler.nanoTime();
         watch = scheduler.schedule(WATCH, () -> {
             start();
             watch();
@@ -190,8 +194,13 @@ public final class Workers {
     private void watch() {
         long now = scheduler.nanoTime();
         String found = null;
+        Wait most = new Wait(Duration.ZERO, "");
         for (Pool pool : watched) {
             pool.watch(now);
+            Duration waited = Duration.ofNanos(pool.waitedNanos());
+            if (waited.compareTo(most.time) > 0) {
+                most = new Wait(waited, pool.describe() + ", for at least " + waited.toMillis() + " ms");
+            }
             if (found == null && pool.waitedNanos() >= TOO_LONG.toNanos()) {
                 found = pool.describe() + ", for more than " + TOO_LONG.toSeconds() + " s";
             }
@@ -200,6 +209,26 @@ public final class Workers {
             LOG.warn("tasks wait for threads that are blocked: {}", found);
         }
         problem = found;
+        longest = most;
+    }
+
+    /**
+     * How long tasks wait for a thread.
+     *
+     * @param time the time that some task has waited, at least
+     * @param text the same for people: which tasks, and for what
+     */
+    public record Wait(Duration time, String text) {}
+
+    /** Returns the longest wait of a task that waits now, exact to a second. */
+    public Wait longestWait() {
+        return longest;
+    }
+
+    /** Returns how late the timer is, which runs each second. */
+    public Duration timerDelay() {
+        long late = scheduler.nanoTime() - watchedAt - WATCH.toNanos();
+        return Duration.ofNanos(Math.max(0, late));
     }
 
     /** Returns what has waited for a thread for more than 5 s; null if nothing has. */

@@ -3,6 +3,7 @@ package io.realtime.server.internal.room;
 import com.google.errorprone.annotations.concurrent.GuardedBy;
 import io.realtime.internal.Steps;
 import io.realtime.server.internal.room.Members.MemberLink;
+import io.realtime.server.internal.stats.Counters;
 import io.realtime.spi.MessageBatch;
 import io.realtime.spi.WireMessage;
 import java.util.ArrayDeque;
@@ -45,6 +46,7 @@ final class FanOut {
     private final Members members;
     private final Executor executor;
     private final int mostBatchBytes;
+    private final Counters counters;
     private final ReentrantLock lock;
     private final Condition flushed;
     private final Runnable caughtUp = this::caughtUp;
@@ -84,11 +86,12 @@ final class FanOut {
      * @param mostBatchBytes how many bytes are sent at once, unless a single message is longer
      * @param lock the room's lock
      */
-    FanOut(String room, Members members, Executor executor, int mostBatchBytes, ReentrantLock lock) {
+    FanOut(String room, Members members, Executor executor, int mostBatchBytes, Counters counters, ReentrantLock lock) {
         this.room = room;
         this.members = members;
         this.executor = executor;
         this.mostBatchBytes = mostBatchBytes;
+        this.counters = counters;
         this.lock = lock;
         this.flushed = lock.newCondition();
     }
@@ -289,6 +292,9 @@ final class FanOut {
     private boolean handOut() {
         Delivery delivery = current;
         MemberLink[] targets = delivery.targets;
+        // Added up here, so that counting costs the same for any number of members.
+        long messages = 0;
+        long bytes = 0;
         for (int at = handedTo; at < targets.length; at++) {
             MemberLink target = targets[at];
             try {
@@ -300,9 +306,14 @@ final class FanOut {
                 handedTo = at;
                 if (outlet.awaitWritable(caughtUp)) {
                     // The flush stays in progress although no thread runs it.
+                    counters.sent(messages, bytes);
                     return false;
                 }
                 outlet.send(batch);
+                if (outlet != MemberLink.NOWHERE) {
+                    messages += batch.frames().size();
+                    bytes += batch.bytes();
+                }
             } catch (Throwable broken) {
                 // For example out of memory. A failure for one member must not stop the room, and that member must not
                 // continue without the message.
@@ -310,6 +321,7 @@ final class FanOut {
                 Steps.log(LOG, "a member of room " + room + " could not be sent to", broken);
             }
         }
+        counters.sent(messages, bytes);
         handedTo = targets.length;
         if (delivery.behind != null) {
             proceed(delivery.behind);

@@ -14,6 +14,7 @@ import io.realtime.server.PresenceRule;
 import io.realtime.server.Retention;
 import io.realtime.server.RoomSummary;
 import io.realtime.server.RoomsPage;
+import io.realtime.server.internal.stats.Counters;
 import io.realtime.spi.Scheduler;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -52,6 +53,7 @@ public final class LocalBroker {
     // The rooms that count against limits.rooms.
     private final AtomicInteger named = new AtomicInteger();
     private final LogBudget budget;
+    private final Counters counters = new Counters();
     private final RoomsPerUser roomsPerUser;
     private final TagClock tagClock = new TagClock();
     private final Scheduler scheduler;
@@ -438,6 +440,11 @@ public final class LocalBroker {
         };
     }
 
+    /** Returns what this node counts. The other parts of the server count there too. */
+    public Counters counters() {
+        return counters;
+    }
+
     LogBudget budget() {
         return budget;
     }
@@ -476,6 +483,16 @@ public final class LocalBroker {
 
     public int size() {
         return rooms.size();
+    }
+
+    /** Returns how many rooms count against {@code limits.rooms}. */
+    public int namedRooms() {
+        return named.get();
+    }
+
+    /** Returns which share rooms and their members take of what they may take, from 0 to 1. */
+    public double placesShare() {
+        return budget.placesShare();
     }
 
     /** Returns the cost of all rooms, members and logs, from the account. */
@@ -576,6 +593,7 @@ public final class LocalBroker {
     }
 
     private void sweep() {
+        counters.mark();
         Steps.each(rooms.values(), RoomChannel::sweep);
         budget.relieve();
     }

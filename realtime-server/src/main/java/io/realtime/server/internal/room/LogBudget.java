@@ -66,6 +66,11 @@ final class LogBudget {
         return places.get() + fixed.get() + rooms.bytes.get() + inboxes.bytes.get() + sessions.bytes.get();
     }
 
+    /** Returns which share of half of the limit the application's rooms and their members take. */
+    double placesShare() {
+        return places.get() / Math.max(1, limit / 2.0);
+    }
+
     /**
      * Charges for a room of the application or a member of it; a negative number refunds.
      *

@@ -330,6 +330,11 @@ public final class RoomChannel implements LogBudget.Owner, Bursts.Flushed {
             MemberLink link = crowd.link(session, outlet, broker.currentTimeMillis());
             String lost = since == null ? null : whyLost(since, epoch, log.floor(), log.top());
             boolean recovered = since != null && lost == null;
+            if (lost != null) {
+                broker.counters().gap();
+            } else if (since != null && since.offset() < log.top()) {
+                broker.counters().replayBegins();
+            }
             if (since != null && lost == null) {
                 link.cursor = since.offset();
             } else if (history == UNREAD) {
@@ -425,7 +430,7 @@ public final class RoomChannel implements LogBudget.Owner, Bursts.Flushed {
             known = new Members();
             members = known;
             presence = presenceRule == null ? null : new RoomPresence(name, presenceRule, known, broker, lock);
-            fanOut = new FanOut(name, known, broker.executor(), broker.batchBytes(), lock);
+            fanOut = new FanOut(name, known, broker.executor(), broker.batchBytes(), broker.counters(), lock);
         }
         return known;
     }
@@ -596,6 +601,7 @@ public final class RoomChannel implements LogBudget.Owner, Bursts.Flushed {
                 addRefusals(link, frames);
                 if (frames.isEmpty()) {
                     isLost = true;
+                    broker.counters().gap();
                     link.cursor = end;
                     frames.add(gap(end, "trimmed"));
                 }
@@ -617,7 +623,10 @@ public final class RoomChannel implements LogBudget.Owner, Bursts.Flushed {
             lock.unlock();
         }
         if (!frames.isEmpty()) {
-            link.outlet.send(MessageBatch.of(frames, false));
+            MessageBatch batch = MessageBatch.of(frames, false);
+            link.outlet.send(batch);
+            broker.counters().sent(frames.size(), batch.bytes());
+            broker.counters().replayed(frames.size());
         }
         if (isLost && name.equals(Names.SESSION)) {
             link.session.inboxLost();
@@ -847,13 +856,12 @@ public final class RoomChannel implements LogBudget.Owner, Bursts.Flushed {
     /** The answer to {@code $history}, as {@link Protocol.History} describes it. */
     public record Page(String epoch, List<WireMessage> messages, boolean more, long next, long floor) {}
 
-    /** Returns what {@code ConnectionManager.rooms} says of the room; null if it has ended. */
-    @Nullable
-    RoomSummary summary() {
+    /** Returns what operators see of the room; null if it has ended. */
+    public @Nullable RoomSummary summary() {
         lock.lock();
         try {
             int count = members == null ? 0 : members.size();
-            return dead ? null : new RoomSummary(name, count, log.size(), new Position(epoch, log.top()));
+            return dead ? null : new RoomSummary(name, count, log.size(), log.bytes(), end());
         } finally {
             lock.unlock();
         }
@@ -868,7 +876,11 @@ public final class RoomChannel implements LogBudget.Owner, Bursts.Flushed {
 
     @Override
     public void evict(long share) {
-        upkeep(kept -> kept.giveUp(share));
+        upkeep(kept -> {
+            int before = kept.size();
+            kept.giveUp(share);
+            broker.counters().evictedMessages(before - kept.size());
+        });
     }
 
     /** Ends the inbox of a session that is over: drops everything and refuses later messages. */

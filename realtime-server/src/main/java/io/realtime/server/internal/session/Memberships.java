@@ -216,15 +216,12 @@ public final class Memberships {
             Position since = claim.positions().get(name);
             Position begin = markUnused(name);
             if (begin != null) {
-                states.put(name, RoomChannel.atEnd(begin, since));
+                states.put(name, atEnd(begin, since));
             } else if (isFirst && name.equals(Names.SESSION)) {
                 // Messages from before the first connection are new to the client.
                 Protocol.RoomPosition linked = relink(name, context.broker().origin(), links);
                 states.put(
-                        name,
-                        linked.isLost()
-                                ? linked
-                                : RoomChannel.atEnd(context.broker().origin(), since));
+                        name, linked.isLost() ? linked : atEnd(context.broker().origin(), since));
             } else {
                 states.put(name, relink(name, since, links));
             }
@@ -252,6 +249,15 @@ public final class Memberships {
         rejoins = (long) context.limits().roomsPerSession() + placed.size();
         announce(List.of(), to -> links.forEach(LocalBroker.JoinChange::start));
         return new Attached(states, !unlinked.isEmpty());
+    }
+
+    /** Returns what a client is told of an empty log. */
+    private Protocol.RoomPosition atEnd(Position end, @Nullable Position since) {
+        Protocol.RoomPosition at = RoomChannel.atEnd(end, since);
+        if (at.isLost()) {
+            context.counters().gap();
+        }
+        return at;
     }
 
     /** Returns the names of the application's rooms, sorted. */
@@ -467,7 +473,8 @@ public final class Memberships {
                 name, ErrorCode.OVERLOADED, why, session.connection() == asker ? exit(name, LeaveCause.REFUSED) : null);
     }
 
-    private static Decision refusal(String name, ErrorCode code, String why, LocalBroker.@Nullable LeaveChange left) {
+    private Decision refusal(String name, ErrorCode code, String why, LocalBroker.@Nullable LeaveChange left) {
+        context.counters().refusedMessage(code.value());
         return new Decision(name, null, ErrorData.of(code, why, false), left);
     }
 

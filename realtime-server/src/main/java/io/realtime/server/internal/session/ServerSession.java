@@ -49,6 +49,9 @@ import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import org.slf4j.spi.LoggingEventBuilder;
 
 /**
  * The implementation of {@link Session}. One lock orders joins, leaves, attachments and losses of the connection. It is
@@ -56,6 +59,10 @@ import org.jspecify.annotations.Nullable;
  * it is held.
  */
 public final class ServerSession implements Subscriber {
+    // Named after the public type, so that applications can set its level.
+    private static final Logger LOG = LoggerFactory.getLogger(Session.class);
+    private static final String DETACHED = "session detached";
+
     /** The bytes that room, time and offset add to a frame. */
     private static final int ENVELOPE = 100;
 
@@ -439,7 +446,7 @@ public final class ServerSession implements Subscriber {
     }
 
     /** Returns when the session began, in milliseconds of the server's clock. */
-    long since() {
+    public long since() {
         return since;
     }
 
@@ -493,12 +500,12 @@ public final class ServerSession implements Subscriber {
             }
             evicted = peer;
             if (evicted != null) {
-                inform(listener -> listener.onDetach(this, TAKEN_OVER));
+                inform(() -> log(DETACHED, TAKEN_OVER), listener -> listener.onDetach(this, TAKEN_OVER));
             }
             peer = newcomer;
             announcements.attach(newcomer);
             table.detached().remove(userId, this);
-            inform(listener -> listener.onResume(this));
+            inform(() -> log("session resumed", null), listener -> listener.onResume(this));
             handshake = newcomer.handshake();
             expiry.cancel();
             attached = memberships.attach(claim, idle);
@@ -587,7 +594,7 @@ public final class ServerSession implements Subscriber {
         try {
             if (life == Life.OPEN) {
                 isAnnounced = true;
-                inform(listener -> listener.onOpen(this));
+                inform(() -> log("session opened", null), listener -> listener.onOpen(this));
                 roomEvents.opened();
             }
         } finally {
@@ -597,14 +604,23 @@ public final class ServerSession implements Subscriber {
     }
 
     /**
-     * Puts a call of the listener into the mailbox, so that the order of calls is the order of what happened. The
+     * Puts a line of the log and a call of the listener into the mailbox, so that the order of calls is the order of what happened. The
      * caller holds the lock, and wakes the mailbox afterwards.
      */
     @GuardedBy("lock")
-    private void inform(Consumer<SessionListener> what) {
+    private void inform(Runnable line, Consumer<SessionListener> what) {
         if (isAnnounced) {
-            mailbox.enqueue(() -> what.accept(context.listener()));
+            mailbox.enqueue(() -> {
+                Steps.run(line);
+                what.accept(context.listener());
+            });
         }
+    }
+
+    /** Logs a moment of the session's life. Not called under a lock. */
+    private void log(String moment, @Nullable CloseReason reason) {
+        LoggingEventBuilder line = LOG.atInfo().addKeyValue("session", id).addKeyValue("user", userId);
+        (reason == null ? line : line.addKeyValue("reason", reason)).log(moment);
     }
 
     /**
@@ -666,7 +682,8 @@ public final class ServerSession implements Subscriber {
             announcements.attach(null);
             table.detached().add(userId, this);
             losses++;
-            inform(listener -> listener.onDetach(this, reason));
+            // A session that is over is logged once, when it has closed.
+            inform(isOver ? () -> {} : () -> log(DETACHED, reason), listener -> listener.onDetach(this, reason));
             if (isOver) {
                 enter(Life.DRAINING, reason);
             } else {
@@ -734,6 +751,9 @@ public final class ServerSession implements Subscriber {
                 leaveAll(reason);
             }
             return;
+        }
+        if (how == EndReason.EVICT || how == EndReason.EXCESS) {
+            context.counters().evictedSession();
         }
         mailbox.wake();
         close.run();
@@ -828,6 +848,7 @@ public final class ServerSession implements Subscriber {
                 leaveAll(reason);
                 if (isTold) {
                     memberships.tellEnd();
+                    Steps.run(() -> log("session closed", reason));
                     context.listener().onClose(this, reason);
                 }
             } finally {

@@ -16,6 +16,7 @@ import io.realtime.server.internal.limits.TokenBuckets;
 import io.realtime.server.internal.room.LocalBroker;
 import io.realtime.server.internal.room.RoomChannel;
 import io.realtime.server.internal.room.RoomTurns;
+import io.realtime.server.internal.stats.Counters;
 import io.realtime.spi.Scheduler;
 import java.time.Duration;
 import java.util.Map;
@@ -117,6 +118,11 @@ public final class SessionContext {
     /** Returns the server's threads. */
     public Workers workers() {
         return workers;
+    }
+
+    /** Returns what the server counts. */
+    public Counters counters() {
+        return broker.counters();
     }
 
     public LocalBroker broker() {

@@ -256,6 +256,9 @@ final class LibraryServer extends WebSocketServer {
             InetSocketAddress remote = (InetSocketAddress) socket.getRemoteAddress();
             place = stopping ? null : admission.enter(remote);
             if (place == null) {
+                if (!stopping) {
+                    acceptor.refused();
+                }
                 socket.close();
                 return;
             }
