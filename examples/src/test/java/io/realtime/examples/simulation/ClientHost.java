@@ -614,6 +614,11 @@ final class ClientHost {
         }
     }
 
+    /** A server without memory refuses a state, and a client forgets those of a former user, whom its file may name. */
+    private boolean keepsStates() {
+        return simulation.setup.keepsAll() && !simulation.setup.switches();
+    }
+
     /** Checks that the client knows who is in the rooms that it is in, itself included. */
     void requirePresent() {
         RealtimeClient up = client;
@@ -641,7 +646,7 @@ final class ClientHost {
                     yield isIn
                             && told.equals(connected)
                             && known.self().isPresent()
-                            && (Objects.equals(state, states.get(room)) || !simulation.setup.keepsAll());
+                            && (Objects.equals(state, states.get(room)) || !keepsStates());
                 }
             };
             if (!isTrue) {
