@@ -99,6 +99,15 @@ public final class Presences {
         }
     }
 
+    /** Handles a notice that the server put the session into a room. A join that was built may never be sent now. */
+    void placed(String room) {
+        PresenceView view = views.get(room);
+        if (view != null) {
+            view.isUncertain |= view.isJoining;
+            sync(room);
+        }
+    }
+
     /** Returns the state that a join names. */
     String state(String room) {
         PresenceView view = views.get(room);

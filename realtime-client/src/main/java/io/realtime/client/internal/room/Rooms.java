@@ -463,7 +463,7 @@ public final class Rooms {
             room.joined = true;
             room.firstTime = false;
             requests.joinedByServer(room);
-            presences.sync(name);
+            presences.placed(name);
         }
         Position own = room.position;
         boolean goesOn = own == null || (own.epoch().equals(place.epoch()) && own.offset() >= place.offset());
