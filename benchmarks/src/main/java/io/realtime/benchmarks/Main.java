@@ -29,7 +29,7 @@ import org.openjdk.jmh.util.Statistics;
  */
 public final class Main {
     // Kept, since the JDK forgets loggers that nobody holds. A line for each session would be measured too.
-    private static final Logger SESSIONS = Logger.getLogger("io.realtime.server.Session");
+    private static final Logger SESSION_LOG = Logger.getLogger("io.realtime.server.Session");
 
     private static final int FORKS = 2;
     private static final TimeValue ITERATION = TimeValue.milliseconds(300);
@@ -51,7 +51,7 @@ public final class Main {
      * @throws Exception if a benchmark fails
      */
     public static void main(String[] names) throws Exception {
-        SESSIONS.setLevel(Level.WARNING);
+        SESSION_LOG.setLevel(Level.WARNING);
         Main main = new Main(System.out);
         List<String> wanted = new ArrayList<>(List.of(names));
         wanted.removeIf(name -> name.startsWith("--"));

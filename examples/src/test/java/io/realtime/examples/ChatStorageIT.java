@@ -412,7 +412,8 @@ class ChatStorageIT {
                         HttpRequest.newBuilder(URI.create(chat.page + other)).build();
                 assertEquals(
                         404,
-                        HTTP.send(request, HttpResponse.BodyHandlers.discarding()).statusCode());
+                        HTTP.send(request, HttpResponse.BodyHandlers.discarding())
+                                .statusCode());
             }
             HttpResponse<String> form = HTTP.send(
                     HttpRequest.newBuilder(address)

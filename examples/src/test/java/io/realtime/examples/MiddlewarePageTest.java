@@ -27,6 +27,7 @@ import io.realtime.testing.TestEnvironment;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.CompletionException;
 import java.util.concurrent.CompletionStage;
@@ -41,7 +42,7 @@ class MiddlewarePageTest {
 
     private static final Event<Say> SAY = Event.of("chat.say", Say.class);
     private static final Event<Say> SAID = Event.of("chat.said", Say.class);
-    private static final Event<Void> FAIL = Event.of("chat.fail", Void.class);
+    private static final Event<String> FAIL = Event.of("chat.fail", String.class);
     private static final Request<String, Integer> UPLOAD = Request.of("upload", String.class, Integer.class);
 
     private final TestEnvironment env = new TestEnvironment();
@@ -54,8 +55,8 @@ class MiddlewarePageTest {
 
     private RealtimeServer serve(UnaryOperator<RealtimeServer.Builder> more) {
         RealtimeServer.Builder builder = RealtimeServer.builder()
-                .authenticator(credentials -> CompletableFuture.completedFuture(
-                        Authentication.of(String.valueOf(credentials.token()))))
+                .authenticator(credentials ->
+                        CompletableFuture.completedFuture(Authentication.of(String.valueOf(credentials.token()))))
                 .transport(env.network().serverTransport())
                 .scheduler(env.time())
                 .executor(env.time())
@@ -87,7 +88,9 @@ class MiddlewarePageTest {
 
     private String refusal(CompletionStage<?> stage) {
         Throwable failure = assertThrows(CompletionException.class, () -> env.await(stage));
-        return ((RemoteException) failure.getCause()).code().value();
+        return Objects.requireNonNull((RemoteException) failure.getCause())
+                .code()
+                .value();
     }
 
     // @start timing
@@ -124,7 +127,7 @@ class MiddlewarePageTest {
         RealtimeServer server = serve(builder -> builder.intercept(new Timing(log)));
         RealtimeClient client = connect(to(server, "ann"));
         assertEquals(3, env.await(client.request(UPLOAD, "abc")));
-        assertEquals("sold_out", refusal(client.send(FAIL, null)));
+        assertEquals("sold_out", refusal(client.send(FAIL, "")));
         assertEquals(2, log.size());
         assertTrue(log.get(0).matches("ann upload: ok, \\d+ µs"), log::toString);
         assertTrue(log.get(1).matches("ann chat.fail: .*nothing left, \\d+ µs"), log::toString);
@@ -196,11 +199,13 @@ class MiddlewarePageTest {
 
     @Test
     void unhandledMessagesAndLimits() {
-        RealtimeServer server = serve(builder -> builder
-                // @start limits
-                .limit(SAY, RateLimit.perSecond(5)) // of each session
-                .maxBytes(UPLOAD, 10_000) // too_big beyond
-                .onUnhandled(message -> log.add(message.type() + " " + message.json())) // no handler has this name
+        RealtimeServer server = serve(
+                builder -> builder
+                        // @start limits
+                        .limit(SAY, RateLimit.perSecond(5)) // of each session
+                        .maxBytes(UPLOAD, 10_000) // too_big beyond
+                        .onUnhandled(
+                                message -> log.add(message.type() + " " + message.json())) // no handler has this name
                 // @end
                 );
         RealtimeClient client = connect(to(server, "ann"));
@@ -280,7 +285,10 @@ class MiddlewarePageTest {
         env.settle();
         assertEquals(List.of("traced trace.click1.chat.say2"), log);
         assertNull(tracer.current());
-        assertTrue(server.connections().room("chat:1").send(SAID, new Say("from nobody")).isDone());
+        assertTrue(server.connections()
+                .room("chat:1")
+                .send(SAID, new Say("from nobody"))
+                .isDone());
         env.settle();
         assertEquals("from nobody null", log.get(1));
     }

@@ -94,7 +94,7 @@ class PresencePageTest {
             other.connect().get(10, TimeUnit.SECONDS);
             other.room("chat:42").join().get(10, TimeUnit.SECONDS);
             await().until(() -> view.shown.size() == 2 && room.presence().online() == 2);
-            other.close();
+            other.disconnect();
             await().until(() -> view.shown.size() == 1 && audit.size() == 3);
             room.leave().get(10, TimeUnit.SECONDS);
             await().until(view.shown::isEmpty);

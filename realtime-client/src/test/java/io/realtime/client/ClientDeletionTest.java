@@ -7,6 +7,7 @@ import io.realtime.Position;
 import io.realtime.internal.wire.Envelope;
 import io.realtime.internal.wire.Protocol;
 import java.util.List;
+import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.Test;
@@ -55,7 +56,9 @@ class ClientDeletionTest extends HeldRoom {
         assertEquals(3, world.heard.size());
         world.network.cutAll();
         world.advance(1_000);
-        assertEquals(new Position("e1", 3), world.peer().hello().positions().get(joined.name()));
+        assertEquals(
+                new Position("e1", 3),
+                Objects.requireNonNull(world.peer().hello().positions()).get(joined.name()));
     }
 
     @Test

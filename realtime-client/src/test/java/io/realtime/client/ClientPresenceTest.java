@@ -320,7 +320,7 @@ class ClientPresenceTest {
         expect("UNKNOWN + ~ -a");
         send("'version':6,'before':5,'joined':[" + member("b") + "]");
         expect();
-        var again = room().join();
+        var unusedToo = room().join();
         world.settle();
         assertEquals(true, join().presence());
     }

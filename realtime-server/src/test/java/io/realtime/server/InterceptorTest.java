@@ -94,8 +94,8 @@ class InterceptorTest extends ChatServerFixture {
     @Test
     void interceptorSeesMessageWithoutReadingItsPayload() {
         TestPeer ann = annBehind(handling((message, next) -> {
-            seen.add(message.session().user().id() + " " + message.type() + " " + message.room() + " "
-                    + message.ref() + " " + message.trace() + " " + message.json());
+            seen.add(message.session().user().id() + " " + message.type() + " " + message.room() + " " + message.ref()
+                    + " " + message.trace() + " " + message.json());
             return next.handle(message);
         }));
         ann.send("{'type':'say','seq':1,'ref':'7','trace':'00-a-b-01','data': {'text' : 3 } }");
@@ -130,7 +130,8 @@ class InterceptorTest extends ChatServerFixture {
                 handling((message, next) -> next.handle(message.withJson(" {\"text\":\"b\"} "))),
                 handling((message, next) -> {
                     seen.add(message.json());
-                    return next.handle(message.withData(new Say(message.data(Say.class).text() + "c")));
+                    return next.handle(
+                            message.withData(new Say(message.data(Say.class).text() + "c")));
                 }));
         ann.send(say(1, "a"));
         assertEquals(List.of("{\"text\":\"b\"}"), seen);
@@ -243,7 +244,7 @@ class InterceptorTest extends ChatServerFixture {
             other.start();
             other.join();
             Exception failure = assertThrows(ExecutionException.class, call::get);
-            seen.add(String.valueOf(failure.getCause().getMessage()));
+            seen.add(String.valueOf(Objects.requireNonNull(failure.getCause()).getMessage()));
             return next.handle(message);
         }));
         ann.send(say(1, "hi"));
@@ -297,8 +298,8 @@ class InterceptorTest extends ChatServerFixture {
 
     @Test
     void lateSendRuleRefusesWithItsCode() {
-        start(builder -> builder.allowSendAsync((session, event, room) ->
-                CompletableFuture.failedFuture(new RealtimeException(MUTED, "until noon"))));
+        start(builder -> builder.allowSendAsync(
+                (session, event, room) -> CompletableFuture.failedFuture(new RealtimeException(MUTED, "until noon"))));
         TestPeer ann = test.managed("ann");
         assertEquals("muted", ann.errorOf("{'type':'say','seq':1,'room':'chat:1','data':{'text':'hi'}}"));
         assertEquals(List.of("open ann"), life);
@@ -314,7 +315,8 @@ class InterceptorTest extends ChatServerFixture {
         ann.send("{'type':'$join','ref':'1','room':'chat:1'}");
         JsonObject error = ann.next("$error");
         assertEquals("full", error.getAsJsonObject("data").get("code").getAsString());
-        assertEquals("the room is full", error.getAsJsonObject("data").get("message").getAsString());
+        assertEquals(
+                "the room is full", error.getAsJsonObject("data").get("message").getAsString());
         ann.send("{'type':'$rejoin','ref':'2','data':{'rooms':{'chat:1':{}},'last':true}}");
         assertTrue(ann.next("$reply").toString().contains("\"full\""));
         assertEquals("full", ann.errorOf("{'type':'$history','ref':'3','room':'chat:1'}"));
@@ -386,8 +388,7 @@ class InterceptorTest extends ChatServerFixture {
 
     // ---- logins
 
-    private static Interceptor login(
-            BiFunction<Credentials, Authenticator, CompletionStage<Authentication>> around) {
+    private static Interceptor login(BiFunction<Credentials, Authenticator, CompletionStage<Authentication>> around) {
         return new Interceptor() {
             @Override
             public CompletionStage<Authentication> authenticate(Credentials credentials, Authenticator next) {
@@ -431,8 +432,7 @@ class InterceptorTest extends ChatServerFixture {
     // ---- publishes
 
     private static Interceptor publishing(
-            BiFunction<OutgoingMessage, Interceptor.Publishing, CompletableFuture<@Nullable Position>>
-                    around) {
+            BiFunction<OutgoingMessage, Interceptor.Publishing, CompletableFuture<@Nullable Position>> around) {
         return new Interceptor() {
             @Override
             public CompletableFuture<@Nullable Position> publish(OutgoingMessage message, Publishing next) {
@@ -451,11 +451,17 @@ class InterceptorTest extends ChatServerFixture {
         Said said = new Said("u", "x");
         Session session = session("ann");
         session.join("chat:1");
-        assertEquals(1, Objects.requireNonNull(session.room("chat:1").send(SAID, said).join()).offset());
+        assertEquals(
+                1,
+                Objects.requireNonNull(session.room("chat:1").send(SAID, said).join())
+                        .offset());
         session.user().send(SAID, said);
         session.send(SAID, said);
         test.server.connections().everyone().send(SAID, said);
-        assertTrue(test.server.connections().sendToSession(session.id(), SAID, said).join());
+        assertTrue(test.server
+                .connections()
+                .sendToSession(session.id(), SAID, said)
+                .join());
         test.settle();
         assertEquals(
                 List.of(
@@ -504,7 +510,11 @@ class InterceptorTest extends ChatServerFixture {
             assertThrows(IllegalArgumentException.class, () -> message.withTrace("two words"));
             return next.publish(message);
         }));
-        assertEquals(1, Objects.requireNonNull(session("ann").send(SAID, new Said("u", "x")).join()).offset());
+        assertEquals(
+                1,
+                Objects.requireNonNull(
+                                session("ann").send(SAID, new Said("u", "x")).join())
+                        .offset());
     }
 
     @Test

@@ -88,7 +88,9 @@ class MessageLimitTest {
     @Test
     void refusalBySessionsRateIsNotBlamedOnAnotherEvent() {
         start(builder -> builder.limit(SAY, RateLimit.perMinute(1))
-                .limits(Limits.builder().rate(RateLimit.perSecond(10).withBurst(2)).build()));
+                .limits(Limits.builder()
+                        .rate(RateLimit.perSecond(10).withBurst(2))
+                        .build()));
         TestPeer ann = test.plain("ann");
         ann.post(message("say", 0, "a"));
         ann.post(message("type", 0, "b"));
@@ -100,7 +102,9 @@ class MessageLimitTest {
     @Test
     void refusedMessageChargesOnlyTheLimitThatItExceeds() {
         start(builder -> builder.limit(SAY, SLOW)
-                .limits(Limits.builder().rate(RateLimit.perMinute(60).withBurst(4)).build()));
+                .limits(Limits.builder()
+                        .rate(RateLimit.perMinute(60).withBurst(4))
+                        .build()));
         TestPeer ann = test.plain("ann");
         for (int i = 0; i < 4; i++) {
             ann.post(message("say", 0, "a"));
@@ -208,10 +212,12 @@ class MessageLimitTest {
 
     @Test
     void limitIsSetOnceAndMakesSense() {
-        RealtimeServer.Builder builder = RealtimeServer.builder().limit(SAY, SLOW).maxBytes(SAY, 10);
+        RealtimeServer.Builder builder =
+                RealtimeServer.builder().limit(SAY, SLOW).maxBytes(SAY, 10);
         assertEquals(
                 "'say' has the limit 1 per PT1S, burst 2 already",
-                assertThrows(IllegalArgumentException.class, () -> builder.limit(SAY, SLOW)).getMessage());
+                assertThrows(IllegalArgumentException.class, () -> builder.limit(SAY, SLOW))
+                        .getMessage());
         assertThrows(IllegalArgumentException.class, () -> builder.maxBytes(SAY, 20));
         assertThrows(IllegalArgumentException.class, () -> builder.maxBytes(TYPE, 0));
     }

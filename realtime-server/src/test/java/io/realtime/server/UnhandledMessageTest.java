@@ -82,8 +82,7 @@ class UnhandledMessageTest extends ChatServerFixture {
         start(builder -> builder.onUnhandled(message -> caught.add(message.json()))
                 .intercept(new Interceptor() {
                     @Override
-                    public CompletionStage<?> handle(IncomingMessage message, Handling next)
-                            throws Exception {
+                    public CompletionStage<?> handle(IncomingMessage message, Handling next) throws Exception {
                         return next.handle(message.withJson("[" + message.json() + "]"));
                     }
                 }));

@@ -57,7 +57,8 @@ final class ClientHost {
     private final Map<String, Integer> turns = new HashMap<>();
     private final Map<String, Gap> lastGaps = new HashMap<>();
     private final Map<String, String> states = new HashMap<>(); // that it has set, by room
-    private boolean mayForgetStates; // those that it set before the first welcome, which named another user than its file
+    private boolean
+            mayForgetStates; // those that it set before the first welcome, which named another user than its file
     private final Set<String> safe = new HashSet<>(); // of the unsettled: those on the disk
     private final Set<String> orphans = new HashSet<>(); // what the file of a dead process holds, or may hold
     private int lives;

@@ -258,14 +258,14 @@ final class ServerLife {
     /** To the members of one team, those included who come later. Before, or after, a session changes its team. */
     void publishToTeam(Room to, String room, Note note, @Nullable Session mover) {
         String team = team(String.valueOf(note.number()));
-        boolean moves = mover != null && random.nextBoolean();
-        if (moves && random.nextBoolean()) {
-            changeTeam(mover);
-            moves = false;
+        Session later = mover != null && random.nextBoolean() ? mover : null;
+        if (later != null && random.nextBoolean()) {
+            changeTeam(later);
+            later = null;
         }
         host.publish(to.having(TEAM, team), room, note, simulation.wire.ofTeam(team), null);
-        if (moves) {
-            changeTeam(mover);
+        if (later != null) {
+            changeTeam(later);
         }
     }
 

@@ -7,6 +7,7 @@ import io.realtime.Position;
 import io.realtime.RealtimeException;
 import io.realtime.internal.Steps;
 import java.lang.reflect.Type;
+import java.nio.Buffer;
 import java.nio.ByteBuffer;
 import java.time.Instant;
 import java.util.Arrays;
@@ -320,7 +321,7 @@ public final class Envelope {
         if (payload != null) {
             throw new IllegalStateException("the payload of '" + type + "' is bytes, not JSON");
         }
-        return hasData ? text.substring(dataFrom, dataTo).stripTrailing() : "null";
+        return hasData ? text.substring(dataFrom, dataTo).trim() : "null";
     }
 
     /**
@@ -362,7 +363,8 @@ public final class Envelope {
             return withJson(by.write(value));
         }
         ByteBuffer copy = ByteBuffer.allocate(Bytes.of(value, by.type()).remaining());
-        copy.put(Bytes.of(value, by.type())).flip();
+        copy.put(Bytes.of(value, by.type()));
+        ((Buffer) copy).flip();
         return new Envelope(this, "", copy.asReadOnlyBuffer());
     }
 
@@ -430,8 +432,7 @@ public final class Envelope {
     public <T> Message<T> message(Payload by, @Nullable String epoch, long timestampMillis) {
         T payload = data(by);
         Position position = epoch == null || offset == 0 ? null : new Position(epoch, offset);
-        return new Message<>(
-                payload, room, position, from, Instant.ofEpochMilli(timestampMillis), redelivered, trace);
+        return new Message<>(payload, room, position, from, Instant.ofEpochMilli(timestampMillis), redelivered, trace);
     }
 
     /** Returns the fields only: the payload may hold a token. */

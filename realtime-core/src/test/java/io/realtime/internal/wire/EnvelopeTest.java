@@ -243,7 +243,9 @@ class EnvelopeTest {
     @Test
     void traceIsBounded() {
         String longest = "x".repeat(128);
-        assertEquals(longest, Envelope.parse("{\"type\":\"t\",\"trace\":\"" + longest + "\"}").trace());
+        assertEquals(
+                longest,
+                Envelope.parse("{\"type\":\"t\",\"trace\":\"" + longest + "\"}").trace());
         String tooLong = "\"" + longest + "x\"";
         for (String bad : new String[] {"\"\"", tooLong, "\"a b\"", "\"a\\nb\"", "\"é\"", "7", "null"}) {
             var refused = assertThrows(

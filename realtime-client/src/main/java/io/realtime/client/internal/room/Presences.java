@@ -58,7 +58,7 @@ public final class Presences {
             return view;
         }));
         callbacks.execute(joined::tell);
-        return remove.get();
+        return Objects.requireNonNull(remove.get());
     }
 
     /** Sets what others see of this client in a room. */
@@ -80,7 +80,7 @@ public final class Presences {
         }
         boolean watch = view.isWatched();
         String state = view.state;
-        Boolean presence = watch || view.isUncertain || view.toldWatch ? (Boolean) watch : null;
+        Boolean presence = (watch || view.isUncertain || view.toldWatch) ? (Boolean) watch : null;
         boolean isStateless = state.isEmpty() && !view.isUncertain && view.toldState.isEmpty();
         // If the answer does not come, this is uncertain.
         view.isJoining = true;
@@ -195,7 +195,7 @@ public final class Presences {
             // A wish to be told is answered with a snapshot, so it is not repeated without need.
             boolean isWhole = view.isUncertain;
             Protocol.PresenceRequest data = new Protocol.PresenceRequest(
-                    isWhole || view.toldWatch != watch ? (Boolean) watch : null,
+                    (isWhole || view.toldWatch != watch) ? (Boolean) watch : null,
                     isWhole || !view.toldState.equals(state) ? state : null);
             if (!connection.test(Outgoing.of(Protocol.PRESENCE)
                     .ref(ref)

@@ -91,8 +91,8 @@ final class HelloHandler {
         peer.deadline().clear();
         CompletableFuture<?> unused = acceptor.rules()
                 .forbidden(resumed, resumed.memberships().unplacedRooms())
-                .thenAccept(forbidden ->
-                        context.workers().execute(() -> open(hello, proof, resumed, forbidden.keySet())));
+                .thenAccept(
+                        forbidden -> context.workers().execute(() -> open(hello, proof, resumed, forbidden.keySet())));
     }
 
     /**

@@ -269,8 +269,7 @@ public final class Dispatcher {
     }
 
     private static RealtimeException noReader(String room) {
-        return new RealtimeException(
-                ErrorCode.FORBIDDEN, "reading '" + Names.abbreviate(room) + "' is not allowed");
+        return new RealtimeException(ErrorCode.FORBIDDEN, "reading '" + Names.abbreviate(room) + "' is not allowed");
     }
 
     private void readHistory(ServerSession session, SessionConnection peer, Envelope envelope, String room) {
@@ -459,12 +458,10 @@ public final class Dispatcher {
     }
 
     private static RealtimeException refusal(ErrorData refusal) {
-        return new RealtimeException(
-                ErrorCode.of(refusal.code()), refusal.message(), refusal.retryable(), null);
+        return new RealtimeException(ErrorCode.of(refusal.code()), refusal.message(), refusal.retryable(), null);
     }
 
-    private void intercepted(ServerSession session, Envelope envelope, ReceivedMessage.Target target)
-            throws Exception {
+    private void intercepted(ServerSession session, Envelope envelope, ReceivedMessage.Target target) throws Exception {
         if (interceptors == null) {
             target.handle(session, envelope);
         } else {

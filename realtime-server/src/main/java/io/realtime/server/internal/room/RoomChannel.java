@@ -162,7 +162,15 @@ public final class RoomChannel implements LogBudget.Owner, Bursts.Flushed {
     }
 
     /** A message that is in the log, and could not be added to the delivery: some of these members lack it. */
-    private record Undelivered(MemberLink[] members, Throwable cause) {}
+    private static final class Undelivered {
+        final MemberLink[] members;
+        final Throwable cause;
+
+        Undelivered(MemberLink[] members, Throwable cause) {
+            this.members = members;
+            this.cause = cause;
+        }
+    }
 
     /** Adds a message to the delivery. Returns null, or why that failed, for example out of memory. */
     @GuardedBy("lock")
@@ -418,7 +426,9 @@ public final class RoomChannel implements LogBudget.Owner, Bursts.Flushed {
 
     @GuardedBy("lock")
     private void enter(Subscriber session) {
-        long bytes = (members == null ? CROWD + MEMBER : MEMBER) + (presenceRule == null ? 0 : RoomPresence.MEMBER);
+        long bytes = MEMBER;
+        bytes += members == null ? CROWD : 0;
+        bytes += presenceRule == null ? 0 : RoomPresence.MEMBER;
         broker.enter(name, session, bytes);
         charged += bytes;
     }

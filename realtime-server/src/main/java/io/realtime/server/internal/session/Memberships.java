@@ -426,8 +426,7 @@ public final class Memberships {
 
     /** Decides about a request to join, and carries it out. */
     @GuardedBy("lock")
-    private Decision decide(
-            SessionConnection asker, String name, Protocol.Join wish, @Nullable ErrorData refusal) {
+    private Decision decide(SessionConnection asker, String name, Protocol.Join wish, @Nullable ErrorData refusal) {
         boolean isIn = rooms.containsKey(name);
         boolean isCurrent = session.connection() == asker;
         // Requests of older connections came before this one.
@@ -448,11 +447,13 @@ public final class Memberships {
             if (!isIn && joined != null) {
                 joined(name, JoinCause.CLIENT);
             }
-            if (isCurrent && wish.presence() != null) {
-                joined.room().watchPresence(session, wish.presence());
-            }
-            if (isCurrent && wish.state() != null) {
-                joined.room().setState(session, wish.state());
+            if (isCurrent && joined != null) {
+                if (wish.presence() != null) {
+                    joined.room().watchPresence(session, wish.presence());
+                }
+                if (wish.state() != null) {
+                    joined.room().setState(session, wish.state());
+                }
             }
             return new Decision(name, isCurrent ? joined : null, null, null);
         } catch (RealtimeException tooMany) {
@@ -512,7 +513,7 @@ public final class Memberships {
      *     with {@code overloaded} if there is no memory for the state
      */
     public void presence(SessionConnection asker, String name, Protocol.PresenceRequest wish) {
-        Boolean watch = wish.watch() == null && wish.state() == null ? Boolean.TRUE : wish.watch();
+        Boolean watch = (wish.watch() == null && wish.state() == null) ? Boolean.TRUE : wish.watch();
         lock.lock();
         try {
             RoomChannel room = name.startsWith("@") ? null : rooms.get(name);

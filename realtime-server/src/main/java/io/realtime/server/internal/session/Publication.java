@@ -53,8 +53,7 @@ record Publication(
 
     @Override
     public OutgoingMessage withTrace(@Nullable String other) {
-        return new Publication(
-                room, user, event, data, from, other == null ? null : Names.requireTrace(other), target);
+        return new Publication(room, user, event, data, from, other == null ? null : Names.requireTrace(other), target);
     }
 
     /** Returns the fields only: the payload may be confidential. */

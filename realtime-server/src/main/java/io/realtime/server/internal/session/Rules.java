@@ -37,8 +37,8 @@ public final class Rules {
     private static final int AT_ONCE = 32;
 
     static final ErrorData NO = ErrorData.of(ErrorCode.FORBIDDEN, "joining is not allowed", false);
-    static final ErrorData NO_RULE = ErrorData.of(
-            ErrorCode.FORBIDDEN, "no rule says who may join: the server has no allowJoin", false);
+    static final ErrorData NO_RULE =
+            ErrorData.of(ErrorCode.FORBIDDEN, "no rule says who may join: the server has no allowJoin", false);
 
     private final SessionContext context;
     private final JoinRule.@Nullable Async joinRule;
@@ -91,8 +91,7 @@ public final class Rules {
         String what = "the send rule for '" + event.name() + "' to room '" + Names.abbreviate(room) + "'";
         SendRule.Async rule = Objects.requireNonNull(lateSendRule);
         ErrorData no = sendRefusal(event, room);
-        CompletableFuture<@Nullable ErrorData> answer =
-                ask(session, what, no, () -> rule.allows(session, event, room));
+        CompletableFuture<@Nullable ErrorData> answer = ask(session, what, no, () -> rule.allows(session, event, room));
         if (!answer.isDone()) {
             within(answer, () -> {
                 if (answer.complete(no)) {

@@ -11,6 +11,7 @@ import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Random;
 import java.util.Set;
 import java.util.TreeMap;
@@ -79,7 +80,7 @@ class RoomLogKeysTest {
             }
             if (!keys.isEmpty()) {
                 long offset = keys.floorKey(keys.firstKey() + random.nextLong(keys.lastKey() - keys.firstKey() + 1));
-                String key = keys.get(offset);
+                String key = Objects.requireNonNull(keys.get(offset));
                 long known = log.offsetOf(key, now);
                 assertEquals(offset > log.floor() ? offset : 0, known, "seed " + seed + ", step " + step);
             }
