@@ -1,5 +1,6 @@
 package io.realtime.server;
 
+import com.google.errorprone.annotations.CanIgnoreReturnValue;
 import com.google.errorprone.annotations.concurrent.GuardedBy;
 import io.realtime.CloseReason;
 import io.realtime.ErrorCode;
@@ -22,6 +23,7 @@ import io.realtime.server.internal.ServerConfig;
 import io.realtime.server.internal.ServerCore;
 import io.realtime.server.internal.Transports;
 import io.realtime.server.internal.Version;
+import io.realtime.server.internal.connection.Drain;
 import io.realtime.server.internal.connection.OriginRule;
 import io.realtime.server.internal.connection.Peer;
 import io.realtime.server.internal.dispatch.Dispatcher;
@@ -70,6 +72,7 @@ import org.slf4j.LoggerFactory;
 public final class RealtimeServer implements AutoCloseable {
     private static final Logger LOG = LoggerFactory.getLogger(RealtimeServer.class);
     private static final Duration CLOSE_TIMEOUT = Duration.ofSeconds(5);
+    private static final Duration LONGEST_DRAIN = Duration.ofHours(1);
 
     private final ServerConfig config;
     private final ServerTransport transport;
@@ -86,6 +89,8 @@ public final class RealtimeServer implements AutoCloseable {
     // Set while the state is CLOSING.
     @GuardedBy("lock")
     private @Nullable Thread closer;
+    @GuardedBy("lock")
+    private @Nullable Drain drain;
     // Begun and shortened under the lock.
     private final Grace grace;
 
@@ -245,14 +250,19 @@ public final class RealtimeServer implements AutoCloseable {
      */
     public ServerHealth health() {
         State now;
+        boolean isDraining;
         lock.lock();
         try {
             now = state;
+            isDraining = drain != null;
         } finally {
             lock.unlock();
         }
         return switch (now) {
-            case STARTED -> new HealthChecks(core, transport, workers).run();
+            case STARTED ->
+                isDraining
+                        ? down("draining", "clients move away; open: " + core.acceptor().connectionCount())
+                        : new HealthChecks(core, transport, workers).run();
             case NEW, STARTING -> down("not_started", "the server is not started");
             case CLOSING -> down("closing", "the server closes");
             case CLOSED -> down("closed", "the server is closed");
@@ -313,6 +323,54 @@ public final class RealtimeServer implements AutoCloseable {
         } finally {
             lock.unlock();
         }
+    }
+
+    /**
+     * Moves the clients to other servers, evenly over a window, before this one is closed. From now on new connections
+     * are refused with 503, and {@link #health} is DOWN with the reason {@code draining}, so that a load balancer sends
+     * clients elsewhere. One client after the other gets a goodbye, and no further message of it is taken. When those
+     * that had arrived are handled, or after 5 s, its connection is closed with 4200. A managed client sends the
+     * messages that were not acknowledged to the next server, and returns there within a second. Sessions are kept
+     * until this server is closed. Answers that are given later are not waited for.
+     *
+     * <p>Returns immediately. Another call changes nothing. {@link #close} may be called at any time.
+     *
+     * @param window how long it takes, at most 1 h; zero for all at once
+     * @return completes when no connection is open, on the executor, or when the server closes. All calls return the
+     *     same future
+     * @throws IllegalArgumentException when the window is negative or longer than 1 h
+     * @throws IllegalStateException when the server is not started
+     */
+    @CanIgnoreReturnValue
+    public CompletableFuture<Void> drain(Duration window) {
+        if (window.isNegative() || window.compareTo(LONGEST_DRAIN) > 0) {
+            throw new IllegalArgumentException("window " + window + " is not 0 to " + LONGEST_DRAIN);
+        }
+        Drain begun;
+        lock.lock();
+        try {
+            if (drain != null) {
+                return drain.done();
+            }
+            if (state != State.STARTED) {
+                throw new IllegalStateException("the server is not started");
+            }
+            begun = new Drain(
+                    core.acceptor(),
+                    scheduler,
+                    workers::execute,
+                    task -> workers.callbacks().execute("drain", task),
+                    window);
+            drain = begun;
+        } finally {
+            lock.unlock();
+        }
+        LOG.atInfo()
+                .addKeyValue("connections", core.acceptor().connectionCount())
+                .addKeyValue("window", window)
+                .log("the server drains");
+        begun.begin();
+        return begun.done();
     }
 
     /** Closes the server with up to 5 s of grace; see {@link #close(Duration)}. */
@@ -396,10 +454,23 @@ public final class RealtimeServer implements AutoCloseable {
         become(State.CLOSING);
     }
 
+    private void stopDrain() {
+        Drain begun;
+        lock.lock();
+        try {
+            begun = drain;
+        } finally {
+            lock.unlock();
+        }
+        if (begun != null) {
+            begun.stop();
+        }
+    }
+
     /** Runs all steps of the close. Afterwards the server is closed, whatever has failed. */
     private void end(boolean isBound) {
         CloseReason draining = new CloseReason(CloseReason.DRAINING, "server is draining");
-        Steps.run(this::refuseNew);
+        Steps.run(this::refuseNew, this::stopDrain);
         if (isBound) {
             Steps.run(
                     () -> LOG.atInfo()

@@ -28,6 +28,7 @@ public record ServerHealth(Status status, List<Reason> reasons) {
      *   <caption>The codes, and when they are reported</caption>
      *   <tr><th>code</th><th>DEGRADED</th><th>DOWN</th></tr>
      *   <tr><td>{@code not_started}, {@code closing}, {@code closed}</td><td>–</td><td>the server is not running</td></tr>
+     *   <tr><td>{@code draining}</td><td>–</td><td>{@link RealtimeServer#drain} was called</td></tr>
      *   <tr><td>{@code listener}</td><td>–</td><td>the transport cannot accept connections</td></tr>
      *   <tr><td>{@code threads}</td><td>handlers, callbacks, rules or authentication wait for a thread for 1 s or
      *       more</td><td>for 5 s or more</td></tr>

@@ -716,6 +716,12 @@ public final class Peer implements ConnectionListener, SessionConnection, Bursts
         whenWelcomed(() -> connection.send(frame));
     }
 
+    /** Returns whether messages of this client wait for their handlers, or are being handled. */
+    boolean isBusy() {
+        ServerSession of = session;
+        return of != null && !of.mailbox().isIdle();
+    }
+
     /** Returns the frame that says that the server drains. It is the same for all peers. */
     public static MessageBatch goodbyeFrame(long spreadMs) {
         Protocol.Goodbye data = new Protocol.Goodbye(new Protocol.Retry(0, spreadMs));

@@ -37,6 +37,7 @@ public final class PeerAcceptor implements ServerTransport.Acceptor {
     private final Dispatcher dispatcher;
     private final LogLimit refusals = new LogLimit(10, Duration.ofMinutes(1));
     private final Set<Peer> peers = ConcurrentHashMap.newKeySet();
+    private volatile boolean refusesNew;
     // Completes when the server is closing and no connection is open.
     private final CompletableFuture<Void> left = new CompletableFuture<>();
 
@@ -63,7 +64,7 @@ public final class PeerAcceptor implements ServerTransport.Acceptor {
 
     @Override
     public ServerTransport.Upgrade upgrade(Handshake handshake) {
-        if (context.state().isDraining()) {
+        if (isDraining()) {
             return refuse(handshake, "draining", 503, "Service Unavailable");
         }
         if (!handshake.path().equals(path)) {
@@ -113,11 +114,20 @@ public final class PeerAcceptor implements ServerTransport.Acceptor {
             peer.onClosed(new CloseReason(CloseReason.ABNORMAL, "not begun"), false);
             throw failure;
         }
-        if (context.state().isDraining()) {
-            // The close began after the upgrade was accepted.
+        if (isDraining()) {
+            // The close, or the drain, began after the upgrade was accepted.
             peer.close(new CloseReason(CloseReason.DRAINING, "server is draining"));
         }
         return peer;
+    }
+
+    private boolean isDraining() {
+        return refusesNew || context.state().isDraining();
+    }
+
+    /** Refuses new connections from now on. Those that {@link #peers} does not return afterwards are closed at once. */
+    void refuseNew() {
+        refusesNew = true;
     }
 
     /** Forgets a connection that is closed. */
