@@ -56,10 +56,13 @@ class RollingRestartTest {
                 .scheduler(env.time())
                 .executor(env.time())
                 .transport(env.network().serverTransport())
-                .authenticator(credentials -> CompletableFuture.completedFuture(
-                        Authentication.of(String.valueOf(credentials.token()))))
-                .on(SAY, (session, message) -> handled.computeIfAbsent(session.user().id(), user -> new ArrayList<>())
-                        .add(message.data()))
+                .authenticator(credentials ->
+                        CompletableFuture.completedFuture(Authentication.of(String.valueOf(credentials.token()))))
+                .on(
+                        SAY,
+                        (session, message) -> handled.computeIfAbsent(
+                                        session.user().id(), user -> new ArrayList<>())
+                                .add(message.data()))
                 .build());
         servers.add(server);
         return server.start();
@@ -88,7 +91,8 @@ class RollingRestartTest {
         CompletableFuture<Void> done = old.drain(WINDOW);
         env.time().advance(WINDOW.plusSeconds(2));
         assertTrue(done.isDone());
-        assertEquals(moved, attempts.values().stream().mapToInt(Integer::intValue).sum(), "each came back at once");
+        assertEquals(
+                moved, attempts.values().stream().mapToInt(Integer::intValue).sum(), "each came back at once");
         int most = attempts.values().stream().mapToInt(Integer::intValue).max().orElse(0);
         double average = (double) moved / WINDOW.toSeconds();
         assertTrue(most < 2 * average, most + " in one second, " + average + " on average");

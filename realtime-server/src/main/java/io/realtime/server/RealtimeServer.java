@@ -89,6 +89,7 @@ public final class RealtimeServer implements AutoCloseable {
     // Set while the state is CLOSING.
     @GuardedBy("lock")
     private @Nullable Thread closer;
+
     @GuardedBy("lock")
     private @Nullable Drain drain;
     // Begun and shortened under the lock.
@@ -261,7 +262,9 @@ public final class RealtimeServer implements AutoCloseable {
         return switch (now) {
             case STARTED ->
                 isDraining
-                        ? down("draining", "clients move away; open: " + core.acceptor().connectionCount())
+                        ? down(
+                                "draining",
+                                "clients move away; open: " + core.acceptor().connectionCount())
                         : new HealthChecks(core, transport, workers).run();
             case NEW, STARTING -> down("not_started", "the server is not started");
             case CLOSING -> down("closing", "the server closes");

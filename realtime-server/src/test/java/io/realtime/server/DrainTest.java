@@ -40,7 +40,8 @@ class DrainTest extends ChatServerFixture {
     }
 
     private void assertRefused(TestPeer peer) {
-        assertEquals(503, assertInstanceOf(UpgradeException.class, peer.failure()).status());
+        assertEquals(
+                503, assertInstanceOf(UpgradeException.class, peer.failure()).status());
     }
 
     @Test
@@ -149,7 +150,8 @@ class DrainTest extends ChatServerFixture {
 
     @Test
     void windowOutsideItsRangeIsRefused() {
-        List<Duration> windows = new ArrayList<>(List.of(Duration.ofMillis(-1), Duration.ofHours(1).plusNanos(1)));
+        List<Duration> windows = new ArrayList<>(
+                List.of(Duration.ofMillis(-1), Duration.ofHours(1).plusNanos(1)));
         for (Duration window : windows) {
             assertThrows(IllegalArgumentException.class, () -> test.server.drain(window));
         }

@@ -50,8 +50,7 @@ public final class Drain {
      * @param executor runs the steps
      * @param callbacks completes the future, which may run application code
      */
-    public Drain(
-            PeerAcceptor acceptor, Scheduler scheduler, Executor executor, Executor callbacks, Duration window) {
+    public Drain(PeerAcceptor acceptor, Scheduler scheduler, Executor executor, Executor callbacks, Duration window) {
         this.acceptor = acceptor;
         this.scheduler = scheduler;
         this.executor = executor;

@@ -114,7 +114,8 @@ public final class Dispatcher {
 
     private @Nullable Continuation attempt(
             ServerSession session, SessionConnection peer, Envelope envelope, Step step) {
-        long begun = nanoTime();
+        boolean isTimed = !envelope.isProtocol();
+        long begun = isTimed ? nanoTime() : 0;
         boolean isDone = true;
         try {
             Continuation pause = step.run();
@@ -128,7 +129,7 @@ public final class Dispatcher {
             }
             return null;
         } finally {
-            if (isDone && !envelope.isProtocol()) {
+            if (isDone && isTimed) {
                 context.counters().handlerTime().record(nanoTime() - begun);
             }
         }

@@ -432,7 +432,7 @@ public final class Memberships {
         // Requests of older connections came before this one.
         turnedOut = isCurrent ? Set.of() : turnedOut;
         if (refusal != null && !placed.contains(name)) {
-            return new Decision(name, null, refusal, isCurrent ? exit(name, LeaveCause.REFUSED) : null);
+            return refused(name, refusal, isCurrent ? exit(name, LeaveCause.REFUSED) : null);
         }
         int most = context.limits().roomsPerSession();
         if (!isIn && countRooms() >= most) {
@@ -458,11 +458,11 @@ public final class Memberships {
             return new Decision(name, isCurrent ? joined : null, null, null);
         } catch (RealtimeException tooMany) {
             // The server has too many rooms. The other rooms of a $rejoin are not affected.
-            return new Decision(name, null, ErrorData.of(tooMany), isCurrent ? exit(name, LeaveCause.REFUSED) : null);
+            return refused(name, ErrorData.of(tooMany), isCurrent ? exit(name, LeaveCause.REFUSED) : null);
         } catch (RuntimeException | Error broken) {
             Steps.log(context.log(), session + " could not join a room", broken);
             ErrorData error = ErrorData.of(ErrorCode.INTERNAL, "the room could not be joined", false);
-            return new Decision(name, null, error, isCurrent ? exit(name, LeaveCause.REFUSED) : null);
+            return refused(name, error, isCurrent ? exit(name, LeaveCause.REFUSED) : null);
         }
     }
 
@@ -475,8 +475,12 @@ public final class Memberships {
     }
 
     private Decision refusal(String name, ErrorCode code, String why, LocalBroker.@Nullable LeaveChange left) {
-        context.counters().refusedMessage(code.value());
-        return new Decision(name, null, ErrorData.of(code, why, false), left);
+        return refused(name, ErrorData.of(code, why, false), left);
+    }
+
+    private Decision refused(String name, ErrorData error, LocalBroker.@Nullable LeaveChange left) {
+        context.counters().refusedMessage(error.code());
+        return new Decision(name, null, error, left);
     }
 
     /** Returns how many of the application's rooms the session is in. */
