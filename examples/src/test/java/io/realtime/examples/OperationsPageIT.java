@@ -24,6 +24,7 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.concurrent.TimeUnit;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import org.junit.jupiter.api.AfterEach;
@@ -85,9 +86,18 @@ class OperationsPageIT {
     }
 
     @Test
+    void serverIsDrained() throws Exception {
+        // @start drain
+        server.drain(Duration.ofSeconds(60)).get(70, TimeUnit.SECONDS);
+        server.close();
+        // @end
+        assertEquals("closed", server.health().reasons().get(0).code());
+    }
+
+    @Test
     void pageShowsThisCode() throws IOException {
         ShownCode.assertStandsIn(
-                "docs/operations.md", OperationsPageIT.class, List.of("stats", "admin", "methods"), code -> code);
+                "docs/operations.md", OperationsPageIT.class, List.of("stats", "admin", "methods", "drain"), code -> code);
     }
 
     @Test
