@@ -45,7 +45,9 @@ public interface Interceptor {
      *
      * <p>Called on the handler's thread, in the order of the session's messages. It may block, which delays only this
      * session. It must call {@code next} once, on this thread, or throw; otherwise the message fails with {@code
-     * internal}. To decide later without holding a thread, use {@link RealtimeServer.Builder#allowSendAsync}.
+     * internal}. It may replace what {@code next} throws by another exception. If it catches that and returns, the
+     * client is still answered with it. What it throws after {@code next} has returned is reported like a failure of a
+     * handler, and does not reach the client: its message is handled. To decide later without holding a thread, use {@link RealtimeServer.Builder#allowSendAsync}.
      *
      * @return the stage of {@code next}. Outer interceptors see the stage that is returned; the client's answer does
      *     not depend on it
@@ -59,10 +61,12 @@ public interface Interceptor {
      * Called around each publish to a room, a user, a session or everyone, before the payload is encoded. Requests to
      * clients and answers do not pass here. An exception is thrown by {@code send}, and nobody gets the message.
      *
-     * <p>Called on the thread that sends. It must not block, and must call {@code next} before it returns: otherwise
-     * the messages of one sender could change their order.
+     * <p>Called on the thread that sends. It must not block, and must call {@code next} once before it returns:
+     * otherwise the messages of one sender could change their order. To refuse, it throws, or returns a failed future,
+     * without a call of {@code next}. After {@code next} has returned, the message is published: what is thrown then is
+     * logged.
      *
-     * @return the future that {@code send} returns
+     * @return the future of {@code next}, which {@code send} returns
      */
     default CompletableFuture<@Nullable Position> publish(OutgoingMessage message, Publishing next) {
         return next.publish(message);

@@ -6,6 +6,10 @@ import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.google.gson.JsonObject;
 import io.realtime.CloseReason;
+import io.realtime.ErrorCode;
+import io.realtime.RealtimeException;
+import io.realtime.Request;
+import io.realtime.StreamRequest;
 import io.realtime.internal.wire.Protocol;
 import io.realtime.server.ServerStats.Evictions;
 import io.realtime.server.ServerStats.Recovery;
@@ -213,5 +217,64 @@ class StatsTest extends ChatServerFixture {
         test.time.advance(Duration.ofMinutes(2));
         assertEquals(Duration.ZERO, stats().handlerTime().max(), "percentiles are of the last minute");
         assertEquals(1, stats().handlerTime().count());
+    }
+
+    @Test
+    void refusedJoinsTokensAndStreamsAreCounted() {
+        StreamRequest<String, String> ticks = StreamRequest.of("ticks", String.class, String.class);
+        start(builder -> builder.onStreamAsync(
+                ticks, (session, what, out) -> out.fail(new RealtimeException(ErrorCode.of("no_ticks"), "none"))));
+        TestPeer ann = test.managed("ann");
+        assertEquals("forbidden", ann.errorOf("{'type':'$join','ref':'j','room':'secret'}"));
+        assertEquals("unauthorized", ann.errorOf("{'type':'$auth','ref':'a','data':{'token':'bad'}}"));
+        assertEquals("no_ticks", ann.errorOf("{'type':'ticks','ref':'t','seq':1,'data':'x'}"));
+        assertEquals(Map.of("forbidden", 1L, "unauthorized", 1L, "no_ticks", 1L), stats().refusedMessages());
+    }
+
+    @Test
+    void codesOfClientsHideNoneOfOurs() {
+        Request<String, String> buy = Request.of("buy", String.class, String.class);
+        Request<String, String> confirm = Request.of("confirm", String.class, String.class);
+        start(builder -> builder.onRequestAsync(buy, (session, what) -> session.request(confirm, what)));
+        TestPeer ann = test.plain("ann");
+        for (int i = 0; i < 110; i++) {
+            ann.send("{'type':'buy','ref':'b" + i + "','data':'x'}");
+            String ref = ann.next("confirm").get("ref").getAsString();
+            ann.send("{'type':'$error','ref':'" + ref + "','data':{'code':'junk" + i + "','message':'m'}}");
+            test.time.advance(Duration.ofSeconds(1));
+        }
+        ann.clear();
+        assertEquals("internal", ann.errorOf("{'type':'fail','ref':'z'}"));
+        assertEquals(Map.of("other", 110L, "internal", 1L), stats().refusedMessages());
+    }
+
+    @Test
+    void messagesWithoutAHandlerAreInNoHandlerTime() {
+        TestPeer ann = test.plain("ann");
+        for (int i = 0; i < 10; i++) {
+            ann.send("{'type':'nothing','ref':'1'}");
+            ann.send("{'type':'nothing'}");
+        }
+        assertEquals(0, stats().handlerTime().count());
+    }
+
+    @Test
+    void nothingIsLeftWhenAllClientsAreGone() {
+        for (int i = 0; i < 5; i++) {
+            TestPeer ann = test.managed("ann");
+            ann.send("{'type':'$join','ref':'j','room':'chat:1'}");
+            ann.send("{'type':'say','seq':1,'data':{'text':'a'}}");
+            TestPeer bob = test.plain("bob");
+            ann.cut();
+            bob.close("x");
+            test.settle();
+            test.managed("ann");
+            session("ann").disconnect("out");
+            test.time.advance(Duration.ofMinutes(2));
+        }
+        test.time.advance(Duration.ofHours(2));
+        ServerStats now = stats();
+        assertEquals(0, now.connections() + now.sessions() + now.online() + now.users() + now.rooms());
+        assertEquals(0, now.waiting() + now.handlersBusy() + now.handlersWaiting());
     }
 }

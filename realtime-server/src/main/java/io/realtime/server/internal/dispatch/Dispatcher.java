@@ -5,6 +5,7 @@ import io.realtime.ErrorCode;
 import io.realtime.Event;
 import io.realtime.Message;
 import io.realtime.RealtimeException;
+import io.realtime.RemoteException;
 import io.realtime.Request;
 import io.realtime.StreamRequest;
 import io.realtime.StreamSink;
@@ -31,6 +32,7 @@ import io.realtime.server.internal.session.Rules;
 import io.realtime.server.internal.session.ServerSession;
 import io.realtime.server.internal.session.SessionConnection;
 import io.realtime.server.internal.session.SessionContext;
+import io.realtime.server.internal.stats.Counters;
 import java.time.Instant;
 import java.util.LinkedHashSet;
 import java.util.Map;
@@ -114,13 +116,8 @@ public final class Dispatcher {
 
     private @Nullable Continuation attempt(
             ServerSession session, SessionConnection peer, Envelope envelope, Step step) {
-        boolean isTimed = !envelope.isProtocol();
-        long begun = isTimed ? nanoTime() : 0;
-        boolean isDone = true;
         try {
-            Continuation pause = step.run();
-            isDone = pause == null;
-            return pause;
+            return step.run();
         } catch (Throwable failure) {
             // An Error of one handler must not cost the session its next message.
             ErrorData error = report(session, envelope.type(), failure);
@@ -128,15 +125,7 @@ public final class Dispatcher {
                 answer(session, peer, envelope, error);
             }
             return null;
-        } finally {
-            if (isDone && isTimed) {
-                context.counters().handlerTime().record(nanoTime() - begun);
-            }
         }
-    }
-
-    private long nanoTime() {
-        return context.scheduler().nanoTime();
     }
 
     /** The handling of a message, or one part of it. */
@@ -300,6 +289,7 @@ public final class Dispatcher {
                 RealtimeException why = refusal != null
                         ? refusal
                         : new RealtimeException(ErrorCode.UNAUTHORIZED, "the token is another user's");
+                context.counters().refusedMessage(why.code().value());
                 answer(session, peer, envelope, ErrorData.of(why));
                 return;
             }
@@ -350,10 +340,13 @@ public final class Dispatcher {
     /** Returns the error that the client is sent. The log and the listener get the full failure. */
     private ErrorData report(ServerSession session, String type, Throwable failure) {
         ErrorData refusal = ErrorData.refusal(failure);
-        context.counters().refusedMessage(refusal == null ? ErrorCode.INTERNAL.value() : refusal.code());
         if (refusal != null) {
+            // A client that a handler has asked chooses its codes.
+            boolean isRemote = Steps.unwrap(failure) instanceof RemoteException;
+            context.counters().refusedMessage(isRemote ? Counters.OTHER : refusal.code());
             return refusal;
         }
+        context.counters().refusedMessage(ErrorCode.INTERNAL.value());
         String what = "the handler of '" + type + "' failed";
         ErrorData answer = ErrorData.of(ErrorCode.INTERNAL, what, false);
         context.report(session, what, failure);
@@ -463,10 +456,19 @@ public final class Dispatcher {
     }
 
     private void intercepted(ServerSession session, Envelope envelope, ReceivedMessage.Target target) throws Exception {
-        if (interceptors == null) {
-            target.handle(session, envelope);
-        } else {
-            ReceivedMessage.handle(interceptors, session, envelope, context.payloads(), target);
+        long begun = context.scheduler().nanoTime();
+        try {
+            if (interceptors == null) {
+                target.handle(session, envelope);
+                return;
+            }
+            Throwable late = ReceivedMessage.handle(interceptors, session, envelope, context.payloads(), target);
+            if (late != null) {
+                // The message is handled, and answered or about to be. It gets no second answer.
+                context.report(session, "an interceptor failed after the handler of '" + envelope.type() + "'", late);
+            }
+        } finally {
+            context.counters().handlerTime().record(context.scheduler().nanoTime() - begun);
         }
     }
 

@@ -2,16 +2,20 @@ package io.realtime.server.internal.session;
 
 import io.realtime.Event;
 import io.realtime.Position;
+import io.realtime.internal.Steps;
 import io.realtime.internal.wire.Names;
+import io.realtime.server.Interceptor;
 import io.realtime.server.OutgoingMessage;
 import java.util.Objects;
 import java.util.concurrent.CompletableFuture;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * The implementation of {@link OutgoingMessage}.
  *
- * @param target publishes it
+ * @param call publishes it; a message with other data shares it
  */
 record Publication(
         String room,
@@ -20,14 +24,77 @@ record Publication(
         @Nullable Object data,
         @Nullable String from,
         @Nullable String trace,
-        Target target)
+        Call call)
         implements OutgoingMessage {
+    private static final Logger LOG = LoggerFactory.getLogger(Publication.class);
+
     /** Where a message is published to. */
     @FunctionalInterface
     interface Target {
         /** Encodes and publishes the message. Returns its position; null when it is in no log. */
         @Nullable
         Position publish(Publication message);
+    }
+
+    /** The one publish of a message, by the thread that sends it. */
+    static final class Call {
+        private final Target target;
+        private final Thread thread = Thread.currentThread();
+        private boolean isMade;
+        // The position, once the message is published.
+        private @Nullable CompletableFuture<@Nullable Position> published;
+
+        private Call(Target target) {
+            this.target = target;
+        }
+
+        private CompletableFuture<@Nullable Position> make(Publication message) {
+            if (isMade || thread != Thread.currentThread()) {
+                throw new IllegalStateException("an interceptor of the publish of '" + message.event.name()
+                        + "' called next twice, after it had returned, or on another thread");
+            }
+            isMade = true;
+            CompletableFuture<@Nullable Position> done = CompletableFuture.completedFuture(target.publish(message));
+            published = done;
+            return done;
+        }
+    }
+
+    /**
+     * Publishes a message through interceptors. Whatever these do after it is published, the sender gets its position: a
+     * sender that saw a failure would send it again.
+     *
+     * @throws RuntimeException what an interceptor throws before the message is published
+     */
+    static CompletableFuture<@Nullable Position> through(
+            Interceptor.Publishing chain,
+            String room,
+            @Nullable String user,
+            Event<?> event,
+            @Nullable Object data,
+            @Nullable String from,
+            Target target) {
+        Call call = new Call(target);
+        CompletableFuture<@Nullable Position> result;
+        try {
+            result = chain.publish(new Publication(room, user, event, data, from, null, call));
+        } catch (Throwable failure) {
+            call.isMade = true;
+            if (call.published == null) {
+                throw failure;
+            }
+            Steps.log(LOG, "an interceptor failed after the publish of '" + event.name() + "'", failure);
+            return call.published;
+        }
+        call.isMade = true;
+        if (call.published != null) {
+            return call.published;
+        }
+        if (!result.isCompletedExceptionally()) {
+            throw new IllegalStateException("an interceptor of the publish of '" + event.name()
+                    + "' neither called next nor refused the message");
+        }
+        return result;
     }
 
     static Publication of(OutgoingMessage message) {
@@ -38,7 +105,7 @@ record Publication(
     }
 
     CompletableFuture<@Nullable Position> publish() {
-        return CompletableFuture.completedFuture(target.publish(this));
+        return call.make(this);
     }
 
     @Override
@@ -48,12 +115,12 @@ record Publication(
             throw new IllegalArgumentException("the payload of '" + event.name() + "' is a " + type.getName()
                     + ", not a " + other.getClass().getName());
         }
-        return new Publication(room, user, event, other, from, trace, target);
+        return new Publication(room, user, event, other, from, trace, call);
     }
 
     @Override
     public OutgoingMessage withTrace(@Nullable String other) {
-        return new Publication(room, user, event, data, from, other == null ? null : Names.requireTrace(other), target);
+        return new Publication(room, user, event, data, from, other == null ? null : Names.requireTrace(other), call);
     }
 
     /** Returns the fields only: the payload may be confidential. */

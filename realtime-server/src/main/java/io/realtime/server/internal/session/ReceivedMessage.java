@@ -41,6 +41,8 @@ public final class ReceivedMessage implements IncomingMessage {
         private final Target target;
         private final Thread thread = Thread.currentThread();
         private boolean isMade;
+        // Why the target has failed, if it has.
+        private @Nullable Throwable failure;
 
         Call(Target target) {
             this.target = target;
@@ -57,7 +59,12 @@ public final class ReceivedMessage implements IncomingMessage {
                         "an interceptor of '" + envelope.type() + "' called next twice, or after it had returned");
             }
             isMade = true;
-            return target.handle(session, envelope);
+            try {
+                return target.handle(session, envelope);
+            } catch (Throwable thrown) {
+                failure = thrown;
+                throw thrown;
+            }
         }
 
         /** Prevents a later call. Returns whether it was made. */
@@ -69,24 +76,35 @@ public final class ReceivedMessage implements IncomingMessage {
     }
 
     /**
-     * Handles a message.
+     * Handles a message. Throws what the client is to be answered: what an interceptor throws before the target has
+     * succeeded, else the target's failure, also if an interceptor has caught it.
      *
      * @param chain the interceptors, which make the call of the target
+     * @return what an interceptor threw after the target had succeeded; the message needs no other answer
      */
-    public static void handle(
+    public static @Nullable Throwable handle(
             Interceptor.Handling chain, ServerSession session, Envelope envelope, Payloads payloads, Target target)
             throws Exception {
         Call call = new Call(target);
-        boolean wasMade;
         try {
             chain.handle(new ReceivedMessage(session, envelope, payloads, call));
-        } finally {
-            wasMade = call.end();
+        } catch (Throwable thrown) {
+            if (call.end() && call.failure == null) {
+                return thrown;
+            }
+            throw thrown;
         }
-        if (!wasMade) {
+        if (!call.end()) {
             throw new IllegalStateException(
                     "an interceptor of '" + envelope.type() + "' neither called next nor threw");
         }
+        if (call.failure instanceof Error error) {
+            throw error;
+        }
+        if (call.failure instanceof Exception exception) {
+            throw exception;
+        }
+        return null;
     }
 
     /** Returns a message for the application's own handler, behind all interceptors. */

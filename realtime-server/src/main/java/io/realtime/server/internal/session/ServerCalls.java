@@ -264,6 +264,9 @@ public final class ServerCalls {
         @Override
         public void over(long count, @Nullable ErrorData error) {
             sources.remove(ref);
+            if (error != null) {
+                context.counters().refusedMessage(error.code());
+            }
             session.tell(
                     error == null ? Outgoing.of(Protocol.END).ref(ref).index(count) : session.error(ref, 0, error));
         }

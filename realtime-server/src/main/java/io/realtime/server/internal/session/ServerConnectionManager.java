@@ -58,10 +58,9 @@ public final class ServerConnectionManager implements ConnectionManager {
     @Override
     public <T> CompletableFuture<Boolean> sendToSession(String sessionId, Event<T> event, T data) {
         ServerSession found = table.session(sessionId);
-        if (found != null) {
-            CompletableFuture<?> unused = found.send(event, data);
-        }
-        return CompletableFuture.completedFuture(found != null);
+        return found == null
+                ? CompletableFuture.completedFuture(false)
+                : found.send(event, data).thenApply(position -> true);
     }
 
     @Override

@@ -118,14 +118,14 @@ final class ServerRoom implements Room {
         Interceptor.Publishing chain = context.middleware().publishing();
         return chain == null
                 ? CompletableFuture.completedFuture(publish(event, data, once, null))
-                : chain.publish(new Publication(
+                : Publication.through(
+                        chain,
                         name,
                         isInbox() ? key : null,
                         event,
                         data,
                         from,
-                        null,
-                        it -> publish(it.event(), it.data(), once, it.trace())));
+                        it -> publish(it.event(), it.data(), once, it.trace()));
     }
 
     private @Nullable Position publish(

@@ -336,14 +336,14 @@ public final class ServerSession implements Subscriber {
         Interceptor.Publishing chain = context.middleware().publishing();
         return chain == null
                 ? CompletableFuture.completedFuture(publish(event, data, null))
-                : chain.publish(new Publication(
+                : Publication.through(
+                        chain,
                         Names.SESSION,
                         userId,
                         event,
                         data,
                         null,
-                        null,
-                        it -> publish(it.event(), it.data(), it.trace())));
+                        it -> publish(it.event(), it.data(), it.trace()));
     }
 
     private @Nullable Position publish(Event<?> event, @Nullable Object data, @Nullable String trace) {

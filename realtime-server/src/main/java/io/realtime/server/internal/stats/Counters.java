@@ -1,6 +1,7 @@
 package io.realtime.server.internal.stats;
 
 import io.realtime.CloseReason;
+import io.realtime.ErrorCode;
 import io.realtime.server.ServerStats.Evictions;
 import io.realtime.server.ServerStats.Recovery;
 import io.realtime.server.ServerStats.Times;
@@ -10,6 +11,8 @@ import java.util.Set;
 import java.util.TreeMap;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.atomic.LongAdder;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /**
  * What one server has counted since it began. Counting takes no lock and, for messages, allocates nothing: each counter
@@ -20,7 +23,9 @@ public final class Counters {
     /** How many causes, or close codes, are counted by name. Applications and peers choose some; the rest are "other". */
     private static final int MOST_NAMES = 100;
 
-    private static final String OTHER = "other";
+    /** The name of all causes that are not counted by name. */
+    public static final String OTHER = "other";
+
     private static final int OTHER_CODE = 0;
     /** The close codes that are counted if a peer sends them. */
     private static final Set<Integer> FROM_PEERS = Set.of(
@@ -36,6 +41,26 @@ public final class Counters {
             CloseReason.PROTOCOL_ERROR,
             CloseReason.SLOW_CONSUMER,
             CloseReason.HEARTBEAT_TIMEOUT);
+
+    /** The codes of this library. They are counted by name, however many others there are. */
+    private static final Set<String> OWN = Stream.of(
+                    ErrorCode.BAD_MESSAGE,
+                    ErrorCode.BAD_DATA,
+                    ErrorCode.UNKNOWN_TYPE,
+                    ErrorCode.NO_HANDLER,
+                    ErrorCode.UNAUTHORIZED,
+                    ErrorCode.TOKEN_EXPIRED,
+                    ErrorCode.FORBIDDEN,
+                    ErrorCode.RATE_LIMITED,
+                    ErrorCode.OVERLOADED,
+                    ErrorCode.TOO_BIG,
+                    ErrorCode.INTERNAL,
+                    ErrorCode.CONNECTION_LOST,
+                    ErrorCode.TIMEOUT,
+                    ErrorCode.CANCELLED,
+                    ErrorCode.CLOSED)
+            .map(ErrorCode::value)
+            .collect(Collectors.toUnmodifiableSet());
 
     private final LongAdder connections = new LongAdder();
     private final LongAdder messagesIn = new LongAdder();
@@ -131,7 +156,8 @@ public final class Counters {
         LongAdder known = counters.get(name);
         if (known == null) {
             // Threads that race may exceed the bound by their number.
-            known = counters.computeIfAbsent(counters.size() < MOST_NAMES ? name : other, k -> new LongAdder());
+            boolean isNamed = counters.size() < MOST_NAMES || (name instanceof String own && OWN.contains(own));
+            known = counters.computeIfAbsent(isNamed ? name : other, k -> new LongAdder());
         }
         known.increment();
     }
