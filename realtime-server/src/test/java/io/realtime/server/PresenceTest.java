@@ -398,4 +398,56 @@ class PresenceTest {
         assertEquals(0, test.server.connections().room("a").localMembers().size());
         assertEquals(before, test.time.pending());
     }
+
+    private static final String BIG = "\u20ac".repeat(1_024);
+
+    @Test
+    void stateThatIsOneTooManyCostsNoMembership() {
+        test.close();
+        test = new TestServer(
+                TestServer::byName,
+                builder -> builder.allowJoin((session, room) -> true)
+                        .presence(PresenceRule.forRooms("a"))
+                        .limits(Limits.builder().logBytes(64 * 1024).build()));
+        TestPeer ann = test.managed("ann");
+        Session session = test.server.connections().user("ann").sessions().get(0);
+        session.join("a");
+        test.settle();
+        ann.clear();
+        ann.send("{'type':'$join','room':'a','ref':'j','data':{'state':'" + BIG + "'}}");
+        ann.next("$reply");
+        assertTrue(session.isIn("a"));
+        assertEquals(
+                "overloaded", ann.errorOf("{'type':'$presence','room':'a','ref':'s','data':{'state':'" + BIG + "'}}"));
+        assertTrue(session.isIn("a"));
+        assertEquals(2L, test.server.stats().refusedMessages().get("overloaded"));
+    }
+
+    @Test
+    void statesOfOneUserLeavePlacesForOthers() {
+        test.close();
+        RateLimit fast = RateLimit.perSecond(100_000);
+        test = new TestServer(
+                TestServer::byName,
+                builder -> builder.allowJoin((session, room) -> true)
+                        .presence(PresenceRule.forRooms("a"))
+                        .limits(Limits.builder()
+                                .logBytes(8 << 20)
+                                .ratePerSession(fast)
+                                .ratePerUser(fast)
+                                .build()));
+        for (int s = 0; s < 3; s++) {
+            TestPeer hog = test.plain("hog");
+            for (int i = 0; i < 1_000; i++) {
+                hog.post("{'type':'$join','room':'a" + s + "." + i + "','data':{'state':'" + BIG + "'}}");
+                if (i % 20 == 0) {
+                    test.settle();
+                }
+            }
+        }
+        TestPeer ann = test.managed("ann");
+        ann.send("{'type':'$join','room':'a','ref':'j','data':{'state':'here'}}");
+        assertEquals(List.of("$reply"), ann.types());
+        assertFalse(test.server.stats().refusedMessages().containsKey("internal"));
+    }
 }

@@ -44,6 +44,9 @@ public final class LocalBroker {
     private static final int MOST_ENDS = 100_000;
     // A table entry and a position. The epoch is shared.
     private static final int END = 72;
+    /** The share of {@code limits.logBytes}, as a divisor, that the states of one user may take. */
+    private static final int STATES_OF_A_USER = 64;
+
     private static final String NO_PLACE = "rooms and their members take half of limits.logBytes";
     private static final int MOST_BATCH_BYTES = 64 * 1024;
 
@@ -54,7 +57,8 @@ public final class LocalBroker {
     private final AtomicInteger named = new AtomicInteger();
     private final LogBudget budget;
     private final Counters counters = new Counters();
-    private final RoomsPerUser roomsPerUser;
+    private final UserQuota roomsPerUser;
+    private final UserQuota statesPerUser;
     private final TagClock tagClock = new TagClock();
     private final Scheduler scheduler;
     private final Executor executor;
@@ -110,7 +114,8 @@ public final class LocalBroker {
         this.retention = retention;
         this.presence = List.copyOf(presence);
         this.budget = new LogBudget(limits.logBytes());
-        this.roomsPerUser = new RoomsPerUser(limits.roomsPerUser());
+        this.roomsPerUser = new UserQuota(limits.roomsPerUser());
+        this.statesPerUser = new UserQuota(limits.logBytes() / STATES_OF_A_USER);
         this.mostRooms = limits.rooms();
         this.mostBytes = limits.outboundBytes() / 2;
         this.batchBytes = Math.min(MOST_BATCH_BYTES, limits.outboundBytes() / 4);
@@ -316,28 +321,38 @@ public final class LocalBroker {
             budget.chargeFixed(bytes);
             return;
         }
-        roomsPerUser.enter(session.userId());
+        String user = session.userId();
+        if (!roomsPerUser.take(user, 1)) {
+            throw overloaded("the user's sessions are in " + roomsPerUser.most()
+                    + " rooms together, as limits.roomsPerUser allows");
+        }
         if (!budget.chargePlaces(bytes)) {
-            roomsPerUser.leave(session.userId());
+            roomsPerUser.take(user, -1);
             throw overloaded(NO_PLACE);
         }
     }
 
     /**
-     * Charges for what a member of an application's room says of itself.
+     * Charges for what a member of an application's room says of itself; a negative number refunds.
      *
-     * @throws RealtimeException with {@code overloaded} if all rooms and members cost too much
+     * @throws RealtimeException with {@code overloaded} if the states of its user, or all states, cost too much; then
+     *     nothing is charged
      */
-    void chargeState(long bytes) {
-        if (!budget.chargePlaces(bytes)) {
-            throw overloaded(NO_PLACE);
+    void chargeState(Subscriber session, long bytes) {
+        String user = session.userId();
+        if (!statesPerUser.take(user, bytes)) {
+            throw overloaded("the states of the user's sessions take " + statesPerUser.most() + " bytes together");
+        }
+        if (!budget.chargeStates(bytes)) {
+            statesPerUser.take(user, -bytes);
+            throw overloaded("the states of all members take an eighth of limits.logBytes");
         }
     }
 
     /** Records that a session is no longer a member of a room. */
     void exit(String name, Subscriber session) {
         if (!isInbox(name)) {
-            roomsPerUser.leave(session.userId());
+            roomsPerUser.take(session.userId(), -1);
         }
     }
 

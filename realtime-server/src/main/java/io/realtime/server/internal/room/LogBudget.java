@@ -10,8 +10,8 @@ import org.jspecify.annotations.Nullable;
  * The account of what all rooms, their members and their logs cost, in bytes of heap. Every log charges it for what it
  * holds, and every room for itself and its members. When the limit is exceeded, logs evict their oldest messages.
  *
- * <p>The application's rooms and their members may take half of the limit. Beyond that they are refused, since they
- * cannot be evicted. So at least the other half is for logs.
+ * <p>The application's rooms and their members may take half of the limit, and the states of members an eighth. Beyond
+ * that they are refused, since they cannot be evicted. So at least three eighths are for logs.
  *
  * <p>The logs of rooms are entitled to half of what there is for logs, users' inboxes and sessions' inboxes to a
  * quarter each. A group may borrow what the others leave. When the limit is exceeded, the group that is furthest above
@@ -32,6 +32,8 @@ final class LogBudget {
     private final long limit;
     // The cost of the application's rooms and their members.
     private final AtomicLong places = new AtomicLong();
+    // The cost of what members say of themselves.
+    private final AtomicLong states = new AtomicLong();
     // The cost of inboxes, their members and remembered ends.
     private final AtomicLong fixed = new AtomicLong();
     // Guards the lists. A leaf: no other lock is taken under it.
@@ -63,7 +65,12 @@ final class LogBudget {
 
     /** Returns the current cost of everything. */
     long used() {
-        return places.get() + fixed.get() + rooms.bytes.get() + inboxes.bytes.get() + sessions.bytes.get();
+        return places.get()
+                + states.get()
+                + fixed.get()
+                + rooms.bytes.get()
+                + inboxes.bytes.get()
+                + sessions.bytes.get();
     }
 
     /** Returns which share of half of the limit the application's rooms and their members take. */
@@ -84,6 +91,19 @@ final class LogBudget {
         return true;
     }
 
+    /**
+     * Charges for a state of a member; a negative number refunds.
+     *
+     * @return false if all states would take more than an eighth of the limit; then nothing is charged
+     */
+    boolean chargeStates(long bytes) {
+        if (states.addAndGet(bytes) > limit / 8 && bytes > 0) {
+            states.addAndGet(-bytes);
+            return false;
+        }
+        return true;
+    }
+
     /** Charges for anything else that is not a log; a negative number refunds. */
     void chargeFixed(long bytes) {
         fixed.addAndGet(bytes);
@@ -95,7 +115,7 @@ final class LogBudget {
      */
     void relieve() {
         for (int visit = 0; visit < MOST_VISITS && used() > limit; visit++) {
-            long forLogs = Math.max(limit / 2, limit - places.get() - fixed.get());
+            long forLogs = Math.max(limit / 2, limit - places.get() - states.get() - fixed.get());
             Group payer = rooms;
             for (Group group : groups) {
                 if (group.surplus(forLogs) > payer.surplus(forLogs)) {

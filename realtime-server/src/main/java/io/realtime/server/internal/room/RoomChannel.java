@@ -695,7 +695,11 @@ public final class RoomChannel implements LogBudget.Owner, Bursts.Flushed {
             if (link != null) {
                 link.until = log.top();
                 broker.exit(name, session);
-                long refund = MEMBER + (presence == null ? 0 : presence.removed(link));
+                long refund = MEMBER;
+                if (presence != null) {
+                    refund += RoomPresence.MEMBER;
+                    broker.chargeState(session, -presence.removed(link));
+                }
                 broker.refund(name, refund);
                 charged -= refund;
             }
@@ -762,7 +766,7 @@ public final class RoomChannel implements LogBudget.Owner, Bursts.Flushed {
      * Sets what others see of a member; an empty state is none. Returns false if the room has no presence, or the
      * session is not a member.
      *
-     * @throws RealtimeException with {@code overloaded} if all rooms and members cost too much
+     * @throws RealtimeException with {@code overloaded} if the states of its user, or all states, cost too much
      */
     public boolean setState(Subscriber session, String state) {
         lock.lock();
@@ -771,14 +775,13 @@ public final class RoomChannel implements LogBudget.Owner, Bursts.Flushed {
             if (presence == null || link == null) {
                 return false;
             }
-            long bytes = presence.stateCost(link, state);
-            broker.chargeState(bytes);
-            charged += bytes;
+            broker.chargeState(session, presence.stateCost(link, state));
             presence.state(link, state);
-            return true;
         } finally {
             lock.unlock();
         }
+        broker.budget().relieve();
+        return true;
     }
 
     /** Notes that others may see other tags of a session than before. */

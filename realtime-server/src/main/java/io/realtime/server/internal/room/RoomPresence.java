@@ -119,6 +119,9 @@ final class RoomPresence {
 
     @GuardedBy("lock")
     private long timerAt;
+    // Why the scheduler took no task, until that is logged.
+    @GuardedBy("lock")
+    private @Nullable Throwable refused;
 
     /** A member that wants to be told, and one connection of it. Guarded by the room's lock. */
     private static final class Watcher {
@@ -199,7 +202,8 @@ final class RoomPresence {
         stateBytes += stateCost(link, state);
         String id = link.session.id();
         String before = state.isEmpty() ? states.remove(id) : states.put(id, state);
-        if (!state.equals(before == null ? "" : before)) {
+        // Counts tell nothing of states.
+        if (!isCounting && !state.equals(before == null ? "" : before)) {
             changed(link);
         }
     }
@@ -238,7 +242,7 @@ final class RoomPresence {
         expect(isOnline ? soon() : broker.nanoTime() + interval);
     }
 
-    /** Notes that a member was removed. Returns what is to be refunded. */
+    /** Notes that a member was removed. Returns what is to be refunded for its state. */
     @SuppressWarnings("GuardedBy")
     long removed(MemberLink link) {
         assert lock.isHeldByCurrentThread();
@@ -246,8 +250,8 @@ final class RoomPresence {
         online.clear(link.seat);
         watchers.remove(id);
         away.remove(id);
-        long refund = MEMBER + costOf(states.get(id));
-        stateBytes -= costOf(states.remove(id));
+        long refund = costOf(states.remove(id));
+        stateBytes -= refund;
         if (members.isEmpty()) {
             listNobody();
             isCounting = false;
@@ -281,7 +285,7 @@ final class RoomPresence {
     @GuardedBy("lock")
     private void count() {
         isCounting = true;
-        listAgainAt = (int) (3L * Math.min(rule.mostMembers(), members.size()) / 4);
+        listAgainAt = (int) Math.max(1, 3L * Math.min(rule.mostMembers(), members.size()) / 4);
         toldSessions = -1;
         listNobody();
     }
@@ -344,7 +348,7 @@ final class RoomPresence {
         } catch (RuntimeException | Error refusal) {
             // The member has changed all the same. The next change tries again.
             timer = NONE;
-            Steps.log(LOG, "the presence of room " + room + " waits for another change", refusal);
+            refused = refusal;
         }
     }
 
@@ -352,6 +356,7 @@ final class RoomPresence {
 
     /** Announces what is due. Does nothing while another thread does so: that thread looks again before it ends. */
     private void run() {
+        Throwable refusal;
         lock.lock();
         try {
             timer.cancel();
@@ -360,8 +365,13 @@ final class RoomPresence {
                 return;
             }
             isRunning = true;
+            refusal = refused;
+            refused = null;
         } finally {
             lock.unlock();
+        }
+        if (refusal != null) {
+            Steps.log(LOG, "the presence of room " + room + " was told late: the scheduler took no task", refusal);
         }
         try {
             for (Announcement next = next(); next != null; next = next()) {
@@ -395,6 +405,8 @@ final class RoomPresence {
             expire(now);
             if (isPending && due - now <= 0) {
                 isPending = false;
+                // Also if nobody has to be told: a pass over the watchers has its cost.
+                announcedAt = now;
                 long before = version;
                 PresenceNotice differences = update();
                 List<Delivery> to = new ArrayList<>();
@@ -408,7 +420,6 @@ final class RoomPresence {
                     }
                 }
                 if (!to.isEmpty()) {
-                    announcedAt = now;
                     PresenceNotice counts = counts();
                     return new Announcement(differences, wantsAll && !isCounting ? snapshot() : counts, counts, to);
                 }

@@ -448,12 +448,7 @@ public final class Memberships {
                 joined(name, JoinCause.CLIENT);
             }
             if (isCurrent && joined != null) {
-                if (wish.presence() != null) {
-                    joined.room().watchPresence(session, wish.presence());
-                }
-                if (wish.state() != null) {
-                    joined.room().setState(session, wish.state());
-                }
+                show(joined.room(), wish);
             }
             return new Decision(name, isCurrent ? joined : null, null, null);
         } catch (RealtimeException tooMany) {
@@ -463,6 +458,21 @@ public final class Memberships {
             Steps.log(context.log(), session + " could not join a room", broken);
             ErrorData error = ErrorData.of(ErrorCode.INTERNAL, "the room could not be joined", false);
             return refused(name, error, isCurrent ? exit(name, LeaveCause.REFUSED) : null);
+        }
+    }
+
+    /** Tells a member's room what its join says of presence. A state that is one too many costs no membership. */
+    @GuardedBy("lock")
+    private void show(RoomChannel room, Protocol.Join wish) {
+        if (wish.presence() != null) {
+            room.watchPresence(session, wish.presence());
+        }
+        if (wish.state() != null) {
+            try {
+                room.setState(session, wish.state());
+            } catch (RealtimeException tooMuch) {
+                context.counters().refusedMessage(tooMuch.code().value());
+            }
         }
     }
 
