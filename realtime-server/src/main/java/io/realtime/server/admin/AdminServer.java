@@ -22,8 +22,9 @@ import org.jspecify.annotations.Nullable;
  * io.realtime.server.Admin} offers the same as methods.
  *
  * <p>By default it listens on the loopback address alone, without a token, and answers no browser page of another
- * origin. It has four daemon threads. After 10 s a request that waits
- * for an interceptor is answered with 503, and any other is cut. So is one that comes while 64 wait. It does no TLS: from other machines use it through a proxy that does.
+ * origin. It has four daemon threads. After 10 s a request that waits for an interceptor is answered with 503, and any
+ * other is cut. So is one that comes while 64 wait. It does no TLS: from other machines use it through a proxy that
+ * does.
  *
  * <p>Close it after the server, so that it answers while the server closes. Safe for use by many threads.
  */

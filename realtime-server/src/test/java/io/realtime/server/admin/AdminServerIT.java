@@ -581,7 +581,8 @@ class AdminServerIT {
     }
 
     @ParameterizedTest
-    @ValueSource(strings = {"Host: localhost", "Idempotency-Key: k", "Authorization: Bearer a", "Content-Type: " + JSON})
+    @ValueSource(
+            strings = {"Host: localhost", "Idempotency-Key: k", "Authorization: Bearer a", "Content-Type: " + JSON})
     void secondHeaderOfTheSameNameIsRefused(String second) throws IOException {
         String body = "{\"type\":\"said\"}";
         String answer = raw("POST /broadcast HTTP/1.1\r\nHost: localhost\r\nIdempotency-Key: l\r\n"
