@@ -204,15 +204,17 @@ class MiddlewarePageTest {
                         // @start limits
                         .limit(SAY, RateLimit.perSecond(5)) // of each session
                         .maxBytes(UPLOAD, 10_000) // too_big beyond
-                        .onUnhandled(
-                                message -> log.add(message.type() + " " + message.json())) // no handler has this name
+                        .onUnhandled(message -> { // no handler has this name
+                            log.add(message.type() + " " + (message.isBinary() ? "(binary)" : message.json()));
+                        })
                 // @end
                 );
         RealtimeClient client = connect(to(server, "ann"));
         assertEquals("too_big", refusal(client.request(UPLOAD, "x".repeat(10_000))));
         assertEquals(9_998, env.await(client.request(UPLOAD, "x".repeat(9_998))));
         env.await(client.send(Event.of("old.say", Say.class), new Say("hi")));
-        assertEquals(List.of("old.say {\"text\":\"hi\"}"), log);
+        env.await(client.send(Event.of("old.bytes", byte[].class), new byte[] {1, 2}));
+        assertEquals(List.of("old.say {\"text\":\"hi\"}", "old.bytes (binary)"), log);
     }
 
     /** A tracer in place of a real one: a span is its trace context, and the current one is the thread's. */

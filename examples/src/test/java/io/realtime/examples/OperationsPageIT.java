@@ -137,7 +137,8 @@ class OperationsPageIT {
             assertTrue(used.size() > 4, file);
             used.removeAll(names);
             assertEquals(Set.of(), used, file);
-            for (String sample : all("(realtime_\\w+\\\\?\\{[^}]*(?:status|state|quantile)=\\\\?\"[\\w.]+)", text)) {
+            String labels = "(?:status|state|quantile|cause|code)";
+            for (String sample : all("(realtime_\\w+\\\\?\\{[^}]*" + labels + "=\\\\?\"[\\w.]+)", text)) {
                 String name = sample.replaceFirst("\\W.*", "");
                 String label = sample.replaceFirst(".*[{,]", "").replace("\\", "");
                 assertTrue(metrics.contains(name + "{" + label + "\""), () -> file + ": no " + name + " with " + label);

@@ -22,8 +22,9 @@ import org.jspecify.annotations.Nullable;
  * io.realtime.server.Admin} offers the same as methods.
  *
  * <p>By default it listens on the loopback address alone, without a token, and answers no browser page of another
- * origin. It has four daemon threads. A request that takes more than 10 s is cut, and so is one that comes while 64
- * wait. It does no TLS: from other machines use it through a proxy that does.
+ * origin. It has four daemon threads. After 10 s a request that waits for an interceptor is answered with 503, and any
+ * other is cut. So is one that comes while 64 wait. It does no TLS: from other machines use it through a proxy that
+ * does.
  *
  * <p>Close it after the server, so that it answers while the server closes. Safe for use by many threads.
  */
@@ -53,7 +54,7 @@ public final class AdminServer implements AutoCloseable {
         return uri;
     }
 
-    /** Stops to listen, and cuts requests that still run. Returns at once. */
+    /** Stops to listen, cuts requests that still run, and interrupts their threads. Returns at once. */
     @Override
     public void close() {
         http.stop(0);
@@ -117,7 +118,7 @@ public final class AdminServer implements AutoCloseable {
 
         /**
          * Returns the endpoints as a handler, to be mounted at any path of another {@link HttpServer}. That server
-         * decides about threads and timeouts.
+         * decides about threads and timeouts; only the wait for an interceptor ends after 10 s.
          *
          * @throws IllegalStateException when there is no token, since any client may reach that server
          */
@@ -125,7 +126,7 @@ public final class AdminServer implements AutoCloseable {
             if (token == null) {
                 throw new IllegalStateException("a handler for another server needs a token: call token(...)");
             }
-            return new AdminHandler(server, token, origins, null);
+            return new AdminHandler(server, token, origins, null, timeout);
         }
 
         /**
@@ -153,7 +154,9 @@ public final class AdminServer implements AutoCloseable {
                     ? null
                     : new HashSet<>(List.of(host, "[" + host + "]", "localhost", "127.0.0.1", "[::1]"));
             AdminThreads threads = new AdminThreads(timeout);
-            http.createContext("/", new AdminHandler(server, token, origins, hosts));
+            // The interrupt ends a wait. A wait that ended by itself just before would be interrupted as it answers.
+            Duration longest = timeout.plus(AdminThreads.GRACE);
+            http.createContext("/", new AdminHandler(server, token, origins, hosts, longest));
             http.setExecutor(threads);
             startAsDaemon(http);
             return new AdminServer(http, threads, host);

@@ -14,13 +14,15 @@ import java.util.concurrent.atomic.AtomicInteger;
 import java.util.concurrent.locks.ReentrantLock;
 
 /**
- * The threads of the admin endpoints: a few, with a bounded queue. A request that takes too long is interrupted, also
- * while its head or its body is read, and an interrupted thread closes the socket that it reads. The JDK's server closes
- * the connection of a request that is rejected.
+ * The threads of the admin endpoints: a few, with a bounded queue. A request that takes too long is interrupted, again
+ * each second until it ends. An interrupted thread closes the socket that it reads or writes, also in the head or the
+ * body of a request. One that waits for an interceptor has a second to answer. The JDK's server closes the connection
+ * of a request that is rejected.
  */
 final class AdminThreads implements Executor {
     static final int THREADS = 4;
     private static final int QUEUE = 64;
+    static final Duration GRACE = Duration.ofSeconds(1);
 
     private final Duration timeout;
     private final ThreadPoolExecutor threads;
@@ -58,7 +60,8 @@ final class AdminThreads implements Executor {
 
     private void run(Runnable request) {
         Deadline deadline = new Deadline(Thread.currentThread());
-        Future<?> end = timer.schedule(deadline, timeout.toMillis(), TimeUnit.MILLISECONDS);
+        Future<?> end = timer.scheduleWithFixedDelay(
+                deadline, timeout.toMillis(), GRACE.toMillis(), TimeUnit.MILLISECONDS);
         try {
             request.run();
         } finally {

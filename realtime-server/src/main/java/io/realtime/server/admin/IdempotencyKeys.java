@@ -1,11 +1,13 @@
 package io.realtime.server.admin;
 
 import com.google.errorprone.annotations.concurrent.GuardedBy;
-import java.io.IOException;
+import io.realtime.internal.Steps;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Objects;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.locks.ReentrantLock;
-import org.jspecify.annotations.Nullable;
+import java.util.function.Supplier;
 
 /**
  * The answers to requests with an {@code Idempotency-Key}: the newest 10,000, so that a request that is repeated has no
@@ -27,45 +29,59 @@ final class IdempotencyKeys {
         }
     };
 
-    /** @param answer null while the request runs */
-    private record Kept(String request, @Nullable Answer answer) {}
-
-    /** A request with an effect. */
-    @FunctionalInterface
-    interface Action {
-        Answer run() throws Problem, IOException;
-    }
+    /**
+     * A request. No two are equal, since each has a future of its own.
+     *
+     * @param answer not done while the request runs
+     */
+    private record Kept(String request, CompletableFuture<Answer> answer) {}
 
     /**
-     * Runs a request, or returns the answer that its key got before.
+     * Runs a request, or returns the answer that its key got before. A key is taken until its request has failed, also
+     * after its client was told that it takes too long: it may still succeed.
      *
      * @param request a digest of the request
+     * @param action begins the request
      * @throws Problem with 422 if the key was used for another request, and with 409 if the same request runs now
      */
-    Answer once(String key, String request, Action action) throws Problem, IOException {
+    CompletableFuture<Answer> once(String key, String request, Supplier<CompletableFuture<Answer>> action)
+            throws Problem {
+        Kept mine = new Kept(request, new CompletableFuture<>());
         Kept before;
         lock.lock();
         try {
-            before = kept.putIfAbsent(key, new Kept(request, null));
+            before = kept.putIfAbsent(key, mine);
         } finally {
             lock.unlock();
         }
         if (before != null) {
-            return repeat(before, request);
+            return CompletableFuture.completedFuture(repeat(before, request));
         }
-        Answer answer = null;
+        CompletableFuture<Answer> running;
         try {
-            answer = action.run();
-            return answer;
-        } finally {
-            Kept done = answer == null ? null : new Kept(request, answer);
-            lock.lock();
-            try {
-                // Not if it was evicted meanwhile.
-                kept.computeIfPresent(key, (same, running) -> done);
-            } finally {
-                lock.unlock();
+            running = action.get();
+        } catch (RuntimeException | Error failure) {
+            forget(key, mine);
+            throw failure;
+        }
+        Steps.whenComplete(running, (answer, failure) -> {
+            if (failure == null) {
+                mine.answer.complete(Objects.requireNonNull(answer));
+            } else {
+                forget(key, mine);
+                mine.answer.completeExceptionally(failure);
             }
+        });
+        return mine.answer;
+    }
+
+    /** Does nothing to a later request that has the key since this one was evicted. */
+    private void forget(String key, Kept failed) {
+        lock.lock();
+        try {
+            kept.remove(key, failed);
+        } finally {
+            lock.unlock();
         }
     }
 
@@ -73,9 +89,9 @@ final class IdempotencyKeys {
         if (!before.request.equals(request)) {
             throw new Problem(422, "key_reused", "the Idempotency-Key was used for another request");
         }
-        if (before.answer == null) {
+        if (!before.answer.isDone()) {
             throw new Problem(409, "in_progress", "a request with this Idempotency-Key runs");
         }
-        return before.answer.with("Idempotency-Replayed", "true");
+        return before.answer.join().with("Idempotency-Replayed", "true");
     }
 }

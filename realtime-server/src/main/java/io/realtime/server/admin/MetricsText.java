@@ -1,15 +1,46 @@
 package io.realtime.server.admin;
 
+import io.realtime.CloseReason;
+import io.realtime.ErrorCode;
 import io.realtime.server.ServerHealth;
 import io.realtime.server.ServerStats;
 import io.realtime.server.ServerStats.Times;
 import java.time.Duration;
 import java.util.Locale;
 import java.util.Map;
+import java.util.Set;
+import java.util.TreeMap;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /** Statistics in the text format of Prometheus, version 0.0.4. */
 final class MetricsText {
     static final String TYPE = "text/plain; version=0.0.4; charset=utf-8";
+
+    // A series that begins with its first event hides this event from rate().
+    private static final Set<String> CAUSES = Set.of("draining", "limit", "origin", "path", "subprotocol");
+    private static final Set<String> CODES = Stream.of(
+                    ErrorCode.BAD_DATA,
+                    ErrorCode.BAD_MESSAGE,
+                    ErrorCode.FORBIDDEN,
+                    ErrorCode.INTERNAL,
+                    ErrorCode.NO_HANDLER,
+                    ErrorCode.OVERLOADED,
+                    ErrorCode.RATE_LIMITED,
+                    ErrorCode.TOO_BIG)
+            .map(ErrorCode::value)
+            .collect(Collectors.toUnmodifiableSet());
+    private static final Set<Integer> CLOSES = Set.of(
+            CloseReason.NORMAL,
+            CloseReason.GOING_AWAY,
+            CloseReason.ABNORMAL,
+            CloseReason.UNAUTHORIZED,
+            CloseReason.INTERNAL_ERROR,
+            CloseReason.PROTOCOL_ERROR,
+            CloseReason.OVERLOADED,
+            CloseReason.RATE_LIMITED,
+            CloseReason.SLOW_CONSUMER,
+            CloseReason.HEARTBEAT_TIMEOUT);
 
     private final StringBuilder out = new StringBuilder(4096);
     private String name = "";
@@ -49,8 +80,8 @@ final class MetricsText {
         counter("connections_opened_total", "Connections whose upgrade was accepted.")
                 .value(traffic.connections());
         counter("connections_refused_total", "Connections refused before they were open.")
-                .values("cause", stats.refusedConnections());
-        counter("connections_closed_total", "Connections that have closed.").values("code", stats.closes());
+                .values("cause", CAUSES, stats.refusedConnections());
+        counter("connections_closed_total", "Connections that have closed.").values("code", CLOSES, stats.closes());
         counter("slow_consumers_total", "Connections closed because the peer read too slowly.")
                 .value(stats.slowConsumers());
         counter("messages_total", "Messages received, and handed to connections.")
@@ -59,7 +90,8 @@ final class MetricsText {
         counter("message_bytes_total", "Bytes of these messages.")
                 .value("direction", "in", traffic.bytesIn())
                 .value("direction", "out", traffic.bytesOut());
-        counter("messages_refused_total", "Messages answered with an error.").values("code", stats.refusedMessages());
+        counter("messages_refused_total", "Messages answered with an error.")
+                .values("code", CODES, stats.refusedMessages());
         counter("replays_total", "Positions from which a log was sent again.")
                 .value(stats.recovery().replays());
         counter("messages_replayed_total", "Messages sent from logs.")
@@ -114,7 +146,10 @@ final class MetricsText {
         return this;
     }
 
-    private void values(String label, Map<?, Long> values) {
-        values.forEach((of, value) -> value(label, of.toString(), value));
+    /** @param known are written even if they are 0 */
+    private <K extends Comparable<K>> void values(String label, Set<K> known, Map<K, Long> values) {
+        Map<K, Long> all = new TreeMap<>(values);
+        known.forEach(of -> all.putIfAbsent(of, 0L));
+        all.forEach((of, value) -> value(label, of.toString(), value));
     }
 }

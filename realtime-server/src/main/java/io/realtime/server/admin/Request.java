@@ -128,12 +128,13 @@ final class Request {
      */
     NewEvent event() throws Problem, IOException {
         // A page of another origin can send this type only after a preflight request.
-        String type = exchange.getRequestHeaders().getFirst("Content-Type");
-        if (type == null || !type.split(";", 2)[0].trim().equalsIgnoreCase("application/json")) {
+        if (!header("Content-Type").split(";", 2)[0].trim().equalsIgnoreCase("application/json")) {
             throw new Problem(415, "bad_type", "the body must be application/json");
         }
-        byte[] body = exchange.getRequestBody().readNBytes(MOST_BODY + 1);
-        if (body.length > MOST_BODY) {
+        String length = header("Content-Length");
+        boolean isLong = length.matches("\\d{1,18}") && Long.parseLong(length) > MOST_BODY;
+        byte[] body = isLong ? new byte[0] : exchange.getRequestBody().readNBytes(MOST_BODY + 1);
+        if (isLong || body.length > MOST_BODY) {
             throw new Problem(413, "too_big", "the body is longer than " + MOST_BODY + " bytes");
         }
         String text = text(body, "bad_data", "the body is not UTF-8");
@@ -150,8 +151,16 @@ final class Request {
         throw new Problem(400, "bad_data", "the body may hold type and data only, and the type must not begin with $");
     }
 
-    String header(String name) {
-        String value = exchange.getRequestHeaders().getFirst(name);
-        return value == null ? "" : value;
+    /**
+     * Returns the value of a header; empty if it is absent.
+     *
+     * @throws Problem if there are two: a proxy may have checked the other one
+     */
+    String header(String name) throws Problem {
+        List<String> values = exchange.getRequestHeaders().getOrDefault(name, List.of());
+        if (values.size() > 1) {
+            throw new Problem(400, "bad_header", "there is more than one header " + name);
+        }
+        return values.isEmpty() ? "" : values.get(0);
     }
 }

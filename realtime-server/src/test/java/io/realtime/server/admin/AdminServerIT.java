@@ -12,12 +12,18 @@ import com.google.gson.JsonObject;
 import com.google.gson.JsonParser;
 import com.sun.net.httpserver.HttpServer;
 import io.realtime.CloseReason;
+import io.realtime.ErrorCode;
 import io.realtime.Event;
+import io.realtime.Position;
 import io.realtime.RealtimeException;
+import io.realtime.server.Interceptor;
+import io.realtime.server.OutgoingMessage;
 import io.realtime.server.internal.TestServer;
 import io.realtime.server.internal.TestServer.TestPeer;
+import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.UncheckedIOException;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.Socket;
@@ -34,7 +40,13 @@ import java.util.List;
 import java.util.Locale;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CompletionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.UnaryOperator;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import java.util.stream.StreamSupport;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
@@ -42,6 +54,7 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.MethodSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** The admin endpoints over real sockets, of a server in virtual time. */
@@ -51,8 +64,18 @@ class AdminServerIT {
     private static final String TOKEN = "a-token-of-sixteen-or-more";
     private static final String JSON = "application/json";
 
-    private final TestServer test =
-            new TestServer(TestServer::byName, builder -> builder.allowJoin((session, room) -> true));
+    /** What the server's interceptor makes of a publish, on the thread that publishes. */
+    private volatile UnaryOperator<CompletableFuture<@Nullable Position>> audit = published -> published;
+
+    private final AtomicInteger publishes = new AtomicInteger();
+    private final TestServer test = new TestServer(
+            TestServer::byName, builder -> builder.allowJoin((session, room) -> true).intercept(new Interceptor() {
+                @Override
+                public CompletableFuture<@Nullable Position> publish(OutgoingMessage message, Publishing next) {
+                    publishes.incrementAndGet();
+                    return audit.apply(next.publish(message));
+                }
+            }));
     private final HttpClient http = HttpClient.newHttpClient();
     private AdminServer admin = AdminServer.builder(test.server).start();
 
@@ -91,6 +114,10 @@ class AdminServerIT {
 
     private HttpRequest.Builder post(String path, String body) {
         return request(path).header("Content-Type", JSON).POST(BodyPublishers.ofString(body));
+    }
+
+    private HttpRequest.Builder broadcast() {
+        return post("/broadcast", "{\"type\":\"said\",\"data\":1}");
     }
 
     private static String code(HttpResponse<String> answer) {
@@ -181,6 +208,17 @@ class AdminServerIT {
         assertTrue(answer.body().contains("\nrealtime_connections_closed_total{code=\"1000\"} 1\n"), answer.body());
         assertTrue(answer.body().contains("\nrealtime_health{status=\"up\"} 1\n"), answer.body());
         assertTrue(answer.body().endsWith("\n"));
+    }
+
+    @Test
+    void metricsOfKnownCausesAndCodesBeginWithZero() {
+        String metrics = get("/metrics").body();
+        for (String series : List.of(
+                "connections_refused_total{cause=\"limit\"}",
+                "messages_refused_total{code=\"internal\"}",
+                "connections_closed_total{code=\"4102\"}")) {
+            assertTrue(metrics.contains("\nrealtime_" + series + " 0\n"), series);
+        }
     }
 
     @Test
@@ -299,6 +337,127 @@ class AdminServerIT {
         assertEquals(204, send(request("/users/ann/sessions").DELETE()).statusCode(), "nobody is left");
     }
 
+    // ---------------------------------------------------------------- interceptors that fail or do not answer
+
+    static Stream<Throwable> failures() {
+        return Stream.of(
+                new NumberFormatException("a secret of the application"),
+                new IllegalStateException("a secret of the application"),
+                new UncheckedIOException(new IOException("a secret of the application")),
+                new StackOverflowError("a secret of the application"));
+    }
+
+    private static CompletableFuture<@Nullable Position> raise(Throwable failure) {
+        if (failure instanceof Error error) {
+            throw error;
+        }
+        throw (RuntimeException) failure;
+    }
+
+    @ParameterizedTest
+    @MethodSource("failures")
+    void failureOfAnInterceptorIs500AndItsTextIsNotShown(Throwable failure) {
+        audit = published -> raise(failure);
+        assertInternal(send(broadcast()));
+        audit = published -> CompletableFuture.failedFuture(failure);
+        assertInternal(send(broadcast()));
+        assertInternal(send(broadcast().header("Idempotency-Key", "k")));
+    }
+
+    private static void assertInternal(HttpResponse<String> answer) {
+        assertEquals(500, answer.statusCode());
+        assertEquals("internal", code(answer));
+        assertFalse(answer.body().contains("secret"), answer.body());
+    }
+
+    @Test
+    void refusalOfAnInterceptorIsAProblemWithItsCode() {
+        RealtimeException later = new RealtimeException(ErrorCode.OVERLOADED, "come later");
+        List<UnaryOperator<CompletableFuture<@Nullable Position>>> refusals = List.of(
+                published -> raise(later),
+                published -> raise(new CompletionException(later)),
+                published -> CompletableFuture.failedFuture(later),
+                published -> published.thenApply(position -> {
+                    throw later;
+                }));
+        for (UnaryOperator<CompletableFuture<@Nullable Position>> refusal : refusals) {
+            audit = refusal;
+            for (HttpRequest.Builder request : List.of(broadcast(), broadcast().header("Idempotency-Key", "k"))) {
+                HttpResponse<String> answer = send(request);
+                assertEquals(503, answer.statusCode());
+                assertEquals("overloaded", code(answer));
+                assertTrue(answer.body().contains("come later"), answer.body());
+            }
+        }
+    }
+
+    @Test
+    void interceptorsThatNeverAnswerHoldNoThread() {
+        restart(AdminServer.builder(test.server).timeout(Duration.ofSeconds(2)));
+        audit = published -> new CompletableFuture<>();
+        List<CompletableFuture<HttpResponse<String>>> posts = Stream.generate(
+                        () -> http.sendAsync(broadcast().build(), BodyHandlers.ofString()))
+                .limit(2 * AdminThreads.THREADS)
+                .toList();
+        assertEquals(200, get("/health").statusCode(), "behind all of these");
+        for (CompletableFuture<HttpResponse<String>> post : posts) {
+            assertEquals(503, post.join().statusCode());
+            assertEquals("timeout", code(post.join()));
+        }
+    }
+
+    @Test
+    void keyOfARequestWithoutAnswerInTimeStaysReserved() {
+        restart(AdminServer.builder(test.server).timeout(Duration.ofSeconds(2)));
+        CompletableFuture<@Nullable Position> late = new CompletableFuture<>();
+        audit = published -> late;
+        assertEquals("timeout", code(send(broadcast().header("Idempotency-Key", "k"))));
+        HttpResponse<String> repeated = send(broadcast().header("Idempotency-Key", "k"));
+        assertEquals(409, repeated.statusCode());
+        assertEquals("in_progress", code(repeated));
+        late.complete(new Position("e", 7));
+        HttpResponse<String> answered = send(broadcast().header("Idempotency-Key", "k"));
+        assertEquals(200, answered.statusCode());
+        assertTrue(answered.body().contains("7"), answered.body());
+        assertEquals(1, publishes.get());
+    }
+
+    @Test
+    void waitEndsInAnotherServerToo() throws IOException {
+        audit = published -> new CompletableFuture<>();
+        HttpServer other = HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
+        other.createContext(
+                "/",
+                AdminServer.builder(test.server)
+                        .token(TOKEN)
+                        .timeout(Duration.ofMillis(100))
+                        .handler());
+        other.start();
+        try {
+            URI uri = URI.create("http://localhost:" + other.getAddress().getPort() + "/broadcast");
+            HttpResponse<String> answer = send(broadcast().uri(uri).header("Authorization", "Bearer " + TOKEN));
+            assertEquals("timeout", code(answer));
+        } finally {
+            other.stop(0);
+        }
+    }
+
+    @Test
+    void closingEndsTheThreadsOfRequestsThatRun() throws Exception {
+        CompletableFuture<Thread> publisher = new CompletableFuture<>();
+        audit = published -> {
+            publisher.complete(Thread.currentThread());
+            return new CompletableFuture<>();
+        };
+        CompletableFuture<?> post = http.sendAsync(broadcast().build(), BodyHandlers.ofString());
+        Thread thread = publisher.get(30, TimeUnit.SECONDS);
+        admin.close();
+        // Less than the 10 s after which a request ends anyway.
+        thread.join(Duration.ofSeconds(5).toMillis());
+        assertFalse(thread.isAlive());
+        assertThrows(CompletionException.class, post::join);
+    }
+
     // ---------------------------------------------------------------- bad input
 
     @ParameterizedTest
@@ -393,6 +552,45 @@ class AdminServerIT {
                 + "\r\nContent-Length: " + (Request.MOST_BODY + 1) + "\r\nConnection: close\r\n\r\n"
                 + "x".repeat(Request.MOST_BODY + 1));
         assertTrue(answer.startsWith("HTTP/1.1 413 "), answer);
+    }
+
+    @Test
+    void longBodyIsRefusedBeforeItIsRead() throws IOException {
+        try (Socket socket =
+                new Socket(InetAddress.getLoopbackAddress(), admin.uri().getPort())) {
+            String head = "POST /broadcast HTTP/1.1\r\nHost: localhost\r\nContent-Type: " + JSON
+                    + "\r\nContent-Length: 99999999999\r\n\r\n";
+            socket.getOutputStream().write(head.getBytes(StandardCharsets.ISO_8859_1));
+            socket.shutdownOutput();
+            String answer = rest(socket);
+            assertTrue(answer.startsWith("HTTP/1.1 413 "), answer);
+        }
+    }
+
+    @ParameterizedTest
+    @CsvSource({"application/json,413", "text/plain,415"})
+    void peerThatStillSendsALongBodyGetsTheAnswer(String type, int status) {
+        byte[] body = new byte[20 << 20];
+        for (HttpRequest.BodyPublisher sent : List.of(
+                BodyPublishers.ofByteArray(body),
+                BodyPublishers.ofInputStream(() -> new ByteArrayInputStream(body)))) { // chunked
+            HttpResponse<String> answer =
+                    send(request("/broadcast").header("Content-Type", type).POST(sent));
+            assertEquals(status, answer.statusCode());
+        }
+    }
+
+    @ParameterizedTest
+    @ValueSource(
+            strings = {"Host: localhost", "Idempotency-Key: k", "Authorization: Bearer a", "Content-Type: " + JSON})
+    void secondHeaderOfTheSameNameIsRefused(String second) throws IOException {
+        String body = "{\"type\":\"said\"}";
+        String answer = raw("POST /broadcast HTTP/1.1\r\nHost: localhost\r\nIdempotency-Key: l\r\n"
+                + "Authorization: Bearer b\r\nContent-Type: " + JSON + "\r\n" + second + "\r\nContent-Length: "
+                + body.length() + "\r\nConnection: close\r\n\r\n" + body);
+        assertTrue(answer.startsWith("HTTP/1.1 400 "), answer);
+        assertTrue(answer.contains("bad_header"), answer);
+        assertEquals(0, publishes.get());
     }
 
     @ParameterizedTest
@@ -564,7 +762,7 @@ class AdminServerIT {
                 .flatMap(path -> path.getValue().getAsJsonObject().keySet().stream()
                         .map(method -> method.toUpperCase(Locale.ROOT) + " " + path.getKey()))
                 .collect(Collectors.toCollection(TreeSet::new));
-        AdminHandler handler = new AdminHandler(test.server, null, Set.of(), null);
+        AdminHandler handler = new AdminHandler(test.server, null, Set.of(), null, Duration.ZERO);
         assertEquals(new TreeSet<>(handler.routes()), described);
     }
 

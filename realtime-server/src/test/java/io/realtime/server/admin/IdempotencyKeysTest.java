@@ -1,27 +1,37 @@
 package io.realtime.server.admin;
 
 import static org.junit.jupiter.api.Assertions.assertEquals;
+import static org.junit.jupiter.api.Assertions.assertFalse;
 import static org.junit.jupiter.api.Assertions.assertThrows;
+import static org.junit.jupiter.api.Assertions.assertTrue;
 
 import com.google.gson.JsonPrimitive;
-import java.io.IOException;
+import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.Test;
 
 class IdempotencyKeysTest {
     private final IdempotencyKeys keys = new IdempotencyKeys();
     private int runs;
 
-    private Answer run() {
+    private CompletableFuture<Answer> run() {
         runs++;
-        return Answer.json(200, new JsonPrimitive(runs));
+        return CompletableFuture.completedFuture(Answer.json(200, new JsonPrimitive(runs)));
     }
 
-    private String once(String key) throws Problem, IOException {
-        return keys.once(key, "request", this::run).body();
+    private String once(String key) throws Problem {
+        return keys.once(key, "request", this::run).join().body();
+    }
+
+    private CompletableFuture<Answer> begin(CompletableFuture<Answer> answer) throws Problem {
+        return keys.once("k", "request", () -> answer);
+    }
+
+    private void assertRuns(String key) {
+        assertEquals(409, assertThrows(Problem.class, () -> once(key)).status);
     }
 
     @Test
-    void oldestKeyIsForgottenBeyondTheBound() throws Exception {
+    void oldestKeyIsForgottenBeyondTheBound() throws Problem {
         for (int i = 0; i < IdempotencyKeys.MOST; i++) {
             once("k" + i);
         }
@@ -32,22 +42,46 @@ class IdempotencyKeysTest {
     }
 
     @Test
-    void failedRequestMayBeRepeated() throws Exception {
+    void failedRequestMayBeRepeated() throws Problem {
+        IllegalStateException failure = new IllegalStateException("not now");
         assertThrows(
-                Problem.class,
+                IllegalStateException.class,
                 () -> keys.once("k", "request", () -> {
-                    throw new Problem(503, "overloaded", "not now");
+                    throw failure;
                 }));
+        assertTrue(begin(CompletableFuture.failedFuture(failure)).isCompletedExceptionally());
+        CompletableFuture<Answer> later = new CompletableFuture<>();
+        CompletableFuture<Answer> begun = begin(later);
+        later.completeExceptionally(failure);
+        assertTrue(begun.isCompletedExceptionally());
         assertEquals("1", once("k"));
     }
 
     @Test
-    void requestThatRunsIsNotRunTwice() throws Exception {
-        keys.once("k", "request", () -> {
-            Problem busy = assertThrows(Problem.class, () -> once("k"));
-            assertEquals(409, busy.status);
-            return run();
+    void requestThatRunsIsNotRunTwice() throws Problem {
+        CompletableFuture<Answer> later = new CompletableFuture<>();
+        CompletableFuture<Answer> begun = keys.once("k", "request", () -> {
+            assertRuns("k");
+            return later;
         });
-        assertEquals(1, runs);
+        assertRuns("k");
+        later.complete(Answer.NO_CONTENT);
+        assertEquals(204, begun.join().status());
+        assertEquals("", once("k"));
+        assertEquals(0, runs);
+    }
+
+    @Test
+    void evictedRequestThatFailsLeavesTheNextOneWithItsKey() throws Problem {
+        CompletableFuture<Answer> evicted = new CompletableFuture<>();
+        CompletableFuture<Answer> first = begin(evicted);
+        for (int i = 0; i < IdempotencyKeys.MOST; i++) {
+            once("other" + i);
+        }
+        CompletableFuture<Answer> second = begin(new CompletableFuture<>());
+        evicted.completeExceptionally(new IllegalStateException("too late"));
+        assertTrue(first.isCompletedExceptionally());
+        assertFalse(second.isDone());
+        assertRuns("k");
     }
 }

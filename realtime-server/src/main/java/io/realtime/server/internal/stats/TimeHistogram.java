@@ -8,15 +8,13 @@ import java.util.concurrent.atomic.LongAdder;
 import java.util.concurrent.locks.ReentrantLock;
 
 /**
- * The distribution of times, in a fixed space. Eight buckets cover each power of two, from 1 µs to 36 min, so a
- * percentile is at most 12.5 % too long. Recording takes no lock and allocates nothing; threads that contend for a
+ * The distribution of times, in a fixed space. Eight buckets cover each power of two, so a percentile is
+ * at most 12.5 % too long. Recording takes no lock and allocates nothing; threads that contend for a
  * bucket get cells of their own ({@link LongAdder}). Safe for use by many threads.
  */
 public final class TimeHistogram {
-    /** Times are counted in units of 2<sup>10</sup> ns. */
-    private static final int UNIT = 10;
-
-    private static final int BUCKETS = 8 * 29;
+    /** One for each of the first 8 ns, and eight for each power of two from 2<sup>3</sup> to 2<sup>62</sup> ns. */
+    private static final int BUCKETS = 8 * 61;
 
     private final LongAdder[] counts = new LongAdder[BUCKETS];
     private final LongAdder nanos = new LongAdder();
@@ -88,20 +86,19 @@ public final class TimeHistogram {
         for (long passed = counts[0]; passed < rank; passed += counts[bucket]) {
             bucket++;
         }
-        return total == 0 ? Duration.ZERO : Duration.ofNanos(endOf(bucket));
+        return total == 0 ? Duration.ZERO : Duration.ofNanos(longestIn(bucket));
     }
 
     private static int bucketOf(long time) {
-        long units = time >>> UNIT;
-        if (units < 8) {
-            return (int) units;
+        if (time < 8) {
+            return (int) time;
         }
-        int power = 63 - Long.numberOfLeadingZeros(units);
-        return Math.min(BUCKETS - 1, 8 * (power - 2) + (int) ((units >>> (power - 3)) & 7));
+        int power = 63 - Long.numberOfLeadingZeros(time);
+        return 8 * (power - 2) + (int) ((time >>> (power - 3)) & 7);
     }
 
-    /** Returns the end of a bucket's range, in nanoseconds. */
-    private static long endOf(int bucket) {
-        return (bucket < 8 ? bucket + 1L : (9L + bucket % 8) << (bucket / 8 - 1)) << UNIT;
+    /** Returns the longest time that a bucket counts, in nanoseconds. */
+    private static long longestIn(int bucket) {
+        return bucket < 8 ? bucket : ((9L + bucket % 8) << (bucket / 8 - 1)) - 1;
     }
 }
