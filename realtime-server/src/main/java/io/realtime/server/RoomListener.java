@@ -2,9 +2,11 @@ package io.realtime.server;
 
 /**
  * A listener of who joins and leaves the application's rooms. Every method is called on the server's executor: for one
- * session one call at a time, and in order with its messages and with the calls of {@link SessionListener}. The calls
- * come after what they report, so the session may have changed rooms again; the order of the calls is the order of
- * these changes. Calls for different sessions run in parallel. The default of each method does nothing.
+ * session one call at a time, and in order with its messages. The calls come after what they report, so the session may
+ * have changed rooms again; the order of the calls is the order of these changes. A message is handled after the calls
+ * for all changes that were made before its handler began. So the calls overtake messages that wait, and the calls of
+ * {@link SessionListener} that wait behind these; else they are in order with those too. Calls for different sessions
+ * run in parallel. The default of each method does nothing.
  *
  * <p>For one session and room {@code onJoin} and {@code onLeave} come in turns, between {@link SessionListener#onOpen}
  * and {@link SessionListener#onClose}. A session that ends before it was opened causes no call. A lost connection

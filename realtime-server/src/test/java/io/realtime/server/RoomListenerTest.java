@@ -16,6 +16,7 @@ import org.junit.jupiter.api.Test;
 
 /** The application is told who joins and leaves its rooms, why, and in order. */
 class RoomListenerTest {
+    private static final Event<String> SAID = Event.of("said", String.class);
     private static final Event<String> GO = Event.of("go", String.class);
 
     private final List<String> told = new ArrayList<>();
@@ -32,7 +33,8 @@ class RoomListenerTest {
                         session.join("placed");
                         session.leave("placed");
                         session.join("placed");
-                    }));
+                    })
+                    .on(SAID, (session, message) -> told.add(message.data() + " in " + session.rooms())));
 
     private final class Sessions implements SessionListener {
         @Override
@@ -108,6 +110,32 @@ class RoomListenerTest {
     }
 
     @Test
+    void changesOfMessagesAreToldBetweenThem() {
+        TestPeer ann = test.managed("ann");
+        test.executor.hold();
+        ann.post(join("a"));
+        ann.post("{'type':'said','seq':1,'data':'x'}");
+        ann.post("{'type':'$leave','room':'a','ref':'l'}");
+        ann.post("{'type':'said','seq':2,'data':'y'}");
+        test.settle();
+        test.release();
+        expect("open", "+a CLIENT", "x in [a]", "-a CLIENT", "y in []");
+    }
+
+    @Test
+    void placementIsToldBeforeTheMessagesThatWait() {
+        TestPeer ann = test.managed("ann");
+        test.executor.hold();
+        ann.post("{'type':'said','seq':1,'data':'x'}");
+        test.settle();
+        session().join("a");
+        session().leave("a");
+        session().join("b");
+        test.release();
+        expect("open", "+a SERVER", "-a SERVER", "+b SERVER", "x in [b]");
+    }
+
+    @Test
     void placementBeforeOpeningIsToldAfterIt() {
         test.plain("zoe").close("bye");
         expect("open", "+lobby SERVER", "-lobby SESSION_ENDED", "close");
@@ -177,8 +205,8 @@ class RoomListenerTest {
         test.release();
         expect(
                 "open",
-                "go",
                 "+late SERVER",
+                "go",
                 "+placed SERVER",
                 "-placed SERVER",
                 "+placed SERVER",

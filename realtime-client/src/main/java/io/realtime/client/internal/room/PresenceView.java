@@ -5,6 +5,7 @@ import io.realtime.client.Presence;
 import io.realtime.client.PresenceChange;
 import io.realtime.client.RoomMember;
 import io.realtime.client.internal.callback.CallbackDispatcher;
+import io.realtime.client.internal.callback.CoalescedTask;
 import io.realtime.internal.wire.Protocol.PresenceNotice;
 import io.realtime.internal.wire.Protocol.PresentMember;
 import java.time.Instant;
@@ -20,7 +21,7 @@ import org.jspecify.annotations.Nullable;
 /**
  * The presence of one room. The scheduler's thread keeps what the server says. The listeners are told on the callback
  * executor: each of the difference between the newest presence and the one that it was told before. So what changed
- * back meanwhile, or while there was no connection, is not told, and nothing is queued.
+ * back meanwhile, or while there was no connection, is not told, and one task at most is queued.
  */
 final class PresenceView {
     /** The bound on members; a server that shows more has a fault. */
@@ -30,6 +31,7 @@ final class PresenceView {
 
     final String room;
     private final CallbackDispatcher callbacks;
+    private final CoalescedTask telling;
     private final List<Listening> listeners = new CopyOnWriteArrayList<>();
     // Written on the scheduler's thread.
     private volatile Presence newest = Presence.unknown();
@@ -66,6 +68,7 @@ final class PresenceView {
     PresenceView(String room, CallbackDispatcher callbacks) {
         this.room = room;
         this.callbacks = callbacks;
+        this.telling = new CoalescedTask(callbacks::execute, this::tell);
     }
 
     /** Adds a listener. Returns what removes it. */
@@ -182,11 +185,16 @@ final class PresenceView {
 
     private void update(Presence now) {
         newest = now;
-        callbacks.execute(this::tell);
+        tellSoon();
+    }
+
+    /** Has the listeners told of what is new to them. Called on any thread. */
+    void tellSoon() {
+        telling.post();
     }
 
     /** Tells each listener what is new to it; on the callback executor only. */
-    void tell() {
+    private void tell() {
         Presence now = newest;
         told = now;
         for (Listening one : listeners) {

@@ -57,7 +57,7 @@ public final class Presences {
             remove.set(view.listen(listener));
             return view;
         }));
-        callbacks.execute(joined::tell);
+        joined.tellSoon();
         return Objects.requireNonNull(remove.get());
     }
 

@@ -42,6 +42,9 @@ public final class Mailbox implements Runnable {
     // Null when no task waits and none runs.
     @GuardedBy("lock")
     private @Nullable Deque<Task> tasks;
+    // Runs before all that wait.
+    @GuardedBy("lock")
+    private @Nullable Task urgent;
     // How many of the waiting tasks are the peer's.
     @GuardedBy("lock")
     private int offered;
@@ -123,6 +126,27 @@ public final class Mailbox implements Runnable {
      */
     public void enqueue(Runnable task) {
         add(new Task(0, POSTED, AT_ONCE, task), false);
+    }
+
+    /**
+     * Adds a task of the server that runs before every message whose handler has not begun. If such messages wait, it
+     * runs before all other tasks too, and replaces one that was added in this way and has not run. A task that the
+     * rate limit holds asks for its turn again. The caller holds the lock, and {@linkplain #wake wakes} the mailbox
+     * after it has released it.
+     */
+    public void enqueueBeforeMessages(Runnable task) {
+        lock.lock();
+        try {
+            if (offered == 0 && paused == null && current == null) {
+                enqueue(task);
+                return;
+            }
+            tasks = tasks == null ? new ArrayDeque<>() : tasks;
+            urgent = new Task(0, POSTED, AT_ONCE, task);
+            endHold();
+        } finally {
+            lock.unlock();
+        }
     }
 
     /**
@@ -463,7 +487,8 @@ public final class Mailbox implements Runnable {
     private @Nullable Task take() {
         lock.lock();
         try {
-            Task next = tasks == null ? null : tasks.poll();
+            Task next = urgent != null ? urgent : tasks == null ? null : tasks.poll();
+            urgent = null;
             CURRENT.lazySet(this, next == null || next.seq == POSTED ? null : next);
             if (next != null) {
                 forget(next);

@@ -1,5 +1,6 @@
 package io.realtime.server.internal.session;
 
+import com.google.errorprone.annotations.CanIgnoreReturnValue;
 import com.google.errorprone.annotations.concurrent.GuardedBy;
 import io.realtime.ErrorCode;
 import io.realtime.Position;
@@ -23,6 +24,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
@@ -186,19 +188,25 @@ public final class Memberships {
      * Takes the session out of a room, for the application.
      *
      * @param reason for the client, or null
+     * @return as {@link ServerSession#leave(String, String)}
      */
-    void remove(String room, @Nullable String reason) {
+    @CanIgnoreReturnValue
+    CompletableFuture<Void> remove(String room, @Nullable String reason) {
+        CompletableFuture<Void> told = new CompletableFuture<>();
         lock.lock();
         try {
             LocalBroker.LeaveChange gone = exit(room, LeaveCause.SERVER);
             SessionConnection to = session.connection();
             if (gone != null && to != null) {
-                announcements.addLeft(to, gone, reason);
+                announcements.addLeft(to, gone, reason, told);
+            } else {
+                told.complete(null);
             }
         } finally {
             lock.unlock();
         }
         changed();
+        return told;
     }
 
     /**

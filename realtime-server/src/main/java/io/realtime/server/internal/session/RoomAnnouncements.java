@@ -11,6 +11,7 @@ import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
@@ -135,8 +136,16 @@ final class RoomAnnouncements {
         });
     }
 
-    /** Announces a leave, in {@code $left}, with a reason or null. The caller holds the lock. */
-    void addLeft(SessionConnection to, LocalBroker.LeaveChange left, @Nullable String reason) {
+    /**
+     * Announces a leave, in {@code $left}, with a reason or null. The caller holds the lock.
+     *
+     * @param told is completed when this was sent
+     */
+    void addLeft(
+            SessionConnection to,
+            LocalBroker.LeaveChange left,
+            @Nullable String reason,
+            CompletableFuture<Void> told) {
         add(to, List.of(left), connection -> {
             RoomChannel room = left.room();
             Protocol.LeaveReply data = new Protocol.LeaveReply(room.epoch, left.link().until, reason);
@@ -144,6 +153,7 @@ final class RoomAnnouncements {
                     .room(room.name)
                     .data(data, Protocol.LeaveReply.class)
                     .frame());
+            told.complete(null);
         });
     }
 

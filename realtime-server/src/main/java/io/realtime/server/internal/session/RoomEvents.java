@@ -12,17 +12,17 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * What the application's {@link RoomListener} is still to be told of one session, in order. Whoever changes the rooms
- * adds an event under the session's lock, and {@linkplain #wake wakes} the mailbox without it. Each event has a task in
- * the mailbox, so as many wait as the application's own changes and the messages that were handled have caused.
+ * adds an event under the session's lock, and {@linkplain #wake wakes} the mailbox without it. Events are told before
+ * the next message is handled, so as many wait as one message and the application's own changes have caused.
  */
 final class RoomEvents {
     private final @Nullable RoomListener listener;
     private final Mailbox mailbox;
     private final ReentrantLock lock;
-    // Those without a task: from before the session was opened, or from after its end was queued.
     @GuardedBy("lock")
     private @Nullable Deque<Consumer<RoomListener>> untold;
 
+    // The listener was told that the session is open.
     @GuardedBy("lock")
     private boolean isOpened;
 
@@ -48,18 +48,26 @@ final class RoomEvents {
         }
         untold.add(event);
         if (isOpened) {
-            mailbox.enqueue(this::tellNext);
+            mailbox.enqueueBeforeMessages(this::tellAll);
         }
     }
 
-    /** Begins to tell events: {@code onOpen} is in the mailbox. The caller holds the lock. */
-    @SuppressWarnings("GuardedBy")
+    /** Begins to tell events after {@code onOpen}, which is in the mailbox. The caller holds the lock. */
     void opened() {
         assert lock.isHeldByCurrentThread();
-        isOpened = true;
-        if (untold != null) {
-            mailbox.enqueue(this::tellAll);
+        if (listener != null) {
+            mailbox.enqueue(this::begin);
         }
+    }
+
+    private void begin() {
+        lock.lock();
+        try {
+            isOpened = true;
+        } finally {
+            lock.unlock();
+        }
+        tellAll();
     }
 
     /** Runs the tasks of the mailbox; called without the lock. */
@@ -69,7 +77,7 @@ final class RoomEvents {
         }
     }
 
-    /** Tells what is untold; in the mailbox. At the session's end this overtakes the tasks of later events. */
+    /** Tells what is untold; in the mailbox. */
     void tellAll() {
         while (tellNext()) {
             // Until nothing is untold.

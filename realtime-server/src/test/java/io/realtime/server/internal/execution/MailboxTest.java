@@ -357,6 +357,45 @@ class MailboxTest {
     }
 
     @Test
+    void urgentTaskRunsBeforeAMessageThatWaitsForItsRule() {
+        Mailbox mailbox = mailbox();
+        CompletableFuture<Void> rule = new CompletableFuture<>();
+        mailbox.offer(1, 1, () -> 0, () -> mailbox.await(rule, () -> ran.add("message")));
+        executor.runDue();
+        mailbox.enqueueBeforeMessages(() -> ran.add("urgent"));
+        mailbox.wake();
+        rule.complete(null);
+        executor.runDue();
+        assertEquals(List.of("urgent", "message"), ran);
+        assertTrue(mailbox.isIdle());
+    }
+
+    @Test
+    void urgentTaskDoesNotWaitForARateLimit() {
+        Mailbox mailbox = mailbox();
+        long[] wait = {1_000_000_000};
+        mailbox.offer(1, 1, () -> wait[0], () -> ran.add("message"));
+        executor.runDue();
+        mailbox.enqueueBeforeMessages(() -> ran.add("urgent"));
+        mailbox.wake();
+        executor.runDue();
+        assertEquals(List.of("urgent"), ran);
+        wait[0] = 0;
+        executor.advance(Duration.ofSeconds(1));
+        assertEquals(List.of("urgent", "message"), ran);
+    }
+
+    @Test
+    void urgentTaskWithoutMessagesIsInOrder() {
+        Mailbox mailbox = mailbox();
+        mailbox.post(() -> ran.add("a"));
+        mailbox.enqueueBeforeMessages(() -> ran.add("b"));
+        mailbox.post(() -> ran.add("c"));
+        executor.runDue();
+        assertEquals(List.of("a", "b", "c"), ran);
+    }
+
+    @Test
     void stageOfADroppedTaskWakesNobody() {
         Mailbox mailbox = mailbox();
         CompletableFuture<Void> first = new CompletableFuture<>();
