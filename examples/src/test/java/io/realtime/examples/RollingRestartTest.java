@@ -124,7 +124,7 @@ class RollingRestartTest {
         }
         env.settle();
         for (RealtimeClient client : clients) {
-            for (String text : expected) {
+            for (int i = 0; i < MESSAGES; i++) {
                 env.time().schedule(Duration.ofMillis(random.nextInt(120_000)), () -> {
                     CompletableFuture<Void> unused = client.send(SAY, next(client));
                 });

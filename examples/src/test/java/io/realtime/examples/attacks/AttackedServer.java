@@ -187,9 +187,13 @@ final class AttackedServer {
         for (Handler console : root.getHandlers()) {
             root.removeHandler(console);
         }
+        // The life of each session is told at INFO.
         Handler counter = new Handler() {
             @Override
             public void publish(LogRecord record) {
+                if (record.getLevel().intValue() < Level.WARNING.intValue()) {
+                    return;
+                }
                 warnings.incrementAndGet();
                 warning = record.getLoggerName() + ": " + record.getMessage() + ": " + record.getThrown();
             }

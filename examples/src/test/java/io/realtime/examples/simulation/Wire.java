@@ -288,7 +288,10 @@ final class Wire implements InMemoryNetwork.Tap {
                     if (!line.rooms.containsKey(room)) {
                         broken(line, "it is told of a gap in " + room + ", where it is not");
                     }
-                    line.rooms.put(room, new Place(gap.epoch(), gap.offset(), ++events));
+                    // What was deleted while the gap waited for the connection may follow it.
+                    Place before = line.rooms.get(room);
+                    long begun = before == null ? ++events : before.begun;
+                    line.rooms.put(room, new Place(gap.epoch(), gap.offset(), begun));
                 }
             }
             case Protocol.REPLY -> {
