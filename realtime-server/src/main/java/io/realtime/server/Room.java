@@ -125,15 +125,13 @@ public interface Room {
     CompletableFuture<Position> purge();
 
     /**
-     * Closes the room: every member leaves it at once, gets what was published before, and is told why. Then the log is
-     * {@linkplain #purge purged}, with what was published meanwhile. Does not block. A member that reads slowly delays
-     * the purge by at most 1 s; what it did not get until then it loses, and gets a gap. The name stays free: a session
-     * that joins while this runs, or later, is in the room again. A managed client that is away asks to join again when
-     * it returns. So refuse the room in the join rule first if it must stay closed.
+     * Closes the room: every member leaves it and is told why, then the log is {@linkplain #purge purged}. The name
+     * stays free: a session that joins while this runs, or later, is in the room again. A managed client that is away
+     * asks to join again when it returns. So refuse the room in the join rule first if it must stay closed. The future
+     * that is returned is complete.
      *
      * @param reason one line of 1 to 255 bytes in UTF-8, for the members
-     * @return the position where the log stands after the purge; completed after it, by the calling thread or on the
-     *     server's executor. It fails if the server was closed before the purge
+     * @return the position where the log now stands
      * @throws IllegalStateException when this is an inbox or {@code @all}
      * @throws IllegalArgumentException when the reason is not so
      * @throws io.realtime.RealtimeException as {@link #purge} does

@@ -16,7 +16,6 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Objects;
-import java.util.concurrent.CompletableFuture;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -185,45 +184,6 @@ class RoomRulingTest {
         assertEquals(rooms - 1, test.server.stats().rooms());
         JsonObject back = join(ann, since(last));
         assertEquals("trimmed", back.get("reason").getAsString());
-    }
-
-    private TestPeer slowReaderOfTenMessages() {
-        String text = "x".repeat(150_000);
-        for (int i = 0; i < 10; i++) {
-            say(text);
-        }
-        TestPeer ann = test.managed("ann");
-        test.network.stallClients(true);
-        ann.send("{'type':'$join','room':'chat:1','ref':'j','data':{'history':10}}");
-        return ann;
-    }
-
-    @Test
-    void closeDeliversAReplayThatIsUnderWay() {
-        TestPeer ann = slowReaderOfTenMessages();
-        CompletableFuture<Position> closed = room.close("it is over");
-        assertFalse(closed.isDone());
-        assertEquals(List.of(), room.localMembers());
-        test.network.stallClients(false);
-        test.settle();
-        assertEquals(11, closed.join().offset());
-        assertEquals(10, seen(ann).size());
-        assertFalse(ann.types().contains("$gap"));
-        assertEquals("it is over", ann.data("$left").get("reason").getAsString());
-    }
-
-    @Test
-    void closeWaitsForASlowReaderForOneSecond() {
-        TestPeer ann = slowReaderOfTenMessages();
-        CompletableFuture<Position> closed = room.close("it is over");
-        test.time.advance(Duration.ofMillis(999));
-        assertFalse(closed.isDone());
-        test.time.advance(Duration.ofMillis(1));
-        assertEquals(11, closed.join().offset());
-        test.network.stallClients(false);
-        test.settle();
-        assertEquals("trimmed", ann.data("$gap").get("reason").getAsString());
-        assertEquals("it is over", ann.data("$left").get("reason").getAsString());
     }
 
     @Test

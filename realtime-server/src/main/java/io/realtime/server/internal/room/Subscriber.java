@@ -6,7 +6,6 @@ import io.realtime.server.User;
 import io.realtime.spi.WireMessage;
 import java.time.Instant;
 import java.util.List;
-import java.util.concurrent.CompletableFuture;
 
 /** What a room knows of a session that is in it. */
 public interface Subscriber extends Session {
@@ -25,13 +24,8 @@ public interface Subscriber extends Session {
     /** Returns the session's tags, now and earlier. */
     TagHistory tagHistory();
 
-    /**
-     * Takes the session out of a room and tells its client why. Does nothing if it is not in the room.
-     *
-     * @return completes when the client was told, after the messages that were published before; complete if there is
-     *     nobody to tell. It never completes if the connection is lost before
-     */
-    CompletableFuture<Void> leave(String room, String reason);
+    /** Takes the session out of a room and tells its client why. Does nothing if it is not in the room. */
+    void leave(String room, String reason);
 
     /** Notes that the log of the session's own inbox has lost messages that the client has not received. */
     void inboxLost();

@@ -1,6 +1,5 @@
 package io.realtime.server.internal.session;
 
-import com.google.errorprone.annotations.CanIgnoreReturnValue;
 import com.google.errorprone.annotations.concurrent.GuardedBy;
 import io.realtime.ErrorCode;
 import io.realtime.Position;
@@ -24,7 +23,6 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Set;
 import java.util.TreeSet;
-import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
@@ -188,25 +186,19 @@ public final class Memberships {
      * Takes the session out of a room, for the application.
      *
      * @param reason for the client, or null
-     * @return as {@link ServerSession#leave(String, String)}
      */
-    @CanIgnoreReturnValue
-    CompletableFuture<Void> remove(String room, @Nullable String reason) {
-        CompletableFuture<Void> told = new CompletableFuture<>();
+    void remove(String room, @Nullable String reason) {
         lock.lock();
         try {
             LocalBroker.LeaveChange gone = exit(room, LeaveCause.SERVER);
             SessionConnection to = session.connection();
             if (gone != null && to != null) {
-                announcements.addLeft(to, gone, reason, told);
-            } else {
-                told.complete(null);
+                announcements.addLeft(to, gone, reason);
             }
         } finally {
             lock.unlock();
         }
         changed();
-        return told;
     }
 
     /**

@@ -11,7 +11,6 @@ import java.time.Duration;
 import java.util.ArrayDeque;
 import java.util.Deque;
 import java.util.List;
-import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.locks.ReentrantLock;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
@@ -136,16 +135,8 @@ final class RoomAnnouncements {
         });
     }
 
-    /**
-     * Announces a leave, in {@code $left}, with a reason or null. The caller holds the lock.
-     *
-     * @param told is completed when this was sent
-     */
-    void addLeft(
-            SessionConnection to,
-            LocalBroker.LeaveChange left,
-            @Nullable String reason,
-            CompletableFuture<Void> told) {
+    /** Announces a leave, in {@code $left}, with a reason or null. The caller holds the lock. */
+    void addLeft(SessionConnection to, LocalBroker.LeaveChange left, @Nullable String reason) {
         add(to, List.of(left), connection -> {
             RoomChannel room = left.room();
             Protocol.LeaveReply data = new Protocol.LeaveReply(room.epoch, left.link().until, reason);
@@ -153,7 +144,6 @@ final class RoomAnnouncements {
                     .room(room.name)
                     .data(data, Protocol.LeaveReply.class)
                     .frame());
-            told.complete(null);
         });
     }
 

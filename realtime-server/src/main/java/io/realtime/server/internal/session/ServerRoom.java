@@ -16,9 +16,6 @@ import io.realtime.server.internal.limits.Tags;
 import io.realtime.server.internal.room.Members.MemberLink;
 import io.realtime.server.internal.room.Recipients;
 import io.realtime.server.internal.room.RoomChannel;
-import io.realtime.spi.Scheduler;
-import java.time.Duration;
-import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
 import java.util.Objects;
@@ -31,8 +28,6 @@ import org.jspecify.annotations.Nullable;
 final class ServerRoom implements Room {
     // Of a key and of a reason.
     private static final int MOST_BYTES = 255;
-    // How long members that read slowly delay the purge of a room that is closed.
-    private static final Duration CLOSE_LATEST = Duration.ofSeconds(1);
 
     private final SessionContext context;
     // The room's key in the broker, or the user's id.
@@ -168,20 +163,8 @@ final class ServerRoom implements Room {
             throw new IllegalStateException("'" + name + "' cannot be closed");
         }
         requireLine("reason", reason);
-        context.state().requireOpen();
-        List<CompletableFuture<Void>> members = new ArrayList<>();
-        Steps.each(links(), link -> members.add(link.session.leave(name, reason)));
-        CompletableFuture<Void> told = CompletableFuture.allOf(members.toArray(new CompletableFuture<?>[0]));
-        if (told.isDone()) {
-            return purge();
-        }
-        Scheduler.Cancellable latest = context.scheduler().schedule(CLOSE_LATEST, () -> told.complete(null));
-        return told.thenComposeAsync(
-                done -> {
-                    latest.cancel();
-                    return purge();
-                },
-                context.workers()::execute);
+        Steps.each(links(), link -> link.session.leave(name, reason));
+        return purge();
     }
 
     @Override

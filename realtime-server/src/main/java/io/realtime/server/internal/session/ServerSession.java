@@ -322,8 +322,8 @@ public final class ServerSession implements Subscriber {
     }
 
     @Override
-    public CompletableFuture<Void> leave(String room, String reason) {
-        return memberships.remove(room, reason);
+    public void leave(String room, String reason) {
+        memberships.remove(room, reason);
     }
 
     /** Puts the session in a room, or takes it out, as is decided for all sessions of its user. */
