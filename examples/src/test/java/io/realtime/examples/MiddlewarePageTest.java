@@ -204,9 +204,10 @@ class MiddlewarePageTest {
                         // @start limits
                         .limit(SAY, RateLimit.perSecond(5)) // of each session
                         .maxBytes(UPLOAD, 10_000) // too_big beyond
-                        .onUnhandled(message -> { // no handler has this name
-                            log.add(message.type() + " " + (message.isBinary() ? "(binary)" : message.json()));
-                        })
+                        .onUnhandled(
+                                message -> { // no handler has this name
+                                    log.add(message.type() + " " + (message.isBinary() ? "(binary)" : message.json()));
+                                })
                 // @end
                 );
         RealtimeClient client = connect(to(server, "ann"));

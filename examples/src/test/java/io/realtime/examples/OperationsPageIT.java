@@ -97,7 +97,10 @@ class OperationsPageIT {
     @Test
     void pageShowsThisCode() throws IOException {
         ShownCode.assertStandsIn(
-                "docs/operations.md", OperationsPageIT.class, List.of("stats", "admin", "methods", "drain"), code -> code);
+                "docs/operations.md",
+                OperationsPageIT.class,
+                List.of("stats", "admin", "methods", "drain"),
+                code -> code);
     }
 
     @Test

@@ -236,8 +236,7 @@ final class AdminHandler implements HttpHandler {
         }
     }
 
-    private Answer route(Request request, Map<String, String> headers)
-            throws Problem, IOException, ExecutionException {
+    private Answer route(Request request, Map<String, String> headers) throws Problem, IOException, ExecutionException {
         String method = request.method().equals("HEAD") ? "GET" : request.method();
         Set<String> allowed = new TreeSet<>();
         for (Route route : routes) {

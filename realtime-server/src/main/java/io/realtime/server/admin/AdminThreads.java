@@ -60,8 +60,8 @@ final class AdminThreads implements Executor {
 
     private void run(Runnable request) {
         Deadline deadline = new Deadline(Thread.currentThread());
-        Future<?> end = timer.scheduleWithFixedDelay(
-                deadline, timeout.toMillis(), GRACE.toMillis(), TimeUnit.MILLISECONDS);
+        Future<?> end =
+                timer.scheduleWithFixedDelay(deadline, timeout.toMillis(), GRACE.toMillis(), TimeUnit.MILLISECONDS);
         try {
             request.run();
         } finally {

@@ -69,7 +69,8 @@ class AdminServerIT {
 
     private final AtomicInteger publishes = new AtomicInteger();
     private final TestServer test = new TestServer(
-            TestServer::byName, builder -> builder.allowJoin((session, room) -> true).intercept(new Interceptor() {
+            TestServer::byName,
+            builder -> builder.allowJoin((session, room) -> true).intercept(new Interceptor() {
                 @Override
                 public CompletableFuture<@Nullable Position> publish(OutgoingMessage message, Publishing next) {
                     publishes.incrementAndGet();

@@ -19,6 +19,7 @@ final class RoomEvents {
     private final @Nullable RoomListener listener;
     private final Mailbox mailbox;
     private final ReentrantLock lock;
+
     @GuardedBy("lock")
     private @Nullable Deque<Consumer<RoomListener>> untold;
 
