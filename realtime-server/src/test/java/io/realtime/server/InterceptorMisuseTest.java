@@ -164,7 +164,7 @@ class InterceptorMisuseTest extends ChatServerFixture {
     @Test
     void sendIsDoneThoughAnInterceptorFailsAfterThePublish() {
         start(builder -> builder.intercept(publishing((message, next) -> {
-            next.publish(message);
+            var unused = next.publish(message);
             throw new IllegalStateException("the audit failed");
         })));
         TestPeer ann = member();
@@ -188,7 +188,7 @@ class InterceptorMisuseTest extends ChatServerFixture {
     @Test
     void publishCalledTwiceIsPublishedOnce() {
         start(builder -> builder.intercept(publishing((message, next) -> {
-            next.publish(message);
+            var unused = next.publish(message);
             return next.publish(message);
         })));
         TestPeer ann = member();
