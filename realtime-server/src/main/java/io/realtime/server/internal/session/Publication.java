@@ -90,11 +90,20 @@ record Publication(
         if (call.published != null) {
             return call.published;
         }
-        if (!result.isCompletedExceptionally()) {
-            throw new IllegalStateException("an interceptor of the publish of '" + event.name()
-                    + "' neither called next nor refused the message");
+        if (result.isDone() && !result.isCompletedExceptionally()) {
+            throw neither(event);
         }
-        return result;
+        // It is refused, or will be.
+        return result.isDone()
+                ? result
+                : result.thenApply(position -> {
+                    throw neither(event);
+                });
+    }
+
+    private static IllegalStateException neither(Event<?> event) {
+        return new IllegalStateException("an interceptor of the publish of '" + event.name()
+                + "' neither called next nor refused the message");
     }
 
     static Publication of(OutgoingMessage message) {
