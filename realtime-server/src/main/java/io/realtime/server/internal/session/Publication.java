@@ -102,8 +102,8 @@ record Publication(
     }
 
     private static IllegalStateException neither(Event<?> event) {
-        return new IllegalStateException("an interceptor of the publish of '" + event.name()
-                + "' neither called next nor refused the message");
+        return new IllegalStateException(
+                "an interceptor of the publish of '" + event.name() + "' neither called next nor refused the message");
     }
 
     static Publication of(OutgoingMessage message) {
